@@ -1,0 +1,300 @@
+"""The nouns: what is read from AWS, what a rule says of it, and what is recorded.
+
+All of it is frozen and made of plain values, so that it can be compared, printed and stored as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.iam import Policy
+
+JSON = Any
+"""A value that JSON can hold: what `json.loads` returns."""
+
+
+# ── Where to look ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Scope(StrEnum):
+    """One of the two directions; each has its own reads, rules, queue and checker function."""
+
+    INVOKE_POLICY = "invoke_policy"
+    EXECUTION_ROLE = "execution_role"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FunctionTarget:
+    """A function to look at, with everything that hangs on it: versions, aliases, mappings, roles."""
+
+    partition: str
+    region: str
+    account: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        """The unqualified function ARN."""
+        return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RoleTarget:
+    """A role whose permissions changed: every function that uses it is to be looked at."""
+
+    account: str
+    name: str
+
+
+Target = FunctionTarget | RoleTarget
+
+
+# ── What is read ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A piece of state that could not be read; whatever rests on it is unknown, never a pass.
+
+    `denied` tells a missing permission of the bot from a passing fault (throttling, a 5xx, a time-out).
+    """
+
+    action: str
+    code: str
+    message: str
+    denied: bool
+
+    def __str__(self) -> str:
+        return f"{self.action} failed with {self.code}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePolicy:
+    """The resource-based policy of a function, one of its versions or one of its aliases."""
+
+    resource_arn: str
+    qualifier: str | None
+    revision_id: str
+    document: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class EventSourceMapping:
+    """An event source mapping, as ListEventSourceMappings returns it."""
+
+    uuid: str
+    arn: str
+    function_arn: str
+    event_source_arn: str | None
+    state: str
+    state_transition_reason: str
+    last_processing_result: str
+    configuration: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An execution role with the documents of every policy that bears on it.
+
+    `attached` maps a policy ARN to its default version's document, or to why that could not be read.
+    """
+
+    arn: str
+    name: str
+    path: str
+    tags: Mapping[str, str]
+    trust_policy: Policy
+    attached: Mapping[str, Policy | Unread]
+    inline: Mapping[str, Policy | Unread]
+    boundary_arn: str | None
+    boundary: Policy | Unread | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What GetFunctionConfiguration says, as far as any rule reads it."""
+
+    arn: str
+    name: str
+    role_arn: str
+    configuration: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One function's state at one moment, as far as one scope reads it.
+
+    `function` is None when the function does not exist. Parts the scope does not read stay at their defaults.
+    """
+
+    target: FunctionTarget
+    function: Function | Unread | None
+    resource_policies: tuple[ResourcePolicy | Unread, ...] = ()
+    mappings: tuple[EventSourceMapping, ...] | Unread = ()
+    roles: Mapping[str, Role | Unread | None] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """Everything in here that could not be read."""
+        parts: list[object] = [self.function, *self.resource_policies, self.mappings]
+        for role in self.roles.values():
+            parts.append(role)
+            if isinstance(role, Role):
+                parts += [*role.attached.values(), *role.inline.values(), role.boundary]
+        return tuple(part for part in parts if isinstance(part, Unread))
+
+
+# ── What a rule says ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Severity(StrEnum):
+    """How bad it is if nobody does anything."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Outcome(StrEnum):
+    """The three verdicts. Unknown is not pass."""
+
+    VIOLATION = "violation"
+    PASS = "pass"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A cure, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one rule says of one subject of one function.
+
+    `subject` is None when the rule could not even list its subjects: then it speaks of all of them.
+    """
+
+    rule_id: str
+    function_arn: str
+    subject: str | None
+    outcome: Outcome
+    reason: str
+    title: str = ""
+    impact: str = ""
+    evidence: Mapping[str, JSON] = field(default_factory=dict)
+    remedies: tuple[Remedy, ...] = ()
+
+
+# ── What is recorded ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Status(StrEnum):
+    """Where a finding stands."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    SUPPRESSED = "suppressed"
+
+
+class Transition(StrEnum):
+    """What happened to a finding last; the `detail-type` of the event that tells of it."""
+
+    OPENED = "Finding Opened"
+    REOPENED = "Finding Reopened"
+    RESOLVED = "Finding Resolved"
+    SUPPRESSED = "Finding Suppressed"
+    FIX_PROPOSED = "Fix Proposed"
+    FIX_APPROVED = "Fix Approved"
+    FIX_APPLIED = "Fix Applied"
+    FIX_REFUSED = "Fix Refused"
+    FIX_FAILED = "Fix Failed"
+    FIX_UNDO_REQUESTED = "Fix Undo Requested"
+    FIX_UNDONE = "Fix Undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixRecord:
+    """The last thing the fixer did, or would not do, about a finding.
+
+    `before` and `after` hold what the change touched, complete enough to put it back; `undo` is the command that does.
+    """
+
+    name: str
+    result: str
+    summary: str
+    at: str
+    attempts: int
+    before: Mapping[str, JSON] = field(default_factory=dict)
+    after: Mapping[str, JSON] = field(default_factory=dict)
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The finding document, version 1: the table's item, the event's detail, what every sender reads.
+
+    Times are ISO-8601 in UTC. `revision` counts transitions; `transition` names the last one.
+    """
+
+    id: str
+    rule_id: str
+    rule_name: str
+    severity: Severity
+    partition: str
+    account: str
+    region: str
+    function_arn: str
+    subject: str
+    title: str
+    reason: str
+    impact: str
+    evidence: Mapping[str, JSON]
+    remedies: tuple[Remedy, ...]
+    status: Status
+    revision: int
+    transition: Transition
+    opened_at: str
+    changed_at: str
+    resolution: str = ""
+    event_ids: tuple[str, ...] = ()
+    fix: FixRecord | None = None
+    version: int = 1
+
+    def to_document(self) -> dict[str, JSON]:
+        """Return the finding as plain JSON values, the form `docs/schemas/finding.v1.json` describes."""
+        document = asdict(self)
+        document["remedies"] = list(document["remedies"])
+        document["event_ids"] = list(self.event_ids)
+        return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, JSON]) -> Self:
+        """Read a finding document; KeyError, TypeError or ValueError when it is not one."""
+        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
+        fields["severity"] = Severity(fields["severity"])
+        fields["status"] = Status(fields["status"])
+        fields["transition"] = Transition(fields["transition"])
+        fields["remedies"] = tuple(Remedy(**remedy) for remedy in fields["remedies"])
+        fields["event_ids"] = tuple(fields.get("event_ids", ()))
+        if fields.get("fix") is not None:
+            fields["fix"] = FixRecord(**fields["fix"])
+        return cls(**fields)
+
+
+def finding_id(rule_id: str, function_arn: str, subject: str) -> str:
+    """Return the stable fingerprint of a finding: 32 hexadecimal digits.
+
+    `function_arn` carries the qualifier where the subject belongs to a version or an alias.
+    """
+    return hashlib.sha256("\n".join((rule_id, function_arn, subject)).encode()).hexdigest()[:32]
