@@ -3,10 +3,13 @@
     PermissionGuardError
     ├── ConfigurationError      the deployment is wrong: nothing will work until a person mends it
     ├── MalformedEventError     a message that cannot be read: dead-letter queue, a person looks
+    │   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
     ├── RetryableError          try the same message again later
     │   ├── DeliveryError       a channel or ticket system did not take it this time
     │   ├── DeliveryBusyError   another invocation is delivering this finding to this channel right now
-    │   └── ConflictError       somebody else wrote the same item first
+    │   ├── ConflictError       somebody else wrote the same item first
+    │   └── FixNotVisibleError  a fix was made and reading it back does not show it yet
+    ├── WriteFailedError        AWS refused a write for good; carries its words
     └── FixRefusedError         a guard said no, or could not be evaluated; carries the reason
 """
 
@@ -25,6 +28,10 @@ class MalformedEventError(PermissionGuardError):
     """An event that cannot be read; it goes to the dead-letter queue."""
 
 
+class UnknownEventError(MalformedEventError):
+    """An event of a watched service whose name is in no table; it goes to the dead-letter queue."""
+
+
 class RetryableError(PermissionGuardError):
     """Something that may well work the next time; the message stays in its queue."""
 
@@ -39,6 +46,14 @@ class DeliveryBusyError(RetryableError):
 
 class ConflictError(RetryableError):
     """Another writer changed the same item since it was read."""
+
+
+class FixNotVisibleError(RetryableError):
+    """A change that was made and that AWS does not show yet; the next try reads it back again."""
+
+
+class WriteFailedError(PermissionGuardError):
+    """A write that AWS refused and will refuse again: denied, over a quota, not to be modified."""
 
 
 class FixRefusedError(PermissionGuardError):

@@ -118,7 +118,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What GetFunctionConfiguration says, as far as any rule reads it."""
+    """What GetFunctionConfiguration says, as far as any rule reads it. A version has its own role."""
 
     arn: str
     name: str
@@ -130,19 +130,23 @@ class Function:
 class Snapshot:
     """One function's state at one moment, as far as one scope reads it.
 
-    `function` is None when the function does not exist. Parts the scope does not read stay at their defaults.
+    `function` is None when the function does not exist. `versions` has the configuration behind each function ARN
+    that a mapping names, `roles` each role that one of those runs with (None when the role does not exist). Parts the
+    scope does not read stay at their defaults; `tags` are read for a fix only, and None where they were not.
     """
 
     target: FunctionTarget
     function: Function | Unread | None
     resource_policies: tuple[ResourcePolicy | Unread, ...] = ()
     mappings: tuple[EventSourceMapping, ...] | Unread = ()
+    versions: Mapping[str, Function | Unread | None] = field(default_factory=dict)
     roles: Mapping[str, Role | Unread | None] = field(default_factory=dict)
+    tags: Mapping[str, str] | Unread | None = None
 
     @property
     def unread(self) -> tuple[Unread, ...]:
         """Everything in here that could not be read."""
-        parts: list[object] = [self.function, *self.resource_policies, self.mappings]
+        parts: list[object] = [self.function, self.mappings, self.tags, *self.resource_policies, *self.versions.values()]
         for role in self.roles.values():
             parts.append(role)
             if isinstance(role, Role):
@@ -223,6 +227,16 @@ class Transition(StrEnum):
     FIX_UNDONE = "Fix Undone"
 
 
+class FixResult(StrEnum):
+    """How far a fix came. `applying` is written before the change is made, so that a crash cannot hide it."""
+
+    PROPOSED = "proposed"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixRecord:
     """The last thing the fixer did, or would not do, about a finding.
@@ -231,7 +245,7 @@ class FixRecord:
     """
 
     name: str
-    result: str
+    result: FixResult
     summary: str
     at: str
     attempts: int
@@ -288,7 +302,7 @@ class Finding:
         fields["remedies"] = tuple(Remedy(**remedy) for remedy in fields["remedies"])
         fields["event_ids"] = tuple(fields.get("event_ids", ()))
         if fields.get("fix") is not None:
-            fields["fix"] = FixRecord(**fields["fix"])
+            fields["fix"] = FixRecord(**{**fields["fix"], "result": FixResult(fields["fix"]["result"])})
         return cls(**fields)
 
 

@@ -1,0 +1,111 @@
+# Everything a person or CI does with this project. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+STACK ?= permission-guard
+PORT ?= 4566
+
+# Exported, so that `sam build`, which runs this file again, finds the same uv wherever it runs it.
+export UV ?= $(CURDIR)/.venv-tools/bin/uv
+export SAM_CLI_TELEMETRY := 0
+# The lock file names its registry; a machine's own settings add others and change nothing that is locked.
+export UV_PROJECT_ENVIRONMENT := .venv
+
+BIN := .venv/bin
+LAYER := layers/permission_guard
+SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
+
+# ── Set-up ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.venv-tools/uv-$(UV_VERSION):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Permission Guard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say make PYTHON=python3.12, for example." >&2; exit 2; }
+	@rm -rf .venv-tools
+	@$(PYTHON) -m venv .venv-tools \
+		|| { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
+	@$(UV) sync --locked --quiet --python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+.venv-sandbox/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --no-default-groups --group sandbox --no-install-project \
+		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.synced .venv-sandbox/.synced ## Make both virtual environments from the lock file
+
+# ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: setup build ## Watch a misconfigured function being found, reported, ticketed and repaired (KEEP=1 leaves the sandbox running)
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+.PHONY: sandbox
+sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566, DEPLOY=1 deploys the stack too)
+	@$(if $(DEPLOY),$(MAKE) build)
+	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy)
+
+.PHONY: build
+build: .venv/.synced ## Build the functions and the layer with SAM, without Docker and for Lambda's Python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+
+.PHONY: deploy
+deploy: build ## Deploy to the AWS account of your credentials (PARAMETERS="FixMode=plan AlertEmail=you@example.com")
+	@$(BIN)/sam deploy --stack-name $(STACK) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+
+# ── What CI does ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: lint
+lint: setup ## Check style, types and the templates
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint template.yaml stacks/*.yaml
+	@$(BIN)/sam validate --lint
+	@$(UV) lock --check --quiet
+
+.PHONY: test
+test: setup build ## Run all four tiers of tests
+	@$(BIN)/python -m tools.run_tests
+
+.PHONY: pr
+pr: lint test ## What CI runs, in one command
+
+.PHONY: format
+format: .venv/.synced ## Put the code into form
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: generate
+generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements
+	@$(UV) export --locked --quiet --only-group layer --no-header --no-annotate --output-file $(LAYER)/requirements.txt >/dev/null
+	@$(BIN)/python -m tools.generate
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	@rm -rf .aws-sam .venv .venv-sandbox .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
+
+# ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
+
+# No interpreter of Lambda's version is needed: uv picks the wheels for it.
+.PHONY: build-PermissionGuardLayer
+build-PermissionGuardLayer:
+	@mkdir -p "$(ARTIFACTS_DIR)/python"
+	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
+	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
+	@$(UV) pip install --quiet --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
+		--python-version 3.13 --python-platform aarch64-manylinux2014 \
+		--target "$(ARTIFACTS_DIR)/python" --requirement $(LAYER)/requirements.txt
+	@rm -f "$(ARTIFACTS_DIR)/python/.lock"

@@ -1,0 +1,45 @@
+"""Fix: puts one finding right, as far as FixMode allows; the only function that may write to IAM."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from permission_guard.arns import parse_function_arn
+from permission_guard.bus_batch import work_off
+from permission_guard.model import Finding, Transition
+from permission_guard.wiring import fixer
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="apply_fix")
+metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Handle findings that opened or were approved; return the messages that have to come again."""
+    return work_off(event, _fix, logger, metrics)
+
+
+def _fix(transition: Transition, finding: Finding) -> None:
+    # Of the event only the names are used; what is so is read from the table and from AWS.
+    target, _ = parse_function_arn(finding.function_arn)
+    outcome = fixer(os.environ).handle(target, finding.id, approved=transition is Transition.FIX_APPROVED)
+    logger.info(
+        outcome.summary,
+        extra={
+            "finding_id": outcome.finding_id,
+            "result": outcome.result,
+            "before": outcome.record.before if outcome.record else None,
+            "after": outcome.record.after if outcome.record else None,
+            "undo": outcome.record.undo if outcome.record else None,
+        },
+    )
+    if outcome.result is not None:
+        metrics.add_metric(name=f"Fixes{outcome.result.capitalize()}", unit=MetricUnit.Count, value=1)

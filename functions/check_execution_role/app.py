@@ -1,0 +1,24 @@
+"""What the role allows: works off changes of functions, event source mappings and roles."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from permission_guard.model import Scope
+from permission_guard.wiring import check_batch
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="check_execution_role")
+metrics = Metrics(namespace="PermissionGuard", service="check_execution_role")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Look at what a batch of queue messages names; return the messages that have to come again."""
+    return check_batch(Scope.EXECUTION_ROLE, os.environ, logger, metrics).handle(event)

@@ -1,0 +1,24 @@
+"""Who may invoke: works off changes of resource-based policies."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from permission_guard.model import Scope
+from permission_guard.wiring import check_batch
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="check_invoke_policy")
+metrics = Metrics(namespace="PermissionGuard", service="check_invoke_policy")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Look at what a batch of queue messages names; return the messages that have to come again."""
+    return check_batch(Scope.INVOKE_POLICY, os.environ, logger, metrics).handle(event)

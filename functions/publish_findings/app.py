@@ -1,0 +1,27 @@
+"""The outbox: publishes what the findings table's stream tells of on the bus `permission-guard`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.event_bus import EventBus
+from permission_guard.config import PublishSettings
+from permission_guard.publisher import publish
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="publish_findings")
+metrics = Metrics(namespace="PermissionGuard", service="publish_findings")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Publish a batch of stream records in their order; return the first that failed, from which the stream goes on."""
+    settings = PublishSettings.from_environment(os.environ)
+    return publish(event, EventBus(client("events"), settings.event_bus), logger, metrics)

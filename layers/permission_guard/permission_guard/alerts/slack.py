@@ -1,0 +1,182 @@
+"""An alert as a Slack message, and the channel that posts it to an incoming webhook.
+
+What others wrote stands in `rich_text`, whose text Slack takes literally: no mention, link or formatting can be written
+in it. The header and the fields take mrkdwn, so there `&`, `<` and `>` are escaped, values are inline code, and
+`verbatim` keeps Slack from turning names and addresses into links. The severity is told by a sign and a word, never by
+a colour. Limits: https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from permission_guard.alerts.message import Form, compose
+from permission_guard.alerts.text import ELLIPSIS, cut, one_line
+from permission_guard.errors import DeliveryError
+from permission_guard.model import Severity, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.alerts.message import Message, Section
+    from permission_guard.model import JSON, Finding
+
+DEFAULT_WEBHOOK_PREFIX = "https://hooks.slack.com/"
+"""What a webhook's URL begins with, unless a deployment says otherwise (GovSlack, a proxy, a test)."""
+
+MAX_BLOCKS = 50
+MAX_HEADER = 150
+MAX_FIELDS = 10
+MAX_FIELD = 2_000
+MAX_TEXT = 3_000
+
+_MAX_SECTION = 2_500
+# Slack refuses messages that are too long in all (`msg_blocks_too_long`) without saying how long that is.
+_MAX_SECTIONS = 10_000
+_MAX_FALLBACK = 300
+
+_SIGNS = {Severity.CRITICAL: "‼", Severity.HIGH: "❗", Severity.MEDIUM: "⚠", Severity.LOW: "ℹ"}  # noqa: RUF001 - the sign is meant
+_SETTLED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id")
+_TOO_LONG = "Too long for Slack: see the finding itself."
+
+_URL_IS_STALE = frozenset({401, 403, 404, 410})
+
+
+class WebhookUrl(Protocol):
+    """Where the webhook's URL comes from. It is a secret: whoever has it can post."""
+
+    def get(self) -> str:
+        """Return the URL; ConfigurationError when there is none that may be used."""
+
+    def forget(self) -> None:
+        """Read the URL anew the next time: the one that was handed out no longer works."""
+
+
+class SlackChannel:
+    """Posts findings to one Slack channel, through its incoming webhook."""
+
+    name = "slack"
+
+    def __init__(self, webhook_url: WebhookUrl) -> None:
+        self._webhook_url = webhook_url
+
+    def send(self, finding: Finding, reference: str | None) -> None:  # noqa: ARG002 - a webhook leaves no reference
+        """Post the finding; DeliveryError when Slack did not take it."""
+        # slack_sdk is imported only when something is to be said: it takes longer than all the rest of the cold start.
+        from permission_guard.alerts.slack_webhook import post  # noqa: PLC0415
+
+        answer = post(self._webhook_url.get(), payload(finding))
+        if answer.accepted:
+            return
+        if answer.status in _URL_IS_STALE:
+            self._webhook_url.forget()
+        raise DeliveryError(f"Slack did not take the message: {answer}")
+
+
+def payload(finding: Finding) -> dict[str, JSON]:
+    """Return the body of the POST to the webhook: blocks, and a line for notifications and screen readers."""
+    message = compose(finding)
+    return {
+        "text": escape(message.headline, _MAX_FALLBACK),
+        "blocks": blocks(finding, message),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def blocks(finding: Finding, message: Message) -> list[dict[str, JSON]]:
+    """Return a message as Block Kit blocks."""
+    sign = _SETTLED_SIGNS.get(finding.status, _SIGNS[finding.severity])
+    above: list[dict[str, JSON]] = [
+        {
+            "type": "header",
+            "text": {"type": "plain_text", "text": escape(f"{sign} {message.headline}", MAX_HEADER), "emoji": False},
+        },
+        {
+            "type": "section",
+            "fields": [_field(label, value) for label, value in message.facts if label not in _IN_CONTEXT][:MAX_FIELDS],
+        },
+        _rich_text([_text(message.happened)]),
+    ]
+    below = {"type": "context", "elements": [_mrkdwn(_context(message))]}
+    room = MAX_BLOCKS - len(above) - 1
+    return [*above, *list(_sections(message.sections))[:room], below]
+
+
+def escape(text: str, limit: int) -> str:
+    """Return text with Slack's control characters as entities, at most `limit` UTF-16 units, never half an entity."""
+    pieces: list[str] = []
+    left = limit
+    for char in text:
+        piece = _ENTITIES.get(char, char)
+        left -= _units(piece)
+        pieces.append(piece)
+        if left < 0:
+            break
+    else:
+        return "".join(pieces)
+    while left < 1:  # room for the ellipsis
+        left += _units(pieces.pop())
+    return "".join(pieces) + ELLIPSIS
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _field(label: str, value: str) -> dict[str, JSON]:
+    return _mrkdwn(f"*{label}*\n{_inline_code(value)}")
+
+
+def _context(message: Message) -> str:
+    return " · ".join(f"{label} {_inline_code(value)}" for label, value in message.facts if label in _IN_CONTEXT)
+
+
+def _inline_code(value: str) -> str:
+    """Return a value as inline code; a backtick in it would end it."""
+    shown = escape(value.replace("`", "'"), _MAX_FALLBACK)
+    return f"`{shown}`"
+
+
+def _mrkdwn(text: str) -> dict[str, JSON]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
+    """Yield a block a section, as long as there is room; what is left out is named."""
+    left = _MAX_SECTIONS
+    omitted: list[str] = []
+    for section in sections:
+        block, size = _section(section)
+        if size > left:
+            omitted.append(section.title)
+            continue
+        left -= size
+        yield block
+    if omitted:
+        yield _rich_text(
+            [_text(f"Left out, since Slack takes no more: {one_line(', '.join(omitted), _MAX_FALLBACK)}.")]
+        )
+
+
+def _section(section: Section) -> tuple[dict[str, JSON], int]:
+    if section.form is Form.COMMAND and _units(section.text) > _MAX_SECTION:
+        return _rich_text([_text(section.title, bold=True), _text(f"\n{_TOO_LONG}")]), len(_TOO_LONG)
+    text = cut(section.text, _MAX_SECTION)
+    if section.form is Form.PROSE:
+        return _rich_text([_text(section.title, bold=True), _text(f"\n{text}")]), _units(text)
+    preformatted = {"type": "rich_text_preformatted", "elements": [_text(text)]}
+    return _rich_text([_text(section.title, bold=True)], preformatted), _units(text)
+
+
+def _rich_text(elements: list[dict[str, JSON]], *more: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}, *more]}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, JSON]:
+    element: dict[str, JSON] = {"type": "text", "text": text}
+    if bold:
+        element["style"] = {"bold": True}
+    return element

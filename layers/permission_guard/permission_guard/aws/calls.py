@@ -1,0 +1,50 @@
+"""Calls that may fail: a read that fails is a value, since unknown is a verdict and not an accident."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from permission_guard.model import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_NOT_FOUND = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+
+_PASSING = frozenset(
+    {"ConcurrentModification", "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"},
+)
+_SERVER_ERROR = 500
+
+
+def read(action: str, call: Callable[[], T]) -> T | Unread | None:
+    """Make a read call; return its reply, None when the thing does not exist, Unread when it could not be read.
+
+    `action` is the IAM action of the call, for the log and for the permission that may be missing.
+    """
+    try:
+        return call()
+    except ClientError as error:
+        code = error_code(error)
+        if code in _NOT_FOUND:
+            return None
+        message = error.response.get("Error", {}).get("Message", "")
+        return Unread(action, code, message, denied=code in _DENIED)
+    except BotoCoreError as error:
+        return Unread(action, type(error).__name__, str(error), denied=False)
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's own code of an error, such as `TooManyRequestsException`."""
+    return error.response.get("Error", {}).get("Code", "Unknown")
+
+
+def is_passing(error: ClientError) -> bool:
+    """Tell whether the same call may well succeed in a while: throttled, a concurrent change, or a fault of AWS's own."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= _SERVER_ERROR or error_code(error) in _PASSING

@@ -1,0 +1,199 @@
+"""The findings table in DynamoDB.
+
+| pk                    | sk                     | what                                                                 |
+|-----------------------|------------------------|----------------------------------------------------------------------|
+| `FUNCTION#<arn>`      | `FINDING#<id>`         | a finding; `document` is its JSON, `status` and `changed_at` an index |
+| `FUNCTION#<arn>`      | `LOOK#<scope>`         | the numbers of the last look begun and of the last one written        |
+| `FIXES#<hour>`        | `COUNT`                | how many fixes were made in that hour                                 |
+
+Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
+newer one cannot write, whatever the clocks say.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from permission_guard.arns import parse_function_arn
+from permission_guard.aws.calls import error_code
+from permission_guard.errors import ConflictError
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model import Finding, FunctionTarget, Scope, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+STATUS_INDEX = "by-status"
+FINDING_PREFIX = "FINDING#"
+KEEP_RESOLVED = timedelta(days=90)
+
+# A transaction takes 100 actions, of which the look itself is one.
+_CHANGES_A_TRANSACTION = 99
+_MAX_UNKNOWNS = 20
+
+
+class FindingsTable:
+    """Findings kept in one DynamoDB table; the FindingStore of the deployed functions."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._dynamodb = client
+        self._name = table_name
+
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
+        """Return a number that is higher than that of every look begun before."""
+        reply = self._dynamodb.update_item(
+            TableName=self._name,
+            Key=_look_key(target, scope),
+            UpdateExpression="ADD begun :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(reply["Attributes"]["begun"]["N"])
+
+    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
+        """Return every recorded finding of a function, with its versions and aliases."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": _pk(target)}, ":prefix": {"S": FINDING_PREFIX}},
+            ConsistentRead=True,
+        )
+        return tuple(read_finding(item) for page in pages for item in page["Items"])
+
+    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+        """Return one recorded finding, None when there is none."""
+        key = {"pk": {"S": _pk(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
+        reply = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return read_finding(reply["Item"]) if "Item" in reply else None
+
+    def commit_look(
+        self,
+        target: FunctionTarget,
+        scope: Scope,
+        look: int,
+        changes: Sequence[Change],
+        unknowns: Sequence[str],
+        now: str,
+    ) -> bool:
+        """Write a look's changes; False when a newer look was written already, ConflictError when a finding moved."""
+        written: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._name,
+                "Key": _look_key(target, scope),
+                "UpdateExpression": "SET written = :look, looked_at = :now, unknowns = :unknowns",
+                "ConditionExpression": "attribute_not_exists(written) OR written <= :look",
+                "ExpressionAttributeValues": {
+                    ":look": {"N": str(look)},
+                    ":now": {"S": now},
+                    ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                },
+            },
+        }
+        # Seldom more than one round: each is whole in itself, and a round that is refused leaves a look to be done again.
+        rounds = range(0, max(len(changes), 1), _CHANGES_A_TRANSACTION)
+        return all(self._transact(written, changes[start : start + _CHANGES_A_TRANSACTION]) for start in rounds)
+
+    def put_finding(self, change: Change) -> None:
+        """Write one finding; ConflictError when it was changed since it was read."""
+        try:
+            self._dynamodb.put_item(**self._put(change))
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            raise ConflictError(f"finding {change.finding.id} was changed by somebody else") from error
+
+    def take_fix_slot(self, hour: str, limit: int) -> bool:
+        """Count one more fix in an hour (`2026-11-20T09`); False when the limit is reached."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._name,
+                Key={"pk": {"S": f"FIXES#{hour}"}, "sk": {"S": "COUNT"}},
+                UpdateExpression="ADD fixes :one SET expires_at = :expires",
+                ConditionExpression="attribute_not_exists(fixes) OR fixes < :limit",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":limit": {"N": str(limit)},
+                    ":expires": {"N": str(int((datetime.now(UTC) + timedelta(days=2)).timestamp()))},
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
+        """List the functions that have an open finding, each once."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :open",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":open": {"S": Status.OPEN}},
+        )
+        yield from {
+            parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]: None
+            for page in pages
+            for item in page["Items"]
+        }
+
+    def _transact(self, written: TransactWriteItemTypeDef, changes: Sequence[Change]) -> bool:
+        puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(change)} for change in changes]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=[written, *puts])
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if codes[:1] == ["ConditionalCheckFailed"]:
+                return False
+            if "ConditionalCheckFailed" in codes or "TransactionConflict" in codes:
+                raise ConflictError("a finding was changed by somebody else") from error
+            raise
+        return True
+
+    def _put(self, change: Change) -> Any:
+        arguments: dict[str, Any] = {"TableName": self._name, "Item": _item(change.finding)}
+        if change.expected_revision is None:
+            return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
+        return arguments | {
+            "ConditionExpression": "revision = :expected",
+            "ExpressionAttributeValues": {":expected": {"N": str(change.expected_revision)}},
+        }
+
+
+def read_finding(item: Mapping[str, Any]) -> Finding:
+    """Read a finding from an item in DynamoDB's own JSON, of the table or of its stream.
+
+    KeyError, TypeError or ValueError when it is not one.
+    """
+    return Finding.from_document(json.loads(item["document"]["S"]))
+
+
+def _item(finding: Finding) -> dict[str, Any]:
+    target = parse_function_arn(finding.function_arn)[0]
+    item = {
+        "pk": {"S": _pk(target)},
+        "sk": {"S": FINDING_PREFIX + finding.id},
+        "status": {"S": finding.status},
+        "changed_at": {"S": finding.changed_at},
+        "revision": {"N": str(finding.revision)},
+        "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
+    }
+    if finding.status is Status.RESOLVED:
+        expires = datetime.fromisoformat(finding.changed_at) + KEEP_RESOLVED
+        item["expires_at"] = {"N": str(int(expires.timestamp()))}
+    return item
+
+
+def _pk(target: FunctionTarget) -> str:
+    return f"FUNCTION#{target.arn}"
+
+
+def _look_key(target: FunctionTarget, scope: Scope) -> Any:
+    return {"pk": {"S": _pk(target)}, "sk": {"S": f"LOOK#{scope}"}}

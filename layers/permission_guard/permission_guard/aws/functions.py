@@ -1,0 +1,122 @@
+"""Read functions: their configuration, resource-based policies and event source mappings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.arns import parse_function_arn, role_account, role_name
+from permission_guard.aws.calls import read
+from permission_guard.iam import parse_policy
+from permission_guard.model import EventSourceMapping, Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+
+class FunctionReader:
+    """What Lambda itself knows of functions."""
+
+    def __init__(self, client: LambdaClient) -> None:
+        self._lambda = client
+
+    def function(self, arn: str) -> Function | Unread | None:
+        """Read one function's or version's configuration; None when it does not exist."""
+        reply = read("lambda:GetFunctionConfiguration", lambda: self._lambda.get_function_configuration(FunctionName=arn))
+        if reply is None or isinstance(reply, Unread):
+            return reply
+        return Function(arn=arn, name=reply["FunctionName"], role_arn=reply["Role"], configuration=dict(reply))
+
+    def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
+        """Read the function's own policy and those of its aliases and versions: each qualifier has its own."""
+        found = [self._resource_policy(target.arn, qualifier) for qualifier in (None, *self._qualifiers(target))]
+        return tuple(policy for policy in found if policy is not None)
+
+    def mappings(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
+        """Read the event source mappings of a function, of its versions and of its aliases."""
+
+        def pages() -> list[EventSourceMappingConfigurationTypeDef]:
+            paginator = self._lambda.get_paginator("list_event_source_mappings")
+            return [
+                mapping
+                for page in paginator.paginate(FunctionName=target.arn)
+                for mapping in page["EventSourceMappings"]
+            ]
+
+        reply = read("lambda:ListEventSourceMappings", pages)
+        if reply is None:  # the function went while we looked
+            return ()
+        return reply if isinstance(reply, Unread) else tuple(map(_mapping, reply))
+
+    def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
+        """Read the function's tags."""
+        reply = read("lambda:ListTags", lambda: self._lambda.list_tags(Resource=target.arn))
+        if reply is None:
+            return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} is gone", denied=False)
+        return reply if isinstance(reply, Unread) else reply.get("Tags", {})
+
+    def all_functions(self) -> Iterator[FunctionTarget]:
+        """List every function of the account and region; a refused call raises."""
+        for configuration in self._configurations():
+            yield parse_function_arn(configuration["FunctionArn"])[0]
+
+    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
+        """List the functions that run with a role; a refused call raises."""
+        return tuple(
+            parse_function_arn(configuration["FunctionArn"])[0]
+            for configuration in self._configurations()
+            if role_name(configuration["Role"]) == role.name and role_account(configuration["Role"]) == role.account
+        )
+
+    def _configurations(self) -> Iterator[Any]:
+        for page in self._lambda.get_paginator("list_functions").paginate():
+            yield from page["Functions"]
+
+    def _qualifiers(self, target: FunctionTarget) -> Iterator[str | Unread]:
+        def aliases() -> list[str]:
+            pages = self._lambda.get_paginator("list_aliases").paginate(FunctionName=target.arn)
+            return [alias["Name"] for page in pages for alias in page["Aliases"]]
+
+        def versions() -> list[str]:
+            pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=target.arn)
+            return [version["Version"] for page in pages for version in page["Versions"]]
+
+        for reply in (read("lambda:ListAliases", aliases), read("lambda:ListVersionsByFunction", versions)):
+            if isinstance(reply, Unread):
+                yield reply
+            elif reply is not None:
+                yield from (qualifier for qualifier in reply if qualifier != "$LATEST")
+
+    def _resource_policy(self, arn: str, qualifier: str | Unread | None) -> ResourcePolicy | Unread | None:
+        if isinstance(qualifier, Unread):
+            return qualifier
+
+        def call() -> Any:
+            if qualifier is None:
+                return self._lambda.get_policy(FunctionName=arn)
+            return self._lambda.get_policy(FunctionName=arn, Qualifier=qualifier)
+
+        reply = read("lambda:GetPolicy", call)
+        if reply is None or isinstance(reply, Unread):
+            return reply
+        return ResourcePolicy(
+            resource_arn=arn if qualifier is None else f"{arn}:{qualifier}",
+            qualifier=qualifier,
+            revision_id=reply.get("RevisionId", ""),
+            document=parse_policy(reply["Policy"], name="resource-based policy"),
+        )
+
+
+def _mapping(reply: EventSourceMappingConfigurationTypeDef) -> EventSourceMapping:
+    return EventSourceMapping(
+        uuid=reply["UUID"],
+        arn=reply.get("EventSourceMappingArn", ""),
+        function_arn=reply["FunctionArn"],
+        event_source_arn=reply.get("EventSourceArn"),
+        state=reply.get("State", ""),
+        state_transition_reason=reply.get("StateTransitionReason", ""),
+        last_processing_result=reply.get("LastProcessingResult", ""),
+        configuration=dict(reply),
+    )

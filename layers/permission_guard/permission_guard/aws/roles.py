@@ -1,0 +1,96 @@
+"""Read roles: every policy that bears on one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.arns import role_name
+from permission_guard.aws.calls import read
+from permission_guard.iam import Policy, parse_policy
+from permission_guard.model import Role, Unread
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class RoleReader:
+    """What IAM knows of roles. One reader serves one check: its cache of managed policies is never older than that."""
+
+    def __init__(self, client: IAMClient) -> None:
+        self._iam = client
+        self._managed: dict[str, Policy | Unread] = {}
+
+    def role(self, arn: str) -> Role | Unread | None:
+        """Read a role with the documents of its policies and its boundary; None when it does not exist."""
+        name = role_name(arn)
+        reply = read("iam:GetRole", lambda: self._iam.get_role(RoleName=name))
+        if reply is None or isinstance(reply, Unread):
+            return reply
+        attached = self._attached(name)
+        inline = self._inline(name)
+        if attached is None or inline is None:  # deleted while we looked
+            return None
+        if isinstance(attached, Unread):
+            return attached
+        if isinstance(inline, Unread):
+            return inline
+        role = reply["Role"]
+        boundary_arn = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return Role(
+            arn=role["Arn"],
+            name=role["RoleName"],
+            path=role["Path"],
+            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+            trust_policy=parse_policy(role["AssumeRolePolicyDocument"], name="trust policy"),
+            attached=attached,
+            inline=inline,
+            boundary_arn=boundary_arn,
+            boundary=self.managed_policy(boundary_arn) if boundary_arn else None,
+        )
+
+    def managed_policy(self, arn: str) -> Policy | Unread:
+        """Read the default version of a managed policy."""
+        if arn not in self._managed:
+            self._managed[arn] = self._read_managed(arn)
+        return self._managed[arn]
+
+    def _attached(self, name: str) -> dict[str, Policy | Unread] | Unread | None:
+        def call() -> list[str]:
+            pages = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+            return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
+
+        arns = read("iam:ListAttachedRolePolicies", call)
+        if arns is None or isinstance(arns, Unread):
+            return arns
+        return {arn: self.managed_policy(arn) for arn in arns}
+
+    def _inline(self, name: str) -> dict[str, Policy | Unread] | Unread | None:
+        def call() -> list[str]:
+            pages = self._iam.get_paginator("list_role_policies").paginate(RoleName=name)
+            return [policy for page in pages for policy in page["PolicyNames"]]
+
+        names = read("iam:ListRolePolicies", call)
+        if names is None or isinstance(names, Unread):
+            return names
+        found = {policy: self._read_inline(name, policy) for policy in names}
+        return {policy: document for policy, document in found.items() if document is not None}
+
+    def _read_inline(self, role: str, policy: str) -> Policy | Unread | None:
+        reply = read("iam:GetRolePolicy", lambda: self._iam.get_role_policy(RoleName=role, PolicyName=policy))
+        if reply is None or isinstance(reply, Unread):
+            return reply
+        return parse_policy(reply["PolicyDocument"], name=policy)
+
+    def _read_managed(self, arn: str) -> Policy | Unread:
+        head = read("iam:GetPolicy", lambda: self._iam.get_policy(PolicyArn=arn))
+        if isinstance(head, Unread):
+            return head
+        if head is None:
+            return Unread("iam:GetPolicy", "NoSuchEntity", f"{arn} does not exist", denied=False)
+        version = head["Policy"]["DefaultVersionId"]
+        reply = read("iam:GetPolicyVersion", lambda: self._iam.get_policy_version(PolicyArn=arn, VersionId=version))
+        if isinstance(reply, Unread):
+            return reply
+        if reply is None:
+            return Unread("iam:GetPolicyVersion", "NoSuchEntity", f"{arn} has no version {version}", denied=False)
+        return parse_policy(reply["PolicyVersion"]["Document"], name=arn)

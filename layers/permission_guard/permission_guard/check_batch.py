@@ -1,0 +1,157 @@
+"""Work off one batch of a checker's queue: every target once, every message answered for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from permission_guard.intake import merge, read_batch
+from permission_guard.model import FunctionTarget, RoleTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from permission_guard.checker import Checker, Look
+    from permission_guard.intake import Message
+    from permission_guard.model import JSON, Scope, Target
+
+
+class FunctionDirectory(Protocol):
+    """Which functions there are."""
+
+    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
+        """List the functions that run with a role."""
+
+
+class CheckBatch:
+    """Handles SQS events of one scope. A message fails, and comes again, when any of its targets was not looked at.
+
+    Messages that cannot be read fail as well, so that after some tries they lie in the dead-letter queue, where a
+    person finds them.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        checker: Checker,
+        directory: FunctionDirectory,
+        logger: Logger,
+        metrics: Metrics,
+    ) -> None:
+        self._scope = scope
+        self._checker = checker
+        self._directory = directory
+        self._logger = logger
+        self._metrics = metrics
+
+    def handle(self, event: Mapping[str, JSON]) -> dict[str, JSON]:
+        """Return Lambda's partial batch response."""
+        messages = read_batch(event, self._scope)
+        self._count("MessagesReceived", len(messages))
+        failed = {message.message_id for message in messages if self._is_unreadable(message)}
+        functions = self._functions(merge(messages), failed)
+        numbers = {target: self._begin(target, askers) for target, askers in functions.items()}
+        for target, askers in functions.items():
+            number = numbers[target]
+            if number is None or not self._look(target, number, askers):
+                failed |= {message.message_id for message in askers}
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
+
+    def _is_unreadable(self, message: Message) -> bool:
+        if message.error is None:
+            if message.reason:
+                self._logger.info(
+                    "nothing to look at",
+                    extra={"cloudtrail_event_id": message.event_id, "reason": message.reason},
+                )
+                self._count("EventsIgnored")
+            return False
+        self._logger.error(
+            "message cannot be read",
+            extra={
+                "cloudtrail_event_id": message.event_id,
+                "message_id": message.message_id,
+                "error": type(message.error).__name__,
+                "reason": str(message.error),
+            },
+        )
+        self._count("MessagesUnreadable")
+        return True
+
+    def _functions(
+        self,
+        merged: Mapping[Target, tuple[Message, ...]],
+        failed: set[str],
+    ) -> dict[FunctionTarget, tuple[Message, ...]]:
+        """Resolve roles to the functions that run with them; a role that cannot be resolved fails its messages."""
+        functions: dict[FunctionTarget, tuple[Message, ...]] = {}
+        for target, askers in merged.items():
+            try:
+                found = (target,) if isinstance(target, FunctionTarget) else self._directory.functions_of_role(target)
+            except Exception:
+                self._failed("role could not be resolved to functions", target, askers)
+                failed |= {message.message_id for message in askers}
+                continue
+            for function in found:
+                functions[function] = tuple(dict.fromkeys((*functions.get(function, ()), *askers)))
+        return functions
+
+    def _begin(self, target: FunctionTarget, askers: Sequence[Message]) -> int | None:
+        try:
+            return self._checker.begin(target)
+        except Exception:
+            self._failed("look could not be begun", target, askers)
+            return None
+
+    def _look(self, target: FunctionTarget, number: int, askers: Sequence[Message]) -> bool:
+        """Look at one function; return whether everything could be read and recorded."""
+        event_ids = [message.event_id for message in askers]
+        try:
+            look = self._checker.look(target, number, event_ids)
+        except Exception:
+            self._failed("look failed", target, askers)
+            return False
+        self._report(look, event_ids)
+        return not look.unread
+
+    def _report(self, look: Look, event_ids: Sequence[str]) -> None:
+        about = {"cloudtrail_event_ids": event_ids, "function_arn": look.target.arn}
+        if look.report.gone:
+            self._logger.info("function is gone: its findings are resolved", extra=about)
+            self._count("FunctionsGone")
+        if look.stale:
+            self._logger.info("a newer look was recorded first", extra=about)
+            self._count("LooksOvertaken")
+        for unread in look.unread:
+            self._logger.error(
+                "state could not be read",
+                extra=about | {"action": unread.action, "code": unread.code, "reason": unread.message},
+            )
+            self._count("ReadsDenied" if unread.denied else "ReadsFailed")
+        for verdict in look.report.unknowns:
+            self._logger.warning(
+                "verdict is unknown",
+                extra=about | {"rule_id": verdict.rule_id, "subject": verdict.subject, "reason": verdict.reason},
+            )
+            self._count("VerdictsUnknown")
+        for change in look.changes:
+            if change.is_transition:
+                finding = change.finding
+                self._logger.info(
+                    str(finding.transition),
+                    extra=about | {"finding_id": finding.id, "rule_id": finding.rule_id, "revision": finding.revision},
+                )
+                self._count(f"Findings{finding.transition.removeprefix('Finding ')}")
+        self._count("FunctionsLookedAt")
+
+    def _failed(self, what: str, target: Target, askers: Sequence[Message]) -> None:
+        name = target.arn if isinstance(target, FunctionTarget) else target.name
+        event_ids = [message.event_id for message in askers]
+        self._logger.exception(what, extra={"cloudtrail_event_ids": event_ids, "target": name})
+        self._count("LooksFailed")
+
+    def _count(self, name: str, value: int = 1) -> None:
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

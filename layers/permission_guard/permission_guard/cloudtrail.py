@@ -1,0 +1,210 @@
+"""A CloudTrail record, as EventBridge delivers it, becomes the targets to look at.
+
+An event says where to look, never what is true: nothing of it but names is used. AWS writes dates and versions into
+event names ("still referring to the same public API"), so names are compared without them.
+https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from permission_guard.arns import parse_function_arn, parse_function_name
+from permission_guard.errors import MalformedEventError, UnknownEventError
+from permission_guard.model import JSON, FunctionTarget, RoleTarget, Scope, Target
+
+LAMBDA = "lambda.amazonaws.com"
+IAM = "iam.amazonaws.com"
+
+_VERSION_SUFFIX = re.compile(r"\d{8}(v\d+)?$")
+
+# What Lambda answers when the execution role cannot read the event source, in all the forms seen: "… does not have
+# permissions to call ReceiveMessage on SQS", "Please ensure the role can perform the GetRecords, … Actions".
+_NAMES_MISSING_PERMISSION = re.compile(r"does not have permissions to call|ensure the role can perform", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The parts of a CloudTrail record that are used."""
+
+    event_id: str
+    event_source: str
+    event_name: str
+    region: str
+    account: str
+    error_code: str | None
+    error_message: str
+    request: Mapping[str, JSON]
+    response: Mapping[str, JSON] | None
+
+    @property
+    def api(self) -> str:
+        """The public API's name: `AddPermission` for `AddPermission20150331v2`."""
+        return _VERSION_SUFFIX.sub("", self.event_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What follows from one record: the targets, or none and the reason."""
+
+    event_id: str
+    targets: tuple[Target, ...]
+    reason: str = ""
+
+
+def parse_record(event: JSON) -> Record:
+    """Read an EventBridge event that carries a CloudTrail record; MalformedEventError names the part that is missing."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        raise MalformedEventError("the event has no `detail` object, so it is not a CloudTrail record")
+    request, response = detail.get("requestParameters"), detail.get("responseElements")
+    return Record(
+        event_id=_text(detail, "eventID"),
+        event_source=_text(detail, "eventSource"),
+        event_name=_text(detail, "eventName"),
+        region=_text(detail, "awsRegion"),
+        account=_account(detail, event),
+        error_code=detail.get("errorCode"),
+        error_message=str(detail.get("errorMessage") or ""),
+        request=request if isinstance(request, Mapping) else {},
+        response=response if isinstance(response, Mapping) else None,
+    )
+
+
+def event_id_of(event: JSON) -> str:
+    """Return the CloudTrail event id for a log line, or `unknown`; never raises."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    found = detail.get("eventID") if isinstance(detail, Mapping) else None
+    return found if isinstance(found, str) else "unknown"
+
+
+def look_for(record: Record, scope: Scope) -> Look:
+    """Return where `scope` has to look after this record.
+
+    UnknownEventError for an API that is in no table: AWS may have added one that matters. MalformedEventError when
+    the record lacks the name of what it changed.
+    """
+    row = _APIS.get((record.event_source, record.api))
+    if row is None:
+        # Only Lambda's and IAM's writes are ours; PutResourcePolicy, for one, exists in a dozen services.
+        if record.event_source not in (LAMBDA, IAM):
+            return Look(record.event_id, (), f"{record.event_source} is not watched")
+        raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
+    if scope not in row.scopes:
+        return Look(record.event_id, (), f"{record.api} changes nothing that this checker reads")
+    if not _is_done(record, row) and not _names_missing_permission(record):
+        return Look(record.event_id, (), f"the call did not succeed: {record.error_code or 'no response'}")
+    target = row.locate(record)
+    if target.account != record.account:
+        return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
+    return Look(record.event_id, (target,))
+
+
+def _is_done(record: Record, row: _Row) -> bool:
+    """Tell whether the call took effect.
+
+    A denied CreateFunction was seen in the trail without any errorCode, its responseElements null; so for calls that
+    answer with something, the answer must be there.
+    """
+    return record.error_code is None and (record.response is not None or not row.answers)
+
+
+def _names_missing_permission(record: Record) -> bool:
+    """Tell whether AWS refused a mapping because the execution role cannot read the source."""
+    return (
+        record.api == "CreateEventSourceMapping"
+        and record.error_code == "InvalidParameterValueException"
+        and _NAMES_MISSING_PERMISSION.search(record.error_message) is not None
+    )
+
+
+def _text(detail: Mapping[str, JSON], key: str) -> str:
+    value = detail.get(key)
+    if not isinstance(value, str) or not value:
+        raise MalformedEventError(f"the CloudTrail record has no `{key}`")
+    return value
+
+
+def _account(detail: Mapping[str, JSON], event: Mapping[str, JSON]) -> str:
+    for account in (detail.get("recipientAccountId"), event.get("account")):
+        if isinstance(account, str) and re.fullmatch(r"\d{12}", account):
+            return account
+    raise MalformedEventError("the CloudTrail record names no account")
+
+
+def _named_function(record: Record) -> FunctionTarget:
+    return _function(record, record.request.get("functionName"), "functionName")
+
+
+def _mapped_function(record: Record) -> FunctionTarget:
+    """The function of a mapping: the answer names it; an update or a deletion is asked for by the mapping's UUID."""
+    answered = (record.response or {}).get("functionArn")
+    return _function(record, answered or record.request.get("functionName"), "functionArn")
+
+
+def _resource_function(record: Record) -> FunctionTarget:
+    arn = record.request.get("resourceArn")
+    if not isinstance(arn, str):
+        raise MalformedEventError(f"{record.event_name} has no `resourceArn`")
+    try:
+        return parse_function_arn(arn)[0]
+    except ValueError as error:
+        raise MalformedEventError(str(error)) from error
+
+
+def _function(record: Record, name: JSON, key: str) -> FunctionTarget:
+    if not isinstance(name, str):
+        raise MalformedEventError(f"{record.event_name} has no `{key}`")
+    try:
+        return parse_function_name(name, region=record.region, account=record.account)[0]
+    except ValueError as error:
+        raise MalformedEventError(str(error)) from error
+
+
+def _named_role(record: Record) -> RoleTarget:
+    name = record.request.get("roleName")
+    if not isinstance(name, str) or not re.fullmatch(r"[\w+=,.@-]{1,64}", name):
+        raise MalformedEventError(f"{record.event_name} has no valid `roleName`")
+    return RoleTarget(record.account, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One API: which scopes it concerns, where it names what it changed, and whether a success has a response."""
+
+    locate: Callable[[Record], Target]
+    scopes: frozenset[Scope]
+    answers: bool
+
+
+_INVOKE = frozenset({Scope.INVOKE_POLICY})
+_ROLE = frozenset({Scope.EXECUTION_ROLE})
+_BOTH = _INVOKE | _ROLE
+_NEITHER: frozenset[Scope] = frozenset()
+
+_APIS: dict[tuple[str, str], _Row] = {
+    (LAMBDA, "CreateFunction"): _Row(_named_function, _BOTH, answers=True),
+    (LAMBDA, "DeleteFunction"): _Row(_named_function, _BOTH, answers=False),
+    (LAMBDA, "UpdateFunctionConfiguration"): _Row(_named_function, _ROLE, answers=True),
+    (LAMBDA, "AddPermission"): _Row(_named_function, _INVOKE, answers=True),
+    (LAMBDA, "RemovePermission"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "PutResourcePolicy"): _Row(_resource_function, _INVOKE, answers=False),
+    (LAMBDA, "DeleteResourcePolicy"): _Row(_resource_function, _INVOKE, answers=False),
+    (LAMBDA, "CreateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
+    (LAMBDA, "UpdateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
+    (LAMBDA, "DeleteEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
+    # Matched by the prefix `CreateFunction`, and of no concern to a rule that exists.
+    (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _NEITHER, answers=True),
+    (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "DeleteRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "PutRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "DeleteRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "UpdateAssumeRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
+    (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
+}
+"""One row an API. `answers` is true where CloudTrail's responseElements are filled when the call succeeds."""

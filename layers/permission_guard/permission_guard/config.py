@@ -1,0 +1,146 @@
+"""Settings: what the template puts into each function's environment, typed and read once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from permission_guard.errors import ConfigurationError
+from permission_guard.iam import TrustSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FixMode(StrEnum):
+    """What may be done about a finding: nothing, say it, do it when a person agrees, do it."""
+
+    OFF = "off"
+    PLAN = "plan"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """Of the checker functions."""
+
+    findings_table: str
+    trust: TrustSet
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing or wrong."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            trust=TrustSet(
+                accounts=frozenset(_list(environment, "TRUSTED_ACCOUNTS", r"\d{12}")),
+                organizations=frozenset(_list(environment, "TRUSTED_ORGANIZATIONS", r"o-[a-z0-9]{10,32}")),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """Of the sweep function."""
+
+    findings_table: str
+    queue_urls: tuple[str, str]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            queue_urls=(
+                _required(environment, "INVOKE_POLICY_QUEUE_URL"),
+                _required(environment, "EXECUTION_ROLE_QUEUE_URL"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSettings:
+    """Of the function that publishes findings."""
+
+    event_bus: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing."""
+        return cls(event_bus=_required(environment, "EVENT_BUS"))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Of the function that sends alerts. Either channel may be absent."""
+
+    deliveries_table: str
+    topic_arn: str | None
+    slack_secret_arn: str | None
+    slack_webhook_prefix: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing."""
+        return cls(
+            deliveries_table=_required(environment, "DELIVERIES_TABLE"),
+            topic_arn=environment.get("TOPIC_ARN") or None,
+            slack_secret_arn=environment.get("SLACK_SECRET_ARN") or None,
+            slack_webhook_prefix=environment.get("SLACK_WEBHOOK_PREFIX") or "https://hooks.slack.com/",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSettings:
+    """Of the function that opens tickets."""
+
+    deliveries_table: str
+    ticket_system: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing."""
+        return cls(
+            deliveries_table=_required(environment, "DELIVERIES_TABLE"),
+            ticket_system=_required(environment, "TICKET_SYSTEM"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FixSettings:
+    """Of the function that fixes. `max_fixes_an_hour` holds for the whole account and region."""
+
+    findings_table: str
+    trust: TrustSet
+    mode: FixMode
+    max_fixes_an_hour: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read them; ConfigurationError names what is missing or wrong."""
+        check = CheckSettings.from_environment(environment)
+        mode = _required(environment, "FIX_MODE")
+        if mode not in list(FixMode):
+            raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
+        limit = environment.get("MAX_FIXES_AN_HOUR", "20")
+        if not re.fullmatch(r"[1-9]\d{0,3}", limit):
+            raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
+        return cls(check.findings_table, check.trust, FixMode(mode), int(limit))
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ConfigurationError(f"the environment variable {name} is not set; template.yaml sets it")
+    return value
+
+
+def _list(environment: Mapping[str, str], name: str, pattern: str) -> list[str]:
+    values = [value.strip() for value in environment.get(name, "").split(",") if value.strip()]
+    for value in values:
+        if not re.fullmatch(pattern, value):
+            raise ConfigurationError(f"{name} has {value!r:.50}, which does not match {pattern}")
+    return values

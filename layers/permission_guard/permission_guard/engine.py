@@ -1,0 +1,65 @@
+"""Put a snapshot before the rules: the report says what each of them found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from permission_guard.model import FunctionTarget, Outcome, Snapshot, Unread, Verdict
+from permission_guard.rules.base import Rule, UnknownStateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every verdict of one look at one function. `gone` says that the function does not exist."""
+
+    target: FunctionTarget
+    rules: Mapping[str, Rule]
+    verdicts: tuple[Verdict, ...]
+    gone: bool = False
+
+    @property
+    def violations(self) -> tuple[Verdict, ...]:
+        """What is wrong."""
+        return self._with(Outcome.VIOLATION)
+
+    @property
+    def unknowns(self) -> tuple[Verdict, ...]:
+        """What nobody can tell."""
+        return self._with(Outcome.UNKNOWN)
+
+    @property
+    def passes(self) -> tuple[Verdict, ...]:
+        """What is all right."""
+        return self._with(Outcome.PASS)
+
+    def _with(self, outcome: Outcome) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome is outcome)
+
+
+def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
+    """Ask every rule; one that fails becomes unknown and the others still speak."""
+    by_id = {rule.id: rule for rule in rules}
+    if snapshot.function is None:
+        return Report(snapshot.target, by_id, (), gone=True)
+    verdicts = tuple(verdict for rule in rules for verdict in _ask(rule, snapshot))
+    return Report(snapshot.target, by_id, verdicts)
+
+
+def _ask(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:
+    arn = snapshot.target.arn
+    if isinstance(snapshot.function, Unread):
+        yield rule.unknown(arn, None, str(snapshot.function))
+        return
+    try:
+        verdicts = tuple(rule.check(snapshot))
+    except UnknownStateError as error:
+        yield rule.unknown(arn, None, str(error))
+    except Exception as error:  # noqa: BLE001 - a crashing rule must not silence the others; it is counted as unknown
+        yield rule.unknown(arn, None, f"{rule.id} crashed: {type(error).__name__}: {error}")
+    else:
+        yield from verdicts

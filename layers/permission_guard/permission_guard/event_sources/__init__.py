@@ -1,0 +1,23 @@
+"""The types of event sources: what each needs of the execution role, and which managed policy carries it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.event_sources.base import EventSource, Need
+from permission_guard.event_sources.dynamodb import DynamoDB
+from permission_guard.event_sources.kinesis import Kinesis
+from permission_guard.event_sources.sqs import Sqs
+
+if TYPE_CHECKING:
+    from permission_guard.model import EventSourceMapping
+
+EVENT_SOURCES: tuple[EventSource, ...] = (DynamoDB(), Kinesis(), Sqs())
+
+
+def event_source_of(mapping: EventSourceMapping) -> EventSource | None:
+    """Return the type of a mapping's source, None when it is not one we know."""
+    return next((source for source in EVENT_SOURCES if source.matches(mapping)), None)
+
+
+__all__ = ["EVENT_SOURCES", "EventSource", "Need", "event_source_of"]

@@ -1,0 +1,152 @@
+"""Reconcile a report with the recorded findings of the same function and scope. Pure.
+
+    (none) ──violation──▶ open ──pass, or subject gone──▶ resolved ──violation──▶ open (reopened)
+
+Unknown leaves what was there. A suppressed finding stays suppressed while it is violated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from permission_guard.model import Finding, Outcome, Status, Transition, Verdict, finding_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from permission_guard.engine import Report
+
+MAX_EVENT_IDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding to write. `expected_revision` is the one it was read at, None where there was none."""
+
+    finding: Finding
+    expected_revision: int | None
+
+    @property
+    def is_transition(self) -> bool:
+        """Tell whether anybody has to hear of it, or only its words changed."""
+        return self.finding.revision != self.expected_revision
+
+
+def reconcile(
+    recorded: Sequence[Finding],
+    report: Report,
+    *,
+    now: str,
+    event_ids: Sequence[str] = (),
+) -> tuple[Change, ...]:
+    """Return what must be written so that the record says what the report saw, and nothing that it did not see.
+
+    `recorded` are the findings of the report's function, of all rules; those of rules that the report did not ask
+    are left alone. `now` is ISO-8601 in UTC.
+    """
+    by_id = {finding.id: finding for finding in recorded}
+    cause = tuple(event_ids)[:MAX_EVENT_IDS]
+    changes = [_violated(by_id.get(_id(verdict)), verdict, report, now, cause) for verdict in report.violations]
+    seen = {_id(verdict) for verdict in report.violations}
+    for finding in recorded:
+        if finding.id not in seen and finding.rule_id in report.rules and finding.status is not Status.RESOLVED:
+            changes += _not_violated(finding, report, now, cause)
+    return tuple(change for change in changes if change is not None)
+
+
+def _violated(
+    recorded: Finding | None,
+    verdict: Verdict,
+    report: Report,
+    now: str,
+    event_ids: tuple[str, ...],
+) -> Change | None:
+    rule = report.rules[verdict.rule_id]
+    if recorded is None:
+        return Change(
+            Finding(
+                id=_id(verdict),
+                rule_id=rule.id,
+                rule_name=rule.name,
+                severity=rule.severity,
+                partition=report.target.partition,
+                account=report.target.account,
+                region=report.target.region,
+                function_arn=verdict.function_arn,
+                subject=_subject(verdict),
+                title=verdict.title,
+                reason=verdict.reason,
+                impact=verdict.impact,
+                evidence=verdict.evidence,
+                remedies=verdict.remedies,
+                status=Status.OPEN,
+                revision=1,
+                transition=Transition.OPENED,
+                opened_at=now,
+                changed_at=now,
+                event_ids=event_ids,
+            ),
+            None,
+        )
+    told = replace(
+        recorded,
+        title=verdict.title,
+        reason=verdict.reason,
+        impact=verdict.impact,
+        evidence=verdict.evidence,
+        remedies=verdict.remedies,
+        severity=rule.severity,
+    )
+    if recorded.status is Status.RESOLVED:
+        reopened = replace(
+            told,
+            status=Status.OPEN,
+            revision=recorded.revision + 1,
+            transition=Transition.REOPENED,
+            opened_at=now,
+            changed_at=now,
+            resolution="",
+            event_ids=event_ids,
+        )
+        return Change(reopened, recorded.revision)
+    return Change(told, recorded.revision) if told != recorded else None
+
+
+def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[str, ...]) -> Iterator[Change]:
+    resolution = _resolution(finding, report)
+    if resolution is None:
+        return
+    resolved = replace(
+        finding,
+        status=Status.RESOLVED,
+        revision=finding.revision + 1,
+        transition=Transition.RESOLVED,
+        changed_at=now,
+        resolution=resolution,
+        event_ids=event_ids,
+    )
+    yield Change(resolved, finding.revision)
+
+
+def _resolution(finding: Finding, report: Report) -> str | None:
+    """Say why a finding is no longer violated; None when that is not known."""
+    if report.gone:
+        return "The function was deleted."
+    own = [verdict for verdict in report.verdicts if verdict.rule_id == finding.rule_id]
+    for verdict in own:
+        if verdict.outcome is Outcome.PASS and _id(verdict) == finding.id:
+            return verdict.reason
+    if any(v.outcome is Outcome.UNKNOWN and (v.subject is None or _id(v) == finding.id) for v in own):
+        return None
+    return f"{finding.subject} no longer exists."
+
+
+def _id(verdict: Verdict) -> str:
+    return finding_id(verdict.rule_id, verdict.function_arn, verdict.subject or "")
+
+
+def _subject(verdict: Verdict) -> str:
+    if verdict.subject is None:
+        raise ValueError(f"{verdict.rule_id} calls something a violation and does not say what")
+    return verdict.subject

@@ -1,0 +1,221 @@
+"""Put one finding right: re-read, plan, apply, read back, remember. When in doubt, refuse and say why."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from permission_guard.config import FixMode
+from permission_guard.engine import evaluate
+from permission_guard.errors import ConflictError, FixNotVisibleError, FixRefusedError, WriteFailedError
+from permission_guard.findings.lifecycle import Change
+from permission_guard.fixes import fix_for
+from permission_guard.model import (
+    Finding,
+    FixRecord,
+    FixResult,
+    Outcome,
+    Snapshot,
+    Status,
+    Transition,
+    Verdict,
+    finding_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from permission_guard.findings.store import FindingStore
+    from permission_guard.fixes.base import Fix, Plan, PolicySource, Writer
+    from permission_guard.model import FunctionTarget, Scope
+    from permission_guard.rules.base import Rule
+
+MAX_TRIES = 3
+"""A finding that comes back after so many fixes is handed to a person."""
+
+VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
+"""When a change is read back: IAM may take a moment to show it."""
+
+_TRANSITIONS = {
+    FixResult.PROPOSED: Transition.FIX_PROPOSED,
+    FixResult.APPLIED: Transition.FIX_APPLIED,
+    FixResult.REFUSED: Transition.FIX_REFUSED,
+    FixResult.FAILED: Transition.FIX_FAILED,
+}
+_WRITE_TRIES = 5
+_NEW = (Transition.OPENED, Transition.REOPENED)
+
+
+class FixStateSource(Protocol):
+    """Where state is read from, afresh."""
+
+    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+        """Read what a scope needs of a function, and its tags."""
+
+
+class FixSlots(Protocol):
+    """How many fixes may be made in an hour."""
+
+    def take_fix_slot(self, hour: str, limit: int) -> bool:
+        """Count one more fix; False when the limit is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixOutcome:
+    """What the fixer did about a finding. `result` is None where there was nothing to do."""
+
+    finding_id: str
+    result: FixResult | None
+    summary: str
+    record: FixRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixer:
+    """Handles findings one by one.
+
+    `rules` are all rules by id; `wait` sleeps for some seconds between reading back and reading back again.
+    """
+
+    mode: FixMode
+    max_fixes_an_hour: int
+    rules: Mapping[str, Rule]
+    source: FixStateSource
+    policies: PolicySource
+    store: FindingStore
+    slots: FixSlots
+    writer: Writer
+    clock: Callable[[], str]
+    wait: Callable[[float], None]
+    verify_after: Sequence[float] = VERIFY_AFTER_SECONDS
+
+    def handle(self, target: FunctionTarget, finding_id: str, *, approved: bool = False) -> FixOutcome:
+        """Do what the mode allows about one finding; the same request twice does it once.
+
+        RetryableError when AWS or the table did not answer: nothing is lost, the message comes again.
+        """
+        finding = self.store.finding(target, finding_id)
+        fix = fix_for(finding.rule_id) if finding else None
+        if finding is None or fix is None:
+            return FixOutcome(finding_id, None, "there is no such finding" if finding is None else "no fix is known")
+        begun = finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
+        idle = None if begun else self._why_idle(finding, approved=approved)
+        if idle:
+            return FixOutcome(finding_id, None, idle)
+        try:
+            if begun:
+                return self._go_on(target, finding, fix, begun)
+            return self._begin(target, finding, fix, may_apply=approved or self.mode is FixMode.AUTO)
+        except FixRefusedError as refusal:
+            said = self._said(finding, fix, FixResult.REFUSED, str(refusal))
+            record = replace(begun, result=FixResult.REFUSED, summary=str(refusal)) if begun else said
+            return self._record(target, finding, record)
+
+    def _why_idle(self, finding: Finding, *, approved: bool) -> str | None:
+        """Say why nothing is to be done about a finding; None when something is."""
+        if self.mode is FixMode.OFF:
+            return "FixMode is off"
+        if finding.status is not Status.OPEN:
+            return f"the finding is {finding.status}"
+        if approved:
+            if self.mode is not FixMode.APPROVE:
+                return f"FixMode is {self.mode}: approvals are not taken"
+            return None if finding.transition is Transition.FIX_PROPOSED else "nothing is proposed"
+        return None if finding.transition in _NEW else f"it was handled before: {finding.transition}"
+
+    def _begin(self, target: FunctionTarget, finding: Finding, fix: Fix, *, may_apply: bool) -> FixOutcome:
+        tries = finding.fix.attempts if finding.fix else 0
+        if tries >= MAX_TRIES:
+            raise FixRefusedError(f"It came back after {tries} fixes: a person has to find out what undoes them.")
+        snapshot, verdict = self._look(target, finding)
+        if verdict is None or verdict.outcome is Outcome.PASS:
+            return FixOutcome(finding.id, None, "it is right already")
+        plan = _plan(fix, finding, snapshot, verdict, self.policies)
+        if not may_apply:
+            record = self._said(finding, fix, FixResult.PROPOSED, plan.summary)
+            return self._record(target, finding, replace(record, before=plan.before, undo=plan.undo))
+        if not self.slots.take_fix_slot(self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour):
+            raise FixRefusedError(f"{self.max_fixes_an_hour} fixes were made in this hour: that is the limit.")
+        intent = replace(
+            self._said(finding, fix, FixResult.APPLYING, plan.summary),
+            attempts=tries + 1,
+            before=plan.before,
+            undo=plan.undo,
+        )
+        # Remembered before it is made: whatever happens now, the state to go back to is known.
+        self.store.put_finding(Change(replace(finding, fix=intent), finding.revision))
+        return self._carry_out(target, finding, fix, plan, intent)
+
+    def _go_on(self, target: FunctionTarget, finding: Finding, fix: Fix, intent: FixRecord) -> FixOutcome:
+        """Finish a fix that was begun and whose end was not recorded."""
+        snapshot, verdict = self._look(target, finding)
+        if verdict is None or verdict.outcome is Outcome.PASS:
+            return self._record_applied(target, finding, fix, intent, snapshot)
+        plan = _plan(fix, finding, snapshot, verdict, self.policies)
+        return self._carry_out(target, finding, fix, plan, intent)
+
+    def _carry_out(self, target: FunctionTarget, finding: Finding, fix: Fix, plan: Plan, intent: FixRecord) -> FixOutcome:
+        try:
+            fix.apply(plan, self.writer)
+        except WriteFailedError as error:
+            return self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
+        for delay in self.verify_after:
+            self.wait(delay)
+            snapshot, verdict = self._look(target, finding)
+            if verdict is None or verdict.outcome is Outcome.PASS:
+                return self._record_applied(target, finding, fix, intent, snapshot)
+        # Raised, not recorded as failed: the change is made, and only reading it back can tell what came of it.
+        raise FixNotVisibleError(f"{plan.summary} was done and does not show yet. Undo: {plan.undo}")
+
+    def _look(self, target: FunctionTarget, finding: Finding) -> tuple[Snapshot, Verdict | None]:
+        """Read the state afresh and judge the finding's subject by its rule; None when the subject is gone."""
+        rule = self.rules[finding.rule_id]
+        snapshot = self.source.snapshot_for_fix(target, rule.scope)
+        report = evaluate(snapshot, (rule,))
+        for verdict in report.verdicts:
+            if verdict.subject is None or finding_id(rule.id, verdict.function_arn, verdict.subject) == finding.id:
+                return snapshot, verdict
+        return snapshot, None
+
+    def _said(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
+        attempts = finding.fix.attempts if finding.fix else 0
+        return FixRecord(name=fix.name, result=result, summary=summary, at=self.clock(), attempts=attempts)
+
+    def _record_applied(
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix: Fix,
+        intent: FixRecord,
+        snapshot: Snapshot,
+    ) -> FixOutcome:
+        applied = replace(intent, result=FixResult.APPLIED, after=fix.state(finding, snapshot))
+        return self._record(target, finding, applied)
+
+    def _record(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
+        """Write what was done into the finding, whatever became of it meanwhile."""
+        said = replace(record, at=self.clock())
+        for _ in range(_WRITE_TRIES - 1):
+            with suppress(ConflictError):
+                return self._write(target, finding, said)
+        return self._write(target, finding, said)
+
+    def _write(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
+        current = self.store.finding(target, finding.id) or finding
+        told = replace(
+            current,
+            fix=record,
+            revision=current.revision + 1,
+            transition=_TRANSITIONS[record.result],
+            changed_at=record.at,
+        )
+        self.store.put_finding(Change(told, current.revision))
+        return FixOutcome(finding.id, record.result, record.summary, record)
+
+
+def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, policies: PolicySource) -> Plan:
+    """Plan a fix for what the snapshot shows; FixRefusedError when it shows nothing definite."""
+    if verdict.outcome is Outcome.UNKNOWN:
+        raise FixRefusedError(f"It cannot be told whether this is still so: {verdict.reason}")
+    return fix.plan(finding, snapshot, policies)

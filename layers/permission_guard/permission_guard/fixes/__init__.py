@@ -1,0 +1,16 @@
+"""The fixes, and which of them puts which rule's findings right."""
+
+from __future__ import annotations
+
+from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
+from permission_guard.fixes.base import Fix, Plan
+
+FIXES: tuple[Fix, ...] = (AttachManagedPolicy(),)
+
+
+def fix_for(rule_id: str) -> Fix | None:
+    """Return the fix for a rule's findings, None where there is none."""
+    return next((fix for fix in FIXES if rule_id in fix.rule_ids), None)
+
+
+__all__ = ["FIXES", "Fix", "Plan", "fix_for"]

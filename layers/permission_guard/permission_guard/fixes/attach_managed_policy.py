@@ -1,0 +1,89 @@
+"""Attach the one AWS managed policy that carries what an execution role lacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from permission_guard.errors import FixRefusedError
+from permission_guard.event_sources import EVENT_SOURCES, event_source_of
+from permission_guard.execution_role import decide
+from permission_guard.fixes.base import Plan
+from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.iam import EvalDecision
+from permission_guard.model import Function, Role, Unread
+from permission_guard.rules.event_source_read_missing import managed_policy_arn, subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.fixes.base import PolicySource, Writer
+    from permission_guard.model import JSON, EventSourceMapping, Finding, Snapshot
+
+ATTACHABLE = frozenset(source.managed_policy for source in EVENT_SOURCES)
+"""The paths and names of the policies that may ever be attached; template.yaml allows the same and no other."""
+
+
+class AttachManagedPolicy:
+    """Additive: it grants what is missing and takes nothing away."""
+
+    name = "attach-managed-policy"
+    rule_ids = frozenset({"PG201"})
+    writes = frozenset({"iam:AttachRolePolicy"})
+
+    def plan(self, finding: Finding, snapshot: Snapshot, policies: PolicySource) -> Plan:
+        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
+        mapping = _mapping(finding, snapshot)
+        source = event_source_of(mapping)
+        if source is None or source.managed_policy not in ATTACHABLE:
+            raise FixRefusedError("No AWS managed policy is known for this type of event source.")
+        function, role = _function_and_role(mapping, snapshot)
+        guard_function(snapshot)
+        guard_role(role, snapshot.target.account)
+        policy_arn = managed_policy_arn(source, role.arn)
+        document = policies.managed_policy(policy_arn)
+        if isinstance(document, Unread):
+            raise FixRefusedError(f"{policy_arn} could not be read: {document}.")
+        mended = replace(role, attached={**role.attached, policy_arn: document})
+        for need in source.needs(mapping):
+            decision = decide(need, mended, function.arn)
+            if decision.decision is not EvalDecision.ALLOWED:
+                raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")
+        return Plan(
+            summary=f"attach {policy_arn} to {role.arn}",
+            role_name=role.name,
+            policy_arn=policy_arn,
+            before={"role_arn": role.arn, "attached_policies": sorted(role.attached)},
+            undo=f"aws iam detach-role-policy --role-name {role.name} --policy-arn {policy_arn}",
+        )
+
+    def apply(self, plan: Plan, writer: Writer) -> None:
+        """Attach the policy."""
+        writer.attach_role_policy(plan.role_name, plan.policy_arn)
+
+    def state(self, finding: Finding, snapshot: Snapshot) -> Mapping[str, JSON]:
+        """Return the role and its attached policies."""
+        role = snapshot.roles.get(finding.evidence["role_arn"])
+        attached = sorted(role.attached) if isinstance(role, Role) else None
+        return {"role_arn": finding.evidence["role_arn"], "attached_policies": attached}
+
+
+def _mapping(finding: Finding, snapshot: Snapshot) -> EventSourceMapping:
+    if isinstance(snapshot.mappings, Unread):
+        raise FixRefusedError(f"The event source mappings could not be read: {snapshot.mappings}.")
+    for mapping in snapshot.mappings:
+        if subject(mapping) == finding.subject and mapping.function_arn == finding.function_arn:
+            return mapping
+    raise FixRefusedError("The event source mapping no longer exists.")
+
+
+def _function_and_role(mapping: EventSourceMapping, snapshot: Snapshot) -> tuple[Function, Role]:
+    function = snapshot.versions.get(mapping.function_arn)
+    if not isinstance(function, Function):
+        raise FixRefusedError(f"The function's configuration could not be read: {function}.")
+    role = snapshot.roles.get(function.role_arn)
+    if role is None:
+        raise FixRefusedError(f"{function.role_arn} does not exist.")
+    if isinstance(role, Unread):
+        raise FixRefusedError(f"{function.role_arn} could not be read: {role}.")
+    return function, role

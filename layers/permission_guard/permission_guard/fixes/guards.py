@@ -1,0 +1,45 @@
+"""What must never be changed. A guard that cannot be evaluated refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.arns import role_account
+from permission_guard.errors import FixRefusedError
+from permission_guard.model import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.model import Role, Snapshot
+
+NEVER_TAG = "permission-guard:fix"
+NEVER = "never"
+
+# Set by CloudFormation on what it creates, and by nobody else: the prefix is reserved.
+_STACK_TAG = "aws:cloudformation:stack-name"
+_RESERVED_PATHS = ("/aws-service-role/", "/aws-reserved/")
+
+
+def guard_function(snapshot: Snapshot) -> None:
+    """Refuse functions whose owner, or whose template, has the last word."""
+    arn = snapshot.target.arn
+    if snapshot.tags is None or isinstance(snapshot.tags, Unread):
+        raise FixRefusedError(f"The tags of {arn} could not be read: {snapshot.tags}.")
+    _guard_tags(arn, snapshot.tags)
+
+
+def guard_role(role: Role, account: str) -> None:
+    """Refuse roles that belong to AWS, to another account, to an owner who said never, or to a template."""
+    if role.path.startswith(_RESERVED_PATHS):
+        raise FixRefusedError(f"{role.arn} belongs to AWS: it is a service-linked or reserved role.")
+    if role_account(role.arn) != account:
+        raise FixRefusedError(f"{role.arn} is in another account.")
+    _guard_tags(role.arn, role.tags)
+
+
+def _guard_tags(arn: str, tags: Mapping[str, str]) -> None:
+    if tags.get(NEVER_TAG, "").strip().lower() == NEVER:
+        raise FixRefusedError(f"{arn} is tagged {NEVER_TAG}={NEVER}.")
+    if _STACK_TAG in tags:
+        raise FixRefusedError(f"{arn} belongs to the CloudFormation stack {tags[_STACK_TAG]}: change its template.")

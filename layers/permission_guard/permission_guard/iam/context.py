@@ -1,0 +1,110 @@
+"""What is known of a request: each condition key has a value, is absent, or nobody knows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ContextValue = str | bool | int | float | list[str] | tuple[str, ...] | frozenset[str] | set[str]
+"""A string, a boolean or a number; a list, tuple or set makes the key multivalued, however many values it holds."""
+
+
+class Presence(StrEnum):
+    """What is known of a key that has no known value."""
+
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+ABSENT: Final = Presence.ABSENT
+UNKNOWN: Final = Presence.UNKNOWN
+
+Found = str | tuple[str, ...] | Presence
+"""A single value, the values of a multivalued key, absent or unknown."""
+
+_FAMILY_ENDS: Final = ("/", "*")
+
+
+def plain(value: object) -> str:
+    """Return a scalar as the text that AWS compares: booleans in lower case, numbers as written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+class Context:
+    """The condition keys of a request. Immutable; keys are compared without regard to case.
+
+    `known` maps a key to its value (None says absent). `absent` and `unknown` name keys, or whole families of keys by
+    a trailing `/` or `/*` such as `aws:ResourceTag/`. Whatever is named nowhere is `default`. A known value wins over
+    a named key, a named key over a family, a longer family over a shorter one.
+    """
+
+    __slots__ = ("_families", "_stated", "default")
+
+    def __init__(
+        self,
+        known: Mapping[str, ContextValue | None] | None = None,
+        absent: Iterable[str] = (),
+        unknown: Iterable[str] = (),
+        default: Presence = UNKNOWN,
+    ) -> None:
+        stated: dict[str, Found] = {}
+        families: list[tuple[str, Presence]] = []
+        for names, presence in ((absent, ABSENT), (unknown, UNKNOWN)):
+            for name in names:
+                key = name.lower()
+                if key.endswith(_FAMILY_ENDS):
+                    families.append((key.rstrip("*"), presence))
+                else:
+                    stated[key] = presence
+        for name, value in (known or {}).items():
+            stated[name.lower()] = _found(value)
+        families.sort(key=lambda family: -len(family[0]))
+        self._stated = stated
+        self._families = tuple(families)
+        self.default = default
+
+    def lookup(self, key: str) -> Found:
+        """Return what is known of a key, which must be in lower case."""
+        found = self.stated(key)
+        return self.default if found is None else found
+
+    def stated(self, key: str) -> Found | None:
+        """Return what was said of a key in so many words, or None where only the default speaks."""
+        found = self._stated.get(key)
+        if found is None:
+            for family, presence in self._families:
+                if key.startswith(family):
+                    return presence
+        return found
+
+    def with_known(self, known: Mapping[str, ContextValue | None]) -> Context:
+        """Return a context in which these keys are known besides."""
+        other = Context(known, default=self.default)
+        other._stated = {**self._stated, **other._stated}
+        other._families = self._families
+        return other
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Context):
+            return NotImplemented
+        return (self._stated, self._families, self.default) == (other._stated, other._families, other.default)
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self._stated), self._families, self.default))
+
+    def __repr__(self) -> str:
+        return f"Context({self._stated!r}, families={self._families!r}, default={self.default!r})"
+
+
+def _found(value: ContextValue | None) -> Found:
+    if value is None:
+        return ABSENT
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return tuple(plain(item) for item in items)
+    return plain(value)

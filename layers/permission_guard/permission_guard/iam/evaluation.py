@@ -1,0 +1,196 @@
+"""How AWS decides: explicit deny wins, then every layer that limits must allow.
+
+See "Policy evaluation logic" in the IAM User Guide. The answer is one of four: what cannot be decided from what is
+known is CONDITIONAL, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.arn import account_of
+from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
+from permission_guard.iam.layers import Layer, doubts_of, evaluate_identity, evaluate_resource
+from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.principals import PrincipalKind
+from permission_guard.iam.request import Request, lookup_of, resource_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.iam.documents import Policy
+    from permission_guard.iam.templates import Lookup
+
+IDENTITY: Final = "identity"
+BOUNDARY: Final = "boundary"
+SESSION: Final = "session"
+SCP: Final = "scp"
+RCP: Final = "rcp"
+RESOURCE: Final = "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Every policy that bears on a request.
+
+    `scps` and `rcps` are levels, from the organization's root down to the account: each level must allow, by any of
+    its policies. `unread` names identity policies that exist and could not be read, `boundary_unread` says why the
+    boundary could not, `resource_unread` why the resource's own policy could not; a policy that could not be read may
+    also stand anywhere as `unread_policy(...)`. `resource_account` is the owner of a resource whose ARN names none.
+    """
+
+    identity: Sequence[Policy] = ()
+    boundary: Policy | None = None
+    session: Policy | None = None
+    scps: Sequence[Sequence[Policy]] = ()
+    rcps: Sequence[Sequence[Policy]] = ()
+    resource: Policy | None = None
+    unread: tuple[str, ...] = ()
+    boundary_unread: str = ""
+    resource_unread: str = ""
+    resource_account: str | None = None
+    management_account: bool = False
+
+
+def evaluate(request: Request, policies: PolicySet) -> Decision:
+    """Decide a request as AWS would."""
+    lookup = lookup_of(request)
+    action = request.action.lower()
+    resource = resource_of(request, action)
+    layers = _layers(request, policies, action, resource, lookup)
+    for layer in layers:
+        if layer.deny == TRUE:
+            return Decision(EvalDecision.EXPLICIT_DENY, layer.reference(denies=True))
+    allowed, blocked_by = _combine(request, policies, layers)
+    if allowed == FALSE:
+        return Decision(EvalDecision.IMPLICIT_DENY, None, blocked_by)
+    denying = [layer for layer in layers if layer.deny]
+    if allowed == TRUE and not denying:
+        return Decision(EvalDecision.ALLOWED, _granting(layers))
+    return _conditional(layers, denying, lookup, request)
+
+
+def _layers(request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup) -> list[Layer]:
+    """Evaluate every layer that applies to the caller, in the order in which AWS names them."""
+    principal = request.principal
+    layers: list[Layer] = []
+    identity = principal.is_identity
+    bounded = policies.boundary is not None or bool(policies.boundary_unread)
+    if policies.scps and (identity or principal.kind is PrincipalKind.ACCOUNT) and not _exempt(request, policies):
+        layers += [evaluate_identity(SCP, level, action, resource, lookup) for level in policies.scps]
+    if policies.rcps and not principal.is_service_linked:
+        layers += [
+            evaluate_resource(RCP, level, principal, action, resource, lookup, bounded=bounded)
+            for level in policies.rcps
+        ]
+    if identity:
+        own = evaluate_identity(IDENTITY, policies.identity, action, resource, lookup)
+        for reason in policies.unread:
+            own.unread(f"an identity policy could not be read: {reason}")
+        layers.append(own)
+        if policies.boundary is not None:
+            layers.append(evaluate_identity(BOUNDARY, (policies.boundary,), action, resource, lookup))
+        elif policies.boundary_unread:
+            layers.append(Layer(BOUNDARY))
+            layers[-1].unread(f"the permissions boundary could not be read: {policies.boundary_unread}")
+        if policies.session is not None:
+            layers.append(evaluate_identity(SESSION, (policies.session,), action, resource, lookup))
+    if policies.resource is not None:
+        layers.append(
+            evaluate_resource(RESOURCE, (policies.resource,), principal, action, resource, lookup, bounded=bounded)
+        )
+    elif policies.resource_unread:
+        layers.append(Layer(RESOURCE))
+        layers[-1].unread(f"the resource's policy could not be read: {policies.resource_unread}")
+    return layers
+
+
+def _exempt(request: Request, policies: PolicySet) -> bool:
+    return policies.management_account or request.principal.is_service_linked
+
+
+def _combine(request: Request, policies: PolicySet, layers: list[Layer]) -> tuple[int, str | None]:
+    """Return whether the layers together allow, and the layer that does not."""
+    truth = {layer.kind: layer.allow for layer in layers if layer.kind not in {SCP, RCP}}
+    organization = TRUE
+    for layer in layers:
+        if layer.kind in {SCP, RCP} and layer.allow < organization:
+            organization = layer.allow
+            if organization == FALSE:
+                return FALSE, layer.kind
+    resource = next((layer for layer in layers if layer.kind == RESOURCE), None)
+    limits = min(truth.get(BOUNDARY, TRUE), truth.get(SESSION, TRUE))
+    if request.principal.is_identity:
+        side = min(truth[IDENTITY], limits)
+    else:
+        side = TRUE if request.principal.kind is PrincipalKind.ACCOUNT else FALSE
+    if not (request.principal.is_identity or request.principal.kind is PrincipalKind.ACCOUNT):
+        granted = resource.allow if resource else FALSE
+    elif _is_foreign(request, policies):
+        granted = min(side, resource.allow if resource else FALSE)
+    else:
+        granted = _same_account(request, side, limits, resource)
+    if granted == FALSE:
+        return FALSE, _blocking(truth, request, side)
+    return min(granted, organization), None
+
+
+def _same_account(request: Request, side: int, limits: int, resource: Layer | None) -> int:
+    """Combine both sides inside one account: either is enough, but for keys and roles, whose policy must delegate."""
+    if needs_resource_policy(request):
+        if resource is None:
+            return min(side, UNKNOWN)
+        side = min(side, resource.allow)
+    if resource is None:
+        return side
+    return max(side, resource.direct, min(resource.role, limits))
+
+
+def needs_resource_policy(request: Request) -> bool:
+    """Tell whether identity policies alone never suffice: KMS keys, and roles that are to be assumed."""
+    resource = request.resource
+    action = request.action.lower()
+    if action.startswith("kms:"):
+        return ":kms:" in resource and (":key/" in resource or ":alias/" in resource)
+    return action.startswith("sts:assumerole") and ":role/" in resource
+
+
+def _is_foreign(request: Request, policies: PolicySet) -> bool:
+    owner = policies.resource_account or account_of(request.resource)
+    if owner is None:
+        found = request.context.stated("aws:resourceaccount")
+        owner = found if isinstance(found, str) and not isinstance(found, EvalDecision) else None
+    return bool(owner) and owner != request.principal.account
+
+
+def _blocking(truth: dict[str, int], request: Request, side: int) -> str:
+    if side != FALSE or not request.principal.is_identity:
+        return RESOURCE
+    return next((kind for kind in (IDENTITY, BOUNDARY, SESSION) if truth.get(kind, TRUE) == FALSE), RESOURCE)
+
+
+def _granting(layers: list[Layer]) -> StatementRef | None:
+    """Return the statement that granted: the identity's, else the resource's."""
+    for kind in (IDENTITY, RESOURCE):
+        for layer in layers:
+            if layer.kind == kind and layer.allow == TRUE:
+                return layer.reference(denies=False)
+    return None
+
+
+def _conditional(layers: list[Layer], denying: list[Layer], lookup: Lookup, request: Request) -> Decision:
+    """Say what the answer hinges on."""
+    keys: dict[str, None] = {}
+    reasons: dict[str, None] = {}
+    hinge: StatementRef | None = None
+    for layer in layers:
+        if UNKNOWN not in {layer.allow, layer.deny}:
+            continue
+        hinge = hinge or layer.reference(denies=layer in denying)
+        for unknown, why in doubts_of(layer, lookup):
+            keys.update(dict.fromkeys(unknown))
+            reasons.update(dict.fromkeys(why))
+    if not keys and not reasons and needs_resource_policy(request):
+        reasons["whether the resource's own policy delegates to the account is not known"] = None
+    return Decision(EvalDecision.CONDITIONAL, hinge, None, tuple(keys), tuple(reasons))

@@ -1,0 +1,39 @@
+"""Three-valued logic: false < unknown < true, so that AND is min, OR is max and NOT is 2 - x."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FALSE: Final = 0
+UNKNOWN: Final = 1
+TRUE: Final = 2
+
+
+def negate(value: int) -> int:
+    """Return NOT value."""
+    return TRUE - value
+
+
+def any_of(values: Iterable[int]) -> int:
+    """Return the OR of the values; the OR of none is false."""
+    best = FALSE
+    for value in values:
+        if value > best:
+            if value == TRUE:
+                return TRUE
+            best = value
+    return best
+
+
+def all_of(values: Iterable[int]) -> int:
+    """Return the AND of the values; the AND of none is true."""
+    worst = TRUE
+    for value in values:
+        if value < worst:
+            if value == FALSE:
+                return FALSE
+            worst = value
+    return worst

@@ -1,0 +1,218 @@
+"""The condition operators, one small object each. How they combine is written once, in `conditions`.
+
+See "IAM JSON policy elements: Condition operators" in the IAM User Guide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from permission_guard.iam.arn import PARTS
+from permission_guard.iam.glob import Glob, compile_glob
+from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.templates import Template, fill
+from permission_guard.iam.values import (
+    in_network,
+    ip_address,
+    ip_network,
+    is_arn,
+    parse_binary,
+    parse_date,
+    parse_number,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.iam.templates import Lookup, Variable
+
+    Test = Callable[[str, Lookup], int]
+    """Compares a context value with one value of the policy."""
+
+
+class PolicyValue(NamedTuple):
+    """One value of a condition, compiled.
+
+    `test` compares; `variables` are those it needs. `problem` says why AWS would not take the value. `never` values
+    match nothing and spoil a negated comparison too.
+    """
+
+    test: Test
+    variables: tuple[Variable, ...] = ()
+    problem: str = ""
+    never: bool = False
+
+
+class Operator(NamedTuple):
+    """A condition operator without its set qualifier and without IfExists.
+
+    `prepare` compiles a value of the policy; its flag says whether policy variables are to be filled in. `readable`
+    tells whether a context value can be compared at all: if not, neither the operator nor its negation matches.
+    """
+
+    name: str
+    prepare: Callable[[str, bool], PolicyValue]
+    negated: bool = False
+    readable: Callable[[str], bool] | None = None
+    wildcards: bool = False
+
+
+def _never(_value: str, _lookup: Lookup) -> int:
+    return FALSE
+
+
+def _doubt(_value: str, _lookup: Lookup) -> int:
+    return UNKNOWN
+
+
+def _malformed(kind: str, text: str) -> PolicyValue:
+    return PolicyValue(_doubt, problem=f"{text!r} is not {kind}")
+
+
+def _string(*, wildcards: bool, ignore_case: bool) -> Callable[[str, bool], PolicyValue]:
+    def prepare(text: str, variables: bool) -> PolicyValue:  # noqa: FBT001
+        if variables and "${" in text:
+            return _template(Template(text, variables=True, wildcards=wildcards), ignore_case=ignore_case)
+        if wildcards and ("*" in text or "?" in text):
+            glob = compile_glob(text)
+            return PolicyValue(lambda value, _: TRUE if glob.matches(value) else FALSE)
+        if ignore_case:
+            lowered = text.lower()
+            return PolicyValue(lambda value, _: TRUE if value.lower() == lowered else FALSE)
+        return PolicyValue(lambda value, _: TRUE if value == text else FALSE)
+
+    return prepare
+
+
+def _template(template: Template, *, ignore_case: bool) -> PolicyValue:
+    def test(value: str, lookup: Lookup) -> int:
+        tokens, exact = fill(template.parts, lookup)
+        if tokens is None:
+            return FALSE
+        if ignore_case:
+            value = value.lower()
+            tokens = [token.lower() if isinstance(token, str) else token for token in tokens]
+        if not Glob(tokens).matches(value):
+            return FALSE
+        return TRUE if exact else UNKNOWN
+
+    return PolicyValue(test, template.variables)
+
+
+def _arn(text: str, variables: bool) -> PolicyValue:  # noqa: FBT001
+    if text != "" and not text.strip("*"):
+        return PolicyValue(_doubt, problem="how AWS compares an ARN with '*' is not documented")
+    pieces = text.split(":", PARTS - 1)
+    if len(pieces) < PARTS:
+        return PolicyValue(_never, problem=f"{text!r} is not an ARN", never=True)
+    if not (variables and "${" in text):
+        globs = [compile_glob(piece) for piece in pieces]
+
+        def matches(value: str, _lookup: Lookup) -> int:
+            parts = value.split(":", PARTS - 1)
+            return TRUE if all(map(Glob.matches, globs, parts)) else FALSE
+
+        return PolicyValue(matches)
+    templates = [Template(piece, variables=True, wildcards=True) for piece in pieces]
+
+    def test(value: str, lookup: Lookup) -> int:
+        certain = TRUE
+        for template, part in zip(templates, value.split(":", PARTS - 1), strict=True):
+            glob, exact = template.resolve(lookup)
+            if glob is None or not glob.matches(part):
+                return FALSE
+            if not exact:
+                certain = UNKNOWN
+        return certain
+
+    return PolicyValue(test, tuple(variable for template in templates for variable in template.variables))
+
+
+def _ordered(kind: str, parse: Callable[[str], object | None], holds: str) -> Callable[[str, bool], PolicyValue]:
+    compare = _COMPARISONS[holds]
+
+    def prepare(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+        bound = parse(text)
+        if bound is None:
+            return _malformed(kind, text)
+
+        def test(value: str, _lookup: Lookup) -> int:
+            number = parse(value)
+            return TRUE if number is not None and compare(number, bound) else FALSE
+
+        return PolicyValue(test)
+
+    return prepare
+
+
+_COMPARISONS: Final[dict[str, Callable[[object, object], bool]]] = {
+    "Equals": lambda left, right: left == right,
+    "LessThan": lambda left, right: left < right,  # type: ignore[operator]
+    "LessThanEquals": lambda left, right: left <= right,  # type: ignore[operator]
+    "GreaterThan": lambda left, right: left > right,  # type: ignore[operator]
+    "GreaterThanEquals": lambda left, right: left >= right,  # type: ignore[operator]
+}
+
+
+def _bool(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+    wanted = text.lower()
+    if wanted not in {"true", "false"}:
+        return _malformed("a boolean", text)
+    return PolicyValue(lambda value, _: TRUE if (value.lower() == "true") == (wanted == "true") else FALSE)
+
+
+def _binary(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+    wanted = parse_binary(text)
+    if wanted is None:
+        return _malformed("base64", text)
+    return PolicyValue(lambda value, _: TRUE if parse_binary(value) == wanted else FALSE)
+
+
+def _ip(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+    network = ip_network(text)
+    if network is None:
+        return _malformed("an IP address or network", text)
+
+    def test(value: str, _lookup: Lookup) -> int:
+        address = ip_address(value)
+        return TRUE if address is not None and in_network(address, network) else FALSE
+
+    return PolicyValue(test)
+
+
+def _is_ip(text: str) -> bool:
+    return ip_address(text) is not None
+
+
+def _table() -> dict[str, Operator]:
+    operators = [
+        Operator("StringEquals", _string(wildcards=False, ignore_case=False)),
+        Operator("StringEqualsIgnoreCase", _string(wildcards=False, ignore_case=True)),
+        Operator("StringLike", _string(wildcards=True, ignore_case=False), wildcards=True),
+        Operator("Bool", _bool),
+        Operator("BinaryEquals", _binary),
+        Operator("IpAddress", _ip, readable=_is_ip),
+        Operator("ArnEquals", _arn, readable=is_arn, wildcards=True),
+        Operator("ArnLike", _arn, readable=is_arn, wildcards=True),
+    ]
+    for holds in _COMPARISONS:
+        operators.append(Operator(f"Numeric{holds}", _ordered("a number", parse_number, holds)))
+        operators.append(Operator(f"Date{holds}", _ordered("a date", parse_date, holds)))
+    negations = {
+        "StringNotEquals": "StringEquals",
+        "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+        "StringNotLike": "StringLike",
+        "NumericNotEquals": "NumericEquals",
+        "DateNotEquals": "DateEquals",
+        "NotIpAddress": "IpAddress",
+        "ArnNotEquals": "ArnEquals",
+        "ArnNotLike": "ArnLike",
+    }
+    table = {operator.name.lower(): operator for operator in operators}
+    for name, positive in negations.items():
+        table[name.lower()] = table[positive.lower()]._replace(name=name, negated=True)
+    return table
+
+
+OPERATORS: Final = _table()
+"""Every operator but Null, by its name in lower case."""

@@ -1,0 +1,257 @@
+"""Who asks, and whether a Principal or NotPrincipal element means them.
+
+See "AWS JSON policy elements: Principal" in the IAM User Guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from permission_guard.iam.arn import is_account_id, parse_arn
+from permission_guard.iam.glob import compile_glob
+from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+
+
+class PrincipalKind(StrEnum):
+    """What sort of caller it is."""
+
+    ROLE = "role"
+    SESSION = "session"
+    USER = "user"
+    ACCOUNT = "account"
+    SERVICE = "service"
+    FEDERATED_USER = "federated-user"
+    FEDERATED = "federated"
+    ANONYMOUS = "anonymous"
+
+
+_IDENTITIES: Final = frozenset(
+    {PrincipalKind.ROLE, PrincipalKind.SESSION, PrincipalKind.USER, PrincipalKind.FEDERATED_USER}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller. Build it with one of the class methods.
+
+    `role` stands for a session of that role whose name is not known; `session` for one whose ARN is.
+    """
+
+    arn: str
+    account: str
+    kind: PrincipalKind
+    role_arn: str | None = None
+
+    @classmethod
+    def role(cls, arn: str) -> Principal:
+        """Return a role, as it acts in any of its sessions."""
+        return cls(arn, _account(arn), PrincipalKind.ROLE, arn)
+
+    @classmethod
+    def session(cls, arn: str, role_arn: str | None = None) -> Principal:
+        """Return a session, `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`; the role's ARN if it is known."""
+        return cls(arn, _account(arn), PrincipalKind.SESSION, role_arn)
+
+    @classmethod
+    def user(cls, arn: str) -> Principal:
+        """Return an IAM user."""
+        return cls(arn, _account(arn), PrincipalKind.USER)
+
+    @classmethod
+    def root(cls, account: str) -> Principal:
+        """Return the root user of an account."""
+        return cls(f"arn:aws:iam::{account}:root", account, PrincipalKind.ACCOUNT)
+
+    @classmethod
+    def service(cls, name: str) -> Principal:
+        """Return an AWS service that calls in its own name, such as `s3.amazonaws.com`."""
+        return cls(name, "", PrincipalKind.SERVICE)
+
+    @classmethod
+    def federated(cls, provider: str) -> Principal:
+        """Return a caller with a token of a web or SAML identity provider."""
+        return cls(provider, _account(provider), PrincipalKind.FEDERATED)
+
+    @classmethod
+    def anonymous(cls) -> Principal:
+        """Return a caller without credentials."""
+        return cls("", "", PrincipalKind.ANONYMOUS)
+
+    @classmethod
+    def from_arn(cls, text: str) -> Principal:
+        """Return what an ARN, an account id or a service's name stands for; ValueError when it is none of them."""
+        if is_account_id(text):
+            return cls.root(text)
+        parsed = parse_arn(text)
+        if parsed is None:
+            if text.endswith((".amazonaws.com", ".amazon.com", ".amazonaws.com.cn")):
+                return cls.service(text)
+            raise ValueError(f"{text!r} is not a principal")
+        kind = parsed.resource.partition("/")[0]
+        kinds = {
+            "root": PrincipalKind.ACCOUNT,
+            "user": PrincipalKind.USER,
+            "role": PrincipalKind.ROLE,
+            "assumed-role": PrincipalKind.SESSION,
+            "federated-user": PrincipalKind.FEDERATED_USER,
+            "saml-provider": PrincipalKind.FEDERATED,
+            "oidc-provider": PrincipalKind.FEDERATED,
+        }
+        if kind not in kinds:
+            raise ValueError(f"{text!r} is not a principal")
+        return cls(text, parsed.account, kinds[kind], text if kind == "role" else None)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether identity-based policies speak of it."""
+        return self.kind in _IDENTITIES
+
+    @property
+    def is_service_linked(self) -> bool:
+        """Whether it is a service-linked role, which service and resource control policies do not bind."""
+        return ":role/aws-service-role/" in (self.role_arn or self.arn)
+
+
+class PrincipalMatch(NamedTuple):
+    """How a Principal element means a caller, each as a truth value.
+
+    By its account, which delegates to the account's own policies; by its role, whose boundary still limits it; or
+    directly: by the user or session itself, or by `*`.
+    """
+
+    account: int
+    role: int
+    direct: int
+
+    @property
+    def matched(self) -> int:
+        """The best of the three."""
+        return max(self)
+
+
+_NO: Final = PrincipalMatch(FALSE, FALSE, FALSE)
+_BY_ACCOUNT: Final = PrincipalMatch(TRUE, FALSE, FALSE)
+_BY_ROLE: Final = PrincipalMatch(FALSE, TRUE, FALSE)
+_DIRECTLY: Final = PrincipalMatch(FALSE, FALSE, TRUE)
+_PERHAPS: Final = PrincipalMatch(FALSE, FALSE, UNKNOWN)
+
+_TYPES: Final = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
+_UNIQUE_IDS: Final = ("AIDA", "AROA", "AGPA", "ANPA", "ASCA", "APKA", "AIPA", "ABIA", "ACCA")
+
+
+class PrincipalSet:
+    """A compiled Principal or NotPrincipal element: pairs of a type and a value."""
+
+    __slots__ = ("entries", "negated", "problems")
+
+    def __init__(self, raw: object, *, negated: bool = False) -> None:
+        self.negated = negated
+        self.entries: list[tuple[str, str]] = []
+        self.problems: list[str] = []
+        if raw == "*":
+            self.entries.append(("AWS", "*"))
+        elif isinstance(raw, dict) and raw:
+            for kind, values in raw.items():
+                self._add(kind, values)
+        else:
+            self.problems.append("the principal is neither '*' nor an object with principals")
+
+    def _add(self, kind: object, values: object) -> None:
+        listed = [values] if isinstance(values, str) else values
+        if kind not in _TYPES or not isinstance(listed, list) or not listed:
+            self.problems.append(f"the principal {kind!r} cannot be read")
+            return
+        for value in listed:
+            if isinstance(value, str) and value:
+                self.entries.append((str(kind), value))
+            else:
+                self.problems.append(f"the principal {kind!r} holds {value!r}")
+
+    def match(self, principal: Principal, *, denies: bool, bounded: bool) -> PrincipalMatch:
+        """Tell whether, and how, the element means a caller.
+
+        `bounded`: the caller has a permissions boundary; then NotPrincipal with Deny always denies (documented).
+        """
+        account = role = direct = FALSE
+        for kind, value in self.entries:
+            match = match_principal(kind, value, principal)
+            if match is not _NO:
+                account, role, direct = (
+                    max(account, match.account), max(role, match.role), max(direct, match.direct),
+                )
+        if self.problems:
+            direct = max(direct, UNKNOWN)
+        if not self.negated:
+            return PrincipalMatch(account, role, direct)
+        if denies and bounded and principal.is_identity:
+            return _DIRECTLY
+        return PrincipalMatch(FALSE, FALSE, TRUE - max(account, role, direct))
+
+
+def match_principal(kind: str, value: str, principal: Principal) -> PrincipalMatch:
+    """Tell whether, and how, one value of a Principal element means a caller."""
+    if kind == "Service":
+        return _match_text(value, principal, PrincipalKind.SERVICE)
+    if kind == "Federated":
+        return _match_text(value, principal, PrincipalKind.FEDERATED)
+    if kind == "CanonicalUser":
+        # An account under a name that only S3 knows.
+        known = principal.is_identity or principal.kind is PrincipalKind.ACCOUNT
+        return PrincipalMatch(UNKNOWN, FALSE, FALSE) if known else _NO
+    if value == "*":
+        return _DIRECTLY
+    if principal.kind in {PrincipalKind.SERVICE, PrincipalKind.ANONYMOUS, PrincipalKind.FEDERATED}:
+        return _NO
+    return _match_aws(value, principal)
+
+
+def _match_text(value: str, principal: Principal, kind: PrincipalKind) -> PrincipalMatch:
+    if principal.kind is not kind:
+        return _NO
+    if value == principal.arn:
+        return _DIRECTLY
+    wild = "*" in value or "?" in value
+    return _PERHAPS if wild and compile_glob(value).matches(principal.arn) else _NO
+
+
+def _match_aws(value: str, principal: Principal) -> PrincipalMatch:
+    if value == principal.account or (value.endswith(":root") and _is_root(value, principal.account)):
+        return _DIRECTLY if principal.kind is PrincipalKind.ACCOUNT else _BY_ACCOUNT
+    if value == principal.arn:
+        return _BY_ROLE if principal.kind is PrincipalKind.ROLE else _DIRECTLY
+    if "*" in value or "?" in value:
+        glob = compile_glob(value)
+        return _PERHAPS if glob.matches(principal.arn) or glob.matches(principal.role_arn or "") else _NO
+    parsed = parse_arn(value)
+    if parsed is None or parsed.account != principal.account:
+        return _NO
+    sort, _, rest = parsed.resource.partition("/")
+    if principal.kind is PrincipalKind.SESSION and sort == "role":
+        if principal.role_arn is not None:
+            return _BY_ROLE if value == principal.role_arn else _NO
+        return _BY_ROLE if rest.rpartition("/")[2] == _role_name(principal.arn) else _NO
+    if principal.kind is PrincipalKind.ROLE and sort == "assumed-role":
+        return _PERHAPS if rest.partition("/")[0] == principal.arn.rpartition("/")[2] else _NO
+    return _NO
+
+
+def _is_root(value: str, account: str) -> bool:
+    parsed = parse_arn(value)
+    return parsed is not None and parsed.service == "iam" and parsed.account == account and parsed.resource == "root"
+
+
+def _role_name(session_arn: str) -> str:
+    parsed = parse_arn(session_arn)
+    return parsed.resource.split("/")[1] if parsed and parsed.resource.count("/") else ""
+
+
+def _account(arn: str) -> str:
+    parsed = parse_arn(arn)
+    return parsed.account if parsed else ""
+
+
+def is_unique_id(value: str) -> bool:
+    """Tell whether a principal is the id that AWS leaves in place of a deleted user or role."""
+    return value.startswith(_UNIQUE_IDS) and ":" not in value and value.isalnum()

@@ -1,0 +1,87 @@
+"""A request: who, what, on which resource, and the condition keys that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.arn import account_of, is_account_id
+from permission_guard.iam.context import ABSENT, UNKNOWN, Context
+from permission_guard.iam.principals import Principal, PrincipalKind
+from permission_guard.iam.resources import ANY_RESOURCE, WITHOUT_RESOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.iam.context import Found
+
+    Lookup = Callable[[str], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants to do. `resource` is an ARN, or `*` for actions without resource-level permissions."""
+
+    principal: Principal
+    action: str
+    resource: str
+    context: Context = field(default_factory=Context)
+
+
+def resource_of(request: Request, action: str) -> str:
+    """Return the resource AWS evaluates an action (in lower case) against."""
+    return ANY_RESOURCE if action in WITHOUT_RESOURCE else request.resource
+
+
+def lookup_of(request: Request) -> Lookup:
+    """Return how to look up a condition key.
+
+    What the context leaves unsaid, and AWS always derives from the caller and the resource, is derived here too.
+    """
+    context = request.context
+    if context.default is not UNKNOWN:
+        return context.lookup
+
+    def lookup(key: str) -> Found:
+        found = context.stated(key)
+        return _derived(key, request) if found is None else found
+
+    return lookup
+
+
+_TYPES: Final = {
+    PrincipalKind.ROLE: "AssumedRole",
+    PrincipalKind.SESSION: "AssumedRole",
+    PrincipalKind.USER: "User",
+    PrincipalKind.ACCOUNT: "Account",
+    PrincipalKind.FEDERATED_USER: "FederatedUser",
+    PrincipalKind.ANONYMOUS: "Anonymous",
+}
+_NOT_OF_SERVICES: Final = frozenset(
+    {"aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:principaltype"}
+)
+
+
+def _derived(key: str, request: Request) -> Found:
+    principal = request.principal
+    service = principal.kind is PrincipalKind.SERVICE
+    if key == "aws:principalisawsservice":
+        return "true" if service else "false"
+    if key == "aws:principalservicename":
+        return principal.arn if service else ABSENT
+    if service and (key in _NOT_OF_SERVICES or key.startswith("aws:principaltag/")):
+        return ABSENT
+    if key == "aws:principalarn":
+        return principal.role_arn or (principal.arn if principal.kind is PrincipalKind.USER else UNKNOWN)
+    if key == "aws:principalaccount":
+        return principal.account or UNKNOWN
+    if key == "aws:principaltype":
+        return _TYPES.get(principal.kind, UNKNOWN)
+    if key == "aws:username":
+        if principal.kind is PrincipalKind.USER:
+            return principal.arn.rpartition("/")[2]
+        return ABSENT if principal.kind in {PrincipalKind.ROLE, PrincipalKind.SESSION} else UNKNOWN
+    if key == "aws:resourceaccount":
+        account = account_of(request.resource) or ""
+        return account if is_account_id(account) else UNKNOWN
+    return UNKNOWN

@@ -1,0 +1,177 @@
+"""The Resource and NotResource elements: which resources a statement speaks of.
+
+IAM compares ARNs with regard to case; `*` in the resource part crosses slashes and colons. Where AWS documents nothing,
+or is read in two ways, the answer is unknown rather than a guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.arn import PARTS
+from permission_guard.iam.glob import ANY_RUN, Glob, compile_glob
+from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.templates import Template, Variable, fill
+
+if TYPE_CHECKING:
+    from permission_guard.iam.glob import Token
+    from permission_guard.iam.templates import Lookup, Part
+
+ANY_RESOURCE: Final = "*"
+
+WITHOUT_RESOURCE: Final = frozenset(
+    {
+        "cloudwatch:putmetricdata",
+        "dynamodb:liststreams",
+        "ec2:describenetworkinterfaces",
+        "ec2:describesecuritygroups",
+        "ec2:describesubnets",
+        "ec2:describevpcs",
+        "ecr:getauthorizationtoken",
+        "kafka:listclusters",
+        "kafka:listclustersv2",
+        "kinesis:liststreams",
+        "kms:createkey",
+        "kms:generaterandom",
+        "kms:listaliases",
+        "kms:listkeys",
+        "lambda:createeventsourcemapping",
+        "lambda:getaccountsettings",
+        "lambda:listeventsourcemappings",
+        "lambda:listfunctions",
+        "mq:listbrokers",
+        "s3:listallmybuckets",
+        "secretsmanager:getrandompassword",
+        "secretsmanager:listsecrets",
+        "sns:listtopics",
+        "sqs:listqueues",
+        "sts:getcalleridentity",
+        "sts:getwebidentitytoken",
+        "xray:getsamplingrules",
+        "xray:getsamplingstatisticsummaries",
+        "xray:getsamplingtargets",
+        "xray:puttelemetryrecords",
+        "xray:puttracesegments",
+    }
+)
+"""Actions without resource-level permissions, of those this project asks about: AWS evaluates them against `*`.
+
+From "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference.
+"""
+
+
+class ResourcePattern:
+    """One value of Resource or NotResource.
+
+    The answer is unknown where a `*` before the resource part would have to cross a colon, where a variable stands
+    before the resource part, and where a variable's value is unknown. `short` is the answer when a text of fewer than
+    six parts would match if it were filled up with stars.
+    """
+
+    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_early", "text")
+
+    def __init__(self, text: str, *, variables: bool, short: int) -> None:
+        self.text = text
+        self._everything = text != "" and not text.strip("*")
+        self._short: int | None = None
+        self._variable_early = False
+        self._segments: list[list[Part]] | None = None
+        self._parts: list[Part] | None = None
+        colons = text.count(":")
+        if variables and "${" in text:
+            self._with_variables(text)
+        elif colons < PARTS - 1 and not text.endswith("*"):
+            self._glob: Glob | None = compile_glob(text + ":*" * (PARTS - 1 - colons))
+        else:
+            self._glob = compile_glob(text)
+            self._segments = _ambiguous(text)
+        if len(text.split(":")) < PARTS and not text.endswith("*"):
+            self._short = short
+
+    def _with_variables(self, text: str) -> None:
+        template = Template(text, variables=True, wildcards=True)
+        segments = _split(template.parts)
+        early = segments[: PARTS - 1]
+        self._variable_early = any(isinstance(part, Variable) for segment in early for part in segment)
+        if len(segments) < PARTS and not text.endswith("*"):
+            segments += [[ANY_RUN]] * (PARTS - len(segments))
+        self._glob = None
+        self._parts = _join(segments)
+        if any(isinstance(part, int) for segment in early for part in segment):
+            self._segments = segments
+
+    def match(self, resource: str, lookup: Lookup) -> int:
+        """Tell whether a resource matches."""
+        if self._everything:
+            return TRUE
+        if resource == ANY_RESOURCE:
+            return FALSE
+        certain = TRUE
+        glob = self._glob
+        if glob is None:
+            tokens, exact = fill(self._parts or [], lookup)
+            if tokens is None:
+                return FALSE
+            glob = Glob(tokens)
+            if self._variable_early or not exact:
+                certain = UNKNOWN
+        if not glob.matches(resource):
+            return FALSE
+        if self._short is not None:
+            return min(certain, self._short)
+        if certain and self._segments is not None and not _match_segments(self._segments, resource, lookup):
+            return UNKNOWN
+        return certain
+
+    def variables(self) -> tuple[str, ...]:
+        """Return the keys of the variables in the text."""
+        return tuple(part.spelled for part in self._parts or () if isinstance(part, Variable))
+
+
+def _ambiguous(text: str) -> list[list[Part]] | None:
+    """Return the parts of a pattern in which a wildcard before the resource part might cross a colon, else None."""
+    segments = text.split(":", PARTS - 1)
+    if not any("*" in segment or "?" in segment for segment in segments[:-1]):
+        return None
+    return _split(list(Template(text, variables=True, wildcards=True).parts) or list(_tokens(text)))
+
+
+def _tokens(text: str) -> list[Token]:
+    from permission_guard.iam.glob import tokenize  # noqa: PLC0415
+
+    return tokenize(text)
+
+
+def _split(parts: list[Part]) -> list[list[Part]]:
+    """Split at the first five colons of the pattern's own text; colons inside a value do not count."""
+    segments: list[list[Part]] = [[]]
+    for part in parts:
+        if not isinstance(part, str):
+            segments[-1].append(part)
+            continue
+        first, *rest = part.split(":", PARTS - len(segments))
+        if first:
+            segments[-1].append(first)
+        for piece in rest:
+            segments.append([piece] if piece else [])
+    return segments
+
+
+def _join(segments: list[list[Part]]) -> list[Part]:
+    joined: list[Part] = []
+    for index, segment in enumerate(segments):
+        if index:
+            joined.append(":")
+        joined += segment
+    return joined
+
+
+def _match_segments(segments: list[list[Part]], resource: str, lookup: Lookup) -> bool:
+    values = resource.split(":", len(segments) - 1)
+    if len(values) != len(segments):
+        return False
+    for segment, value in zip(segments, values, strict=True):
+        tokens, _ = fill(segment, lookup)
+        if tokens is None or not Glob(tokens).matches(value):
+            return False
+    return True

@@ -1,0 +1,117 @@
+"""Texts of a policy that may hold policy variables: `${key}`, `${key, 'default'}`, `${*}`, `${?}` and `${$}`.
+
+Variables exist only in documents whose Version is exactly 2012-10-17. What is inserted is literal text, never a
+wildcard. See "IAM policy elements: Variables and tags" in the IAM User Guide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.context import UNKNOWN
+from permission_guard.iam.glob import ANY_ONE, ANY_RUN, Glob, Token, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.iam.context import Found
+
+    Lookup = Callable[[str], Found]
+
+_LITERAL: Final = {"*": "*", "?": "?", "$": "$"}
+
+
+class Variable:
+    """A policy variable: the key in lower case and as spelled, and the default if one is given."""
+
+    __slots__ = ("default", "key", "spelled")
+
+    def __init__(self, key: str, default: str | None) -> None:
+        self.key = key.lower()
+        self.spelled = key
+        self.default = default
+
+
+Part = Token | Variable
+
+
+class Template:
+    """A text with variables, or with none, and with wildcards where its place knows wildcards."""
+
+    __slots__ = ("glob", "parts", "text", "variables")
+
+    def __init__(self, text: str, *, variables: bool, wildcards: bool) -> None:
+        self.text = text
+        self.parts: list[Part] = parse_parts(text, wildcards=wildcards) if variables and "${" in text else []
+        self.variables = tuple(part for part in self.parts if isinstance(part, Variable))
+        self.glob: Glob | None = None
+        if not self.variables:
+            tokens: list[Token] = [part for part in self.parts if not isinstance(part, Variable)]
+            self.glob = Glob(tokens or (tokenize(text) if wildcards else [text] if text else []))
+
+    def resolve(self, lookup: Lookup) -> tuple[Glob | None, bool]:
+        """Return the pattern with its variables filled in, and whether it is exact.
+
+        Not exact: some variable is unknown, and a star stands for whatever it may hold. None: some variable has no
+        value and no default, so that the text is equal to nothing.
+        """
+        if self.glob is not None:
+            return self.glob, True
+        tokens, exact = fill(self.parts, lookup)
+        return (None if tokens is None else Glob(tokens)), exact
+
+
+def parse_parts(text: str, *, wildcards: bool) -> list[Part]:
+    """Cut a text into literals, wildcards and variables; a `${` that opens no variable is literal."""
+    parts: list[Part] = []
+    position = 0
+    while position < len(text):
+        start = text.find("${", position)
+        end = text.find("}", start) if start >= 0 else -1
+        if end < 0:
+            parts += tokenize(text[position:]) if wildcards else [text[position:]]
+            break
+        if start > position:
+            parts += tokenize(text[position:start]) if wildcards else [text[position:start]]
+        parts.append(_variable(text[start : end + 1]))
+        position = end + 1
+    return parts
+
+
+def _variable(text: str) -> Part:
+    inside = text[2:-1].strip()
+    if inside in _LITERAL:
+        return inside
+    key, comma, default = inside.partition(",")
+    default = default.strip()
+    if not key.strip():
+        return text
+    if comma and len(default) > 1 and default[0] == default[-1] == "'":
+        return Variable(key.strip(), default[1:-1])
+    return text if comma else Variable(key.strip(), None)
+
+
+def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
+    """Put the values in place of the variables; see `Template.resolve`."""
+    tokens: list[Token] = []
+    exact = True
+    for part in parts:
+        if not isinstance(part, Variable):
+            tokens.append(part)
+            continue
+        found = lookup(part.key)
+        if found is UNKNOWN:
+            exact = False
+            tokens.append(ANY_RUN)
+        elif isinstance(found, tuple):
+            return None, True
+        elif isinstance(found, str) and type(found) is str:
+            tokens.append(found)
+        elif part.default is not None:
+            tokens.append(part.default)
+        else:
+            return None, True
+    return [token for token in tokens if token != ""], exact
+
+
+__all__ = ["ANY_ONE", "ANY_RUN", "Part", "Template", "Variable", "fill", "parse_parts"]

@@ -1,0 +1,95 @@
+"""What every rule is: one class whose attributes are its metadata and whose docstring is its documentation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from permission_guard.model import JSON, Outcome, Remedy, Scope, Severity, Snapshot, Unread, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.iam import TrustSet
+
+
+T = TypeVar("T")
+
+
+class UnknownStateError(Exception):
+    """A rule met a part of the snapshot that could not be read; the engine makes it an unknown verdict."""
+
+
+class Rule(ABC):
+    """A question about a function's permissions.
+
+    The docstring has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
+    *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the answer rests on.
+    """
+
+    id: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    scope: ClassVar[Scope]
+    reads: ClassVar[frozenset[str]]
+
+    def __init__(self, trust: TrustSet) -> None:
+        self.trust = trust
+
+    @abstractmethod
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Yield a verdict for each subject of the function, which exists.
+
+        A subject that is not mentioned does not exist. UnknownStateError when the subjects cannot be listed.
+        """
+
+    def violation(
+        self,
+        *,
+        function_arn: str,
+        subject: str,
+        title: str,
+        reason: str,
+        impact: str,
+        evidence: Mapping[str, JSON],
+        remedies: tuple[Remedy, ...],
+    ) -> Verdict:
+        """Return the verdict that something is wrong."""
+        return Verdict(
+            rule_id=self.id,
+            function_arn=function_arn,
+            subject=subject,
+            outcome=Outcome.VIOLATION,
+            title=title,
+            reason=reason,
+            impact=impact,
+            evidence=evidence,
+            remedies=remedies,
+        )
+
+    def passed(self, function_arn: str, subject: str, reason: str) -> Verdict:
+        """Return the verdict that a subject is all right."""
+        return Verdict(
+            rule_id=self.id,
+            function_arn=function_arn,
+            subject=subject,
+            outcome=Outcome.PASS,
+            reason=reason,
+        )
+
+    def unknown(self, function_arn: str, subject: str | None, reason: str) -> Verdict:
+        """Return the verdict that nobody can tell; without a subject it speaks of all of them."""
+        return Verdict(
+            rule_id=self.id,
+            function_arn=function_arn,
+            subject=subject,
+            outcome=Outcome.UNKNOWN,
+            reason=reason,
+        )
+
+
+def known(part: T | Unread) -> T:
+    """Return a part of the snapshot that was read; UnknownStateError when it was not."""
+    if isinstance(part, Unread):
+        raise UnknownStateError(str(part))
+    return part

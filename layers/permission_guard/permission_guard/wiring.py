@@ -1,0 +1,58 @@
+"""The composition root: puts the parts together for the Lambda functions that need several."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.findings_table import FindingsTable
+from permission_guard.aws.functions import FunctionReader
+from permission_guard.aws.role_writer import RoleWriter
+from permission_guard.aws.roles import RoleReader
+from permission_guard.aws.state import StateReader
+from permission_guard.check_batch import CheckBatch
+from permission_guard.checker import Checker
+from permission_guard.clock import utc_now
+from permission_guard.config import CheckSettings, FixSettings
+from permission_guard.fixer import Fixer
+from permission_guard.rules import RULES, rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from permission_guard.model import Scope
+
+
+def check_batch(scope: Scope, environment: Mapping[str, str], logger: Logger, metrics: Metrics) -> CheckBatch:
+    """Return what works off one batch of a checker's queue; ConfigurationError when a setting is missing."""
+    settings = CheckSettings.from_environment(environment)
+    functions = FunctionReader(client("lambda"))
+    checker = Checker(
+        scope,
+        rules_for(scope, settings.trust),
+        StateReader(functions, RoleReader(client("iam"))),
+        FindingsTable(client("dynamodb"), settings.findings_table),
+        utc_now,
+    )
+    return CheckBatch(scope, checker, functions, logger, metrics)
+
+
+def fixer(environment: Mapping[str, str]) -> Fixer:
+    """Return what puts findings right; ConfigurationError when a setting is missing or wrong."""
+    settings = FixSettings.from_environment(environment)
+    table = FindingsTable(client("dynamodb"), settings.findings_table)
+    return Fixer(
+        mode=settings.mode,
+        max_fixes_an_hour=settings.max_fixes_an_hour,
+        rules={rule.id: rule(settings.trust) for rule in RULES},
+        source=StateReader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
+        policies=RoleReader(client("iam")),
+        store=table,
+        slots=table,
+        writer=RoleWriter(client("iam")),
+        clock=utc_now,
+        wait=time.sleep,
+    )
