@@ -19,7 +19,7 @@ _FUNCTION_NAME = re.compile(
 
 
 def partition_of(region: str) -> str:
-    """Return the partition a region belongs to: `aws`, `aws-cn`, `aws-us-gov` …"""
+    """Return the partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`."""
     if region.startswith("cn-"):
         return "aws-cn"
     if region.startswith("us-gov-"):

@@ -91,7 +91,7 @@ class CheckBatch:
         for target, askers in merged.items():
             try:
                 found = (target,) if isinstance(target, FunctionTarget) else self._directory.functions_of_role(target)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged, and its messages come again; the other targets go on
                 self._failed("role could not be resolved to functions", target, askers)
                 failed |= {message.message_id for message in askers}
                 continue
@@ -102,7 +102,7 @@ class CheckBatch:
     def _begin(self, target: FunctionTarget, askers: Sequence[Message]) -> int | None:
         try:
             return self._checker.begin(target)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             self._failed("look could not be begun", target, askers)
             return None
 
@@ -111,7 +111,7 @@ class CheckBatch:
         event_ids = [message.event_id for message in askers]
         try:
             look = self._checker.look(target, number, event_ids)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             self._failed("look failed", target, askers)
             return False
         self._report(look, event_ids)
@@ -150,7 +150,9 @@ class CheckBatch:
     def _failed(self, what: str, target: Target, askers: Sequence[Message]) -> None:
         name = target.arn if isinstance(target, FunctionTarget) else target.name
         event_ids = [message.event_id for message in askers]
-        self._logger.exception(what, extra={"cloudtrail_event_ids": event_ids, "target": name})
+        self._logger.exception(  # noqa: LOG004 - called from handlers only
+            what, extra={"cloudtrail_event_ids": event_ids, "target": name}
+        )
         self._count("LooksFailed")
 
     def _count(self, name: str, value: int = 1) -> None:

@@ -56,7 +56,7 @@ class Checker:
         self._clock = clock
 
     def begin(self, target: FunctionTarget) -> int:
-        """Number a look.
+        """Begin a look and return its number.
 
         Begin all looks of a batch before the first of them: what is read for one (a role) serves the others.
         """
@@ -79,5 +79,5 @@ class Checker:
         target, now = report.target, self._clock()
         changes = reconcile(self._store.findings_of(target), report, now=now, event_ids=event_ids)
         unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
-        written = self._store.commit_look(target, self._scope, number, changes, unknowns, now)
+        written = self._store.commit_look(target, self._scope, number, changes=changes, unknowns=unknowns, now=now)
         return Look(target, report, changes if written else (), snapshot.unread, stale=not written)

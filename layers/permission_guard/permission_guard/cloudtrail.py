@@ -55,7 +55,7 @@ class Look:
 
 
 def parse_record(event: JSON) -> Record:
-    """Read an EventBridge event that carries a CloudTrail record; MalformedEventError names the part that is missing."""
+    """Read an EventBridge event that carries a CloudTrail record; MalformedEventError names what is missing."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     if not isinstance(detail, Mapping):
         raise MalformedEventError("the event has no `detail` object, so it is not a CloudTrail record")
@@ -139,7 +139,7 @@ def _named_function(record: Record) -> FunctionTarget:
 
 
 def _mapped_function(record: Record) -> FunctionTarget:
-    """The function of a mapping: the answer names it; an update or a deletion is asked for by the mapping's UUID."""
+    """Return the function of a mapping. The answer names it; updates and deletions ask by the mapping's UUID."""
     answered = (record.response or {}).get("functionArn")
     return _function(record, answered or record.request.get("functionName"), "functionArn")
 

@@ -1,16 +1,16 @@
 """The errors of Permission Guard.
 
-    PermissionGuardError
-    ├── ConfigurationError      the deployment is wrong: nothing will work until a person mends it
-    ├── MalformedEventError     a message that cannot be read: dead-letter queue, a person looks
-    │   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
-    ├── RetryableError          try the same message again later
-    │   ├── DeliveryError       a channel or ticket system did not take it this time
-    │   ├── DeliveryBusyError   another invocation is delivering this finding to this channel right now
-    │   ├── ConflictError       somebody else wrote the same item first
-    │   └── FixNotVisibleError  a fix was made and reading it back does not show it yet
-    ├── WriteFailedError        AWS refused a write for good; carries its words
-    └── FixRefusedError         a guard said no, or could not be evaluated; carries the reason
+PermissionGuardError
+├── ConfigurationError      the deployment is wrong: nothing will work until a person mends it
+├── MalformedEventError     a message that cannot be read: dead-letter queue, a person looks
+│   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
+├── RetryableError          try the same message again later
+│   ├── DeliveryError       a channel or ticket system did not take it this time
+│   ├── DeliveryBusyError   another invocation is delivering this finding to this channel right now
+│   ├── ConflictError       somebody else wrote the same item first
+│   └── FixNotVisibleError  a fix was made and reading it back does not show it yet
+├── WriteFailedError        AWS refused a write for good; carries its words
+└── FixRefusedError         a guard said no, or could not be evaluated; carries the reason
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.iam import (
-    Call,
     Decision,
+    LambdaCall,
     PolicySet,
     Principal,
     Request,
@@ -27,12 +27,13 @@ def decide(need: Need, role: Role, function_arn: str) -> Decision:
         action=need.action,
         resource=need.resource,
         context=execution_role_context(
-            Call.POLL,
+            LambdaCall.POLL,
             role_arn=role.arn,
             account=account,
             region=region,
             function_arn=function_arn,
             tags=role.tags,
+            resource_account=need.resource.split(":")[4] or None,
         ),
     )
     return evaluate(request, policies_of(role))
@@ -45,5 +46,5 @@ def policies_of(role: Role) -> PolicySet:
         identity=tuple(document for document in documents if not isinstance(document, Unread)),
         unread=tuple(str(document) for document in documents if isinstance(document, Unread)),
         boundary=role.boundary if not isinstance(role.boundary, Unread) else None,
-        boundary_unread=str(role.boundary) if isinstance(role.boundary, Unread) else None,
+        boundary_unread=str(role.boundary) if isinstance(role.boundary, Unread) else "",
     )

@@ -155,7 +155,9 @@ class Fixer:
         plan = _plan(fix, finding, snapshot, verdict, self.policies)
         return self._carry_out(target, finding, fix, plan, intent)
 
-    def _carry_out(self, target: FunctionTarget, finding: Finding, fix: Fix, plan: Plan, intent: FixRecord) -> FixOutcome:
+    def _carry_out(
+        self, target: FunctionTarget, finding: Finding, fix: Fix, plan: Plan, intent: FixRecord
+    ) -> FixOutcome:
         try:
             fix.apply(plan, self.writer)
         except WriteFailedError as error:

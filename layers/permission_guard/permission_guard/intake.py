@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from permission_guard.arns import parse_function_arn
 from permission_guard.cloudtrail import event_id_of, look_for, parse_record
 from permission_guard.errors import MalformedEventError
-from permission_guard.model import JSON, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from permission_guard.model import FunctionTarget, Scope
+    from permission_guard.model import JSON, FunctionTarget, Scope, Target
 
 LOOK_SOURCE = "permission-guard"
 LOOK_DETAIL_TYPE = "Look Requested"

@@ -5,10 +5,9 @@ Another channel is one file that formats (pure), one class that sends, and one l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from permission_guard.alerts.slack import DEFAULT_WEBHOOK_PREFIX, SlackChannel
+from permission_guard.alerts.slack import SlackChannel
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.findings.deliveries import DeliveryResult, Outcome, deliver
 from permission_guard.model import Transition
@@ -52,13 +51,20 @@ class AlertChannel(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertSettings:
-    """Which channels a deployment has; one that is None is off."""
+class AlertSettings(Protocol):
+    """Which channels a deployment has; one that is None is off. `config.AlertSettings` is what is deployed."""
 
-    topic_arn: str | None = None
-    slack_secret_arn: str | None = None
-    slack_webhook_prefix: str = DEFAULT_WEBHOOK_PREFIX
+    @property
+    def topic_arn(self) -> str | None:
+        """The topic that the SNS channel publishes to."""
+
+    @property
+    def slack_secret_arn(self) -> str | None:
+        """The secret that holds the Slack webhook's URL."""
+
+    @property
+    def slack_webhook_prefix(self) -> str:
+        """What that URL has to begin with."""
 
 
 def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.alerts.message import Form, compose
-from permission_guard.alerts.text import ELLIPSIS, cut, one_line
+from permission_guard.alerts.text import ELLIPSIS, one_line
 from permission_guard.errors import DeliveryError
 from permission_guard.model import Severity, Status
 
@@ -122,7 +122,14 @@ def escape(text: str, limit: int) -> str:
     return "".join(pieces) + ELLIPSIS
 
 
+def _cut(text: str, limit: int) -> str:
+    if _units(text) <= limit:
+        return text
+    return text.encode("utf-16-le")[: 2 * (limit - 1)].decode("utf-16-le", errors="ignore") + ELLIPSIS
+
+
 def _units(text: str) -> int:
+    """Return the length as Slack's clients count it, where an emoji is two."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -164,7 +171,7 @@ def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
 def _section(section: Section) -> tuple[dict[str, JSON], int]:
     if section.form is Form.COMMAND and _units(section.text) > _MAX_SECTION:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{_TOO_LONG}")]), len(_TOO_LONG)
-    text = cut(section.text, _MAX_SECTION)
+    text = _cut(section.text, _MAX_SECTION)
     if section.form is Form.PROSE:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{text}")]), _units(text)
     preformatted = {"type": "rich_text_preformatted", "elements": [_text(text)]}

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 TIMEOUT = 5
 """Seconds for one try to connect, and again to answer."""
 
-PATIENCE = 20.0
-"""Seconds for all tries together, waiting included: with a function timeout of 30 s, the last try can end."""
+PATIENCE = 15.0
+"""Seconds for all tries together, waiting included: a batch of five then ends within a function timeout of 120 s."""
 
 _RETRIES = 3
 _OK = 200
@@ -153,11 +153,9 @@ def _words(body: str, url: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    """Return the word in an answer such as `{"ok": false, "error": "invalid_blocks"}`."""
+    """Return the word in a JSON object such as `{"ok": false, "error": "invalid_blocks"}`."""
     try:
         answer = json.loads(text)
     except ValueError:
-        return ""
-    if not isinstance(answer, dict):
         return ""
     return "ok" if answer.get("ok") is True else str(answer.get("error", ""))

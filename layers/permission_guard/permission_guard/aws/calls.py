@@ -45,6 +45,6 @@ def error_code(error: ClientError) -> str:
 
 
 def is_passing(error: ClientError) -> bool:
-    """Tell whether the same call may well succeed in a while: throttled, a concurrent change, or a fault of AWS's own."""
+    """Tell whether the same call may succeed in a while: throttled, a concurrent change, or a fault of AWS's own."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= _SERVER_ERROR or error_code(error) in _PASSING

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,12 +96,14 @@ class DeliveryTable:
             ":revision": {"N": str(claim.revision)},
         }
         if reference is not None:
-            sets.append("reference = :reference")
+            sets.append("#reference = :reference")
             values[":reference"] = {"S": reference}
         if expires_at is not None:
             sets.append("expires_at = :expires_at")
             values[":expires_at"] = {"N": str(int(expires_at.timestamp()))}
-        mine = self._update(claim, f"SET {', '.join(sets)} REMOVE locked_until, locked_by", values)
+        # REFERENCE is a reserved word, and a name that is not used is an error.
+        names = {"#reference": "reference"} if reference is not None else {}
+        mine = self._update(claim, f"SET {', '.join(sets)} REMOVE locked_until, locked_by", values, names)
         if not mine:
             raise ConflictError(
                 f"the delivery of revision {claim.revision} of {claim.finding_id} to {claim.channel} took longer than "
@@ -112,16 +114,25 @@ class DeliveryTable:
         """Give the lock back without a delivery; nothing happens when another claim has it by now."""
         self._update(claim, "REMOVE locked_until, locked_by", {":token": {"S": claim.token}})
 
-    def _update(self, claim: Claim, update: str, values: Mapping[str, AttributeValueTypeDef]) -> bool:
+    def _update(
+        self,
+        claim: Claim,
+        update: str,
+        values: Mapping[str, AttributeValueTypeDef],
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
         """Write to the record as long as the claim holds it; tell whether it did."""
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._name,
+            "Key": _key(claim.finding_id, claim.channel),
+            "UpdateExpression": update,
+            "ConditionExpression": _MINE,
+            "ExpressionAttributeValues": values,
+        }
+        if names:
+            request["ExpressionAttributeNames"] = names
         try:
-            self._dynamodb.update_item(
-                TableName=self._name,
-                Key=_key(claim.finding_id, claim.channel),
-                UpdateExpression=update,
-                ConditionExpression=_MINE,
-                ExpressionAttributeValues=values,
-            )
+            self._dynamodb.update_item(**request)
         except ClientError as error:
             if _failed_condition(error) is None:
                 raise

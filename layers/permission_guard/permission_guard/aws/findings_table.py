@@ -1,10 +1,10 @@
 """The findings table in DynamoDB.
 
-| pk                    | sk                     | what                                                                 |
-|-----------------------|------------------------|----------------------------------------------------------------------|
-| `FUNCTION#<arn>`      | `FINDING#<id>`         | a finding; `document` is its JSON, `status` and `changed_at` an index |
-| `FUNCTION#<arn>`      | `LOOK#<scope>`         | the numbers of the last look begun and of the last one written        |
-| `FIXES#<hour>`        | `COUNT`                | how many fixes were made in that hour                                 |
+| pk               | sk             | what                                                                        |
+|------------------|----------------|-----------------------------------------------------------------------------|
+| FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
+| FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written              |
+| FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
 
 Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
 newer one cannot write, whatever the clocks say.
@@ -21,7 +21,6 @@ from botocore.exceptions import ClientError
 from permission_guard.arns import parse_function_arn
 from permission_guard.aws.calls import error_code
 from permission_guard.errors import ConflictError
-from permission_guard.findings.lifecycle import Change
 from permission_guard.model import Finding, FunctionTarget, Scope, Status
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from permission_guard.findings.lifecycle import Change
 
 STATUS_INDEX = "by-status"
 FINDING_PREFIX = "FINDING#"
@@ -78,6 +79,7 @@ class FindingsTable:
         target: FunctionTarget,
         scope: Scope,
         look: int,
+        *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
         now: str,
@@ -96,7 +98,7 @@ class FindingsTable:
                 },
             },
         }
-        # Seldom more than one round: each is whole in itself, and a round that is refused leaves a look to be done again.
+        # Seldom more than one round; each is whole in itself, and when one is refused the look is done again.
         rounds = range(0, max(len(changes), 1), _CHANGES_A_TRANSACTION)
         return all(self._transact(written, changes[start : start + _CHANGES_A_TRANSACTION]) for start in rounds)
 

@@ -24,7 +24,9 @@ class FunctionReader:
 
     def function(self, arn: str) -> Function | Unread | None:
         """Read one function's or version's configuration; None when it does not exist."""
-        reply = read("lambda:GetFunctionConfiguration", lambda: self._lambda.get_function_configuration(FunctionName=arn))
+        reply = read(
+            "lambda:GetFunctionConfiguration", lambda: self._lambda.get_function_configuration(FunctionName=arn)
+        )
         if reply is None or isinstance(reply, Unread):
             return reply
         return Function(arn=arn, name=reply["FunctionName"], role_arn=reply["Role"], configuration=dict(reply))

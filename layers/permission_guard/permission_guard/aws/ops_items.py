@@ -79,17 +79,17 @@ class OpsItems:
     def find(self, finding: Finding) -> str | None:
         """Return the id of an unresolved OpsItem of this finding, None when there is none."""
         pair = json.dumps({"key": "finding_id", "value": finding.id})
+        pages = self._ssm.get_paginator("describe_ops_items").paginate(
+            OpsItemFilters=[
+                {"Key": "OperationalData", "Values": [pair], "Operator": "Equal"},
+                {"Key": "Status", "Values": ["Open", "InProgress"], "Operator": "Equal"},
+            ],
+        )
         try:
-            reply = self._ssm.describe_ops_items(
-                OpsItemFilters=[
-                    {"Key": "OperationalData", "Values": [pair], "Operator": "Equal"},
-                    {"Key": "Status", "Values": ["Open", "InProgress"], "Operator": "Equal"},
-                ],
-            )
+            found = (summary["OpsItemId"] for page in pages for summary in page["OpsItemSummaries"])
+            return next(found, None)
         except (ClientError, BotoCoreError) as error:
             raise _failed("DescribeOpsItems", error) from error
-        found = [summary["OpsItemId"] for summary in reply.get("OpsItemSummaries", []) if "OpsItemId" in summary]
-        return found[0] if found else None
 
     def _write(self, reference: str, finding: Finding) -> bool:
         """Bring an OpsItem up to date; tell whether it is there."""

@@ -18,7 +18,7 @@ class Need:
 
 
 class EventSource(Protocol):
-    """A type of event source. `managed_policy` is the path and name of the AWS managed policy that carries its needs."""
+    """A type of event source. `managed_policy` is the path and name of the AWS managed policy that has its needs."""
 
     name: str
     managed_policy: str

@@ -1,4 +1,7 @@
-"""Amazon DynamoDB Streams. https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html"""
+"""Amazon DynamoDB Streams.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+"""
 
 from __future__ import annotations
 

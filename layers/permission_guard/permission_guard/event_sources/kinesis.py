@@ -1,4 +1,7 @@
-"""Amazon Kinesis data streams. https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"""
+"""Amazon Kinesis data streams.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
+"""
 
 from __future__ import annotations
 

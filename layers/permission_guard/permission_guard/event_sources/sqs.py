@@ -1,4 +1,7 @@
-"""Amazon SQS queues. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+"""Amazon SQS queues.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+"""
 
 from __future__ import annotations
 

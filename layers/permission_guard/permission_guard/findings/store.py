@@ -28,6 +28,7 @@ class FindingStore(Protocol):
         target: FunctionTarget,
         scope: Scope,
         look: int,
+        *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
         now: str,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.errors import FixRefusedError
 from permission_guard.event_sources import EVENT_SOURCES, event_source_of
 from permission_guard.execution_role import decide
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
-from permission_guard.iam import EvalDecision
 from permission_guard.model import Function, Role, Unread
 from permission_guard.rules.event_source_read_missing import managed_policy_arn, subject
 
@@ -27,9 +26,9 @@ ATTACHABLE = frozenset(source.managed_policy for source in EVENT_SOURCES)
 class AttachManagedPolicy:
     """Additive: it grants what is missing and takes nothing away."""
 
-    name = "attach-managed-policy"
-    rule_ids = frozenset({"PG201"})
-    writes = frozenset({"iam:AttachRolePolicy"})
+    name: ClassVar[str] = "attach-managed-policy"
+    rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201"})
+    writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
     def plan(self, finding: Finding, snapshot: Snapshot, policies: PolicySource) -> Plan:
         """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
@@ -47,7 +46,7 @@ class AttachManagedPolicy:
         mended = replace(role, attached={**role.attached, policy_arn: document})
         for need in source.needs(mapping):
             decision = decide(need, mended, function.arn)
-            if decision.decision is not EvalDecision.ALLOWED:
+            if not decision.allowed:
                 raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")
         return Plan(
             summary=f"attach {policy_arn} to {role.arn}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ ContextValue = str | bool | int | float | list[str] | tuple[str, ...] | frozense
 """A string, a boolean or a number; a list, tuple or set makes the key multivalued, however many values it holds."""
 
 
-class Presence(StrEnum):
+class Presence(Enum):
     """What is known of a key that has no known value."""
 
     ABSENT = "absent"

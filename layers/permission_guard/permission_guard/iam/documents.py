@@ -38,6 +38,7 @@ class Policy:
     statements: tuple[Statement, ...] = field(hash=False)
     problems: tuple[str, ...]
     unreadable: bool = False
+    knows_variables: bool = False
     _spoken: dict[str, tuple[Spoken, Spoken]] = field(default_factory=dict, compare=False, repr=False)
 
     def speaking_of(self, action: str) -> tuple[Spoken, Spoken]:
@@ -117,7 +118,7 @@ def _from_json(document: object, name: str) -> Policy:
     statements = tuple(parse_statement(item, index, variables=variables) for index, item in enumerate(raw))
     for statement in statements:
         problems += [f"statement {_label(statement)}: {problem}" for problem in statement.problems]
-    return Policy(name, document, statements, tuple(problems))
+    return Policy(name, document, statements, tuple(problems), knows_variables=variables)
 
 
 def _label(statement: Statement) -> str:

@@ -160,7 +160,7 @@ def _is_foreign(request: Request, policies: PolicySet) -> bool:
     owner = policies.resource_account or account_of(request.resource)
     if owner is None:
         found = request.context.stated("aws:resourceaccount")
-        owner = found if isinstance(found, str) and not isinstance(found, EvalDecision) else None
+        owner = found if isinstance(found, str) else None
     return bool(owner) and owner != request.principal.account
 
 

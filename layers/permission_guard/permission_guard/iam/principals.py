@@ -144,10 +144,11 @@ _UNIQUE_IDS: Final = ("AIDA", "AROA", "AGPA", "ANPA", "ASCA", "APKA", "AIPA", "A
 class PrincipalSet:
     """A compiled Principal or NotPrincipal element: pairs of a type and a value."""
 
-    __slots__ = ("entries", "negated", "problems")
+    __slots__ = ("empty", "entries", "negated", "problems")
 
     def __init__(self, raw: object, *, negated: bool = False) -> None:
         self.negated = negated
+        self.empty = raw in ("", [], {}, None)
         self.entries: list[tuple[str, str]] = []
         self.problems: list[str] = []
         if raw == "*":
@@ -157,9 +158,12 @@ class PrincipalSet:
                 self._add(kind, values)
         else:
             self.problems.append("the principal is neither '*' nor an object with principals")
+            if isinstance(raw, str) and raw:
+                self.entries.append(("AWS", raw))
 
     def _add(self, kind: object, values: object) -> None:
         listed = [values] if isinstance(values, str) else values
+        self.empty = self.empty or not listed or "" in listed
         if kind not in _TYPES or not isinstance(listed, list) or not listed:
             self.problems.append(f"the principal {kind!r} cannot be read")
             return
@@ -179,7 +183,9 @@ class PrincipalSet:
             match = match_principal(kind, value, principal)
             if match is not _NO:
                 account, role, direct = (
-                    max(account, match.account), max(role, match.role), max(direct, match.direct),
+                    max(account, match.account),
+                    max(role, match.role),
+                    max(direct, match.direct),
                 )
         if self.problems:
             direct = max(direct, UNKNOWN)

@@ -105,7 +105,7 @@ def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
             tokens.append(ANY_RUN)
         elif isinstance(found, tuple):
             return None, True
-        elif isinstance(found, str) and type(found) is str:
+        elif isinstance(found, str):
             tokens.append(found)
         elif part.default is not None:
             tokens.append(part.default)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from permission_guard.event_sources import EventSource, Need, event_source_of
 from permission_guard.execution_role import decide
-from permission_guard.iam import EvalDecision
 from permission_guard.model import EventSourceMapping, Remedy, Role, Scope, Severity, Unread
 from permission_guard.rules.base import Rule, known
 
@@ -103,11 +102,11 @@ class EventSourceReadMissing(Rule):
         if role is None:
             return self._missing(mapping, source, function, source.needs(mapping), "The role does not exist.")
         decisions = {need: decide(need, role, function.arn) for need in source.needs(mapping)}
-        missing = [need for need, decision in decisions.items() if decision.decision in _DENIED]
+        missing = [need for need, decision in decisions.items() if decision.denied]
         if missing:
             causes = {decisions[need].explain() for need in missing}
             return self._missing(mapping, source, function, missing, " ".join(sorted(causes)))
-        unclear = [decision for decision in decisions.values() if decision.decision is not EvalDecision.ALLOWED]
+        unclear = [decision for decision in decisions.values() if not decision.allowed]
         if unclear:
             return self.unknown(arn, about, " ".join(sorted({decision.explain() for decision in unclear})))
         return self.passed(arn, about, f"{role.arn} may read {mapping.event_source_arn}.")
@@ -128,8 +127,8 @@ class EventSourceReadMissing(Rule):
             title=f"{function.name} cannot read its {source.name}",
             reason=f"{function.role_arn} is not allowed {_list(actions)} on {mapping.event_source_arn}. {cause}",
             impact=(
-                f"Lambda polls the {source.name} with this role. Without the permission the event source mapping stops: "
-                "what arrives is not processed, and is lost when it expires."
+                f"Lambda polls the {source.name} with this role. Without the permission the event source mapping "
+                "stops: what arrives is not processed, and is lost when it expires."
             ),
             evidence={
                 "event_source_mapping": mapping.uuid,
@@ -143,9 +142,6 @@ class EventSourceReadMissing(Rule):
             },
             remedies=_remedies(function.role_arn, managed_policy, missing),
         )
-
-
-_DENIED = (EvalDecision.IMPLICIT_DENY, EvalDecision.EXPLICIT_DENY)
 
 
 def subject(mapping: EventSourceMapping) -> str:

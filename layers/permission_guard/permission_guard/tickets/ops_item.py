@@ -94,7 +94,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         priority=_PRIORITIES[finding.severity],
         data={_key(key): _fitting(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
-        tags={"permission-guard:rule": finding.rule_id, "permission-guard:function": _tag(finding.function_arn)},
+        tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.function_arn)},
     )
 
 

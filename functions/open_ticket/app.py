@@ -1,0 +1,39 @@
+"""Ticket: opens, updates and resolves the one ticket that a finding has."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.delivery_table import DeliveryTable
+from permission_guard.bus_batch import work_off
+from permission_guard.config import TicketSettings
+from permission_guard.tickets import record, ticket_system
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from permission_guard.model import Finding, Transition
+
+logger = Logger(service="open_ticket")
+metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Bring the tickets of a batch of transitions up to date; return the messages that have to come again."""
+    return work_off(event, _ticket, logger, metrics)
+
+
+def _ticket(transition: Transition, finding: Finding) -> None:
+    settings = TicketSettings.from_environment(os.environ)
+    system = ticket_system(settings.ticket_system, client)
+    if system is None:
+        return
+    result = record(finding, system, DeliveryTable(client("dynamodb"), settings.deliveries_table))
+    about = {"finding_id": finding.id, "revision": finding.revision, "transition": transition}
+    logger.info(result.outcome, extra=about | {"ticket": result.reference})

@@ -1,0 +1,48 @@
+"""What AWS Config's rule `lambda-function-public-access-prohibited` (Security Hub's Lambda.1) says of a policy.
+
+The rule looks at the text only. A policy is public if a principal is empty or holds a wildcard and no condition limits
+it to fixed values, or if Amazon S3 may invoke and no condition names an account. Values with a wildcard or a policy
+variable limit nothing. A Deny changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.conditions import FOR_ALL
+from permission_guard.iam.scoping import SCOPING_KEYS, KeyKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from permission_guard.iam.conditions import Condition
+    from permission_guard.iam.statements import Statement
+
+_OWNED: Final = frozenset({KeyKind.ACCOUNT, KeyKind.ORGANIZATION, KeyKind.PATH})
+_S3: Final = "s3.amazonaws.com"
+
+
+def is_public_to_config(allows: Iterable[Statement]) -> bool:
+    """Tell whether the rule would find any of these Allow statements public."""
+    return any(_is_public(statement) for statement in allows)
+
+
+def _is_public(statement: Statement) -> bool:
+    limits = [SCOPING_KEYS[item.key] for item in statement.conditions if item.key in SCOPING_KEYS and _is_fixed(item)]
+    principals = statement.principals
+    if principals is None or principals.negated or principals.empty or not principals.entries:
+        return not limits
+    for kind, value in principals.entries:
+        if any(sign in value for sign in ("*", "?", "${")) and not limits:
+            return True
+        if kind == "Service" and value == _S3 and not _OWNED.intersection(limits):
+            return True
+    return False
+
+
+def _is_fixed(condition: Condition) -> bool:
+    if condition.operator is None or condition.negated or condition.if_exists or condition.qualifier == FOR_ALL:
+        return False
+    if condition.key == "aws:sourceip":
+        return all(not text.endswith("/0") and "*" not in text for text in condition.texts)
+    return not any(sign in text for text in condition.texts for sign in ("*", "?", "${"))

@@ -1,0 +1,81 @@
+"""What Deny statements take back from an Allow: only what they cover entirely counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.iam.conditions import FOR_ANY
+from permission_guard.iam.glob import compile_glob
+from permission_guard.iam.scoping import SCOPING_KEYS, Scope, complement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from permission_guard.iam.conditions import Condition
+    from permission_guard.iam.statements import Statement
+
+
+def closing(deny: Statement, allow: Statement) -> bool:
+    """Tell whether a Deny takes back all of an Allow."""
+    if allow.principals is None or deny.principals is None or not covers(deny, allow):
+        return False
+    if not all(_names(deny, kind, value) for kind, value in allow.principals.entries):
+        return False
+    return all(any(_implies(ours, theirs) for ours in allow.conditions) for theirs in deny.conditions)
+
+
+def _implies(condition: Condition, other: Condition) -> bool:
+    """Tell whether one condition can only hold where another holds too: the same key, and no value beyond."""
+    if condition.operator is None or other.operator is None or condition.key != other.key:
+        return False
+    if condition.qualifier or other.qualifier or condition.if_exists or condition.negated or other.negated:
+        return False
+    if condition.operator.name == other.operator.name:
+        if set(condition.texts) <= set(other.texts):
+            return True
+    elif not (condition.operator.name.startswith("String") and other.operator.name == "StringLike"):
+        return False
+    return other.operator.name == "StringLike" and all(
+        _within(text, other.texts, fold=False) for text in condition.texts
+    )
+
+
+def remaining_scopes(
+    allow: Statement, denies: Iterable[Statement], kind: str, value: str, *, variables: bool
+) -> Iterator[Scope]:
+    """Yield, for each Deny that denies all but what its conditions leave, the scope that it leaves."""
+    for deny in denies:
+        if not deny.conditions or not covers(deny, allow) or not _names(deny, kind, value):
+            continue
+        if all(
+            condition.negated and condition.key in SCOPING_KEYS and condition.qualifier != FOR_ANY
+            for condition in deny.conditions
+        ):
+            yield complement(deny.conditions, variables=variables)
+
+
+def covers(deny: Statement, allow: Statement) -> bool:
+    """Tell whether a Deny speaks of every action and every resource that an Allow speaks of."""
+    if deny.not_action or deny.not_resource or allow.not_action or allow.not_resource:
+        return False
+    if deny.actions is None or allow.actions is None or deny.resources is None or allow.resources is None:
+        return False
+    actions = all(_within(text.lower(), deny.action_texts, fold=True) for text in allow.action_texts)
+    texts = tuple(pattern.text for pattern in deny.resources)
+    return actions and all(_within(pattern.text, texts, fold=False) for pattern in allow.resources)
+
+
+def _within(text: str, patterns: Iterable[str], *, fold: bool) -> bool:
+    """Tell whether everything that a pattern matches is matched by another.
+
+    A star of the text can only be swallowed by a star, so that the text may be matched as if it were literal; its
+    question marks too.
+    """
+    return any(compile_glob(pattern.lower() if fold else pattern).matches(text) for pattern in patterns)
+
+
+def _names(deny: Statement, kind: str, value: str) -> bool:
+    principals = deny.principals
+    if principals is None or principals.negated or principals.problems:
+        return False
+    return ("AWS", "*") in principals.entries or (kind, value) in principals.entries

@@ -1,0 +1,367 @@
+"""Whom a resource policy lets in: anyone, services that anyone can make call, other accounts.
+
+`evaluate` answers for one request; this answers for all that come from outside what is trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.arn import is_account_id, parse_arn
+from permission_guard.iam.config_rule import is_public_to_config
+from permission_guard.iam.denies import closing, remaining_scopes
+from permission_guard.iam.principals import is_unique_id
+from permission_guard.iam.scoping import (
+    NOT_SENT_BY_SERVICES,
+    OWN,
+    SCOPING_KEYS,
+    Scope,
+    enforced_keys,
+    forbidden_keys,
+    nobody,
+    scope_of,
+)
+from permission_guard.iam.statements import ALLOW, DENY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.iam.documents import Policy
+    from permission_guard.iam.statements import Statement
+
+ANYONE: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSet:
+    """The accounts, the resource's own among them, and the organizations that may be let in."""
+
+    accounts: frozenset[str]
+    organizations: frozenset[str] = frozenset()
+
+
+class Hold(StrEnum):
+    """How a principal is held by the conditions of its statement."""
+
+    OPEN = "open"
+    """From anywhere: nothing restricts it."""
+    WEAK = "weak"
+    """By a name that holds no account, such as a bucket's: whoever comes to own the name is let in."""
+    FOREIGN = "foreign"
+    """To an account or organization that is not trusted."""
+    HELD = "held"
+    NEVER = "never"
+    """The conditions are never true for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalExposure:
+    """How one principal of a statement is held.
+
+    `kind` is `AWS`, `Service`, `Federated` or `CanonicalUser`. `accounts` and `organizations` are those not trusted.
+    """
+
+    kind: str
+    value: str
+    hold: Hold
+    accounts: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopingCondition:
+    """A condition on a key that can tell callers apart, and whether it restricts anything."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...]
+    effective: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementExposure:
+    """Whom one Allow statement lets in.
+
+    `beyond_invoke` are its actions that grant more than invoking. `closed_by` is the Deny that takes all of it back.
+    `problems` say what AWS would refuse; when `malformed`, the rest is the worst that the statement can mean, and the
+    policy-level answers leave it out, because it allows nothing that is certain.
+    """
+
+    index: int
+    sid: str | None
+    principals: tuple[PrincipalExposure, ...]
+    scoping: tuple[ScopingCondition, ...]
+    grants_invoke: bool
+    beyond_invoke: tuple[str, ...]
+    never_matches: bool
+    never_reason: str
+    function_url: bool
+    closed_by: str | None
+    malformed: bool
+    problems: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def public(self) -> bool:
+        """Whether anyone is let in."""
+        return any(item.kind == "AWS" and item.hold is Hold.OPEN for item in self.principals)
+
+    def _services(self, hold: Hold) -> tuple[str, ...]:
+        return tuple(item.value for item in self.principals if item.kind == "Service" and item.hold is hold)
+
+    @property
+    def services_open(self) -> tuple[str, ...]:
+        """The service principals that anyone can make call."""
+        return self._services(Hold.OPEN)
+
+    @property
+    def services_weak(self) -> tuple[str, ...]:
+        """The service principals that are held only by a name without an account."""
+        return self._services(Hold.WEAK)
+
+    @property
+    def services_held(self) -> tuple[str, ...]:
+        """The service principals that are held to what is trusted."""
+        return self._services(Hold.HELD)
+
+    @property
+    def services_foreign(self) -> tuple[str, ...]:
+        """The service principals that are held to an account or organization that is not trusted."""
+        return self._services(Hold.FOREIGN)
+
+    @property
+    def weak(self) -> bool:
+        """Whether some principal, also `*`, is held only by a name without an account."""
+        return any(item.hold is Hold.WEAK for item in self.principals)
+
+    @property
+    def foreign_accounts(self) -> tuple[str, ...]:
+        """The accounts let in that are not trusted, callers' and sources' alike."""
+        return tuple(sorted({account for item in self.principals for account in item.accounts}))
+
+    @property
+    def foreign_organizations(self) -> tuple[str, ...]:
+        """The organizations let in that are not trusted."""
+        return tuple(sorted({name for item in self.principals for name in item.organizations}))
+
+    @property
+    def federated(self) -> tuple[str, ...]:
+        """The identity providers whose users are let in."""
+        return tuple(item.value for item in self.principals if item.kind == "Federated" and item.hold is Hold.OPEN)
+
+    @property
+    def effective_keys(self) -> frozenset[str]:
+        """The scoping keys, in lower case, whose conditions restrict something."""
+        return frozenset(item.key.lower() for item in self.scoping if item.effective)
+
+    @property
+    def present_keys(self) -> frozenset[str]:
+        """The scoping keys, in lower case, that some condition names."""
+        return frozenset(item.key.lower() for item in self.scoping)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Whom a resource policy lets in, statement by statement.
+
+    Two answers that differ: `effectively_open` is what could happen, Deny statements taken into account where they
+    cover an opening entirely; `config_rule_public` is what AWS Config's `lambda-function-public-access-prohibited`,
+    which is Security Hub's Lambda.1, says of the text.
+    """
+
+    statements: tuple[StatementExposure, ...]
+    config_rule_public: bool
+    unknown: tuple[str, ...]
+
+    @property
+    def _standing(self) -> tuple[StatementExposure, ...]:
+        return tuple(item for item in self.statements if item.closed_by is None and not item.malformed)
+
+    @property
+    def effectively_open(self) -> bool:
+        """Whether anyone can use the resource, in person or by way of a service."""
+        return any(item.public or item.services_open for item in self._standing)
+
+    @property
+    def public(self) -> bool:
+        """Whether anyone is let in, in person."""
+        return any(item.public for item in self._standing)
+
+    @property
+    def services_open(self) -> tuple[str, ...]:
+        """The service principals that anyone can make call."""
+        return tuple(sorted({name for item in self._standing for name in item.services_open}))
+
+    @property
+    def services_weak(self) -> tuple[str, ...]:
+        """The service principals that are held only by a name without an account."""
+        return tuple(sorted({name for item in self._standing for name in item.services_weak}))
+
+    @property
+    def foreign_accounts(self) -> tuple[str, ...]:
+        """The accounts let in that are not trusted."""
+        return tuple(sorted({account for item in self._standing for account in item.foreign_accounts}))
+
+    @property
+    def foreign_organizations(self) -> tuple[str, ...]:
+        """The organizations let in that are not trusted."""
+        return tuple(sorted({name for item in self._standing for name in item.foreign_organizations}))
+
+
+def exposure(policy: Policy, trust: TrustSet) -> Exposure:
+    """Tell whom a resource policy lets in from outside what is trusted."""
+    denies = [item for item in policy.statements if item.effect == DENY and not item.malformed]
+    allows = [item for item in policy.statements if item.effect == ALLOW]
+    unknown = tuple(policy.problems) if policy.unreadable else ()
+    unknown += tuple(
+        f"statement {item.sid or item.index}: {'; '.join(item.problems)}"
+        for item in policy.statements
+        if item.malformed
+    )
+    variables = policy.knows_variables
+    return Exposure(
+        tuple(_statement(item, denies, trust, variables=variables) for item in allows),
+        is_public_to_config(allows),
+        unknown,
+    )
+
+
+def _statement(
+    statement: Statement, denies: Sequence[Statement], trust: TrustSet, *, variables: bool
+) -> StatementExposure:
+    enforced = enforced_keys(statement.conditions)
+    scopes = [
+        (condition, scope_of(condition, present=condition.key in enforced, variables=variables))
+        for condition in statement.conditions
+    ]
+    contradiction = enforced & forbidden_keys(statement.conditions)
+    common = [scope for _, scope in scopes]
+    if contradiction:
+        common.append(nobody(f"{min(contradiction)} would have to be there and not there"))
+    principals = _principals(statement)
+    exposures = tuple(
+        _judge(
+            kind,
+            value,
+            [*common, *remaining_scopes(statement, denies, kind, value, variables=variables)],
+            enforced,
+            trust,
+        )
+        for kind, value in principals
+    )
+    closer = next((deny for deny in denies if closing(deny, statement)), None)
+    never = bool(exposures) and all(item.hold is Hold.NEVER for item in exposures)
+    beyond = (
+        tuple(text for text in statement.action_texts if not _is_invoke(text))
+        if not statement.not_action
+        else (tuple(f"everything but {text}" for text in statement.action_texts))
+    )
+    return StatementExposure(
+        index=statement.index,
+        sid=statement.sid,
+        principals=exposures,
+        scoping=tuple(
+            ScopingCondition(condition.spelled, condition.name, condition.texts, not scope.is_open)
+            for condition, scope in scopes
+            if condition.key in SCOPING_KEYS
+        ),
+        grants_invoke=any(statement.match_action(action) for action in INVOKE_ACTIONS),
+        beyond_invoke=beyond,
+        never_matches=never,
+        never_reason=exposures[0].why if never else "",
+        function_url=any(condition.key in _URL_KEYS for condition in statement.conditions),
+        closed_by=None if closer is None else closer.sid or str(closer.index),
+        malformed=statement.malformed,
+        problems=statement.problems,
+        reasons=tuple(dict.fromkeys(item.why for item in exposures if item.why)),
+    )
+
+
+INVOKE_ACTIONS: Final = ("lambda:invokefunction", "lambda:invokefunctionurl", "lambda:invokeasync")
+_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
+
+
+def _is_invoke(text: str) -> bool:
+    return text.lower().startswith("lambda:invoke")
+
+
+def _principals(statement: Statement) -> list[tuple[str, str]]:
+    """Return the principals as pairs of type and value; what cannot be read, and any NotPrincipal, is anyone."""
+    if statement.principals is None or statement.principals.negated:
+        return [("AWS", ANYONE)]
+    entries = list(dict.fromkeys(statement.principals.entries))
+    return entries or [("AWS", ANYONE)]
+
+
+def _judge(kind: str, value: str, scopes: list[Scope], enforced: frozenset[str], trust: TrustSet) -> PrincipalExposure:
+    """Tell how one principal is held by the scopes, all of which apply."""
+    if kind == "Service":
+        unsent = enforced & NOT_SENT_BY_SERVICES
+        if unsent:
+            scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
+    elif kind == "AWS" and is_unique_id(value):
+        return PrincipalExposure(kind, value, Hold.NEVER, why=f"the principal {value} was deleted")
+    elif kind == "AWS" and value != ANYONE:
+        scopes = [_own_scope(value), *scopes]
+    elif kind == "CanonicalUser":
+        scopes = [Scope(accounts=frozenset({value}), subject="principal"), *scopes]
+    dead = next((scope for scope in scopes if scope.nobody), None) or _disagreement(scopes)
+    if dead is not None:
+        return PrincipalExposure(kind, value, Hold.NEVER, why=dead.why)
+    return _hold(kind, value, [scope for scope in scopes if not scope.is_open], trust)
+
+
+def _own_scope(value: str) -> Scope:
+    if is_account_id(value):
+        return Scope(accounts=frozenset({value}), subject="principal")
+    parsed = parse_arn(value)
+    if parsed is None or not is_account_id(parsed.account):
+        wild = "*" in value
+        return Scope(is_open=True) if wild else nobody(f"{value!r} is no principal")
+    return Scope(accounts=frozenset({parsed.account}), subject="principal")
+
+
+def _disagreement(scopes: list[Scope]) -> Scope | None:
+    """Return why conditions on the same party cannot all be true: their accounts have none in common."""
+    for subject in ("source", "principal"):
+        named = [
+            scope.accounts
+            for scope in scopes
+            if scope.subject == subject
+            and scope.accounts
+            and OWN not in scope.accounts
+            and not (scope.is_open or scope.weak or scope.narrow or scope.organizations)
+        ]
+        if named and not frozenset.intersection(*named):
+            return nobody(f"the {subject} accounts disagree: {', '.join(sorted(frozenset().union(*named)))}")
+    return None
+
+
+def _hold(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> PrincipalExposure:
+    if not narrowing:
+        return PrincipalExposure(kind, value, Hold.OPEN, why=_open_reason(kind, value))
+    outside: list[tuple[frozenset[str], frozenset[str]]] = []
+    for scope in narrowing:
+        accounts = scope.accounts - trust.accounts - {OWN}
+        organizations = scope.organizations - trust.organizations
+        if not scope.weak and not accounts and not organizations:
+            return PrincipalExposure(kind, value, Hold.HELD)
+        if not scope.weak:
+            outside.append((accounts, organizations))
+    if not outside:
+        weak = [scope.accounts - trust.accounts - {OWN} for scope in narrowing]
+        accounts = frozenset.intersection(*weak)
+        why = f"{value} is held only by a name that carries no account"
+        return PrincipalExposure(kind, value, Hold.WEAK, tuple(sorted(accounts)), why=why)
+    accounts, organizations = min(outside, key=lambda pair: len(pair[0]) + len(pair[1]))
+    why = f"{value} is held to {', '.join(sorted(accounts | organizations))}"
+    return PrincipalExposure(kind, value, Hold.FOREIGN, tuple(sorted(accounts)), tuple(sorted(organizations)), why)
+
+
+def _open_reason(kind: str, value: str) -> str:
+    if kind == "Service":
+        return f"no condition tells whose {value} calls"
+    return "anyone may call" if value == ANYONE else f"{value} is not restricted"

@@ -1,0 +1,7 @@
+"""Amazon S3. A bucket's ARN carries no account, so the account has to be named besides."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker("s3.amazonaws.com", "bucket", "arn:{partition}:s3:::BUCKET-NAME")

@@ -1,0 +1,157 @@
+"""PG102 source-missing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from permission_guard.iam import StatementExposure, TrustSet, exposure
+from permission_guard.invokers import invoker_of
+from permission_guard.model import Remedy, ResourcePolicy, Scope, Severity, Unread
+from permission_guard.rules.base import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from permission_guard.model import Snapshot, Verdict
+
+
+class SourceMissing(Rule):
+    """Allow a service to invoke a function only for sources that are named.
+
+    ## What it flags
+
+    A statement of a function's, version's or alias's resource-based policy that lets an AWS service invoke it, and
+    that has neither `aws:SourceArn` nor `aws:SourceAccount` nor an equal of them (`aws:SourceOrgID`,
+    `aws:SourceOrgPaths`) that restricts it.
+
+    ## Why it matters
+
+    A service acts for all its customers. Without a named source, a bucket, topic or rule in anybody's account can
+    make the service call this function: the confused deputy.
+
+    ## How to fix
+
+    Add the statement again with the ARN of the source, and with the account where the ARN has none (S3). Remove the
+    broad statement only then, so that no event is lost in between.
+
+    ## Fix safety
+
+    Not fixed automatically yet: the true source has to be found first.
+
+    ## Limits
+
+    Services that send neither key (Alexa) and the replication statements of Lambda@Edge are passed over, and so are
+    services that poll with the execution role (SQS, Kinesis, DynamoDB): they never invoke through the policy.
+
+    ## References
+
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-services.html
+    """
+
+    id = "PG102"
+    name = "source-missing"
+    severity = Severity.HIGH
+    scope = Scope.INVOKE_POLICY
+    reads = frozenset({"lambda:GetPolicy", "lambda:ListAliases", "lambda:ListVersionsByFunction"})
+
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Yield a verdict for each statement that lets a service invoke the function."""
+        for policy in snapshot.resource_policies:
+            if isinstance(policy, Unread):
+                yield self.unknown(snapshot.target.arn, None, str(policy))
+            else:
+                yield from self._judge(policy, snapshot.target.account)
+
+    def _judge(self, policy: ResourcePolicy, account: str) -> Iterator[Verdict]:
+        trust = TrustSet(self.trust.accounts | {account}, self.trust.organizations)
+        exposed = exposure(policy.document, trust)
+        if policy.document.unreadable:
+            yield self.unknown(policy.resource_arn, None, f"The policy cannot be read: {'; '.join(exposed.unknown)}.")
+        for statement in exposed.statements:
+            yield self._statement(policy, statement, account)
+
+    def _statement(self, policy: ResourcePolicy, statement: StatementExposure, account: str) -> Verdict:
+        arn, subject = policy.resource_arn, f"statement/{statement.sid or statement.index}"
+        services = [service for service in statement.services_open if invoker_of(service).names_its_source]
+        if not services or not statement.grants_invoke:
+            return self.passed(arn, subject, "No service may invoke the function for a source that is not named.")
+        if statement.closed_by is not None:
+            return self.passed(arn, subject, f"The Deny statement {statement.closed_by} takes all of it back.")
+        if statement.malformed:
+            return self.unknown(arn, subject, f"The statement cannot be read: {'; '.join(statement.problems)}.")
+        who = " and ".join(services)
+        raw = policy.document.statements[statement.index].raw
+        return self.violation(
+            function_arn=arn,
+            subject=subject,
+            title=f"Anyone's {_sources(services)} can have {who} invoke {_name(policy)}",
+            reason=(
+                f"The statement lets {who} invoke the function and has no aws:SourceArn, no aws:SourceAccount "
+                "and no aws:SourceOrgID that restricts it."
+            ),
+            impact=(
+                f"Whoever knows the function's ARN can set up a {_sources(services)} in an account of their own, and "
+                f"{who} will call the function with whatever they send."
+            ),
+            evidence={"statement": dict(raw), "services": services, "resource_arn": arn},
+            remedies=_remedies(policy, statement, services[0], account),
+        )
+
+
+def _name(policy: ResourcePolicy) -> str:
+    return policy.resource_arn.split(":function:", 1)[-1]
+
+
+def _sources(services: Sequence[str]) -> str:
+    return " or ".join(invoker_of(service).source for service in services)
+
+
+def _remedies(policy: ResourcePolicy, statement: StatementExposure, service: str, account: str) -> tuple[Remedy, ...]:
+    """Return the statement to put in the broad one's place; the source itself is for a person to fill in."""
+    partition, _, region = policy.resource_arn.split(":")[1:4]
+    sid = f"{statement.sid or 'statement'}-scoped"
+    source_arn = invoker_of(service).source_arn.format(partition=partition, region=region, account=account)
+    function = _name(policy).split(":")[0]
+    values = {
+        "function_name": function,
+        **({"qualifier": policy.qualifier} if policy.qualifier else {}),
+        "statement_id": sid,
+        "action": "lambda:InvokeFunction",
+        "principal": service,
+        "source_arn": source_arn,
+        "source_account": account,
+    }
+    return (
+        Remedy("aws-cli", _cli(values, statement.sid)),
+        Remedy("sam", _sam(values, _name(policy))),
+        Remedy("terraform", _terraform(values)),
+    )
+
+
+def _cli(values: Mapping[str, str], broad_sid: str | None) -> str:
+    options = [f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in values.items()]
+    add = f"aws lambda add-permission {' '.join(options)}"
+    if broad_sid is None:  # without a Sid it cannot be removed by name
+        return add
+    where = [option for option in options if option.startswith(("--function-name", "--qualifier"))]
+    return f"{add}\naws lambda remove-permission {' '.join(where)} --statement-id {shlex.quote(broad_sid)}"
+
+
+def _sam(values: Mapping[str, str], function: str) -> str:
+    return (
+        "Type: AWS::Lambda::Permission\n"
+        "Properties:\n"
+        f"  FunctionName: {function}\n"
+        f"  Action: {values['action']}\n"
+        f"  Principal: {values['principal']}\n"
+        f"  SourceArn: {values['source_arn']}\n"
+        f'  SourceAccount: "{values["source_account"]}"'
+    )
+
+
+def _terraform(values: Mapping[str, str]) -> str:
+    lines = [f"  {name.ljust(14)} = {json.dumps(value)}" for name, value in values.items()]
+    return "\n".join(('resource "aws_lambda_permission" "scoped" {', *lines, "}"))
