@@ -134,7 +134,7 @@ def deliver(
     try:
         reference = send(finding, claim.reference)
     except BaseException:
-        pass
+        ledger.release(claim)
         raise
     if reference is None:
         reference = claim.reference

@@ -1,0 +1,154 @@
+"""The webhook's URL comes from Secrets Manager, is kept for a while, and is never told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+
+from permission_guard.aws.secrets import WebhookSecret
+from permission_guard.errors import ConfigurationError, DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
+URL = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
+OTHER_URL = "https://hooks.slack.com/services/T0000/B0000/Other"
+
+
+@pytest.fixture
+def client() -> SecretsManagerClient:
+    """Return a client that reaches nothing."""
+    return boto3.client(
+        "secretsmanager", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+
+@pytest.fixture
+def stubber(client: SecretsManagerClient) -> Iterator[Stubber]:
+    """Answer the client, and hold its requests against the service model."""
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def holds(stubber: Stubber, **secret: Any) -> None:
+    """Let the secret hold a value, once."""
+    stubber.add_response("get_secret_value", {"ARN": ARN, **secret}, {"SecretId": ARN})
+
+
+@pytest.mark.parametrize(
+    "secret", [URL, f"  {URL}\n", json.dumps({"webhook_url": URL}), f'\n{{"webhook_url": "{URL} "}}']
+)
+def test_the_secret_is_the_url_or_json_that_holds_it(
+    client: SecretsManagerClient, stubber: Stubber, secret: str
+) -> None:
+    """The console writes JSON, people write the URL."""
+    holds(stubber, SecretString=secret)
+    assert WebhookSecret(client, ARN).get() == URL
+
+
+def test_the_url_is_kept_for_a_while(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """One read for many alerts; a rotated secret is taken up after it."""
+    now = [1_000.0]
+    secret = WebhookSecret(client, ARN, max_age=60, clock=lambda: now[0])
+    holds(stubber, SecretString=URL)
+    assert secret.get() == URL
+    now[0] += 59
+    assert secret.get() == URL
+    now[0] += 1
+    holds(stubber, SecretString=OTHER_URL)
+    assert secret.get() == OTHER_URL
+
+
+def test_a_url_that_no_longer_works_is_read_anew(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """At once, and not only when it is old."""
+    secret = WebhookSecret(client, ARN)
+    holds(stubber, SecretString=URL)
+    secret.get()
+    secret.forget()
+    holds(stubber, SecretString=OTHER_URL)
+    assert secret.get() == OTHER_URL
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"SecretString": "http://hooks.slack.com/services/Zx9Qsecret"},
+        {"SecretString": "https://hooks.slack.com.evil.example/services/Zx9Qsecret"},
+        {"SecretString": "https://hooks.slack.com/"},
+        {"SecretString": "https://hooks.slack.com/services/Zx9Qsecret and more"},
+        {"SecretString": "https://hooks.slack.com/services/Zx9Qsecret\x00"},
+        {"SecretString": "https://hooks.slack.com/services/Zx9Qsecret\nHost: x"},
+        {"SecretString": "https://hooks.slack.com/services/Zx9Qsecret\u0430"},
+        {"SecretString": json.dumps({"url": URL})},
+        {"SecretString": json.dumps({"webhook_url": [URL]})},
+        {"SecretString": '{"webhook_url": "https://hooks.slack.com/services/Zx9Qsecret'},
+        {"SecretString": "xoxb-Zx9Qsecret"},
+        {"SecretString": " "},
+        {"SecretBinary": b"Zx9Qsecret"},
+    ],
+)
+def test_a_wrong_value_is_a_wrong_configuration_that_names_the_secret_and_not_the_value(
+    client: SecretsManagerClient, stubber: Stubber, caplog: pytest.LogCaptureFixture, secret: dict[str, Any]
+) -> None:
+    """A finding is not posted to whatever a secret happens to hold, and the secret stays one."""
+    holds(stubber, **secret)
+    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=ARN) as raised:
+        WebhookSecret(client, ARN).get()
+    told = "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert "Zx9Qsecret" not in told
+    assert raised.value.__context__ is None
+
+
+def test_another_prefix_has_to_be_given_on_purpose(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """For GovSlack, a proxy or a test."""
+    holds(stubber, SecretString="http://127.0.0.1:8080/hook")
+    assert WebhookSecret(client, ARN, "http://127.0.0.1:8080/").get() == "http://127.0.0.1:8080/hook"
+
+
+def test_the_secret_does_not_show_its_value(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """Not in a debugger's or a logger's repr."""
+    holds(stubber, SecretString=URL)
+    secret = WebhookSecret(client, ARN)
+    secret.get()
+    assert "Zx9Q" not in repr(secret)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException"])
+def test_a_secret_that_only_a_person_can_mend_is_a_wrong_configuration(
+    client: SecretsManagerClient, stubber: Stubber, code: str
+) -> None:
+    """The message names the secret and what AWS said."""
+    stubber.add_client_error("get_secret_value", code)
+    with pytest.raises(ConfigurationError, match=f"{ARN} cannot be read: {code}"):
+        WebhookSecret(client, ARN).get()
+
+
+def test_a_fault_that_passes_is_a_failed_delivery(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """The message stays in its queue."""
+    stubber.add_client_error("get_secret_value", "InternalServiceError")
+    with pytest.raises(DeliveryError, match="InternalServiceError"):
+        WebhookSecret(client, ARN).get()
+
+
+def test_an_endpoint_that_does_not_answer_is_a_failed_delivery(
+    client: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message stays in its queue."""
+
+    def refuse(**_request: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://secretsmanager.us-east-1.amazonaws.com/")
+
+    monkeypatch.setattr(client, "get_secret_value", refuse)
+    with pytest.raises(DeliveryError, match="EndpointConnectionError"):
+        WebhookSecret(client, ARN).get()

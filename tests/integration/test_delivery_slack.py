@@ -1,0 +1,270 @@
+"""The Slack channel against a web server on this machine that answers as Slack does, and as Slack should not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.alerts import slack_webhook
+from permission_guard.alerts.slack import SlackChannel, payload
+from permission_guard.alerts.slack_webhook import Answer, post
+from permission_guard.errors import DeliveryError
+from permission_guard.model import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPENED = Finding.from_document(
+    json.loads((Path(__file__).parents[1] / "unit" / "alerts" / "cases" / "opened.json").read_text())
+)
+SECRET_PATH = "services/T0000/B0000/Zx9Qsecret"
+
+
+class Slack(ThreadingHTTPServer):
+    """A server that gives the answers it was told to, in order, and remembers what was posted."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: list[tuple[int, dict[str, str], str]] = []
+        self.posted: list[Any] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{SECRET_PATH}"
+
+    def answer(self, status: int, body: str = "", **headers: str) -> None:
+        self.answers.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, body))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Slack
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.server.posted.append((self.path, json.loads(self.rfile.read(length))))
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        status, headers, body = self.server.answers.pop(0)
+        if status == 0:  # hang up without an answer
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method it overrides
+        pass
+
+
+class Url:
+    """A URL that counts how often it was forgotten."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.forgotten = 0
+
+    def get(self) -> str:
+        return self.url
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
+    """Serve on a free port of the loopback interface."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Slack() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return what slack_sdk slept, without the sleep."""
+    slept: list[float] = []
+    for module in ("handler", "builtin_handlers"):
+        monkeypatch.setattr(f"slack_sdk.http_retry.{module}.time", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+def test_a_finding_is_posted_once(slack: Slack, naps: list[float]) -> None:
+    """The body is the payload, as JSON."""
+    slack.answer(200, "ok")
+    SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert slack.posted == [(f"/{SECRET_PATH}", payload(OPENED))]
+    assert naps == []
+
+
+def test_a_rate_limit_is_waited_out_as_long_as_slack_asks(slack: Slack, naps: list[float]) -> None:
+    """And then the message goes through."""
+    slack.answer(429, "rate_limited", Retry_After="2")
+    slack.answer(200, "ok")
+    SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert len(slack.posted) == 2
+    assert len(naps) == 1
+    assert 2 <= naps[0] <= 3
+
+
+@pytest.mark.parametrize("retry_after", ["3600", "soon", "-1", ""])
+def test_a_wait_that_is_too_long_or_not_a_number_is_left_to_the_queue(
+    slack: Slack, naps: list[float], retry_after: str
+) -> None:
+    """The function would time out; the message goes back to SQS and is not dropped."""
+    slack.answer(429, "rate_limited", Retry_After=retry_after)
+    with pytest.raises(DeliveryError, match="HTTP 429 rate_limited"):
+        SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert naps == []
+
+
+def test_a_rate_limit_without_a_wait_is_left_to_the_queue(slack: Slack) -> None:
+    """Nobody knows how long it lasts."""
+    slack.answer(429, "")
+    assert post(slack.url, {"text": "x"}) == Answer(429, "")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_fault_at_slack_is_tried_again(slack: Slack, naps: list[float], status: int) -> None:
+    """With growing pauses."""
+    slack.answer(status, "server_error")
+    slack.answer(status, "server_error")
+    slack.answer(200, "ok")
+    SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert len(naps) == 2
+
+
+def test_a_fault_that_lasts_is_left_to_the_queue(slack: Slack, naps: list[float]) -> None:
+    """After three more tries."""
+    for _ in range(4):
+        slack.answer(500, "rollup_error")
+    with pytest.raises(DeliveryError, match="HTTP 500 rollup_error"):
+        SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert len(slack.posted) == 4
+
+
+def test_nothing_is_tried_again_when_there_is_no_time_left(slack: Slack, naps: list[float]) -> None:
+    """A function that times out gives back neither the message nor the lock."""
+    slack.answer(500, "server_error")
+    assert post(slack.url, {"text": "x"}, patience=slack_webhook.TIMEOUT + 0.5).status == 500
+    assert naps == []
+
+
+def test_a_connection_that_breaks_is_tried_again(slack: Slack, naps: list[float]) -> None:
+    """A hang-up is no answer."""
+    slack.answer(0)
+    slack.answer(200, "ok")
+    SlackChannel(Url(slack.url)).send(OPENED, None)
+    assert len(naps) == 1
+
+
+def test_a_server_that_is_not_there_is_a_failed_delivery(naps: list[float]) -> None:
+    """The message stays in its queue."""
+    with Slack() as server:
+        url = server.url
+    with pytest.raises(DeliveryError, match="Slack did not take the message: URLError"):
+        SlackChannel(Url(url)).send(OPENED, None)
+    assert len(naps) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_forgotten"),
+    [
+        (400, "invalid_payload", False),
+        (400, "invalid_blocks", False),
+        (403, "action_prohibited", True),
+        (404, "channel_not_found", True),
+        (404, "no_service", True),
+        (404, "No service", True),
+        (410, "channel_is_archived", True),
+    ],
+)
+def test_a_refusal_is_told_in_slacks_words_and_a_stale_url_is_read_anew(
+    slack: Slack, naps: list[float], status: int, words: str, *, is_forgotten: bool
+) -> None:
+    """A secret that was rotated is taken up by the retry."""
+    slack.answer(status, words)
+    url = Url(slack.url)
+    with pytest.raises(DeliveryError, match=f"^Slack did not take the message: HTTP {status} {words}$"):
+        SlackChannel(url).send(OPENED, None)
+    assert bool(url.forgotten) is is_forgotten
+    assert naps == []
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ('{"ok": true}', "ok"),
+        ("ok\n", "ok"),
+        ('{"ok": false, "error": "invalid_blocks"}', "invalid_blocks"),
+        ('{"ok": "yes"}', ""),
+        ("{not json", ""),
+        ("<html>Sign in to the proxy</html>", ""),
+        ("see http://127.0.0.1/services/T0000", ""),
+        ("services", ""),
+        ("", ""),
+    ],
+)
+def test_only_slacks_ok_is_a_delivery(slack: Slack, body: str, answer: str) -> None:
+    """A proxy's page has status 200 as well, and is not repeated."""
+    slack.answer(200, body)
+    result = post(slack.url, {"text": "x"})
+    assert result == Answer(200, answer)
+    assert result.accepted is (answer == "ok")
+
+
+def test_a_redirect_is_not_a_delivery(slack: Slack) -> None:
+    """Urllib follows it with a GET, without the message."""
+    slack.answer(302, "", Location="/elsewhere")
+    slack.answer(200, "<html>Welcome</html>")
+    with pytest.raises(DeliveryError, match="HTTP 200"):
+        SlackChannel(Url(slack.url)).send(OPENED, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://127.0.0.1:1/{SECRET_PATH}",
+        f"ftp://hooks.slack.com/{SECRET_PATH}",
+        f"http://127.0.0.1:99999/{SECRET_PATH}",
+        f"http://[half/{SECRET_PATH}",
+        f"http://127.0.0.1:1/{SECRET_PATH}\n",
+    ],
+)
+def test_the_url_is_in_no_error_and_in_no_log(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """slack_sdk logs it and urllib's errors carry it; whoever has it can post."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
+        SlackChannel(Url(url)).send(OPENED, None)
+    told = "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert "Zx9Qsecret" not in told
+    assert raised.value.__context__ is None
+    assert raised.value.__cause__ is None
+
+
+def test_an_answer_that_cannot_be_read_is_a_failed_delivery(slack: Slack) -> None:
+    """Whatever goes wrong, the message stays in its queue."""
+    slack.answer(400, "ä", Content_Type="text/plain; charset=ascii")
+    assert post(slack.url, {"text": "x"}) == Answer(None, "UnicodeDecodeError")

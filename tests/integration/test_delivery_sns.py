@@ -1,0 +1,88 @@
+"""Findings published to SNS, with moto: what a subscriber gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
+from permission_guard.aws.sns import SnsChannel
+from permission_guard.errors import DeliveryError
+from permission_guard.model import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_sns import SNSClient
+
+OPENED = Finding.from_document(
+    json.loads((Path(__file__).parents[1] / "unit" / "alerts" / "cases" / "opened.json").read_text())
+)
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:mail"
+
+
+@pytest.fixture
+def sns(monkeypatch: pytest.MonkeyPatch) -> Iterator[SNSClient]:
+    """Return a client of an SNS in memory."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield boto3.client("sns", region_name="us-east-1")
+
+
+@pytest.fixture
+def topic(sns: SNSClient) -> str:
+    """Return a topic to publish to."""
+    return sns.create_topic(Name="alerts")["TopicArn"]
+
+
+def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any]]:
+    """Publish a finding and return what a queue that wants high severities gets."""
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    url = sqs.create_queue(QueueName="mail")["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE, Attributes={"FilterPolicy": '{"severity": ["high"]}'})
+    assert SnsChannel(sns, topic).send(finding, None)
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def test_a_subscriber_gets_the_subject_the_text_and_the_attributes(sns: SNSClient, topic: str) -> None:
+    """SNS takes all three as they are."""
+    (message,) = received(sns, topic, OPENED)
+    assert message["Subject"] == "[HIGH] Finding Opened: orders cannot read its SQS queue"
+    assert "aws iam attach-role-policy --role-name orders-role" in message["Message"]
+    assert message["MessageAttributes"]["rule_id"] == {"Type": "String", "Value": "PG201"}
+
+
+def test_a_subscriber_can_leave_out_what_it_does_not_want(sns: SNSClient, topic: str) -> None:
+    """By the attributes, with a filter policy."""
+    assert received(sns, topic, replace(OPENED, severity=type(OPENED.severity).LOW)) == []
+
+
+def test_a_fifo_topic_gets_what_it_needs_to_keep_the_order(sns: SNSClient) -> None:
+    """In order for each finding, and each revision once."""
+    topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    assert SnsChannel(sns, topic).send(OPENED, None)
+
+
+def test_a_topic_that_is_gone_is_a_failed_delivery(sns: SNSClient) -> None:
+    """The message stays in its queue, and the log says what AWS said."""
+    with pytest.raises(DeliveryError, match="NotFound"):
+        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:gone").send(OPENED, None)
+
+
+def test_an_endpoint_that_does_not_answer_is_a_failed_delivery(sns: SNSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message stays in its queue."""
+
+    def refuse(**_request: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sns.us-east-1.amazonaws.com/")
+
+    monkeypatch.setattr(sns, "publish", refuse)
+    with pytest.raises(DeliveryError, match="EndpointConnectionError"):
+        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:alerts").send(OPENED, None)
