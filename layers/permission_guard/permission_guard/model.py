@@ -6,13 +6,12 @@ All of it is frozen and made of plain values, so that it can be compared, printe
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from permission_guard.iam import Policy
 
 JSON = Any

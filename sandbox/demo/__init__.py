@@ -1,0 +1,1 @@
+"""The demo: a misconfigured function is found, reported, ticketed and repaired, on a real AWS API."""

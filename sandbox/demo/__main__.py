@@ -1,0 +1,88 @@
+"""`make demo`: starts AWS on this machine, deploys the bot, plays the story, stops what it started."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.demo.screen import Screen
+from sandbox.demo.story import Story
+from sandbox.engineer import Engineer
+from sandbox.process import Sandbox, SandboxError
+from sandbox.watcher import Watcher
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+STACK = "permission-guard"
+_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem"}
+_LOG_LINES = 12
+
+
+def main(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running until Ctrl-C.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Write what is shown as an SVG to this file.")] = None,
+) -> None:
+    """Watch a misconfigured function being found, reported, ticketed and repaired, on a real AWS API."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    screen = Screen()
+    screen.title("Permission Guard", "AWS on this machine, the stack of template.yaml, FixMode=auto.")
+    try:
+        with _started(screen) as aws:
+            succeeded = _play(aws, screen)
+            if picture:
+                screen.save_picture(picture)
+            if succeeded and keep:
+                _keep(aws, screen)
+    except SandboxError as error:
+        screen.failed("The sandbox", str(error))
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        screen.say("\nStopped; nothing is left behind.")
+        raise typer.Exit(130) from None
+    if not succeeded:
+        raise typer.Exit(1)
+
+
+def _started(screen: Screen) -> Sandbox:
+    with screen.doing("Started AWS on this machine (MiniStack, every call authorized)"):
+        return Sandbox.start()
+
+
+def _play(aws: Sandbox, screen: Screen) -> bool:
+    began = time.monotonic()
+    try:
+        with screen.doing("Deployed template.yaml with SAM"):
+            outputs = aws.deploy(STACK, _PARAMETERS)
+        rows = Story(Engineer(aws, screen.called), Watcher(aws, outputs), screen).play()
+    except (TimeoutError, AssertionError, ClientError, BotoCoreError) as error:
+        screen.failed(str(error), _last_errors(aws.log))
+        return False
+    screen.summary(rows)
+    screen.say(f"[dim]{time.monotonic() - began:.0f} s since AWS was up.[/]")
+    return True
+
+
+def _last_errors(log: str) -> str:
+    told = [line for line in log.splitlines() if '"level":"ERROR"' in line or " ERROR " in line]
+    return "\n".join(told[-_LOG_LINES:]) or "The bot's logs show no error."
+
+
+def _keep(aws: Sandbox, screen: Screen) -> None:
+    screen.say(f"\nThe sandbox goes on at {aws.endpoint} until Ctrl-C. In another terminal:\n")
+    for name, value in aws.exports().items():
+        screen.say(f"export {name}={value}")
+    signal.pause()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,66 @@
+"""Puts the sandbox's functions in the place of MiniStack's."""
+
+from __future__ import annotations
+
+import importlib
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from sandbox import admission, deployments, iam_answers, inside, pin, policy_keys, resource_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.api import Call
+    from sandbox.ops_items import OpsItems
+    from sandbox.records import Outcome
+
+
+def install(ops_items: OpsItems, report: Callable[[Call, Outcome], None]) -> None:
+    """Replace every hook of the pin; `report` takes the writes that CloudFormation makes."""
+    wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
+        pin.IAM_ACTION: policy_keys.wrap_iam_action,
+        pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
+        pin.RESOURCE_ARN: policy_keys.wrap_resource_arn,
+        pin.CONTEXT: policy_keys.wrap_context,
+        pin.DENIAL: policy_keys.wrap_denial,
+        pin.RESOLVE_NAME: policy_keys.wrap_names,
+        pin.LAMBDA_REQUEST: resource_policy.wrap_handle_request,
+        pin.CREATE_FUNCTION: admission.wrap_create_function,
+        pin.UPDATE_CONFIG: admission.wrap_update_config,
+        pin.CREATE_MAPPING: admission.wrap_create_mapping,
+        pin.UPDATE_MAPPING: admission.wrap_update_mapping,
+        pin.ADD_PERMISSION: lambda _: resource_policy.add_permission,
+        pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
+        pin.GET_POLICY: lambda _: resource_policy.get_policy,
+        pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
+        pin.SSM_REQUEST: ops_items.wrap_handle_request,
+        pin.PROVISION: lambda inner: deployments.wrap_provision(inner, report),
+        pin.UPDATE: lambda inner: deployments.wrap_update(inner, report),
+        pin.DELETE: lambda inner: deployments.wrap_delete(inner, report),
+    }
+    for hook in pin.HOOKS:
+        module = importlib.import_module(hook.module)
+        setattr(module, hook.name, wraps[hook](getattr(module, hook.name)))
+    iam_answers.install(inside.IAM_HANDLERS)
+    _tick_every_second()
+    _call_over_tls()
+
+
+def _tick_every_second() -> None:
+    """Let schedules fire on the second; MiniStack looks every ten."""
+    for module, name in (("scheduler", "_SCHEDULE_TICK_INTERVAL"), ("eventbridge", "_SCHEDULER_TICK_INTERVAL")):
+        target = importlib.import_module(f"ministack.services.{module}")
+        if not hasattr(target, name):
+            raise pin.PinError(f"The hook ministack.services.{module}.{name} is gone.")
+        setattr(target, name, 1)
+
+
+def _call_over_tls() -> None:
+    """Let every call count as made over TLS, as it is on AWS: policies deny what is not (`aws:SecureTransport`)."""
+    evaluator = importlib.import_module("ministack.core.iam_evaluator")
+    if not hasattr(evaluator, "_request_origin"):
+        raise pin.PinError("The hook ministack.core.iam_evaluator._request_origin is gone.")
+    # What MiniStack does by itself, outside of any request, finds the default.
+    origin = ContextVar("request_origin", default=("127.0.0.1", True))
+    evaluator._request_origin = origin  # type: ignore[attr-defined]  # noqa: SLF001 - a hook

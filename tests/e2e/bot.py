@@ -1,0 +1,114 @@
+"""The deployed stack, and how its end-to-end tests reach into it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.engineer import Engineer
+from sandbox.process import Sandbox, poll
+from sandbox.watcher import DEADLINE, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STACK = "permission-guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A sandbox with the real template deployed, an engineer who works in it and a watcher who sees what comes."""
+
+    aws: Sandbox
+    outputs: dict[str, str]
+    engineer: Engineer
+    watcher: Watcher
+
+    def resource(self, logical_id: str) -> str:
+        """Return the physical id of one of the stack's resources."""
+        reply = self.aws.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
+        return str(reply["StackResourceDetail"]["PhysicalResourceId"])
+
+    def send(self, queue: str, *bodies: str) -> None:
+        """Put messages into one of the stack's queues, by its logical id."""
+        sqs = self.aws.client("sqs")
+        for body in bodies:
+            sqs.send_message(QueueUrl=self.resource(queue), MessageBody=body)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many messages wait in a queue or are being worked on."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        reply = self.aws.client("sqs").get_queue_attributes(QueueUrl=self.resource(queue), AttributeNames=names)
+        return sum(int(reply["Attributes"][name]) for name in names)
+
+    def wait_until_empty(self, queue: str) -> None:
+        """Wait until everything in a queue was worked off."""
+        poll(lambda: self.waiting(queue) == 0, deadline=DEADLINE, what=f"empty {queue}")
+
+    def log_lines(self, function: str) -> list[dict[str, Any]]:
+        """Return the structured log lines of one of the stack's functions, by the prefix of its logical ids."""
+        logs = self.aws.client("logs")
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self.resource(f"{function}Logs"))
+        lines = []
+        for page in pages:
+            for event in page["events"]:
+                told = event["message"].splitlines()
+                lines += [json.loads(line) for line in told if line.startswith("{")]
+        return lines
+
+    def wait_for_log(self, function: str, **expected: Any) -> dict[str, Any]:
+        """Wait for a log line of a function that has all these values."""
+
+        def look() -> dict[str, Any]:
+            lines = self.log_lines(function)
+            return next((line for line in lines if all(line.get(k) == v for k, v in expected.items())), {})
+
+        return poll(look, deadline=DEADLINE, what=f"log line of {function} with {expected}")
+
+    @contextmanager
+    def events_lost(self) -> Iterator[None]:
+        """Have every event that is caused meanwhile delivered to nobody."""
+        self.settle()
+        self.aws.deliver(copies=0)
+        try:
+            yield
+            self.settle()
+        finally:
+            self.aws.deliver(copies=1)
+
+    def settle(self) -> None:
+        """Wait until the trail has delivered everything that was recorded."""
+
+        def look() -> bool:
+            health = self.aws.health()
+            return bool(health["recorded"] == health["delivered"])
+
+        poll(look, deadline=DEADLINE, what="trail that has delivered everything")
+
+
+def envelope(record: dict[str, Any]) -> str:
+    """Return a CloudTrail record as EventBridge puts it into a queue."""
+    source = "aws." + record["eventSource"].split(".")[0]
+    return json.dumps(
+        {
+            "version": "0",
+            "id": record["eventID"],
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": source,
+            "account": record["recipientAccountId"],
+            "time": record["eventTime"],
+            "region": record["awsRegion"],
+            "resources": [],
+            "detail": record,
+        }
+    )
+
+
+@contextmanager
+def deployed(**parameters: str) -> Iterator[Bot]:
+    """Start a sandbox of its own and deploy the stack in it."""
+    with Sandbox.start() as aws:
+        outputs = aws.deploy(STACK, parameters)
+        yield Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))

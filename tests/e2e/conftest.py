@@ -1,0 +1,92 @@
+"""One sandbox for the whole session, and what its tests make in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.process import ACCOUNT, INTERPRETER, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com", "AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """AWS on this machine, shared by the session: tests name what they make after themselves."""
+    if not INTERPRETER.exists():
+        pytest.fail("The sandbox's environment is missing. Run `make setup`.")
+    with Sandbox.start() as running:
+        yield running
+        assert running.health()["failures"] == 0, running.log
+
+
+@pytest.fixture
+def unique() -> str:
+    """Return a name that no other test uses."""
+    return f"t-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(scope="session")
+def code() -> bytes:
+    """Return a deployment package with a handler in it."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return {'seen': event}\n")
+    return package.getvalue()
+
+
+@pytest.fixture(scope="session")
+def make_role(sandbox: Sandbox) -> Callable[..., str]:
+    """Make an execution role that may do what the statements say, and return its ARN."""
+    iam = sandbox.client("iam")
+
+    def make(name: str, *statements: dict[str, Any], trust: dict[str, Any] | None = None) -> str:
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust or TRUST))
+        if statements:
+            document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+        return str(role["Role"]["Arn"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_function(sandbox: Sandbox, make_role: Callable[..., str], code: bytes) -> Callable[..., str]:
+    """Make a function, with a role of its own unless one is given, and return its ARN."""
+    client = sandbox.client("lambda")
+
+    def make(name: str, *, role: str = "", **options: Any) -> str:
+        role = role or make_role(f"{name}-role")
+        settings = {"Runtime": "python3.13", "Handler": "app.handler", "Code": {"ZipFile": code}, **options}
+        return str(client.create_function(FunctionName=name, Role=role, **settings)["FunctionArn"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def assume(sandbox: Sandbox) -> Callable[[str, str], Any]:
+    """Return a client of a service that works as a session of the role."""
+    sts = sandbox.client("sts")
+
+    def client(role: str, service: str) -> Any:
+        credentials = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return sandbox.client(service, credentials)
+
+    return client

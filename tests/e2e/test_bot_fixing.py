@@ -1,0 +1,144 @@
+"""The deployed stack with FixMode=auto: what it repairs, what it refuses, and what it cannot do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, SQS_POLICY
+from sandbox.process import ACCOUNT
+from tests.e2e.bot import Bot, deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, allowed to fix."""
+    with deployed(FixMode="auto", TicketSystem="opsitem") as running:
+        yield running
+
+
+def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
+    """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
+    arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", policy, tags=tags))
+    seen = bot.watcher.looked_at(arn, "execution_role")
+    bot.engineer.mapping(name, source_arn)
+    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    return arn
+
+
+def has_fix(result: str) -> Callable[[dict[str, Any]], bool]:
+    """Return whether a finding's fix came as far as that."""
+    return lambda finding: bool(finding["fix"] and finding["fix"]["result"] == result)
+
+
+@pytest.mark.parametrize(
+    ("make", "policy"), [("queue", SQS_POLICY), ("stream", KINESIS_POLICY), ("table", DYNAMODB_POLICY)]
+)
+def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: str, policy: str) -> None:
+    """A detached policy is attached again, read back, recorded with before and after, and the finding resolves."""
+    arn = function_reading(bot, unique, getattr(bot.engineer, make)(unique), policy)
+    bot.engineer.detach(f"{unique}-role", policy)
+
+    finding = bot.watcher.finding(arn, "PG201", has_fix("applied"))
+    assert bot.engineer.attached(f"{unique}-role") == [policy]
+    assert finding["fix"]["before"]["attached_policies"] == []
+    assert finding["fix"]["after"]["attached_policies"] == [policy]
+    assert finding["fix"]["undo"] == f"aws iam detach-role-policy --role-name {unique}-role --policy-arn {policy}"
+    bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
+    bot.watcher.alert(finding["id"], "Fix Applied")
+    bot.watcher.ops_item(finding["id"], "Resolved")
+
+
+def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
+    """The owner's word stands: the fix is refused, the finding and its ticket stay open."""
+    arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY, {"permission-guard:fix": "never"})
+    bot.engineer.detach(f"{unique}-role", SQS_POLICY)
+    finding = bot.watcher.finding(arn, "PG201", has_fix("refused"))
+    assert "permission-guard:fix=never" in finding["fix"]["summary"]
+    assert finding["status"] == "open"
+    assert bot.engineer.attached(f"{unique}-role") == []
+    bot.watcher.ops_item(finding["id"], "Open")
+
+
+def test_a_deny_makes_attaching_useless_and_is_refused(bot: Bot, unique: str) -> None:
+    """Where an explicit Deny is the cause, nothing is attached, and the refusal names the Deny."""
+    arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
+    deny = {"Sid": "NoReading", "Effect": "Deny", "Action": "sqs:Receive*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    bot.engineer.iam.put_role_policy(RoleName=f"{unique}-role", PolicyName="deny", PolicyDocument=document)
+    finding = bot.watcher.finding(arn, "PG201", has_fix("refused"))
+    assert "would not help" in finding["fix"]["summary"]
+    assert "NoReading" in finding["fix"]["summary"]
+
+
+def test_an_open_invoke_policy_is_not_touched(bot: Bot, unique: str) -> None:
+    """PG102 has no automatic fix yet: it is reported, and the statement stays."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+    finding = bot.watcher.finding(arn, "PG102")
+    bot.watcher.alert(finding["id"], "Finding Opened")
+    bot.wait_until_empty("FixQueue")
+    policy = json.loads(bot.engineer.functions.get_policy(FunctionName=unique)["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["broad"]
+    assert bot.watcher.finding(arn, "PG102")["fix"] is None
+
+
+@pytest.fixture(scope="module")
+def as_the_fixer(bot: Bot) -> Any:
+    """IAM, with the fixer's own role: its trust policy is widened so that the test can assume it."""
+    iam, role = bot.engineer.iam, bot.resource("ApplyFixRole")
+    trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    trust["Statement"].append(
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    )
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+    session = bot.aws.client("sts").assume_role(RoleArn=bot.outputs["ApplyFixRoleArn"], RoleSessionName="test")
+    return bot.aws.client("iam", session["Credentials"])
+
+
+@pytest.mark.parametrize("policy", [SQS_POLICY, KINESIS_POLICY, DYNAMODB_POLICY])
+def test_the_fixer_may_attach_the_policies_on_its_list(bot: Bot, as_the_fixer: Any, unique: str, policy: str) -> None:
+    """The proof that the refusals below are for the policy, and not for something else."""
+    bot.engineer.role(unique)
+    as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=policy)
+    assert bot.engineer.attached(unique) == [policy]
+
+
+def test_the_fixer_cannot_attach_administrator_access(bot: Bot, as_the_fixer: Any, unique: str) -> None:
+    """Whatever its code might do, IAM does not let it: AdministratorAccess is not on the list."""
+    bot.engineer.role(unique)
+    with pytest.raises(ClientError) as denied:
+        as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=ADMINISTRATOR)
+    assert denied.value.response["Error"]["Code"] == "AccessDenied"
+    assert bot.engineer.attached(unique) == []
+
+
+def test_the_fixer_cannot_touch_what_is_tagged_never(bot: Bot, as_the_fixer: Any, unique: str) -> None:
+    """The tag holds in IAM as well as in the code."""
+    bot.engineer.role(unique, tags={"permission-guard:fix": "never"})
+    with pytest.raises(ClientError) as denied:
+        as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)
+    assert denied.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_the_fixer_cannot_write_policies_of_its_own(bot: Bot, as_the_fixer: Any, unique: str) -> None:
+    """Neither an inline policy nor a trust policy nor a detachment."""
+    bot.engineer.role(unique, SQS_POLICY)
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    writes: tuple[Callable[[], Any], ...] = (
+        lambda: as_the_fixer.put_role_policy(RoleName=unique, PolicyName="own", PolicyDocument=document),
+        lambda: as_the_fixer.update_assume_role_policy(RoleName=unique, PolicyDocument=document),
+        lambda: as_the_fixer.detach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY),
+    )
+    for write in writes:
+        with pytest.raises(ClientError) as denied:
+            write()
+        assert denied.value.response["Error"]["Code"] == "AccessDenied"

@@ -1,0 +1,301 @@
+"""The deployed stack with FixMode=off: what it finds, tells and leaves alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, SQS_POLICY
+from sandbox.process import ACCOUNT, REGION, poll
+from sandbox.watcher import DEADLINE
+from tests.e2e.bot import Bot, deployed, envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+AWS_CLI = Path(sys.executable).parent / "aws"
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, reporting only."""
+    with deployed(FixMode="off", TicketSystem="opsitem") as running:
+        yield running
+
+
+def aws_cli(bot: Bot, *arguments: str) -> None:
+    """Run the AWS CLI against the sandbox, as an engineer would."""
+    command = [str(AWS_CLI), *arguments]
+    done = subprocess.run(command, env=bot.aws.env(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def is_open(finding: dict[str, Any]) -> bool:
+    """Whether a finding stands."""
+    return bool(finding["status"] == "open")
+
+
+def is_resolved(finding: dict[str, Any]) -> bool:
+    """Whether a finding is over."""
+    return bool(finding["status"] == "resolved")
+
+
+def function_reading(bot: Bot, name: str, source_arn: str, *policies: str) -> str:
+    """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
+    arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", *policies))
+    seen = bot.watcher.looked_at(arn, "execution_role")
+    bot.engineer.mapping(name, source_arn)
+    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    return arn
+
+
+def test_permission_without_a_source_is_found_within_five_seconds(bot: Bot, unique: str) -> None:
+    """`aws lambda add-permission` for S3 without a source opens PG102; with bucket and account it opens none."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.watcher.looked_at(arn, "invoke_policy")
+    base = ("lambda", "add-permission", "--function-name", unique, "--action", "lambda:InvokeFunction")
+    s3 = (*base, "--principal", "s3.amazonaws.com")
+    aws_cli(bot, *s3, "--statement-id", "good", "--source-arn", "arn:aws:s3:::a-bucket", "--source-account", ACCOUNT)
+    seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=1)
+    assert bot.watcher.findings(arn) == []
+
+    aws_cli(bot, *s3, "--statement-id", "bad")
+    called = time.monotonic()
+    finding = bot.watcher.finding(arn, "PG102", is_open, deadline=5.0)
+    assert time.monotonic() - called < 5.0
+    assert finding["subject"] == "statement/bad"
+    assert finding["severity"] == "high"
+    assert "s3.amazonaws.com" in finding["reason"]
+    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    assert [one["subject"] for one in bot.watcher.findings(arn)] == ["statement/bad"]
+
+
+def test_the_ticket_lives_with_its_finding(bot: Bot, unique: str) -> None:
+    """One OpsItem is opened, resolved with the finding, and opened again when the problem comes back."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    finding = bot.watcher.finding(arn, "PG102", is_open)
+    item = bot.watcher.ops_item(finding["id"], "Open")
+    assert item["Source"] == "permission-guard"
+    assert unique in item["Title"]
+
+    bot.engineer.forbid(unique, "broad")
+    resolved = bot.watcher.finding(arn, "PG102", is_resolved)
+    assert resolved["revision"] == 2
+    assert bot.watcher.ops_item(finding["id"], "Resolved")["OpsItemId"] == item["OpsItemId"]
+
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    bot.watcher.finding(arn, "PG102", lambda one: one["transition"] == "Finding Reopened")
+    assert bot.watcher.ops_item(finding["id"], "Open")["OpsItemId"] == item["OpsItemId"]
+    assert len(bot.watcher.ops_items(finding["id"])) == 1
+    for transition in ("Finding Opened", "Finding Resolved", "Finding Reopened"):
+        bot.watcher.alert(finding["id"], transition)
+    assert len(bot.watcher.alerts(finding["id"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "policy", "action"),
+    [
+        ("queue", SQS_POLICY, "sqs:ReceiveMessage"),
+        ("stream", KINESIS_POLICY, "kinesis:GetRecords"),
+        ("table", DYNAMODB_POLICY, "dynamodb:GetRecords"),
+    ],
+)
+def test_a_lost_read_permission_is_reported_and_left_alone(
+    bot: Bot, unique: str, make: str, policy: str, action: str
+) -> None:
+    """With FixMode off, PG201 opens when the policy goes, names what is missing, and nobody attaches anything."""
+    create: Callable[[str], str] = getattr(bot.engineer, make)
+    arn = function_reading(bot, unique, create(unique), policy)
+    assert bot.watcher.findings(arn) == []
+
+    bot.engineer.detach(f"{unique}-role", policy)
+    finding = bot.watcher.finding(arn, "PG201", is_open)
+    assert action in [one["action"] for one in finding["evidence"]["missing"]]
+    bot.watcher.alert(finding["id"], "Finding Opened")
+    bot.watcher.ops_item(finding["id"], "Open")
+    bot.wait_until_empty("FixQueue")
+    assert bot.engineer.attached(f"{unique}-role") == []
+    assert bot.watcher.finding(arn, "PG201")["fix"] is None
+
+    bot.engineer.attach(f"{unique}-role", policy)
+    assert bot.watcher.finding(arn, "PG201", is_resolved)["revision"] == 2
+
+
+def test_an_explicit_deny_is_named_as_the_cause(bot: Bot, unique: str) -> None:
+    """An inline Deny takes the permission away as surely as a detached policy, and the finding says which."""
+    arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
+    deny = {"Sid": "NoReading", "Effect": "Deny", "Action": "sqs:Receive*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    bot.engineer.iam.put_role_policy(RoleName=f"{unique}-role", PolicyName="deny", PolicyDocument=document)
+    finding = bot.watcher.finding(arn, "PG201", is_open)
+    assert [one["action"] for one in finding["evidence"]["missing"]] == ["sqs:ReceiveMessage"]
+    assert "NoReading" in finding["reason"]
+
+    bot.engineer.iam.delete_role_policy(RoleName=f"{unique}-role", PolicyName="deny")
+    bot.watcher.finding(arn, "PG201", is_resolved)
+
+
+def test_an_event_that_comes_three_times_is_one_finding(bot: Bot, unique: str) -> None:
+    """Repeated events change nothing: one finding at its first revision, one alert, one OpsItem."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    since = bot.aws.last_record()
+    bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+    record = bot.aws.wait_for_record("AddPermission20150331v2", since)
+    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    bot.send("InvokePolicyQueue", envelope(record), envelope(record), envelope(record))
+    bot.wait_until_empty("InvokePolicyQueue")
+
+    finding = bot.watcher.finding(arn, "PG102")
+    bot.watcher.alert(finding["id"], "Finding Opened")
+    bot.watcher.ops_item(finding["id"], "Open")
+    assert finding["revision"] == 1
+    assert len(bot.watcher.findings(arn)) == 1
+    assert len(bot.watcher.alerts(finding["id"])) == 1
+    assert len(bot.watcher.ops_items(finding["id"])) == 1
+
+
+def test_events_in_the_wrong_order_end_in_the_true_state(bot: Bot, unique: str) -> None:
+    """The removal's event before the addition's: what AWS says is what is recorded, not what the last event says."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    since = bot.aws.last_record()
+    with bot.events_lost():
+        bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+        bot.engineer.forbid(unique, "broad")
+    added = bot.aws.wait_for_record("AddPermission20150331v2", since)
+    removed = bot.aws.wait_for_record("RemovePermission20150331v2", since)
+    for record in (removed, added):
+        bot.send("InvokePolicyQueue", envelope(record))
+        seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    assert bot.watcher.findings(arn) == []
+
+
+def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: str) -> None:
+    """What is gone needs no cure: finding and ticket are resolved, and a late event does not bring them back."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    since = bot.aws.last_record()
+    bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+    finding = bot.watcher.finding(arn, "PG102", is_open)
+    record = bot.aws.wait_for_record("AddPermission20150331v2", since)
+    bot.watcher.ops_item(finding["id"], "Open")
+    bot.engineer.delete(unique)
+    resolved = bot.watcher.finding(arn, "PG102", is_resolved)
+    assert resolved["resolution"] == "The function was deleted."
+    bot.watcher.ops_item(finding["id"], "Resolved")
+
+    bot.send("InvokePolicyQueue", envelope(record))
+    line = bot.wait_for_log("CheckInvokePolicy", cloudtrail_event_ids=[record["eventID"]], function_arn=arn)
+    assert "gone" in line["message"] or line["message"].startswith("Finding")
+    bot.wait_until_empty("InvokePolicyQueue")
+    assert bot.watcher.finding(arn, "PG102")["status"] == "resolved"
+
+
+def test_a_refused_mapping_has_its_function_looked_at(bot: Bot, unique: str) -> None:
+    """Lambda refuses a mapping whose role cannot read the queue; that failed call is a reason to look."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    seen = bot.watcher.looked_at(arn, "execution_role")
+    queue = bot.engineer.queue(unique)
+    with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException) as refusal:
+        bot.engineer.mapping(unique, queue)
+    assert "does not have permissions to call" in str(refusal.value)
+    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+
+
+def test_throttled_reads_are_tried_again(bot: Bot, unique: str) -> None:
+    """A throttled GetPolicy costs time, never a finding."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.watcher.looked_at(arn, "invoke_policy")
+    bot.aws.inject_fault("lambda", "GetPolicy", count=2)
+    bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+    bot.watcher.finding(arn, "PG102", is_open)
+
+
+def test_a_denied_read_is_unknown_and_never_a_pass(bot: Bot, unique: str) -> None:
+    """When the bot may not read a policy, it says so, keeps what it knew, and the message comes again."""
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
+    bot.watcher.finding(arn, "PG102", is_open)
+    role = bot.resource("CheckInvokePolicyRole")
+    deny = {"Effect": "Deny", "Action": "lambda:GetPolicy", "Resource": arn}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    bot.engineer.iam.put_role_policy(RoleName=role, PolicyName="test-deny", PolicyDocument=document)
+    try:
+        since = bot.aws.last_record()
+        bot.engineer.forbid(unique, "broad")
+        event_id = bot.aws.wait_for_record("RemovePermission20150331v2", since)["eventID"]
+        line = bot.wait_for_log("CheckInvokePolicy", message="state could not be read", cloudtrail_event_ids=[event_id])
+        assert line["action"] == "lambda:GetPolicy"
+        assert line["level"] == "ERROR"
+        assert bot.wait_for_log("CheckInvokePolicy", message="verdict is unknown", cloudtrail_event_ids=[event_id])
+        assert bot.watcher.finding(arn, "PG102")["status"] == "open"
+        assert bot.waiting("InvokePolicyQueue") >= 1
+    finally:
+        bot.engineer.iam.delete_role_policy(RoleName=role, PolicyName="test-deny")
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("this is not JSON", "MalformedEventError"),
+        (
+            json.dumps(
+                {
+                    "source": "aws.lambda",
+                    "detail": {
+                        "eventID": "11111111-2222-3333-4444-555555555555",
+                        "eventSource": "lambda.amazonaws.com",
+                        "eventName": "AddPermissionOfTomorrow",
+                        "awsRegion": REGION,
+                        "recipientAccountId": ACCOUNT,
+                    },
+                }
+            ),
+            "UnknownEventError",
+        ),
+    ],
+)
+def test_what_cannot_be_read_ends_in_the_dead_letter_queue(bot: Bot, body: str, error: str) -> None:
+    """A malformed message and an unknown event are logged with their event id and kept for a person."""
+    sqs = bot.aws.client("sqs")
+    queue = bot.resource("InvokePolicyQueue")
+    # The retries follow at once.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})
+    try:
+        bot.send("InvokePolicyQueue", body)
+        line = bot.wait_for_log("CheckInvokePolicy", message="message cannot be read", error=error)
+        expected = "unknown" if error == "MalformedEventError" else "11111111-2222-3333-4444-555555555555"
+        assert line["cloudtrail_event_id"] == expected
+
+        def dead() -> list[dict[str, Any]]:
+            reply = sqs.receive_message(QueueUrl=bot.resource("InvokePolicyDeadLetterQueue"), MaxNumberOfMessages=10)
+            return [message for message in reply.get("Messages", []) if message["Body"] == body]
+
+        assert poll(dead, deadline=DEADLINE, what="message in the dead-letter queue")
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
+
+
+def test_the_sweep_finds_what_no_event_told(bot: Bot, unique: str) -> None:
+    """A change whose event was lost is found by the sweep, and so is a deletion."""
+    kept = bot.engineer.function(f"{unique}-kept", bot.engineer.role(f"{unique}-kept-role"))
+    gone = bot.engineer.function(f"{unique}-gone", bot.engineer.role(f"{unique}-gone-role"))
+    bot.engineer.permit(f"{unique}-gone", "broad", "s3.amazonaws.com")
+    bot.watcher.finding(gone, "PG102", is_open)
+    with bot.events_lost():
+        bot.engineer.permit(f"{unique}-kept", "broad", "s3.amazonaws.com")
+        bot.engineer.delete(f"{unique}-gone")
+    assert bot.watcher.findings(kept) == []
+
+    reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
+    assert "FunctionError" not in reply, reply["Payload"].read()
+    assert json.loads(reply["Payload"].read())["deleted"] >= 1
+    bot.watcher.finding(kept, "PG102", is_open)
+    bot.watcher.finding(gone, "PG102", is_resolved)

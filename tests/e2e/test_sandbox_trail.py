@@ -1,0 +1,369 @@
+"""The sandbox's CloudTrail records, held against published ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RECORDED = ROOT.parent / "shared" / "cloudtrail"
+READ_QUEUE = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+
+# What only a real AWS, or only the published caller, puts into an answer or a request.
+NOT_HERE = {
+    "CreateFunction20150331": {"runtimeVersionConfig", "lastUpdateStatus"},
+    "UpdateFunctionCode20150331v2": {"runtimeVersionConfig", "lastUpdateStatus", "loggingConfig"},
+    "CreateEventSourceMapping20150331": {"kMSKeyArn", "filterCriteria", "scalingConfig", "sourceAccessConfigurations"},
+}
+CALLERS_OWN = {"CreateFunction20150331": {"s3Bucket", "s3Key", "s3ObjectVersion", "loggingConfig"}}
+
+
+def published() -> list[Any]:
+    """Return the published, complete records of the calls that `life` makes."""
+    names = {
+        "AddPermission20150331v2__invictus-ir",
+        "AttachRolePolicy__invictus-ir",
+        "CreateEventSourceMapping20150331__aws-docs",
+        "CreateFunction20150331__stackd-native-2026__assumed-role",
+        "CreatePolicy__invictus-ir",
+        "CreateRole__invictus-ir",
+        "DeleteFunction20150331__invictus-ir",
+        "DeletePolicy__invictus-ir",
+        "DeleteRolePolicy__invictus-ir",
+        "DeleteRole__invictus-ir",
+        "DetachRolePolicy__invictus-ir",
+        "PutRolePolicy__invictus-ir",
+        "RemovePermission20150331v2__invictus-ir",
+        "UpdateAssumeRolePolicy__invictus-ir",
+        "UpdateFunctionCode20150331v2__invictus-ir",
+    }
+    paths = [RECORDED / f"{name}.json" for name in sorted(names)]
+    return [pytest.param(path, id=path.stem) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def life(sandbox: Sandbox, make_role: Callable[..., str], code: bytes) -> dict[str, dict[str, Any]]:
+    """Make, change and delete a role, a policy, a function and a mapping; return the records by event name."""
+    since = sandbox.last_record()
+    iam, functions, sqs = sandbox.client("iam"), sandbox.client("lambda"), sandbox.client("sqs")
+    role = make_role("trail", READ_QUEUE)
+    tags = [{"Key": "Team", "Value": "a"}]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [READ_QUEUE]})
+    policy = iam.create_policy(PolicyName="trail", Path="/", PolicyDocument=document, Description="", Tags=tags)
+    arn = policy["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="trail", PolicyArn=arn)
+    trust = iam.get_role(RoleName="trail")["Role"]["AssumeRolePolicyDocument"]
+    iam.update_assume_role_policy(RoleName="trail", PolicyDocument=json.dumps(trust))
+    settings = {"Runtime": "python3.12", "Handler": "app.handler", "Publish": False, "Timeout": 8, "MemorySize": 128}
+    functions.create_function(FunctionName="trail", Role=role, Code={"ZipFile": code}, **settings)
+    functions.update_function_code(FunctionName="trail", ZipFile=code, Publish=True)
+    permission = {"FunctionName": "trail", "StatementId": "any"}
+    functions.add_permission(**permission, Action="lambda:InvokeFunction", Principal="*")
+    functions.remove_permission(**permission)
+    queue = sqs.create_queue(QueueName="trail")["QueueUrl"]
+    source = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    mapping = functions.create_event_source_mapping(
+        FunctionName="trail",
+        EventSourceArn=source,
+        Enabled=True,
+        BatchSize=10,
+        MaximumBatchingWindowInSeconds=0,
+    )
+    functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=5)
+    functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    functions.delete_function(FunctionName="trail")
+    iam.detach_role_policy(RoleName="trail", PolicyArn=arn)
+    iam.delete_policy(PolicyArn=arn)
+    iam.delete_role_policy(RoleName="trail", PolicyName="own")
+    iam.delete_role(RoleName="trail")
+    document = json.dumps(trust)
+    iam.create_role(RoleName="trail-2", Path="/", AssumeRolePolicyDocument=document, MaxSessionDuration=3600, Tags=tags)
+    poll(lambda: sandbox.health()["delivered"] == sandbox.last_record(), deadline=5, what="delivery of all records")
+    return {record["eventName"]: record for record in sandbox.records(since)}
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the published records are not on this machine")
+@pytest.mark.parametrize("path", published())
+def test_a_record_has_the_shape_of_a_published_one(path: Path, life: dict[str, dict[str, Any]]) -> None:
+    """A record has the shape of a published one."""
+    theirs = json.loads(path.read_text())
+    name = theirs["eventName"]
+    ours = life[name]
+
+    assert differences(theirs, ours, NOT_HERE.get(name, set()) | CALLERS_OWN.get(name, set())) == []
+
+
+def differences(theirs: Any, ours: Any, tolerated: set[str], where: str = "") -> list[str]:
+    """List where two records differ in their keys or in the types of their values."""
+    if type(theirs) is not type(ours):
+        return [f"{where}: {type(ours).__name__} instead of {type(theirs).__name__}"]
+    if isinstance(theirs, dict) and not where.endswith((".userIdentity", ".tlsDetails")):
+        keys = (theirs.keys() ^ ours.keys()) - tolerated - {"tlsDetails", "sessionCredentialFromConsole"}
+        found = [f"{where}.{key}: {'missing' if key in theirs else 'unexpected'}" for key in sorted(keys)]
+        for key in theirs.keys() & ours.keys():
+            found += differences(theirs[key], ours[key], tolerated, f"{where}.{key}")
+        return found
+    return []
+
+
+def test_the_identity_of_a_session_is_that_of_a_published_one(
+    sandbox: Sandbox, make_role: Callable[..., str], assume: Callable[[str, str], Any], unique: str
+) -> None:
+    """The identity of a session is that of a published one."""
+    role = make_role(unique, {"Effect": "Allow", "Action": "iam:TagRole", "Resource": "*"})
+    since = sandbox.last_record()
+
+    assume(role, "iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
+
+    identity = sandbox.wait_for_record("TagRole", since)["userIdentity"]
+    assert identity["type"] == "AssumedRole"
+    assert identity["arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{unique}/test"
+    assert identity["accessKeyId"].startswith("ASIA")
+    issuer = identity["sessionContext"]["sessionIssuer"]
+    assert issuer["arn"] == role
+    assert identity["principalId"] == f"{issuer['principalId']}:test"
+    assert identity["sessionContext"]["attributes"]["mfaAuthenticated"] == "false"
+
+
+def test_the_identity_of_a_user_names_the_user(sandbox: Sandbox, unique: str) -> None:
+    """The identity of a user names the user."""
+    iam = sandbox.client("iam")
+    iam.create_user(UserName=unique)
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName=unique, PolicyName="own", PolicyDocument=json.dumps(allow))
+    key = iam.create_access_key(UserName=unique)["AccessKey"]
+    since = sandbox.last_record()
+
+    sandbox.client("iam", {**key, "SessionToken": None}).tag_user(UserName=unique, Tags=[{"Key": "a", "Value": "b"}])
+
+    identity = sandbox.wait_for_record("TagUser", since)["userIdentity"]
+    assert (identity["type"], identity["userName"]) == ("IAMUser", unique)
+    assert identity["accessKeyId"] == key["AccessKeyId"]
+
+
+def test_a_denied_call_is_recorded_without_parameters(
+    sandbox: Sandbox, make_role: Callable[..., str], make_function: Callable[..., str], assume: Any, unique: str
+) -> None:
+    """A denied call is recorded without parameters."""
+    arn = make_function(unique)
+    role = make_role(f"{unique}-caller")
+    since = sandbox.last_record()
+    permission = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+
+    with pytest.raises(ClientError) as refused:
+        assume(role, "lambda").add_permission(FunctionName=unique, **permission)
+
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+    record = sandbox.wait_for_record("AddPermission20150331v2", since)
+    assert record["errorCode"] == "AccessDenied"
+    assert f"is not authorized to perform: lambda:AddPermission on resource: {arn}" in record["errorMessage"]
+    assert (record["requestParameters"], record["responseElements"]) == (None, None)
+    assert record["requestID"] == refused.value.response["ResponseMetadata"]["RequestId"]
+
+
+def test_a_call_that_fails_is_recorded_with_its_error(sandbox: Sandbox, unique: str) -> None:
+    """A call that fails is recorded with its error."""
+    since = sandbox.last_record()
+
+    with pytest.raises(ClientError):
+        sandbox.client("lambda").delete_function(FunctionName=unique)
+    with pytest.raises(ClientError):
+        sandbox.client("iam").delete_role(RoleName=unique)
+
+    function = sandbox.wait_for_record("DeleteFunction20150331", since)
+    assert function["errorCode"] == "ResourceNotFoundException"
+    assert function["requestParameters"] == {"functionName": unique}
+    assert function["responseElements"] is None
+    role = sandbox.wait_for_record("DeleteRole", since)
+    assert role["errorCode"] == "NoSuchEntityException"
+
+
+@pytest.mark.parametrize("form", ["{name}", "{account}:function:{name}", "{arn}", "{name}:live", "{arn}:live"])
+def test_function_names_are_recorded_as_typed(
+    sandbox: Sandbox, make_function: Callable[..., str], unique: str, form: str
+) -> None:
+    """Function names are recorded as typed."""
+    arn = make_function(unique)
+    client = sandbox.client("lambda")
+    version = client.publish_version(FunctionName=unique)["Version"]
+    client.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)
+    typed = form.format(name=unique, account=ACCOUNT, arn=arn)
+    since = sandbox.last_record()
+
+    client.add_permission(
+        FunctionName=typed,
+        StatementId="s3",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::bucket",
+        SourceAccount=ACCOUNT,
+    )
+
+    record = sandbox.wait_for_record("AddPermission20150331v2", since)
+    assert record["requestParameters"] == {
+        "functionName": typed,
+        "statementId": "s3",
+        "action": "lambda:InvokeFunction",
+        "principal": "s3.amazonaws.com",
+        "sourceArn": "arn:aws:s3:::bucket",
+        "sourceAccount": ACCOUNT,
+    }
+    statement = json.loads(record["responseElements"]["statement"])
+    assert statement["Resource"] == (f"{arn}:live" if typed.endswith(":live") else arn)
+
+
+def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
+    """Every other family is recorded."""
+    arn = make_function(unique)
+    client = sandbox.client("lambda")
+    since = sandbox.last_record()
+
+    client.update_function_configuration(FunctionName=arn, Environment={"Variables": {"TOKEN": "s3cret"}})
+    client.publish_version(FunctionName=unique)
+    client.create_alias(FunctionName=unique, Name="live", FunctionVersion="1")
+    client.update_alias(FunctionName=unique, Name="live", Description="d")
+    client.delete_alias(FunctionName=unique, Name="live")
+    client.create_function_url_config(FunctionName=unique, AuthType="NONE")
+    client.update_function_url_config(FunctionName=unique, AuthType="AWS_IAM")
+    client.delete_function_url_config(FunctionName=unique)
+    client.put_function_event_invoke_config(FunctionName=unique, MaximumRetryAttempts=0)
+    client.delete_function_event_invoke_config(FunctionName=unique)
+    client.put_function_concurrency(FunctionName=unique, ReservedConcurrentExecutions=1)
+    client.delete_function_concurrency(FunctionName=unique)
+    client.tag_resource(Resource=arn, Tags={"Team": "a"})
+    client.untag_resource(Resource=arn, TagKeys=["Team"])
+
+    sandbox.wait_for_record("UntagResource20170331v2", since)
+    records = sandbox.records(since)
+    assert [record["eventName"] for record in records] == [
+        "UpdateFunctionConfiguration20150331v2",
+        "PublishVersion20150331",
+        "CreateAlias20150331",
+        "UpdateAlias20150331",
+        "DeleteAlias20150331",
+        "CreateFunctionUrlConfig",
+        "UpdateFunctionUrlConfig",
+        "DeleteFunctionUrlConfig",
+        "PutFunctionEventInvokeConfig",
+        "DeleteFunctionEventInvokeConfig",
+        "PutFunctionConcurrency20171031",
+        "DeleteFunctionConcurrency20171031",
+        "TagResource20170331v2",
+        "UntagResource20170331v2",
+    ]
+    assert not [record for record in records if "errorCode" in record]
+    assert records[0]["requestParameters"] == {"functionName": arn, "environment": {}}
+    assert "s3cret" not in json.dumps(records)
+
+
+def test_reads_leave_no_record(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
+    """Reads leave no record."""
+    make_function(unique)
+    client = sandbox.client("lambda")
+    since = sandbox.last_record()
+
+    client.get_function(FunctionName=unique)
+    client.list_functions()
+    sandbox.client("iam").list_roles()
+    client.invoke(FunctionName=unique)
+    client.delete_function(FunctionName=unique)
+
+    sandbox.wait_for_record("DeleteFunction20150331", since)
+    assert [record["eventName"] for record in sandbox.records(since)] == ["DeleteFunction20150331"]
+
+
+def test_rejected_syntax_leaves_no_record(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
+    """Rejected syntax leaves no record."""
+    make_function(unique)
+    client = sandbox.client("lambda")
+    since = sandbox.last_record()
+
+    with pytest.raises(ClientError, match="ValidationException"):
+        client.add_permission(FunctionName=unique, StatementId="s", Action="s3:GetObject", Principal="*")
+    client.delete_function(FunctionName=unique)
+
+    sandbox.wait_for_record("DeleteFunction20150331", since)
+    assert [record["eventName"] for record in sandbox.records(since)] == ["DeleteFunction20150331"]
+
+
+@pytest.fixture
+def inbox(sandbox: Sandbox, unique: str) -> Callable[[], list[dict[str, Any]]]:
+    """Receive what a rule on IAM's tag events puts into a queue."""
+    sqs, events = sandbox.client("sqs"), sandbox.client("events")
+    queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {
+        "source": ["aws.iam"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {"eventName": ["TagRole"], "requestParameters": {"roleName": [unique]}},
+    }
+    events.put_rule(Name=unique, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=unique, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def receive() -> list[dict[str, Any]]:
+        reply = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        messages = reply.get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return receive
+
+
+def test_a_record_reaches_a_rule_as_aws_sends_it(
+    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
+) -> None:
+    """A record reaches a rule as AWS sends it."""
+    make_role(unique)
+
+    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
+
+    event = poll(inbox, deadline=5, what="event")[0]
+    assert (event["source"], event["detail-type"]) == ("aws.iam", "AWS API Call via CloudTrail")
+    assert (event["account"], event["region"]) == (ACCOUNT, "us-east-1")
+    assert event["detail"]["requestParameters"]["roleName"] == unique
+
+
+def test_a_record_can_be_delivered_again(
+    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
+) -> None:
+    """A record can be delivered again, as it is."""
+    make_role(unique)
+    since = sandbox.last_record()
+    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
+    record = sandbox.wait_for_record("TagRole", since)
+    poll(inbox, deadline=5, what="event")
+
+    sandbox.replay({**record, "eventTime": "2020-01-01T00:00:00Z"})
+
+    assert poll(inbox, deadline=5, what="second event")[0]["detail"]["eventTime"] == "2020-01-01T00:00:00Z"
+
+
+def test_records_can_be_withheld_and_doubled(
+    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
+) -> None:
+    """Records can be withheld and doubled."""
+    make_role(unique)
+    poll(lambda: sandbox.health()["delivered"] == sandbox.last_record(), deadline=5, what="delivery of all records")
+    sandbox.deliver(hold=True, copies=2)
+
+    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
+    sandbox.wait_for_record("TagRole")
+    withheld = inbox()
+    sandbox.deliver(hold=False)
+
+    got: list[Any] = []
+    try:
+        poll(lambda: got.extend(inbox()) or len(got) == 2, deadline=5, what="second copy")  # type: ignore[func-returns-value]
+    finally:
+        sandbox.deliver(copies=1)
+    assert withheld == []
+    assert got[0]["detail"]["eventID"] == got[1]["detail"]["eventID"]
