@@ -10,11 +10,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.arns import parse_function_arn
 from permission_guard.bus_batch import work_off
-from permission_guard.model import Finding, Transition
+from permission_guard.model import Transition
 from permission_guard.wiring import fixer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from permission_guard.bus import BusEvent
 
 logger = Logger(service="apply_fix")
 metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
@@ -27,10 +29,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return work_off(event, _fix, logger, metrics)
 
 
-def _fix(transition: Transition, finding: Finding) -> None:
+def _fix(event: BusEvent) -> None:
     # Of the event only the names are used; what is so is read from the table and from AWS.
-    target, _ = parse_function_arn(finding.function_arn)
-    outcome = fixer(os.environ).handle(target, finding.id, approved=transition is Transition.FIX_APPROVED)
+    target, _ = parse_function_arn(event.function_arn)
+    outcome = fixer(os.environ).handle(target, event.finding_id, approved=event.transition is Transition.FIX_APPROVED)
     logger.info(
         outcome.summary,
         extra={

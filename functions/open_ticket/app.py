@@ -16,7 +16,7 @@ from permission_guard.tickets import record, ticket_system
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from permission_guard.model import Finding, Transition
+    from permission_guard.bus import BusEvent
 
 logger = Logger(service="open_ticket")
 metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
@@ -29,11 +29,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return work_off(event, _ticket, logger, metrics)
 
 
-def _ticket(transition: Transition, finding: Finding) -> None:
+def _ticket(event: BusEvent) -> None:
+    finding = event.finding
     settings = TicketSettings.from_environment(os.environ)
     system = ticket_system(settings.ticket_system, client)
     if system is None:
         return
     result = record(finding, system, DeliveryTable(client("dynamodb"), settings.deliveries_table))
-    about = {"finding_id": finding.id, "revision": finding.revision, "transition": transition}
+    about = {"finding_id": finding.id, "revision": finding.revision, "transition": event.transition}
     logger.info(result.outcome, extra=about | {"ticket": result.reference})

@@ -17,7 +17,7 @@ from permission_guard.config import AlertSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from permission_guard.model import Finding, Transition
+    from permission_guard.bus import BusEvent
 
 logger = Logger(service="send_alert")
 metrics = Metrics(namespace="PermissionGuard", service="send_alert")
@@ -30,10 +30,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return work_off(event, _alert, logger, metrics)
 
 
-def _alert(transition: Transition, finding: Finding) -> None:
+def _alert(event: BusEvent) -> None:
+    finding = event.finding
     channels, ledger = _connected()
     for result in send(finding, channels, ledger):
-        about = {"finding_id": finding.id, "revision": finding.revision, "transition": transition}
+        about = {"finding_id": finding.id, "revision": finding.revision, "transition": event.transition}
         logger.info(result.outcome, extra=about | {"channel": result.channel})
 
 

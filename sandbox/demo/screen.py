@@ -50,7 +50,7 @@ class Screen:
 
     def called(self, command: str) -> None:
         """Show a call as the AWS CLI spells it."""
-        self._console.print(Text(f"$ {command}", style="cyan"), no_wrap=True, overflow="ellipsis")
+        self._console.print(Text(f"$ {command}", style="cyan"))
 
     def found(self, finding: Finding, seconds: float) -> None:
         """Show what was found, why, and how long after the call."""

@@ -10,21 +10,28 @@ from permission_guard.model import FunctionTarget
 # qualifier. https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 _FUNCTION_NAME = re.compile(
     r"(?:arn:(?P<partition>aws[a-z-]*):lambda:)?"
-    r"(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-[a-z]+)+-\d):)?"
     r"(?:(?P<account>\d{12}):)?"
     r"(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_.]{1,140})"
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?",
+    re.ASCII,
 )
+
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
 
 
 def partition_of(region: str) -> str:
     """Return the partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    if region.startswith("us-gov-"):
-        return "aws-us-gov"
-    return "aws"
+    return next((partition for prefix, partition in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 def parse_function_name(text: str, *, region: str, account: str) -> tuple[FunctionTarget, str | None]:
@@ -49,7 +56,8 @@ def parse_function_name(text: str, *, region: str, account: str) -> tuple[Functi
 def parse_function_arn(arn: str) -> tuple[FunctionTarget, str | None]:
     """Read a full function ARN; ValueError when it is anything else."""
     target, qualifier = parse_function_name(arn, region="", account="")
-    if not (arn.startswith("arn:") and target.region and target.account):
+    # The pattern leaves `function:` out as well, so that a layer's ARN would pass for the function `layer`.
+    if not (arn.startswith("arn:") and ":function:" in arn and target.region and target.account):
         raise ValueError(f"not a Lambda function ARN: {arn!r:.200}")
     return target, qualifier
 

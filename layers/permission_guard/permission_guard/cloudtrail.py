@@ -129,7 +129,7 @@ def _text(detail: Mapping[str, JSON], key: str) -> str:
 
 def _account(detail: Mapping[str, JSON], event: Mapping[str, JSON]) -> str:
     for account in (detail.get("recipientAccountId"), event.get("account")):
-        if isinstance(account, str) and re.fullmatch(r"\d{12}", account):
+        if isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account):
             return account
     raise MalformedEventError("the CloudTrail record names no account")
 
@@ -165,7 +165,7 @@ def _function(record: Record, name: JSON, key: str) -> FunctionTarget:
 
 def _named_role(record: Record) -> RoleTarget:
     name = record.request.get("roleName")
-    if not isinstance(name, str) or not re.fullmatch(r"[\w+=,.@-]{1,64}", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[\w+=,.@-]{1,64}", name, re.ASCII):
         raise MalformedEventError(f"{record.event_name} has no valid `roleName`")
     return RoleTarget(record.account, name)
 
@@ -195,8 +195,12 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "CreateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "UpdateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "DeleteEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
-    # Matched by the prefix `CreateFunction`, and of no concern to a rule that exists.
+    # Matched by the prefixes `CreateFunction` and `DeleteFunction`, and of no concern to a rule that exists.
     (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _NEITHER, answers=True),
+    (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
+    (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
+    (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _NEITHER, answers=False),
+    (LAMBDA, "DeleteFunctionUrlConfig"): _Row(_named_function, _NEITHER, answers=False),
     (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False),

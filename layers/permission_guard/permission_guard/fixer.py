@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from permission_guard.bus import SOURCE
 from permission_guard.config import FixMode
 from permission_guard.engine import evaluate
 from permission_guard.errors import ConflictError, FixNotVisibleError, FixRefusedError, WriteFailedError
@@ -133,8 +136,9 @@ class Fixer:
             return FixOutcome(finding.id, None, "it is right already")
         plan = _plan(fix, finding, snapshot, verdict, self.policies)
         if not may_apply:
+            approve = _approval(finding) if self.mode is FixMode.APPROVE else ""
             record = self._said(finding, fix, FixResult.PROPOSED, plan.summary)
-            return self._record(target, finding, replace(record, before=plan.before, undo=plan.undo))
+            return self._record(target, finding, replace(record, before=plan.before, approve=approve))
         if not self.slots.take_fix_slot(self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour):
             raise FixRefusedError(f"{self.max_fixes_an_hour} fixes were made in this hour: that is the limit.")
         intent = replace(
@@ -214,6 +218,17 @@ class Fixer:
         )
         self.store.put_finding(Change(told, current.revision))
         return FixOutcome(finding.id, record.result, record.summary, record)
+
+
+def _approval(finding: Finding) -> str:
+    """Return the command with which a person agrees to what is proposed."""
+    entry = {
+        "EventBusName": SOURCE,
+        "Source": SOURCE,
+        "DetailType": str(Transition.FIX_APPROVED),
+        "Detail": json.dumps({"id": finding.id, "function_arn": finding.function_arn}),
+    }
+    return f"aws events put-events --region {finding.region} --entries {shlex.quote(json.dumps([entry]))}"
 
 
 def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, policies: PolicySource) -> Plan:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from permission_guard.arns import parse_function_arn
+from permission_guard.bus import SOURCE
 from permission_guard.cloudtrail import event_id_of, look_for, parse_record
 from permission_guard.errors import MalformedEventError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from permission_guard.model import JSON, FunctionTarget, Scope, Target
 
-LOOK_SOURCE = "permission-guard"
 LOOK_DETAIL_TYPE = "Look Requested"
 
 
@@ -48,18 +48,18 @@ def merge(messages: Iterable[Message]) -> dict[Target, tuple[Message, ...]]:
 def look_request(targets: Sequence[FunctionTarget]) -> str:
     """Return the body of a message that asks for some functions to be looked at."""
     detail = {"functions": [target.arn for target in targets]}
-    return json.dumps({"source": LOOK_SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
+    return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
 
 
 def _read(record: Mapping[str, JSON], scope: Scope) -> Message:
     message_id = record["messageId"]
     try:
         event = json.loads(record["body"])
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter from JSON that is nested without end
         return Message(message_id, "unknown", error=MalformedEventError("the message is not JSON"))
     event_id = event_id_of(event)
     try:
-        if isinstance(event, Mapping) and event.get("source") == LOOK_SOURCE:
+        if isinstance(event, Mapping) and event.get("source") == SOURCE:
             return Message(message_id, f"look-request/{message_id}", _requested(event))
         look = look_for(parse_record(event), scope)
     except MalformedEventError as error:

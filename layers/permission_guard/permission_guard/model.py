@@ -247,6 +247,7 @@ class FixRecord:
     """The last thing the fixer did, or would not do, about a finding.
 
     `before` and `after` hold what the change touched, complete enough to put it back; `undo` is the command that does.
+    `approve` is the command with which a person agrees to a proposal, where FixMode asks for one.
     """
 
     name: str
@@ -257,6 +258,7 @@ class FixRecord:
     before: Mapping[str, JSON] = field(default_factory=dict)
     after: Mapping[str, JSON] = field(default_factory=dict)
     undo: str = ""
+    approve: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

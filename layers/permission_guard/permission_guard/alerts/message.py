@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from permission_guard.alerts.text import as_json, cut, listing, one_line
-from permission_guard.model import Status, Transition
+from permission_guard.model import FixResult, Status, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,8 +136,13 @@ def _sections(finding: Finding) -> Iterator[Section]:
 
 
 def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
-    tried = f"attempt {fix.attempts}, {fix.at}"
-    yield _prose("What the bot did", f"{fix.name}: {fix.result} ({tried}). {fix.summary}")
+    if fix.result is FixResult.PROPOSED:
+        yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
+    else:
+        tried = f"attempt {fix.attempts}, {fix.at}"
+        yield _prose("What the bot did", f"{fix.name}: {fix.result} ({tried}). {fix.summary}")
+    if fix.approve:
+        yield _command("How to approve it", fix.approve)
     if fix.before:
         yield Section("Before", cut(as_json(fix.before), _LISTING), Form.LISTING)
     if fix.after:

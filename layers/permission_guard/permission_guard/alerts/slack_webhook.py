@@ -35,7 +35,7 @@ TIMEOUT = 5
 """Seconds for one try to connect, and again to answer."""
 
 PATIENCE = 15.0
-"""Seconds for all tries together, waiting included: a batch of five then ends within a function timeout of 120 s."""
+"""Seconds for all tries together, waiting included: a batch of three then ends within a function timeout of 60 s."""
 
 _RETRIES = 3
 _OK = 200

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from permission_guard.bus import SOURCE
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
     from permission_guard.model import Finding
-
-SOURCE = "permission-guard"
 
 
 class EventBus:

@@ -47,8 +47,9 @@ def reconcile(
     """
     by_id = {finding.id: finding for finding in recorded}
     cause = tuple(event_ids)[:MAX_EVENT_IDS]
-    changes = [_violated(by_id.get(_id(verdict)), verdict, report, now, cause) for verdict in report.violations]
-    seen = {_id(verdict) for verdict in report.violations}
+    # Each subject once: a list that AWS hands out in pages can name the same thing twice.
+    seen = {_id(verdict): verdict for verdict in report.violations}
+    changes = [_violated(by_id.get(key), verdict, report, now, cause) for key, verdict in seen.items()]
     for finding in recorded:
         if finding.id not in seen and finding.rule_id in report.rules and finding.status is not Status.RESOLVED:
             changes += _not_violated(finding, report, now, cause)

@@ -6,11 +6,10 @@ only the name may hold wildcards. What holds white space, lacks the colon or the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from permission_guard.iam.glob import Glob, compile_glob
 from permission_guard.iam.logic import FALSE, TRUE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,7 +35,7 @@ class ActionSet:
             service, _, name = text.partition(":")
             if not text.strip("*") or (service == "*" and name and not name.strip("*")):
                 self._everything = True
-            elif not name or not text.isprintable() or " " in text:
+            elif not name or len(text.split()) != 1 or text != text.strip():
                 continue
             elif "*" in service or "?" in service:
                 odd.append(compile_glob(text))
@@ -68,7 +67,7 @@ def action_problem(value: str) -> str:
     service, colon, name = value.partition(":")
     if not colon or not name or not service:
         return f"the action {value!r} is not of the form service:name"
-    if any(character.isspace() for character in value):
+    if len(value.split()) > 1 or value != value.strip():
         return f"the action {value!r} contains white space"
     if ("*" in service or "?" in service) and value.replace("*", "") != ":":
         return f"the action {value!r} has a wildcard in its service prefix"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from permission_guard.iam.records import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 PARTS: Final = 6
 
 
-class Arn(NamedTuple):
+@record(frozen=True, slots=True)
+class Arn:
     """The six parts of `arn:partition:service:region:account:resource`; `resource` keeps its own colons."""
 
     prefix: str

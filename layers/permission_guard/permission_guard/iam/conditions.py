@@ -6,15 +6,15 @@ here. See "IAM JSON policy elements: Condition" and "Set operators for multivalu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.context import ABSENT, UNKNOWN, plain
 from permission_guard.iam.logic import FALSE, TRUE, any_of, negate
 from permission_guard.iam.logic import UNKNOWN as MAYBE
 from permission_guard.iam.operators import OPERATORS, Operator
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Final
 
     from permission_guard.iam.operators import PolicyValue
     from permission_guard.iam.templates import Lookup
@@ -95,7 +95,7 @@ class Condition:
         """Whether the operator is a negated one."""
         return self.operator is not None and self.operator.negated
 
-    def evaluate(self, lookup: Lookup) -> int:
+    def evaluate(self, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Tell whether the condition holds."""
         if self.problem:
             return MAYBE

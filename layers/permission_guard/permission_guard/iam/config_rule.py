@@ -7,13 +7,13 @@ variable limit nothing. A Deny changes nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.conditions import FOR_ALL
 from permission_guard.iam.scoping import SCOPING_KEYS, KeyKind
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Final
 
     from permission_guard.iam.conditions import Condition
     from permission_guard.iam.statements import Statement

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Final
 
 ContextValue = str | bool | int | float | list[str] | tuple[str, ...] | frozenset[str] | set[str]
 """A string, a boolean or a number; a list, tuple or set makes the key multivalued, however many values it holds."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from permission_guard.iam.records import record
 
 
 class EvalDecision(StrEnum):
@@ -15,7 +16,7 @@ class EvalDecision(StrEnum):
     CONDITIONAL = "conditional"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StatementRef:
     """The statement that decided: the policy's name and kind (`identity`, `boundary`, `scp` …), Sid, index, effect."""
 
@@ -30,7 +31,7 @@ class StatementRef:
         return f"{label} of the {self.kind} policy{f' {self.policy!r}' if self.policy else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Decision:
     """The answer to one request.
 

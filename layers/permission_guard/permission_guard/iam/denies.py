@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from permission_guard.iam.conditions import FOR_ANY
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.scoping import SCOPING_KEYS, Scope, complement
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -5,16 +5,16 @@ boto3 hands out managed policies as objects, CloudTrail as text, and the IAM API
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.logic import FALSE
+from permission_guard.iam.records import field, record
 from permission_guard.iam.statements import ALLOW, DENY, Statement, Twice, parse_statement
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 VARIABLES_VERSION: Final = "2012-10-17"
 _VERSIONS: Final = (VARIABLES_VERSION, "2008-10-17")
@@ -26,7 +26,7 @@ Spoken = tuple[tuple[Statement, int], ...]
 """Statements that may speak of an action, each with how sure that is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Policy:
     """A policy. `document` is the parsed JSON, or None where there is none; `problems` say what could not be read.
 
@@ -77,9 +77,11 @@ def unread_policy(name: str, reason: str) -> Policy:
 
 @lru_cache(maxsize=_CACHED_TEXTS)
 def _parse_text(text: str, name: str) -> Policy:
+    import json  # noqa: PLC0415 - only policies that arrive as text need it
+
     stripped = text.strip().removeprefix("\ufeff")
     if stripped.startswith("%"):
-        from urllib.parse import unquote  # noqa: PLC0415
+        from urllib.parse import unquote  # noqa: PLC0415 - only URL-encoded policies need it
 
         stripped = unquote(stripped)
     try:

@@ -6,18 +6,18 @@ known is CONDITIONAL, never a guess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.arn import account_of
 from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.layers import Layer, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalKind
+from permission_guard.iam.records import record
 from permission_guard.iam.request import Request, lookup_of, resource_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
 
     from permission_guard.iam.documents import Policy
     from permission_guard.iam.templates import Lookup
@@ -30,7 +30,7 @@ RCP: Final = "rcp"
 RESOURCE: Final = "resource"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PolicySet:
     """Every policy that bears on a request.
 
@@ -81,7 +81,7 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
         layers += [evaluate_identity(SCP, level, action, resource, lookup) for level in policies.scps]
     if policies.rcps and not principal.is_service_linked:
         layers += [
-            evaluate_resource(RCP, level, principal, action, resource, lookup, bounded=bounded)
+            evaluate_resource(RCP, level, principal, action=action, resource=resource, lookup=lookup, bounded=bounded)
             for level in policies.rcps
         ]
     if identity:
@@ -98,7 +98,15 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
             layers.append(evaluate_identity(SESSION, (policies.session,), action, resource, lookup))
     if policies.resource is not None:
         layers.append(
-            evaluate_resource(RESOURCE, (policies.resource,), principal, action, resource, lookup, bounded=bounded)
+            evaluate_resource(
+                RESOURCE,
+                (policies.resource,),
+                principal,
+                action=action,
+                resource=resource,
+                lookup=lookup,
+                bounded=bounded,
+            )
         )
     elif policies.resource_unread:
         layers.append(Layer(RESOURCE))

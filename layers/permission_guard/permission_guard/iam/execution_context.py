@@ -9,12 +9,13 @@ mapping. See "Using source function ARN to control function access behavior" in 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.context import Context
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Final
 
     from permission_guard.iam.context import ContextValue
 

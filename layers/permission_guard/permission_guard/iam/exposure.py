@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.config_rule import is_public_to_config
 from permission_guard.iam.denies import closing, remaining_scopes
 from permission_guard.iam.principals import is_unique_id
+from permission_guard.iam.records import record
 from permission_guard.iam.scoping import (
     NOT_SENT_BY_SERVICES,
     OWN,
@@ -25,8 +24,10 @@ from permission_guard.iam.scoping import (
 )
 from permission_guard.iam.statements import ALLOW, DENY
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
 
     from permission_guard.iam.documents import Policy
     from permission_guard.iam.statements import Statement
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 ANYONE: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TrustSet:
     """The accounts, the resource's own among them, and the organizations that may be let in."""
 
@@ -56,7 +57,7 @@ class Hold(StrEnum):
     """The conditions are never true for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PrincipalExposure:
     """How one principal of a statement is held.
 
@@ -71,7 +72,7 @@ class PrincipalExposure:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ScopingCondition:
     """A condition on a key that can tell callers apart, and whether it restricts anything."""
 
@@ -81,7 +82,7 @@ class ScopingCondition:
     effective: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StatementExposure:
     """Whom one Allow statement lets in.
 
@@ -163,7 +164,7 @@ class StatementExposure:
         return frozenset(item.key.lower() for item in self.scoping)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Exposure:
     """Whom a resource policy lets in, statement by statement.
 

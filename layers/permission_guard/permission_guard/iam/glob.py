@@ -1,4 +1,4 @@
-"""Wildcards as IAM has them: `*` is any run of characters, also an empty one; `?` is exactly one. Nothing else is special.
+"""Wildcards as IAM has them: `*` is any run of characters, also an empty one; `?` is exactly one; nothing else.
 
 Matching is linear in the length of the text: a pattern is cut at its stars and the pieces are looked for from left to
 right, each at the first place where it fits. No regular expression, no `fnmatch` (whose brackets AWS does not know).
@@ -6,11 +6,16 @@ right, each at the first place where it fits. No regular expression, no `fnmatch
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 ANY_RUN: Final = 0
 """The token of a star. Every other token is text, or `ANY_ONE`."""
 ANY_ONE: Final = 1
+
+_FIRST_PLANE: Final = "\uffff"
 
 Token = str | int
 """A stretch of literal text, `ANY_RUN` or `ANY_ONE`."""
@@ -41,8 +46,9 @@ class _Piece:
         offset = 0
         for token in tokens:
             if isinstance(token, str):
-                self._runs.append((offset, token))
-                offset += len(token)
+                run = _units(token)
+                self._runs.append((offset, run))
+                offset += len(run)
             else:
                 offset += 1
         self.length = offset
@@ -84,44 +90,33 @@ class _Piece:
 
 
 class Glob:
-    """A compiled pattern."""
+    """A compiled pattern; make one with `compile_glob` or, from tokens, with `glob_of`."""
 
-    __slots__ = ("_exact", "_holed", "_length", "_middle", "_pieces", "_prefix", "_suffix", "matches_anything")
+    __slots__ = ("_exact", "_length", "_middle", "_pieces", "_prefix", "_suffix")
 
-    def __init__(self, tokens: list[Token]) -> None:
-        pieces: list[list[Token]] = [[]]
-        for token in tokens:
-            if token == ANY_RUN:
-                if pieces[-1] or len(pieces) == 1:
-                    pieces.append([])
-            else:
-                pieces[-1].append(token)
+    def __init__(self, texts: list[str], pieces: list[_Piece] | None = None) -> None:
+        """Take what stands between the stars: texts, or pieces where there are question marks."""
+        self._pieces = pieces
         self._exact: str | None = None
-        self._holed = any(token == ANY_ONE for piece in pieces for token in piece)
-        self._pieces: list[_Piece] = []
         self._prefix = self._suffix = ""
         self._middle: list[str] = []
-        self._length = 0
-        self.matches_anything = len(pieces) > 1 and not any(pieces)
-        if self._holed:
-            self._pieces = [_Piece(piece) for piece in pieces]
-            self._length = sum(piece.length for piece in self._pieces)
-            return
-        texts = ["".join(str(token) for token in piece) for piece in pieces]
-        if len(texts) == 1:
+        if pieces is not None:
+            self._length = sum(piece.length for piece in pieces)
+        elif len(texts) == 1:
             self._exact = texts[0]
-            return
-        self._prefix, *self._middle, self._suffix = texts
-        self._length = sum(map(len, texts))
+            self._length = 0
+        else:
+            self._prefix, *self._middle, self._suffix = texts
+            self._length = sum(map(len, texts))
 
     def matches(self, text: str) -> bool:
         """Tell whether the whole text matches."""
         if self._exact is not None:
             return text == self._exact
+        if self._pieces is not None:
+            return self._matches_pieces(self._pieces, _units(text))
         if len(text) < self._length:
             return False
-        if self._holed:
-            return self._matches_holed(text)
         if not (text.startswith(self._prefix) and text.endswith(self._suffix)):
             return False
         position = len(self._prefix)
@@ -133,8 +128,10 @@ class Glob:
             position += len(piece)
         return True
 
-    def _matches_holed(self, text: str) -> bool:
-        first, *rest = self._pieces
+    def _matches_pieces(self, pieces: list[_Piece], text: str) -> bool:
+        if len(text) < self._length:
+            return False
+        first, *rest = pieces
         if not first.fits(text, 0):
             return False
         if not rest:
@@ -154,30 +151,29 @@ class Glob:
 
 def compile_glob(pattern: str) -> Glob:
     """Compile a pattern whose `*` and `?` are wildcards."""
-    return Glob(tokenize(pattern) if "?" in pattern or "*" in pattern else [pattern] if pattern else [])
+    return glob_of(tokenize(pattern)) if "?" in pattern else Glob(pattern.split("*"))
 
 
-def intersects(left: str, right: str) -> bool:
-    """Tell whether any text matches both patterns."""
-    ours, theirs = _symbols(left), _symbols(right)
-    reachable = [False] * (len(theirs) + 1)
-    reachable[0] = True
-    for column, symbol in enumerate(theirs):
-        reachable[column + 1] = reachable[column] and symbol == ANY_RUN
-    for mine in ours:
-        previous, reachable = reachable, [False] * (len(theirs) + 1)
-        reachable[0] = previous[0] and mine == ANY_RUN
-        for column, symbol in enumerate(theirs):
-            if mine == ANY_RUN or symbol == ANY_RUN:
-                reachable[column + 1] = previous[column + 1] or reachable[column] or previous[column]
-                if mine != ANY_RUN and symbol == ANY_RUN:
-                    reachable[column + 1] = reachable[column] or previous[column + 1]
-                elif mine == ANY_RUN and symbol != ANY_RUN:
-                    reachable[column + 1] = previous[column + 1] or reachable[column]
-            else:
-                reachable[column + 1] = previous[column] and (ANY_ONE in (mine, symbol) or mine == symbol)
-    return reachable[-1]
+def glob_of(tokens: list[Token]) -> Glob:
+    """Compile a pattern from its tokens."""
+    pieces: list[list[Token]] = [[]]
+    for token in tokens:
+        if token == ANY_RUN:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    if ANY_ONE in tokens:
+        return Glob([], [_Piece(piece) for piece in pieces])
+    return Glob(["".join(map(str, piece)) for piece in pieces])
 
 
-def _symbols(pattern: str) -> list[Token]:
-    return [ANY_RUN if character == "*" else ANY_ONE if character == "?" else character for character in pattern]
+def _units(text: str) -> str:
+    """Return the text in UTF-16 units, of which AWS takes one for a `?`: two for a character beyond the first plane."""
+    if text.isascii() or max(text) <= _FIRST_PLANE:
+        return text
+    return "".join(
+        character
+        if character <= _FIRST_PLANE
+        else chr(0xD800 + (ord(character) - 0x10000 >> 10)) + chr(0xDC00 + (ord(character) - 0x10000 & 0x3FF))
+        for character in text
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from permission_guard.iam.decision import StatementRef
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -24,7 +23,7 @@ class Layer:
     For the policies of a resource `account`, `role` and `direct` tell apart how they allow; `allow` is the best.
     """
 
-    __slots__ = ("account", "allow", "allowed_by", "deny", "denied_by", "direct", "doubts", "kind", "role")
+    __slots__ = ("account", "allow", "allowed_by", "denied_by", "deny", "direct", "doubts", "kind", "role")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -81,10 +80,10 @@ def evaluate_resource(
     kind: str,
     policies: Iterable[Policy],
     principal: Principal,
+    *,
     action: str,
     resource: str,
     lookup: Lookup,
-    *,
     bounded: bool,
 ) -> Layer:
     """Evaluate policies that name principals: the resource's own, or those of an RCP level."""

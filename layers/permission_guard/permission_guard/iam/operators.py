@@ -5,11 +5,10 @@ See "IAM JSON policy elements: Condition operators" in the IAM User Guide.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from permission_guard.iam.arn import PARTS
-from permission_guard.iam.glob import Glob, compile_glob
+from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.records import record
 from permission_guard.iam.templates import Template, fill
 from permission_guard.iam.values import (
     in_network,
@@ -21,8 +20,10 @@ from permission_guard.iam.values import (
     parse_number,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from permission_guard.iam.templates import Lookup, Variable
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     """Compares a context value with one value of the policy."""
 
 
-class PolicyValue(NamedTuple):
+@record(frozen=True, slots=True)
+class PolicyValue:
     """One value of a condition, compiled.
 
     `test` compares; `variables` are those it needs. `problem` says why AWS would not take the value. `never` values
@@ -43,7 +45,8 @@ class PolicyValue(NamedTuple):
     never: bool = False
 
 
-class Operator(NamedTuple):
+@record(frozen=True, slots=True)
+class Operator:
     """A condition operator without its set qualifier and without IfExists.
 
     `prepare` compiles a value of the policy; its flag says whether policy variables are to be filled in. `readable`
@@ -70,7 +73,7 @@ def _malformed(kind: str, text: str) -> PolicyValue:
 
 
 def _string(*, wildcards: bool, ignore_case: bool) -> Callable[[str, bool], PolicyValue]:
-    def prepare(text: str, variables: bool) -> PolicyValue:  # noqa: FBT001
+    def prepare(text: str, variables: bool) -> PolicyValue:
         if variables and "${" in text:
             return _template(Template(text, variables=True, wildcards=wildcards), ignore_case=ignore_case)
         if wildcards and ("*" in text or "?" in text):
@@ -92,14 +95,14 @@ def _template(template: Template, *, ignore_case: bool) -> PolicyValue:
         if ignore_case:
             value = value.lower()
             tokens = [token.lower() if isinstance(token, str) else token for token in tokens]
-        if not Glob(tokens).matches(value):
+        if not glob_of(tokens).matches(value):
             return FALSE
         return TRUE if exact else UNKNOWN
 
     return PolicyValue(test, template.variables)
 
 
-def _arn(text: str, variables: bool) -> PolicyValue:  # noqa: FBT001
+def _arn(text: str, variables: bool) -> PolicyValue:
     if text != "" and not text.strip("*"):
         return PolicyValue(_doubt, problem="how AWS compares an ARN with '*' is not documented")
     pieces = text.split(":", PARTS - 1)
@@ -131,7 +134,7 @@ def _arn(text: str, variables: bool) -> PolicyValue:  # noqa: FBT001
 def _ordered(kind: str, parse: Callable[[str], object | None], holds: str) -> Callable[[str, bool], PolicyValue]:
     compare = _COMPARISONS[holds]
 
-    def prepare(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+    def prepare(text: str, _variables: bool) -> PolicyValue:
         bound = parse(text)
         if bound is None:
             return _malformed(kind, text)
@@ -154,21 +157,21 @@ _COMPARISONS: Final[dict[str, Callable[[object, object], bool]]] = {
 }
 
 
-def _bool(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+def _bool(text: str, _variables: bool) -> PolicyValue:
     wanted = text.lower()
     if wanted not in {"true", "false"}:
         return _malformed("a boolean", text)
     return PolicyValue(lambda value, _: TRUE if (value.lower() == "true") == (wanted == "true") else FALSE)
 
 
-def _binary(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+def _binary(text: str, _variables: bool) -> PolicyValue:
     wanted = parse_binary(text)
     if wanted is None:
         return _malformed("base64", text)
     return PolicyValue(lambda value, _: TRUE if parse_binary(value) == wanted else FALSE)
 
 
-def _ip(text: str, _variables: bool) -> PolicyValue:  # noqa: FBT001
+def _ip(text: str, _variables: bool) -> PolicyValue:
     network = ip_network(text)
     if network is None:
         return _malformed("an IP address or network", text)
@@ -210,8 +213,12 @@ def _table() -> dict[str, Operator]:
     }
     table = {operator.name.lower(): operator for operator in operators}
     for name, positive in negations.items():
-        table[name.lower()] = table[positive.lower()]._replace(name=name, negated=True)
+        table[name.lower()] = _negation(name, table[positive.lower()])
     return table
+
+
+def _negation(name: str, operator: Operator) -> Operator:
+    return Operator(name, operator.prepare, negated=True, readable=operator.readable, wildcards=operator.wildcards)
 
 
 OPERATORS: Final = _table()

@@ -1,8 +1,11 @@
-"""Questions about patterns: is there a text that matches two of them, and can it be somebody else's ARN?"""
+"""Questions about patterns: whether a text can match two of them, and whether it can be somebody else's ARN."""
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _RUN: Final = 0
 _ANY: Final = 1

@@ -5,13 +5,16 @@ See "AWS JSON policy elements: Principal" in the IAM User Guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
 
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.records import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 
 class PrincipalKind(StrEnum):
@@ -32,7 +35,7 @@ _IDENTITIES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Principal:
     """A caller. Build it with one of the class methods.
 
@@ -114,28 +117,18 @@ class Principal:
         return ":role/aws-service-role/" in (self.role_arn or self.arn)
 
 
-class PrincipalMatch(NamedTuple):
-    """How a Principal element means a caller, each as a truth value.
+PrincipalMatch = tuple[int, int, int]
+"""How a Principal element means a caller, each as a truth value.
 
-    By its account, which delegates to the account's own policies; by its role, whose boundary still limits it; or
-    directly: by the user or session itself, or by `*`.
-    """
+By its account, which delegates to the account's own policies; by its role, whose boundary still limits it; or
+directly: by the user or session itself, or by `*`.
+"""
 
-    account: int
-    role: int
-    direct: int
-
-    @property
-    def matched(self) -> int:
-        """The best of the three."""
-        return max(self)
-
-
-_NO: Final = PrincipalMatch(FALSE, FALSE, FALSE)
-_BY_ACCOUNT: Final = PrincipalMatch(TRUE, FALSE, FALSE)
-_BY_ROLE: Final = PrincipalMatch(FALSE, TRUE, FALSE)
-_DIRECTLY: Final = PrincipalMatch(FALSE, FALSE, TRUE)
-_PERHAPS: Final = PrincipalMatch(FALSE, FALSE, UNKNOWN)
+_NO: Final = (FALSE, FALSE, FALSE)
+_BY_ACCOUNT: Final = (TRUE, FALSE, FALSE)
+_BY_ROLE: Final = (FALSE, TRUE, FALSE)
+_DIRECTLY: Final = (FALSE, FALSE, TRUE)
+_PERHAPS: Final = (FALSE, FALSE, UNKNOWN)
 
 _TYPES: Final = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _UNIQUE_IDS: Final = ("AIDA", "AROA", "AGPA", "ANPA", "ASCA", "APKA", "AIPA", "ABIA", "ACCA")
@@ -162,9 +155,9 @@ class PrincipalSet:
                 self.entries.append(("AWS", raw))
 
     def _add(self, kind: object, values: object) -> None:
-        listed = [values] if isinstance(values, str) else values
+        listed = values if isinstance(values, (list, tuple)) else [values]
         self.empty = self.empty or not listed or "" in listed
-        if kind not in _TYPES or not isinstance(listed, list) or not listed:
+        if kind not in _TYPES or not listed:
             self.problems.append(f"the principal {kind!r} cannot be read")
             return
         for value in listed:
@@ -180,20 +173,17 @@ class PrincipalSet:
         """
         account = role = direct = FALSE
         for kind, value in self.entries:
-            match = match_principal(kind, value, principal)
-            if match is not _NO:
-                account, role, direct = (
-                    max(account, match.account),
-                    max(role, match.role),
-                    max(direct, match.direct),
-                )
+            by_account, by_role, directly = match_principal(kind, value, principal)
+            account = max(account, by_account)
+            role = max(role, by_role)
+            direct = max(direct, directly)
         if self.problems:
             direct = max(direct, UNKNOWN)
         if not self.negated:
-            return PrincipalMatch(account, role, direct)
+            return account, role, direct
         if denies and bounded and principal.is_identity:
             return _DIRECTLY
-        return PrincipalMatch(FALSE, FALSE, TRUE - max(account, role, direct))
+        return FALSE, FALSE, TRUE - max(account, role, direct)
 
 
 def match_principal(kind: str, value: str, principal: Principal) -> PrincipalMatch:
@@ -205,7 +195,7 @@ def match_principal(kind: str, value: str, principal: Principal) -> PrincipalMat
     if kind == "CanonicalUser":
         # An account under a name that only S3 knows.
         known = principal.is_identity or principal.kind is PrincipalKind.ACCOUNT
-        return PrincipalMatch(UNKNOWN, FALSE, FALSE) if known else _NO
+        return (UNKNOWN, FALSE, FALSE) if known else _NO
     if value == "*":
         return _DIRECTLY
     if principal.kind in {PrincipalKind.SERVICE, PrincipalKind.ANONYMOUS, PrincipalKind.FEDERATED}:
@@ -222,7 +212,7 @@ def _match_text(value: str, principal: Principal, kind: PrincipalKind) -> Princi
     return _PERHAPS if wild and compile_glob(value).matches(principal.arn) else _NO
 
 
-def _match_aws(value: str, principal: Principal) -> PrincipalMatch:
+def _match_aws(value: str, principal: Principal) -> PrincipalMatch:  # noqa: PLR0911 - one return a case reads best
     if value == principal.account or (value.endswith(":root") and _is_root(value, principal.account)):
         return _DIRECTLY if principal.kind is PrincipalKind.ACCOUNT else _BY_ACCOUNT
     if value == principal.arn:

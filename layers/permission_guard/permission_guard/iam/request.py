@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.context import ABSENT, UNKNOWN, Context
 from permission_guard.iam.principals import Principal, PrincipalKind
+from permission_guard.iam.records import field, record
 from permission_guard.iam.resources import ANY_RESOURCE, WITHOUT_RESOURCE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from permission_guard.iam.context import Found
 
     Lookup = Callable[[str], Found]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Request:
     """What somebody wants to do. `resource` is an ARN, or `*` for actions without resource-level permissions."""
 
@@ -62,7 +62,7 @@ _NOT_OF_SERVICES: Final = frozenset(
 )
 
 
-def _derived(key: str, request: Request) -> Found:
+def _derived(key: str, request: Request) -> Found:  # noqa: PLR0911 - one return a case reads best
     principal = request.principal
     service = principal.kind is PrincipalKind.SERVICE
     if key == "aws:principalisawsservice":

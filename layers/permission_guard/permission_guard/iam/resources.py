@@ -6,15 +6,16 @@ or is read in two ways, the answer is unknown rather than a guess.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.arn import PARTS
-from permission_guard.iam.glob import ANY_RUN, Glob, compile_glob
+from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.templates import Template, Variable, fill
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from permission_guard.iam.glob import Token
+    from typing import Final
+
+    from permission_guard.iam.glob import Glob
     from permission_guard.iam.templates import Lookup, Part
 
 ANY_RESOURCE: Final = "*"
@@ -68,7 +69,7 @@ class ResourcePattern:
     six parts would match if it were filled up with stars.
     """
 
-    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_early", "text")
+    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_early", "_whole", "text")
 
     def __init__(self, text: str, *, variables: bool, short: int) -> None:
         self.text = text
@@ -77,30 +78,34 @@ class ResourcePattern:
         self._variable_early = False
         self._segments: list[list[Part]] | None = None
         self._parts: list[Part] | None = None
+        self._glob: Glob | None = None
+        self._whole: Glob | None = None
+        if self._everything:
+            return
         colons = text.count(":")
         if variables and "${" in text:
-            self._with_variables(text)
+            self._with_variables(text, short)
         elif colons < PARTS - 1 and not text.endswith("*"):
-            self._glob: Glob | None = compile_glob(text + ":*" * (PARTS - 1 - colons))
+            self._short = short
+            self._glob = compile_glob(text + ":*" * (PARTS - 1 - colons))
+            self._whole = compile_glob(text) if "*" in text else None
         else:
             self._glob = compile_glob(text)
             self._segments = _ambiguous(text)
-        if len(text.split(":")) < PARTS and not text.endswith("*"):
-            self._short = short
 
-    def _with_variables(self, text: str) -> None:
+    def _with_variables(self, text: str, short: int) -> None:
         template = Template(text, variables=True, wildcards=True)
         segments = _split(template.parts)
         early = segments[: PARTS - 1]
         self._variable_early = any(isinstance(part, Variable) for segment in early for part in segment)
         if len(segments) < PARTS and not text.endswith("*"):
+            self._short = short
             segments += [[ANY_RUN]] * (PARTS - len(segments))
-        self._glob = None
         self._parts = _join(segments)
         if any(isinstance(part, int) for segment in early for part in segment):
             self._segments = segments
 
-    def match(self, resource: str, lookup: Lookup) -> int:
+    def match(self, resource: str, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Tell whether a resource matches."""
         if self._everything:
             return TRUE
@@ -112,11 +117,11 @@ class ResourcePattern:
             tokens, exact = fill(self._parts or [], lookup)
             if tokens is None:
                 return FALSE
-            glob = Glob(tokens)
+            glob = glob_of(tokens)
             if self._variable_early or not exact:
                 certain = UNKNOWN
         if not glob.matches(resource):
-            return FALSE
+            return UNKNOWN if self._whole is not None and self._whole.matches(resource) else FALSE
         if self._short is not None:
             return min(certain, self._short)
         if certain and self._segments is not None and not _match_segments(self._segments, resource, lookup):
@@ -133,13 +138,7 @@ def _ambiguous(text: str) -> list[list[Part]] | None:
     segments = text.split(":", PARTS - 1)
     if not any("*" in segment or "?" in segment for segment in segments[:-1]):
         return None
-    return _split(list(Template(text, variables=True, wildcards=True).parts) or list(_tokens(text)))
-
-
-def _tokens(text: str) -> list[Token]:
-    from permission_guard.iam.glob import tokenize  # noqa: PLC0415
-
-    return tokenize(text)
+    return [list(tokenize(segment)) for segment in segments]
 
 
 def _split(parts: list[Part]) -> list[list[Part]]:
@@ -152,8 +151,7 @@ def _split(parts: list[Part]) -> list[list[Part]]:
         first, *rest = part.split(":", PARTS - len(segments))
         if first:
             segments[-1].append(first)
-        for piece in rest:
-            segments.append([piece] if piece else [])
+        segments += [[piece] if piece else [] for piece in rest]
     return segments
 
 
@@ -172,6 +170,6 @@ def _match_segments(segments: list[list[Part]], resource: str, lookup: Lookup) -
         return False
     for segment, value in zip(segments, values, strict=True):
         tokens, _ = fill(segment, lookup)
-        if tokens is None or not Glob(tokens).matches(value):
+        if tokens is None or not glob_of(tokens).matches(value):
             return False
     return True

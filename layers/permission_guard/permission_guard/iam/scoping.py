@@ -7,17 +7,18 @@ key's presence is enforced besides. See "The confused deputy problem" in the IAM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import PARTS, is_account_id
 from permission_guard.iam.conditions import FOR_ALL
 from permission_guard.iam.patterns import admits_account, admits_arn_of, admits_other_accounts
+from permission_guard.iam.records import field, record
 from permission_guard.iam.values import ip_network
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Final
 
     from permission_guard.iam.conditions import Condition
 
@@ -83,7 +84,7 @@ _OWN_VARIABLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Scope:
     """Whom a condition lets in.
 
@@ -103,6 +104,10 @@ class Scope:
     def nobody(self) -> bool:
         """Whether no request can satisfy it."""
         return not (self.is_open or self.weak or self.narrow or self.accounts or self.organizations)
+
+    def about(self, subject: str) -> Scope:
+        """Return the same scope, of the `source` or the `principal`, or of neither."""
+        return Scope(self.is_open, self.weak, self.narrow, self.accounts, self.organizations, self.why, subject)
 
     def either(self, other: Scope) -> Scope:
         """Return whom either of two lets in."""
@@ -146,7 +151,7 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
     result = values[0]
     for value in values[1:]:
         result = result.either(value)
-    return replace(result, subject=_subject(condition.key))
+    return result.about(_subject(condition.key))
 
 
 def _subject(key: str) -> str:
@@ -154,37 +159,35 @@ def _subject(key: str) -> str:
 
 
 def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope:
+    """Tell whom one value of a condition lets in."""
     if kind is KeyKind.ADDRESS:
         return _address(operator, text)
-    if not operator.startswith(("String", "Arn", "Numeric")):
-        return nobody(f"{operator} does not compare texts")
+    family = next((name for name in ("String", "Arn", "Numeric") if operator.startswith(name)), "")
+    if not family or (family == "Numeric" and kind is not KeyKind.ACCOUNT):
+        return nobody(f"{operator} does not compare what the key holds")
     if variables and "${" in text:
         return Scope(accounts=frozenset({OWN})) if text.lower() == _OWN_VARIABLES.get(kind) else OPEN
-    if operator.startswith("Numeric") and kind is not KeyKind.ACCOUNT:
-        return nobody(f"{operator} compares numbers, and the key holds none")
     wild = ("*" in text or "?" in text) and operator in {"StringLike", "ArnLike", "ArnEquals"}
     if kind is KeyKind.ARN:
         return _arn(operator, text, wild=wild)
-    if operator.startswith("Arn"):
+    if family == "Arn":
         return nobody(f"{text!r} is compared as an ARN, and the key holds none") if text.strip("*") else OPEN
     if kind is KeyKind.ACCOUNT:
         return _account(operator, text, wild=wild)
-    if wild and not text.strip("*?"):
-        return OPEN
-    literal = not wild and ("*" in text or "?" in text)
-    if literal:
+    return _identifier(kind, operator, text, wild=wild)
+
+
+def _identifier(kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
+    """Judge a value that starts with an id, or is one: of an organization, a principal, a network or a skill."""
+    if not wild and ("*" in text or "?" in text):
         return nobody(f"{operator} takes the wildcard in {text!r} literally")
-    if kind is KeyKind.ORGANIZATION:
-        return OPEN if wild else _organization(text)
-    if kind is KeyKind.PATH:
-        first = text.partition("/")[0]
-        return OPEN if "*" in first or "?" in first else _organization(first)
-    if kind is KeyKind.USER_ID:
-        first = text.partition(":")[0]
-        if is_account_id(first):
-            return Scope(accounts=frozenset({first}))
-        return OPEN if "*" in first or "?" in first else NARROW
-    return OPEN if wild else NARROW
+    ends = {KeyKind.PATH: "/", KeyKind.USER_ID: ":"}
+    first = text.partition(ends[kind])[0] if kind in ends else text
+    if "*" in first or "?" in first:
+        return OPEN
+    if kind in {KeyKind.ORGANIZATION, KeyKind.PATH}:
+        return _organization(first)
+    return Scope(accounts=frozenset({first})) if is_account_id(first) else NARROW
 
 
 def _organization(text: str) -> Scope:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.actions import ActionSet, action_problem
-from permission_guard.iam.context import UNKNOWN as UNKNOWN_KEY
 from permission_guard.iam.conditions import Condition, parse_conditions
+from permission_guard.iam.context import UNKNOWN as UNKNOWN_KEY
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalSet
+from permission_guard.iam.records import field, record
 from permission_guard.iam.resources import ResourcePattern
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Final
 
     from permission_guard.iam.templates import Lookup
 
@@ -29,7 +29,7 @@ class Twice(dict[str, object]):
     """A JSON object in which a key appears twice: AWS refuses it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Statement:
     """A statement of a policy.
 
@@ -116,7 +116,7 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
     """Compile one statement; whatever it is, the answer is a `Statement`."""
     if not isinstance(raw, dict):
         problems = ("the statement is not an object",)
-        return Statement(None, index, None, {}, problems, True, None, (), False, None, False, None, ())  # noqa: FBT003
+        return Statement(None, index, None, {}, problems, True, None, (), False, None, False, None, ())
     structural: list[str] = []
     notes: list[str] = []
     if isinstance(raw, Twice):

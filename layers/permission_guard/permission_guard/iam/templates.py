@@ -6,13 +6,13 @@ wildcard. See "IAM policy elements: Variables and tags" in the IAM User Guide.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from permission_guard.iam.context import UNKNOWN
-from permission_guard.iam.glob import ANY_ONE, ANY_RUN, Glob, Token, tokenize
+from permission_guard.iam.glob import ANY_RUN, Glob, Token, glob_of, tokenize
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from permission_guard.iam.context import Found
 
@@ -47,7 +47,7 @@ class Template:
         self.glob: Glob | None = None
         if not self.variables:
             tokens: list[Token] = [part for part in self.parts if not isinstance(part, Variable)]
-            self.glob = Glob(tokens or (tokenize(text) if wildcards else [text] if text else []))
+            self.glob = glob_of(tokens or (tokenize(text) if wildcards else [text]))
 
     def resolve(self, lookup: Lookup) -> tuple[Glob | None, bool]:
         """Return the pattern with its variables filled in, and whether it is exact.
@@ -58,7 +58,7 @@ class Template:
         if self.glob is not None:
             return self.glob, True
         tokens, exact = fill(self.parts, lookup)
-        return (None if tokens is None else Glob(tokens)), exact
+        return (None if tokens is None else glob_of(tokens)), exact
 
 
 def parse_parts(text: str, *, wildcards: bool) -> list[Part]:
@@ -112,6 +112,3 @@ def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
         else:
             return None, True
     return [token for token in tokens if token != ""], exact
-
-
-__all__ = ["ANY_ONE", "ANY_RUN", "Part", "Template", "Variable", "fill", "parse_parts"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from permission_guard.iam.records import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _IPV4_PARTS: Final = 4
 _IPV4_BITS: Final = 32
@@ -16,7 +21,7 @@ _YEAR_DIGITS: Final = 4
 
 def parse_number(text: str) -> object | None:
     """Read a number exactly, or return None."""
-    from decimal import Decimal, InvalidOperation  # noqa: PLC0415
+    from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few policies compare numbers
 
     if len(text) > _LONGEST_NUMBER or "_" in text:
         return None
@@ -29,7 +34,7 @@ def parse_number(text: str) -> object | None:
 
 def parse_date(text: str) -> object | None:
     """Read an ISO-8601 date, or seconds since 1970, as whole milliseconds since 1970; None when it is neither."""
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few policies compare dates
 
     text = text.strip()
     digits = text.removeprefix("-").replace(".", "", 1)
@@ -47,7 +52,7 @@ def parse_date(text: str) -> object | None:
 
 def parse_binary(text: str) -> bytes | None:
     """Decode base64, or return None."""
-    from binascii import Error, a2b_base64  # noqa: PLC0415
+    from binascii import Error, a2b_base64  # noqa: PLC0415 - hardly a policy compares binary data
 
     try:
         return a2b_base64(text.encode("ascii"), strict_mode=True) if text else b""
@@ -60,7 +65,8 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= 5  # noqa: PLR2004
 
 
-class Address(NamedTuple):
+@record(frozen=True, slots=True)
+class Address:
     """An IP address or a network: family 4 or 6, the bits as an integer, and how many of them count."""
 
     family: int
@@ -123,7 +129,7 @@ def _ipv4(text: str) -> int | None:
 
 
 def _ipv6(text: str) -> int | None:
-    from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415
+    from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415 - slow to import, few policies need it
 
     try:
         return int(IPv6Address(text))

@@ -80,10 +80,11 @@ class SourceMissing(Rule):
             return self.passed(arn, subject, "No service may invoke the function for a source that is not named.")
         if statement.closed_by is not None:
             return self.passed(arn, subject, f"The Deny statement {statement.closed_by} takes all of it back.")
-        if statement.malformed:
+        parsed = policy.document.statements[statement.index]
+        # A condition that cannot be read may restrict the source: AWS may have added its operator.
+        if statement.malformed or any(condition.problem for condition in parsed.conditions):
             return self.unknown(arn, subject, f"The statement cannot be read: {'; '.join(statement.problems)}.")
         who = " and ".join(services)
-        raw = policy.document.statements[statement.index].raw
         return self.violation(
             function_arn=arn,
             subject=subject,
@@ -96,7 +97,7 @@ class SourceMissing(Rule):
                 f"Whoever knows the function's ARN can set up a {_sources(services)} in an account of their own, and "
                 f"{who} will call the function with whatever they send."
             ),
-            evidence={"statement": dict(raw), "services": services, "resource_arn": arn},
+            evidence={"statement": dict(parsed.raw), "services": services, "resource_arn": arn},
             remedies=_remedies(policy, statement, services[0], account),
         )
 

@@ -1,0 +1,293 @@
+"""A small AWS account in memory: values to build states from, and stand-ins for what reads, keeps and writes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.errors import ConflictError, WriteFailedError
+from permission_guard.iam import parse_policy
+from permission_guard.model import (
+    EventSourceMapping,
+    Finding,
+    Function,
+    FunctionTarget,
+    Role,
+    RoleTarget,
+    Scope,
+    Severity,
+    Snapshot,
+    Status,
+    Transition,
+    Unread,
+    finding_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from permission_guard.findings.lifecycle import Change
+    from permission_guard.iam import Policy
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+TARGET = FunctionTarget("aws", REGION, ACCOUNT, "orders")
+OTHER = FunctionTarget("aws", REGION, ACCOUNT, "invoices")
+FUNCTION_ARN = TARGET.arn
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/service-role/orders-role"
+ROLE_TARGET = RoleTarget(ACCOUNT, "orders-role")
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:incoming-orders"
+MAPPING_UUID = "0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11"
+MAPPING_SUBJECT = f"event-source-mapping/{MAPPING_UUID}"
+FINDING_ID = finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT)
+SQS_POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
+NOW = "2026-11-20T09:30:00.000+00:00"
+
+TRUST_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+
+DENIED = Unread("iam:GetRole", "AccessDenied", "not authorized to perform: iam:GetRole", denied=True)
+THROTTLED = Unread("iam:GetRole", "Throttling", "Rate exceeded", denied=False)
+
+
+def allow(*actions: str, resource: str = "*", **more: Any) -> dict[str, Any]:
+    """Return a document with one Allow statement."""
+    return {"Version": "2012-10-17", "Statement": [statement(*actions, resource=resource, **more)]}
+
+
+def statement(*actions: str, effect: str = "Allow", resource: str = "*", **more: Any) -> dict[str, Any]:
+    """Return an identity statement."""
+    return {"Effect": effect, "Action": list(actions), "Resource": resource, **more}
+
+
+SQS_POLICY = allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "logs:PutLogEvents")
+"""What AWS's managed policy for queues allows, as far as these tests go."""
+
+
+def a_policy(document: object, name: str = "") -> Policy:
+    """Return a parsed policy."""
+    return parse_policy(document, name=name)
+
+
+def a_role(
+    *documents: Mapping[str, Any],
+    arn: str = ROLE_ARN,
+    attached: Mapping[str, Policy | Unread] | None = None,
+    tags: Mapping[str, str] | None = None,
+    boundary: Policy | Unread | None = None,
+) -> Role:
+    """Return a role with inline policies."""
+    path, name = arn.split(":role", 1)[1].rsplit("/", 1)
+    return Role(
+        arn=arn,
+        name=name,
+        path=f"{path}/",
+        tags=tags or {},
+        trust_policy=parse_policy(TRUST_LAMBDA),
+        attached=attached or {},
+        inline={f"inline-{number}": parse_policy(document) for number, document in enumerate(documents)},
+        boundary_arn=f"arn:aws:iam::{ACCOUNT}:policy/limits" if boundary else None,
+        boundary=boundary,
+    )
+
+
+def a_mapping(source: str | None = QUEUE_ARN, **more: Any) -> EventSourceMapping:
+    """Return an enabled mapping of the function."""
+    values: dict[str, Any] = {
+        "uuid": MAPPING_UUID,
+        "arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{MAPPING_UUID}",
+        "function_arn": FUNCTION_ARN,
+        "event_source_arn": source,
+        "state": "Enabled",
+        "state_transition_reason": "USER_INITIATED",
+        "last_processing_result": "",
+    }
+    return EventSourceMapping(**{**values, **more})
+
+
+def a_function(target: FunctionTarget = TARGET, role_arn: str = ROLE_ARN) -> Function:
+    """Return a function's configuration."""
+    return Function(arn=target.arn, name=target.name, role_arn=role_arn)
+
+
+def polling(role: Role | Unread | None, **more: Any) -> Snapshot:
+    """Return the state of a function that polls a queue with a role."""
+    function = a_function()
+    values: dict[str, Any] = {
+        "mappings": (a_mapping(),),
+        "versions": {FUNCTION_ARN: function},
+        "roles": {ROLE_ARN: role},
+        "tags": {},
+    }
+    return Snapshot(TARGET, function, **{**values, **more})
+
+
+def a_finding(**more: Any) -> Finding:
+    """Return an open finding: the role may not read the queue."""
+    values: dict[str, Any] = {
+        "id": FINDING_ID,
+        "rule_id": "PG201",
+        "rule_name": "event-source-read-missing",
+        "severity": Severity.HIGH,
+        "partition": "aws",
+        "account": ACCOUNT,
+        "region": REGION,
+        "function_arn": FUNCTION_ARN,
+        "subject": MAPPING_SUBJECT,
+        "title": "orders cannot read its Amazon SQS queue",
+        "reason": "The role is not allowed sqs:ReceiveMessage.",
+        "impact": "Messages expire.",
+        "evidence": {"role_arn": ROLE_ARN, "event_source_arn": QUEUE_ARN},
+        "remedies": (),
+        "status": Status.OPEN,
+        "revision": 1,
+        "transition": Transition.OPENED,
+        "opened_at": NOW,
+        "changed_at": NOW,
+    }
+    return Finding(**{**values, **more})
+
+
+class Clock:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now = datetime.fromisoformat(NOW)
+
+    def __call__(self) -> str:
+        self.now += timedelta(seconds=1)
+        return self.now.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class InMemoryFindings:
+    """A findings table as strict as the deployed one: documents are JSON, writes are conditional, looks are numbered.
+
+    `before_write` runs before every write, where another writer would come in between.
+    """
+
+    documents: dict[tuple[str, str], str] = field(default_factory=dict)
+    begun: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    written: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    unknowns: list[str] = field(default_factory=list)
+    history: list[Finding] = field(default_factory=list)
+    fixes: dict[str, int] = field(default_factory=dict)
+    before_write: Callable[[], None] = lambda: None
+
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
+        key = (target.arn, scope)
+        self.begun[key] = self.begun.get(key, 0) + 1
+        return self.begun[key]
+
+    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
+        return tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn)
+
+    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+        text = self.documents.get((target.arn, finding_id))
+        return _parse(text) if text else None
+
+    def commit_look(
+        self,
+        target: FunctionTarget,
+        scope: Scope,
+        look: int,
+        *,
+        changes: Sequence[Change],
+        unknowns: Sequence[str],
+        now: str,
+    ) -> bool:
+        self.before_write()
+        key = (target.arn, scope)
+        if self.written.get(key, 0) > look:
+            return False
+        assert len({change.finding.id for change in changes}) == len(changes), "a transaction takes an item once"
+        for change in changes:
+            self._check(change)
+        self.written[key] = look
+        self.unknowns = list(unknowns)
+        for change in changes:
+            self.put(change.finding)
+        return True
+
+    def put_finding(self, change: Change) -> None:
+        self.before_write()
+        self._check(change)
+        self.put(change.finding)
+
+    def put(self, finding: Finding) -> None:
+        """Write a finding, whatever is there."""
+        arn = ":".join(finding.function_arn.split(":")[:7])
+        self.documents[arn, finding.id] = json.dumps(finding.to_document())
+        self.history.append(finding)
+
+    def take_fix_slot(self, hour: str, limit: int) -> bool:
+        if self.fixes.get(hour, 0) >= limit:
+            return False
+        self.fixes[hour] = self.fixes.get(hour, 0) + 1
+        return True
+
+    def one(self) -> Finding:
+        """Return the only finding."""
+        (text,) = self.documents.values()
+        return _parse(text)
+
+    def _check(self, change: Change) -> None:
+        arn = ":".join(change.finding.function_arn.split(":")[:7])
+        text = self.documents.get((arn, change.finding.id))
+        if (_parse(text).revision if text else None) != change.expected_revision:
+            raise ConflictError(change.finding.id)
+
+
+@dataclass
+class InMemoryState:
+    """What AWS would say: a snapshot that tests replace, and the managed policies that exist.
+
+    As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `refusal` is what
+    IAM answers instead.
+    """
+
+    state: Snapshot
+    managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
+    refusal: Exception | None = None
+    visible_after: int = 0
+    attached: list[tuple[str, str]] = field(default_factory=list)
+    reads: int = 0
+
+    def snapshot(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+        self.reads += 1
+        shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
+        return replace(shown, target=target)
+
+    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+        return self.snapshot(target, scope)
+
+    def managed_policy(self, arn: str) -> Policy | Unread:
+        return self.managed[arn]
+
+    def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        if self.refusal:
+            raise self.refusal
+        role = self.state.roles[ROLE_ARN]
+        if not isinstance(role, Role) or role.name != role_name:
+            raise WriteFailedError(f"iam:AttachRolePolicy failed with NoSuchEntity: {role_name}")
+        document = self.managed[policy_arn]
+        mended = replace(role, attached={**role.attached, policy_arn: document})
+        self.state = replace(self.state, roles={**self.state.roles, ROLE_ARN: mended})
+        self.attached.append((role_name, policy_arn))
+
+    def _hidden(self) -> Snapshot:
+        self.visible_after -= 1
+        role = self.state.roles[ROLE_ARN]
+        assert isinstance(role, Role)
+        before = replace(role, attached={arn: text for arn, text in role.attached.items() if arn != SQS_POLICY_ARN})
+        return replace(self.state, roles={**self.state.roles, ROLE_ARN: before})
+
+
+def _parse(text: str) -> Finding:
+    return Finding.from_document(json.loads(text))

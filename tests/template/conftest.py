@@ -1,0 +1,30 @@
+"""The templates, read once a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.template.sam_template import EVERYTHING, REPOSITORY, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Callable[..., Template]:
+    """Return template.yaml as deployed with the parameters that are given."""
+    return lambda **parameters: Template(REPOSITORY / "template.yaml", **parameters)
+
+
+@pytest.fixture(scope="session")
+def template(deployed: Callable[..., Template]) -> Template:
+    """Return template.yaml as deployed with everything switched on."""
+    return deployed(**EVERYTHING)
+
+
+@pytest.fixture(scope="session")
+def iam_events_stack() -> Template:
+    """Return stacks/iam_events.yaml as deployed for a home region."""
+    return Template(REPOSITORY / "stacks" / "iam_events.yaml", HomeRegion="eu-west-1", AlertEmail="ops@example.com")

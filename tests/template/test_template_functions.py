@@ -1,0 +1,207 @@
+"""The functions as deployed: their runtime, environment and logs, and how the template is written."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.config import (
+    AlertSettings,
+    CheckSettings,
+    FixSettings,
+    PublishSettings,
+    SweepSettings,
+    TicketSettings,
+)
+from tests.template.sam_template import REPOSITORY, Template, referred, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SETTINGS: dict[str, Any] = {
+    "CheckInvokePolicyFunction": CheckSettings,
+    "CheckExecutionRoleFunction": CheckSettings,
+    "SweepAccountFunction": SweepSettings,
+    "PublishFindingsFunction": PublishSettings,
+    "SendAlertFunction": AlertSettings,
+    "OpenTicketFunction": TicketSettings,
+    "ApplyFixFunction": FixSettings,
+}
+
+# Read where they are set, with a default: for tests and for people who know why.
+NOT_SET = {"SLACK_WEBHOOK_PREFIX", "MAX_FIXES_AN_HOUR"}
+
+
+class Watched(dict[str, str]):
+    """An environment that remembers what was read from it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        super().__init__(environment)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Read a variable."""
+        self.read.add(key)
+        return super().get(key, default)
+
+
+def test_every_function_runs_the_same_python_on_graviton(template: Template) -> None:
+    """The layer is built for that one."""
+    for name, function in template.functions.items():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), name
+        assert function["Handler"] == "app.handler", name
+        assert function["Layers"] == [{"Ref": "PermissionGuardLayer"}], name
+    layer = template.resources["PermissionGuardLayer"]
+    assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
+    assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+    assert layer["Metadata"]["BuildArchitecture"] == "arm64"
+
+
+def test_every_function_is_one_folder_and_every_folder_a_function(template: Template) -> None:
+    """Nothing of the repository goes along but its handler."""
+    folders = {function["CodeUri"] for function in template.functions.values()}
+    assert folders == {f"functions/{path.parent.name}" for path in (REPOSITORY / "functions").glob("*/app.py")}
+    for name, function in template.functions.items():
+        assert name == "".join(part.capitalize() for part in function["CodeUri"].split("/")[1].split("_")) + "Function"
+        assert function["Description"], name
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_a_functions_environment_has_what_its_settings_need(
+    template: Template, deployed: Callable[..., Template], function: str
+) -> None:
+    """With everything switched on and with the defaults; and nothing is set that nobody reads."""
+    for stack in (template, deployed()):
+        environment = Watched(stack.environment_of(function))
+        assert SETTINGS[function].from_environment(environment)
+        assert environment.read - environment.keys() <= NOT_SET
+        assert environment.keys() - environment.read == set()
+
+
+def test_every_function_has_its_settings_tested(template: Template) -> None:
+    """None is passed over."""
+    assert SETTINGS.keys() == template.functions.keys()
+
+
+@pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
+def test_the_fixer_learns_its_mode_from_the_parameter(deployed: Callable[..., Template], mode: str) -> None:
+    """The same one that decides on its permissions."""
+    environment = deployed(FixMode=mode).environment_of("ApplyFixFunction")
+    assert FixSettings.from_environment(environment).mode == mode
+
+
+def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: Template) -> None:
+    """A finding that the checker would not make must not be fixed, and the other way round."""
+    checkers = ("CheckInvokePolicyFunction", "CheckExecutionRoleFunction", "ApplyFixFunction")
+    trusts = [SETTINGS[name].from_environment(template.environment_of(name)).trust for name in checkers]
+    assert trusts[0].accounts == {"111122223333", "999999999999"}
+    assert trusts[0].organizations == {"o-exampleorgid"}
+    assert trusts == [trusts[0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("function", "variable", "resource"),
+    [
+        ("CheckInvokePolicyFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("CheckExecutionRoleFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("SweepAccountFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("SweepAccountFunction", "INVOKE_POLICY_QUEUE_URL", "InvokePolicyQueue"),
+        ("SweepAccountFunction", "EXECUTION_ROLE_QUEUE_URL", "ExecutionRoleQueue"),
+        ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
+        ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
+        ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),
+        ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
+        ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
+    ],
+)
+def test_a_variable_names_the_resource_it_speaks_of(
+    template: Template, function: str, variable: str, resource: str
+) -> None:
+    """By reference, never by a name that somebody typed."""
+    assert template.functions[function]["Environment"]["Variables"][variable] == {"Ref": resource}
+
+
+def test_no_secret_is_in_an_environment(template: Template) -> None:
+    """The ARN of one may be."""
+    for name, function in template.functions.items():
+        for variable, value in function["Environment"]["Variables"].items():
+            assert "resolve:" not in str(value), name
+            assert "SECRET" not in variable or variable.endswith("_ARN"), name
+
+
+def test_every_function_has_a_log_group_of_its_own_that_forgets(template: Template) -> None:
+    """Else logs are kept, and paid for, for ever."""
+    groups = [referred(function["LoggingConfig"]["LogGroup"]) for function in template.functions.values()]
+    assert sorted(groups) == sorted(template.of_type("AWS::Logs::LogGroup"))
+    for name, group in template.of_type("AWS::Logs::LogGroup").items():
+        assert 1 <= group["RetentionInDays"] <= 400, name
+
+
+# ── How it is written ───────────────────────────────────────────────────────────────────────────────────────────────
+
+STACKS = ("template", "iam_events_stack")
+
+NAMED = {
+    "template": {"FindingsBus"},  # people subscribe their own targets to it
+    "iam_events_stack": {"IamRoleEvents"},  # its role's trust names it, and has to be made first
+}
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> tuple[str, Template]:
+    """Return each of the templates."""
+    return request.param, request.getfixturevalue(request.param)
+
+
+def test_every_statement_says_in_its_sid_what_it_is_for(stack: tuple[str, Template]) -> None:
+    """No two of a document the same."""
+    documents = 0
+    for name, resource in stack[1].resources.items():
+        for document in _documents(resource.get("Properties", {})):
+            sids = [statement.get("Sid", "") for statement in document["Statement"]]
+            assert all(re.fullmatch(r"[A-Z][A-Za-z]{7,}", sid) for sid in sids), (name, sids)
+            assert len(sids) == len(set(sids)), (name, sids)
+            assert document["Version"] == "2012-10-17", name
+            documents += 1
+    assert documents >= 4
+
+
+def _documents(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [document for item in node for document in _documents(item)]
+    if not isinstance(node, dict):
+        return []
+    if "Statement" in node:
+        return [node]
+    return [document for value in node.values() for document in _documents(value)]
+
+
+def test_no_partition_region_or_account_is_written_out(stack: tuple[str, Template]) -> None:
+    """So that it deploys in China and in GovCloud, and anywhere else."""
+    for part in ("Resources", "Outputs", "Conditions", "Globals"):
+        for path, value in walk(stack[1].raw.get(part, {})):
+            assert not re.search(r"arn:aws|\b\d{12}\b|\b(us|eu|ap)-[a-z]+-\d\b", str(value)) or path[-1] in (
+                "AlarmDescription",
+                "Description",
+            ), (path, value)
+            assert "arn:" not in str(value) or "arn:${AWS::Partition}:" in str(value), (path, value)
+
+
+def test_only_what_people_have_to_know_by_name_has_a_name(stack: tuple[str, Template]) -> None:
+    """A named resource cannot be replaced, and the stack cannot be deployed twice."""
+    kind, template = stack
+    names = ("Name", "FunctionName", "RoleName", "TableName", "QueueName", "TopicName", "LogGroupName", "AlarmName")
+    named = {
+        name
+        for name, resource in template.resources.items()
+        if any(key in resource.get("Properties", {}) for key in (*names, "LayerName", "ManagedPolicyName"))
+    }
+    assert named == NAMED[kind]
+
+
+def test_every_output_is_explained(stack: tuple[str, Template]) -> None:
+    """Outputs are what people see after a deployment."""
+    for name, output in stack[1].raw["Outputs"].items():
+        assert len(output["Description"]) > 20, name

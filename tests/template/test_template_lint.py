@@ -1,0 +1,53 @@
+"""The templates' own linters have nothing to say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cfnlint.api import lint_file
+
+from tests.template.sam_template import REPOSITORY
+
+TEMPLATES = [REPOSITORY / "template.yaml", *sorted((REPOSITORY / "stacks").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_cfn_lint_reports_nothing(path: Path) -> None:
+    """Neither errors nor warnings."""
+    assert [str(match) for match in lint_file(path)] == []
+
+
+def test_cfn_lint_would_report_something(tmp_path: Path) -> None:
+    """The linter runs: a template with a mistake in it is reported."""
+    path = tmp_path / "template.yaml"
+    path.write_text("Resources:\n  Queue:\n    Type: AWS::SQS::Queue\n    Properties: {Colour: red}\n")
+    assert "Colour" in "".join(str(match) for match in lint_file(path))
+
+
+def test_sam_validate_prints_no_warning() -> None:
+    """SAM's own check, with the transform and its linter, as `make lint` runs it."""
+    sam = Path(sys.executable).with_name("sam")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        [sam, "validate", "--lint", "--template", "template.yaml"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    assert "is a valid SAM Template" in printed
+    assert "warn" not in printed.lower(), printed
+    assert "[[" not in printed, printed

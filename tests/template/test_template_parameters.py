@@ -1,0 +1,141 @@
+"""Parameters take what they should and nothing else, and their defaults deploy nothing dangerous."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from permission_guard.config import FixMode
+from permission_guard.tickets import TICKET_SYSTEMS
+from tests.template.sam_template import EVERYTHING, Template
+
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
+
+ACCEPTED = {
+    "AlertEmail": ["", "ops@example.com", "first.last+tag@mail.example.co.uk"],
+    "SlackSecretArn": [
+        "",
+        SECRET,
+        SECRET.replace("aws:", "aws-cn:", 1).replace("us-east-1", "cn-north-1"),
+        SECRET.replace("aws:", "aws-us-gov:", 1).replace("us-east-1", "us-gov-west-1"),
+        "arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/chat/slack_web.hook+=@-AbCdEf",
+    ],
+    "TrustedAccounts": ["", "111122223333", "111122223333,999999999999"],
+    "TrustedOrganizations": ["", "o-exampleorgid", "o-exampleorgid,o-a1b2c3d4e5"],
+    "HomeRegion": ["eu-west-1", "ap-southeast-7", "mx-central-1", "us-gov-east-1", "cn-northwest-1"],
+}
+
+REFUSED = {
+    "AlertEmail": ["ops", "ops@", "@example.com", "ops@example", "a b@example.com", "a@b@example.com", " "],
+    "SlackSecretArn": [
+        "slack",
+        "https://hooks.slack.com/services/T/B/x",
+        SECRET.replace("secretsmanager", "ssm"),
+        SECRET.replace("123456789012", "12345678901"),
+        SECRET.replace("123456789012", ""),
+        SECRET.replace("arn:aws:", "arn:evil:"),
+        SECRET + "*",
+        SECRET + ",arn",
+        "*",
+    ],
+    "TrustedAccounts": ["*", "11112222333", "1111222233334", "111122223333,", "111122223333, 999999999999", "root"],
+    "TrustedOrganizations": [
+        "*",
+        "exampleorgid",
+        "o-short",
+        "o-EXAMPLEORGID",
+        "o-exampleorgid,",
+        "r-ab12",
+        "o-" + "x" * 33,
+    ],
+    "HomeRegion": ["", "us", "europe", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "eu-west-1/..", "*"],
+}
+
+
+@pytest.fixture
+def patterns(template: Template, iam_events_stack: Template) -> dict[str, str]:
+    """Every parameter with a pattern, of both templates."""
+    return {
+        name: parameter["AllowedPattern"]
+        for stack in (template, iam_events_stack)
+        for name, parameter in stack.parameters.items()
+        if "AllowedPattern" in parameter
+    }
+
+
+def test_every_pattern_is_tested_both_ways(patterns: dict[str, str]) -> None:
+    """With what it takes and what it refuses."""
+    assert ACCEPTED.keys() == REFUSED.keys() == patterns.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values])
+def test_a_parameter_takes_what_it_should(patterns: dict[str, str], name: str, value: str) -> None:
+    """Such as people write it."""
+    assert re.search(patterns[name], value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+def test_a_parameter_refuses_what_it_should(patterns: dict[str, str], name: str, value: str) -> None:
+    """CloudFormation says so before anything is deployed."""
+    assert not re.search(patterns[name], value)
+
+
+def test_patterns_speak_of_the_whole_value(patterns: dict[str, str]) -> None:
+    """Each alternative is anchored at both ends."""
+    for name, pattern in patterns.items():
+        for alternative in pattern.split("|"):
+            assert alternative.startswith("^"), name
+            assert alternative.endswith("$"), name
+
+
+def test_every_parameter_is_explained_and_limited(template: Template, iam_events_stack: Template) -> None:
+    """It has a description, and a pattern with its explanation or a list of values."""
+    for stack in (template, iam_events_stack):
+        for name, parameter in stack.parameters.items():
+            assert len(parameter["Description"]) > 20, name
+            assert parameter["Type"] == "String", name
+            assert ("AllowedPattern" in parameter) != ("AllowedValues" in parameter), name
+            assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
+
+
+def test_every_parameter_has_a_label_in_a_group(template: Template, iam_events_stack: Template) -> None:
+    """The console shows them in the order of the groups."""
+    for stack in (template, iam_events_stack):
+        interface = stack.raw["Metadata"]["AWS::CloudFormation::Interface"]
+        grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+        assert sorted(grouped) == sorted(stack.parameters)
+        assert interface["ParameterLabels"].keys() == stack.parameters.keys()
+        assert all(group["Label"]["default"] for group in interface["ParameterGroups"])
+        assert all(label["default"] for label in interface["ParameterLabels"].values())
+
+
+def test_the_modes_are_those_that_the_code_knows(template: Template) -> None:
+    """In the order of what they dare."""
+    assert template.parameters["FixMode"]["AllowedValues"] == list(FixMode)
+
+
+def test_the_ticket_systems_are_those_that_the_code_knows(template: Template) -> None:
+    """Each can be chosen."""
+    assert template.parameters["TicketSystem"]["AllowedValues"] == list(TICKET_SYSTEMS)
+
+
+def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
+    """No fixes, no tickets, nobody trusted but this account, no secret read."""
+    defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
+    assert defaults.pop("FixMode") == "off"
+    assert defaults.pop("TicketSystem") == "none"
+    assert set(defaults.values()) == {""}
+
+
+def test_the_home_region_has_to_be_chosen(iam_events_stack: Template) -> None:
+    """There is no region that would be right for most."""
+    assert "Default" not in iam_events_stack.parameters["HomeRegion"]
+
+
+def test_what_the_tests_switch_on_is_allowed(template: Template, patterns: dict[str, str]) -> None:
+    """So that they test what can be deployed."""
+    assert EVERYTHING.keys() == template.parameters.keys()
+    for name, value in EVERYTHING.items():
+        allowed = template.parameters[name].get("AllowedValues")
+        assert value in allowed if allowed else re.search(patterns[name], value), name

@@ -1,0 +1,257 @@
+"""The rules' patterns: what reaches which queue, matched as EventBridge matches.
+
+The matcher is moto's; its behaviour where these patterns need it is tested first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.session import get_session
+from moto.events.models import EventPattern
+
+from permission_guard.aws.event_bus import SOURCE
+from permission_guard.aws.findings_table import FINDING_PREFIX
+from permission_guard.cloudtrail import _APIS, IAM, LAMBDA, look_for, parse_record
+from permission_guard.errors import UnknownEventError
+from permission_guard.model import Scope, Transition
+from tests.template.sam_template import REPOSITORY, Template, referred
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS = REPOSITORY / "events"
+SUFFIXES = ("", "20150331", "20150331v2")
+CHECKER = {Scope.INVOKE_POLICY: "CheckInvokePolicyFunction", Scope.EXECUTION_ROLE: "CheckExecutionRoleFunction"}
+
+
+def matches(pattern: Any, event: Any) -> bool:
+    """Match as EventBridge does."""
+    return bool(EventPattern(json.dumps(pattern), pattern).matches_event(event))
+
+
+def call(event_source: str, event_name: str, source: str | None = None) -> dict[str, Any]:
+    """Return an event of the default bus, as far as the patterns look at it."""
+    return {
+        "source": source or f"aws.{event_source.split('.')[0]}",
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": {"eventSource": event_source, "eventName": event_name, "errorCode": None},
+    }
+
+
+def queue_of(template: Template, function: str) -> str:
+    """Return the queue that a function works off."""
+    (event,) = template.functions[function]["Events"].values()
+    return referred(event["Properties"]["Queue"])
+
+
+def rules_of(template: Template, function: str) -> dict[str, Any]:
+    """Return the patterns of the rules that feed a function's queue, by logical id."""
+    queue = queue_of(template, function)
+    return {
+        name: rule["EventPattern"]
+        for name, rule in template.of_type("AWS::Events::Rule").items()
+        if referred(rule["Targets"][0]["Arn"]) == queue and rule.get("State", "ENABLED") == "ENABLED"
+    }
+
+
+def reaches(template: Template, function: str, event: Any) -> bool:
+    """Tell whether an event reaches a function's queue."""
+    return any(matches(pattern, event) for pattern in rules_of(template, function).values())
+
+
+def operations(service: str) -> list[str]:
+    """Return every operation of a service that the SDK knows."""
+    return list(get_session().get_service_model(service).operation_names)
+
+
+# ── The matcher ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("event_name", "is_match"),
+    [
+        ("AddPermission", True),
+        ("AddPermission20150331v2", True),
+        ("addpermission", False),
+        ("AddLayerVersionPermission", False),
+        ("XAddPermission", False),
+        ("", False),
+    ],
+)
+def test_the_matcher_knows_prefixes(event_name: str, *, is_match: bool) -> None:
+    """They begin the text, and case counts."""
+    pattern = {"detail": {"eventName": [{"prefix": "AddPermission"}]}}
+    assert matches(pattern, {"detail": {"eventName": event_name}}) is is_match
+
+
+def test_the_matcher_wants_every_part_and_one_of_each_list() -> None:
+    """And between the parts, or within a list."""
+    pattern = {"source": ["a", "b"], "detail": {"eventName": ["c"]}}
+    assert matches(pattern, {"source": "b", "detail": {"eventName": "c", "more": 1}})
+    assert not matches(pattern, {"source": "b", "detail": {"eventName": "d"}})
+    assert not matches(pattern, {"source": "c", "detail": {"eventName": "c"}})
+    assert not matches(pattern, {"source": "a", "detail": {}})
+
+
+# ── From CloudTrail to the checkers ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_every_api_that_concerns_a_checker_reaches_its_queue(template: Template, scope: Scope) -> None:
+    """In every version of its name; IAM's names have none."""
+    lost = [
+        name + suffix
+        for (source, name), row in _APIS.items()
+        if scope in row.scopes
+        for suffix in (SUFFIXES if source == LAMBDA else ("",))
+        if not reaches(template, CHECKER[scope], call(source, name + suffix))
+    ]
+    assert lost == []
+
+
+@pytest.mark.parametrize("function", CHECKER.values())
+def test_every_call_that_reaches_a_checker_is_in_its_table(template: Template, function: str) -> None:
+    """Else a prefix that matches more than one API fills the dead-letter queue."""
+    reached = {
+        (source, name)
+        for source, service in ((LAMBDA, "lambda"), (IAM, "iam"))
+        for name in operations(service)
+        for suffix in SUFFIXES
+        if reaches(template, function, call(source, name + suffix))
+    }
+    assert {LAMBDA} <= {source for source, _ in reached}
+    assert reached - _APIS.keys() == set()
+
+
+def test_every_api_of_the_table_reaches_a_checker(template: Template) -> None:
+    """A row that nothing leads to is dead; and every name is one that AWS has."""
+    for source, name in _APIS:
+        assert name in operations(source.split(".")[0]), name
+        assert any(reaches(template, function, call(source, name)) for function in CHECKER.values()), name
+
+
+@pytest.mark.parametrize("function", CHECKER.values())
+@pytest.mark.parametrize("service", ["secretsmanager", "kinesis", "ecr", "s3", "dynamodb", "sts", "organizations"])
+def test_the_same_call_to_another_service_reaches_nobody(template: Template, function: str, service: str) -> None:
+    """PutResourcePolicy exists in many; a record is known by who made it."""
+    for _, name in _APIS:
+        event_source = f"{service}.amazonaws.com"
+        assert not reaches(template, function, call(event_source, name))
+        assert not reaches(template, function, call(event_source, name, source="aws.lambda"))
+        assert not reaches(template, function, call(event_source, name, source="aws.iam"))
+        for source in (LAMBDA, IAM):
+            assert not reaches(template, function, call(source, name, source=f"aws.{service}"))
+
+
+@pytest.mark.parametrize("path", sorted((EVENTS / "cloudtrail").glob("*.json")), ids=lambda path: str(path.stem))
+def test_every_sample_that_names_a_target_reaches_the_checker_that_looks(template: Template, path: Any) -> None:
+    """The patterns and the table agree on whole events as well; what reaches no one names no target."""
+    event = json.loads(path.read_text())
+    for scope, function in CHECKER.items():
+        try:
+            targets = look_for(parse_record(event), scope).targets
+        except UnknownEventError:
+            continue
+        if targets:
+            assert reaches(template, function, event)
+
+
+@pytest.mark.parametrize("name", ["update_function_code", "put_resource_policy_of_a_secret"])
+def test_what_changes_no_permission_wakes_nobody(template: Template, name: str) -> None:
+    """Neither a new version of the code nor somebody else's policy."""
+    event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
+    assert not any(reaches(template, function, event) for function in template.functions if "Sweep" not in function)
+
+
+def test_failed_calls_reach_the_checkers(template: Template) -> None:
+    """A mapping that was refused for the role is worth a look, so no pattern asks for success."""
+    event = json.loads((EVENTS / "cloudtrail" / "create_event_source_mapping_refused_queue.json").read_text())
+    assert event["detail"]["errorCode"]
+    assert reaches(template, CHECKER[Scope.EXECUTION_ROLE], event)
+
+
+def test_cloudtrails_rules_listen_on_the_default_bus(template: Template) -> None:
+    """AWS's own events come nowhere else."""
+    rules = template.of_type("AWS::Events::Rule")
+    for function in CHECKER.values():
+        for name in rules_of(template, function):
+            assert "EventBusName" not in rules[name], name
+
+
+# ── From the bus to the senders ─────────────────────────────────────────────────────────────────────────────────────
+
+SENDERS = {"SendAlertFunction", "OpenTicketFunction", "ApplyFixFunction"}
+
+
+def test_the_senders_rules_listen_on_the_bus_of_findings(template: Template) -> None:
+    """And to this bot's events only."""
+    rules = template.of_type("AWS::Events::Rule")
+    for function in SENDERS:
+        ((name, pattern),) = rules_of(template, function).items()
+        assert rules[name]["EventBusName"] == {"Ref": "FindingsBus"}
+        assert pattern["source"] == [SOURCE]
+        assert set(pattern["detail-type"]) <= set(Transition)
+
+
+@pytest.mark.parametrize(
+    ("name", "functions"),
+    [
+        ("finding_opened", SENDERS),
+        ("finding_resolved", {"SendAlertFunction", "OpenTicketFunction"}),
+        ("fix_approved", {"ApplyFixFunction"}),
+    ],
+)
+def test_the_sample_events_reach_those_whom_they_concern(template: Template, name: str, functions: set[str]) -> None:
+    """And no others."""
+    event = json.loads((EVENTS / "bus" / f"{name}.json").read_text())
+    assert {function for function in SENDERS if reaches(template, function, event)} == functions
+
+
+@pytest.mark.parametrize("function", ["SendAlertFunction", "OpenTicketFunction"])
+def test_people_are_told_everything_but_what_people_said(template: Template, function: str) -> None:
+    """What a person asked for needs no alert; what came of it does."""
+    asked = {Transition.FIX_APPROVED, Transition.FIX_UNDO_REQUESTED}
+    ((_, pattern),) = rules_of(template, function).items()
+    assert set(pattern["detail-type"]) == set(Transition) - asked
+
+
+def test_a_fix_never_starts_from_what_a_fix_did(template: Template) -> None:
+    """Else it would go round in circles."""
+    ((_, pattern),) = rules_of(template, "ApplyFixFunction").items()
+    assert set(pattern["detail-type"]) == {Transition.OPENED, Transition.REOPENED, Transition.FIX_APPROVED}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "function", "is_fed"),
+    [
+        ("FixMode", "off", "ApplyFixFunction", False),
+        ("FixMode", "plan", "ApplyFixFunction", True),
+        ("FixMode", "approve", "ApplyFixFunction", True),
+        ("FixMode", "auto", "ApplyFixFunction", True),
+        ("TicketSystem", "none", "OpenTicketFunction", False),
+        ("TicketSystem", "opsitem", "OpenTicketFunction", True),
+    ],
+)
+def test_what_is_switched_off_gets_no_events(
+    deployed: Callable[..., Template], parameter: str, value: str, function: str, *, is_fed: bool
+) -> None:
+    """Its rule is disabled."""
+    assert bool(rules_of(deployed(**{parameter: value}), function)) is is_fed
+
+
+def test_only_findings_leave_the_table_through_the_outbox(template: Template) -> None:
+    """The bookkeeping of looks and fixes, and what is deleted, wakes nobody."""
+    (event,) = template.functions["PublishFindingsFunction"]["Events"].values()
+    (only,) = event["Properties"]["FilterCriteria"]["Filters"]
+    pattern = json.loads(only["Pattern"])
+    records = json.loads((EVENTS / "stream" / "publish_findings.json").read_text())["Records"]
+    assert all(matches(pattern, record) for record in records)
+    record = records[0]
+    for sort_key in ("LOOK#invoke_policy", "COUNT", FINDING_PREFIX.lower()):
+        record["dynamodb"]["NewImage"]["sk"]["S"] = sort_key
+        assert not matches(pattern, record), sort_key
+    del record["dynamodb"]["NewImage"]
+    assert not matches(pattern, record)

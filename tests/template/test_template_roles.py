@@ -1,0 +1,408 @@
+"""Permissions are data: what the roles allow is what the code declares and calls, no more and no less."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import get_session
+
+from permission_guard.aws.state import READS
+from permission_guard.fixes import FIXES, fix_for
+from permission_guard.fixes.attach_managed_policy import ATTACHABLE
+from permission_guard.model import Scope
+from permission_guard.rules import RULES
+from tests.template.sam_template import REPOSITORY, Template, listed, referred, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+AWS = REPOSITORY / "layers" / "permission_guard" / "permission_guard" / "aws"
+
+OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+KEEP_FAILED = {"sqs:SendMessage"}
+"""What Lambda itself does with a function's role; the code shows nothing of it."""
+
+
+# ── What the code calls ─────────────────────────────────────────────────────────────────────────────────────────────
+
+# The name under which a class of `aws/` keeps its client, and the client's service.
+CLIENTS = {
+    "_dynamodb": "dynamodb",
+    "_events": "events",
+    "_iam": "iam",
+    "_lambda": "lambda",
+    "_secrets": "secretsmanager",
+    "_sns": "sns",
+    "_ssm": "ssm",
+}
+
+# Operations whose permissions have other names, or that take more than one.
+ACTIONS = {
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
+    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+    "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # it is created with tags
+}
+
+
+@dataclass(frozen=True)
+class Uses:
+    """A module of `aws/` and those of its functions or methods that are called; all of them if none is named."""
+
+    module: str
+    methods: frozenset[str] = frozenset()
+    service: str = ""
+
+    @property
+    def actions(self) -> set[str]:
+        """The IAM actions of every AWS operation that the methods reach."""
+        functions = _functions(self.module)
+        missing = self.methods - functions.keys()
+        assert not missing, f"{self.module} has no {missing}"
+        reached: set[str] = set()
+        todo = set(self.methods or functions)
+        found: set[str] = set()
+        while todo:
+            name = todo.pop()
+            reached.add(name)
+            for node in ast.walk(functions[name]):
+                found |= set(_called(node, self.service))
+                todo |= {name for name in _own(node) if name in functions} - reached
+        return {action for operation in found for action in ACTIONS.get(operation, {operation})}
+
+
+def _own(node: ast.AST) -> Iterator[str]:
+    """Yield the name of a method of the same class that is used, or of a function that is called."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        yield node.func.id
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        yield node.attr
+
+
+@cache
+def _functions(module: str) -> dict[str, ast.AST]:
+    tree = ast.parse((AWS / f"{module}.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    nodes = [*tree.body, *(node for body in classes for node in body.body)]
+    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+@cache
+def _operations(service: str) -> dict[str, str]:
+    model = get_session().get_service_model(service)
+    return {xform_name(operation): f"{service}:{operation}" for operation in model.operation_names}
+
+
+def _called(node: ast.AST, service: str) -> Iterator[str]:
+    """Yield the operation that `self._lambda.get_policy(…)` or `self._lambda.get_paginator("list_aliases")` is."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    client = node.func.value
+    name = client.attr if isinstance(client, ast.Attribute) else client.id if isinstance(client, ast.Name) else ""
+    operations = _operations(CLIENTS.get(name) or service) if name in CLIENTS or name == "client" else {}
+    method: Any = node.func.attr
+    if method == "get_paginator" and isinstance(node.args[0], ast.Constant):
+        method = node.args[0].value
+    if method in operations:
+        yield operations[method]
+
+
+def uses(module: str, *methods: str, service: str = "") -> set[str]:
+    """Return the IAM actions that some methods of a module of `aws/` take."""
+    return Uses(module, frozenset(methods), service).actions
+
+
+# ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reads(scope: Scope) -> set[str]:
+    return set(READS[scope]).union(*(rule.reads for rule in RULES if rule.scope is scope))
+
+
+def _expected() -> dict[str, set[str]]:
+    record = uses("findings_table", "begin_look", "findings_of", "commit_look")
+    fixed = [rule for rule in RULES if fix_for(rule.id)]
+    fixer_reads = set().union(*(READS[rule.scope] | rule.reads for rule in fixed))
+    return {
+        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | _reads(Scope.INVOKE_POLICY),
+        "CheckExecutionRoleFunction": OWN_LOGS
+        | RECEIVE
+        | record
+        | _reads(Scope.EXECUTION_ROLE)
+        | uses("functions", "functions_of_role"),
+        "SweepAccountFunction": OWN_LOGS
+        | KEEP_FAILED
+        | uses("functions", "all_functions")
+        | uses("findings_table", "functions_with_open_findings")
+        | uses("look_queue", service="sqs"),
+        "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("event_bus"),
+        "SendAlertFunction": OWN_LOGS | RECEIVE | uses("delivery_table") | uses("sns") | uses("secrets"),
+        "OpenTicketFunction": OWN_LOGS | RECEIVE | uses("delivery_table") | uses("ops_items"),
+        "ApplyFixFunction": OWN_LOGS
+        | RECEIVE
+        | fixer_reads
+        | set().union(*(fix.writes for fix in FIXES))
+        | uses("functions", "tags")
+        | uses("roles", "managed_policy")
+        | uses("findings_table", "finding", "put_finding", "take_fix_slot"),
+    }
+
+
+@pytest.mark.parametrize("function", _expected())
+def test_a_role_allows_what_its_function_needs_and_nothing_else(template: Template, function: str) -> None:
+    """Both ways: what the code declares and calls against what the role allows, everything switched on."""
+    allowed, expected = template.allowed(template.role_of(function)), _expected()[function]
+    assert {"missing": expected - allowed, "too much": allowed - expected} == {"missing": set(), "too much": set()}
+
+
+def test_every_function_is_held_to_its_permissions(template: Template) -> None:
+    """One role each, and no other policies than the ones that are checked here."""
+    assert _expected().keys() == template.functions.keys()
+    roles = [template.role_of(function) for function in template.functions]
+    assert sorted(roles) == sorted(template.of_type("AWS::IAM::Role"))
+    for function in template.functions.values():
+        assert "Policies" not in function
+    for role in template.of_type("AWS::IAM::Role").values():
+        assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
+    assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+
+
+def test_what_a_scope_reads_is_what_its_readers_call() -> None:
+    """So that READS, on which the roles rest, is not a list that somebody forgot."""
+    assert READS[Scope.INVOKE_POLICY] == uses("functions", "function", "resource_policies")
+    assert READS[Scope.EXECUTION_ROLE] == uses("functions", "function", "mappings") | uses("roles", "role")
+
+
+def test_what_the_fixes_write_is_what_the_writer_calls() -> None:
+    """The one module that writes has no call that no fix declares."""
+    assert set().union(*(fix.writes for fix in FIXES)) == uses("role_writer")
+
+
+def test_the_calls_are_found_in_the_code() -> None:
+    """The search sees calls, paginators and what they reach, and nothing else."""
+    assert uses("functions", "resource_policies") == {
+        "lambda:GetPolicy",
+        "lambda:ListAliases",
+        "lambda:ListVersionsByFunction",
+    }
+    assert uses("findings_table", "functions_with_open_findings") == {"dynamodb:Query"}
+    with pytest.raises(AssertionError, match="no_such_method"):
+        uses("functions", "no_such_method")
+
+
+def test_every_actions_name_is_one_that_a_service_has(template: Template) -> None:
+    """A misspelt action allows nothing and is noticed by nobody."""
+    services = {*CLIENTS.values(), "logs", "sqs"}
+    known = {action for service in services for action in _operations(service).values()}
+    known |= {f"dynamodb:{action.split(':')[1]}" for action in _operations("dynamodbstreams").values()}
+    for role in template.of_type("AWS::IAM::Role"):
+        assert template.allowed(role) - known == set()
+
+
+# ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _writes(actions: set[str]) -> set[str]:
+    """Return the actions that change IAM or Lambda: all but those that only read."""
+    reading = ("Get", "List", "Simulate")
+    return {
+        action
+        for action in actions
+        if action.startswith(("iam:", "lambda:")) and not action.split(":")[1].startswith(reading)
+    }
+
+
+@pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
+def test_only_the_fixer_may_ever_write_to_iam_or_lambda(deployed: Callable[..., Template], mode: str) -> None:
+    """Whatever FixMode is, no other role may."""
+    template = deployed(FixMode=mode)
+    for role in template.of_type("AWS::IAM::Role").keys() - {"ApplyFixRole"}:
+        assert _writes(template.allowed(role)) == set(), role
+
+
+@pytest.mark.parametrize("mode", ["off", "plan"])
+def test_without_approve_or_auto_the_fixer_may_write_nothing(deployed: Callable[..., Template], mode: str) -> None:
+    """Its role is the proof, not its code."""
+    assert _writes(deployed(FixMode=mode).allowed("ApplyFixRole")) == set()
+
+
+def test_by_default_nothing_may_be_written(deployed: Callable[..., Template]) -> None:
+    """Whoever deploys without a thought gets a bot that reports."""
+    assert deployed().values["FixMode"] == "off"
+    assert _writes(deployed().allowed("ApplyFixRole")) == set()
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_with_approve_or_auto_the_fixer_may_make_its_fixes(deployed: Callable[..., Template], mode: str) -> None:
+    """Exactly what they declare."""
+    allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
+    assert allowed == set().union(*(fix.writes for fix in FIXES)) == {"iam:AttachRolePolicy"}
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_attach_the_policies_on_the_list_and_no_other(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """The list in the template and the list in the code are the same, both ways."""
+    statements = [
+        statement
+        for statement in deployed(FixMode=mode).statements("ApplyFixRole")
+        if statement["Effect"] == "Allow" and "iam:AttachRolePolicy" in listed(statement["Action"])
+    ]
+    (statement,) = statements
+    assert statement["Action"] == "iam:AttachRolePolicy"
+    assert statement["Condition"].keys() == {"ArnEquals"}
+    assert statement["Condition"]["ArnEquals"].keys() == {"iam:PolicyARN"}
+    prefix = "arn:${AWS::Partition}:iam::aws:policy/"
+    arns = [arn["Fn::Sub"] for arn in statement["Condition"]["ArnEquals"]["iam:PolicyARN"]]
+    assert sorted(arns) == sorted(prefix + path for path in ATTACHABLE)
+    assert not any("*" in arn for arn in arns)
+
+
+@pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
+def test_what_is_tagged_never_is_denied_to_the_fixer(deployed: Callable[..., Template], mode: str) -> None:
+    """Every write, whatever the code thinks of it."""
+    denies = [
+        statement for statement in deployed(FixMode=mode).statements("ApplyFixRole") if statement["Effect"] == "Deny"
+    ]
+    (deny,) = denies
+    assert set(listed(deny["Action"])) == set().union(*(fix.writes for fix in FIXES))
+    assert deny["Resource"] == "*"
+    assert deny["Condition"] == {"StringEquals": {"aws:ResourceTag/permission-guard:fix": "never"}}
+
+
+def test_inline_policies_are_never_written(template: Template) -> None:
+    """Whoever may put an inline policy may give a role anything."""
+    named = {path for path, value in walk(template.raw) if value == "iam:PutRolePolicy"}
+    assert named == set()
+    for role in template.of_type("AWS::IAM::Role"):
+        assert not any(action.startswith("iam:Put") for action in template.allowed(role))
+
+
+# ── On what ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# Allowed on every resource, since AWS knows none for them.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+ON_EVERYTHING = {
+    "lambda:ListFunctions",
+    "lambda:ListEventSourceMappings",
+    "ssm:CreateOpsItem",
+    "ssm:DescribeOpsItems",
+}
+
+# All of a kind in this account: the bot watches every function and role.
+ALL_OF_A_KIND = {
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*",
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/*",
+    "arn:${AWS::Partition}:iam::aws:policy/*",
+    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:opsitem/*",
+}
+
+
+def test_resources_are_named_except_where_aws_has_none(template: Template) -> None:
+    """Every `*` is on one of the two lists, and both lists are used up."""
+    everywhere: set[str] = set()
+    kinds: set[str] = set()
+    for role in template.of_type("AWS::IAM::Role"):
+        for statement in template.statements(role):
+            assert "NotResource" not in statement
+            assert "NotAction" not in statement
+            assert not any("*" in action for action in listed(statement["Action"])), statement["Sid"]
+            if statement["Effect"] == "Deny":
+                continue
+            for resource in listed(statement["Resource"]):
+                if resource == "*":
+                    everywhere |= set(listed(statement["Action"]))
+                elif "*" in str(resource):
+                    kinds.add(resource["Fn::Sub"])
+    assert everywhere == ON_EVERYTHING
+    assert kinds == ALL_OF_A_KIND
+
+
+def _on(template: Template, role: str, action: str) -> list[str]:
+    """Return the resources of this stack on which a role is allowed an action."""
+    return sorted(
+        referred(resource)
+        for statement in template.statements(role)
+        if statement["Effect"] == "Allow" and action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    )
+
+
+def test_a_function_writes_its_own_logs_and_no_others(template: Template) -> None:
+    """Nor may it create or change log groups."""
+    for name, function in template.functions.items():
+        own = referred(function["LoggingConfig"]["LogGroup"])
+        for action in OWN_LOGS:
+            assert _on(template, template.role_of(name), action) == [own]
+
+
+def test_a_function_receives_from_its_own_queue_and_no_other(template: Template) -> None:
+    """The queue of its event source."""
+    receivers = 0
+    for name, function in template.functions.items():
+        queues = [referred(e["Properties"]["Queue"]) for e in function["Events"].values() if e["Type"] == "SQS"]
+        for action in RECEIVE:
+            assert _on(template, template.role_of(name), action) == queues
+        receivers += len(queues)
+    assert receivers == 5
+
+
+@pytest.mark.parametrize(
+    ("function", "action", "resources"),
+    [
+        ("CheckInvokePolicyFunction", "dynamodb:PutItem", ["FindingsTable"]),
+        ("CheckExecutionRoleFunction", "dynamodb:PutItem", ["FindingsTable"]),
+        ("ApplyFixFunction", "dynamodb:PutItem", ["FindingsTable"]),
+        ("SendAlertFunction", "dynamodb:UpdateItem", ["DeliveriesTable"]),
+        ("OpenTicketFunction", "dynamodb:UpdateItem", ["DeliveriesTable"]),
+        ("PublishFindingsFunction", "dynamodb:GetRecords", ["FindingsTable"]),
+        ("PublishFindingsFunction", "events:PutEvents", ["FindingsBus"]),
+        ("PublishFindingsFunction", "sqs:SendMessage", ["PublishDeadLetterQueue"]),
+        ("SweepAccountFunction", "dynamodb:Query", ["FindingsTable"]),
+        (
+            "SweepAccountFunction",
+            "sqs:SendMessage",
+            ["ExecutionRoleQueue", "InvokePolicyQueue", "SweepDeadLetterQueue"],
+        ),
+        ("SendAlertFunction", "sns:Publish", ["AlertTopic"]),
+        ("SendAlertFunction", "secretsmanager:GetSecretValue", ["SlackSecretArn"]),
+    ],
+)
+def test_a_function_uses_the_resources_of_this_stack_that_it_works_with(
+    template: Template, function: str, action: str, resources: list[str]
+) -> None:
+    """And no others."""
+    assert _on(template, template.role_of(function), action) == resources
+
+
+@pytest.mark.parametrize(
+    ("parameter", "action", "function"),
+    [
+        ("SlackSecretArn", "secretsmanager:GetSecretValue", "SendAlertFunction"),
+        ("TicketSystem", "ssm:CreateOpsItem", "OpenTicketFunction"),
+    ],
+)
+def test_what_is_not_switched_on_is_not_allowed(
+    template: Template, deployed: Callable[..., Template], parameter: str, action: str, function: str
+) -> None:
+    """The permission comes with the parameter."""
+    role = template.role_of(function)
+    assert action in template.allowed(role)
+    without = {name: value for name, value in template.values.items() if name != parameter}
+    assert action not in deployed(**without).allowed(role)
+
+
+def test_only_lambda_may_assume_the_roles_of_functions(template: Template) -> None:
+    """No person and no other service."""
+    for role in template.of_type("AWS::IAM::Role").values():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")

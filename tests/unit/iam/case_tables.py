@@ -1,0 +1,97 @@
+"""Reads our own tables of tricky cases, and puts their requests to the engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from permission_guard.iam import (
+    ABSENT,
+    UNKNOWN,
+    Context,
+    Decision,
+    Exposure,
+    LambdaCall,
+    PolicySet,
+    Principal,
+    Request,
+    TrustSet,
+    evaluate,
+    execution_role_context,
+    exposure,
+    parse_policy,
+)
+
+Case = dict[str, Any]
+
+FOLDER = Path(__file__).parents[2] / "cases" / "iam"
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/orders"
+
+
+def load(name: str) -> list[Case]:
+    """Return the cases of a table."""
+    cases: list[Case] = json.loads((FOLDER / f"{name}.json").read_text())
+    return cases
+
+
+def policies_of(case: Case) -> PolicySet:
+    """Return the policies of a case; documents are named after their place."""
+    given = dict(case["policies"])
+    for kind in ("identity", "scps", "rcps"):
+        given[kind] = [
+            [parse_policy(item) for item in entry] if isinstance(entry, list) else parse_policy(entry, name=kind)
+            for entry in given.get(kind, ())
+        ]
+    for kind in ("boundary", "session", "resource"):
+        if kind in given:
+            given[kind] = parse_policy(given[kind], name=kind)
+    if "unread" in given:
+        given["unread"] = tuple(given["unread"])
+    return PolicySet(**given)
+
+
+def decide(case: Case) -> Decision:
+    """Put a case of the identity table to the engine."""
+    asked = case["request"]
+    context = Context(
+        asked.get("context", {}),
+        absent=asked.get("absent", ()),
+        unknown=asked.get("unknown", ()),
+        default=UNKNOWN if asked["default"] == "unknown" else ABSENT,
+    )
+    principal = Principal.from_arn(asked["principal"])
+    return evaluate(Request(principal, asked["action"], asked["resource"], context), policies_of(case))
+
+
+def decide_for_lambda(case: Case) -> Decision:
+    """Put a case of the execution context table to the engine."""
+    context = execution_role_context(
+        LambdaCall(case["call"]), role_arn=ROLE, account=ACCOUNT, region=REGION, **case["context"]
+    )
+    asked = case["request"]
+    return evaluate(Request(Principal.role(ROLE), asked["action"], asked["resource"], context), policies_of(case))
+
+
+def expose(case: Case) -> Exposure:
+    """Put a case of the exposure table to the engine; its policy is a document, or a list of statements."""
+    policy = case["policy"]
+    if isinstance(policy, list):
+        policy = {"Version": "2012-10-17", "Statement": policy}
+    trust = case.get("trust", {})
+    accounts = frozenset(trust.get("accounts", [ACCOUNT]))
+    return exposure(parse_policy(policy), TrustSet(accounts, frozenset(trust.get("organizations", ()))))
+
+
+def seen_of(found: Exposure, wanted: Case) -> Case:
+    """Return, of what was found, the parts a case speaks of: policy-level answers, or those of its first Allow."""
+    seen: Case = {}
+    for name in wanted:
+        owner: object = found if name in {"effectively_open", "config_rule_public", "unknown"} else found.statements[0]
+        value = getattr(owner, name)
+        seen[name] = sorted(value) if isinstance(value, (tuple, frozenset)) else value
+        if name in {"unknown", "never_reason"}:
+            seen[name] = bool(value)
+    return seen

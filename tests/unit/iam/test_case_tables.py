@@ -1,0 +1,77 @@
+"""Our own tables of tricky cases: each rests on a rule that AWS documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from . import case_tables
+from .case_tables import Case
+
+IDENTITY = case_tables.load("identity")
+EXECUTION = case_tables.load("execution_context")
+EXPOSURE = case_tables.load("exposure")
+TABLES = {"identity": IDENTITY, "execution_context": EXECUTION, "exposure": EXPOSURE}
+EVERY_CASE = [case for table in TABLES.values() for case in table]
+
+
+def _named(cases: list[Case]) -> list[object]:
+    return [pytest.param(case, id=case["id"]) for case in cases]
+
+
+def _check(case: Case, found: object) -> None:
+    decision = found.decision  # type: ignore[attr-defined]
+    expected = dict(case["expect"])
+    assert decision == expected.pop("decision"), found
+    statement = found.statement  # type: ignore[attr-defined]
+    actual = {
+        "sid": statement and statement.sid,
+        "kind": statement and statement.kind,
+        "blocked_by": found.blocked_by,  # type: ignore[attr-defined]
+        "unknown_keys": list(found.unknown_keys),  # type: ignore[attr-defined]
+    }
+    assert {key: actual[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("case", _named(IDENTITY))
+def test_decides_as_aws_does(case: Case) -> None:
+    """The decision, and what it is laid at the door of."""
+    _check(case, case_tables.decide(case))
+
+
+@pytest.mark.parametrize("case", _named(EXECUTION))
+def test_decides_for_lambda_as_aws_does(case: Case) -> None:
+    """The same for calls with an execution role."""
+    _check(case, case_tables.decide_for_lambda(case))
+
+
+@pytest.mark.parametrize("case", _named(EXPOSURE))
+def test_tells_whom_a_resource_policy_lets_in(case: Case) -> None:
+    """Everything a case expects of the exposure, statement by statement or of the whole policy."""
+    found = case_tables.expose(case)
+    assert case_tables.seen_of(found, case["expect"]) == case["expect"]
+
+
+@pytest.mark.parametrize("point", range(1, 31))
+def test_every_point_has_cases_for_and_against(point: int) -> None:
+    """A rule is pinned down by a case where it holds and by a near miss."""
+    sides = Counter(case["side"] for case in EVERY_CASE if case["point"] == point)
+    assert sides["for"] >= 1
+    assert sides["against"] >= 1
+    assert sides.total() >= 4
+
+
+def test_the_tables_are_large_enough_and_their_ids_differ() -> None:
+    """At least 150 cases of identities and 100 of resource policies."""
+    assert len(IDENTITY) + len(EXECUTION) >= 150
+    assert len(EXPOSURE) >= 100
+    assert len({case["id"] for case in EVERY_CASE}) == len(EVERY_CASE)
+
+
+@pytest.mark.parametrize("case", _named(EVERY_CASE))
+def test_every_case_names_its_rule_and_the_page_it_rests_on(case: Case) -> None:
+    """A rule is a sentence, a page is the name of a page of the AWS documentation."""
+    assert case["rule"].endswith(".")
+    assert " " not in case["page"]
+    assert case["side"] in {"for", "against"}

@@ -1,0 +1,332 @@
+"""Laws that hold for every policy and request, and inputs nobody would write."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from permission_guard.iam import (
+    ABSENT,
+    UNKNOWN,
+    Context,
+    Decision,
+    EvalDecision,
+    PolicySet,
+    Principal,
+    Request,
+    TrustSet,
+    evaluate,
+    exposure,
+    parse_policy,
+)
+from permission_guard.iam.glob import compile_glob
+
+JSON = Any
+
+ROLE = Principal.role("arn:aws:iam::123456789012:role/service-role/orders")
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
+DENIED = {EvalDecision.IMPLICIT_DENY, EvalDecision.EXPLICIT_DENY}
+KEYS = ["aws:PrincipalTag/a", "aws:PrincipalTag/b", "aws:SourceArn", "aws:TagKeys"]
+VALUES = ["x", "y", "*", "x*", "${aws:PrincipalTag/a}", "arn:aws:sns:us-east-1:123456789012:t", "10", "2026-01-01", ""]
+OPERATORS = [
+    f"{qualifier}{operator}{suffix}"
+    for qualifier in ("", "ForAllValues:", "ForAnyValue:")
+    for operator in (
+        "StringEquals",
+        "StringNotEquals",
+        "StringLike",
+        "StringNotLike",
+        "ArnLike",
+        "ArnNotEquals",
+        "NumericLessThan",
+        "DateGreaterThan",
+        "Bool",
+        "NotIpAddress",
+    )
+    for suffix in ("", "IfExists")
+] + ["Null"]
+
+conditions = st.dictionaries(
+    st.sampled_from(OPERATORS),
+    st.dictionaries(
+        st.sampled_from(KEYS),
+        st.one_of(st.sampled_from(VALUES), st.lists(st.sampled_from(VALUES), min_size=1, max_size=3)),
+        min_size=1,
+        max_size=2,
+    ),
+    max_size=2,
+)
+actions = st.sampled_from(["*", "sqs:*", "sqs:Receive*", "SQS:receivemessage", "s3:*", "sqs:Send?essage", "sqs:"])
+resources = st.sampled_from(
+    ["*", QUEUE, "arn:aws:sqs:*", "arn:aws:sqs:*:orders", "arn:aws:sqs", "arn:aws:sqs:*:*:${aws:PrincipalTag/a}", "x"]
+)
+principals = st.sampled_from(
+    ["*", {"AWS": "123456789012"}, {"AWS": ROLE.arn}, {"AWS": "arn:aws:iam::999999999999:root"}, {"AWS": "AROAX"}]
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn, effect: str | None = None, *, named: bool = False) -> JSON:
+    """Draw a statement, now and then with its action or resource the other way round."""
+    statement: JSON = {"Effect": effect or draw(st.sampled_from(["Allow", "Deny"]))}
+    statement[draw(st.sampled_from(["Action", "Action", "NotAction"]))] = draw(
+        st.lists(actions, min_size=1, max_size=2)
+    )
+    resource = draw(st.sampled_from(["Resource", "Resource", "NotResource"]))
+    statement[resource] = draw(st.lists(resources, min_size=1, max_size=2))
+    condition = draw(conditions)
+    if condition:
+        statement["Condition"] = condition
+    if named:
+        statement[draw(st.sampled_from(["Principal", "Principal", "NotPrincipal"]))] = draw(principals)
+    return statement
+
+
+def document(items: list[JSON]) -> JSON:
+    """Return a policy document."""
+    return {"Version": "2012-10-17", "Statement": items}
+
+
+known_values = st.one_of(st.sampled_from(VALUES), st.lists(st.sampled_from(VALUES), max_size=2))
+contexts = st.dictionaries(st.sampled_from(KEYS), st.one_of(known_values, st.just(ABSENT), st.just(UNKNOWN)))
+
+
+def context_of(drawn: JSON) -> Context:
+    """Return a context from a drawing: a value, absent or unknown for each key; the rest is unknown."""
+    return Context(
+        {key: value for key, value in drawn.items() if value not in (ABSENT, UNKNOWN)},
+        absent=[key for key, value in drawn.items() if value is ABSENT],
+    )
+
+
+def decide(identity: list[JSON], context: JSON, resource: list[JSON] | None = None, **more: JSON) -> Decision:
+    """Decide whether the role may receive messages."""
+    return evaluate(
+        Request(ROLE, "sqs:ReceiveMessage", QUEUE, context_of(context)),
+        PolicySet(
+            identity=(parse_policy(document(identity)),),
+            resource=parse_policy(document(resource)) if resource is not None else None,
+            **more,
+        ),
+    )
+
+
+@given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
+def test_adding_an_allow_never_takes_away(
+    items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject
+) -> None:
+    """An Allow more, on either side, never turns ALLOWED into a denial."""
+    if decide(items, context, own).allowed:
+        more = data.draw(statements("Allow"))
+        other = data.draw(statements("Allow", named=True))
+        assert decide([*items, more], context, own).allowed
+        assert decide(items, context, [*own, other]).allowed
+
+
+@given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
+def test_adding_a_deny_never_grants(items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject) -> None:
+    """A Deny more, on either side, never turns a denial, or a doubt, into ALLOWED."""
+    before = decide(items, context, own).decision
+    more = data.draw(statements("Deny"))
+    other = data.draw(statements("Deny", named=True))
+    for after in (decide([*items, more], context, own).decision, decide(items, context, [*own, other]).decision):
+        if before in DENIED:
+            assert after in DENIED
+        if before is EvalDecision.EXPLICIT_DENY:
+            assert after is EvalDecision.EXPLICIT_DENY
+        assert before is EvalDecision.ALLOWED or after is not EvalDecision.ALLOWED
+
+
+@given(st.lists(statements(), max_size=4), contexts, st.randoms(use_true_random=False))
+def test_order_never_matters(items: list[JSON], context: JSON, chance: random.Random) -> None:
+    """Neither the order of statements, nor of the values in any list."""
+    shuffled = json.loads(json.dumps(items))
+    chance.shuffle(shuffled)
+    for item in shuffled:
+        lists = [value for value in item.values() if isinstance(value, list)]
+        lists += [
+            values
+            for keys in item.get("Condition", {}).values()
+            for values in keys.values()
+            if isinstance(values, list)
+        ]
+        for values in lists:
+            chance.shuffle(values)
+    assert decide(shuffled, context).decision == decide(items, context).decision
+
+
+@given(st.lists(statements(), max_size=4), contexts)
+def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> None:
+    """Condition keys, in the policy and in the request, and actions."""
+    loud = json.loads(json.dumps(items))
+    for item in loud:
+        if "Condition" in item:
+            item["Condition"] = {
+                operator: {key.upper(): values for key, values in keys.items()}
+                for operator, keys in item["Condition"].items()
+            }
+        for element in {"Action", "NotAction"} & set(item):
+            item[element] = [text.upper() for text in item[element]]
+    assert decide(loud, context).decision == decide(items, context).decision
+    quiet = {key.lower(): value for key, value in context.items()}
+    assert decide(items, quiet).decision == decide(items, context).decision
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(statements(), max_size=4),
+    st.lists(statements(named=True), max_size=2),
+    contexts,
+    st.dictionaries(st.sampled_from(KEYS), st.one_of(known_values, st.just(ABSENT))),
+)
+def test_more_knowledge_never_turns_a_definite_answer(
+    items: list[JSON], own: list[JSON], context: JSON, learned: JSON
+) -> None:
+    """What was certain while some keys were unknown stays so whatever they turn out to be."""
+    before = decide(items, context, own)
+    more = {**learned, **{key: value for key, value in context.items() if value is not UNKNOWN}}
+    after = decide(items, more, own)
+    if before.allowed:
+        assert after.allowed
+    if before.denied:
+        assert after.denied
+    if before.decision is EvalDecision.EXPLICIT_DENY:
+        assert after.decision is EvalDecision.EXPLICIT_DENY
+
+
+@given(st.lists(statements(), min_size=1, max_size=3), contexts)
+def test_an_unread_policy_leaves_only_what_it_cannot_change(items: list[JSON], context: JSON) -> None:
+    """With a policy unread, ALLOWED becomes a doubt and an explicit deny stays."""
+    before = decide(items, context).decision
+    after = decide(items, context, unread=("p",)).decision
+    assert after is (before if before is EvalDecision.EXPLICIT_DENY else EvalDecision.CONDITIONAL)
+
+
+@given(st.lists(statements(), max_size=3), contexts)
+def test_every_answer_can_be_explained(items: list[JSON], context: JSON) -> None:
+    """One sentence; a doubt names what it hinges on, a definite answer its statement or its layer."""
+    decision = decide(items, context)
+    assert decision.explain().endswith(".")
+    assert "\n" not in decision.explain()
+    match decision.decision:
+        case EvalDecision.ALLOWED | EvalDecision.EXPLICIT_DENY:
+            assert decision.statement is not None
+        case EvalDecision.IMPLICIT_DENY:
+            assert decision.blocked_by == "identity"
+        case EvalDecision.CONDITIONAL:
+            assert decision.statement is not None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.one_of(
+                st.text(max_size=8), st.sampled_from(["Statement", "Effect", "Action", "Principal", "Condition"])
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+broken_statements = st.fixed_dictionaries(
+    {},
+    optional={
+        element: st.one_of(json_values, st.just("*"), st.just("Allow"), st.just("Deny"))
+        for element in ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "Condition")
+    },
+)
+
+
+def answers_for(given_document: object) -> None:
+    """Parse, evaluate and expose; any exception fails the test."""
+    policy = parse_policy(given_document)
+    decision = evaluate(
+        Request(ROLE, "sqs:ReceiveMessage", QUEUE), PolicySet(identity=(policy,), boundary=policy, resource=policy)
+    )
+    found = exposure(policy, TrustSet(frozenset({"123456789012"})))
+    assert decision.explain()
+    assert isinstance(found.effectively_open, bool)
+    if policy.unreadable:
+        assert decision.decision is EvalDecision.CONDITIONAL
+
+
+@settings(max_examples=200)
+@given(json_values)
+def test_any_json_gets_an_answer(value: JSON) -> None:
+    """As an object, as text and as a statement of a policy."""
+    answers_for(value)
+    answers_for(json.dumps(value))
+    answers_for(document([value]))
+
+
+@settings(max_examples=200)
+@given(st.lists(broken_statements, max_size=3))
+def test_broken_statements_get_an_answer(items: list[JSON]) -> None:
+    """Elements of the wrong type, in every combination."""
+    answers_for(document(items))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_get_an_answer(data: bytes) -> None:
+    """Also those that are no text."""
+    answers_for(data)
+
+
+def test_random_documents_are_answered_in_bounded_time() -> None:
+    """Five thousand mutilated policies, a few hundred microseconds each at most."""
+    chance = random.Random(20261120)  # noqa: S311 - no secret, a repeatable fuzz
+    base = json.dumps(
+        document(
+            [
+                {"Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:*:*:${aws:PrincipalTag/a, 'x'}"},
+                {"Effect": "Deny", "NotAction": ["s3:*"], "Resource": "*", "Condition": {"Null": {"aws:a": True}}},
+                {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Resource": "*"},
+            ]
+        )
+    )
+    alphabet = base + "*?${}%\\\x00é𐐀"
+    started = time.process_time()
+    for _ in range(5000):
+        text = list(base)
+        for _ in range(chance.randrange(1, 6)):
+            place = chance.randrange(len(text))
+            text[place : place + chance.randrange(3)] = chance.choice(alphabet)
+        answers_for("".join(text))
+    assert time.process_time() - started < 15
+
+
+def test_deep_nesting_gets_an_answer() -> None:
+    """A document nested beyond what Python's parser takes is unreadable, not an error."""
+    answers_for("[" * 100_000)
+    answers_for('{"Statement":' * 50_000)
+
+
+@given(st.text("ab*?:", max_size=12), st.text("ab:*", max_size=12))
+def test_globs_match_as_their_definition_says(pattern: str, text: str) -> None:
+    """The linear matcher agrees with the definition, spelled out recursively."""
+
+    def defined(left: str, right: str) -> bool:
+        if not left:
+            return not right
+        if left[0] == "*":
+            return defined(left[1:], right) or (bool(right) and defined(left, right[1:]))
+        return bool(right) and left[0] in ("?", right[0]) and defined(left[1:], right[1:])
+
+    assert compile_glob(pattern).matches(text) == defined(pattern, text)
+
+
+def test_hostile_globs_take_no_time() -> None:
+    """Stars and question marks by the thousand against texts that almost match."""
+    text = "a" * 5000
+    started = time.process_time()
+    for pattern in ("*a" * 31 + "*b", "a*" * 31 + "b", "*?" * 2000 + "b", "*" + "a?" * 1500 + "b*", "?" * 4999 + "b"):
+        assert not compile_glob(pattern).matches(text)
+    assert time.process_time() - started < 1

@@ -1,0 +1,180 @@
+"""Every rule against its cases: `tests/cases/<ID>/<variant>.<fail|pass|unknown>.json`.
+
+A case holds a state in the words of AWS's own replies, and what is to be said of it:
+
+- `policies`: GetPolicy replies, the policy as an object, with the `Qualifier` they were asked for;
+- `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
+- `roles`: GetRole replies with the documents of the policies by their names;
+- `Unread` in the place of anything that could not be read, `Deleted` of what is gone;
+- `expected`: every verdict, in their order. `function` is the part of the ARN after `function:`, `orders` unless said;
+  `reason` lists what the reason must contain, `evidence` what must be in the evidence.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from permission_guard.engine import evaluate
+from permission_guard.iam import Policy, TrustSet, parse_policy
+from permission_guard.model import (
+    EventSourceMapping,
+    Function,
+    Outcome,
+    ResourcePolicy,
+    Role,
+    Snapshot,
+    Unread,
+    Verdict,
+)
+from permission_guard.rules import RULES
+from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, TRUST_LAMBDA
+
+CASES = sorted((Path(__file__).parents[2] / "cases").glob("PG*/*.json"))
+KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNKNOWN}
+
+
+def kind_of(path: Path) -> str:
+    """Return what a case's file name promises."""
+    return path.name.split(".")[-2]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
+    """The verdicts of a rule on a state are exactly those that are listed, with their titles, reasons and evidence."""
+    case = json.loads(path.read_text())
+    rule = next(rule for rule in RULES if rule.id == path.parent.name)
+    report = evaluate(snapshot_of(case), [rule(TrustSet(frozenset()))])
+    assert [short(verdict) for verdict in report.verdicts] == [wanted(entry) for entry in case["expected"]]
+    for verdict, entry in zip(report.verdicts, case["expected"], strict=True):
+        for part in entry["reason"]:
+            assert part in verdict.reason
+        if verdict.outcome is Outcome.VIOLATION:
+            assert verdict.title == entry["title"]
+            assert entry["evidence"].items() <= verdict.evidence.items()
+            assert [need["action"] for need in verdict.evidence.get("missing", ())] == entry.get("missing", [])
+            assert verdict.impact
+            assert {remedy.kind for remedy in verdict.remedies} >= {"aws-cli", "terraform"}
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_each_case_is_of_the_kind_that_its_name_says(path: Path) -> None:
+    """A failing case has a violation, an unknown one has none but is not sure, a passing one only passes."""
+    outcomes = {entry["outcome"] for entry in json.loads(path.read_text())["expected"]}
+    allowed = {
+        "fail": [{"violation"}, {"violation", "pass"}, {"violation", "unknown"}],
+        "pass": [set(), {"pass"}],
+        "unknown": [{"unknown"}, {"unknown", "pass"}],
+    }
+    assert outcomes in allowed[kind_of(path)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_each_rule_has_cases_that_fail_that_pass_and_that_are_unknown(rule: Any) -> None:
+    """A rule without a case of some kind is not tested."""
+    assert {kind_of(path) for path in CASES if path.parent.name == rule.id} == set(KINDS)
+
+
+def test_every_case_belongs_to_a_rule_and_says_what_it_is_about() -> None:
+    """A case in a folder of no rule would never run; two of the same words would be one too many."""
+    assert {path.parent.name for path in CASES} == {rule.id for rule in RULES}
+    abouts = [json.loads(path.read_text())["about"] for path in CASES]
+    assert all(about.endswith(".") for about in abouts)
+    assert len(set(abouts)) == len(abouts)
+
+
+def short(verdict: Verdict) -> tuple[str, str | None, str]:
+    """Return what identifies a verdict."""
+    return str(verdict.outcome), verdict.subject, verdict.function_arn.split(":function:")[1]
+
+
+def wanted(entry: dict[str, Any]) -> tuple[str, str | None, str]:
+    """Return the same of an expectation."""
+    return entry["outcome"], entry["subject"], entry.get("function", "orders")
+
+
+def snapshot_of(case: dict[str, Any]) -> Snapshot:
+    """Build the state that a case describes."""
+    mappings = case.get("mappings", [])
+    functions = case.get("functions") or [
+        {"FunctionArn": FUNCTION_ARN, "FunctionName": "orders", "Role": f"arn:aws:iam::{ACCOUNT}:role/orders-role"},
+    ]
+    versions = {reply["FunctionArn"]: function_of(reply) for reply in functions}
+    return Snapshot(
+        TARGET,
+        unread_of(case["function"]) if "function" in case else versions[FUNCTION_ARN],
+        resource_policies=tuple(resource_policy_of(reply) for reply in case.get("policies", [])),
+        mappings=unread_of(mappings) if isinstance(mappings, dict) else tuple(map(mapping_of, mappings)),
+        versions=versions,
+        roles=dict(role_of(entry) for entry in case.get("roles", [])),
+    )
+
+
+def unread_of(entry: dict[str, Any]) -> Unread:
+    """Read `Unread`."""
+    said = entry["Unread"]
+    return Unread(said["Action"], said["Code"], said["Message"], denied=said["Denied"])
+
+
+def function_of(reply: dict[str, Any]) -> Function | Unread | None:
+    """Read a GetFunctionConfiguration reply."""
+    if reply.get("Deleted"):
+        return None
+    if "Unread" in reply:
+        return unread_of(reply)
+    return Function(reply["FunctionArn"], reply["FunctionName"], reply["Role"], reply)
+
+
+def resource_policy_of(reply: dict[str, Any]) -> ResourcePolicy | Unread:
+    """Read a GetPolicy reply."""
+    if "Unread" in reply:
+        return unread_of(reply)
+    qualifier = reply.get("Qualifier")
+    text = reply["Policy"] if isinstance(reply["Policy"], str) else json.dumps(reply["Policy"])
+    arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
+    return ResourcePolicy(arn, qualifier, reply["RevisionId"], parse_policy(text, name="resource-based policy"))
+
+
+def mapping_of(entry: dict[str, Any]) -> EventSourceMapping:
+    """Read an entry of ListEventSourceMappings."""
+    return EventSourceMapping(
+        uuid=entry["UUID"],
+        arn="",
+        function_arn=entry["FunctionArn"],
+        event_source_arn=entry.get("EventSourceArn"),
+        state=entry["State"],
+        state_transition_reason=entry["StateTransitionReason"],
+        last_processing_result=entry.get("LastProcessingResult", ""),
+        configuration=entry,
+    )
+
+
+def role_of(entry: dict[str, Any]) -> tuple[str, Role | Unread | None]:
+    """Read a GetRole reply with its policies."""
+    reply = entry["Role"]
+    name, path = reply["RoleName"], reply.get("Path", "/")
+    arn = f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
+    if entry.get("Deleted"):
+        return arn, None
+    if "Unread" in entry:
+        return arn, unread_of(entry)
+    boundary = entry.get("PermissionsBoundary")
+    return arn, Role(
+        arn=arn,
+        name=name,
+        path=path,
+        tags={tag["Key"]: tag["Value"] for tag in reply.get("Tags", [])},
+        trust_policy=parse_policy(TRUST_LAMBDA),
+        attached={policy: document_of(policy, text) for policy, text in entry.get("AttachedPolicies", {}).items()},
+        inline={policy: document_of(policy, text) for policy, text in entry["RolePolicies"].items()},
+        boundary_arn=boundary["Arn"] if boundary else None,
+        boundary=document_of(boundary["Arn"], boundary["Document"]) if boundary else None,
+    )
+
+
+def document_of(name: str, document: dict[str, Any]) -> Policy | Unread:
+    """Read a policy document."""
+    return unread_of(document) if "Unread" in document else parse_policy(document, name=name)

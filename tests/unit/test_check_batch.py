@@ -1,0 +1,312 @@
+"""A batch of a checker's queue: every target is looked at once, and every message is answered for."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.check_batch import CheckBatch
+from permission_guard.checker import Checker
+from permission_guard.iam import TrustSet
+from permission_guard.intake import look_request
+from permission_guard.model import FunctionTarget, RoleTarget, Scope, Snapshot, Status
+from permission_guard.rules import rules_for
+from tests.fakes import (
+    DENIED,
+    FUNCTION_ARN,
+    OTHER,
+    ROLE_ARN,
+    SQS_POLICY,
+    TARGET,
+    THROTTLED,
+    Clock,
+    InMemoryFindings,
+    InMemoryState,
+    a_role,
+    polling,
+)
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Told
+
+EVENTS = Path(__file__).parents[2] / "events"
+SCOPE = Scope.EXECUTION_ROLE
+
+
+@dataclass
+class Directory:
+    """Which functions run with which role."""
+
+    functions: dict[str, tuple[FunctionTarget, ...]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
+        self.asked.append(role.name)
+        if role.name not in self.functions:
+            raise ConnectionError("Lambda did not answer")
+        return self.functions[role.name]
+
+
+@dataclass
+class Account:
+    """A function that may not read its queue, one with a role for both, and the batch that looks at them."""
+
+    told: Told
+    state: InMemoryState = field(default_factory=lambda: InMemoryState(polling(a_role())))
+    store: InMemoryFindings = field(default_factory=InMemoryFindings)
+    directory: Directory = field(default_factory=lambda: Directory({"orders-role": (TARGET,)}))
+
+    def handle(self, *messages: dict[str, Any], scope: Scope = SCOPE) -> list[str]:
+        """Work off a batch; return the messages that have to come again."""
+        checker = Checker(scope, rules_for(scope, TrustSet(frozenset())), self.state, self.store, Clock())
+        batch = CheckBatch(scope, checker, self.directory, self.told.logger, self.told.metrics)
+        answer = batch.handle({"Records": list(messages)})
+        assert set(answer) == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def message(number: int, event: object) -> dict[str, Any]:
+    """Return a message of the queue."""
+    return {"messageId": f"m{number}", "body": event if isinstance(event, str) else json.dumps(event)}
+
+
+def record(name: str, number: int = 0, **request: Any) -> dict[str, Any]:
+    """Return a CloudTrail event of the corpus, with an event id of its own and other parameters."""
+    event: dict[str, Any] = deepcopy(json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text()))
+    event["detail"]["eventID"] = f"trail-{number}"
+    event["detail"]["requestParameters"] = {**(event["detail"]["requestParameters"] or {}), **request}
+    return event
+
+
+def test_a_change_of_a_mapping_opens_a_finding_that_names_the_event(told: Told) -> None:
+    """From the message to the store, the log and the metric."""
+    account = Account(told)
+    assert account.handle(message(0, record("create_event_source_mapping", 7))) == []
+    assert account.store.one().event_ids == ("trail-7",)
+    line = told.line("Finding Opened")
+    assert line["cloudtrail_event_ids"] == ["trail-7"]
+    assert line["function_arn"] == FUNCTION_ARN
+    assert line["finding_id"] == account.store.one().id
+    assert (line["rule_id"], line["revision"]) == ("PG201", 1)
+    assert told.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsLookedAt": 1}
+
+
+def test_ten_changes_of_one_role_are_one_look(told: Told) -> None:
+    """The role is resolved once, the function read once, and the finding names the events."""
+    account = Account(told)
+    messages = [message(n, record("put_role_policy", n, roleName="orders-role")) for n in range(10)]
+    assert account.handle(*messages) == []
+    assert account.directory.asked == ["orders-role"]
+    assert account.state.reads == 1
+    assert account.store.one().event_ids == ("trail-0", "trail-1", "trail-2", "trail-3", "trail-4")
+    assert told.counts["FunctionsLookedAt"] == 1
+
+
+def test_a_function_that_is_reached_in_two_ways_is_looked_at_once(told: Told) -> None:
+    """By its own name and by its role's."""
+    account = Account(told)
+    account.handle(
+        message(0, record("update_function_configuration", 0, functionName="orders")),
+        message(1, record("attach_role_policy", 1, roleName="orders-role")),
+    )
+    assert account.state.reads == 1
+    assert account.store.one().event_ids == ("trail-0", "trail-1")
+
+
+def test_all_looks_of_a_batch_are_begun_before_anything_is_read(told: Told) -> None:
+    """What is read for the first function, such as a role, serves the others: it must not be older than their looks."""
+    account = Account(told, directory=Directory({"shared": (TARGET, OTHER)}))
+    begun_at_first_read: list[int] = []
+    read = account.state.snapshot
+
+    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+        begun_at_first_read.append(len(account.store.begun))
+        return read(target, scope)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    account.handle(message(0, record("put_role_policy", roleName="shared")))
+    assert begun_at_first_read == [2, 2]
+
+
+def test_a_role_that_no_function_uses_is_done_with(told: Told) -> None:
+    """Most roles of an account have nothing to do with Lambda."""
+    account = Account(told, directory=Directory({"somebody": ()}))
+    assert account.handle(message(0, record("delete_role_policy", roleName="somebody"))) == []
+    assert account.state.reads == 0
+
+
+def test_a_role_that_cannot_be_resolved_fails_its_messages_and_no_other(told: Told) -> None:
+    """The other targets are looked at; the failed message comes again."""
+    account = Account(told)
+    failed = account.handle(
+        message(0, record("put_role_policy", 0, roleName="orders-role")),
+        message(1, record("put_role_policy", 1, roleName="elsewhere")),
+        message(2, record("detach_role_policy", 2, roleName="elsewhere")),
+    )
+    assert failed == ["m1", "m2"]
+    assert account.store.one().status is Status.OPEN
+    line = told.line("role could not be resolved to functions")
+    assert line["level"] == "ERROR"
+    assert line["cloudtrail_event_ids"] == ["trail-1", "trail-2"]
+    assert line["target"] == "elsewhere"
+    assert line["exception_name"] == "ConnectionError"
+    assert told.counts["LooksFailed"] == 1
+
+
+def test_a_message_of_several_functions_fails_when_one_of_them_does(told: Told) -> None:
+    """The sweep's messages name ten; the next try finds the other nine as it left them."""
+    account = Account(told)
+    read = account.state.snapshot
+
+    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+        if target == OTHER:
+            raise TimeoutError("Lambda did not answer")
+        return read(target, scope)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    failed = account.handle(message(0, look_request([TARGET, OTHER])), message(1, look_request([TARGET])))
+    assert failed == ["m0"]
+    assert account.store.one().function_arn == FUNCTION_ARN
+    line = told.line("look failed")
+    assert line["target"] == OTHER.arn
+    assert line["cloudtrail_event_ids"] == ["look-request/m0"]
+
+
+def test_a_look_that_cannot_be_begun_fails_its_messages(told: Told) -> None:
+    """The table did not answer: nothing is read, and the message comes again."""
+    account = Account(told)
+
+    def begin_look(target: FunctionTarget, scope: Scope) -> int:
+        raise ConnectionError("the table did not answer")
+
+    account.store.begin_look = begin_look  # type: ignore[method-assign]
+    assert account.handle(message(0, look_request([TARGET]))) == ["m0"]
+    assert account.state.reads == 0
+    assert told.line("look could not be begun")["exception_name"] == "ConnectionError"
+
+
+def test_a_read_that_is_denied_is_logged_counted_and_tried_again(told: Told) -> None:
+    """The bot lacks a permission: a person reads which, and which event it was about."""
+    account = Account(told, state=InMemoryState(polling(DENIED)))
+    assert account.handle(message(0, record("create_event_source_mapping", 3))) == ["m0"]
+    line = told.line("state could not be read")
+    assert line["level"] == "ERROR"
+    assert (line["action"], line["code"]) == ("iam:GetRole", "AccessDenied")
+    assert line["cloudtrail_event_ids"] == ["trail-3"]
+    unknown = told.line("verdict is unknown")
+    assert (unknown["rule_id"], unknown["reason"]) == ("PG201", str(DENIED))
+    assert told.counts == {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": 1, "FunctionsLookedAt": 1}
+    assert account.store.history == []
+
+
+def test_a_read_that_was_throttled_is_counted_apart_and_tried_again(told: Told) -> None:
+    """It is no missing permission, and no alarm need say so."""
+    account = Account(told, state=InMemoryState(polling(THROTTLED)))
+    assert account.handle(message(0, look_request([TARGET]))) == ["m0"]
+    assert told.counts["ReadsFailed"] == 1
+    assert "ReadsDenied" not in told.counts
+
+
+def test_an_unknown_that_no_unread_part_explains_is_not_tried_again(told: Told) -> None:
+    """A condition whose key nobody knows will not be known the next time either."""
+    condition = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    statement = {**SQS_POLICY["Statement"][0], "Condition": condition}
+    role = a_role({**SQS_POLICY, "Statement": [statement]})
+    account = Account(told, state=InMemoryState(polling(role)))
+    assert account.handle(message(0, look_request([TARGET]))) == []
+    assert told.line("verdict is unknown")["subject"].startswith("event-source-mapping/")
+    assert told.counts["VerdictsUnknown"] == 1
+
+
+def test_messages_that_cannot_be_read_fail_and_say_why(told: Told) -> None:
+    """They come again until they lie in the dead-letter queue, where a person finds them."""
+    account = Account(told)
+    failed = account.handle(
+        message(0, "not JSON"),
+        message(1, record("unknown_api", 1)),
+        message(2, {"source": "permission-guard", "detail-type": "Look Requested", "detail": {"functions": "orders"}}),
+        message(3, look_request([TARGET])),
+    )
+    assert failed == ["m0", "m1", "m2"]
+    assert account.store.one().status is Status.OPEN
+    lines = [line for line in told.lines if line["message"] == "message cannot be read"]
+    assert [(line["message_id"], line["error"]) for line in lines] == [
+        ("m0", "MalformedEventError"),
+        ("m1", "UnknownEventError"),
+        ("m2", "MalformedEventError"),
+    ]
+    assert lines[1]["cloudtrail_event_id"] == "trail-1"
+    assert told.counts["MessagesUnreadable"] == 3
+
+
+def test_an_event_that_changes_nothing_is_done_with_and_says_why(told: Told) -> None:
+    """A refused call is not a change."""
+    account = Account(told)
+    assert account.handle(message(0, record("create_function_failed", 4))) == []
+    line = told.line("nothing to look at")
+    assert line["cloudtrail_event_id"] == "trail-4"
+    assert line["reason"].startswith("the call did not succeed")
+    assert told.counts == {"MessagesReceived": 1, "EventsIgnored": 1}
+
+
+def test_a_function_that_is_gone_is_said_and_its_findings_are_resolved(told: Told) -> None:
+    """Deleting is a cure as well."""
+    account = Account(told)
+    account.handle(message(0, look_request([TARGET])))
+    account.state.state = Snapshot(TARGET, None)
+    assert account.handle(message(1, record("delete_function", 5, functionName="orders"))) == []
+    assert account.store.one().resolution == "The function was deleted."
+    assert told.line("function is gone: its findings are resolved")["cloudtrail_event_ids"] == ["trail-5"]
+    assert told.counts["FunctionsGone"] == 1
+    assert told.counts["FindingsResolved"] == 1
+
+
+def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
+    """The newer look has seen what this one would have."""
+    account = Account(told)
+    read = account.state.snapshot
+
+    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+        newer = account.store.begin_look(target, scope)
+        account.store.commit_look(target, scope, newer, changes=(), unknowns=(), now="")
+        return read(target, scope)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    assert account.handle(message(0, look_request([TARGET]))) == []
+    assert told.line("a newer look was recorded first")["function_arn"] == FUNCTION_ARN
+    assert told.counts["LooksOvertaken"] == 1
+    assert account.store.history == []
+
+
+def test_other_words_for_the_same_finding_are_not_announced(told: Told) -> None:
+    """Only transitions are logged and counted."""
+    account = Account(told)
+    account.handle(message(0, look_request([TARGET])))
+    role = a_role({**SQS_POLICY, "Statement": [{**SQS_POLICY["Statement"][0], "Action": "sqs:ReceiveMessage"}]})
+    account.state.state = replace(account.state.state, roles={ROLE_ARN: role})
+    account.handle(message(1, look_request([TARGET])))
+    assert [need["action"] for need in account.store.one().evidence["missing"]] == [
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    ]
+    assert told.counts["FindingsOpened"] == 1
+    assert len([line for line in told.lines if line["message"].startswith("Finding")]) == 1
+
+
+def test_an_empty_batch_is_answered(told: Told) -> None:
+    """Lambda sends none; a person who invokes the function by hand may."""
+    assert Account(told).handle() == []
+
+
+def test_no_secret_of_an_event_reaches_the_log(told: Told) -> None:
+    """What callers sent, and their keys, are no business of the log."""
+    account = Account(told, state=InMemoryState(polling(DENIED)))
+    event = record("update_function_configuration", environment={"variables": {"PASSWORD": "hunter2"}})
+    event["detail"]["userIdentity"]["accessKeyId"] = "ASIASECRETKEYID"
+    account.handle(message(0, event), message(1, {**event, "detail": {**event["detail"], "eventName": "Surprise"}}))
+    assert "hunter2" not in told.text
+    assert "ASIASECRETKEYID" not in told.text
+    assert "trail-0" in told.text

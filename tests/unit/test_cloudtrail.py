@@ -1,0 +1,534 @@
+"""A CloudTrail record says where to look, and nothing else of it is believed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from permission_guard.cloudtrail import Look, event_id_of, look_for, parse_record
+from permission_guard.errors import MalformedEventError, UnknownEventError
+from permission_guard.model import FunctionTarget, RoleTarget, Scope, Target
+
+REPOSITORY = Path(__file__).parents[2]
+CORPUS = REPOSITORY / "events" / "cloudtrail"
+MALFORMED = REPOSITORY / "events" / "malformed"
+RECORDED = REPOSITORY.parent / "shared" / "cloudtrail"
+
+ORDERS = FunctionTarget("aws", "us-east-1", "123456789012", "orders")
+ROLE = RoleTarget("123456789012", "orders-role")
+
+# What each record leads to, for the invoke policy and for the execution role: a target, or why there is none.
+OTHER_SCOPE = "changes nothing that this checker reads"
+FAILED = "the call did not succeed"
+EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
+    "add_permission": (ORDERS, OTHER_SCOPE),
+    "add_permission_denied": (f"{FAILED}: AccessDenied", OTHER_SCOPE),
+    "add_permission_full_arn": (ORDERS, OTHER_SCOPE),
+    "add_permission_partial_arn": (ORDERS, OTHER_SCOPE),
+    "add_permission_qualifier": (ORDERS, OTHER_SCOPE),
+    "attach_role_policy": (OTHER_SCOPE, ROLE),
+    "create_event_source_mapping": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_alias": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_refused_queue": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_refused_stream": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_refused_timeout": (OTHER_SCOPE, f"{FAILED}: InvalidParameterValueException"),
+    "create_function": (ORDERS, ORDERS),
+    "create_function_denied": (f"{FAILED}: no response", f"{FAILED}: no response"),
+    "create_function_failed": (f"{FAILED}: InvalidParameterValueException",) * 2,
+    "create_function_published": (ORDERS, ORDERS),
+    "create_function_url_config": (OTHER_SCOPE, OTHER_SCOPE),
+    "create_role": (OTHER_SCOPE, ROLE),
+    "delete_event_source_mapping": (OTHER_SCOPE, ORDERS),
+    "delete_function": (ORDERS, ORDERS),
+    "delete_function_not_found": (f"{FAILED}: ResourceNotFoundException",) * 2,
+    "delete_function_url_config": (OTHER_SCOPE, OTHER_SCOPE),
+    "delete_resource_policy": (ORDERS, OTHER_SCOPE),
+    "delete_role": (OTHER_SCOPE, ROLE),
+    "delete_role_permissions_boundary": (OTHER_SCOPE, ROLE),
+    "delete_role_policy": (OTHER_SCOPE, ROLE),
+    "delete_role_policy_denied": (OTHER_SCOPE, f"{FAILED}: AccessDenied"),
+    "detach_role_policy": (OTHER_SCOPE, ROLE),
+    "function_of_another_account": ("the change is to account 999999999999, not to this one", OTHER_SCOPE),
+    "put_resource_policy": (ORDERS, OTHER_SCOPE),
+    "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
+    "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
+    "put_role_policy": (OTHER_SCOPE, ROLE),
+    "remove_permission": (ORDERS, OTHER_SCOPE),
+    "update_assume_role_policy": (OTHER_SCOPE, ROLE),
+    "update_event_source_mapping": (OTHER_SCOPE, ORDERS),
+    "update_event_source_mapping_failed": (OTHER_SCOPE, f"{FAILED}: ResourceInUseException"),
+    "update_function_configuration": (OTHER_SCOPE, ORDERS),
+}
+UNKNOWN = {"unknown_api", "update_function_code"}
+
+
+def event(name: str, folder: Path = CORPUS) -> Any:
+    """Load a sample event, afresh, so that a test may change it."""
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def changed(name: str, **detail: Any) -> Any:
+    """Load a sample event and change its record; None takes a part away."""
+    sample = event(name)
+    for key, value in detail.items():
+        if value is None:
+            sample["detail"].pop(key, None)
+        else:
+            sample["detail"][key] = value
+    return sample
+
+
+def look(sample: Any, scope: Scope = Scope.INVOKE_POLICY) -> Look:
+    """Read an event and ask where to look."""
+    return look_for(parse_record(sample), scope)
+
+
+def check(found: Look, expected: Target | str) -> None:
+    """Expect a target, or none and a reason."""
+    if isinstance(expected, str):
+        assert found.targets == ()
+        assert expected in found.reason
+    else:
+        assert found.targets == (expected,)
+        assert found.reason == ""
+
+
+@pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED)
+def test_every_sample_leads_where_it_should(name: str, expected: tuple[Target | str, Target | str]) -> None:
+    """For both scopes: the target, or none and the reason."""
+    sample = event(name)
+    for scope, outcome in zip((Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE), expected, strict=True):
+        found = look(sample, scope)
+        assert found.event_id == sample["detail"]["eventID"]
+        check(found, outcome)
+
+
+def test_every_sample_has_its_expectation() -> None:
+    """A sample that no test reads is a defect."""
+    assert {path.stem for path in CORPUS.glob("*.json")} == EXPECTED.keys() | UNKNOWN
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+@pytest.mark.parametrize("scope", Scope)
+def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, scope: Scope) -> None:
+    """AWS may have added one that matters, so a person has to look."""
+    sample = event(name)
+    with pytest.raises(UnknownEventError, match=sample["detail"]["eventName"]):
+        look(sample, scope)
+
+
+# ── Names of events and functions ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("suffix", ["", "20150331", "20150331v2", "20260709", "20991231v10"])
+@pytest.mark.parametrize(
+    ("name", "api"),
+    [
+        ("add_permission", "AddPermission"),
+        ("remove_permission", "RemovePermission"),
+        ("put_resource_policy", "PutResourcePolicy"),
+        ("delete_resource_policy", "DeleteResourcePolicy"),
+        ("create_function", "CreateFunction"),
+        ("delete_function", "DeleteFunction"),
+    ],
+)
+def test_dates_and_versions_in_event_names_make_no_difference(name: str, api: str, suffix: str) -> None:
+    """AWS says that they still refer to the same public API."""
+    sample = changed(name, eventName=api + suffix)
+    assert parse_record(sample).api == api
+    check(look(sample), ORDERS)
+
+
+@pytest.mark.parametrize("name", ["AddPermissionv2", "AddPermission2015", "20150331AddPermission", "addpermission"])
+def test_what_only_looks_like_a_version_is_part_of_the_name(name: str) -> None:
+    """Only eight digits at the end, with or without a version, are taken off."""
+    with pytest.raises(UnknownEventError):
+        look(changed("add_permission", eventName=name))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "orders",
+        "orders:live",
+        "orders:$LATEST",
+        "function:orders",
+        "123456789012:function:orders",
+        "123456789012:function:orders:7",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders:live",
+    ],
+)
+def test_the_function_is_found_whatever_the_caller_typed(text: str) -> None:
+    """CloudTrail records the name as it was typed; versions and aliases lead to the function they belong to."""
+    check(look(changed("add_permission", requestParameters={"functionName": text})), ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_a_bare_name_is_of_the_partition_region_and_account_of_the_record(region: str, partition: str) -> None:
+    """All three are needed to ask AWS about the function."""
+    sample = changed("add_permission", awsRegion=region)
+    check(look(sample), FunctionTarget(partition, region, "123456789012", "orders"))
+
+
+@pytest.mark.parametrize("name", ["update_event_source_mapping", "delete_event_source_mapping"])
+def test_the_function_of_a_mapping_comes_from_the_answer(name: str) -> None:
+    """These calls are made by the mapping's UUID and say nothing of the function."""
+    assert "functionName" not in event(name)["detail"]["requestParameters"]
+    check(look(event(name), Scope.EXECUTION_ROLE), ORDERS)
+
+
+def test_the_answer_about_a_mapping_wins_over_the_request() -> None:
+    """An update may move the mapping: the answer names where it is now."""
+    sample = event("update_event_source_mapping")
+    sample["detail"]["requestParameters"]["functionName"] = "orders-before"
+    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+
+
+@pytest.mark.parametrize("name", ["a", "orders_role=+,.@-1", "r" * 64])
+def test_every_name_that_iam_allows_is_taken(name: str) -> None:
+    """Letters, digits and `_+=,.@-`, up to 64 of them."""
+    found = look(changed("attach_role_policy", requestParameters={"roleName": name}), Scope.EXECUTION_ROLE)
+    check(found, RoleTarget("123456789012", name))
+
+
+# ── Whether it happened ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", [name for name, expected in EXPECTED.items() if not isinstance(expected[0], str)])
+def test_a_call_that_failed_changes_nothing(name: str) -> None:
+    """Whatever the record says besides."""
+    check(look(changed(name, errorCode="ServiceException")), f"{FAILED}: ServiceException")
+
+
+@pytest.mark.parametrize("name", ["add_permission", "create_function"])
+def test_a_call_without_an_answer_did_not_happen_where_lambda_answers(name: str) -> None:
+    """A refused CreateFunction was seen without an errorCode; its responseElements were null."""
+    check(look(changed(name, responseElements=None)), f"{FAILED}: no response")
+
+
+@pytest.mark.parametrize("name", ["remove_permission", "delete_function", "delete_resource_policy"])
+def test_a_call_that_answers_nothing_happened_without_an_answer(name: str) -> None:
+    """For these null responseElements are what a success looks like."""
+    assert event(name)["detail"]["responseElements"] is None
+    check(look(event(name)), ORDERS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The function execution role does not have permissions to call GetQueueAttributes on SQS.",
+        "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+        "Cannot access cluster. Please ensure the role can perform the DescribeClusterV2 action on it.",
+    ],
+)
+def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
+    """The person who could not create it is told what the role lacks."""
+    sample = changed("create_event_source_mapping_refused_queue", errorMessage=message)
+    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDenied", "The execution role does not have permissions to call ReceiveMessage on SQS"),
+        ("InvalidParameterValueException", "Unrecognized event source."),
+        ("InvalidParameterValueException", None),
+        ("ResourceConflictException", "The mapping already exists."),
+    ],
+)
+def test_a_mapping_refused_for_another_reason_is_not(code: str, message: str | None) -> None:
+    """It says nothing of the role."""
+    sample = changed("create_event_source_mapping_refused_queue", errorCode=code, errorMessage=message)
+    check(look(sample, Scope.EXECUTION_ROLE), f"{FAILED}: {code}")
+
+
+def test_only_the_creation_of_a_mapping_names_missing_permissions() -> None:
+    """The same words about another call do not make it a target."""
+    refusal = event("create_event_source_mapping_refused_queue")["detail"]
+    sample = changed("create_function_failed", errorMessage=refusal["errorMessage"])
+    check(look(sample, Scope.EXECUTION_ROLE), FAILED)
+
+
+def test_a_refused_mapping_without_a_function_is_malformed() -> None:
+    """Only the request could have named it."""
+    sample = changed("create_event_source_mapping_refused_queue", requestParameters=None)
+    with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
+        look(sample, Scope.EXECUTION_ROLE)
+
+
+# ── Whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "service", ["secretsmanager", "ecr", "kinesis", "dynamodb", "ssm", "organizations", "LAMBDA", "iam.evil"]
+)
+def test_other_services_are_ignored_and_not_unknown(service: str) -> None:
+    """PutResourcePolicy alone exists in a dozen of them."""
+    sample = changed("put_resource_policy", eventSource=f"{service}.amazonaws.com")
+    for scope in Scope:
+        check(look(sample, scope), f"{service}.amazonaws.com is not watched")
+
+
+def test_an_iam_event_name_from_lambda_is_unknown() -> None:
+    """The name alone does not decide: who made the record does."""
+    with pytest.raises(UnknownEventError, match=r"lambda\.amazonaws\.com 'AttachRolePolicy'"):
+        look(changed("attach_role_policy", eventSource="lambda.amazonaws.com"))
+
+
+def test_a_change_to_another_account_is_not_ours() -> None:
+    """Somebody here may give permissions on functions elsewhere."""
+    request = {"functionName": "111122223333:function:orders"}
+    check(look(changed("add_permission", requestParameters=request)), "to account 111122223333, not to this one")
+
+
+def test_the_account_is_the_recipient_of_the_record() -> None:
+    """A call from another account on a function of ours is ours; the caller's account does not count."""
+    sample = event("add_permission")
+    sample["detail"]["userIdentity"]["accountId"] = "111122223333"
+    check(look(sample), ORDERS)
+
+
+def test_the_envelope_names_the_account_where_the_record_does_not() -> None:
+    """Old records have no recipientAccountId."""
+    sample = changed("add_permission", recipientAccountId=None)
+    sample["account"] = "999999999999"
+    check(look(sample), FunctionTarget("aws", "us-east-1", "999999999999", "orders"))
+
+
+# ── What cannot be read ─────────────────────────────────────────────────────────────────────────────────────────────
+
+MISSING = {
+    "without_detail": "no `detail` object",
+    "without_event_name": "no `eventName`",
+    "without_event_id": "no `eventID`",
+    "without_account": "names no account",
+    "without_function_name": "AddPermission20150331v2 has no `functionName`",
+    "function_name_is_not_one": "not a Lambda function name or ARN",
+    "role_name_is_not_one": "AttachRolePolicy has no valid `roleName`",
+}
+
+
+@pytest.mark.parametrize(("name", "missing"), MISSING.items(), ids=MISSING)
+def test_a_malformed_event_is_an_error_that_names_what_is_wrong(name: str, missing: str) -> None:
+    """Whoever finds it in the dead-letter queue knows what to look for."""
+    scope = Scope.EXECUTION_ROLE if name.startswith("role") else Scope.INVOKE_POLICY
+    with pytest.raises(MalformedEventError, match=missing):
+        look(event(name, MALFORMED), scope)
+
+
+def test_every_malformed_sample_has_its_expectation() -> None:
+    """A sample that no test reads is a defect."""
+    assert {path.stem for path in MALFORMED.glob("*.json")} == MISSING.keys()
+
+
+@pytest.mark.parametrize("sample", [None, [], "text", 7, {}, {"detail": None}, {"detail": "text"}, {"detail": []}])
+def test_what_is_no_event_at_all_is_malformed(sample: Any) -> None:
+    """Any JSON may arrive."""
+    with pytest.raises(MalformedEventError, match="no `detail` object"):
+        parse_record(sample)
+    assert event_id_of(sample) == "unknown"
+
+
+@pytest.mark.parametrize("key", ["eventID", "eventSource", "eventName", "awsRegion"])
+@pytest.mark.parametrize("value", [None, "", 7, ["x"], {"x": "y"}])
+def test_each_part_of_a_record_has_to_be_text(key: str, value: Any) -> None:
+    """The error names the part."""
+    sample = event("add_permission")
+    sample["detail"][key] = value
+    with pytest.raises(MalformedEventError, match=f"no `{key}`"):
+        parse_record(sample)
+
+
+@pytest.mark.parametrize("account", ["", "12345678901", "1234567890123", "12345678901x", "\u0661" * 12, 123456789012])
+def test_an_account_is_twelve_digits(account: Any) -> None:
+    """Nothing else is taken for one."""
+    sample = changed("add_permission", recipientAccountId=account)
+    sample["account"] = account
+    with pytest.raises(MalformedEventError, match="names no account"):
+        parse_record(sample)
+
+
+@pytest.mark.parametrize("request_", ["text", [], 7, {"functionName": 7}, {"functionName": ["orders"]}, {}])
+def test_a_request_that_names_no_function_is_malformed(request_: Any) -> None:
+    """Whatever shape it has."""
+    sample = event("add_permission")
+    sample["detail"]["requestParameters"] = request_
+    with pytest.raises(MalformedEventError, match="no `functionName`"):
+        look(sample)
+
+
+@pytest.mark.parametrize(
+    "arn", [None, 7, "orders", "arn:aws:lambda:us-east-1:123456789012:layer:orders", "arn:aws:s3:::orders"]
+)
+def test_a_resource_policy_is_of_a_function_arn(arn: Any) -> None:
+    """The API takes nothing else."""
+    with pytest.raises(MalformedEventError, match=r"resourceArn|not a Lambda function"):
+        look(changed("put_resource_policy", requestParameters={"resourceArn": arn}))
+
+
+@pytest.mark.parametrize("name", [None, 7, "", "r" * 65, "a/b", "a b", "a\n", "rôle", "*", "${jndi:ldap://192.0.2.1}"])
+def test_a_role_name_that_iam_would_refuse_is_malformed(name: Any) -> None:
+    """It never becomes part of a call."""
+    with pytest.raises(MalformedEventError, match="no valid `roleName`"):
+        look(changed("attach_role_policy", requestParameters={"roleName": name}), Scope.EXECUTION_ROLE)
+
+
+def test_a_huge_event_name_does_not_flood_the_log() -> None:
+    """The error shows its beginning."""
+    with pytest.raises(UnknownEventError) as unknown:
+        look(changed("add_permission", eventName="A" * 100_000))
+    assert len(str(unknown.value)) < 300
+
+
+def test_text_in_a_record_is_never_followed() -> None:
+    """Statement ids, policy documents and answers may say what they like: only the names count."""
+    sample = event("add_permission")
+    sample["detail"]["requestParameters"] |= {"statementId": "'; DROP TABLE", "principal": "*", "roleName": "admin"}
+    sample["detail"]["responseElements"] = {"statement": "not JSON", "functionArn": "arn:aws:lambda:eu-west-1:1:x"}
+    before = copy.deepcopy(sample)
+    check(look(sample), ORDERS)
+    assert sample == before
+
+
+def test_the_event_id_of_a_record_is_told_even_when_the_rest_is_broken() -> None:
+    """A log line carries it, whatever happens."""
+    assert event_id_of(event("add_permission")) == event("add_permission")["detail"]["eventID"]
+    assert event_id_of(event("without_event_name", MALFORMED)) != "unknown"
+    assert event_id_of({"detail": {"eventID": 7}}) == "unknown"
+
+
+# ── Records that others published, where they are at hand ───────────────────────────────────────────────────────────
+
+
+def _recorded(account: str, function: str | None = None, role: str | None = None, region: str = "us-east-1") -> Target:
+    if role is not None:
+        return RoleTarget(account, role)
+    return FunctionTarget("aws", region, account, str(function))
+
+
+_STRATUS = "123837392027"
+_STACKD = "000000000000"
+_BACKDOOR = _recorded(_STRATUS, "stratus-red-team-backdoor-f-func")
+_OVERWRITE = _recorded(_STRATUS, "stratus-red-team-olc-func-xhfgzaowxc")
+_REFUSED = f"{FAILED}: InvalidParameterValueException"
+
+
+def _stratus_role(name: str) -> tuple[str, Target]:
+    return OTHER_SCOPE, _recorded(_STRATUS, role=f"stratus-red-team-{name}")
+
+
+def _both(outcome: Target | str) -> tuple[Target | str, Target | str]:
+    return outcome, outcome
+
+
+# For the invoke policy and for the execution role; an error says what it names.
+RECORDED_EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError]] = {
+    "AddPermission20150331v2__file-5019308995__PARTIAL": MalformedEventError,
+    "AddPermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
+    "AttachRolePolicy__invictus-ir": _stratus_role("ec2-steal-credentials-role"),
+    "AttachRolePolicy__invictus-ir_2": _stratus_role("ec2-enumerate-role"),
+    "AttachRolePolicy__invictus-ir_3": _stratus_role("ec2lui-role-pcccexdthk"),
+    "CreateEventSourceMapping20150331__aws-docs": (
+        OTHER_SCOPE,
+        _recorded("123456789012", "example-function", region="us-east-2"),
+    ),
+    "CreateFunction20150331__invictus-ir": _both(_BACKDOOR),
+    "CreateFunction20150331__invictus-ir_2": _both(_OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException": _both(_REFUSED),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_2": _both(_REFUSED),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_3": _both(_REFUSED),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_4": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__DENIED-WITHOUT-errorCode": _both(f"{FAILED}: no response"),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__bucket-only": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__missing-bucket": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable_2": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__s3-bucket-policy": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__assumed-role": _both(
+        _recorded(_STACKD, "stackd-s3code-a14f509c-version")
+    ),
+    "CreateFunction20150331__stackd-native-2026__custom-loggroup": _both(
+        _recorded(_STACKD, "stackd-s3code-a14f509c-copy")
+    ),
+    "CreateFunction20150331__stackd-native-2026__publish-copy": _both(_recorded(_STACKD, "stackd-s3code-a14f509c-fn")),
+    "CreateFunction20150331__stackd-native-2026__publish-s3-reference": _both(
+        _recorded(_STACKD, "stackd-s3code-2d461b98-never-invoked")
+    ),
+    "CreateFunction20150331__stackd-native-2026__publish-s3-reference_2": _both(
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm")
+    ),
+    "CreatePolicy__invictus-ir": UnknownEventError,
+    "CreatePolicy__invictus-ir_2": UnknownEventError,
+    "CreateRole__invictus-ir": _stratus_role("ec2-get-password-data-role"),
+    "CreateRole__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
+    "CreateRole__invictus-ir_3": _stratus_role("remove-flow-logs-role"),
+    "DeleteFunction20150331__aws-docs": _both(_recorded("111122223333", "basic-node-task")),
+    "DeleteFunction20150331__invictus-ir": _both(_BACKDOOR),
+    "DeleteFunction20150331__invictus-ir_2": _both(_OVERWRITE),
+    "DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation": _both(
+        f"{FAILED}: ResourceNotFoundException"
+    ),
+    "DeletePolicy__invictus-ir": UnknownEventError,
+    "DeletePolicy__invictus-ir_2": UnknownEventError,
+    "DeleteRolePolicy__invictus-ir": _stratus_role("remove-flow-logs-role"),
+    "DeleteRolePolicy__invictus-ir_2": _stratus_role("get-usr-data-role"),
+    "DeleteRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
+    "DeleteRole__invictus-ir": _stratus_role("usr-data-role"),
+    "DeleteRole__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
+    "DeleteRole__invictus-ir_3": _stratus_role("ec2-get-password-data-role"),
+    "DetachRolePolicy__invictus-ir": _stratus_role("usr-data-role"),
+    "DetachRolePolicy__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
+    "DetachRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
+    "GetAccountAuthorizationDetails__invictus-ir": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir_2": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir_3": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir_2": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir_3": UnknownEventError,
+    "GetFunction__aws-docs__AccessDenied": UnknownEventError,
+    "InvokeExecution__blog-40670456179__DATA-EVENT-async": UnknownEventError,
+    "Invoke__blog-40670456179__DATA-EVENT-events-service": UnknownEventError,
+    "Invoke__blog-40670456179__DATA-EVENT-states-role": UnknownEventError,
+    "LambdaESMDisabled__aws-docs-2022__PARTIAL": MalformedEventError,
+    "PutRolePolicy__invictus-ir": _stratus_role("ec2-get-password-data-role"),
+    "PutRolePolicy__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
+    "PutRolePolicy__invictus-ir_3": _stratus_role("leave-org-role"),
+    "RemovePermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
+    "UpdateAssumeRolePolicy__invictus-ir": _stratus_role("backdoor-r-role"),
+    "UpdateAssumeRolePolicy__invictus-ir_2": _stratus_role("backdoor-r-role"),
+    "UpdateFunctionCode20150331v2__elastic-integrations__PARTIAL": MalformedEventError,
+    "UpdateFunctionCode20150331v2__invictus-ir": UnknownEventError,
+    "UpdateFunctionCode20150331v2__invictus-ir_2": UnknownEventError,
+}
+
+recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded CloudTrail events are not at hand")
+
+
+@recorded
+@pytest.mark.parametrize(("name", "expected"), RECORDED_EXPECTED.items(), ids=RECORDED_EXPECTED)
+def test_every_recorded_event_leads_where_it_should(
+    name: str, expected: tuple[Target | str, Target | str] | type[MalformedEventError]
+) -> None:
+    """Real records: the target, or none and the reason, or a clear error."""
+    sample = {"detail-type": "AWS API Call via CloudTrail", "detail": event(name, RECORDED)}
+    if isinstance(expected, type):
+        with pytest.raises(MalformedEventError) as error:
+            look(sample)
+        assert type(error.value) is expected
+        return
+    for scope, outcome in zip((Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE), expected, strict=True):
+        check(look(sample, scope), outcome)
+
+
+@recorded
+def test_every_recorded_event_has_its_expectation() -> None:
+    """None is passed over."""
+    assert {path.stem for path in RECORDED.glob("*.json")} == RECORDED_EXPECTED.keys()
