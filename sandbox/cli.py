@@ -84,10 +84,10 @@ def follow(aws: Sandbox) -> None:
     seen = 0
     print("Lambda and IAM writes, as CloudTrail tells them:", flush=True)
     while aws.is_running():
-        seen = min(seen, aws.last_record())  # a reset counts from zero again
-        for record in aws.records(seen):
-            seen += 1
+        records, last = aws.trail(seen)
+        for record in records:
             print(line(record), flush=True)
+        seen = last
         time.sleep(_PAUSE)
     raise SandboxError(f"The sandbox ended by itself:\n{aws.log[-2_000:]}")
 

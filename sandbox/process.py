@@ -198,8 +198,12 @@ class Sandbox:
 
     def records(self, since: int = 0) -> list[dict[str, Any]]:
         """Return the CloudTrail records numbered above `since`, oldest first."""
-        records: list[dict[str, Any]] = self._control("GET", f"trail?since={since}")["records"]
-        return records
+        return self.trail(since)[0]
+
+    def trail(self, since: int) -> tuple[list[dict[str, Any]], int]:
+        """Return the records numbered above `since`, oldest first, and the newest number."""
+        reply = self._control("GET", f"trail?since={since}")
+        return reply["records"], int(reply["last"])
 
     def last_record(self) -> int:
         """Return the newest record's number, to read `records` from there."""

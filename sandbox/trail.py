@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 import traceback
 from collections import deque
 from dataclasses import asdict, dataclass, replace
@@ -48,6 +49,7 @@ class Trail:
         self._released = asyncio.Event()
         self._released.set()
         self._delivery = Delivery()
+        self._numbering = threading.Lock()
         self._count = 0
         self._delivered = 0
         self._failures = 0
@@ -59,8 +61,9 @@ class Trail:
 
     def put(self, record: Record) -> None:
         """Keep a record and queue it for the bus; any thread may."""
-        self._count += 1
-        self._kept.append(_Entry(self._count, record))
+        with self._numbering:
+            self._count += 1
+            self._kept.append(_Entry(self._count, record))
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (self._life, record))
 
     def failed(self, what: str) -> None:
@@ -79,8 +82,9 @@ class Trail:
 
     def since(self, number: int) -> dict[str, Any]:
         """Return the kept records numbered above `number`, oldest first, and the newest number."""
-        entries = [entry for entry in list(self._kept) if entry.number > number]
-        return {"last": self._count, "records": [entry.record for entry in entries]}
+        with self._numbering:
+            entries = [entry for entry in self._kept if entry.number > number]
+            return {"last": self._count, "records": [entry.record for entry in entries]}
 
     def health(self) -> dict[str, Any]:
         """Return the counts and the present delivery settings."""

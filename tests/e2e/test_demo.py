@@ -1,0 +1,58 @@
+"""`make demo` tells the whole story, or fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typer.testing import CliRunner
+
+from sandbox import watcher
+from sandbox.demo import __main__ as demo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+    import typer
+
+
+def program() -> typer.Typer:
+    """The demo as a command."""
+    import typer  # noqa: PLC0415 - only this needs it
+
+    app = typer.Typer()
+    app.command()(demo.main)
+    return app
+
+
+def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
+    """What was called, found, alerted, ticketed, fixed and refused is on the screen, and the exit code is 0."""
+    picture = tmp_path / "demo.svg"
+    shown = CliRunner().invoke(program(), ["--picture", str(picture)])
+    assert shown.exit_code == 0, shown.output
+    expected = (
+        "aws lambda add-permission --function-name thumbnails",
+        "HIGH PG102 source-missing",
+        "alert by SNS",
+        "is Open: PG102",
+        "is Resolved: PG102",
+        "Looked at, and nothing found",
+        "HIGH PG201 event-source-read-missing",
+        "(no policy attached)",
+        "AWSLambdaSQSQueueExecutionRole",
+        "fix refused",
+        "What happened",
+    )
+    assert [text for text in expected if text not in shown.output] == []
+    assert picture.read_text().startswith("<svg")
+
+
+def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a bot that may not fix, the story cannot be told to its end: it says what is missing and exits with 1."""
+    monkeypatch.setattr(demo, "_PARAMETERS", {"FixMode": "off", "TicketSystem": "opsitem"})
+    monkeypatch.setattr(watcher.Watcher.finding, "__kwdefaults__", {"what": "", "deadline": 3.0})
+    shown = CliRunner().invoke(program(), [])
+    assert shown.exit_code == 1
+    assert "This did not happen" in shown.output
+    assert "PG201" in shown.output
+    assert "fixed" in shown.output
