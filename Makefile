@@ -59,6 +59,7 @@ sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566, DEPLOY=1
 
 .PHONY: build
 build: .venv/.synced ## Build the functions and the layer with SAM, without Docker and for Lambda's Python
+	@find functions -name __pycache__ -prune -exec rm -rf {} +
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 
 .PHONY: deploy
@@ -93,6 +94,14 @@ generate: .venv/.synced ## Write what is generated: rule pages, the finding's sc
 	@$(UV) export --locked --quiet --only-group layer --no-header --no-annotate --output-file $(LAYER)/requirements.txt >/dev/null
 	@$(BIN)/python -m tools.generate
 
+.PHONY: bench-policy
+bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, import
+	@$(BIN)/python -m benchmarks.policy
+
+.PHONY: bench-cold-start
+bench-cold-start: build ## Measure what each handler's import costs, against boto3 and Logger alone
+	@$(BIN)/python -m benchmarks.cold_start
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@rm -rf .aws-sam .venv .venv-sandbox .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
@@ -108,4 +117,4 @@ build-PermissionGuardLayer:
 	@$(UV) pip install --quiet --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
 		--python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--target "$(ARTIFACTS_DIR)/python" --requirement $(LAYER)/requirements.txt
-	@rm -f "$(ARTIFACTS_DIR)/python/.lock"
+	@rm -rf "$(ARTIFACTS_DIR)/python/.lock" "$(ARTIFACTS_DIR)/python/bin"

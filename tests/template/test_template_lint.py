@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cfnlint.api import lint_file
+from cfnlint.api import lint_file  # type: ignore[import-untyped] # ships no types
 
 from tests.template.sam_template import REPOSITORY
 

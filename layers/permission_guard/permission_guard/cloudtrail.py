@@ -97,6 +97,8 @@ def look_for(record: Record, scope: Scope) -> Look:
     if not _is_done(record, row) and not _names_missing_permission(record):
         return Look(record.event_id, (), f"the call did not succeed: {record.error_code or 'no response'}")
     target = row.locate(record)
+    if target is None:
+        return Look(record.event_id, (), "the change is to something else than a function or a role")
     if target.account != record.account:
         return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
     return Look(record.event_id, (target,))
@@ -144,10 +146,13 @@ def _mapped_function(record: Record) -> FunctionTarget:
     return _function(record, answered or record.request.get("functionName"), "functionArn")
 
 
-def _resource_function(record: Record) -> FunctionTarget:
+def _resource_function(record: Record) -> FunctionTarget | None:
+    """Return the function whose policy it is, None for a runtime's: those have policies as well."""
     arn = record.request.get("resourceArn")
     if not isinstance(arn, str):
         raise MalformedEventError(f"{record.event_name} has no `resourceArn`")
+    if ":lambda:" in arn and ":runtime/" in arn:
+        return None
     try:
         return parse_function_arn(arn)[0]
     except ValueError as error:
@@ -174,7 +179,7 @@ def _named_role(record: Record) -> RoleTarget:
 class _Row:
     """One API: which scopes it concerns, where it names what it changed, and whether a success has a response."""
 
-    locate: Callable[[Record], Target]
+    locate: Callable[[Record], Target | None]
     scopes: frozenset[Scope]
     answers: bool
 

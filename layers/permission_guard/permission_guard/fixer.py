@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from permission_guard.bus import SOURCE
 from permission_guard.config import FixMode
 from permission_guard.engine import evaluate
-from permission_guard.errors import ConflictError, FixNotVisibleError, FixRefusedError, WriteFailedError
+from permission_guard.errors import (
+    ConflictError,
+    FixNotVisibleError,
+    FixRefusedError,
+    RetryableError,
+    WriteFailedError,
+)
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes import fix_for
 from permission_guard.model import (
@@ -156,6 +162,8 @@ class Fixer:
         snapshot, verdict = self._look(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return self._record_applied(target, finding, fix, intent, snapshot)
+        if self.mode in (FixMode.OFF, FixMode.PLAN):
+            raise FixRefusedError(f"It was begun and does not show, and FixMode is {self.mode} now.")
         plan = _plan(fix, finding, snapshot, verdict, self.policies)
         return self._carry_out(target, finding, fix, plan, intent)
 
@@ -232,7 +240,13 @@ def _approval(finding: Finding) -> str:
 
 
 def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, policies: PolicySource) -> Plan:
-    """Plan a fix for what the snapshot shows; FixRefusedError when it shows nothing definite."""
+    """Plan a fix for what the snapshot shows; FixRefusedError when it shows nothing definite.
+
+    RetryableError when a passing fault is the reason: a refusal would be the last word.
+    """
+    passing = [unread for unread in snapshot.unread if not unread.denied]
+    if passing and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in passing):
+        raise RetryableError(f"It cannot be told yet whether this is still so: {passing[0]}")
     if verdict.outcome is Outcome.UNKNOWN:
         raise FixRefusedError(f"It cannot be told whether this is still so: {verdict.reason}")
     return fix.plan(finding, snapshot, policies)

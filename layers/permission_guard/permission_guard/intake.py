@@ -32,8 +32,14 @@ class Message:
 
 
 def read_batch(event: Mapping[str, JSON], scope: Scope) -> tuple[Message, ...]:
-    """Read an SQS event as Lambda gets it; a message that cannot be read carries its error, nothing raises."""
-    return tuple(_read(record, scope) for record in event.get("Records", ()))
+    """Read an SQS event as Lambda gets it; a message that cannot be read carries its error.
+
+    MalformedEventError when it is no SQS event at all: somebody invoked the function with something else.
+    """
+    records = event.get("Records")
+    if not isinstance(records, list):
+        raise MalformedEventError("this function takes batches of its queue, and the event has no `Records`")
+    return tuple(_read(record, scope) for record in records)
 
 
 def merge(messages: Iterable[Message]) -> dict[Target, tuple[Message, ...]]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from . import case_tables
-from .case_tables import Case
+
+if TYPE_CHECKING:
+    from permission_guard.iam import Decision
+
+    from .case_tables import Case
 
 IDENTITY = case_tables.load("identity")
 EXECUTION = case_tables.load("execution_context")
@@ -20,18 +25,16 @@ def _named(cases: list[Case]) -> list[object]:
     return [pytest.param(case, id=case["id"]) for case in cases]
 
 
-def _check(case: Case, found: object) -> None:
-    decision = found.decision  # type: ignore[attr-defined]
-    expected = dict(case["expect"])
-    assert decision == expected.pop("decision"), found
-    statement = found.statement  # type: ignore[attr-defined]
+def _check(case: Case, found: Decision) -> None:
+    expected = case["expect"]
     actual = {
-        "sid": statement and statement.sid,
-        "kind": statement and statement.kind,
-        "blocked_by": found.blocked_by,  # type: ignore[attr-defined]
-        "unknown_keys": list(found.unknown_keys),  # type: ignore[attr-defined]
+        "decision": found.decision,
+        "sid": found.statement and found.statement.sid,
+        "kind": found.statement and found.statement.kind,
+        "blocked_by": found.blocked_by,
+        "unknown_keys": list(found.unknown_keys),
     }
-    assert {key: actual[key] for key in expected} == expected
+    assert {key: actual[key] for key in expected} == expected, found.explain()
 
 
 @pytest.mark.parametrize("case", _named(IDENTITY))

@@ -30,6 +30,8 @@ JSON = Any
 
 ROLE = Principal.role("arn:aws:iam::123456789012:role/service-role/orders")
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
+law = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+"""The same examples on every run, however busy the machine is."""
 DENIED = {EvalDecision.IMPLICIT_DENY, EvalDecision.EXPLICIT_DENY}
 KEYS = ["aws:PrincipalTag/a", "aws:PrincipalTag/b", "aws:SourceArn", "aws:TagKeys"]
 VALUES = ["x", "y", "*", "x*", "${aws:PrincipalTag/a}", "arn:aws:sns:us-east-1:123456789012:t", "10", "2026-01-01", ""]
@@ -116,6 +118,7 @@ def decide(identity: list[JSON], context: JSON, resource: list[JSON] | None = No
     )
 
 
+@law
 @given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
 def test_adding_an_allow_never_takes_away(
     items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject
@@ -128,6 +131,7 @@ def test_adding_an_allow_never_takes_away(
         assert decide(items, context, [*own, other]).allowed
 
 
+@law
 @given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
 def test_adding_a_deny_never_grants(items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject) -> None:
     """A Deny more, on either side, never turns a denial, or a doubt, into ALLOWED."""
@@ -142,6 +146,7 @@ def test_adding_a_deny_never_grants(items: list[JSON], own: list[JSON], context:
         assert before is EvalDecision.ALLOWED or after is not EvalDecision.ALLOWED
 
 
+@law
 @given(st.lists(statements(), max_size=4), contexts, st.randoms(use_true_random=False))
 def test_order_never_matters(items: list[JSON], context: JSON, chance: random.Random) -> None:
     """Neither the order of statements, nor of the values in any list."""
@@ -160,6 +165,7 @@ def test_order_never_matters(items: list[JSON], context: JSON, chance: random.Ra
     assert decide(shuffled, context).decision == decide(items, context).decision
 
 
+@law
 @given(st.lists(statements(), max_size=4), contexts)
 def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> None:
     """Condition keys, in the policy and in the request, and actions."""
@@ -177,7 +183,7 @@ def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> Non
     assert decide(items, quiet).decision == decide(items, context).decision
 
 
-@settings(max_examples=200)
+@law
 @given(
     st.lists(statements(), max_size=4),
     st.lists(statements(named=True), max_size=2),
@@ -199,6 +205,7 @@ def test_more_knowledge_never_turns_a_definite_answer(
         assert after.decision is EvalDecision.EXPLICIT_DENY
 
 
+@law
 @given(st.lists(statements(), min_size=1, max_size=3), contexts)
 def test_an_unread_policy_leaves_only_what_it_cannot_change(items: list[JSON], context: JSON) -> None:
     """With a policy unread, ALLOWED becomes a doubt and an explicit deny stays."""
@@ -207,6 +214,7 @@ def test_an_unread_policy_leaves_only_what_it_cannot_change(items: list[JSON], c
     assert after is (before if before is EvalDecision.EXPLICIT_DENY else EvalDecision.CONDITIONAL)
 
 
+@law
 @given(st.lists(statements(), max_size=3), contexts)
 def test_every_answer_can_be_explained(items: list[JSON], context: JSON) -> None:
     """One sentence; a doubt names what it hinges on, a definite answer its statement or its layer."""
@@ -258,7 +266,7 @@ def answers_for(given_document: object) -> None:
         assert decision.decision is EvalDecision.CONDITIONAL
 
 
-@settings(max_examples=200)
+@law
 @given(json_values)
 def test_any_json_gets_an_answer(value: JSON) -> None:
     """As an object, as text and as a statement of a policy."""
@@ -267,13 +275,14 @@ def test_any_json_gets_an_answer(value: JSON) -> None:
     answers_for(document([value]))
 
 
-@settings(max_examples=200)
+@law
 @given(st.lists(broken_statements, max_size=3))
 def test_broken_statements_get_an_answer(items: list[JSON]) -> None:
     """Elements of the wrong type, in every combination."""
     answers_for(document(items))
 
 
+@law
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(data: bytes) -> None:
     """Also those that are no text."""
@@ -309,6 +318,7 @@ def test_deep_nesting_gets_an_answer() -> None:
     answers_for('{"Statement":' * 50_000)
 
 
+@law
 @given(st.text("ab*?:", max_size=12), st.text("ab:*", max_size=12))
 def test_globs_match_as_their_definition_says(pattern: str, text: str) -> None:
     """The linear matcher agrees with the definition, spelled out recursively."""

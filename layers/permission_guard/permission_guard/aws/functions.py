@@ -29,7 +29,9 @@ class FunctionReader:
         )
         if reply is None or isinstance(reply, Unread):
             return reply
-        return Function(arn=arn, name=reply["FunctionName"], role_arn=reply["Role"], configuration=dict(reply))
+        # The values of environment variables may be secrets: they go no further than this.
+        configuration = {key: value for key, value in reply.items() if key not in ("Environment", "ResponseMetadata")}
+        return Function(arn=arn, name=reply["FunctionName"], role_arn=reply["Role"], configuration=configuration)
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         """Read the function's own policy and those of its aliases and versions: each qualifier has its own."""

@@ -83,13 +83,6 @@ class Context:
                     return presence
         return found
 
-    def with_known(self, known: Mapping[str, ContextValue | None]) -> Context:
-        """Return a context in which these keys are known besides."""
-        other = Context(known, default=self.default)
-        other._stated = {**self._stated, **other._stated}
-        other._families = self._families
-        return other
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Context):
             return NotImplemented

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from permission_guard.iam.arn import account_of
 from permission_guard.iam.conditions import FOR_ANY
 from permission_guard.iam.glob import compile_glob
-from permission_guard.iam.scoping import SCOPING_KEYS, Scope, complement
+from permission_guard.iam.scoping import OPEN, SCOPING_KEYS, Scope, complement, nobody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,15 +43,37 @@ def _implies(condition: Condition, other: Condition) -> bool:
 def remaining_scopes(
     allow: Statement, denies: Iterable[Statement], kind: str, value: str, *, variables: bool
 ) -> Iterator[Scope]:
-    """Yield, for each Deny that denies all but what its conditions leave, the scope that it leaves."""
+    """Yield, for each Deny that denies all but what its conditions or its NotPrincipal leave, what it leaves."""
     for deny in denies:
-        if not deny.conditions or not covers(deny, allow) or not _names(deny, kind, value):
+        if deny.principals is None or deny.principals.problems or not covers(deny, allow):
             continue
-        if all(
-            condition.negated and condition.key in SCOPING_KEYS and condition.qualifier != FOR_ANY
-            for condition in deny.conditions
-        ):
-            yield complement(deny.conditions, variables=variables)
+        if deny.principals.negated:
+            if not deny.conditions:
+                yield _excepted(deny.principals.entries, kind, value)
+        elif deny.conditions and _names(deny, kind, value) and all(map(_spares, deny.conditions)):
+            yield complement(deny.conditions, variables=variables, service=kind == "Service")
+
+
+def _spares(condition: Condition) -> bool:
+    """Tell whether a Deny with this condition denies everybody but those whom the key's values name."""
+    return condition.negated and condition.key in SCOPING_KEYS and condition.qualifier != FOR_ANY
+
+
+def _excepted(entries: list[tuple[str, str]], kind: str, value: str) -> Scope:
+    """Return whom a Deny with NotPrincipal leaves of a principal."""
+    if (kind, value) in entries:
+        return OPEN
+    accounts = frozenset(_account(text) for sort, text in entries if sort == "AWS")
+    if (kind, value) == ("AWS", "*"):
+        others = any(sort != "AWS" for sort, _ in entries)
+        return Scope(accounts=accounts, narrow=others) if accounts or others else nobody("everybody is denied")
+    if kind == "AWS" and _account(value) in accounts:
+        return OPEN
+    return nobody(f"{value} is not excepted from a Deny")
+
+
+def _account(value: str) -> str:
+    return account_of(value) or value
 
 
 def covers(deny: Statement, allow: Statement) -> bool:

@@ -13,7 +13,6 @@ from permission_guard.iam.statements import ALLOW, DENY, Statement, Twice, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Final
 
 VARIABLES_VERSION: Final = "2012-10-17"
@@ -125,8 +124,3 @@ def _from_json(document: object, name: str) -> Policy:
 
 def _label(statement: Statement) -> str:
     return statement.sid or str(statement.index)
-
-
-def statement_of(policy: Policy, sid: str) -> Mapping[str, object] | None:
-    """Return the raw statement with a Sid, or None."""
-    return next((statement.raw for statement in policy.statements if statement.sid == sid), None)

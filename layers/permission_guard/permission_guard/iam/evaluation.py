@@ -6,7 +6,7 @@ known is CONDITIONAL, never a guess.
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import account_of
+from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.layers import Layer, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
@@ -65,10 +65,12 @@ def evaluate(request: Request, policies: PolicySet) -> Decision:
     allowed, blocked_by = _combine(request, policies, layers)
     if allowed == FALSE:
         return Decision(EvalDecision.IMPLICIT_DENY, None, blocked_by)
-    denying = [layer for layer in layers if layer.deny]
-    if allowed == TRUE and not denying:
-        return Decision(EvalDecision.ALLOWED, _granting(layers))
-    return _conditional(layers, denying, lookup, request)
+    if allowed == TRUE:
+        denying = [layer for layer in layers if layer.deny]
+        if not denying:
+            return Decision(EvalDecision.ALLOWED, _granting(layers))
+        return _conditional(denying, lookup, request, denies_only=True)
+    return _conditional([layer for layer in layers if UNKNOWN in {layer.allow, layer.deny}], lookup, request)
 
 
 def _layers(request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup) -> list[Layer]:
@@ -165,11 +167,12 @@ def needs_resource_policy(request: Request) -> bool:
 
 
 def _is_foreign(request: Request, policies: PolicySet) -> bool:
-    owner = policies.resource_account or account_of(request.resource)
-    if owner is None:
+    """Tell whether another account owns the resource; one whose owner nobody tells is taken for the caller's own."""
+    owner = policies.resource_account or account_of(request.resource) or ""
+    if not is_account_id(owner):
         found = request.context.stated("aws:resourceaccount")
-        owner = found if isinstance(found, str) else None
-    return bool(owner) and owner != request.principal.account
+        owner = found if isinstance(found, str) else ""
+    return is_account_id(owner) and owner != request.principal.account
 
 
 def _blocking(truth: dict[str, int], request: Request, side: int) -> str:
@@ -179,24 +182,21 @@ def _blocking(truth: dict[str, int], request: Request, side: int) -> str:
 
 
 def _granting(layers: list[Layer]) -> StatementRef | None:
-    """Return the statement that granted: the identity's, else the resource's."""
-    for kind in (IDENTITY, RESOURCE):
-        for layer in layers:
-            if layer.kind == kind and layer.allow == TRUE:
-                return layer.reference(denies=False)
-    return None
+    """Return the statement that granted: the identity's where nothing limits it, else the resource's."""
+    granted = {layer.kind: layer for layer in layers if layer.allow == TRUE}
+    limited = any(layer.kind in {BOUNDARY, SESSION} and layer.allow != TRUE for layer in layers)
+    chosen = granted.get(RESOURCE if limited or IDENTITY not in granted else IDENTITY)
+    return chosen.reference(denies=False) if chosen else None
 
 
-def _conditional(layers: list[Layer], denying: list[Layer], lookup: Lookup, request: Request) -> Decision:
+def _conditional(layers: list[Layer], lookup: Lookup, request: Request, *, denies_only: bool = False) -> Decision:
     """Say what the answer hinges on."""
     keys: dict[str, None] = {}
     reasons: dict[str, None] = {}
     hinge: StatementRef | None = None
     for layer in layers:
-        if UNKNOWN not in {layer.allow, layer.deny}:
-            continue
-        hinge = hinge or layer.reference(denies=layer in denying)
-        for unknown, why in doubts_of(layer, lookup):
+        hinge = hinge or layer.reference(denies=layer.deny == UNKNOWN)
+        for unknown, why in doubts_of(layer, lookup, denies_only=denies_only):
             keys.update(dict.fromkeys(unknown))
             reasons.update(dict.fromkeys(why))
     if not keys and not reasons and needs_resource_policy(request):

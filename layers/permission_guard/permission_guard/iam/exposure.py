@@ -220,7 +220,7 @@ def exposure(policy: Policy, trust: TrustSet) -> Exposure:
     unknown += tuple(
         f"statement {item.sid or item.index}: {'; '.join(item.problems)}"
         for item in policy.statements
-        if item.malformed
+        if item.malformed or any(condition.problem for condition in item.conditions)
     )
     variables = policy.knows_variables
     return Exposure(

@@ -23,7 +23,19 @@ class Layer:
     For the policies of a resource `account`, `role` and `direct` tell apart how they allow; `allow` is the best.
     """
 
-    __slots__ = ("account", "allow", "allowed_by", "denied_by", "deny", "direct", "doubts", "kind", "role")
+    __slots__ = (
+        "account",
+        "allow",
+        "allowed_by",
+        "denied_by",
+        "deny",
+        "direct",
+        "kind",
+        "role",
+        "unread_reasons",
+        "unsure_allows",
+        "unsure_denies",
+    )
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -31,14 +43,16 @@ class Layer:
         self.account = self.role = self.direct = FALSE
         self.allowed_by: Hinge | None = None
         self.denied_by: Hinge | None = None
-        self.doubts: list[str] = []
+        self.unsure_allows: list[Statement] = []
+        self.unsure_denies: list[Statement] = []
+        self.unread_reasons: list[str] = []
 
     def unread(self, reason: str) -> None:
         """Take in a policy that exists and could not be read: it may allow and it may deny."""
         self.allow = max(self.allow, UNKNOWN)
         self.direct = max(self.direct, UNKNOWN)
         self.deny = max(self.deny, UNKNOWN)
-        self.doubts.append(reason)
+        self.unread_reasons.append(reason)
 
     def reference(self, *, denies: bool) -> StatementRef | None:
         """Return the statement that denies, or the one that allows."""
@@ -58,20 +72,22 @@ def evaluate_identity(kind: str, policies: Iterable[Policy], action: str, resour
             continue
         denies, allows = policy.speaking_of(action)
         for statement, sure in denies:
-            matched = min(sure, statement.match(resource, lookup))
+            matched = _limited(min(sure, statement.match(resource, lookup)), statement)
+            if matched == UNKNOWN:
+                layer.unsure_denies.append(statement)
             if matched > layer.deny:
-                layer.deny = matched if statement.principals is None else UNKNOWN
-                layer.denied_by = policy, statement
-                if layer.deny == TRUE:
+                layer.deny, layer.denied_by = matched, (policy, statement)
+                if matched == TRUE:
                     return layer
         if layer.allow == TRUE:
             continue
         for statement, sure in allows:
-            matched = min(sure, statement.match(resource, lookup))
+            matched = _limited(min(sure, statement.match(resource, lookup)), statement)
+            if matched == UNKNOWN:
+                layer.unsure_allows.append(statement)
             if matched > layer.allow:
-                layer.allow = matched if statement.principals is None else UNKNOWN
-                layer.allowed_by = policy, statement
-                if layer.allow == TRUE:
+                layer.allow, layer.allowed_by = matched, (policy, statement)
+                if matched == TRUE:
                     break
     return layer
 
@@ -96,6 +112,8 @@ def evaluate_resource(
         for statement, sure in denies:
             means = _means(statement, principal, denies=True, bounded=bounded)
             matched = min(sure, max(means), statement.match(resource, lookup))
+            if matched == UNKNOWN:
+                layer.unsure_denies.append(statement)
             if matched > layer.deny:
                 layer.deny, layer.denied_by = matched, (policy, statement)
                 if matched == TRUE:
@@ -108,9 +126,16 @@ def evaluate_resource(
             layer.role = max(layer.role, role)
             layer.direct = max(layer.direct, direct)
             best = max(account, role, direct)
+            if best == UNKNOWN:
+                layer.unsure_allows.append(statement)
             if best > layer.allow:
                 layer.allow, layer.allowed_by = best, (policy, statement)
     return layer
+
+
+def _limited(matched: int, statement: Statement) -> int:
+    """Cap the answer of a statement that names a principal where none belongs."""
+    return matched if statement.principals is None else min(matched, UNKNOWN)
 
 
 def _means(statement: Statement, principal: Principal, *, denies: bool, bounded: bool) -> Sequence[int]:
@@ -123,11 +148,11 @@ def _unread(kind: str, policy: Policy) -> str:
     return f"the {kind} policy {policy.name!r} could not be read: {'; '.join(policy.problems)}"
 
 
-def doubts_of(layer: Layer, lookup: Lookup) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+def doubts_of(layer: Layer, lookup: Lookup, *, denies_only: bool) -> Iterator[tuple[list[str], list[str]]]:
     """Yield the unknown keys and the reasons behind a layer that is not certain."""
-    if layer.doubts:
-        yield (), tuple(layer.doubts)
-    for truth, hinge in ((layer.deny, layer.denied_by), (layer.allow, layer.allowed_by)):
-        if truth == UNKNOWN and hinge is not None:
-            _, statement = hinge
-            yield tuple(dict.fromkeys(statement.unknown_keys(lookup))), statement.problems
+    yield [], layer.unread_reasons
+    unsure = list(layer.unsure_denies)
+    if not denies_only and layer.allow == UNKNOWN:
+        unsure += layer.unsure_allows
+    for statement in unsure:
+        yield list(statement.unknown_keys(lookup)), list(statement.problems)

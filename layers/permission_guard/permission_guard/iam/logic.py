@@ -26,14 +26,3 @@ def any_of(values: Iterable[int]) -> int:
                 return TRUE
             best = value
     return best
-
-
-def all_of(values: Iterable[int]) -> int:
-    """Return the AND of the values; the AND of none is true."""
-    worst = TRUE
-    for value in values:
-        if value < worst:
-            if value == FALSE:
-                return FALSE
-            worst = value
-    return worst

@@ -57,7 +57,6 @@ class Operator:
     prepare: Callable[[str, bool], PolicyValue]
     negated: bool = False
     readable: Callable[[str], bool] | None = None
-    wildcards: bool = False
 
 
 def _never(_value: str, _lookup: Lookup) -> int:
@@ -191,12 +190,12 @@ def _table() -> dict[str, Operator]:
     operators = [
         Operator("StringEquals", _string(wildcards=False, ignore_case=False)),
         Operator("StringEqualsIgnoreCase", _string(wildcards=False, ignore_case=True)),
-        Operator("StringLike", _string(wildcards=True, ignore_case=False), wildcards=True),
+        Operator("StringLike", _string(wildcards=True, ignore_case=False)),
         Operator("Bool", _bool),
         Operator("BinaryEquals", _binary),
         Operator("IpAddress", _ip, readable=_is_ip),
-        Operator("ArnEquals", _arn, readable=is_arn, wildcards=True),
-        Operator("ArnLike", _arn, readable=is_arn, wildcards=True),
+        Operator("ArnEquals", _arn, readable=is_arn),
+        Operator("ArnLike", _arn, readable=is_arn),
     ]
     for holds in _COMPARISONS:
         operators.append(Operator(f"Numeric{holds}", _ordered("a number", parse_number, holds)))
@@ -218,7 +217,7 @@ def _table() -> dict[str, Operator]:
 
 
 def _negation(name: str, operator: Operator) -> Operator:
-    return Operator(name, operator.prepare, negated=True, readable=operator.readable, wildcards=operator.wildcards)
+    return Operator(name, operator.prepare, negated=True, readable=operator.readable)
 
 
 OPERATORS: Final = _table()

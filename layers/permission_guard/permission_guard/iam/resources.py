@@ -23,7 +23,6 @@ ANY_RESOURCE: Final = "*"
 WITHOUT_RESOURCE: Final = frozenset(
     {
         "cloudwatch:putmetricdata",
-        "dynamodb:liststreams",
         "ec2:describenetworkinterfaces",
         "ec2:describesecuritygroups",
         "ec2:describesubnets",

@@ -172,9 +172,8 @@ def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope
         return _arn(operator, text, wild=wild)
     if family == "Arn":
         return nobody(f"{text!r} is compared as an ARN, and the key holds none") if text.strip("*") else OPEN
-    if kind is KeyKind.ACCOUNT:
-        return _account(operator, text, wild=wild)
-    return _identifier(kind, operator, text, wild=wild)
+    judge = _account if kind is KeyKind.ACCOUNT else _identifier
+    return judge(kind, operator, text, wild=wild)
 
 
 def _identifier(kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
@@ -194,7 +193,7 @@ def _organization(text: str) -> Scope:
     return Scope(organizations=frozenset({text})) if text.startswith("o-") else nobody(f"{text!r} is no organization")
 
 
-def _account(operator: str, text: str, *, wild: bool) -> Scope:
+def _account(_kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
     if operator.startswith("Numeric"):
         text = text.zfill(12)
     if wild:
@@ -288,10 +287,15 @@ def forbidden_keys(conditions: Iterable[Condition]) -> frozenset[str]:
     )
 
 
-def complement(conditions: Iterable[Condition], *, variables: bool) -> Scope:
-    """Return whom a Deny with only negated conditions leaves: those for whom any of the positive ones holds."""
-    left = nobody("everything is denied")
+def complement(conditions: Iterable[Condition], *, variables: bool, service: bool) -> Scope:
+    """Return whom a Deny with only negated conditions leaves: those for whom any of the positive ones holds.
+
+    A service never sends some of the keys, and a negated condition holds for a key that is missing.
+    """
+    left = nobody("a Deny leaves nobody")
     for condition in conditions:
+        if service and condition.key in NOT_SENT_BY_SERVICES:
+            continue
         name = condition.operator.name.replace("Not", "") if condition.operator else ""
         kind = SCOPING_KEYS[condition.key]
         for text in condition.texts:

@@ -1,0 +1,271 @@
+"""The functions of the stack, loaded by their paths, in an account in memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import moto.iam.models
+import pytest
+from moto import mock_aws
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from permission_guard.aws import clients
+from permission_guard.aws.findings_table import FindingsTable, read_finding
+from permission_guard.fixes.attach_managed_policy import ATTACHABLE
+from tests.fakes import (
+    QUEUE_ARN,
+    ROLE_ARN,
+    TABLE,
+    TABLE_NAME,
+    TARGET,
+    TRUST_LAMBDA,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from permission_guard.model import Finding
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+BUS = "permission-guard"
+DELIVERIES = "deliveries"
+
+# moto's Lambda knows functions by their names in these calls; AWS takes their ARNs as well.
+_BY_NAME_IN_MOTO = ("ListAliases", "ListVersionsByFunction", "ListEventSourceMappings")
+
+
+@dataclass
+class Run:
+    """What came of one invocation: its answer, what it logged and counted, and which calls it made."""
+
+    answer: Any
+    log: str
+    counts: dict[str, float]
+    calls: list[str]
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what was logged, line by line."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
+    def line(self, message: str) -> dict[str, Any]:
+        """Return the one line with a message."""
+        (found,) = [line for line in self.lines if line["message"] == message]
+        return found
+
+    @property
+    def failed(self) -> list[str]:
+        """Return the messages that have to come again."""
+        return [failure["itemIdentifier"] for failure in self.answer["batchItemFailures"]]
+
+
+@dataclass
+class Account:
+    """An account with the stack's tables, bus and queues, and the ways to use and to look at it."""
+
+    read_output: Callable[[], str]
+    calls: list[str] = field(default_factory=list)
+    urls: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.dynamodb = boto3.client("dynamodb")
+        self.iam = boto3.client("iam")
+        self.lambda_ = boto3.client("lambda")
+        self.sqs = boto3.client("sqs")
+        self.sns = boto3.client("sns")
+        self.events = boto3.client("events")
+        self.dynamodb.create_table(**TABLE)
+        self.dynamodb.create_table(
+            TableName=DELIVERIES,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "finding_id", "AttributeType": "S"},
+                {"AttributeName": "channel", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "finding_id", "KeyType": "HASH"},
+                {"AttributeName": "channel", "KeyType": "RANGE"},
+            ],
+        )
+        self.events.create_event_bus(Name=BUS)
+        for name in ("dynamodb", "iam", "lambda", "sqs", "sns", "events", "ssm"):
+            self._watch(clients.client(name))
+
+    def _watch(self, client: Any) -> None:
+        def count(model: Any, **_more: Any) -> None:
+            self.calls.append(f"{model.service_model.endpoint_prefix}:{model.name}")
+
+        client.meta.events.register("before-call", count)
+        if client.meta.service_model.service_name == "lambda":
+            for operation in _BY_NAME_IN_MOTO:
+                client.meta.events.register(f"provide-client-params.lambda.{operation}", _by_name)
+
+    # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def make_role(self, arn: str = ROLE_ARN) -> None:
+        """Make an execution role without any permission."""
+        path, name = arn.split(":role", 1)[1].rsplit("/", 1)
+        self.iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
+
+    def make_function(self, name: str = TARGET.name, role_arn: str = ROLE_ARN, **tags: str) -> None:
+        """Make a function."""
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "")
+        self.lambda_.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role_arn,
+            Handler="app.handler",
+            Code={"ZipFile": code.getvalue()},
+            Environment={"Variables": {"PASSWORD": "hunter2"}},
+            Tags=tags,
+        )
+
+    def map_queue(self, name: str = TARGET.name, queue_arn: str = QUEUE_ARN) -> str:
+        """Have a function poll a queue; return the mapping's UUID."""
+        self.queue(queue_arn.rsplit(":", 1)[-1])
+        return self.lambda_.create_event_source_mapping(FunctionName=name, EventSourceArn=queue_arn)["UUID"]
+
+    def attach_new_policy(self, document: dict[str, Any], name: str = "orders") -> str:
+        """Make a managed policy and attach it to the role; return its ARN."""
+        arn = self.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+        self.iam.attach_role_policy(RoleName=ROLE_ARN.rsplit("/", 1)[-1], PolicyArn=arn)
+        return arn
+
+    def queue(self, name: str) -> str:
+        """Return a queue's URL; it is made when it is asked for."""
+        if name not in self.urls:
+            self.urls[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        return self.urls[name]
+
+    # ── What the stack does ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, name: str, event: dict[str, Any]) -> Run:
+        """Invoke a function of the stack, as a new execution environment does."""
+        path = ROOT / "functions" / name / "app.py"
+        spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        app = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(app)
+        log = io.StringIO()
+        app.logger.registered_handler.setStream(log)
+        context = SimpleNamespace(
+            function_name=name,
+            memory_limit_in_mb=512,
+            invoked_function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
+            aws_request_id="5d3c1a52-2b3f-4d4e-9c5b-0a1b2c3d4e5f",
+        )
+        self.calls.clear()
+        self.read_output()
+        answer = app.handler(event, context)
+        counts: Counter[str] = Counter()
+        for line in self.read_output().splitlines():
+            emitted = json.loads(line)
+            assert emitted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "PermissionGuard"
+            for metric in emitted["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+                counts[metric["Name"]] += sum(emitted[metric["Name"]])
+        return Run(answer, log.getvalue(), {key: value for key, value in counts.items() if value}, list(self.calls))
+
+    # ── What people see ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def table(self) -> FindingsTable:
+        """Return the findings table."""
+        return FindingsTable(self.dynamodb, TABLE_NAME)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return every finding."""
+        items = self.dynamodb.scan(TableName=TABLE_NAME)["Items"]
+        return [read_finding(item) for item in items if item["sk"]["S"].startswith("FINDING#")]
+
+    @property
+    def finding(self) -> Finding:
+        """Return the only finding."""
+        (found,) = self.findings
+        return found
+
+    def received(self, name: str) -> list[str]:
+        """Take every message from a queue; return their bodies in the order in which they were sent."""
+        found: list[str] = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue(name), MaxNumberOfMessages=10).get("Messages"):
+            found += [message["Body"] for message in messages]
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.queue(name), ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def stream(self) -> dict[str, Any]:
+        """Return everything that the findings table's stream tells of, as Lambda gets it."""
+        streams = boto3.client("dynamodbstreams")
+        arn = self.dynamodb.describe_table(TableName=TABLE_NAME)["Table"]["LatestStreamArn"]
+        shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        return {"Records": streams.get_records(ShardIterator=iterator["ShardIterator"])["Records"]}
+
+    def attached(self) -> list[str]:
+        """Return the ARNs of the policies that are attached to the role."""
+        reply = self.iam.list_attached_role_policies(RoleName=ROLE_ARN.rsplit("/", 1)[-1])
+        return [policy["PolicyArn"] for policy in cast("list[dict[str, str]]", reply["AttachedPolicies"])]
+
+
+def sqs_event(*bodies: str | dict[str, Any]) -> dict[str, Any]:
+    """Return a batch of messages as Lambda gets them."""
+    return {
+        "Records": [
+            {"messageId": f"m{number}", "body": body if isinstance(body, str) else json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def cloudtrail(name: str, **request: Any) -> dict[str, Any]:
+    """Return an event of the corpus, with other request parameters."""
+    event: dict[str, Any] = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
+    event["detail"]["requestParameters"].update(request)
+    return event
+
+
+def _by_name(params: dict[str, Any], **_more: Any) -> dict[str, Any]:
+    return {**params, "FunctionName": params["FunctionName"].rsplit(":", 1)[-1]}
+
+
+@cache
+def _attachable_policies() -> str:
+    every = json.loads(aws_managed_policies_data)
+    names = [path.rsplit("/", 1)[-1] for path in ATTACHABLE]
+    return json.dumps({name: every[name] for name in names})
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
+    """Return an account in memory, with the environment that template.yaml gives to the functions."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "FINDINGS_TABLE": TABLE_NAME,
+        "DELIVERIES_TABLE": DELIVERIES,
+        "EVENT_BUS": BUS,
+        "FIX_MODE": "off",
+        "TICKET_SYSTEM": "none",
+    }.items():
+        monkeypatch.setenv(name, value)
+    # moto brings along a copy of all of AWS's managed policies; parsing a thousand of them takes a second a test.
+    monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
+    clients._client.cache_clear()
+    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+        yield Account(lambda: capsys.readouterr().out)
+    clients._client.cache_clear()

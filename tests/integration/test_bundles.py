@@ -1,0 +1,191 @@
+"""What is deployed works on its own: each handler with the built layer, a bare boto3 and the standard library.
+
+Lambda has nothing else. The environments for development have all of it, so that a missing dependency would be noticed
+in AWS first.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Import = Callable[[str, str], subprocess.CompletedProcess[str]]
+
+REPOSITORY = Path(__file__).parents[2]
+BUILD = REPOSITORY / ".aws-sam" / "build"
+PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
+
+FUNCTIONS = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py"))
+
+# What Lambda's Python runtime brings along: boto3 and what it needs.
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+
+MEGABYTE = 1_000_000
+
+# Runs in the bare interpreter; its own imports are of the standard library.
+IMPORT_HANDLER = """
+import importlib, json, sys
+sys.path[0:0] = json.loads(sys.argv[1])
+module = importlib.import_module(sys.argv[2])
+package = sys.modules.get("permission_guard")
+print(json.dumps({
+    "file": getattr(module, "__file__", None),
+    "handler": callable(getattr(module, "handler", None)),
+    "package": getattr(package, "__file__", None),
+    "modules": sorted(sys.modules),
+}))
+"""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose tags do not matter here."""
+
+
+yaml.add_multi_constructor("!", lambda _loader, _tag, _node: None, _Loader)
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, Any]:
+    """Return the resources of the built template."""
+    path = BUILD / "template.yaml"
+    if not path.exists():
+        pytest.fail("The bundles are not there: run make build first.")
+    resources: dict[str, Any] = yaml.load(path.read_text(), _Loader)["Resources"]  # noqa: S506 - a SafeLoader
+    return resources
+
+
+@pytest.fixture(scope="session")
+def layer(built: dict[str, Any]) -> Path:
+    """Return the folder that Lambda unpacks to /opt."""
+    folder = BUILD.joinpath(built["PermissionGuardLayer"]["Properties"]["ContentUri"]).resolve()
+    if not (folder / "python" / "permission_guard").is_dir():
+        pytest.fail("The layer is not there: run make build first.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def code(built: dict[str, Any]) -> dict[str, Path]:
+    """Return the folder of each function that is deployed, by its name in `functions/`."""
+    folders = [
+        (BUILD / resource["Properties"]["CodeUri"]).resolve()
+        for resource in built.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+    missing = [str(folder) for folder in folders if not (folder / "app.py").exists()]
+    if missing:
+        pytest.fail(f"The code of {', '.join(missing)} is not there: run make build first.")
+    return {folder.name: folder for folder in folders}
+
+
+@pytest.fixture(scope="session")
+def bare_boto3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that has boto3 and what it needs, and nothing else of this environment."""
+    folder = tmp_path_factory.mktemp("runtime")
+    installed = Path(boto3.__file__).parents[1]
+    for name in RUNTIME:
+        (folder / name).symlink_to(installed / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def import_module(code: dict[str, Path], layer: Path, bare_boto3: Path) -> Import:
+    """Return what imports a module with a function's bundle alone, in an empty environment."""
+
+    def run(function: str, module: str) -> subprocess.CompletedProcess[str]:
+        # As Lambda orders them: the function's code, its layers, the runtime.
+        path = [str(code[function]), str(layer / "python"), str(bare_boto3)]
+        return subprocess.run(
+            [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", IMPORT_HANDLER, json.dumps(path), module],
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_handler_imports_with_what_lambda_has(
+    import_module: Import, code: dict[str, Path], layer: Path, function: str
+) -> None:
+    """No environment variable is set: settings and the region are read when an event comes, not before."""
+    done = import_module(function, "app")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["handler"], "app.handler is not callable"
+    assert found["file"] == str(code[function] / "app.py")
+    assert found["package"] == str(layer / "python" / "permission_guard" / "__init__.py")
+
+
+@pytest.mark.parametrize("module", ["rich", "yaml", "moto", "pydantic", "pytest", "samcli", "no_such_module"])
+def test_nothing_of_the_development_environment_is_there(import_module: Import, module: str) -> None:
+    """The test above would pass without a layer, if this one failed."""
+    done = import_module(FUNCTIONS[0], module)
+    assert done.returncode == 1
+    assert f"ModuleNotFoundError: No module named '{module}'" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["boto3", "aws_lambda_powertools", "permission_guard", "slack_sdk"])
+def test_what_lambda_and_the_layer_bring_is_there(import_module: Import, module: str) -> None:
+    """So that the test above does not pass with nothing at all."""
+    assert import_module(FUNCTIONS[0], module).returncode == 0
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_the_functions_that_need_them_load_the_chat_and_the_command_line(
+    import_module: Import, function: str
+) -> None:
+    """An import that nobody uses is paid for at every cold start."""
+    modules = set(json.loads(import_module(function, "app").stdout)["modules"])
+    assert "permission_guard.cli" not in modules
+    assert ("slack_sdk" in modules) <= (function == "send_alert")
+
+
+def test_every_function_is_in_the_build(code: dict[str, Path]) -> None:
+    """One bundle a folder of `functions/`."""
+    assert sorted(code) == FUNCTIONS
+
+
+def test_a_functions_code_is_one_module(code: dict[str, Path]) -> None:
+    """Everything else is in the layer; what an interpreter left there does not count."""
+    for name, folder in code.items():
+        assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["app.py"], name
+
+
+def test_the_layer_carries_the_whole_package(layer: Path) -> None:
+    """Every file of it, as it is in the repository when it was built last."""
+    source = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.suffix not in ("", ".pyc")}
+    carried = layer / "python" / "permission_guard"
+    found = {path.relative_to(carried) for path in carried.rglob("*") if path.is_file()}
+    assert found == source, "the build is old: run make build first"
+
+
+def test_the_layer_stays_small(layer: Path) -> None:
+    """At most 8 MB unzipped: every cold start unpacks it."""
+    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) <= 8 * MEGABYTE
+
+
+def test_the_layer_is_pure_python_without_bytecode(layer: Path) -> None:
+    """Nothing in it is of this machine's architecture or interpreter."""
+    strays = [
+        str(path.relative_to(layer))
+        for path in layer.rglob("*")
+        if path.name == "__pycache__" or path.suffix in (".pyc", ".so", ".pyd", ".dylib", ".a")
+    ]
+    assert strays == []
+    wheels = list(layer.rglob("*.dist-info/WHEEL"))
+    assert wheels
+    for wheel in wheels:
+        assert "Root-Is-Purelib: true" in wheel.read_text(), wheel.parent.name

@@ -1,0 +1,64 @@
+"""The whole way in an account in memory: a change, its finding, its alert, its fix, and the all-clear."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from permission_guard.model import Status
+from tests.fakes import SQS_POLICY_ARN
+from tests.integration.conftest import BUS, cloudtrail, sqs_event
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+
+@pytest.fixture
+def deployed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return an account in which the bus feeds the queues of the senders and of the fixer."""
+    for name, transitions in {
+        "alerts": ["Finding Opened", "Finding Resolved", "Fix Applied"],
+        "fixes": ["Finding Opened", "Finding Reopened", "Fix Approved"],
+    }.items():
+        url = account.queue(name)
+        arn = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        pattern = {"source": ["permission-guard"], "detail-type": transitions}
+        account.events.put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps(pattern), State="ENABLED")
+        account.events.put_targets(Rule=name, EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+    topic = account.sns.create_topic(Name="people")["TopicArn"]
+    url = account.queue("mailbox")
+    arn = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    account.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    monkeypatch.setenv("TOPIC_ARN", topic)
+    monkeypatch.setenv("FIX_MODE", "auto")
+    return account
+
+
+def test_a_function_that_lost_its_queue_is_found_fixed_and_told_of(deployed: Account) -> None:
+    """Each function gets only what the one before it wrote."""
+    told = 0
+
+    def publish() -> None:
+        nonlocal told
+        records = deployed.stream()["Records"]
+        assert deployed.run("publish_findings", {"Records": records[told:]}).failed == []
+        told = len(records)
+
+    deployed.make_role()
+    deployed.make_function()
+    deployed.map_queue()
+    deployed.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    publish()
+    assert deployed.run("apply_fix", sqs_event(*deployed.received("fixes"))).failed == []
+    assert deployed.attached() == [SQS_POLICY_ARN]
+    publish()
+    deployed.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
+    publish()
+    assert deployed.run("send_alert", sqs_event(*deployed.received("alerts"))).failed == []
+    assert deployed.finding.status is Status.RESOLVED
+    subjects = [json.loads(body)["Subject"] for body in deployed.received("mailbox")]
+    assert len(subjects) == 3
+    assert all("orders" in subject for subject in subjects)
+    assert deployed.received("fixes") == []

@@ -1,0 +1,137 @@
+"""What the role allows: from a change in the trail to the finding in the table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSResponse
+
+from permission_guard.aws import clients
+from permission_guard.model import Status
+from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
+from tests.integration.conftest import cloudtrail, sqs_event
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+ROLE = "orders-role"
+
+
+def polling(account: Account) -> str:
+    """Make a function that polls a queue with a role that may write logs; return the mapping's UUID."""
+    account.make_role()
+    account.make_function()
+    account.attach_new_policy(allow("logs:*"))
+    return account.map_queue()
+
+
+def test_a_mapping_whose_role_may_not_read_becomes_a_finding(account: Account) -> None:
+    """The finding names the actions, the role, the queue, and the policy that would do."""
+    uuid = polling(account)
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert run.failed == []
+    finding = account.finding
+    assert (finding.rule_id, finding.status) == ("PG201", Status.OPEN)
+    assert finding.subject == f"event-source-mapping/{uuid}"
+    assert finding.title == "orders cannot read its Amazon SQS queue"
+    assert finding.reason == (
+        f"{ROLE_ARN} is not allowed sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on {QUEUE_ARN}. "
+        "Implicitly denied: no identity-based policy allows it."
+    )
+    assert finding.evidence["managed_policy_arn"] == SQS_POLICY_ARN
+    assert finding.remedies[0].text.startswith(f"aws iam attach-role-policy --role-name {ROLE}")
+    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsLookedAt": 1}
+
+
+def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Account) -> None:
+    """From the event to the finding, the table included."""
+    polling(account)
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert account.finding.status is Status.OPEN
+    assert sorted(run.calls) == [
+        "dynamodb:Query",
+        "dynamodb:TransactWriteItems",
+        "dynamodb:UpdateItem",
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:GetRole",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+        "lambda:GetFunctionConfiguration",
+        "lambda:ListEventSourceMappings",
+    ]
+
+
+def test_a_change_of_the_role_is_seen_at_every_function_that_runs_with_it(account: Account) -> None:
+    """The event names a role; the functions are found, and one that has another role is left alone."""
+    polling(account)
+    account.make_role(f"{ROLE_ARN}-2")
+    account.make_function("invoices")
+    account.make_function("returns", f"{ROLE_ARN}-2")
+    account.map_queue("invoices", QUEUE_ARN.replace("orders", "invoices"))
+    account.map_queue("returns", QUEUE_ARN.replace("orders", "returns"))
+    run = account.run("check_execution_role", sqs_event(cloudtrail("detach_role_policy", roleName=ROLE)))
+    assert sorted(finding.function_arn.rsplit(":", 1)[-1] for finding in account.findings) == ["invoices", "orders"]
+    assert run.calls.count("iam:GetRole") == 1
+    assert run.counts["FunctionsLookedAt"] == 2
+
+
+def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(account: Account) -> None:
+    """Drift is found from the side of the role."""
+    polling(account)
+    account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    account.iam.put_role_policy(RoleName=ROLE, PolicyName="queue", PolicyDocument=json.dumps(SQS_POLICY))
+    account.run("check_execution_role", sqs_event(cloudtrail("put_role_policy", roleName=ROLE)))
+    assert account.finding.status is Status.RESOLVED
+    assert account.finding.resolution == f"{ROLE_ARN} may read {QUEUE_ARN}."
+    account.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
+    account.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
+    assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)
+
+
+def test_the_managed_policy_of_aws_is_enough(account: Account) -> None:
+    """Read from IAM as it is today, and judged like any other."""
+    polling(account)
+    account.iam.attach_role_policy(RoleName=ROLE, PolicyArn=SQS_POLICY_ARN)
+    account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert account.findings == []
+
+
+def test_a_permission_that_the_bot_lacks_is_an_error_that_a_person_can_act_on(account: Account) -> None:
+    """The message comes again, the metric has an alarm, the log names action and event; nothing is recorded."""
+    polling(account)
+
+    def refuse(request: Any, **_more: Any) -> Any:
+        if "Action=GetRole&" not in request.body:
+            return None
+        text = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
+        body = type("Body", (), {"stream": lambda *_args, **_options: [text.encode()]})()
+        return AWSResponse(request.url, 403, {}, body)  # type: ignore[arg-type]
+
+    clients.client("iam").meta.events.register_first("before-send.iam", refuse)
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert run.failed == ["m0"]
+    assert account.findings == []
+    line = run.line("state could not be read")
+    assert (line["level"], line["action"], line["code"]) == ("ERROR", "iam:GetRole", "AccessDenied")
+    assert line["cloudtrail_event_ids"] == ["4dcbd35d-6886-4ebe-a4b9-34fca51162d5"]
+    assert run.counts["ReadsDenied"] == 1
+
+
+def test_what_functions_keep_secret_stays_out_of_log_table_and_answer(account: Account) -> None:
+    """The configuration that is read has the environment variables in it."""
+    polling(account)
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    stored = json.dumps(account.dynamodb.scan(TableName="findings")["Items"])
+    assert "hunter2" not in run.log + stored + json.dumps(run.answer)
+
+
+def test_messages_that_cannot_be_read_come_back_and_the_good_one_is_worked_off(account: Account) -> None:
+    """The sample event has one good message among those that are not."""
+    polling(account)
+    bad: list[str | dict[str, Any]] = ["{", cloudtrail("unknown_api"), {"detail": None}]
+    run = account.run("check_execution_role", sqs_event(*bad, cloudtrail("create_event_source_mapping")))
+    assert run.failed == ["m0", "m1", "m2"]
+    assert account.finding.status is Status.OPEN
+    assert run.counts["MessagesUnreadable"] == 3

@@ -1,0 +1,96 @@
+"""Who may invoke: from a change in the trail to the finding in the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.model import Status
+from tests.fakes import FUNCTION_ARN
+from tests.integration.conftest import cloudtrail, sqs_event
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+
+def open_to_s3(account: Account, **more: str) -> None:
+    """Let S3 invoke the function."""
+    account.lambda_.add_permission(
+        FunctionName="orders",
+        StatementId="uploads",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
+    """What the owner reads is about the statement that they added a moment ago."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    run = account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    assert run.failed == []
+    finding = account.finding
+    assert (finding.rule_id, finding.status, finding.revision) == ("PG102", Status.OPEN, 1)
+    assert (finding.function_arn, finding.subject) == (FUNCTION_ARN, "statement/uploads")
+    assert finding.title == "Anyone's bucket can have s3.amazonaws.com invoke orders"
+    assert finding.event_ids == ("704f34be-8e02-4fd4-ba8e-d4ddfed2d00b",)
+    assert finding.evidence["statement"]["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert run.line("Finding Opened")["cloudtrail_event_ids"] == ["704f34be-8e02-4fd4-ba8e-d4ddfed2d00b"]
+    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsLookedAt": 1}
+
+
+def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:
+    """Four reads of Lambda and three of the table."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    run = account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    assert sorted(run.calls) == [
+        "dynamodb:Query",
+        "dynamodb:TransactWriteItems",
+        "dynamodb:UpdateItem",
+        "lambda:GetFunctionConfiguration",
+        "lambda:GetPolicy",
+        "lambda:ListAliases",
+        "lambda:ListVersionsByFunction",
+    ]
+
+
+def test_a_narrow_permission_resolves_it(account: Account) -> None:
+    """Removed and added again with its source: no event need tell both."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    account.lambda_.remove_permission(FunctionName="orders", StatementId="uploads")
+    open_to_s3(account, SourceArn="arn:aws:s3:::example-uploads", SourceAccount="123456789012")
+    run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
+    assert (account.finding.status, account.finding.revision) == (Status.RESOLVED, 2)
+    assert account.finding.resolution == "No service may invoke the function for a source that is not named."
+    assert run.counts["FindingsResolved"] == 1
+
+
+def test_a_deleted_function_takes_its_findings_with_it(account: Account) -> None:
+    """One call tells that it is gone."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    account.lambda_.delete_function(FunctionName="orders")
+    run = account.run("check_invoke_policy", sqs_event(cloudtrail("delete_function")))
+    assert account.finding.resolution == "The function was deleted."
+    assert [call for call in run.calls if call.startswith("lambda:")] == ["lambda:GetFunctionConfiguration"]
+
+
+def test_a_batch_of_changes_of_one_function_is_one_look(account: Account) -> None:
+    """The corpus has several for the function `orders`, some in other forms of its name, and one of a URL."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    names = ["add_permission", "add_permission_full_arn", "add_permission_partial_arn", "create_function_url_config"]
+    run = account.run("check_invoke_policy", sqs_event(*(cloudtrail(name) for name in names)))
+    assert run.failed == []
+    assert run.calls.count("lambda:GetFunctionConfiguration") == 1
+    assert len(account.finding.event_ids) == 3
+    assert run.counts["EventsIgnored"] == 1

@@ -1,0 +1,95 @@
+"""The outbox: from the table's stream to the bus."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model import Scope, Status, Transition
+from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, TARGET, a_finding
+from tests.integration.conftest import BUS, EVENTS
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+
+@pytest.fixture
+def listening(account: Account) -> Account:
+    """Return an account with a queue behind the bus."""
+    url = account.queue("subscriber")
+    arn = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    account.events.put_rule(
+        Name="all", EventBusName=BUS, EventPattern=json.dumps({"source": ["permission-guard"]}), State="ENABLED"
+    )
+    account.events.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+    return account
+
+
+def heard(account: Account) -> list[dict[str, Any]]:
+    """Return the events that the subscriber got."""
+    return [json.loads(body) for body in account.received("subscriber")]
+
+
+def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> None:
+    """Opened, other words (told to nobody), resolved: the stream of the table itself, in its order."""
+    table = listening.table
+    number = table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+    table.commit_look(
+        TARGET, Scope.EXECUTION_ROLE, number, changes=[Change(a_finding(), None)], unknowns=(), now=NOW
+    )
+    table.put_finding(Change(a_finding(reason="Other words."), 1))
+    resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
+    table.put_finding(Change(resolved, 1))
+    run = listening.run("publish_findings", listening.stream())
+    assert run.failed == []
+    assert run.counts == {"EventsPublished": 2}
+    first, second = heard(listening)
+    assert (first["source"], first["detail-type"], first["resources"]) == (
+        "permission-guard",
+        "Finding Opened",
+        [FUNCTION_ARN],
+    )
+    assert first["detail"] == json.loads(json.dumps(a_finding().to_document()))
+    assert second["detail-type"] == "Finding Resolved"
+    assert second["detail"]["revision"] == 2
+
+
+def test_the_sample_of_a_stream_is_two_events(listening: Account) -> None:
+    """A finding opens, is seen again, resolves."""
+    sample = json.loads((EVENTS / "stream" / "publish_findings.json").read_text())
+    assert listening.run("publish_findings", sample).failed == []
+    assert [event["detail-type"] for event in heard(listening)] == ["Finding Opened", "Finding Resolved"]
+
+
+def test_an_item_that_is_no_finding_stops_the_stream_there(listening: Account) -> None:
+    """What came before it was told; it and what follows come again."""
+    listening.table.put_finding(Change(a_finding(), None))
+    broken = {
+        "pk": {"S": f"FUNCTION#{FUNCTION_ARN}"},
+        "sk": {"S": f"FINDING#{FINDING_ID}"},
+        "document": {"S": "{}"},
+    }
+    listening.dynamodb.put_item(TableName="findings", Item=broken)
+    event = listening.stream()
+    run = listening.run("publish_findings", event)
+    assert run.failed == [event["Records"][1]["dynamodb"]["SequenceNumber"]]
+    assert [event["detail-type"] for event in heard(listening)] == ["Finding Opened"]
+    assert "is no finding" in run.line("stream record could not be published")["exception"]
+
+
+def test_a_bus_that_does_not_take_an_event_has_it_come_again(
+    listening: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bus is gone: nothing is lost while it is."""
+    listening.table.put_finding(Change(replace(a_finding(), revision=1), None))
+    listening.events.remove_targets(Rule="all", EventBusName=BUS, Ids=["queue"])
+    listening.events.delete_rule(Name="all", EventBusName=BUS)
+    listening.events.delete_event_bus(Name=BUS)
+    event = listening.stream()
+    run = listening.run("publish_findings", event)
+    assert run.failed == [event["Records"][0]["dynamodb"]["SequenceNumber"]]
+    assert run.counts == {"RecordsFailed": 1}

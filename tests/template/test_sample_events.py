@@ -1,0 +1,115 @@
+"""The samples in `events/` are what the functions of the template get, and their README tells of all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from permission_guard.bus import read_event
+from permission_guard.model import Finding, Status, Transition, finding_id
+from permission_guard.publisher import transition_of
+from tests.template.sam_template import REPOSITORY, Template, referred
+
+EVENTS = REPOSITORY / "events"
+README = (EVENTS / "README.md").read_text()
+
+INVOKED = {
+    folder: sorted(path.relative_to(EVENTS).as_posix() for path in (EVENTS / folder).glob("*.json"))
+    for folder in ("sqs", "schedule", "stream")
+}
+
+
+def load(path: str) -> Any:
+    """Load a sample."""
+    return json.loads((EVENTS / path).read_text())
+
+
+def test_the_readme_shows_how_to_invoke_a_function_with_each_sample(template: Template) -> None:
+    """With functions that there are."""
+    lines = re.findall(r"^sam local invoke (\w+) --event events/(\S+)$", README, re.MULTILINE)
+    assert {function for function, _ in lines} == template.functions.keys()
+    assert sorted(path for _, path in lines) == sorted(path for paths in INVOKED.values() for path in paths)
+    for _, path in lines:
+        assert f"| `{path}` |" in README, path
+
+
+def test_the_readme_says_why_each_record_is_there() -> None:
+    """In the second table, where a `*` stands for what follows."""
+    table = README.split("| record |")[1]
+    names = re.findall(r"`([a-z_]+\*?)`", table)
+    for path in (EVENTS / "cloudtrail").glob("*.json"):
+        told = [name for name in names if path.stem == name or (name[-1] == "*" and path.stem.startswith(name[:-1]))]
+        assert told, path.stem
+
+
+@pytest.mark.parametrize("path", INVOKED["sqs"])
+def test_a_sample_batch_comes_from_the_queue_of_its_function(template: Template, path: str) -> None:
+    """The queue in the sample is the one whose messages the function gets."""
+    functions = re.findall(rf"^sam local invoke (\w+) --event events/{re.escape(path)}$", README, re.MULTILINE)
+    for function in functions:
+        (event,) = template.functions[function]["Events"].values()
+        queue = referred(event["Properties"]["Queue"])
+        for record in load(path)["Records"]:
+            assert record["eventSourceARN"].split(":")[-1] == f"permission-guard-{queue}-EXAMPLE"
+
+
+@pytest.mark.parametrize("name", ["finding_opened", "finding_resolved", "fix_approved"])
+def test_a_sample_event_of_the_bus_carries_a_whole_finding(name: str) -> None:
+    """Nothing is lost on the way there and back, and its id is its fingerprint."""
+    event = load(f"bus/{name}.json")
+    read = read_event(json.dumps(event))
+    finding = read.finding
+    assert read.transition is Transition(event["detail-type"])
+    assert json.loads(json.dumps(finding.to_document())) == event["detail"]
+    assert finding.id == finding_id(finding.rule_id, finding.function_arn, finding.subject)
+    assert event["resources"] == [finding.function_arn]
+
+
+def test_an_approval_may_carry_no_more_than_names() -> None:
+    """As a person sends it; it names the same finding as the whole one."""
+    brief = read_event(json.dumps(load("bus/fix_approved_briefly.json")))
+    whole = read_event(json.dumps(load("bus/fix_approved.json")))
+    assert brief.detail.keys() == {"id", "function_arn"}
+    assert (brief.transition, brief.finding_id, brief.function_arn) == (
+        whole.transition,
+        whole.finding_id,
+        whole.function_arn,
+    )
+
+
+def test_the_sample_of_the_stream_tells_of_two_transitions() -> None:
+    """The finding opened and was resolved; that it was seen once more is none."""
+    findings = [transition_of(record) for record in load("stream/publish_findings.json")["Records"]]
+    opened, seen, resolved = findings
+    assert isinstance(opened, Finding)
+    assert isinstance(resolved, Finding)
+    assert seen is None
+    assert (opened.status, resolved.status) == (Status.OPEN, Status.RESOLVED)
+    assert json.loads(json.dumps(opened.to_document())) == load("bus/finding_opened.json")["detail"]
+
+
+def test_the_samples_name_no_real_account() -> None:
+    """Only those that stand for one."""
+    placeholders = {"123456789012", "111122223333", "999999999999"}
+    for path in EVENTS.rglob("*.json"):
+        accounts = set(re.findall(r"(?<![\w-])\d{12}(?![\w-])", path.read_text()))
+        assert accounts <= placeholders, path.name
+
+
+def test_cloudtrail_samples_have_the_shape_of_aws() -> None:
+    """Envelope and record agree, and every id is there once."""
+    ids = set()
+    samples = [load(f"cloudtrail/{path.name}") for path in (EVENTS / "cloudtrail").glob("*.json")]
+    for event in samples:
+        record = event["detail"]
+        assert event["detail-type"] == "AWS API Call via CloudTrail"
+        assert event["source"] == "aws." + record["eventSource"].removesuffix(".amazonaws.com")
+        assert (event["time"], event["region"]) == (record["eventTime"], record["awsRegion"])
+        assert event["account"] == record["recipientAccountId"]
+        assert {"requestParameters", "responseElements", "userIdentity", "readOnly"} <= record.keys()
+        assert not record.get("errorCode") or record["responseElements"] is None
+        ids |= {event["id"], record["eventID"], record["requestID"]}
+    assert len(ids) == 3 * len(samples)

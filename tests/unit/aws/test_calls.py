@@ -1,0 +1,98 @@
+"""Calls that may fail: what is missing, what was denied and what will pass are told apart."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from permission_guard.aws.calls import error_code, is_passing, read
+from permission_guard.model import Unread
+
+
+def failure(code: str, status: int = 400, message: str = "no") -> ClientError:
+    """Return an error as botocore raises it."""
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "GetRole",
+    )
+
+
+def reading(error: Exception) -> str | Unread | None:
+    """Read something that fails."""
+
+    def call() -> str:
+        raise error
+
+    return read("iam:GetRole", call)
+
+
+def test_a_reply_is_handed_on() -> None:
+    """Nothing is added."""
+    assert read("iam:GetRole", lambda: "reply") == "reply"
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException"])
+def test_what_does_not_exist_is_none(code: str) -> None:
+    """Lambda and IAM say it differently."""
+    assert reading(failure(code, 404)) is None
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+def test_what_was_denied_is_unread_and_says_so(code: str) -> None:
+    """A permission of the bot is missing."""
+    assert reading(failure(code, 403)) == Unread("iam:GetRole", code, "no", denied=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("Throttling", 400), ("TooManyRequestsException", 429), ("ServiceException", 500)]
+)
+def test_what_will_pass_is_unread_and_not_denied(code: str, status: int) -> None:
+    """The message comes again."""
+    assert reading(failure(code, status)) == Unread("iam:GetRole", code, "no", denied=False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://iam.amazonaws.com"),
+        ConnectTimeoutError(endpoint_url="https://iam.amazonaws.com"),
+    ],
+)
+def test_a_connection_that_fails_is_unread(error: Exception) -> None:
+    """AWS was not reached at all."""
+    unread = reading(error)
+    assert isinstance(unread, Unread)
+    assert unread.code == type(error).__name__
+    assert not unread.denied
+    assert "iam.amazonaws.com" in unread.message
+
+
+def test_a_mistake_of_ours_is_not_taken_for_an_answer() -> None:
+    """Only what AWS says is a value."""
+    with pytest.raises(KeyError):
+        reading(KeyError("Role"))
+
+
+def test_an_error_without_a_code_is_called_unknown() -> None:
+    """A proxy in between may answer anything."""
+    assert error_code(ClientError({}, "GetRole")) == "Unknown"
+    assert reading(ClientError({}, "GetRole")) == Unread("iam:GetRole", "Unknown", "", denied=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "passing"),
+    [
+        ("Throttling", 400, True),
+        ("TooManyRequestsException", 429, True),
+        ("ConcurrentModification", 409, True),
+        ("ServiceFailure", 500, True),
+        ("ServiceUnavailable", 503, True),
+        ("AccessDenied", 403, False),
+        ("LimitExceeded", 409, False),
+        ("NoSuchEntity", 404, False),
+        ("UnmodifiableEntity", 400, False),
+    ],
+)
+def test_only_passing_faults_are_worth_another_try(code: str, status: int, passing: bool) -> None:
+    """What AWS refuses for good is recorded at once."""
+    assert is_passing(failure(code, status)) is passing

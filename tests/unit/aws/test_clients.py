@@ -1,0 +1,65 @@
+"""The clients: made when first used, once, and patient with AWS."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from permission_guard import __version__
+from permission_guard.aws import clients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.config import Config
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Config]]]:
+    """Return what boto3 is asked for."""
+    asked: list[tuple[str, Config]] = []
+
+    def make(service: str, *, config: Config) -> Any:
+        asked.append((service, config))
+        return object()
+
+    monkeypatch.setattr(boto3, "client", make)
+    clients._client.cache_clear()
+    yield asked
+    clients._client.cache_clear()
+
+
+def test_a_client_is_made_once_a_service(made: list[tuple[str, Config]]) -> None:
+    """An execution environment keeps its connections."""
+    assert clients.client("iam") is clients.client("iam")
+    assert clients.client("lambda") is not clients.client("iam")  # type: ignore[comparison-overlap]
+    assert [service for service, _ in made] == ["iam", "lambda"]
+
+
+def test_a_client_slows_down_when_throttled_and_gives_up_before_the_function_does(
+    made: list[tuple[str, Config]],
+) -> None:
+    """Lambda's control plane is shared by the whole account."""
+    clients.client("lambda")
+    ((_, config),) = made
+    settings = vars(config)
+    assert settings["retries"] == {"mode": "adaptive", "max_attempts": 6}
+    assert (settings["connect_timeout"], settings["read_timeout"]) == (3, 10)
+    assert settings["user_agent_extra"] == f"permission-guard/{__version__}"
+
+
+def test_importing_the_wiring_makes_no_client() -> None:
+    """A cold start pays only for what is used."""
+    program = (
+        "import boto3\n"
+        "def refuse(*_, **__): raise SystemExit('a client was made at import')\n"
+        "boto3.client = refuse\n"
+        "import permission_guard.wiring, permission_guard.aws.clients\n"
+        "assert permission_guard.aws.clients._client.cache_info().currsize == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

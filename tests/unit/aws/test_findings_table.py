@@ -1,0 +1,250 @@
+"""The findings table: looks in their order, findings with their revisions, and nothing overwritten unseen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from permission_guard.aws.findings_table import KEEP_RESOLVED, FindingsTable, read_finding
+from permission_guard.errors import ConflictError
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model import Finding, FunctionTarget, Scope, Status, Transition, finding_id
+from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, TABLE, TABLE_NAME, TARGET, a_finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SCOPE = Scope.EXECUTION_ROLE
+PK = f"FUNCTION#{FUNCTION_ARN}"
+
+
+@pytest.fixture
+def dynamodb(moto_account: None) -> DynamoDBClient:
+    """Return a client of a DynamoDB in memory that has the table."""
+    client = boto3.client("dynamodb")
+    client.create_table(**TABLE)
+    return client
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBClient) -> FindingsTable:
+    """Return what is tested."""
+    return FindingsTable(dynamodb, TABLE_NAME)
+
+
+def item(dynamodb: DynamoDBClient, pk: str, sk: str) -> dict[str, Any]:
+    """Return an item as it is stored."""
+    return dict(dynamodb.get_item(TableName=TABLE_NAME, Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item", {}))
+
+
+def commit(
+    table: FindingsTable, number: int, changes: Sequence[Change] = (), unknowns: Sequence[str] = (), now: str = NOW
+) -> bool:
+    """Write a look."""
+    return table.commit_look(TARGET, SCOPE, number, changes=changes, unknowns=unknowns, now=now)
+
+
+def many(count: int) -> list[Finding]:
+    """Return findings about different subjects."""
+    subjects = [f"event-source-mapping/{number}" for number in range(count)]
+    return [a_finding(id=finding_id("PG201", FUNCTION_ARN, subject), subject=subject) for subject in subjects]
+
+
+# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_look_has_a_higher_number_than_those_before(table: FindingsTable) -> None:
+    """Every function and every scope counts by itself."""
+    assert [table.begin_look(TARGET, SCOPE) for _ in range(3)] == [1, 2, 3]
+    assert table.begin_look(TARGET, Scope.INVOKE_POLICY) == 1
+    assert table.begin_look(OTHER, SCOPE) == 1
+
+
+def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
+    table: FindingsTable, dynamodb: DynamoDBClient
+) -> None:
+    """The look's item says what people ask: when, and what was unknown."""
+    number = table.begin_look(TARGET, SCOPE)
+    assert commit(table, number, [Change(a_finding(), None)], ["PG201: denied"])
+    assert table.findings_of(TARGET) == (a_finding(),)
+    look = item(dynamodb, PK, "LOOK#execution_role")
+    assert (look["written"], look["begun"], look["looked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
+    assert look["unknowns"] == {"L": [{"S": "PG201: denied"}]}
+
+
+def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """That all was right is worth knowing; many unknowns are cut short."""
+    number = table.begin_look(TARGET, SCOPE)
+    assert commit(table, number, unknowns=[f"unknown {n}" for n in range(50)])
+    assert len(item(dynamodb, PK, "LOOK#execution_role")["unknowns"]["L"]) == 20
+
+
+def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
+    """Neither the look nor its findings."""
+    older, newer = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, newer)
+    assert not commit(table, older, [Change(a_finding(), None)])
+    assert table.findings_of(TARGET) == ()
+
+
+def test_the_same_look_may_be_written_again(table: FindingsTable) -> None:
+    """It is tried again after a conflict, or when the answer was lost."""
+    number = table.begin_look(TARGET, SCOPE)
+    assert commit(table, number)
+    assert commit(table, number, [Change(a_finding(), None)])
+    assert table.findings_of(TARGET) == (a_finding(),)
+
+
+def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """All or none: the finding that nobody else touched is not written either."""
+    first, second = many(2)
+    table.put_finding(Change(first, None))
+    number = table.begin_look(TARGET, SCOPE)
+    moved = replace(first, status=Status.RESOLVED, revision=8)
+    with pytest.raises(ConflictError):
+        commit(table, number, [Change(moved, 7), Change(second, None)])
+    assert table.findings_of(TARGET) == (first,)
+    assert "written" not in item(dynamodb, PK, "LOOK#execution_role")
+
+
+def test_a_finding_that_somebody_else_opened_first_is_a_conflict(table: FindingsTable) -> None:
+    """A new one must not overwrite."""
+    table.put_finding(Change(a_finding(), None))
+    with pytest.raises(ConflictError):
+        commit(table, table.begin_look(TARGET, SCOPE), [Change(a_finding(reason="Another."), None)])
+
+
+def test_more_changes_than_a_transaction_takes_are_all_written(table: FindingsTable) -> None:
+    """A function with hundreds of mappings, all of a role that lost its policy."""
+    findings = many(250)
+    number = table.begin_look(TARGET, SCOPE)
+    assert commit(table, number, [Change(finding, None) for finding in findings])
+    assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
+
+
+def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_are(moto_account: None) -> None:
+    """DynamoDB says TransactionConflict when two write the same item at once."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    for reasons, error in (
+        ([{"Code": "None"}, {"Code": "TransactionConflict"}], ConflictError),
+        ([{"Code": "TransactionConflict"}, {"Code": "None"}], ConflictError),
+        ([{"Code": "None"}, {"Code": "ProvisionedThroughputExceeded"}], ClientError),
+        ([{"Code": "None"}, {"Code": "ValidationError"}], ClientError),
+    ):
+        with Stubber(client) as stubber:
+            stubber.add_client_error(
+                "transact_write_items",
+                "TransactionCanceledException",
+                modeled_fields={"CancellationReasons": reasons},
+            )
+            with pytest.raises(error):
+                commit(table, 1, [Change(a_finding(), None)])
+
+
+# ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_finding_is_read_back_as_it_was_written(table: FindingsTable) -> None:
+    """By its function and its id; there is none of another."""
+    table.put_finding(Change(a_finding(), None))
+    assert table.finding(TARGET, FINDING_ID) == a_finding()
+    assert table.finding(TARGET, "other") is None
+    assert table.finding(OTHER, FINDING_ID) is None
+
+
+def test_findings_of_aliases_are_with_their_function(table: FindingsTable) -> None:
+    """So a function that is gone takes them all with it; another function's are not among them."""
+    alias = a_finding(id="alias", function_arn=f"{FUNCTION_ARN}:live")
+    longer = FunctionTarget("aws", "us-east-1", "123456789012", "orders-2")
+    for finding in (a_finding(), alias, a_finding(id="longer", function_arn=longer.arn)):
+        table.put_finding(Change(finding, None))
+    assert {finding.id for finding in table.findings_of(TARGET)} == {FINDING_ID, "alias"}
+    assert table.finding(TARGET, "alias") == alias
+
+
+def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> None:
+    """A page ends at a megabyte."""
+    for finding in many(12):
+        table.put_finding(Change(replace(finding, evidence={"statement": "x" * 100_000}), None))
+    assert len(table.findings_of(TARGET)) == 12
+
+
+def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) -> None:
+    """Both had read revision 1."""
+    table.put_finding(Change(a_finding(), None))
+    told = a_finding(revision=2, transition=Transition.FIX_PROPOSED)
+    table.put_finding(Change(told, 1))
+    with pytest.raises(ConflictError):
+        table.put_finding(Change(a_finding(revision=2, status=Status.RESOLVED), 1))
+    assert table.finding(TARGET, FINDING_ID) == told
+
+
+def test_a_finding_that_is_gone_is_not_written_again_by_who_had_read_it(table: FindingsTable) -> None:
+    """It expired in between."""
+    with pytest.raises(ConflictError):
+        table.put_finding(Change(a_finding(revision=2), 1))
+
+
+def test_resolved_findings_are_forgotten_and_open_ones_never(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The time to live is set when it is resolved and taken away when it is back."""
+    sk = f"FINDING#{FINDING_ID}"
+    table.put_finding(Change(a_finding(), None))
+    assert "expires_at" not in item(dynamodb, PK, sk)
+    table.put_finding(Change(a_finding(status=Status.RESOLVED, revision=2), 1))
+    expires = datetime.fromtimestamp(int(item(dynamodb, PK, sk)["expires_at"]["N"]), UTC)
+    assert expires == datetime.fromisoformat(NOW).replace(microsecond=0) + KEEP_RESOLVED
+    table.put_finding(Change(a_finding(status=Status.OPEN, revision=3), 2))
+    assert "expires_at" not in item(dynamodb, PK, sk)
+
+
+def test_the_item_has_what_the_index_and_the_stream_need(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """And the document, as the schema has it."""
+    table.put_finding(Change(a_finding(), None))
+    stored = item(dynamodb, PK, f"FINDING#{FINDING_ID}")
+    assert (stored["status"], stored["changed_at"], stored["revision"]) == ({"S": "open"}, {"S": NOW}, {"N": "1"})
+    assert json.loads(stored["document"]["S"]) == a_finding().to_document()
+    assert read_finding(stored) == a_finding()
+
+
+def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -> None:
+    """A table that does not exist is no conflict, and no full hour."""
+    table = FindingsTable(boto3.client("dynamodb"), "missing")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table.put_finding(Change(a_finding(), None))
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table.take_fix_slot("2026-11-20T09", 1)
+
+
+# ── Open findings, and fixes an hour ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
+    """Two findings of one function, one of an alias of another; resolved and suppressed ones do not count."""
+    for finding in (
+        *many(2),
+        a_finding(id="alias", function_arn=f"{OTHER.arn}:live"),
+        a_finding(id="resolved", function_arn=f"{FUNCTION_ARN}-resolved", status=Status.RESOLVED),
+        a_finding(id="suppressed", function_arn=f"{FUNCTION_ARN}-suppressed", status=Status.SUPPRESSED),
+    ):
+        table.put_finding(Change(finding, None))
+    assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET]
+
+
+def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The count is forgotten after some days."""
+    assert [table.take_fix_slot("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
+    assert table.take_fix_slot("2026-11-20T10", 2)
+    count = item(dynamodb, "FIXES#2026-11-20T09", "COUNT")
+    assert count["fixes"] == {"N": "2"}
+    expires = datetime.fromtimestamp(int(count["expires_at"]["N"]), UTC)
+    assert datetime.now(UTC) + timedelta(hours=2) < expires < datetime.now(UTC) + timedelta(days=3)

@@ -1,0 +1,215 @@
+"""Reading functions: every page, every qualifier, and every way in which it can fail."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from permission_guard.aws.functions import FunctionReader
+from permission_guard.model import Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
+from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, QUEUE_ARN, ROLE_ARN, TARGET
+
+if TYPE_CHECKING:
+    from tests.unit.aws.conftest import Answers
+
+CONFIGURATION = {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN, "Timeout": 3}
+THROTTLED = "TooManyRequestsException"
+
+
+def policy(sid: str) -> dict[str, Any]:
+    """Return a GetPolicy reply."""
+    statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION_ARN,
+    }
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}), "RevisionId": f"revision-{sid}"}
+
+
+def mapping(number: int = 0, **more: Any) -> dict[str, Any]:
+    """Return an entry of ListEventSourceMappings."""
+    uuid = MAPPING_UUID[:-1] + str(number)
+    return {"UUID": uuid, "FunctionArn": FUNCTION_ARN, "EventSourceArn": QUEUE_ARN, "State": "Enabled", **more}
+
+
+# ── A function ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answers) -> None:
+    """The name is the function's, also where a version was asked for."""
+    lambda_answers.say("get_function_configuration", CONFIGURATION, FunctionName=f"{FUNCTION_ARN}:live")
+    function = FunctionReader(lambda_answers.client).function(f"{FUNCTION_ARN}:live")
+    assert isinstance(function, Function)
+    assert (function.arn, function.name, function.role_arn) == (f"{FUNCTION_ARN}:live", "orders", ROLE_ARN)
+    assert function.configuration["Timeout"] == 3
+
+
+def test_a_function_that_does_not_exist_is_none(lambda_answers: Answers) -> None:
+    """Not an error: it was deleted."""
+    lambda_answers.fail("get_function_configuration", "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) is None
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
+def test_a_function_that_cannot_be_read_says_why(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """The action is the permission that may be missing."""
+    lambda_answers.fail("get_function_configuration", code)
+    assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) == Unread(
+        "lambda:GetFunctionConfiguration", code, "no", denied=denied
+    )
+
+
+# ── Resource policies ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_policies_of_the_function_its_aliases_and_versions_are_read(lambda_answers: Answers) -> None:
+    """Each qualifier has its own, on every page; $LATEST has none, and one without a policy is passed over."""
+    say, version = lambda_answers.say, {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN}
+    versions = "list_versions_by_function"
+    say("list_aliases", {"Aliases": [{"Name": "live"}], "NextMarker": "2"}, FunctionName=FUNCTION_ARN)
+    say("list_aliases", {"Aliases": [{"Name": "beta"}]}, FunctionName=FUNCTION_ARN, Marker="2")
+    say(versions, {"Versions": [{**version, "Version": "$LATEST"}], "NextMarker": "2"}, FunctionName=FUNCTION_ARN)
+    say(versions, {"Versions": [{**version, "Version": "1"}]}, FunctionName=FUNCTION_ARN, Marker="2")
+    say("get_policy", policy("a"), FunctionName=FUNCTION_ARN)
+    say("get_policy", policy("b"), FunctionName=FUNCTION_ARN, Qualifier="live")
+    lambda_answers.fail("get_policy", "ResourceNotFoundException", status=404)
+    say("get_policy", policy("c"), FunctionName=FUNCTION_ARN, Qualifier="1")
+    found = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert all(isinstance(item, ResourcePolicy) for item in found)
+    read = [item for item in found if isinstance(item, ResourcePolicy)]
+    assert [(item.qualifier, item.resource_arn, item.revision_id) for item in read] == [
+        (None, FUNCTION_ARN, "revision-a"),
+        ("live", f"{FUNCTION_ARN}:live", "revision-b"),
+        ("1", f"{FUNCTION_ARN}:1", "revision-c"),
+    ]
+    assert [item.document.statements[0].sid for item in read] == ["a", "b", "c"]
+
+
+def test_what_of_the_policies_cannot_be_read_is_among_them(lambda_answers: Answers) -> None:
+    """The aliases are denied, the versions throttled, and of the function's own policy a part is better than none."""
+    lambda_answers.fail("list_aliases", "AccessDeniedException")
+    lambda_answers.fail("list_versions_by_function", THROTTLED)
+    lambda_answers.say("get_policy", policy("a"))
+    own, aliases, versions = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert isinstance(own, ResourcePolicy)
+    assert aliases == Unread("lambda:ListAliases", "AccessDeniedException", "no", denied=True)
+    assert versions == Unread("lambda:ListVersionsByFunction", THROTTLED, "no", denied=False)
+
+
+def test_a_policy_that_cannot_be_read_is_not_one_that_does_not_exist(lambda_answers: Answers) -> None:
+    """The one is unknown, the other nothing."""
+    lambda_answers.say("list_aliases", {"Aliases": []})
+    lambda_answers.say("list_versions_by_function", {"Versions": []})
+    lambda_answers.fail("get_policy", "AccessDeniedException")
+    (own,) = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert own == Unread("lambda:GetPolicy", "AccessDeniedException", "no", denied=True)
+
+
+def test_a_function_that_goes_while_its_policies_are_read_has_none(lambda_answers: Answers) -> None:
+    """Deleted in between: nothing is left to judge."""
+    for operation in ("list_aliases", "list_versions_by_function", "get_policy"):
+        lambda_answers.fail(operation, "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).resource_policies(TARGET) == ()
+
+
+# ── Event source mappings ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_mappings_of_every_page_are_read(lambda_answers: Answers) -> None:
+    """Fields that AWS leaves out are empty; the whole reply is kept."""
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:event-source-mapping:{MAPPING_UUID}"
+    first = mapping(1, StateTransitionReason="USER_INITIATED", LastProcessingResult="OK", EventSourceMappingArn=arn)
+    lambda_answers.say(
+        "list_event_source_mappings", {"EventSourceMappings": [first], "NextMarker": "2"}, FunctionName=FUNCTION_ARN
+    )
+    kafka = {"UUID": MAPPING_UUID, "FunctionArn": f"{FUNCTION_ARN}:live", "SelfManagedEventSource": {}}
+    lambda_answers.say(
+        "list_event_source_mappings", {"EventSourceMappings": [kafka]}, FunctionName=FUNCTION_ARN, Marker="2"
+    )
+    mappings = FunctionReader(lambda_answers.client).mappings(TARGET)
+    assert not isinstance(mappings, Unread)
+    queue, stream = mappings
+    assert (queue.event_source_arn, queue.state, queue.arn) == (QUEUE_ARN, "Enabled", arn)
+    assert (queue.state_transition_reason, queue.last_processing_result) == ("USER_INITIATED", "OK")
+    assert (stream.event_source_arn, stream.state, stream.last_processing_result) == (None, "", "")
+    assert stream.function_arn == f"{FUNCTION_ARN}:live"
+    assert stream.configuration["SelfManagedEventSource"] == {}
+
+
+def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: Answers) -> None:
+    """Half a list would resolve the findings of the other half."""
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [mapping()], "NextMarker": "2"})
+    lambda_answers.fail("list_event_source_mappings", THROTTLED)
+    assert FunctionReader(lambda_answers.client).mappings(TARGET) == Unread(
+        "lambda:ListEventSourceMappings", THROTTLED, "no", denied=False
+    )
+
+
+def test_a_function_that_goes_while_its_mappings_are_listed_has_none(lambda_answers: Answers) -> None:
+    """Deleted in between."""
+    lambda_answers.fail("list_event_source_mappings", "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).mappings(TARGET) == ()
+
+
+# ── Tags ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("reply", "tags"), [({"Tags": {"team": "orders"}}, {"team": "orders"}), ({}, {})])
+def test_tags_are_read(lambda_answers: Answers, reply: dict[str, Any], tags: dict[str, str]) -> None:
+    """A function without tags has an empty set of them, which is known."""
+    lambda_answers.say("list_tags", reply, Resource=FUNCTION_ARN)
+    assert FunctionReader(lambda_answers.client).tags(TARGET) == tags
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ResourceNotFoundException", False)])
+def test_tags_that_cannot_be_read_are_never_no_tags(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """A guard rests on them."""
+    lambda_answers.fail("list_tags", code)
+    tags = FunctionReader(lambda_answers.client).tags(TARGET)
+    assert isinstance(tags, Unread)
+    assert (tags.action, tags.code, tags.denied) == ("lambda:ListTags", code, denied)
+
+
+# ── All functions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+OTHER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/invoices-role"
+
+
+def configuration(name: str, role: str = ROLE_ARN) -> dict[str, Any]:
+    """Return an entry of ListFunctions."""
+    return {"FunctionName": name, "FunctionArn": FUNCTION_ARN.replace("orders", name), "Role": role}
+
+
+def two_pages(answers: Answers) -> None:
+    """Answer ListFunctions in two pages."""
+    page = [configuration("orders"), configuration("invoices", OTHER_ROLE)]
+    answers.say("list_functions", {"Functions": page, "NextMarker": "2"})
+    page = [configuration("returns", ROLE_ARN), configuration("guest", ROLE_ARN.replace(ACCOUNT, "111122223333"))]
+    answers.say("list_functions", {"Functions": page}, Marker="2")
+
+
+def test_all_functions_are_listed_from_every_page(lambda_answers: Answers) -> None:
+    """As targets."""
+    two_pages(lambda_answers)
+    names = [target.name for target in FunctionReader(lambda_answers.client).all_functions()]
+    assert names == ["orders", "invoices", "returns", "guest"]
+
+
+def test_the_functions_of_a_role_are_those_that_run_with_it(lambda_answers: Answers) -> None:
+    """By the role's name and account; its path does not matter."""
+    two_pages(lambda_answers)
+    found = FunctionReader(lambda_answers.client).functions_of_role(RoleTarget(ACCOUNT, "orders-role"))
+    assert found == (TARGET, FunctionTarget("aws", "us-east-1", ACCOUNT, "returns"))
+
+
+def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers) -> None:
+    """Nothing must be taken for all."""
+    lambda_answers.say("list_functions", {"Functions": [configuration("orders")], "NextMarker": "2"})
+    lambda_answers.fail("list_functions", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        list(FunctionReader(lambda_answers.client).all_functions())

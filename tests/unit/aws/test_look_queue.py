@@ -1,0 +1,85 @@
+"""Requests to look: few messages for many functions, and none of them lost in silence."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from permission_guard.aws.look_queue import FUNCTIONS_A_MESSAGE, request_looks
+from permission_guard.errors import DeliveryError
+from permission_guard.intake import read_batch
+from permission_guard.model import FunctionTarget, Scope
+from tests.fakes import TARGET
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@pytest.fixture
+def sqs(moto_account: None) -> SQSClient:
+    """Return a client of an SQS in memory."""
+    return boto3.client("sqs")
+
+
+@pytest.fixture
+def url(sqs: SQSClient) -> str:
+    """Return a queue's URL."""
+    return sqs.create_queue(QueueName="looks")["QueueUrl"]
+
+
+def functions(count: int) -> list[FunctionTarget]:
+    """Return so many functions."""
+    return [FunctionTarget("aws", "us-east-1", "123456789012", f"function-{number:04}") for number in range(count)]
+
+
+def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
+    """Return every message of the queue, as Lambda gets them."""
+    found: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
+def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
+    """What the checker reads from the messages is what was requested, ten functions a message."""
+    assert request_looks(sqs, url, functions(count)) == count
+    messages = received(sqs, url)
+    assert len(messages) == -(-count // FUNCTIONS_A_MESSAGE)
+    read = [target for message in read_batch({"Records": messages}, Scope.INVOKE_POLICY) for target in message.targets]
+    assert sorted(read, key=str) == functions(count)
+
+
+def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
+    """A thousand functions are ten calls."""
+    with Stubber(sqs) as stubber:
+        for _ in range(2):
+            stubber.add_response(
+                "send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://queue", "Entries": ANY}
+            )
+        assert request_looks(sqs, "https://queue", iter(functions(105))) == 105
+        stubber.assert_no_pending_responses()
+
+
+def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
+    """The call itself succeeds; its answer says that some did not go."""
+    failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}]
+    with Stubber(sqs) as stubber:
+        stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
+        with pytest.raises(DeliveryError, match="SQS refused 1 of 2 requests: try again"):
+            request_looks(sqs, "https://queue", functions(15))
+
+
+def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
+    """The same form as an event of the bus."""
+    request_looks(sqs, url, [TARGET])
+    (message,) = received(sqs, url)
+    assert json.loads(message["body"]) == {
+        "source": "permission-guard",
+        "detail-type": "Look Requested",
+        "detail": {"functions": [TARGET.arn]},
+    }

@@ -1,0 +1,138 @@
+"""Snapshots: each scope reads what it needs, of every version that matters, and no role twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from permission_guard.aws.state import READS, StateReader
+from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Role, Scope, Unread
+from tests.fakes import (
+    DENIED,
+    FUNCTION_ARN,
+    OTHER,
+    ROLE_ARN,
+    TARGET,
+    THROTTLED,
+    a_function,
+    a_mapping,
+    a_policy,
+    a_role,
+    allow,
+)
+
+if TYPE_CHECKING:
+    from permission_guard.aws.functions import FunctionReader
+    from permission_guard.aws.roles import RoleReader
+    from permission_guard.model import EventSourceMapping
+
+LIVE = f"{FUNCTION_ARN}:live"
+OLD_ROLE = f"{ROLE_ARN}-of-version-1"
+
+
+@dataclass
+class Account:
+    """Functions and roles in memory; `asked` has what was read."""
+
+    functions: dict[str, Function | Unread]
+    mapped: tuple[EventSourceMapping, ...] | Unread = ()
+    roles: dict[str, Role | Unread] = field(default_factory=lambda: {ROLE_ARN: a_role()})
+    asked: list[str] = field(default_factory=list)
+
+    def function(self, arn: str) -> Function | Unread | None:
+        self.asked.append(arn)
+        return self.functions.get(arn)
+
+    def mappings(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
+        self.asked.append("mappings")
+        return self.mapped
+
+    def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
+        self.asked.append("resource policies")
+        return (ResourcePolicy(target.arn, None, "r", a_policy(allow("lambda:*"))), DENIED)
+
+    def tags(self, target: FunctionTarget) -> dict[str, str] | Unread:
+        return {"team": target.name}
+
+    def role(self, arn: str) -> Role | Unread | None:
+        self.asked.append(arn)
+        return self.roles.get(arn)
+
+    @property
+    def reader(self) -> StateReader:
+        """Return what is tested, reading from here."""
+        return StateReader(cast("FunctionReader", self), cast("RoleReader", self))
+
+
+def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
+    """What could not be read of them is in the snapshot."""
+    account = Account({FUNCTION_ARN: a_function()})
+    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    assert account.asked == [FUNCTION_ARN, "resource policies"]
+    assert len(snapshot.resource_policies) == 2
+    assert snapshot.unread == (DENIED,)
+
+
+def test_the_execution_role_scope_reads_the_mappings_and_the_role() -> None:
+    """The function itself is read once, also where a mapping names it."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(), a_mapping(uuid="second")))
+    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    assert account.asked == [FUNCTION_ARN, "mappings", ROLE_ARN]
+    assert set(snapshot.versions) == {FUNCTION_ARN}
+    assert set(snapshot.roles) == {ROLE_ARN}
+    assert snapshot.tags is None
+
+
+def test_a_mapping_of_an_alias_is_read_with_the_role_of_its_version() -> None:
+    """A published version keeps the role that it was published with."""
+    live = Function(LIVE, "orders", OLD_ROLE)
+    account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (a_mapping(function_arn=LIVE),))
+    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    assert snapshot.versions == {FUNCTION_ARN: a_function(), LIVE: live}
+    assert snapshot.roles == {ROLE_ARN: a_role(), OLD_ROLE: None}
+
+
+def test_a_function_that_is_gone_is_not_read_further() -> None:
+    """One call tells it."""
+    for scope in Scope:
+        account = Account({})
+        assert account.reader.snapshot(TARGET, scope).function is None
+        assert account.asked == [FUNCTION_ARN]
+
+
+def test_what_cannot_be_read_is_in_the_snapshot_and_nothing_is_raised() -> None:
+    """The function, the mappings, a version: each stands where it would have stood."""
+    account = Account({FUNCTION_ARN: THROTTLED}, DENIED)
+    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    assert snapshot.function == THROTTLED
+    assert snapshot.mappings == DENIED
+    assert snapshot.roles == {}
+    gone = Account({FUNCTION_ARN: a_function()}, (a_mapping(function_arn=LIVE),))
+    assert gone.reader.snapshot(TARGET, Scope.EXECUTION_ROLE).versions[LIVE] is None
+
+
+def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
+    """A role that does not exist too."""
+    account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, roles={})
+    reader = account.reader
+    for target in (TARGET, OTHER):
+        assert reader.snapshot(target, Scope.EXECUTION_ROLE).roles == {ROLE_ARN: None}
+    assert account.asked.count(ROLE_ARN) == 1
+
+
+def test_a_fix_reads_the_role_afresh_and_the_tags_with_it() -> None:
+    """What is remembered of it may be what the fix has just changed."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),))
+    reader = account.reader
+    for _ in range(2):
+        snapshot = reader.snapshot_for_fix(TARGET, Scope.EXECUTION_ROLE)
+        assert snapshot.tags == {"team": "orders"}
+    assert account.asked.count(ROLE_ARN) == 2
+
+
+def test_every_scope_says_what_it_reads() -> None:
+    """The roles in template.yaml are held to it."""
+    assert set(READS) == set(Scope)
+    for actions in READS.values():
+        assert actions
+        assert all(action.split(":")[1].startswith(("Get", "List")) for action in actions)

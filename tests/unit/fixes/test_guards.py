@@ -1,0 +1,62 @@
+"""What must never be changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from permission_guard.errors import FixRefusedError
+from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.model import Snapshot, Unread
+from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, a_function, a_role
+
+
+def with_tags(tags: dict[str, str] | Unread | None) -> Snapshot:
+    """Return a function with tags."""
+    return Snapshot(TARGET, a_function(), tags=tags)
+
+
+@pytest.mark.parametrize("tags", [{}, {"team": "orders"}, {"permission-guard:fix": "ask me"}, {"Permission": "never"}])
+def test_functions_and_roles_with_other_tags_may_be_changed(tags: dict[str, str]) -> None:
+    """Nothing is raised."""
+    guard_function(with_tags(tags))
+    guard_role(a_role(tags=tags), ACCOUNT)
+
+
+@pytest.mark.parametrize("value", ["never", "NEVER", " never "])
+def test_never_is_understood_however_it_is_written(value: str) -> None:
+    """An owner who meant it should not be overruled by a capital letter."""
+    with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
+        guard_function(with_tags({"permission-guard:fix": value}))
+    with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
+        guard_role(a_role(tags={"permission-guard:fix": value}), ACCOUNT)
+
+
+@pytest.mark.parametrize("tags", [None, DENIED])
+def test_a_function_whose_tags_are_not_known_is_not_touched(tags: Unread | None) -> None:
+    """A guard that cannot be evaluated refuses."""
+    with pytest.raises(FixRefusedError, match="could not be read"):
+        guard_function(with_tags(tags))
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/lambda.amazonaws.com/AWSServiceRoleForLambda",
+        f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin",
+    ],
+)
+def test_roles_that_belong_to_aws_are_not_touched(arn: str) -> None:
+    """AWS would refuse as well; this says it before."""
+    with pytest.raises(FixRefusedError, match="belongs to AWS"):
+        guard_role(a_role(arn=arn), ACCOUNT)
+
+
+def test_a_role_under_the_console_s_own_path_is_an_ordinary_role() -> None:
+    """`/service-role/` is where the console puts execution roles."""
+    guard_role(a_role(arn=ROLE_ARN), ACCOUNT)
+
+
+def test_a_role_of_another_account_is_not_touched() -> None:
+    """Its owner is somebody else."""
+    with pytest.raises(FixRefusedError, match="is in another account"):
+        guard_role(a_role(), "111122223333")

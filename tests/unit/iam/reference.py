@@ -1,0 +1,189 @@
+"""A second engine, as plain and slow as can be, to hold the real one against.
+
+It knows requests of which everything is known, well-formed documents, and one account. Where AWS documents nothing it
+raises `Undocumented`. It shares no code with the engine: regular expressions, recursion, no compiling.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+JSON = Any
+
+
+class Undocumented(Exception):  # noqa: N818 - not an error: a hole in the documentation
+    """AWS does not say."""
+
+
+def decide(identity: list[JSON], boundary: list[JSON] | None, resource: list[JSON] | None, request: JSON) -> str:
+    """Return `allowed`, `implicitDeny` or `explicitDeny`."""
+    layers = [identity, boundary or [], resource or []]
+    if any(item["Effect"] == "Deny" and applies(item, request) for layer in layers for item in layer):
+        return "explicitDeny"
+    granted = any(item["Effect"] == "Allow" and applies(item, request) for item in identity)
+    limited = boundary is None or any(item["Effect"] == "Allow" and applies(item, request) for item in boundary)
+    how = {how_named(item, request) for item in resource or [] if item["Effect"] == "Allow" and applies(item, request)}
+    allowed = (granted and limited) or "direct" in how or ("role" in how and limited)
+    return "allowed" if allowed else "implicitDeny"
+
+
+def how_named(statement: JSON, request: JSON) -> str:
+    """Say how a resource policy's statement names the caller: `direct`, `role`, `account` or not at all."""
+    principal = statement["Principal"]
+    values = ["*"] if principal == "*" else listed(principal["AWS"])
+    account = request["role"].split(":")[4]
+    if "*" in values:
+        return "direct"
+    if request["role"] in values:
+        return "role"
+    return "account" if account in values or f"arn:aws:iam::{account}:root" in values else ""
+
+
+def applies(statement: JSON, request: JSON) -> bool:
+    """Tell whether a statement applies to a request."""
+    if "Principal" in statement and not how_named(statement, request):
+        return False
+    action = [action_matches(text, request["action"]) for text in listed(statement.get("Action", []))]
+    not_action = [action_matches(text, request["action"]) for text in listed(statement.get("NotAction", []))]
+    if not (any(action) if "Action" in statement else not any(not_action)):
+        return False
+    texts = listed(statement.get("Resource", statement.get("NotResource")))
+    matched = any(resource_matches(text, request) for text in texts)
+    if matched != ("Resource" in statement):
+        return False
+    return all(
+        condition_holds(operator, key, listed(values), request["context"])
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+    )
+
+
+def listed(value: JSON) -> list[Any]:
+    """Return a list of one for a scalar."""
+    return value if isinstance(value, list) else [value]
+
+
+def action_matches(text: str, action: str) -> bool:
+    """Compare an action with a pattern."""
+    if text in {"*", "*:*"}:
+        return True
+    service, _, name = text.partition(":")
+    asked, _, asked_name = action.partition(":")
+    return service.lower() == asked.lower() and bool(re.fullmatch(wild(name.lower()), asked_name.lower()))
+
+
+def wild(text: str) -> str:
+    """Return the regular expression of a pattern."""
+    return "".join("[\\s\\S]*" if char == "*" else "[\\s\\S]" if char == "?" else re.escape(char) for char in text)
+
+
+def insert(text: str, context: JSON, *, wildcards: bool) -> str | None:
+    """Fill in the variables of a text and return a regular expression, or None where one has no value."""
+    expression = ""
+    for literal, inside in re.findall(r"((?:(?!\$\{[^}]*\}).)+)|\$\{([^}]*)\}", text, re.DOTALL):
+        if literal:
+            expression += wild(literal) if wildcards else re.escape(literal)
+        elif inside in {"*", "?", "$"}:
+            expression += re.escape(inside)
+        else:
+            key, *default = [part.strip() for part in inside.split(",", 1)]
+            value = find(context, key)
+            if isinstance(value, list) or (value is None and not default):
+                return None
+            expression += re.escape(value if value is not None else default[0].strip("'"))
+    return expression
+
+
+def resource_matches(text: str, request: JSON) -> bool:
+    """Compare a resource with a pattern; the readings of a star before the resource part must agree."""
+    if text == "*":
+        return True
+    if request["resource"] == "*":
+        return False
+    whole = insert(text, request["context"], wildcards=True)
+    if whole is None:
+        return False
+    parts = text.split(":", 5)
+    values = request["resource"].split(":", len(parts) - 1)
+    if len(parts) < 6 and not text.endswith("*"):
+        raise Undocumented
+    segments = [insert(part, request["context"], wildcards=True) for part in parts]
+    by_part = len(values) == len(parts) and all(
+        part is not None and bool(re.fullmatch(part, value)) for part, value in zip(segments, values, strict=True)
+    )
+    if by_part != bool(re.fullmatch(whole, request["resource"])):
+        raise Undocumented
+    return by_part
+
+
+def find(context: JSON, key: str) -> JSON:
+    """Look a key up without regard to case."""
+    return next((value for name, value in context.items() if name.lower() == key.lower()), None)
+
+
+def condition_holds(operator: str, key: str, values: list[str], context: JSON) -> bool:
+    """Tell whether one operator holds for one key."""
+    found = find(context, key)
+    if operator == "Null":
+        return ("true" if found is None else "false") in {str(value).lower() for value in values}
+    qualifier, _, base = operator.rpartition(":")
+    if_exists = base.endswith("IfExists")
+    base = base.removesuffix("IfExists")
+    negated = "Not" in base
+    if found is None:
+        if qualifier == "ForAnyValue" and if_exists:
+            raise Undocumented
+        return qualifier == "ForAllValues" or (not qualifier and (if_exists or negated))
+    if not qualifier and isinstance(found, list):
+        return False
+    answers = [one_holds(base.replace("Not", ""), value, values, context, negated=negated) for value in listed(found)]
+    if found == "" and qualifier == "ForAllValues":
+        raise Undocumented
+    return all(answers) if qualifier == "ForAllValues" else any(answers)
+
+
+def one_holds(base: str, value: str, values: list[str], context: JSON, *, negated: bool) -> bool:
+    """Tell whether one value satisfies an operator."""
+    if base.startswith("Arn"):
+        if value.count(":") < 5:
+            return False
+        if "*" in values:
+            raise Undocumented
+        if any(text.count(":") < 5 for text in values) and negated:
+            return False
+    if base == "IpAddress" and not re.fullmatch(r"[0-9a-fA-F.:]+", value):
+        return False
+    return any(compare(base, value, text, context) for text in values) != negated
+
+
+def compare(base: str, value: str, text: str, context: JSON) -> bool:
+    """Compare one value with one value of the policy."""
+    if base in {"StringEquals", "StringEqualsIgnoreCase", "StringLike"}:
+        expression = insert(text, context, wildcards=base == "StringLike")
+        flags = re.IGNORECASE if base.endswith("IgnoreCase") else re.NOFLAG
+        return expression is not None and bool(re.fullmatch(expression, value, flags))
+    if base.startswith("Arn"):
+        parts, asked = text.split(":", 5), value.split(":", 5)
+        expressions = [insert(part, context, wildcards=True) for part in parts]
+        return len(parts) == 6 and all(
+            part is not None and bool(re.fullmatch(part, item)) for part, item in zip(expressions, asked, strict=True)
+        )
+    if base == "Bool":
+        return (value.lower() == "true") == (text.lower() == "true")
+    if base == "IpAddress":
+        return ip_address(value) in ip_network(text, strict=False)
+    read = float if base.startswith("Numeric") else lambda item: datetime.fromisoformat(item).timestamp()
+    try:
+        left, right = read(value), read(text)
+    except ValueError:
+        return False
+    return {
+        "Equals": left == right,
+        "LessThan": left < right,
+        "LessThanEquals": left <= right,
+        "GreaterThan": left > right,
+        "GreaterThanEquals": left >= right,
+    }[base.removeprefix("Numeric").removeprefix("Date")]

@@ -1,0 +1,40 @@
+"""What is known, absent and unknown of a request."""
+
+from __future__ import annotations
+
+import copy
+
+from permission_guard.iam import ABSENT, UNKNOWN, Context
+
+
+def test_known_absent_and_unknown_are_three_things() -> None:
+    """And what is named nowhere is the default."""
+    context = Context({"aws:A": "1"}, absent=["aws:B"], unknown=["aws:C"], default=ABSENT)
+    assert [context.lookup(key) for key in ("aws:a", "aws:b", "aws:c", "aws:d")] == ["1", ABSENT, UNKNOWN, ABSENT]
+    assert Context().lookup("aws:d") is UNKNOWN
+
+
+def test_a_family_is_named_by_its_trailing_slash() -> None:
+    """A known key wins over a family, a longer family over a shorter one."""
+    context = Context({"aws:ResourceTag/Env": "prod"}, absent=["aws:ResourceTag/*"], unknown=["aws:ResourceTag/team/"])
+    assert context.lookup("aws:resourcetag/env") == "prod"
+    assert context.lookup("aws:resourcetag/other") is ABSENT
+    assert context.lookup("aws:resourcetag/team/x") is UNKNOWN
+
+
+def test_values_become_the_texts_that_aws_compares() -> None:
+    """Booleans in lower case, numbers as written, lists as multivalued keys, None as absent."""
+    context = Context({"a": True, "b": 7, "c": ["x", "y"], "d": None, "e": {"z", "y"}, "f": []})
+    found = [context.lookup(key) for key in "abcdef"]
+    assert found == ["true", "7", ("x", "y"), ABSENT, ("y", "z"), ()]
+
+
+def test_contexts_are_values() -> None:
+    """Equal when they say the same."""
+    context = Context({"A": "1"}, absent=["b"])
+    assert context == Context({"a": "1"}, absent=["B"])
+    assert hash(context) == hash(Context({"a": "1"}, absent=["B"]))
+    assert context != Context({"a": "2"})
+    assert context != "a"
+    assert "'a': '1'" in repr(context)
+    assert copy.copy(context) == context

@@ -1,0 +1,74 @@
+"""Our records against `dataclasses`, which they stand in for."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+
+import pytest
+
+from permission_guard.iam import EvalDecision, PolicySet, Request, StatementRef
+from permission_guard.iam.decision import Decision
+from permission_guard.iam.records import field, record
+
+
+@record(frozen=True, slots=True)
+class Point:
+    """A record with every kind of field."""
+
+    x: int
+    y: int = 2
+    tags: list[str] = field(default_factory=list, hash=False)
+    note: str = field(default="", compare=False, repr=False)
+
+    @property
+    def total(self) -> int:
+        """The sum."""
+        return self.x + self.y
+
+
+def test_fields_have_order_defaults_and_factories() -> None:
+    """As a dataclass's."""
+    assert (Point(1).x, Point(1).y, Point(1).tags, Point(1, y=3).total) == (1, 2, [], 4)
+    assert Point(1).tags is not Point(1).tags
+    with pytest.raises(TypeError):
+        Point()  # type: ignore[call-arg]
+
+
+def test_records_are_values() -> None:
+    """Equality, hash and representation leave out what they are told to."""
+    assert Point(1, note="a") == Point(1, note="b")
+    assert Point(1) != Point(2)
+    assert Point(1) != (1, 2)
+    assert hash(Point(1, tags=["a"])) == hash(Point(1, tags=["b"]))
+    assert repr(Point(1, note="a")) == "Point(x=1, y=2, tags=[])"
+
+
+def test_records_cannot_be_changed() -> None:
+    """Nor given other attributes."""
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        Point(1).x = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        del Point(1).x
+    assert not hasattr(Point(1), "__dict__")
+
+
+def test_records_work_with_dataclasses_copy_and_pickle() -> None:
+    """So that nobody need know that they are no dataclasses."""
+    assert dataclasses.is_dataclass(PolicySet)
+    assert [item.name for item in dataclasses.fields(StatementRef)] == ["policy", "sid", "index", "effect", "kind"]
+    changed = dataclasses.replace(PolicySet(unread=("p",)), boundary_unread="denied")
+    assert (changed.unread, changed.boundary_unread) == (("p",), "denied")
+    decision = Decision(EvalDecision.EXPLICIT_DENY, StatementRef("p", "S", 0, "Deny", "scp"))
+    assert copy.deepcopy(decision) == decision
+    assert pickle.loads(pickle.dumps(decision)) == decision  # noqa: S301 - what was just written
+    assert dataclasses.asdict(decision)["statement"]["sid"] == "S"
+
+
+def test_a_record_matches_by_position() -> None:
+    """As a dataclass does in a match statement."""
+    match Point(1, 5):
+        case Point(x, y):
+            assert (x, y) == (1, 5)
+    assert Request.__match_args__[0] == "principal"

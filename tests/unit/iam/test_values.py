@@ -1,0 +1,88 @@
+"""Numbers, dates, addresses and binary data as AWS reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from permission_guard.iam.values import in_network, ip_address, ip_network, parse_binary, parse_date, parse_number
+
+
+@pytest.mark.parametrize(("text", "same"), [("10", "10.0"), ("+7", "007"), ("-0.5", "-.5"), ("1e3", "1000")])
+def test_numbers_are_equal_however_written(text: str, same: str) -> None:
+    """Leading zeros, signs and exponents do not matter, and no precision is lost."""
+    assert parse_number(text) == parse_number(same)
+    assert parse_number("0.1") != parse_number("0.10000000000000000001")
+
+
+@pytest.mark.parametrize("text", ["", "ten", "1_000", "NaN", "Infinity", "1" * 500])
+def test_what_is_no_number_is_none(text: str) -> None:
+    """Also Python's own spellings."""
+    assert parse_number(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T01:00:00+01:00",
+        "2026-01-01",
+        "2026-01",
+        "2026",
+        "1767225600",
+        "1767225600.0",
+    ],
+)
+def test_dates_are_equal_however_written(text: str) -> None:
+    """ISO-8601 in its lengths, and seconds since 1970; without a zone it is UTC."""
+    assert parse_date(text) == 1_767_225_600_000
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "1" * 40, "2026-1-1"])
+def test_what_is_no_date_is_none(text: str) -> None:
+    """Neither a date nor seconds."""
+    assert parse_date(text) is None
+
+
+def test_seconds_may_be_negative() -> None:
+    """Before 1970."""
+    assert parse_date("-1") == -1000
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.0/24", True),
+        ("203.0.113.7", "203.0.113.99/24", True),
+        ("203.0.113.7", "0.0.0.0/0", True),
+        ("203.0.113.7", "203.0.113.7", True),
+        ("203.0.113.8", "203.0.113.7", False),
+        ("203.000.113.007", "203.0.113.7/032", True),
+        ("::ffff:203.0.113.7", "203.0.113.0/24", True),
+        ("203.0.113.7", "::/0", False),
+        ("2001:db8::7", "2001:db8::/32", True),
+        ("2001:db8::7", "::/0", True),
+        ("2001:db8::5", "2001:db8::5/64", False),
+        ("2001:db8::5", "2001:DB8::5", True),
+    ],
+)
+def test_networks_hold_addresses(address: str, network: str, expected: bool) -> None:
+    """By family and prefix; an IPv6 network with host bits set holds nothing."""
+    found, held = ip_address(address), ip_network(network)
+    assert found is not None
+    assert held is not None
+    assert in_network(found, held) is expected
+
+
+@pytest.mark.parametrize("text", ["", "here", "1.2.3", "1.2.3.256", "1.2.3.4/33", "1.2.3.4/x", "g::", "1.2.3.4/"])
+def test_what_is_no_network_is_none(text: str) -> None:
+    """Nor an address."""
+    assert ip_network(text) is None
+    assert ip_address(text) is None
+
+
+def test_binary_data_is_base64() -> None:
+    """Compared as what it decodes to."""
+    assert parse_binary("YQ==") == b"a"
+    assert parse_binary("") == b""
+    assert parse_binary("a") is None
+    assert parse_binary("é") is None

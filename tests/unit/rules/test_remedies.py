@@ -1,0 +1,138 @@
+"""What a finding offers to paste: it can be pasted as it is, but for what only a person knows."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+import yaml
+
+from permission_guard.engine import evaluate
+from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.model import Outcome, ResourcePolicy, Snapshot, Verdict
+from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.source_missing import SourceMissing
+from tests.fakes import FUNCTION_ARN, QUEUE_ARN, SQS_POLICY_ARN, TARGET, a_function, a_role, polling
+
+NOBODY = TrustSet(frozenset())
+
+
+def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
+    """Return the finding of a statement that lets every bucket in."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION_ARN,
+    }
+    if sid is not None:
+        statement["Sid"] = sid
+    arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
+    document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
+    policy = ResourcePolicy(arn, qualifier, "r1", document)
+    (verdict,) = evaluate(
+        Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NOBODY)]
+    ).verdicts
+    assert verdict.outcome is Outcome.VIOLATION
+    return verdict
+
+
+def remedy(verdict: Verdict, kind: str) -> str:
+    """Return one cure."""
+    return next(item.text for item in verdict.remedies if item.kind == kind)
+
+
+def options(command: str) -> dict[str, str]:
+    """Read a command line's options."""
+    words = shlex.split(command)[3:]
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_the_narrow_statement_is_added_before_the_broad_one_is_removed() -> None:
+    """No event is lost in between."""
+    add, remove = remedy(open_to_s3("uploads"), "aws-cli").splitlines()
+    assert add.startswith("aws lambda add-permission ")
+    assert options(add) == {
+        "--function-name": "orders",
+        "--statement-id": "uploads-scoped",
+        "--action": "lambda:InvokeFunction",
+        "--principal": "s3.amazonaws.com",
+        "--source-arn": "arn:aws:s3:::BUCKET-NAME",
+        "--source-account": "123456789012",
+    }
+    assert remove.startswith("aws lambda remove-permission ")
+    assert options(remove) == {"--function-name": "orders", "--statement-id": "uploads"}
+
+
+def test_an_alias_s_policy_is_changed_at_the_alias() -> None:
+    """Both commands name it."""
+    add, remove = remedy(open_to_s3("uploads", "live"), "aws-cli").splitlines()
+    assert options(add)["--qualifier"] == "live"
+    assert options(remove) == {"--function-name": "orders", "--qualifier": "live", "--statement-id": "uploads"}
+    assert 'qualifier      = "live"' in remedy(open_to_s3("uploads", "live"), "terraform")
+
+
+def test_a_statement_without_a_sid_cannot_be_removed_by_name() -> None:
+    """So no command pretends to."""
+    assert len(remedy(open_to_s3(None), "aws-cli").splitlines()) == 1
+
+
+def test_a_sid_with_signs_of_the_shell_does_no_harm() -> None:
+    """What stands in a policy may be anybody's text."""
+    add, remove = remedy(open_to_s3("a; rm -rf $HOME"), "aws-cli").splitlines()
+    assert options(add)["--statement-id"] == "a; rm -rf $HOME-scoped"
+    assert options(remove)["--statement-id"] == "a; rm -rf $HOME"
+
+
+def test_the_sam_resource_is_valid_yaml() -> None:
+    """The account stays a text."""
+    resource = yaml.safe_load(remedy(open_to_s3("uploads", "live"), "sam"))
+    assert resource == {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "FunctionName": "orders:live",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "s3.amazonaws.com",
+            "SourceArn": "arn:aws:s3:::BUCKET-NAME",
+            "SourceAccount": "123456789012",
+        },
+    }
+
+
+def unreadable_queue(*statements: dict[str, Any]) -> Verdict:
+    """Return the finding of a role that may not read its queue."""
+    (verdict,) = evaluate(polling(a_role(*statements)), [EventSourceReadMissing(NOBODY)]).verdicts
+    return verdict
+
+
+def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:
+    """The role's path is no part of its name."""
+    verdict = unreadable_queue()
+    assert remedy(verdict, "aws-cli") == (
+        f"aws iam attach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
+    )
+    assert f'policy_arn = "{SQS_POLICY_ARN}"' in remedy(verdict, "terraform")
+    assert 'role       = "orders-role"' in remedy(verdict, "terraform")
+
+
+def test_the_policy_statement_has_what_is_missing_and_no_more_and_it_helps() -> None:
+    """Pasted into a policy of the role, it makes the finding go away."""
+    receive = {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": QUEUE_ARN}
+    first = {"Version": "2012-10-17", "Statement": [receive]}
+    statement = json.loads(remedy(unreadable_queue(first), "policy-statement"))
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Resource": [QUEUE_ARN],
+    }
+    assert unreadable_queue(first, {"Version": "2012-10-17", "Statement": [statement]}).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("qualifier", [None, "live"])
+def test_the_evidence_holds_the_statement_as_it_stands(qualifier: str | None) -> None:
+    """So that what is removed can be put back."""
+    verdict = open_to_s3("uploads", qualifier)
+    assert verdict.evidence["statement"]["Sid"] == "uploads"
+    assert verdict.evidence["resource_arn"] == verdict.function_arn

@@ -1,0 +1,143 @@
+"""Settings: typed, read once, and a clear word for what is missing or wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from permission_guard.config import (
+    AlertSettings,
+    CheckSettings,
+    FixMode,
+    FixSettings,
+    PublishSettings,
+    SweepSettings,
+    TicketSettings,
+)
+from permission_guard.errors import ConfigurationError
+from permission_guard.iam import TrustSet
+
+WHOLE: dict[Any, dict[str, str]] = {
+    CheckSettings: {"FINDINGS_TABLE": "findings"},
+    SweepSettings: {
+        "FINDINGS_TABLE": "findings",
+        "INVOKE_POLICY_QUEUE_URL": "https://sqs/invoke",
+        "EXECUTION_ROLE_QUEUE_URL": "https://sqs/role",
+    },
+    PublishSettings: {"EVENT_BUS": "permission-guard"},
+    AlertSettings: {"DELIVERIES_TABLE": "deliveries"},
+    TicketSettings: {"DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
+    FixSettings: {"FINDINGS_TABLE": "findings", "FIX_MODE": "auto"},
+}
+REQUIRED = [(settings, name) for settings, environment in WHOLE.items() for name in environment]
+
+
+@pytest.mark.parametrize(("settings", "name"), REQUIRED, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize("value", [None, "", "  "], ids=["missing", "empty", "blank"])
+def test_each_required_variable_is_named_when_it_is_not_set(settings: Any, name: str, value: str | None) -> None:
+    """The message says which, and where it comes from."""
+    environment = {**WHOLE[settings], name: value or ""}
+    if value is None:
+        del environment[name]
+    with pytest.raises(ConfigurationError, match=rf"environment variable {name} is not set; template\.yaml sets it"):
+        settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("settings", WHOLE, ids=lambda settings: settings.__name__)
+def test_the_required_variables_are_enough(settings: Any) -> None:
+    """Everything else has a default, and foreign variables do no harm."""
+    assert settings.from_environment({**WHOLE[settings], "AWS_REGION": "us-east-1"})
+
+
+def test_the_sweep_knows_both_queues_in_the_order_of_the_scopes() -> None:
+    """The invoke policies first."""
+    assert SweepSettings.from_environment(WHOLE[SweepSettings]).queue_urls == ("https://sqs/invoke", "https://sqs/role")
+
+
+def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
+    """Spaces and empty places are taken as they are meant."""
+    settings = CheckSettings.from_environment(
+        {
+            "FINDINGS_TABLE": " findings ",
+            "TRUSTED_ACCOUNTS": "111122223333, 999999999999,",
+            "TRUSTED_ORGANIZATIONS": "o-exampleorgid",
+        }
+    )
+    assert settings == CheckSettings(
+        "findings", TrustSet(frozenset({"111122223333", "999999999999"}), frozenset({"o-exampleorgid"}))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_ACCOUNTS", "12345"),
+        ("TRUSTED_ACCOUNTS", "111122223333;999999999999"),
+        ("TRUSTED_ACCOUNTS", "arn:aws:iam::111122223333:root"),
+        ("TRUSTED_ORGANIZATIONS", "example"),
+        ("TRUSTED_ORGANIZATIONS", "o-short"),
+    ],
+)
+def test_a_trusted_name_that_is_none_is_refused(name: str, value: str) -> None:
+    """A typing mistake must not quietly trust nobody, or somebody else."""
+    with pytest.raises(ConfigurationError, match=f"{name} has .* which does not match"):
+        CheckSettings.from_environment({"FINDINGS_TABLE": "findings", name: value})
+
+
+def test_alert_channels_are_absent_unless_they_are_named() -> None:
+    """An empty variable is what the template sets where a parameter is empty."""
+    settings = AlertSettings.from_environment(
+        {"DELIVERIES_TABLE": "deliveries", "TOPIC_ARN": "", "SLACK_SECRET_ARN": "", "SLACK_WEBHOOK_PREFIX": ""}
+    )
+    assert settings == AlertSettings("deliveries", None, None, "https://hooks.slack.com/")
+
+
+def test_alert_channels_that_are_named_are_taken() -> None:
+    """Both at once, too."""
+    settings = AlertSettings.from_environment(
+        {
+            "DELIVERIES_TABLE": "deliveries",
+            "TOPIC_ARN": "arn:topic",
+            "SLACK_SECRET_ARN": "arn:secret",
+            "SLACK_WEBHOOK_PREFIX": "http://localhost/",
+        }
+    )
+    assert settings == AlertSettings("deliveries", "arn:topic", "arn:secret", "http://localhost/")
+
+
+@pytest.mark.parametrize("mode", list(FixMode))
+def test_each_fix_mode_is_understood(mode: FixMode) -> None:
+    """The four words of the template's parameter."""
+    settings = FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode.value})
+    assert settings.mode is mode
+    assert settings.max_fixes_an_hour == 20
+
+
+@pytest.mark.parametrize("mode", ["Auto", "on", "yes"])
+def test_another_fix_mode_is_refused_and_the_right_ones_are_named(mode: str) -> None:
+    """Nothing is guessed where something may be changed."""
+    with pytest.raises(ConfigurationError, match="it must be one of off, plan, approve, auto"):
+        FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode})
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "10000", "1.5", "0x10", ""])
+def test_a_limit_that_is_no_number_is_refused(limit: str) -> None:
+    """A limit of nought is what FixMode off is for."""
+    environment = {**WHOLE[FixSettings], "MAX_FIXES_AN_HOUR": limit}
+    with pytest.raises(ConfigurationError, match="it must be a number from 1 to 9999"):
+        FixSettings.from_environment(environment)
+
+
+@pytest.mark.parametrize(("limit", "number"), [("1", 1), ("9999", 9999)])
+def test_the_limit_goes_from_one_to_9999(limit: str, number: int) -> None:
+    """Both ends included."""
+    environment = {**WHOLE[FixSettings], "MAX_FIXES_AN_HOUR": limit}
+    assert FixSettings.from_environment(environment).max_fixes_an_hour == number
+
+
+def test_a_long_wrong_value_does_not_fill_the_log() -> None:
+    """The message holds the beginning of it."""
+    with pytest.raises(ConfigurationError) as refused:
+        FixSettings.from_environment({**WHOLE[FixSettings], "FIX_MODE": "x" * 10_000})
+    assert len(str(refused.value)) < 200
