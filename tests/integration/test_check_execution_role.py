@@ -105,7 +105,9 @@ def test_a_permission_that_the_bot_lacks_is_an_error_that_a_person_can_act_on(ac
     def refuse(request: Any, **_more: Any) -> Any:
         if "Action=GetRole&" not in request.body:
             return None
-        text = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
+        text = (
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
+        )
         body = type("Body", (), {"stream": lambda *_args, **_options: [text.encode()]})()
         return AWSResponse(request.url, 403, {}, body)  # type: ignore[arg-type]
 

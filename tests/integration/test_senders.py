@@ -78,7 +78,8 @@ def test_a_finding_has_one_ticket_that_is_closed_along_with_it(
     """Opened once, however often the event comes, and resolved with the finding."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
     ssm = clients.client("ssm")
-    ssm.meta.events.unregister("before-send", botocore_stubber)  # moto has no OpsCenter and would say so
+    moto: Any = botocore_stubber
+    ssm.meta.events.unregister("before-send", moto)  # it has no OpsCenter, and would say so
     center = OpsCenter(ssm)
     for finding in (a_finding(), a_finding()):
         assert account.run("open_ticket", sqs_event(event(finding))).failed == []

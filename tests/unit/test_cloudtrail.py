@@ -532,3 +532,12 @@ def test_every_recorded_event_leads_where_it_should(
 def test_every_recorded_event_has_its_expectation() -> None:
     """None is passed over."""
     assert {path.stem for path in RECORDED.glob("*.json")} == RECORDED_EXPECTED.keys()
+
+
+def test_the_policy_of_a_runtime_is_nobodys_concern() -> None:
+    """Lambda's runtimes have resource policies of their own; they say nothing of who may invoke a function."""
+    event = json.loads((CORPUS / "put_resource_policy.json").read_text())
+    event["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
+    look = look_for(parse_record(event), Scope.INVOKE_POLICY)
+    assert look.targets == ()
+    assert "something else than a function" in look.reason

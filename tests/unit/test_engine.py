@@ -21,7 +21,13 @@ TRUST = TrustSet(frozenset())
 class Content(Rule):
     """A rule that finds one thing wrong and one thing right."""
 
-    id, name, severity, scope, reads = "PG901", "content", Severity.LOW, Scope.EXECUTION_ROLE, frozenset({"iam:GetRole"})
+    id, name, severity, scope, reads = (
+        "PG901",
+        "content",
+        Severity.LOW,
+        Scope.EXECUTION_ROLE,
+        frozenset({"iam:GetRole"}),
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         yield self.passed(FUNCTION_ARN, "a", "All right.")

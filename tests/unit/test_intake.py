@@ -232,3 +232,10 @@ def test_the_same_name_in_two_regions_is_two_functions() -> None:
     other = FunctionTarget("aws", "eu-west-1", "123456789012", "orders")
     messages = [Message("m0", "e0", (ORDERS,)), Message("m1", "e1", (other,))]
     assert merge(messages).keys() == {ORDERS, other}
+
+
+@pytest.mark.parametrize("event", [{}, {"detail": {"eventName": "AddPermission20150331v2"}}, {"Records": None}])
+def test_what_is_no_batch_of_a_queue_is_refused(event: dict[str, Any]) -> None:
+    """Whoever invokes a checker with something else hears it; nothing is dropped in silence."""
+    with pytest.raises(MalformedEventError, match="has no `Records`"):
+        read_batch(event, Scope.EXECUTION_ROLE)

@@ -21,9 +21,7 @@ def test_a_policy_is_attached_and_attaching_it_again_changes_nothing(moto_accoun
     """A try after a crash may find it there."""
     iam = boto3.client("iam")
     iam.create_role(RoleName="orders-role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
-    own = iam.create_policy(
-        PolicyName="orders", PolicyDocument=json.dumps(allow("sqs:*"))
-    )["Policy"]["Arn"]
+    own = iam.create_policy(PolicyName="orders", PolicyDocument=json.dumps(allow("sqs:*")))["Policy"]["Arn"]
     for _ in range(2):
         RoleWriter(iam).attach_role_policy("orders-role", own)
     attached = iam.list_attached_role_policies(RoleName="orders-role")["AttachedPolicies"]

@@ -174,7 +174,11 @@ def test_one_policy_that_cannot_be_read_leaves_the_others(iam_answers: Answers) 
     ("code", "denied", "expected"),
     [
         ("AccessDenied", True, Unread("iam:GetPolicyVersion", "AccessDenied", "no", denied=True)),
-        ("NoSuchEntity", False, Unread("iam:GetPolicyVersion", "NoSuchEntity", f"{OWN_ARN} has no version v7", denied=False)),
+        (
+            "NoSuchEntity",
+            False,
+            Unread("iam:GetPolicyVersion", "NoSuchEntity", f"{OWN_ARN} has no version v7", denied=False),
+        ),
     ],
 )
 def test_a_version_that_cannot_be_read_is_never_an_empty_policy(

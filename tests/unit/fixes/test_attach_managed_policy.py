@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,6 @@ from permission_guard.errors import FixRefusedError
 from permission_guard.event_sources import EVENT_SOURCES
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE, AttachManagedPolicy
-from permission_guard.model import Snapshot
 from permission_guard.rules import RULES
 from tests.fakes import (
     DENIED,
@@ -25,6 +25,9 @@ from tests.fakes import (
     a_role,
     polling,
 )
+
+if TYPE_CHECKING:
+    from permission_guard.model import Snapshot
 
 BROKEN = polling(a_role())
 FIX = AttachManagedPolicy()

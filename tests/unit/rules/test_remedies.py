@@ -32,9 +32,7 @@ def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
     arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
     document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
     policy = ResourcePolicy(arn, qualifier, "r1", document)
-    (verdict,) = evaluate(
-        Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NOBODY)]
-    ).verdicts
+    (verdict,) = evaluate(Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NOBODY)]).verdicts
     assert verdict.outcome is Outcome.VIOLATION
     return verdict
 

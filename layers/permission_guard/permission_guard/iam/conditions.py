@@ -95,6 +95,11 @@ class Condition:
         """Whether the operator is a negated one."""
         return self.operator is not None and self.operator.negated
 
+    @property
+    def spoiled(self) -> bool:
+        """Whether some value is one that no comparison, negated or not, ever holds for."""
+        return any(item.never for item in self._values)
+
     def evaluate(self, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Tell whether the condition holds."""
         if self.problem:
@@ -134,7 +139,7 @@ class Condition:
         matched = any_of(item.test(value, lookup) for item in self._values)
         if not operator.negated:
             return matched
-        return FALSE if any(item.never for item in self._values) else negate(matched)
+        return FALSE if self.spoiled else negate(matched)
 
     def problems(self) -> Iterator[str]:
         """Yield why AWS would refuse the condition, or parts of it."""

@@ -56,7 +56,9 @@ def remaining_scopes(
 
 def _spares(condition: Condition) -> bool:
     """Tell whether a Deny with this condition denies everybody but those whom the key's values name."""
-    return condition.negated and condition.key in SCOPING_KEYS and condition.qualifier != FOR_ANY
+    if condition.spoiled or condition.qualifier == FOR_ANY:
+        return False
+    return condition.negated and condition.key in SCOPING_KEYS
 
 
 def _excepted(entries: list[tuple[str, str]], kind: str, value: str) -> Scope:
