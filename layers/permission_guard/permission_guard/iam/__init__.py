@@ -1,6 +1,7 @@
 """The policy language of AWS: documents, `evaluate` as AWS decides, `exposure` of a resource policy.
 
-Pure: neither boto3 nor the environment is read, and it is usable on its own.
+Pure: neither boto3 nor the environment is read, and it is usable on its own. It imports in a few milliseconds, which is
+why its modules set `TYPE_CHECKING` themselves instead of importing `typing`, and have their own `records`.
 """
 
 from __future__ import annotations

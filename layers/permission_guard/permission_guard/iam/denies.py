@@ -67,8 +67,8 @@ def _excepted(entries: list[tuple[str, str]], kind: str, value: str) -> Scope:
         return OPEN
     accounts = frozenset(_account(text) for sort, text in entries if sort == "AWS")
     if (kind, value) == ("AWS", "*"):
-        others = any(sort != "AWS" for sort, _ in entries)
-        return Scope(accounts=accounts, narrow=others) if accounts or others else nobody("everybody is denied")
+        # What is left of anyone may be a service, which anyone can make call.
+        return Scope(accounts=accounts) if all(sort == "AWS" for sort, _ in entries) else OPEN
     if kind == "AWS" and _account(value) in accounts:
         return OPEN
     return nobody(f"{value} is not excepted from a Deny")
