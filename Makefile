@@ -53,9 +53,9 @@ demo: setup build ## Watch a misconfigured function being found, reported, ticke
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 .PHONY: sandbox
-sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566, DEPLOY=1 deploys the stack too)
+sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566, DEPLOY=1 deploys the stack too, with PARAMETERS)
 	@$(if $(DEPLOY),$(MAKE) build)
-	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy)
+	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy $(PARAMETERS))
 
 .PHONY: build
 build: .venv/.synced ## Build the functions and the layer with SAM, without Docker and for Lambda's Python

@@ -262,7 +262,10 @@ class InMemoryFindings:
     def _check(self, change: Change) -> None:
         arn = ":".join(change.finding.function_arn.split(":")[:7])
         text = self.documents.get((arn, change.finding.id))
-        if (_parse(text).revision if text else None) != change.expected_revision:
+        held = _parse(text) if text else None
+        if (held.revision if held else None) != change.expected_revision:
+            raise ConflictError(change.finding.id)
+        if held and _attempts(held) > _attempts(change.finding):
             raise ConflictError(change.finding.id)
 
 
@@ -309,6 +312,10 @@ class InMemoryState:
         assert isinstance(role, Role)
         before = replace(role, attached={arn: text for arn, text in role.attached.items() if arn != SQS_POLICY_ARN})
         return replace(self.state, roles={**self.state.roles, ROLE_ARN: before})
+
+
+def _attempts(finding: Finding) -> int:
+    return finding.fix.attempts if finding.fix else 0
 
 
 def _parse(text: str) -> Finding:

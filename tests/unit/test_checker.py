@@ -9,7 +9,7 @@ import pytest
 from permission_guard.checker import Checker
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
-from permission_guard.model import Finding, Scope, Snapshot, Status, Transition
+from permission_guard.model import Finding, FixRecord, FixResult, Scope, Snapshot, Status, Transition
 from permission_guard.rules import rules_for
 from tests.fakes import (
     DENIED,
@@ -124,6 +124,23 @@ def test_when_somebody_else_wrote_the_finding_first_the_look_is_reconciled_again
         (Status.SUPPRESSED, 2),
         (Status.RESOLVED, 3),
     ]
+
+
+def test_a_fix_that_is_begun_while_a_look_is_made_is_not_forgotten() -> None:
+    """The look had read the finding without it: it is reconciled again, and what the fix remembers stays."""
+    store, state = InMemoryFindings(), InMemoryState(BROKEN)
+    seen = checker(state, store)
+    seen.look(TARGET, seen.begin(TARGET))
+    intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at="", attempts=1)
+
+    def begin_once() -> None:
+        store.before_write = lambda: None
+        store.put(replace(store.one(), fix=intent))
+
+    store.before_write = begin_once
+    state.state = RIGHT
+    seen.look(TARGET, seen.begin(TARGET))
+    assert (store.one().status, store.one().fix) == (Status.RESOLVED, intent)
 
 
 def test_when_others_keep_writing_the_message_comes_again() -> None:

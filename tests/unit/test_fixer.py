@@ -34,6 +34,7 @@ from tests.fakes import (
     InMemoryFindings,
     InMemoryState,
     a_finding,
+    a_mapping,
     a_policy,
     a_role,
     allow,
@@ -42,6 +43,7 @@ from tests.fakes import (
 )
 
 BROKEN = polling(a_role(allow("logs:*")))
+STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
 RULE_OBJECTS = {rule.id: rule(TrustSet(frozenset())) for rule in RULES}
 
 
@@ -278,6 +280,15 @@ def test_what_is_right_already_is_not_touched_and_not_told(now: Snapshot) -> Non
     assert desk.transitions == [("Finding Opened", 1)]
 
 
+def test_another_mapping_that_is_right_does_not_make_this_one_right() -> None:
+    """The finding is about one mapping of several, whatever their order."""
+    stream = a_mapping(STREAM_ARN, uuid="1b2c3d4e-0000-4000-8000-000000000000")
+    state = InMemoryState(polling(a_role(allow("kinesis:*")), mappings=(stream, a_mapping())))
+    desk = Desk(state=state)
+    assert desk.handle().result is FixResult.APPLIED
+    assert desk.state.attached == [("orders-role", SQS_POLICY_ARN)]
+
+
 # ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -486,6 +497,32 @@ def test_a_fix_that_was_begun_is_not_made_once_the_mode_forbids_it(mode: FixMode
     assert outcome.summary == f"It was begun and does not show, and FixMode is {mode} now."
     assert desk.state.attached == []
     assert fix_of(desk.store.one()).undo.startswith("aws iam detach-role-policy")
+
+
+def test_a_fix_that_was_begun_for_what_is_gone_is_not_said_to_be_made() -> None:
+    """The mapping was deleted before anything was attached."""
+    desk = Desk()
+    desk.state.refusal = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        desk.handle()
+    desk.state.refusal = None
+    desk.state.state = replace(BROKEN, mappings=())
+    outcome = desk.handle()
+    assert outcome.result is FixResult.REFUSED
+    assert outcome.summary == "It was begun and not made, and what it was for no longer exists."
+    assert desk.state.attached == []
+
+
+def test_a_fix_that_was_made_for_what_is_gone_is_said_to_be_made() -> None:
+    """The mapping was deleted after the policy was attached: the record says how to detach it."""
+    desk = Desk()
+    desk.state.visible_after = 5
+    with pytest.raises(FixNotVisibleError):
+        desk.handle()
+    desk.state.visible_after = 0
+    desk.state.state = replace(desk.state.state, mappings=())
+    assert desk.handle().result is FixResult.APPLIED
+    assert fix_of(desk.store.one()).after["attached_policies"] == [SQS_POLICY_ARN]
 
 
 def test_a_fix_that_was_begun_is_refused_when_a_guard_says_no_now() -> None:

@@ -79,6 +79,19 @@ def test_a_document_of_an_older_writer_may_lack_what_has_a_default() -> None:
     assert Finding.from_document(document) == a_finding()
 
 
+def test_a_document_of_a_newer_writer_is_read_without_what_it_has_added() -> None:
+    """After a deployment is rolled back, the findings written meanwhile can still be read."""
+    document = FIXED.to_document()
+    document["reviewer"] = "maria"
+    document["fix"]["approve"] = "aws events put-events"
+    document["fix"]["ticket"] = "oi-1"
+    document["remedies"][0]["language"] = "bash"
+    read = Finding.from_document(document)
+    assert read.fix is not None
+    assert read.fix.approve == "aws events put-events"
+    assert replace(read, fix=FIXED.fix) == FIXED
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

@@ -160,6 +160,8 @@ class Fixer:
     def _go_on(self, target: FunctionTarget, finding: Finding, fix: Fix, intent: FixRecord) -> FixOutcome:
         """Finish a fix that was begun and whose end was not recorded."""
         snapshot, verdict = self._look(target, finding)
+        if verdict is None and fix.state(finding, snapshot) == intent.before:
+            raise FixRefusedError("It was begun and not made, and what it was for no longer exists.")
         if verdict is None or verdict.outcome is Outcome.PASS:
             return self._record_applied(target, finding, fix, intent, snapshot)
         if self.mode in (FixMode.OFF, FixMode.PLAN):

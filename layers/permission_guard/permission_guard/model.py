@@ -301,16 +301,24 @@ class Finding:
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
-        """Read a finding document; KeyError, TypeError or ValueError when it is not one."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
+        """Read a finding document; KeyError, TypeError or ValueError when it is not one.
+
+        What a newer version has added is passed over, so that an older one can still read it.
+        """
+        fields = _known_fields(cls, document)
         fields["severity"] = Severity(fields["severity"])
         fields["status"] = Status(fields["status"])
         fields["transition"] = Transition(fields["transition"])
-        fields["remedies"] = tuple(Remedy(**remedy) for remedy in fields["remedies"])
+        fields["remedies"] = tuple(Remedy(**_known_fields(Remedy, remedy)) for remedy in fields["remedies"])
         fields["event_ids"] = tuple(fields.get("event_ids", ()))
         if fields.get("fix") is not None:
-            fields["fix"] = FixRecord(**{**fields["fix"], "result": FixResult(fields["fix"]["result"])})
+            fix = _known_fields(FixRecord, fields["fix"])
+            fields["fix"] = FixRecord(**{**fix, "result": FixResult(fix["result"])})
         return cls(**fields)
+
+
+def _known_fields(cls: Any, document: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {name: document[name] for name in cls.__dataclass_fields__ if name in document}
 
 
 def finding_id(rule_id: str, function_arn: str, subject: str) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from permission_guard.aws.findings_table import KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model import Finding, FunctionTarget, Scope, Status, Transition, finding_id
+from permission_guard.model import Finding, FixRecord, FixResult, FunctionTarget, Scope, Status, Transition, finding_id
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, TABLE, TABLE_NAME, TARGET, a_finding
 
 if TYPE_CHECKING:
@@ -179,6 +179,22 @@ def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> N
     assert len(table.findings_of(TARGET)) == 12
 
 
+def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None:
+    """An eventually consistent read would have the look reconciled with an old record."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    with Stubber(client) as stubber:
+        key = {"pk": {"S": PK}, "sk": {"S": f"FINDING#{FINDING_ID}"}}
+        stubber.add_response("get_item", {}, {"TableName": TABLE_NAME, "Key": key, "ConsistentRead": True})
+        query = {"TableName": TABLE_NAME, "ConsistentRead": True}
+        stubber.add_response(
+            "query", {"Items": []}, {**query, "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY}
+        )
+        assert table.finding(TARGET, FINDING_ID) is None
+        assert table.findings_of(TARGET) == ()
+        stubber.assert_no_pending_responses()
+
+
 def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) -> None:
     """Both had read revision 1."""
     table.put_finding(Change(a_finding(), None))
@@ -187,6 +203,25 @@ def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) 
     with pytest.raises(ConflictError):
         table.put_finding(Change(a_finding(revision=2, status=Status.RESOLVED), 1))
     assert table.finding(TARGET, FINDING_ID) == told
+
+
+def test_a_look_never_overwrites_a_fix_that_was_begun_since_it_read(table: FindingsTable) -> None:
+    """Beginning is no transition: the revision is the same, and yet what the fix remembers must not be lost."""
+    table.put_finding(Change(a_finding(), None))
+    intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="attach it", at=NOW, attempts=1)
+    begun = a_finding(fix=intent)
+    table.put_finding(Change(begun, 1))
+    resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
+    for write in (
+        lambda: table.put_finding(Change(resolved, 1)),
+        lambda: commit(table, table.begin_look(TARGET, SCOPE), [Change(resolved, 1)]),
+    ):
+        with pytest.raises(ConflictError):
+            write()
+    assert table.finding(TARGET, FINDING_ID) == begun
+    applied = replace(begun, fix=replace(intent, result=FixResult.APPLIED), revision=2)
+    table.put_finding(Change(applied, 1))
+    assert commit(table, table.begin_look(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
 
 
 def test_a_finding_that_is_gone_is_not_written_again_by_who_had_read_it(table: FindingsTable) -> None:

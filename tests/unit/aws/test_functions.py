@@ -49,6 +49,13 @@ def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answ
     assert function.configuration["Timeout"] == 3
 
 
+def test_the_values_of_environment_variables_go_no_further(lambda_answers: Answers) -> None:
+    """They may be secrets, and no rule needs them."""
+    secret = {"Variables": {"PASSWORD": "hunter2"}}
+    lambda_answers.say("get_function_configuration", {**CONFIGURATION, "Environment": secret})
+    assert "hunter2" not in repr(FunctionReader(lambda_answers.client).function(FUNCTION_ARN))
+
+
 def test_a_function_that_does_not_exist_is_none(lambda_answers: Answers) -> None:
     """Not an error: it was deleted."""
     lambda_answers.fail("get_function_configuration", "ResourceNotFoundException", status=404)

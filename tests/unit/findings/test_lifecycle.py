@@ -137,6 +137,13 @@ def test_other_words_for_the_same_violation_are_written_and_told_to_nobody() -> 
     assert change.finding.changed_at == NOW
 
 
+def test_a_rule_that_takes_it_more_seriously_now_says_so_of_what_is_open() -> None:
+    """After an upgrade the finding has the rule's severity, and nobody is told again."""
+    (change,) = reconcile([replace(OPEN, severity=Severity.LOW)], report(verdict(V)), now=LATER)
+    assert not change.is_transition
+    assert change.finding.severity is Severity.HIGH
+
+
 def test_a_reopened_finding_starts_anew_and_keeps_what_was_fixed_before() -> None:
     """The number of fixes tells whether it keeps coming back."""
     fix = FixRecord(name="attach-managed-policy", result=FixResult.APPLIED, summary="done", at=NOW, attempts=2)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.errors import FixRefusedError
+from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.event_sources import EVENT_SOURCES
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE, AttachManagedPolicy
+from permission_guard.model import Unread
 from permission_guard.rules import RULES
 from tests.fakes import (
     DENIED,
@@ -18,6 +19,7 @@ from tests.fakes import (
     ROLE_ARN,
     SQS_POLICY,
     SQS_POLICY_ARN,
+    THROTTLED,
     InMemoryState,
     a_finding,
     a_mapping,
@@ -65,10 +67,18 @@ def test_only_the_policies_of_the_event_source_types_may_ever_be_attached() -> N
     } == ATTACHABLE
 
 
-def test_a_policy_that_cannot_be_read_is_not_attached() -> None:
-    """Nobody knows what it would grant."""
-    state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: DENIED})
-    assert refusal(BROKEN, state) == f"{SQS_POLICY_ARN} could not be read: {DENIED}."
+@pytest.mark.parametrize("unread", [DENIED, Unread("iam:GetPolicy", "NoSuchEntity", "gone", denied=False)])
+def test_a_policy_that_cannot_be_read_is_not_attached(unread: Unread) -> None:
+    """Nobody knows what it would grant, and the next try would not know either."""
+    state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: unread})
+    assert refusal(BROKEN, state) == f"{SQS_POLICY_ARN} could not be read: {unread}."
+
+
+def test_a_policy_that_cannot_be_read_this_time_is_asked_for_again() -> None:
+    """Throttled: the message comes again, and nothing is refused."""
+    state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: THROTTLED})
+    with pytest.raises(RetryableError, match="Rate exceeded"):
+        FIX.plan(a_finding(), BROKEN, state)
 
 
 def test_a_policy_that_does_not_carry_what_is_missing_is_not_attached() -> None:

@@ -163,9 +163,15 @@ class FindingsTable:
         arguments: dict[str, Any] = {"TableName": self._name, "Item": _item(change.finding)}
         if change.expected_revision is None:
             return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
+        # A fix that was begun is no transition, so the revision does not tell of it; its number of attempts does.
         return arguments | {
-            "ConditionExpression": "revision = :expected",
-            "ExpressionAttributeValues": {":expected": {"N": str(change.expected_revision)}},
+            "ConditionExpression": (
+                "revision = :expected AND (attribute_not_exists(fix_attempts) OR fix_attempts <= :attempts)"
+            ),
+            "ExpressionAttributeValues": {
+                ":expected": {"N": str(change.expected_revision)},
+                ":attempts": {"N": str(_attempts(change.finding))},
+            },
         }
 
 
@@ -185,12 +191,17 @@ def _item(finding: Finding) -> dict[str, Any]:
         "status": {"S": finding.status},
         "changed_at": {"S": finding.changed_at},
         "revision": {"N": str(finding.revision)},
+        "fix_attempts": {"N": str(_attempts(finding))},
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
     }
     if finding.status is Status.RESOLVED:
         expires = datetime.fromisoformat(finding.changed_at) + KEEP_RESOLVED
         item["expires_at"] = {"N": str(int(expires.timestamp()))}
     return item
+
+
+def _attempts(finding: Finding) -> int:
+    return finding.fix.attempts if finding.fix else 0
 
 
 def _pk(target: FunctionTarget) -> str:

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 LOCK_FOR = timedelta(minutes=5)
 """How long a claim holds when nothing ends it: longer than any sending function's timeout."""
 
-KEEP_RESOLVED = timedelta(days=90)
-"""How long the record of a resolved finding is kept: longer than a message can wait in a dead-letter queue, 14 days."""
+KEEP_RESOLVED = timedelta(days=60)
+"""How long the record of a resolved finding is kept.
+
+Longer than a message can wait in a dead-letter queue, 14 days; shorter than the finding itself is kept, 90 days: when
+the ledger outlived it, a finding that comes back as a new one would look old.
+"""
 
 
 class Outcome(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from permission_guard.errors import FixRefusedError
+from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.event_sources import EVENT_SOURCES, event_source_of
 from permission_guard.execution_role import decide
 from permission_guard.fixes.base import Plan
@@ -31,7 +31,10 @@ class AttachManagedPolicy:
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
     def plan(self, finding: Finding, snapshot: Snapshot, policies: PolicySource) -> Plan:
-        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
+        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated.
+
+        RetryableError when the policy could not be read this time.
+        """
         mapping = _mapping(finding, snapshot)
         source = event_source_of(mapping)
         if source is None or source.managed_policy not in ATTACHABLE:
@@ -42,7 +45,9 @@ class AttachManagedPolicy:
         policy_arn = managed_policy_arn(source, role.arn)
         document = policies.managed_policy(policy_arn)
         if isinstance(document, Unread):
-            raise FixRefusedError(f"{policy_arn} could not be read: {document}.")
+            reason = f"{policy_arn} could not be read: {document}."
+            lasting = document.denied or document.code == "NoSuchEntity"
+            raise FixRefusedError(reason) if lasting else RetryableError(reason)
         mended = replace(role, attached={**role.attached, policy_arn: document})
         for need in source.needs(mapping):
             decision = decide(need, mended, function.arn)

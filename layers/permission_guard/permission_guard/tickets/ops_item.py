@@ -76,6 +76,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         searchable[_DEDUP] = json.dumps({"dedupString": finding.id})
     shown = {
         "revision": str(finding.revision),
+        "opened_at": finding.opened_at,
         "reason": finding.reason,
         "impact": finding.impact,
         "evidence": json.dumps(finding.evidence, indent=2, default=str),
@@ -110,9 +111,12 @@ def status_to_set(finding: Finding, earlier: Mapping[str, str]) -> Literal["Open
 
 
 def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
-    """Tell whether the OpsItem already says something newer than this revision of the finding."""
-    revision = earlier.get("revision", "")
-    return revision.isdecimal() and int(revision) > finding.revision
+    """Tell whether the OpsItem already says something newer than this revision of the finding.
+
+    Revisions count from one again when the findings table was made anew; then the later opening is the newer one.
+    """
+    revision, opened_at = earlier.get("revision", ""), earlier.get("opened_at", "")
+    return revision.isdecimal() and int(revision) > finding.revision and opened_at >= finding.opened_at
 
 
 def _function_name(arn: str) -> str:

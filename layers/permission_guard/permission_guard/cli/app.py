@@ -1,0 +1,37 @@
+"""All commands of `permission-guard`.
+
+Exit codes: 0 all right, 1 something is wrong, 2 used wrongly, 3 something could not be told.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from permission_guard import __version__
+from permission_guard.cli.evaluate import evaluate
+
+app = typer.Typer(
+    name="permission-guard",
+    help="Who may invoke your Lambda functions, and what their execution roles may do.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # a local may hold a secret
+)
+app.command()(evaluate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"permission-guard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Who may invoke your Lambda functions, and what their execution roles may do."""

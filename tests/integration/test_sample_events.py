@@ -1,0 +1,82 @@
+"""The corpus of sample events: each does what `events/README.md` says when its function gets it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model import Finding, Transition
+from tests.fakes import TARGET
+from tests.integration.conftest import EVENTS
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+
+def sample(name: str) -> dict[str, Any]:
+    """Return an event of the corpus."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return event
+
+
+@pytest.fixture
+def orders(account: Account) -> Account:
+    """Return an account with the function that the corpus is about, its role and its queue."""
+    account.make_role()
+    account.make_function()
+    account.map_queue()
+    return account
+
+
+@pytest.mark.parametrize("checker", ["check_invoke_policy", "check_execution_role"])
+def test_a_batch_of_changes_is_one_look_at_one_function(orders: Account, checker: str) -> None:
+    """Every message is answered for, whatever its form."""
+    run = orders.run(checker, sample(f"sqs/{checker}"))
+    assert run.failed == []
+    assert run.counts["FunctionsLookedAt"] == 1
+    assert run.counts["EventsIgnored"] == 1
+
+
+def test_requested_looks_are_made(orders: Account) -> None:
+    """The second function of the request does not exist, and that is an answer."""
+    run = orders.run("check_execution_role", sample("sqs/look_requested"))
+    assert run.failed == []
+    assert run.counts["FunctionsLookedAt"] == 2
+    assert run.counts["FunctionsGone"] == 1
+
+
+def test_malformed_messages_come_back_and_the_good_one_does_not(orders: Account) -> None:
+    """Five of six."""
+    event = sample("sqs/with_malformed_messages")
+    run = orders.run("check_execution_role", event)
+    assert len(event["Records"]) == 6
+    assert len(run.failed) == 5
+    assert run.counts["MessagesUnreadable"] == 5
+
+
+def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finding of the sample is proposed in the table: the approval has it done."""
+    monkeypatch.setenv("FIX_MODE", "approve")
+    mapping = orders.lambda_.list_event_source_mappings(FunctionName="orders")["EventSourceMappings"][0]["UUID"]
+    event = sample("sqs/apply_fix")
+    body = json.loads(event["Records"][0]["body"])
+    orders.run("check_execution_role", sample("sqs/check_execution_role"))
+    found = orders.finding
+    assert found.subject == f"event-source-mapping/{mapping}"
+    proposed = Finding.from_document({**found.to_document(), "transition": Transition.FIX_PROPOSED, "revision": 2})
+    orders.table.put_finding(Change(proposed, found.revision))
+    body["detail"]["id"] = found.id  # moto makes up the mapping's UUID, and with it the finding's id
+    event["Records"] = [{**event["Records"][0], "body": json.dumps(body)}]
+    assert orders.run("apply_fix", event).counts["FixesApplied"] == 1
+    assert orders.attached() == ["arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"]
+    (fixed,) = orders.table.findings_of(TARGET)
+    assert fixed.transition is Transition.FIX_APPLIED
+
+
+@pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])
+def test_the_senders_take_their_samples(account: Account, sender: str) -> None:
+    """Without a channel, a ticket system or a finding there is nothing to do, and no message fails."""
+    assert account.run(sender, sample(f"sqs/{sender}")).failed == []

@@ -1,0 +1,211 @@
+"""`permission-guard evaluate` says what AWS would decide, which statement decides, and what nobody knows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from permission_guard.aws.clients import _client
+from permission_guard.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLE = "arn:aws:iam::123456789012:role/orders-role"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
+ALLOW = {"Sid": "Read", "Effect": "Allow", "Action": "sqs:*", "Resource": QUEUE}
+DENY = {"Sid": "NoDelete", "Effect": "Deny", "Action": "sqs:DeleteMessage", "Resource": "*"}
+FROM_OFFICE = {**ALLOW, "Sid": "Office", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Any:
+    """Ask about the queue, with the policies of a file, and return the exit code and what was printed."""
+
+    def run(content: Any, *options: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
+        file = tmp_path / "policies.json"
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+        base = ["evaluate", "--role", ROLE, "--policies", str(file), "--action", action, "--resource", QUEUE]
+        done = CliRunner().invoke(app, [*base, *options], env={"COLUMNS": "200"})
+        return done.exit_code, done.output
+
+    return run
+
+
+def test_an_allowed_action_names_the_statement_and_exits_with_0(ask: Any) -> None:
+    """A single document is an identity policy."""
+    code, output = ask(policy(ALLOW))
+    assert code == 0
+    assert "allowed" in output
+    assert "'Read'" in output
+
+
+def test_a_denied_action_exits_with_1(ask: Any) -> None:
+    """Explicitly by the statement that is named, implicitly when nothing allows it."""
+    code, output = ask(policy(ALLOW, DENY), action="sqs:DeleteMessage")
+    assert code == 1
+    assert "explicitDeny" in output
+    assert "NoDelete" in output
+    code, output = ask(policy(ALLOW), action="sqs:TagQueue")
+    assert code == 0
+    code, output = ask([], action="sqs:TagQueue")
+    assert code == 1
+    assert "implicitDeny" in output
+
+
+def test_what_hinges_on_an_unknown_key_exits_with_3_and_names_it(ask: Any) -> None:
+    """An answer that nobody can know is neither yes nor no, until the key is given."""
+    code, output = ask(policy(FROM_OFFICE))
+    assert code == 3
+    assert "conditional" in output
+    assert "aws:SourceIp" in output
+    assert ask(policy(FROM_OFFICE), "--context", "aws:SourceIp=10.1.2.3")[0] == 0
+    assert ask(policy(FROM_OFFICE), "--context", "aws:SourceIp=192.0.2.1")[0] == 1
+    assert ask(policy(FROM_OFFICE), "--absent", "aws:SourceIp")[0] == 1
+
+
+def test_a_key_given_twice_has_both_values(ask: Any) -> None:
+    """A multivalued key is a list."""
+    statement = {**ALLOW, "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}}
+    assert ask(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=b")[0] == 0
+    assert ask(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=c")[0] == 1
+
+
+def test_the_call_decides_whether_the_source_function_goes_along(ask: Any) -> None:
+    """A policy limited to the function's own calls does not serve the poller."""
+    function = "arn:aws:lambda:us-east-1:123456789012:function:orders"
+    statement = {**ALLOW, "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": function}}}
+    assert ask(policy(statement), "--call", "code", "--function", function)[0] == 0
+    assert ask(policy(statement), "--call", "poll", "--function", function)[0] == 1
+
+
+def test_a_file_may_say_which_policy_is_which(ask: Any) -> None:
+    """A boundary, a service control policy and a resource policy take part as what they are."""
+    read = policy({"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"})
+    everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    assert ask({"identity": [everything], "boundary": read})[0] == 0
+    code, output = ask({"identity": [everything], "boundary": read}, action="sqs:SendMessage")
+    assert code == 1
+    assert "permissions boundary" in output
+    assert ask({"identity": [everything], "scps": [[everything], [read]]}, action="sqs:SendMessage")[0] == 1
+    queue_policy = policy({"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sqs:*", "Resource": QUEUE})
+    assert ask({"resource": queue_policy})[0] == 0
+
+
+def test_json_is_for_programs(ask: Any) -> None:
+    """One object an answer, with AWS's own names for the decisions."""
+    code, output = ask(policy(ALLOW), "--action", "sqs:TagQueue", "--format", "json")
+    first, second = json.loads(output)
+    assert code == 0
+    assert first["decision"] == second["decision"] == "allowed"
+    assert first["statement"] == {
+        "policy": "policy 1",
+        "kind": "identity",
+        "sid": "Read",
+        "index": 0,
+        "effect": "Allow",
+    }
+    assert (first["role"], first["resource"], first["unknown_keys"]) == (ROLE, QUEUE, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "told"),
+    [
+        ("{", (), "is not JSON"),
+        ({"identiti": []}, (), "identiti"),
+        ({}, (), "nothing"),
+        ({"scps": [policy(ALLOW)]}, (), "list of levels"),
+        (policy(ALLOW), ("--context", "no-value"), "KEY=VALUE"),
+        (policy(ALLOW), ("--role", "orders-role"), "by its ARN"),
+        (policy(ALLOW), ("--policies", "/does/not/exist.json"), "cannot be read"),
+        (policy(ALLOW), ("--call", "sing"), "sing"),
+    ],
+)
+def test_wrong_usage_says_what_is_wrong_and_exits_with_2(ask: Any, content: Any, options: Any, told: str) -> None:
+    """No traceback, one sentence with the cure."""
+    code, output = ask(content, *options)
+    assert code == 2
+    assert told in output
+    assert "Traceback" not in output
+
+
+def test_a_malformed_policy_is_not_certain(ask: Any) -> None:
+    """What cannot be read may allow or deny: exit code 3, with the reason."""
+    code, output = ask(policy({"Effect": "Allow", "Action": "sqs:*", "NotAction": "s3:*", "Resource": "*"}))
+    assert code == 3
+    assert "conditional" in output
+
+
+# ── Of an account ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An account with the role in it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    _client.cache_clear()
+    with mock_aws():
+        iam = boto3.client("iam")
+        iam.create_role(RoleName="orders-role", AssumeRolePolicyDocument=json.dumps(policy()))
+        iam.put_role_policy(RoleName="orders-role", PolicyName="own", PolicyDocument=json.dumps(policy(ALLOW)))
+        yield iam
+    _client.cache_clear()
+
+
+def ask_account(role: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
+    """Ask about a role of the account."""
+    command = ["evaluate", "--role", role, "--action", action, "--resource", QUEUE]
+    done = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    return done.exit_code, done.output
+
+
+def test_a_role_of_the_account_is_read_by_name_or_arn(account: Any) -> None:
+    """Its inline and managed policies and its boundary are what counts."""
+    role = account.get_role(RoleName="orders-role")["Role"]["Arn"]
+    for name in ("orders-role", role):
+        code, output = ask_account(name)
+        assert code == 0
+        assert "'own'" in output
+    assert ask_account("orders-role", "s3:GetObject")[0] == 1
+
+
+def test_a_role_that_is_not_there_is_wrong_usage(account: Any) -> None:
+    """As is one of another account."""
+    assert ask_account("nobody") == (2, "there is no role 'nobody' in this account\n")
+    code, output = ask_account("arn:aws:iam::999999999999:role/orders-role")
+    assert code == 2
+    assert "not of arn:aws:iam::999999999999" in output
+
+
+def test_without_credentials_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback of botocore's."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    _client.cache_clear()
+    code, output = ask_account("orders-role")
+    _client.cache_clear()
+    assert code == 3
+    assert "Unable to locate credentials" in output
+
+
+def test_the_version_is_told() -> None:
+    """For bug reports."""
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.output.startswith("permission-guard ")

@@ -1,0 +1,59 @@
+"""The stand-ins of the tests take exactly what the real ones take."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from permission_guard.aws.event_bus import EventBus
+from permission_guard.aws.findings_table import FindingsTable
+from permission_guard.aws.functions import FunctionReader
+from permission_guard.aws.role_writer import RoleWriter
+from permission_guard.aws.roles import RoleReader
+from permission_guard.aws.state import StateReader
+from permission_guard.check_batch import FunctionDirectory
+from permission_guard.checker import SnapshotSource
+from permission_guard.findings.store import FindingStore
+from permission_guard.fixer import FixSlots, FixStateSource
+from permission_guard.fixes.base import PolicySource, Writer
+from permission_guard.publisher import Bus
+from permission_guard.sweep import FunctionInventory, OpenFindings
+from tests.fakes import InMemoryFindings, InMemoryState
+
+
+@pytest.mark.parametrize(
+    ("protocol", "implementation"),
+    [
+        (FindingStore, FindingsTable),
+        (FindingStore, InMemoryFindings),
+        (FixSlots, FindingsTable),
+        (FixSlots, InMemoryFindings),
+        (OpenFindings, FindingsTable),
+        (SnapshotSource, StateReader),
+        (SnapshotSource, InMemoryState),
+        (FixStateSource, StateReader),
+        (FixStateSource, InMemoryState),
+        (PolicySource, RoleReader),
+        (PolicySource, InMemoryState),
+        (Writer, RoleWriter),
+        (Writer, InMemoryState),
+        (FunctionDirectory, FunctionReader),
+        (FunctionInventory, FunctionReader),
+        (Bus, EventBus),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_whatever_stands_for_a_protocol_has_its_methods_with_their_parameters(
+    protocol: Any, implementation: Any
+) -> None:
+    """A fake that drifts from what is deployed proves nothing."""
+    methods = [name for name, value in vars(protocol).items() if inspect.isfunction(value) and name[0] != "_"]
+    assert methods
+    for name in methods:
+        wanted = inspect.signature(getattr(protocol, name)).parameters
+        given = inspect.signature(getattr(implementation, name)).parameters
+        assert {key: parameter.kind for key, parameter in given.items()} == {
+            key: parameter.kind for key, parameter in wanted.items()
+        }
