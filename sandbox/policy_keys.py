@@ -65,9 +65,18 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
                 return f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{partial['rest']}"
         if service == "ssm" and (item := _ops_item_resource(*rest)):
             return item
+        if service == "dynamodb" and (owner := _policy_owner(*rest)):
+            return owner
         return inner(service, method, path, *rest)
 
     return extract_resource_arn
+
+
+def _policy_owner(headers: Mapping[str, str], body: bytes, *_: Any) -> str:
+    """Return the table or stream that DynamoDB's calls about a resource policy name by its ARN."""
+    if not headers.get("x-amz-target", "").endswith("ResourcePolicy"):
+        return ""
+    return str(json.loads(body).get("ResourceArn", ""))
 
 
 def _ops_item_resource(headers: Mapping[str, str], body: bytes, *_: Any) -> str:

@@ -280,6 +280,7 @@ class InMemoryState:
     state: Snapshot
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
     refusal: Exception | None = None
+    stack: str | Unread | None = None
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
     reads: int = 0
@@ -294,6 +295,13 @@ class InMemoryState:
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         return self.managed[arn]
+
+    def role(self, arn: str) -> Role | Unread | None:
+        shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
+        return shown.roles.get(arn)
+
+    def stack_of(self, physical_id: str) -> str | Unread | None:
+        return self.stack
 
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         if self.refusal:

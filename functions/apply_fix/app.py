@@ -32,7 +32,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _fix(event: BusEvent) -> None:
     # Of the event only the names are used; what is so is read from the table and from AWS.
     target, _ = parse_function_arn(event.function_arn)
-    outcome = fixer(os.environ).handle(target, event.finding_id, approved=event.transition is Transition.FIX_APPROVED)
+    approved_revision = event.revision if event.transition is Transition.FIX_APPROVED else None
+    outcome = fixer(os.environ).handle(target, event.finding_id, approved_revision=approved_revision)
     logger.info(
         outcome.summary,
         extra={

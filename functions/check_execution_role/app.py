@@ -19,6 +19,7 @@ metrics = Metrics(namespace="PermissionGuard", service="check_execution_role")
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Look at what a batch of queue messages names; return the messages that have to come again."""
-    return check_batch(Scope.EXECUTION_ROLE, os.environ, logger, metrics).handle(event)
+    batch = check_batch(Scope.EXECUTION_ROLE, os.environ, logger, metrics)
+    return batch.handle(event, context.get_remaining_time_in_millis)

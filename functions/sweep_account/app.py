@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.aws.clients import client
+from permission_guard.aws.event_bus import EventBus
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
 from permission_guard.aws.look_queue import request_looks
@@ -26,13 +28,15 @@ metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
-    """Request the looks; return how many functions exist, and how many are known only from open findings."""
+    """Request the looks and tell of what is open; return how many there were."""
     settings = SweepSettings.from_environment(os.environ)
     swept = sweep(
         FunctionReader(client("lambda")),
         FindingsTable(client("dynamodb"), settings.findings_table),
         [partial(request_looks, client("sqs"), url) for url in settings.queue_urls],
+        EventBus(client("events"), settings.event_bus),
     )
     metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)
-    logger.info("looks requested", extra={"functions": swept.functions, "deleted": swept.deleted})
-    return {"functions": swept.functions, "deleted": swept.deleted}
+    metrics.add_metric(name="FindingsOpen", unit=MetricUnit.Count, value=swept.open_findings)
+    logger.info("looks requested", extra=asdict(swept))
+    return asdict(swept)

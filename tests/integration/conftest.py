@@ -19,6 +19,7 @@ import pytest
 from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from permission_guard import wiring
 from permission_guard.aws import clients
 from permission_guard.aws.findings_table import FindingsTable, read_finding
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
@@ -42,7 +43,7 @@ BUS = "permission-guard"
 DELIVERIES = "deliveries"
 
 # moto's Lambda knows functions by their names in these calls; AWS takes their ARNs as well.
-_BY_NAME_IN_MOTO = ("ListAliases", "ListVersionsByFunction", "ListEventSourceMappings")
+_BY_NAME_IN_MOTO = ("ListAliases", "ListVersionsByFunction")
 
 
 @dataclass
@@ -165,6 +166,7 @@ class Account:
         context = SimpleNamespace(
             function_name=name,
             memory_limit_in_mb=512,
+            get_remaining_time_in_millis=lambda: 180_000,
             invoked_function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
             aws_request_id="5d3c1a52-2b3f-4d4e-9c5b-0a1b2c3d4e5f",
         )
@@ -266,6 +268,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     # moto brings along a copy of all of AWS's managed policies; parsing a thousand of them takes a second a test.
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
     clients._client.cache_clear()
+    wiring._aws_managed_policies.cache_clear()
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         yield Account(lambda: capsys.readouterr().out)
     clients._client.cache_clear()

@@ -173,19 +173,20 @@ def test_a_fix_that_was_interrupted_is_finished_by_the_next_try(broken: Account)
         summary="attach it",
         at=found.opened_at,
         attempts=1,
+        change={"action": "iam:AttachRolePolicy", "role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN},
         before={"role_arn": ROLE_ARN, "attached_policies": broken.attached()},
         undo="aws iam detach-role-policy",
     )
     broken.table.put_finding(Change(replace(found, fix=intent), found.revision))
     assert broken.run("apply_fix", sqs_event(event(found))).failed == []
     assert SQS_POLICY_ARN in broken.attached()
-    assert (fix_of(broken).result, fix_of(broken).attempts) == (FixResult.APPLIED, 1)
+    assert (fix_of(broken).result, fix_of(broken).attempts) == (FixResult.APPLIED, 2)
     assert fix_of(broken).before == intent.before
 
 
 def test_an_event_of_a_finding_that_does_not_exist_changes_nothing(broken: Account) -> None:
     """Anybody may put an event on the bus."""
-    detail = {"id": "0" * 32, "function_arn": FUNCTION_ARN}
+    detail = {"id": "0" * 32, "function_arn": FUNCTION_ARN, "revision": 1}
     forged = {"source": "permission-guard", "detail-type": "Fix Approved", "detail": detail}
     nonsense = {**forged, "detail": {"id": "x", "function_arn": "orders"}}
     run = broken.run("apply_fix", sqs_event(forged, nonsense))

@@ -45,22 +45,63 @@ def test_a_mapping_whose_role_may_not_read_becomes_a_finding(account: Account) -
 
 
 def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Account) -> None:
-    """From the event to the finding, the table included."""
-    polling(account)
-    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    """From the event to the finding, the table and the queue's own policy included, in a warm environment."""
+    account.make_role()
+    account.make_function()
+    account.map_queue()
+    account.iam.attach_role_policy(RoleName=ROLE, PolicyArn=SQS_POLICY_ARN.replace("SQSQueue", "Kinesis"))
+    cold = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     assert account.finding.status is Status.OPEN
+    assert [call for call in cold.calls if call.startswith("iam:GetPolicy")] == [
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+    ]
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert len(run.calls) <= 10
     assert sorted(run.calls) == [
         "dynamodb:Query",
         "dynamodb:TransactWriteItems",
         "dynamodb:UpdateItem",
-        "iam:GetPolicy",
-        "iam:GetPolicyVersion",
         "iam:GetRole",
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
         "lambda:GetFunctionConfiguration",
         "lambda:ListEventSourceMappings",
+        "sqs:GetQueueAttributes",
     ]
+
+
+def test_a_queue_that_lets_the_role_in_by_itself_is_no_finding(account: Account) -> None:
+    """Its own policy is read, and is enough in one account."""
+    polling(account)
+    document = allow("sqs:*", resource=QUEUE_ARN, Principal={"AWS": ROLE_ARN})
+    url = account.queue(QUEUE_ARN.rsplit(":", 1)[-1])
+    account.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert run.failed == []
+    assert account.findings == []
+    account.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert account.finding.status is Status.OPEN
+
+
+def test_a_queue_that_does_not_matter_is_not_asked(account: Account) -> None:
+    """The role's policies allow everything."""
+    polling(account)
+    account.iam.attach_role_policy(RoleName=ROLE, PolicyArn=SQS_POLICY_ARN)
+    run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    assert not [call for call in run.calls if call.startswith("sqs:")]
+
+
+def test_functions_and_mappings_are_listed_once_a_batch(account: Account) -> None:
+    """However many functions a role has."""
+    polling(account)
+    account.make_function("invoices")
+    account.map_queue("invoices", QUEUE_ARN.replace("orders", "invoices"))
+    run = account.run("check_execution_role", sqs_event(cloudtrail("detach_role_policy", roleName=ROLE)))
+    assert len(account.findings) == 2
+    assert run.calls.count("lambda:ListEventSourceMappings") == 1
+    assert run.calls.count("lambda:ListFunctions") == 1
 
 
 def test_a_change_of_the_role_is_seen_at_every_function_that_runs_with_it(account: Account) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.findings.lifecycle import Change
-from permission_guard.model import Finding, Transition
+from permission_guard.model import Transition
 from tests.fakes import TARGET
-from tests.integration.conftest import EVENTS
+from tests.integration.conftest import EVENTS, sqs_event
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
@@ -66,8 +65,9 @@ def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatc
     orders.run("check_execution_role", sample("sqs/check_execution_role"))
     found = orders.finding
     assert found.subject == f"event-source-mapping/{mapping}"
-    proposed = Finding.from_document({**found.to_document(), "transition": Transition.FIX_PROPOSED, "revision": 2})
-    orders.table.put_finding(Change(proposed, found.revision))
+    opened = {"source": "permission-guard", "detail-type": "Finding Opened", "detail": found.to_document()}
+    assert orders.run("apply_fix", sqs_event(opened)).counts["FixesProposed"] == 1
+    assert orders.finding.revision == body["detail"]["revision"]
     body["detail"]["id"] = found.id  # moto makes up the mapping's UUID, and with it the finding's id
     event["Records"] = [{**event["Records"][0], "body": json.dumps(body)}]
     assert orders.run("apply_fix", event).counts["FixesApplied"] == 1

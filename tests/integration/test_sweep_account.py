@@ -36,7 +36,7 @@ def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 def test_both_checkers_are_asked_and_find_what_no_event_told(swept: Account) -> None:
     """The messages of the sweep are what the checkers take."""
     run = swept.run("sweep_account", SCHEDULED)
-    assert run.answer == {"functions": 1, "deleted": 0}
+    assert run.answer == {"functions": 1, "deleted": 0, "open_findings": 0}
     assert run.counts == {"FunctionsSwept": 1}
     for checker, queue in (("check_invoke_policy", "invoke-policy"), ("check_execution_role", "execution-role")):
         assert swept.run(checker, sqs_event(*swept.received(queue))).failed == []
@@ -47,7 +47,7 @@ def test_the_finding_of_a_function_that_was_deleted_unseen_is_resolved(swept: Ac
     """Only the table remembers that function."""
     swept.table.put_finding(Change(a_finding(id="lost", function_arn=OTHER.arn), None))
     run = swept.run("sweep_account", SCHEDULED)
-    assert run.answer == {"functions": 1, "deleted": 1}
+    assert run.answer == {"functions": 1, "deleted": 1, "open_findings": 1}
     assert run.line("looks requested")["deleted"] == 1
     swept.run("check_execution_role", sqs_event(*swept.received("execution-role")))
     lost = swept.table.finding(OTHER, "lost")
@@ -65,9 +65,10 @@ def test_a_second_sweep_tells_nobody_anything_new(swept: Account) -> None:
 
 
 def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
-    """One list of functions, one of findings, one message batch a queue."""
+    """One list of functions, one of open and one of suppressed findings, one message batch a queue."""
     run = swept.run("sweep_account", SCHEDULED)
     assert sorted(run.calls) == [
+        "dynamodb:Query",
         "dynamodb:Query",
         "lambda:ListFunctions",
         "sqs:SendMessageBatch",

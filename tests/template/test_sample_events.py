@@ -72,11 +72,12 @@ def test_an_approval_may_carry_no_more_than_names() -> None:
     """As a person sends it; it names the same finding as the whole one."""
     brief = read_event(json.dumps(load("bus/fix_approved_briefly.json")))
     whole = read_event(json.dumps(load("bus/fix_approved.json")))
-    assert brief.detail.keys() == {"id", "function_arn"}
-    assert (brief.transition, brief.finding_id, brief.function_arn) == (
+    assert brief.detail.keys() == {"id", "function_arn", "revision"}
+    assert (brief.transition, brief.finding_id, brief.function_arn, brief.revision) == (
         whole.transition,
         whole.finding_id,
         whole.function_arn,
+        whole.revision,
     )
 
 

@@ -77,6 +77,8 @@ def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: T
     alarms = template.of_type("AWS::CloudWatch::Alarm")
     watched = []
     for name, alarm in alarms.items():
+        if alarm["Namespace"] == "AWS/Lambda":
+            continue
         (dimension,) = alarm["Dimensions"]
         assert dimension["Name"] == "QueueName"
         assert dimension["Value"] == {"Fn::GetAtt": [referred(dimension["Value"]), "QueueName"]}
@@ -218,15 +220,19 @@ def test_a_sweep_that_fails_is_kept(template: Template) -> None:
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
 
 
-def test_a_stream_record_that_cannot_be_published_is_kept_and_does_not_stop_the_stream(template: Template) -> None:
-    """The batch is halved until the bad record stands alone; it is tried some times, not until it expires."""
+def test_a_stream_record_that_cannot_be_published_is_tried_again_and_kept(template: Template) -> None:
+    """It is tried until it leaves the stream, so that nothing goes untold; an alarm tells that it hangs."""
     ((_, stream),) = event_sources(template, "DynamoDB")
     assert stream["DestinationConfig"]["OnFailure"] == {
         "Type": "SQS",
         "Destination": {"Fn::GetAtt": ["PublishDeadLetterQueue", "Arn"]},
     }
     assert stream["BisectBatchOnFunctionError"] is True
-    assert 0 < stream["MaximumRetryAttempts"] <= 100
+    assert stream["MaximumRetryAttempts"] == -1
+    delay = template.resources["PublishFindingsDelayedAlarm"]["Properties"]
+    assert (delay["MetricName"], delay["Threshold"]) == ("IteratorAge", 300_000)
+    assert delay["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "PublishFindingsFunction"}}]
+    assert delay["AlarmActions"] == [{"Ref": "AlertTopic"}]
     assert stream["StartingPosition"] == "TRIM_HORIZON"
     assert stream["Stream"] == {"Fn::GetAtt": ["FindingsTable", "StreamArn"]}
     table = template.resources["FindingsTable"]["Properties"]

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.check_batch import CheckBatch
+from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, CheckBatch
 from permission_guard.checker import Checker
 from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
 from permission_guard.model import FunctionTarget, RoleTarget, Scope, Snapshot, Status
 from permission_guard.rules import rules_for
 from tests.fakes import (
+    ACCOUNT,
     DENIED,
     FUNCTION_ARN,
     OTHER,
+    QUEUE_ARN,
     ROLE_ARN,
     SQS_POLICY,
     TARGET,
@@ -30,6 +32,8 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.unit.conftest import Told
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -41,13 +45,14 @@ class Directory:
     """Which functions run with which role."""
 
     functions: dict[str, tuple[FunctionTarget, ...]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    asked: list[list[str]] = field(default_factory=list)
+    is_down: bool = False
 
-    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
-        self.asked.append(role.name)
-        if role.name not in self.functions:
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
+        self.asked.append([role.name for role in roles])
+        if self.is_down:
             raise ConnectionError("Lambda did not answer")
-        return self.functions[role.name]
+        return {role: self.functions.get(role.name, ()) for role in roles}
 
 
 @dataclass
@@ -58,12 +63,13 @@ class Account:
     state: InMemoryState = field(default_factory=lambda: InMemoryState(polling(a_role())))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     directory: Directory = field(default_factory=lambda: Directory({"orders-role": (TARGET,)}))
+    remaining: list[int] = field(default_factory=list)
 
     def handle(self, *messages: dict[str, Any], scope: Scope = SCOPE) -> list[str]:
         """Work off a batch; return the messages that have to come again."""
         checker = Checker(scope, rules_for(scope, TrustSet(frozenset())), self.state, self.store, Clock())
         batch = CheckBatch(scope, checker, self.directory, self.told.logger, self.told.metrics)
-        answer = batch.handle({"Records": list(messages)})
+        answer = batch.handle({"Records": list(messages)}, lambda: self.remaining.pop(0) if self.remaining else 180_000)
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -99,7 +105,7 @@ def test_ten_changes_of_one_role_are_one_look(told: Told) -> None:
     account = Account(told)
     messages = [message(n, record("put_role_policy", n, roleName="orders-role")) for n in range(10)]
     assert account.handle(*messages) == []
-    assert account.directory.asked == ["orders-role"]
+    assert account.directory.asked == [["orders-role"]]
     assert account.state.reads == 1
     assert account.store.one().event_ids == ("trail-0", "trail-1", "trail-2", "trail-3", "trail-4")
     assert told.counts["FunctionsLookedAt"] == 1
@@ -131,6 +137,23 @@ def test_all_looks_of_a_batch_are_begun_before_anything_is_read(told: Told) -> N
     assert begun_at_first_read == [2, 2]
 
 
+def test_all_roles_of_a_batch_are_resolved_with_one_list(told: Told) -> None:
+    """An account's functions are listed once, however many roles have changed."""
+    directory = Directory({"orders-role": (TARGET,), "invoices-role": (OTHER,)})
+    account = Account(told, state=InMemoryState(polling(a_role(SQS_POLICY))), directory=directory)
+    names = ["orders-role", "invoices-role", "somebody"]
+    account.handle(*(message(n, record("put_role_policy", n, roleName=name)) for n, name in enumerate(names)))
+    assert account.directory.asked == [names]
+    assert told.counts["FunctionsLookedAt"] == 2
+
+
+def test_no_functions_are_listed_where_no_role_has_changed(told: Told) -> None:
+    """The sweep's requests name functions."""
+    account = Account(told)
+    account.handle(message(0, look_request([TARGET])))
+    assert account.directory.asked == []
+
+
 def test_a_role_that_no_function_uses_is_done_with(told: Told) -> None:
     """Most roles of an account have nothing to do with Lambda."""
     account = Account(told, directory=Directory({"somebody": ()}))
@@ -138,11 +161,11 @@ def test_a_role_that_no_function_uses_is_done_with(told: Told) -> None:
     assert account.state.reads == 0
 
 
-def test_a_role_that_cannot_be_resolved_fails_its_messages_and_no_other(told: Told) -> None:
-    """The other targets are looked at; the failed message comes again."""
-    account = Account(told)
+def test_roles_that_cannot_be_resolved_fail_their_messages_and_no_other(told: Told) -> None:
+    """The other targets are looked at; the failed messages come again."""
+    account = Account(told, directory=Directory(is_down=True))
     failed = account.handle(
-        message(0, record("put_role_policy", 0, roleName="orders-role")),
+        message(0, look_request([TARGET])),
         message(1, record("put_role_policy", 1, roleName="elsewhere")),
         message(2, record("detach_role_policy", 2, roleName="elsewhere")),
     )
@@ -157,7 +180,7 @@ def test_a_role_that_cannot_be_resolved_fails_its_messages_and_no_other(told: To
 
 
 def test_a_message_of_several_functions_fails_when_one_of_them_does(told: Told) -> None:
-    """The sweep's messages name ten; the next try finds the other nine as it left them."""
+    """The next try finds the other as it left it."""
     account = Account(told)
     read = account.state.snapshot
 
@@ -208,6 +231,15 @@ def test_a_read_that_was_throttled_is_counted_apart_and_tried_again(told: Told) 
     assert account.handle(message(0, look_request([TARGET]))) == ["m0"]
     assert told.counts["ReadsFailed"] == 1
     assert "ReadsDenied" not in told.counts
+
+
+def test_a_source_s_policy_that_is_denied_is_unknown_and_not_tried_again(told: Told) -> None:
+    """Whose queue it is has to let the bot in: until then nobody can tell, and no finding is made."""
+    denied = replace(DENIED, action="sqs:GetQueueAttributes")
+    account = Account(told, state=InMemoryState(polling(a_role(), source_policies={QUEUE_ARN: denied})))
+    assert account.handle(message(0, look_request([TARGET]))) == []
+    assert "sqs:GetQueueAttributes failed with AccessDenied" in told.line("verdict is unknown")["reason"]
+    assert account.store.history == []
 
 
 def test_an_unknown_that_no_unread_part_explains_is_not_tried_again(told: Told) -> None:
@@ -294,6 +326,29 @@ def test_other_words_for_the_same_finding_are_not_announced(told: Told) -> None:
     ]
     assert told.counts["FindingsOpened"] == 1
     assert len([line for line in told.lines if line["message"].startswith("Finding")]) == 1
+
+
+def test_looks_that_there_is_no_time_for_are_left_to_another_batch(told: Told) -> None:
+    """An invocation that is cut off would bring back what is done as well."""
+    third = FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")
+    account = Account(told, remaining=[60_000, ENOUGH_FOR_A_LOOK_MILLIS - 1])
+    failed = account.handle(*(message(n, look_request([target])) for n, target in enumerate([TARGET, OTHER, third])))
+    assert failed == ["m1", "m2"]
+    assert account.state.reads == 1
+    assert account.store.one().function_arn == FUNCTION_ARN
+    line = told.line("looks are postponed: the time is almost up")
+    assert line["function_arns"] == [OTHER.arn, third.arn]
+    assert line["cloudtrail_event_ids"] == ["look-request/m1", "look-request/m2"]
+    assert (told.counts["LooksPostponed"], told.counts["FunctionsLookedAt"]) == (2, 1)
+
+
+def test_a_look_is_begun_with_just_enough_time(told: Told) -> None:
+    """And nothing is said of the time."""
+    account = Account(told, remaining=[ENOUGH_FOR_A_LOOK_MILLIS])
+    assert account.handle(message(0, look_request([TARGET]))) == []
+    assert account.state.reads == 1
+    assert "LooksPostponed" not in told.counts
+    assert "postponed" not in told.text
 
 
 def test_an_empty_batch_is_answered(told: Told) -> None:

@@ -21,6 +21,7 @@ from permission_guard.iam import TrustSet
 WHOLE: dict[Any, dict[str, str]] = {
     CheckSettings: {"FINDINGS_TABLE": "findings"},
     SweepSettings: {
+        "EVENT_BUS": "permission-guard",
         "FINDINGS_TABLE": "findings",
         "INVOKE_POLICY_QUEUE_URL": "https://sqs/invoke",
         "EXECUTION_ROLE_QUEUE_URL": "https://sqs/role",

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from permission_guard.aws.event_bus import EventBus
+from permission_guard.aws.facts import LiveFacts
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
 from permission_guard.aws.role_writer import RoleWriter
-from permission_guard.aws.roles import RoleReader
 from permission_guard.aws.state import StateReader
 from permission_guard.check_batch import FunctionDirectory
 from permission_guard.checker import SnapshotSource
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixer import FixSlots, FixStateSource
-from permission_guard.fixes.base import PolicySource, Writer
+from permission_guard.fixes.base import Facts, Writer
 from permission_guard.publisher import Bus
 from permission_guard.sweep import FunctionInventory, OpenFindings
 from tests.fakes import InMemoryFindings, InMemoryState
@@ -35,8 +35,8 @@ from tests.fakes import InMemoryFindings, InMemoryState
         (SnapshotSource, InMemoryState),
         (FixStateSource, StateReader),
         (FixStateSource, InMemoryState),
-        (PolicySource, RoleReader),
-        (PolicySource, InMemoryState),
+        (Facts, LiveFacts),
+        (Facts, InMemoryState),
         (Writer, RoleWriter),
         (Writer, InMemoryState),
         (FunctionDirectory, FunctionReader),

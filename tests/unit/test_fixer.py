@@ -62,20 +62,25 @@ class Desk:
             self.store.put(a_finding())
 
     def handle(self, *, approved: bool = False, finding_id: str = FINDING_ID, **more: Any) -> FixOutcome:
-        """Handle the finding."""
+        """Handle the finding; an approval is of what is proposed now."""
+        revision = self.store.one().revision if approved else None
+        return self.fixer(**more).handle(TARGET, finding_id, approved_revision=revision)
+
+    def fixer(self, **more: Any) -> Fixer:
+        """Return the fixer."""
         values: dict[str, Any] = {
             "mode": self.mode,
             "max_fixes_an_hour": self.limit,
             "rules": RULE_OBJECTS,
             "source": self.state,
-            "policies": self.state,
+            "facts": self.state,
             "store": self.store,
             "slots": self.store,
             "writer": self.state,
             "clock": Clock(),
             "wait": self.waited.append,
         }
-        return Fixer(**{**values, **more}).handle(TARGET, finding_id, approved=approved)
+        return Fixer(**{**values, **more})
 
     @property
     def transitions(self) -> list[tuple[str, int]]:
@@ -161,8 +166,9 @@ def test_the_policy_is_of_the_roles_own_partition() -> None:
     state = InMemoryState(replace(BROKEN, versions={FUNCTION_ARN: function}, roles={arn: a_role(arn=arn)}))
     attached = SQS_POLICY_ARN.replace("arn:aws:", "arn:aws-cn:")
     state.managed[attached] = a_policy(SQS_POLICY)
-    outcome = Desk(FixMode.PLAN, state=state).handle()
-    assert outcome.summary == f"attach {attached} to {arn}"
+    desk = Desk(FixMode.PLAN, state=state)
+    desk.store.put(a_finding(evidence={**a_finding().evidence, "role_arn": arn}))
+    assert desk.handle().summary == f"attach {attached} to {arn}"
 
 
 # ── What the modes allow ────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +206,8 @@ def test_in_mode_approve_the_proposal_says_how_to_agree() -> None:
     (entry,) = json.loads(command[command.index("--entries") + 1])
     assert entry["DetailType"] == "Fix Approved"
     assert entry["EventBusName"] == "permission-guard"
-    assert json.loads(entry["Detail"]) == {"id": FINDING_ID, "function_arn": FUNCTION_ARN}
+    assert json.loads(entry["Detail"]) == {"id": FINDING_ID, "function_arn": FUNCTION_ARN, "revision": 2}
+    assert desk.store.one().revision == 2
     assert desk.state.attached == []
 
 
@@ -209,7 +216,7 @@ def test_in_mode_approve_the_fix_is_made_when_a_person_agrees() -> None:
     desk = Desk(FixMode.APPROVE)
     desk.handle()
     assert desk.handle(approved=True).result is FixResult.APPLIED
-    assert desk.handle(approved=True).summary == "nothing is proposed"
+    assert desk.handle(approved=True).summary == "revision 3 is not what is proposed"
     assert desk.state.attached == [("orders-role", SQS_POLICY_ARN)]
     assert desk.transitions == [("Finding Opened", 1), ("Fix Proposed", 2), ("Fix Applied", 3)]
 
@@ -217,7 +224,7 @@ def test_in_mode_approve_the_fix_is_made_when_a_person_agrees() -> None:
 def test_an_approval_of_what_was_never_proposed_is_not_taken() -> None:
     """The event is only a message: what it may do is decided by what is recorded."""
     desk = Desk(FixMode.APPROVE)
-    assert desk.handle(approved=True).summary == "nothing is proposed"
+    assert desk.handle(approved=True).summary == "revision 1 is not what is proposed"
     assert desk.state.attached == []
 
 
@@ -309,13 +316,15 @@ def test_a_finding_that_keeps_coming_back_is_handed_to_a_person() -> None:
 
 
 def test_no_more_fixes_are_made_in_an_hour_than_the_limit() -> None:
-    """The limit is the account's; the refusal says so, and nothing is attached."""
+    """The limit is the account's. It is no refusal: the finding is told of again by the sweep, and then it goes."""
     store = InMemoryFindings(fixes={"2026-11-20T09": 2})
     desk = Desk(store=store, limit=2)
     outcome = desk.handle()
-    assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "2 fixes were made in this hour: that is the limit."
+    assert (outcome.result, outcome.summary) == (None, "2 fixes were made in this hour: it waits")
     assert desk.state.attached == []
+    assert desk.transitions == [("Finding Opened", 1)]
+    store.fixes.clear()
+    assert desk.handle().result is FixResult.APPLIED
 
 
 def test_the_next_hour_has_its_own_fixes_and_proposals_take_none() -> None:
@@ -439,7 +448,7 @@ class Killed(BaseException):
 
 
 def test_a_crash_between_remembering_and_attaching_is_made_good() -> None:
-    """The next try finds what was begun, and does it; it counts as one try."""
+    """The next try finds that nothing was made, and begins again; both count as tries."""
     desk = Desk()
     desk.state.refusal = Killed()  # type: ignore[assignment]
     with pytest.raises(Killed):
@@ -448,7 +457,7 @@ def test_a_crash_between_remembering_and_attaching_is_made_good() -> None:
     desk.state.refusal = None
     assert desk.handle().result is FixResult.APPLIED
     assert len(desk.state.attached) == 1
-    assert fix_of(desk.store.one()).attempts == 1
+    assert fix_of(desk.store.one()).attempts == 2
     assert fix_of(desk.store.one()).before["attached_policies"] == []
 
 
@@ -484,19 +493,112 @@ def test_a_fix_that_was_begun_is_finished_even_when_the_finding_is_resolved_mean
     assert desk.transitions == [("Finding Opened", 1), ("Finding Resolved", 2), ("Fix Applied", 3)]
 
 
-@pytest.mark.parametrize("mode", [FixMode.OFF, FixMode.PLAN])
-def test_a_fix_that_was_begun_is_not_made_once_the_mode_forbids_it(mode: FixMode) -> None:
-    """Off is off: what was begun is refused, with the state and the way back kept."""
+def test_a_fix_that_was_begun_is_not_made_once_fixing_is_off() -> None:
+    """What was begun is refused, with the state and the way back kept."""
+    desk = Desk()
+    desk.state.refusal = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        desk.handle()
+    desk.mode, desk.state.refusal = FixMode.OFF, None
+    outcome = desk.handle()
+    assert outcome.result is FixResult.REFUSED
+    assert outcome.summary == "It was begun and does not show: FixMode is off."
+    assert desk.state.attached == []
+    assert fix_of(desk.store.one()).undo.startswith("aws iam detach-role-policy")
+
+
+@pytest.mark.parametrize("mode", [FixMode.PLAN, FixMode.APPROVE])
+def test_a_fix_that_was_begun_is_proposed_once_the_mode_wants_that(mode: FixMode) -> None:
+    """Nothing is attached that nobody agreed to, whatever was under way when the mode was changed."""
     desk = Desk()
     desk.state.refusal = Killed()  # type: ignore[assignment]
     with pytest.raises(Killed):
         desk.handle()
     desk.mode, desk.state.refusal = mode, None
-    outcome = desk.handle()
-    assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == f"It was begun and does not show, and FixMode is {mode} now."
+    assert desk.handle().result is FixResult.PROPOSED
     assert desk.state.attached == []
-    assert fix_of(desk.store.one()).undo.startswith("aws iam detach-role-policy")
+
+
+def test_a_fix_that_was_begun_and_comes_back_is_asked_for_again() -> None:
+    """The finding resolved by hand, the mode became approve, the problem is back: the old intent is no approval."""
+    desk = Desk()
+    desk.state.refusal = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        desk.handle()
+    desk.mode, desk.state.refusal = FixMode.APPROVE, None
+    finding = desk.store.one()
+    desk.store.put(replace(finding, revision=3, transition=Transition.REOPENED))
+    assert desk.handle().result is FixResult.PROPOSED
+    assert desk.state.attached == []
+
+
+def test_an_approval_is_of_one_proposal() -> None:
+    """An old approval that comes late, or again, does not agree to what is proposed now."""
+    desk = Desk(FixMode.APPROVE)
+    desk.handle()
+    proposed = desk.store.one()
+    desk.store.put(replace(proposed, revision=proposed.revision + 2))
+    fixer = desk.fixer()
+    assert fixer.handle(TARGET, FINDING_ID, approved_revision=proposed.revision).result is None
+    assert desk.state.attached == []
+
+
+def test_an_approval_is_of_the_very_change_that_was_proposed() -> None:
+    """When the plan is another one by now, it is proposed anew."""
+    desk = Desk(FixMode.APPROVE)
+    desk.handle()
+    proposed = desk.store.one()
+    other = replace(fix_of(proposed), change={**fix_of(proposed).change, "policy_arn": "arn:aws:iam::aws:policy/Other"})
+    desk.store.put(replace(proposed, fix=other))
+    assert desk.handle(approved=True).result is FixResult.PROPOSED
+    assert desk.state.attached == []
+
+
+def test_a_role_that_the_finding_does_not_speak_of_is_not_changed() -> None:
+    """The function got another role since: the next look tells of that one, and the message comes again."""
+    desk = Desk()
+    desk.store.put(a_finding(evidence={**a_finding().evidence, "role_arn": "arn:aws:iam::123456789012:role/former"}))
+    with pytest.raises(RetryableError, match="about another role"):
+        desk.handle()
+    assert desk.state.attached == []
+
+
+def test_what_was_proposed_under_plan_is_done_under_auto() -> None:
+    """The sweep tells of it again, and the mode allows it now."""
+    desk = Desk(FixMode.PLAN)
+    desk.handle()
+    assert desk.handle().summary == "it was handled before: Fix Proposed"
+    desk.mode = FixMode.AUTO
+    assert desk.handle().result is FixResult.APPLIED
+
+
+def test_what_was_proposed_under_plan_is_proposed_with_the_way_to_agree_under_approve() -> None:
+    """Once: after that it waits for a person."""
+    desk = Desk(FixMode.PLAN)
+    desk.handle()
+    assert fix_of(desk.store.one()).approve == ""
+    desk.mode = FixMode.APPROVE
+    assert desk.handle().result is FixResult.PROPOSED
+    assert "put-events" in fix_of(desk.store.one()).approve
+    assert desk.handle().summary == "it was handled before: Fix Proposed"
+
+
+def test_a_fix_that_does_not_make_it_right_says_so() -> None:
+    """The policy is attached, and something else is wrong besides: that is told, not hidden behind `Applied`."""
+    desk = Desk()
+    attach = desk.state.attach_role_policy
+
+    def attach_and_deny(role_name: str, policy_arn: str) -> None:
+        attach(role_name, policy_arn)
+        role = desk.state.state.roles[ROLE_ARN]
+        deny = a_policy(statement("sqs:ReceiveMessage", effect="Deny"))
+        mended = replace(role, inline={"deny": deny})  # type: ignore[type-var]
+        desk.state.state = replace(desk.state.state, roles={ROLE_ARN: mended})
+
+    desk.state.attach_role_policy = attach_and_deny  # type: ignore[method-assign]
+    outcome = desk.handle()
+    assert outcome.result is FixResult.APPLIED
+    assert "This alone does not make it right: " in outcome.summary
 
 
 def test_a_fix_that_was_begun_for_what_is_gone_is_not_said_to_be_made() -> None:
@@ -509,7 +611,7 @@ def test_a_fix_that_was_begun_for_what_is_gone_is_not_said_to_be_made() -> None:
     desk.state.state = replace(BROKEN, mappings=())
     outcome = desk.handle()
     assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "It was begun and not made, and what it was for no longer exists."
+    assert outcome.summary == "It was begun and does not show: it is right already."
     assert desk.state.attached == []
 
 

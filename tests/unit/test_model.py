@@ -15,6 +15,7 @@ from permission_guard.model import (
     RoleTarget,
     Snapshot,
     Status,
+    SwitchedOffBy,
     Transition,
     finding_id,
 )
@@ -29,6 +30,7 @@ from tests.fakes import (
     THROTTLED,
     a_finding,
     a_function,
+    a_mapping,
     a_role,
 )
 
@@ -157,3 +159,28 @@ def test_targets_can_be_keys_and_functions_know_their_arn() -> None:
     assert TARGET.arn == "arn:aws:lambda:us-east-1:123456789012:function:orders"
     assert QUEUE_ARN not in TARGET.arn
     assert len({RoleTarget("123456789012", "a"), RoleTarget("123456789012", "a")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "by", "on_purpose"),
+    [
+        ("Enabled", "USER_INITIATED", None, False),
+        ("Creating", "USER_INITIATED", None, False),
+        ("Enabling", "Lambda does not have required permissions", None, False),
+        ("Updating", "", None, False),
+        ("Deleting", "USER_INITIATED", None, True),
+        ("Disabled", "USER_INITIATED", SwitchedOffBy.PERSON, True),
+        ("Disabled", "User initiated", SwitchedOffBy.PERSON, True),
+        ("Disabling", "User action", SwitchedOffBy.PERSON, True),
+        ("Disabled", "Lambda does not have required permissions", SwitchedOffBy.AWS, False),
+        ("Disabling", "LAMBDA_INITIATED", SwitchedOffBy.AWS, False),
+        ("Disabled", "  ", SwitchedOffBy.UNTOLD, False),
+    ],
+)
+def test_who_switched_a_mapping_off_is_read_from_what_aws_says(
+    state: str, reason: str, by: SwitchedOffBy | None, on_purpose: bool
+) -> None:
+    """A fresh mapping, or one that is being switched on again, is not off."""
+    mapping = a_mapping(state=state, state_transition_reason=reason)
+    assert mapping.switched_off_by is by
+    assert mapping.is_off_on_purpose is on_purpose

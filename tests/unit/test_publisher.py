@@ -99,3 +99,15 @@ def test_an_item_that_is_no_finding_is_malformed_and_named(document: str) -> Non
     broken["dynamodb"]["NewImage"]["document"] = {"S": document}
     with pytest.raises(MalformedEventError, match=f"FINDING#{FINDING_ID} is no finding"):
         transition_of(broken)
+
+
+def test_an_item_that_is_no_finding_holds_nothing_up(told: Told) -> None:
+    """It would be none the next time either: it is logged, counted and stays in the table; the rest goes on."""
+    broken = record(1, OPENED)
+    broken["dynamodb"]["NewImage"]["document"] = {"S": "{}"}
+    bus = InMemoryBus()
+    answer = publish({"Records": [broken, record(2, OPENED)]}, bus, told.logger, told.metrics)
+    assert answer == {"batchItemFailures": []}
+    assert bus.told == [("Finding Opened", 1)]
+    assert FINDING_ID in told.line("item is no finding and was not published")["reason"]
+    assert told.counts == {"EventsPublished": 1, "RecordsMalformed": 1}

@@ -17,13 +17,22 @@ SOURCE = "permission-guard"
 class BusEvent:
     """An event of the bus: the transition that its detail-type names, and its detail.
 
-    A person may send one too (`Fix Approved`), with no more in its detail than the finding's `id` and `function_arn`.
+    A person may send one too (`Fix Approved`), with no more in its detail than the finding's `id`, `function_arn` and
+    the `revision` that proposed the fix.
     """
 
     transition: Transition
     finding_id: str
     function_arn: str
     detail: Mapping[str, JSON]
+
+    @property
+    def revision(self) -> int:
+        """The revision the event speaks of; MalformedEventError when it names none."""
+        revision = self.detail.get("revision")
+        if not isinstance(revision, int) or isinstance(revision, bool):
+            raise MalformedEventError("the event's detail lacks the `revision`, a whole number")
+        return revision
 
     @property
     def finding(self) -> Finding:

@@ -10,7 +10,7 @@ from permission_guard.intake import merge, read_batch
 from permission_guard.model import FunctionTarget, RoleTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aws_lambda_powertools import Logger, Metrics
 
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 class FunctionDirectory(Protocol):
     """Which functions there are."""
 
-    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
-        """List the functions that run with a role."""
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
+        """List, for each of some roles, the functions that run with it."""
+
+
+ENOUGH_FOR_A_LOOK_MILLIS = 20_000
+"""A look is not begun with less time than this left: most take a second, one of many throttled calls some more."""
 
 
 class CheckBatch:
@@ -47,17 +51,26 @@ class CheckBatch:
         self._logger = logger
         self._metrics = metrics
 
-    def handle(self, event: Mapping[str, JSON]) -> dict[str, JSON]:
-        """Return Lambda's partial batch response."""
+    def handle(self, event: Mapping[str, JSON], remaining_time_in_millis: Callable[[], int]) -> dict[str, JSON]:
+        """Return Lambda's partial batch response.
+
+        `remaining_time_in_millis` is that of the Lambda context. What there is no time for is left to another batch:
+        an invocation that is cut off would answer for none of its messages, and all of them would come again.
+        """
         messages = read_batch(event, self._scope)
         self._count("MessagesReceived", len(messages))
         failed = {message.message_id for message in messages if self._is_unreadable(message)}
         functions = self._functions(merge(messages), failed)
         numbers = {target: self._begin(target, askers) for target, askers in functions.items()}
+        postponed = dict(functions)
         for target, askers in functions.items():
+            if remaining_time_in_millis() < ENOUGH_FOR_A_LOOK_MILLIS:
+                break
+            del postponed[target]
             number = numbers[target]
             if number is None or not self._look(target, number, askers):
-                failed |= {message.message_id for message in askers}
+                failed |= _ids(askers)
+        failed |= self._postpone(postponed)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
 
     def _is_unreadable(self, message: Message) -> bool:
@@ -86,18 +99,28 @@ class CheckBatch:
         merged: Mapping[Target, tuple[Message, ...]],
         failed: set[str],
     ) -> dict[FunctionTarget, tuple[Message, ...]]:
-        """Resolve roles to the functions that run with them; a role that cannot be resolved fails its messages."""
+        """Resolve roles to the functions that run with them; when they cannot be, the messages with roles fail."""
+        of_roles = self._functions_of_roles({t: a for t, a in merged.items() if isinstance(t, RoleTarget)}, failed)
         functions: dict[FunctionTarget, tuple[Message, ...]] = {}
         for target, askers in merged.items():
-            try:
-                found = (target,) if isinstance(target, FunctionTarget) else self._directory.functions_of_role(target)
-            except Exception:  # noqa: BLE001 - logged, and its messages come again; the other targets go on
-                self._failed("role could not be resolved to functions", target, askers)
-                failed |= {message.message_id for message in askers}
-                continue
-            for function in found:
+            for function in (target,) if isinstance(target, FunctionTarget) else of_roles.get(target, ()):
                 functions[function] = tuple(dict.fromkeys((*functions.get(function, ()), *askers)))
         return functions
+
+    def _functions_of_roles(
+        self,
+        roles: Mapping[RoleTarget, tuple[Message, ...]],
+        failed: set[str],
+    ) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
+        if not roles:
+            return {}
+        try:
+            return self._directory.functions_of_roles(roles)
+        except Exception:  # noqa: BLE001 - logged, and the messages come again; the other targets go on
+            for role, askers in roles.items():
+                self._failed("role could not be resolved to functions", role, askers)
+                failed |= _ids(askers)
+            return {}
 
     def _begin(self, target: FunctionTarget, askers: Sequence[Message]) -> int | None:
         try:
@@ -116,6 +139,20 @@ class CheckBatch:
             return False
         self._report(look, event_ids)
         return not look.unread
+
+    def _postpone(self, targets: Mapping[FunctionTarget, tuple[Message, ...]]) -> set[str]:
+        """Say which looks there was no time for; return their messages."""
+        askers = dict.fromkeys(message for asked in targets.values() for message in asked)
+        if targets:
+            self._logger.warning(
+                "looks are postponed: the time is almost up",
+                extra={
+                    "cloudtrail_event_ids": [message.event_id for message in askers],
+                    "function_arns": [target.arn for target in targets],
+                },
+            )
+            self._count("LooksPostponed", len(targets))
+        return _ids(askers)
 
     def _report(self, look: Look, event_ids: Sequence[str]) -> None:
         about = {"cloudtrail_event_ids": event_ids, "function_arn": look.target.arn}
@@ -157,3 +194,7 @@ class CheckBatch:
 
     def _count(self, name: str, value: int = 1) -> None:
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def _ids(messages: Iterable[Message]) -> set[str]:
+    return {message.message_id for message in messages}

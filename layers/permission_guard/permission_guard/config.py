@@ -47,6 +47,7 @@ class SweepSettings:
     """Of the sweep function."""
 
     findings_table: str
+    event_bus: str
     queue_urls: tuple[str, str]
 
     @classmethod
@@ -54,6 +55,7 @@ class SweepSettings:
         """Read them; ConfigurationError names what is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
+            event_bus=_required(environment, "EVENT_BUS"),
             queue_urls=(
                 _required(environment, "INVOKE_POLICY_QUEUE_URL"),
                 _required(environment, "EXECUTION_ROLE_QUEUE_URL"),

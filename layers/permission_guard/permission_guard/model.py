@@ -83,6 +83,18 @@ class ResourcePolicy:
     document: Policy
 
 
+class SwitchedOffBy(StrEnum):
+    """Who switched an event source mapping off, as far as AWS tells."""
+
+    PERSON = "person"
+    AWS = "aws"
+    UNTOLD = "untold"
+
+
+# What AWS says of a change that its caller asked for: queues say the first, streams the second.
+_BY_A_PERSON = frozenset({"user initiated", "user action"})
+
+
 @dataclass(frozen=True, slots=True)
 class EventSourceMapping:
     """An event source mapping, as ListEventSourceMappings returns it."""
@@ -95,6 +107,21 @@ class EventSourceMapping:
     state_transition_reason: str
     last_processing_result: str
     configuration: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def switched_off_by(self) -> SwitchedOffBy | None:
+        """Who switched it off; None when it is on, or on its way there."""
+        if self.state not in ("Disabled", "Disabling"):
+            return None
+        reason = self.state_transition_reason.strip().lower().replace("_", " ")
+        if not reason:
+            return SwitchedOffBy.UNTOLD
+        return SwitchedOffBy.PERSON if reason in _BY_A_PERSON else SwitchedOffBy.AWS
+
+    @property
+    def is_off_on_purpose(self) -> bool:
+        """Whether a person switched it off, or is deleting it."""
+        return self.state == "Deleting" or self.switched_off_by is SwitchedOffBy.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +157,10 @@ class Snapshot:
     """One function's state at one moment, as far as one scope reads it.
 
     `function` is None when the function does not exist. `versions` has the configuration behind each function ARN
-    that a mapping names, `roles` each role that one of those runs with (None when the role does not exist). Parts the
-    scope does not read stay at their defaults; `tags` are read for a fix only, and None where they were not.
+    that a mapping names, `roles` each role that one of those runs with (None when the role does not exist).
+    `source_policies` has, by ARN, the resource-based policies of those event sources where they can turn the answer
+    (None where there is none). Parts the scope does not read stay at their defaults; `tags` are read for a fix only,
+    and None where they were not.
     """
 
     target: FunctionTarget
@@ -140,17 +169,23 @@ class Snapshot:
     mappings: tuple[EventSourceMapping, ...] | Unread = ()
     versions: Mapping[str, Function | Unread | None] = field(default_factory=dict)
     roles: Mapping[str, Role | Unread | None] = field(default_factory=dict)
+    source_policies: Mapping[str, Policy | Unread | None] = field(default_factory=dict)
     tags: Mapping[str, str] | Unread | None = None
 
     @property
     def unread(self) -> tuple[Unread, ...]:
-        """Everything in here that could not be read."""
+        """Everything in here that could not be read and that another try may read.
+
+        The policy of an event source that was denied is not among them: its owner has to allow it, so that trying
+        again would never end. The verdict that rests on it is unknown.
+        """
         parts: list[object] = [
             self.function,
             self.mappings,
             self.tags,
             *self.resource_policies,
             *self.versions.values(),
+            *(policy for policy in self.source_policies.values() if isinstance(policy, Unread) and not policy.denied),
         ]
         for role in self.roles.values():
             parts.append(role)
@@ -246,8 +281,9 @@ class FixResult(StrEnum):
 class FixRecord:
     """The last thing the fixer did, or would not do, about a finding.
 
-    `before` and `after` hold what the change touched, complete enough to put it back; `undo` is the command that does.
-    `approve` is the command with which a person agrees to a proposal, where FixMode asks for one.
+    `change` is the call that is made, with all it names. `before` and `after` hold what it touches, complete enough
+    to put it back; `undo` is the command that does. `approve` is the command with which a person agrees to a
+    proposal, where FixMode asks for one.
     """
 
     name: str
@@ -255,6 +291,7 @@ class FixRecord:
     summary: str
     at: str
     attempts: int
+    change: Mapping[str, JSON] = field(default_factory=dict)
     before: Mapping[str, JSON] = field(default_factory=dict)
     after: Mapping[str, JSON] = field(default_factory=dict)
     undo: str = ""

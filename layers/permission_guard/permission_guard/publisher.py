@@ -37,6 +37,11 @@ def publish(event: Mapping[str, JSON], bus: Bus, logger: Logger, metrics: Metric
             if finding is None:
                 continue
             bus.publish(finding)
+        except MalformedEventError as error:
+            # It would be malformed the next time as well, and hold up all that comes after it. The item stays there.
+            logger.warning("item is no finding and was not published", extra={"reason": str(error)})
+            metrics.add_metric(name="RecordsMalformed", unit=MetricUnit.Count, value=1)
+            continue
         except Exception:
             sequence_number = record["dynamodb"]["SequenceNumber"]
             logger.exception("stream record could not be published", extra={"sequence_number": sequence_number})

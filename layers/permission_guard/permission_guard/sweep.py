@@ -1,14 +1,16 @@
-"""Have every function looked at: what events told late, twice or never is found here."""
+"""Have every function looked at, and everything open told again: what events told late or never is made up for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from permission_guard.model import Status
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from permission_guard.model import FunctionTarget
+    from permission_guard.model import Finding, FunctionTarget
 
 
 class FunctionInventory(Protocol):
@@ -19,32 +21,52 @@ class FunctionInventory(Protocol):
 
 
 class OpenFindings(Protocol):
-    """Which functions have an open finding."""
+    """What is open."""
 
     def functions_with_open_findings(self) -> Iterable[FunctionTarget]:
-        """List them, each once."""
+        """List the functions that have an open finding, each once."""
+
+    def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
+        """Return every recorded finding of a function."""
+
+
+class Bus(Protocol):
+    """Where transitions are told."""
+
+    def publish(self, finding: Finding) -> None:
+        """Tell of a finding's last transition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How many functions exist, and how many more are only known from their open findings: deleted ones."""
+    """How many functions exist, how many more are only known from open findings, and how many findings are open."""
 
     functions: int
     deleted: int
+    open_findings: int
 
 
 def sweep(
     inventory: FunctionInventory,
     findings: OpenFindings,
     request_looks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
+    bus: Bus,
 ) -> Sweep:
-    """Request a look at every function that exists or has an open finding, of every checker.
+    """Request a look at every function that exists or has an open finding, of every checker; tell of what is open.
 
     The requests wait in the checkers' queues, so that an account of any size is swept at the pace that AWS allows,
-    and a request that fails is tried again like any event.
+    and a request that fails is tried again like any event. Whoever was told of a finding before passes it over; a
+    channel or a mode that was switched on since, or a fix that had to wait, takes it up.
     """
     existing = dict.fromkeys(inventory.all_functions())
-    deleted = [target for target in findings.functions_with_open_findings() if target not in existing]
+    troubled = tuple(findings.functions_with_open_findings())
+    deleted = [target for target in troubled if target not in existing]
     for request in request_looks:
         request([*existing, *deleted])
-    return Sweep(functions=len(existing), deleted=len(deleted))
+    still_open = 0
+    for target in troubled:
+        for finding in findings.findings_of(target):
+            if finding.status is Status.OPEN:
+                bus.publish(finding)
+                still_open += 1
+    return Sweep(functions=len(existing), deleted=len(deleted), open_findings=still_open)

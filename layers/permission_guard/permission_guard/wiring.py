@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
+from permission_guard.aws.facts import LiveFacts
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
 from permission_guard.aws.role_writer import RoleWriter
-from permission_guard.aws.roles import RoleReader
+from permission_guard.aws.roles import AwsManagedPolicies, RoleReader
+from permission_guard.aws.source_policies import SourcePolicyReader
 from permission_guard.aws.state import StateReader
 from permission_guard.check_batch import CheckBatch
 from permission_guard.checker import Checker
@@ -33,7 +36,7 @@ def check_batch(scope: Scope, environment: Mapping[str, str], logger: Logger, me
     checker = Checker(
         scope,
         rules_for(scope, settings.trust),
-        StateReader(functions, RoleReader(client("iam"))),
+        StateReader(functions, RoleReader(client("iam"), _aws_managed_policies()), _source_policies()),
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
     )
@@ -48,11 +51,21 @@ def fixer(environment: Mapping[str, str]) -> Fixer:
         mode=settings.mode,
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule(settings.trust) for rule in RULES},
-        source=StateReader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        policies=RoleReader(client("iam")),
+        source=StateReader(FunctionReader(client("lambda")), RoleReader(client("iam")), _source_policies()),
+        facts=LiveFacts(client("iam"), client("cloudformation")),
         store=table,
         slots=table,
         writer=RoleWriter(client("iam")),
         clock=utc_now,
         wait=time.sleep,
     )
+
+
+def _source_policies() -> SourcePolicyReader:
+    return SourcePolicyReader(lambda: client("sqs"), lambda: client("kinesis"), lambda: client("dynamodb"))
+
+
+@cache
+def _aws_managed_policies() -> AwsManagedPolicies:
+    """Return what an execution environment remembers of AWS managed policies."""
+    return AwsManagedPolicies()

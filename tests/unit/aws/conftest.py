@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class Answers:
     """A client whose answers are given beforehand; each must be asked for, in order, with these parameters."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, endpoint_url: str | None = None) -> None:
         self.client: Any = boto3.client(
             service,  # type: ignore[call-overload]
             region_name="us-east-1",
+            endpoint_url=endpoint_url,
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
             config=Config(retries={"max_attempts": 0}),

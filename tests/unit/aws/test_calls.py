@@ -31,9 +31,18 @@ def test_a_reply_is_handed_on() -> None:
     assert read("iam:GetRole", lambda: "reply") == "reply"
 
 
-@pytest.mark.parametrize("code", ["ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ResourceNotFoundException",
+        "NoSuchEntity",
+        "NoSuchEntityException",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+    ],
+)
 def test_what_does_not_exist_is_none(code: str) -> None:
-    """Lambda and IAM say it differently."""
+    """Lambda, IAM and SQS say it differently."""
     assert reading(failure(code, 404)) is None
 
 

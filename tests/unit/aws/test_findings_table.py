@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.findings_table import KEEP_RESOLVED, FindingsTable, read_finding
+from permission_guard.aws.findings_table import KEEP_LOOKS, KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model import Finding, FixRecord, FixResult, FunctionTarget, Scope, Status, Transition, finding_id
@@ -79,6 +79,17 @@ def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
     look = item(dynamodb, PK, "LOOK#execution_role")
     assert (look["written"], look["begun"], look["looked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
     assert look["unknowns"] == {"L": [{"S": "PG201: denied"}]}
+
+
+def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Every look puts it off: what exists is looked at twice a day."""
+    later = (datetime.fromisoformat(NOW) + timedelta(days=1)).isoformat()
+    for now in (NOW, later):
+        assert commit(table, table.begin_look(TARGET, SCOPE), now=now)
+        expires = int(item(dynamodb, PK, "LOOK#execution_role")["expires_at"]["N"])
+        assert expires == int((datetime.fromisoformat(now) + KEEP_LOOKS).timestamp())
+    table.begin_look(TARGET, SCOPE)
+    assert "expires_at" in item(dynamodb, PK, "LOOK#execution_role")
 
 
 def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -264,15 +275,17 @@ def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -
 
 
 def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
-    """Two findings of one function, one of an alias of another; resolved and suppressed ones do not count."""
+    """Two findings of one function, one of an alias of another, a suppressed one; resolved ones do not count."""
     for finding in (
         *many(2),
         a_finding(id="alias", function_arn=f"{OTHER.arn}:live"),
         a_finding(id="resolved", function_arn=f"{FUNCTION_ARN}-resolved", status=Status.RESOLVED),
         a_finding(id="suppressed", function_arn=f"{FUNCTION_ARN}-suppressed", status=Status.SUPPRESSED),
+        a_finding(id="suppressed", status=Status.SUPPRESSED),
     ):
         table.put_finding(Change(finding, None))
-    assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET]
+    suppressed = FunctionTarget("aws", "us-east-1", "123456789012", "orders-suppressed")
+    assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET, suppressed]
 
 
 def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.functions import FunctionReader
 from permission_guard.model import Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
-from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, QUEUE_ARN, ROLE_ARN, TARGET
-
-if TYPE_CHECKING:
-    from tests.unit.aws.conftest import Answers
+from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, OTHER, QUEUE_ARN, ROLE_ARN, TARGET
+from tests.unit.aws.conftest import Answers
 
 CONFIGURATION = {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN, "Timeout": 3}
 THROTTLED = "TooManyRequestsException"
@@ -127,20 +125,19 @@ def test_a_function_that_goes_while_its_policies_are_read_has_none(lambda_answer
 # ── Event source mappings ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_mappings_of_every_page_are_read(lambda_answers: Answers) -> None:
-    """Fields that AWS leaves out are empty; the whole reply is kept."""
+def test_the_mappings_of_the_account_are_read_from_every_page(lambda_answers: Answers) -> None:
+    """All of them, whatever function they are of: only so those of aliases and versions are certainly among them."""
     arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:event-source-mapping:{MAPPING_UUID}"
     first = mapping(1, StateTransitionReason="USER_INITIATED", LastProcessingResult="OK", EventSourceMappingArn=arn)
-    lambda_answers.say(
-        "list_event_source_mappings", {"EventSourceMappings": [first], "NextMarker": "2"}, FunctionName=FUNCTION_ARN
-    )
+    other = mapping(2, FunctionArn=f"{OTHER.arn}:7")
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [first, other], "NextMarker": "2"})
     kafka = {"UUID": MAPPING_UUID, "FunctionArn": f"{FUNCTION_ARN}:live", "SelfManagedEventSource": {}}
-    lambda_answers.say(
-        "list_event_source_mappings", {"EventSourceMappings": [kafka]}, FunctionName=FUNCTION_ARN, Marker="2"
-    )
-    mappings = FunctionReader(lambda_answers.client).mappings(TARGET)
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [kafka]}, Marker="2")
+    mappings = FunctionReader(lambda_answers.client).mappings()
     assert not isinstance(mappings, Unread)
-    queue, stream = mappings
+    assert mappings.keys() == {FUNCTION_ARN, OTHER.arn}
+    assert [each.function_arn for each in mappings[OTHER.arn]] == [f"{OTHER.arn}:7"]
+    queue, stream = mappings[FUNCTION_ARN]
     assert (queue.event_source_arn, queue.state, queue.arn) == (QUEUE_ARN, "Enabled", arn)
     assert (queue.state_transition_reason, queue.last_processing_result) == ("USER_INITIATED", "OK")
     assert (stream.event_source_arn, stream.state, stream.last_processing_result) == (None, "", "")
@@ -148,19 +145,24 @@ def test_the_mappings_of_every_page_are_read(lambda_answers: Answers) -> None:
     assert stream.configuration["SelfManagedEventSource"] == {}
 
 
-def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: Answers) -> None:
+def test_mappings_are_listed_without_naming_a_function() -> None:
+    """AWS does not say what a list for the unqualified function leaves out."""
+    answers = Answers("lambda")
+    asked: list[dict[str, Any]] = []
+    answers.client.meta.events.register("provide-client-params.lambda.*", lambda params, **_more: asked.append(params))
+    answers.say("list_event_source_mappings", {"EventSourceMappings": []})
+    assert FunctionReader(answers.client).mappings() == {}
+    assert asked == [{}]
+
+
+@pytest.mark.parametrize("code", [THROTTLED, "ResourceNotFoundException"])
+def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: Answers, code: str) -> None:
     """Half a list would resolve the findings of the other half."""
     lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [mapping()], "NextMarker": "2"})
-    lambda_answers.fail("list_event_source_mappings", THROTTLED)
-    assert FunctionReader(lambda_answers.client).mappings(TARGET) == Unread(
-        "lambda:ListEventSourceMappings", THROTTLED, "no", denied=False
-    )
-
-
-def test_a_function_that_goes_while_its_mappings_are_listed_has_none(lambda_answers: Answers) -> None:
-    """Deleted in between."""
-    lambda_answers.fail("list_event_source_mappings", "ResourceNotFoundException", status=404)
-    assert FunctionReader(lambda_answers.client).mappings(TARGET) == ()
+    lambda_answers.fail("list_event_source_mappings", code)
+    mappings = FunctionReader(lambda_answers.client).mappings()
+    assert isinstance(mappings, Unread)
+    assert (mappings.action, mappings.code, mappings.denied) == ("lambda:ListEventSourceMappings", code, False)
 
 
 # ── Tags ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,11 +209,19 @@ def test_all_functions_are_listed_from_every_page(lambda_answers: Answers) -> No
     assert names == ["orders", "invoices", "returns", "guest"]
 
 
-def test_the_functions_of_a_role_are_those_that_run_with_it(lambda_answers: Answers) -> None:
-    """By the role's name and account; its path does not matter."""
+def test_the_functions_of_roles_are_those_that_run_with_them(lambda_answers: Answers) -> None:
+    """By a role's name and account, its path does not matter; one list serves all roles, one without functions too."""
     two_pages(lambda_answers)
-    found = FunctionReader(lambda_answers.client).functions_of_role(RoleTarget(ACCOUNT, "orders-role"))
-    assert found == (TARGET, FunctionTarget("aws", "us-east-1", ACCOUNT, "returns"))
+    mine, theirs, nobodys = (
+        RoleTarget(ACCOUNT, "orders-role"),
+        RoleTarget(ACCOUNT, "invoices-role"),
+        RoleTarget("999999999999", "orders-role"),
+    )
+    assert FunctionReader(lambda_answers.client).functions_of_roles([mine, theirs, nobodys]) == {
+        mine: (TARGET, FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")),
+        theirs: (OTHER,),
+        nobodys: (),
+    }
 
 
 def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers) -> None:

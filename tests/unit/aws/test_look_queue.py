@@ -1,4 +1,4 @@
-"""Requests to look: few messages for many functions, and none of them lost in silence."""
+"""Requests to look: a message each, few calls for many of them, and none lost in silence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.look_queue import FUNCTIONS_A_MESSAGE, request_looks
+from permission_guard.aws.look_queue import request_looks
 from permission_guard.errors import DeliveryError
 from permission_guard.intake import read_batch
 from permission_guard.model import FunctionTarget, Scope
@@ -46,22 +46,22 @@ def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
 def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
-    """What the checker reads from the messages is what was requested, ten functions a message."""
+    """What the checker reads from the messages is what was requested, a function a message."""
     assert request_looks(sqs, url, functions(count)) == count
     messages = received(sqs, url)
-    assert len(messages) == -(-count // FUNCTIONS_A_MESSAGE)
+    assert len(messages) == count
     read = [target for message in read_batch({"Records": messages}, Scope.INVOKE_POLICY) for target in message.targets]
     assert sorted(read, key=str) == functions(count)
 
 
 def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
-    """A thousand functions are ten calls."""
+    """A thousand functions are a hundred calls."""
     with Stubber(sqs) as stubber:
         for _ in range(2):
             stubber.add_response(
                 "send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://queue", "Entries": ANY}
             )
-        assert request_looks(sqs, "https://queue", iter(functions(105))) == 105
+        assert request_looks(sqs, "https://queue", iter(functions(15))) == 15
         stubber.assert_no_pending_responses()
 
 
@@ -71,7 +71,7 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
         with pytest.raises(DeliveryError, match="SQS refused 1 of 2 requests: try again"):
-            request_looks(sqs, "https://queue", functions(15))
+            request_looks(sqs, "https://queue", functions(2))
 
 
 def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:

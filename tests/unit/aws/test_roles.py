@@ -9,7 +9,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from permission_guard.aws.roles import RoleReader
+from permission_guard.aws.roles import MAX_AGE_SECONDS, AwsManagedPolicies, RoleReader
 from permission_guard.iam import Policy
 from permission_guard.model import Role, Unread
 from tests.fakes import ACCOUNT, ROLE_ARN, SQS_POLICY_ARN, TRUST_LAMBDA, allow
@@ -204,6 +204,44 @@ def test_a_managed_policy_is_read_once_a_batch(iam_answers: Answers) -> None:
     managed(iam_answers, SQS_POLICY_ARN, allow("sqs:*"))
     reader = RoleReader(iam_answers.client)
     assert reader.managed_policy(SQS_POLICY_ARN) is reader.managed_policy(SQS_POLICY_ARN)
+
+
+def test_an_aws_managed_policy_is_remembered_from_batch_to_batch_for_a_while(iam_answers: Answers) -> None:
+    """Read once more when it is too old, and when the clock was set back."""
+    now = 1_000_000.0
+    memory = AwsManagedPolicies(lambda: now)
+
+    def read_it() -> list[str]:
+        return actions(RoleReader(iam_answers.client, memory).managed_policy(SQS_POLICY_ARN))
+
+    managed(iam_answers, SQS_POLICY_ARN, allow("sqs:First"))
+    assert read_it() == read_it() == ["sqs:First"]
+    now += MAX_AGE_SECONDS - 1
+    assert read_it() == ["sqs:First"]
+    now += 1
+    managed(iam_answers, SQS_POLICY_ARN, allow("sqs:Second"))
+    assert read_it() == read_it() == ["sqs:Second"]
+    now -= 1
+    managed(iam_answers, SQS_POLICY_ARN, allow("sqs:Third"))
+    assert read_it() == ["sqs:Third"]
+    iam_answers.all_were_asked_for()
+
+
+def test_a_customer_s_managed_policy_is_read_anew_in_each_batch(iam_answers: Answers) -> None:
+    """It may be what has just been changed."""
+    memory = AwsManagedPolicies()
+    for action in ("sqs:First", "sqs:Second"):
+        managed(iam_answers, OWN_ARN, allow(action))
+        assert actions(RoleReader(iam_answers.client, memory).managed_policy(OWN_ARN)) == [action]
+
+
+def test_a_policy_that_could_not_be_read_is_not_remembered(iam_answers: Answers) -> None:
+    """The next batch tries again."""
+    memory = AwsManagedPolicies()
+    iam_answers.fail("get_policy", "Throttling")
+    assert isinstance(RoleReader(iam_answers.client, memory).managed_policy(SQS_POLICY_ARN), Unread)
+    managed(iam_answers, SQS_POLICY_ARN, allow("sqs:*"))
+    assert actions(RoleReader(iam_answers.client, memory).managed_policy(SQS_POLICY_ARN)) == ["sqs:*"]
 
 
 def test_a_role_is_read_over_the_wire_as_it_was_written(moto_account: None) -> None:

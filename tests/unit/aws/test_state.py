@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from permission_guard.aws.state import READS, StateReader
 from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Role, Scope, Unread
 from tests.fakes import (
     DENIED,
     FUNCTION_ARN,
     OTHER,
+    QUEUE_ARN,
     ROLE_ARN,
+    SQS_POLICY,
     TARGET,
     THROTTLED,
     a_function,
@@ -24,6 +28,8 @@ from tests.fakes import (
 if TYPE_CHECKING:
     from permission_guard.aws.functions import FunctionReader
     from permission_guard.aws.roles import RoleReader
+    from permission_guard.aws.source_policies import SourcePolicyReader
+    from permission_guard.iam import Policy
     from permission_guard.model import EventSourceMapping
 
 LIVE = f"{FUNCTION_ARN}:live"
@@ -36,16 +42,21 @@ class Account:
 
     functions: dict[str, Function | Unread]
     mapped: tuple[EventSourceMapping, ...] | Unread = ()
-    roles: dict[str, Role | Unread] = field(default_factory=lambda: {ROLE_ARN: a_role()})
+    roles: dict[str, Role | Unread] = field(default_factory=lambda: {ROLE_ARN: a_role(SQS_POLICY)})
+    policies: dict[str, Policy | Unread] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def function(self, arn: str) -> Function | Unread | None:
         self.asked.append(arn)
         return self.functions.get(arn)
 
-    def mappings(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
+    def mappings(self) -> dict[str, tuple[EventSourceMapping, ...]] | Unread:
         self.asked.append("mappings")
-        return self.mapped
+        return self.mapped if isinstance(self.mapped, Unread) else {FUNCTION_ARN: self.mapped}
+
+    def policy(self, arn: str, function: FunctionTarget) -> Policy | Unread | None:
+        self.asked.append(arn)
+        return self.policies.get(arn)
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         self.asked.append("resource policies")
@@ -61,7 +72,7 @@ class Account:
     @property
     def reader(self) -> StateReader:
         """Return what is tested, reading from here."""
-        return StateReader(cast("FunctionReader", self), cast("RoleReader", self))
+        return StateReader(cast("FunctionReader", self), cast("RoleReader", self), cast("SourcePolicyReader", self))
 
 
 def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
@@ -89,7 +100,7 @@ def test_a_mapping_of_an_alias_is_read_with_the_role_of_its_version() -> None:
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (a_mapping(function_arn=LIVE),))
     snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
     assert snapshot.versions == {FUNCTION_ARN: a_function(), LIVE: live}
-    assert snapshot.roles == {ROLE_ARN: a_role(), OLD_ROLE: None}
+    assert snapshot.roles == {ROLE_ARN: a_role(SQS_POLICY), OLD_ROLE: None}
 
 
 def test_a_function_that_is_gone_is_not_read_further() -> None:
@@ -120,14 +131,73 @@ def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
     assert account.asked.count(ROLE_ARN) == 1
 
 
-def test_a_fix_reads_the_role_afresh_and_the_tags_with_it() -> None:
-    """What is remembered of it may be what the fix has just changed."""
-    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),))
+@pytest.mark.parametrize("mapped", [(a_mapping(),), (), DENIED])
+def test_the_mappings_are_listed_once_for_all_functions_of_a_batch(
+    mapped: tuple[EventSourceMapping, ...] | Unread,
+) -> None:
+    """Each function gets its own of them, and a list that could not be read is nobody's."""
+    account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, mapped)
+    reader = account.reader
+    assert reader.snapshot(TARGET, Scope.EXECUTION_ROLE).mappings == mapped
+    assert reader.snapshot(OTHER, Scope.EXECUTION_ROLE).mappings == (mapped if mapped == DENIED else ())
+    assert account.asked.count("mappings") == 1
+
+
+def test_the_mappings_are_not_listed_before_a_snapshot_needs_them() -> None:
+    """Else they could be older than the number of a look that rests on them."""
+    account = Account({FUNCTION_ARN: a_function()})
+    reader = account.reader
+    reader.snapshot(OTHER, Scope.EXECUTION_ROLE)
+    reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    assert "mappings" not in account.asked
+
+
+def test_a_source_is_asked_for_its_policy_where_the_role_s_policies_do_not_settle_it() -> None:
+    """Once for two mappings; a source without a policy is in the snapshot as well."""
+    own = a_policy(allow("sqs:*"))
+    mapped = (a_mapping(), a_mapping(uuid="second"), a_mapping(f"{QUEUE_ARN}-2", uuid="third"))
+    account = Account({FUNCTION_ARN: a_function()}, mapped, {ROLE_ARN: a_role()}, {QUEUE_ARN: own})
+    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    assert snapshot.source_policies == {QUEUE_ARN: own, f"{QUEUE_ARN}-2": None}
+    assert account.asked.count(QUEUE_ARN) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "more"),
+    [
+        (a_role(SQS_POLICY), {}),
+        (None, {}),
+        (THROTTLED, {}),
+        (a_role(), {"source": "arn:aws:kafka:us-east-1:123456789012:cluster/c/1"}),
+        (a_role(), {"state": "Disabled"}),
+        (a_role(), {"function_arn": LIVE}),
+    ],
+)
+def test_no_source_is_asked_for_nothing(role: Role | Unread | None, more: dict[str, str]) -> None:
+    """Allowed, no role, not read, of another type, off on purpose, gone."""
+    roles = {ROLE_ARN: role} if role else {}
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(**more),), roles)
+    assert account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE).source_policies == {}
+    assert not [arn for arn in account.asked if arn.startswith(("arn:aws:sqs:", "arn:aws:kafka:"))]
+
+
+def test_a_source_s_policy_is_tried_again_unless_it_was_denied() -> None:
+    """Whoever denies has to change his mind: the message would come again for ever."""
+    for unread, again in ((THROTTLED, (THROTTLED,)), (DENIED, ())):
+        account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()}, {QUEUE_ARN: unread})
+        snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+        assert snapshot.source_policies == {QUEUE_ARN: unread}
+        assert snapshot.unread == again
+
+
+def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
+    """What is remembered may be what the fix, or a person, has just changed."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()})
     reader = account.reader
     for _ in range(2):
         snapshot = reader.snapshot_for_fix(TARGET, Scope.EXECUTION_ROLE)
         assert snapshot.tags == {"team": "orders"}
-    assert account.asked.count(ROLE_ARN) == 2
+    assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", QUEUE_ARN)] == [2, 2, 2]
 
 
 def test_every_scope_says_what_it_reads() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from permission_guard.aws.source_policies import SERVICES
 from permission_guard.engine import evaluate
 from permission_guard.event_sources import EVENT_SOURCES, EventSource, Need, event_source_of
 from permission_guard.iam import TrustSet
@@ -167,6 +168,12 @@ def test_a_source_of_another_type_is_not_known(arn: str | None) -> None:
 def test_sources_in_other_partitions_are_of_the_same_types() -> None:
     """Only the service counts."""
     assert source_of(QUEUE.replace("arn:aws:", "arn:aws-cn:")) is source_of(QUEUE)
+
+
+@pytest.mark.parametrize("arn", NEEDS)
+def test_the_policies_of_every_type_s_resources_can_be_read(arn: str) -> None:
+    """What the state reader asks for is what the reader of policies knows."""
+    assert {need.resource.split(":")[2] for need in source_of(arn).needs(a_mapping(arn))} <= SERVICES
 
 
 def test_every_type_has_its_own_name_and_policy() -> None:

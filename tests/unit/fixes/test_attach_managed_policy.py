@@ -25,6 +25,7 @@ from tests.fakes import (
     a_mapping,
     a_policy,
     a_role,
+    allow,
     polling,
 )
 
@@ -45,7 +46,7 @@ def refusal(snapshot: Snapshot, source: InMemoryState | None = None) -> str:
 def test_a_plan_names_the_role_the_policy_and_the_way_back() -> None:
     """Everything that people are told before it is done."""
     plan = FIX.plan(a_finding(), BROKEN, InMemoryState(BROKEN))
-    assert (plan.role_name, plan.policy_arn) == ("orders-role", SQS_POLICY_ARN)
+    assert plan.change == {"action": "iam:AttachRolePolicy", "role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
     assert plan.summary == f"attach {SQS_POLICY_ARN} to {ROLE_ARN}"
     assert plan.undo == f"aws iam detach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
 
@@ -53,7 +54,7 @@ def test_a_plan_names_the_role_the_policy_and_the_way_back() -> None:
 def test_applying_a_plan_attaches_that_policy_and_nothing_else() -> None:
     """One call, with the role's name and the policy's ARN."""
     state = InMemoryState(BROKEN)
-    FIX.apply(FIX.plan(a_finding(), BROKEN, state), state)
+    FIX.apply(FIX.plan(a_finding(), BROKEN, state).change, state)
     assert state.attached == [("orders-role", SQS_POLICY_ARN)]
 
 
@@ -113,13 +114,36 @@ def test_a_plan_is_refused_when_what_it_rests_on_is_not_there(now: Snapshot, rea
 
 
 def test_the_state_is_what_the_role_has_attached() -> None:
-    """The record of after; None where the role could not be read back."""
+    """The record of after; None where the role is gone."""
     mended = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY), "arn:aws:iam::aws:policy/A": DENIED}))
-    assert FIX.state(a_finding(), mended) == {
+    change = {"role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
+    assert FIX.state(change, InMemoryState(mended)) == {
         "role_arn": ROLE_ARN,
         "attached_policies": ["arn:aws:iam::aws:policy/A", SQS_POLICY_ARN],
     }
-    assert FIX.state(a_finding(), polling(DENIED))["attached_policies"] is None
+    assert FIX.state(change, InMemoryState(polling(None)))["attached_policies"] is None
+
+
+def test_the_change_is_made_when_the_policy_is_attached_to_that_role() -> None:
+    """Not when some other policy would do as well, and not known when the role cannot be read."""
+    change = {"role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
+    mended = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}))
+    other = polling(a_role(attached={"arn:aws:iam::aws:policy/AdministratorAccess": a_policy(allow("*"))}))
+    assert FIX.is_made(change, InMemoryState(mended))
+    assert not FIX.is_made(change, InMemoryState(other))
+    assert not FIX.is_made(change, InMemoryState(polling(None)))
+    with pytest.raises(RetryableError, match="could not be read"):
+        FIX.is_made(change, InMemoryState(polling(DENIED)))
+
+
+def test_a_role_that_needs_nothing_gets_nothing() -> None:
+    """When the rule complains of something else, attaching a policy is no answer."""
+    assert "has every permission that is needed" in refusal(polling(a_role(allow("sqs:*"))))
+
+
+def test_a_role_that_a_stack_owns_is_left_to_its_template() -> None:
+    """The stack is asked for by the role's name."""
+    assert "CloudFormation stack shop" in refusal(BROKEN, InMemoryState(BROKEN, stack="shop"))
 
 
 def test_each_fix_is_for_rules_that_exist_and_no_rule_has_two() -> None:

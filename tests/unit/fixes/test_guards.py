@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from permission_guard.errors import FixRefusedError
+from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.guards import guard_function, guard_role
 from permission_guard.model import Snapshot, Unread
-from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, a_function, a_role
+from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, THROTTLED, a_function, a_role
 
 
 def with_tags(tags: dict[str, str] | Unread | None) -> Snapshot:
@@ -19,7 +19,7 @@ def with_tags(tags: dict[str, str] | Unread | None) -> Snapshot:
 def test_functions_and_roles_with_other_tags_may_be_changed(tags: dict[str, str]) -> None:
     """Nothing is raised."""
     guard_function(with_tags(tags))
-    guard_role(a_role(tags=tags), ACCOUNT)
+    guard_role(a_role(tags=tags), ACCOUNT, None)
 
 
 @pytest.mark.parametrize("value", ["never", "NEVER", " never "])
@@ -28,7 +28,7 @@ def test_never_is_understood_however_it_is_written(value: str) -> None:
     with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
         guard_function(with_tags({"permission-guard:fix": value}))
     with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
-        guard_role(a_role(tags={"permission-guard:fix": value}), ACCOUNT)
+        guard_role(a_role(tags={"permission-guard:fix": value}), ACCOUNT, None)
 
 
 @pytest.mark.parametrize("tags", [None, DENIED])
@@ -48,15 +48,29 @@ def test_a_function_whose_tags_are_not_known_is_not_touched(tags: Unread | None)
 def test_roles_that_belong_to_aws_are_not_touched(arn: str) -> None:
     """AWS would refuse as well; this says it before."""
     with pytest.raises(FixRefusedError, match="belongs to AWS"):
-        guard_role(a_role(arn=arn), ACCOUNT)
+        guard_role(a_role(arn=arn), ACCOUNT, None)
 
 
 def test_a_role_under_the_console_s_own_path_is_an_ordinary_role() -> None:
     """`/service-role/` is where the console puts execution roles."""
-    guard_role(a_role(arn=ROLE_ARN), ACCOUNT)
+    guard_role(a_role(arn=ROLE_ARN), ACCOUNT, None)
 
 
 def test_a_role_of_another_account_is_not_touched() -> None:
     """Its owner is somebody else."""
     with pytest.raises(FixRefusedError, match="is in another account"):
-        guard_role(a_role(), "111122223333")
+        guard_role(a_role(), "111122223333", None)
+
+
+def test_a_role_that_a_stack_owns_is_not_touched() -> None:
+    """CloudFormation tags no roles, so that it was asked: the change belongs into the template."""
+    with pytest.raises(FixRefusedError, match="belongs to the CloudFormation stack shop: change its template"):
+        guard_role(a_role(), ACCOUNT, "shop")
+
+
+def test_a_role_whose_owner_is_not_known_is_not_touched() -> None:
+    """Refused when it may not be asked, tried again when it did not answer this time."""
+    with pytest.raises(FixRefusedError, match="cannot be told whether a CloudFormation stack owns"):
+        guard_role(a_role(), ACCOUNT, DENIED)
+    with pytest.raises(RetryableError, match="cannot be told whether a CloudFormation stack owns"):
+        guard_role(a_role(), ACCOUNT, THROTTLED)

@@ -5,6 +5,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `policies`: GetPolicy replies, the policy as an object, with the `Qualifier` they were asked for;
 - `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
 - `roles`: GetRole replies with the documents of the policies by their names;
+- `source_policies`: the policies of event sources by their ARNs, null where there is none;
 - `Unread` in the place of anything that could not be read, `Deleted` of what is gone;
 - `expected`: every verdict, in their order. `function` is the part of the ARN after `function:`, `orders` unless said;
   `reason` lists what the reason must contain, `evidence` what must be in the evidence.
@@ -57,7 +58,8 @@ def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
             assert entry["evidence"].items() <= verdict.evidence.items()
             assert [need["action"] for need in verdict.evidence.get("missing", ())] == entry.get("missing", [])
             assert verdict.impact
-            assert {remedy.kind for remedy in verdict.remedies} >= {"aws-cli", "terraform"}
+            kinds = {"aws-cli"} if verdict.evidence.get("missing") == [] else {"aws-cli", "terraform"}
+            assert {remedy.kind for remedy in verdict.remedies} >= kinds
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -110,6 +112,10 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
         mappings=unread_of(mappings) if isinstance(mappings, dict) else tuple(map(mapping_of, mappings)),
         versions=versions,
         roles=dict(role_of(entry) for entry in case.get("roles", [])),
+        source_policies={
+            arn: document_of(arn, document) if document else None
+            for arn, document in case.get("source_policies", {}).items()
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -14,7 +15,18 @@ from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model import Outcome, ResourcePolicy, Snapshot, Verdict
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.source_missing import SourceMissing
-from tests.fakes import FUNCTION_ARN, QUEUE_ARN, SQS_POLICY_ARN, TARGET, a_function, a_role, polling
+from tests.fakes import (
+    FUNCTION_ARN,
+    MAPPING_UUID,
+    QUEUE_ARN,
+    SQS_POLICY,
+    SQS_POLICY_ARN,
+    TARGET,
+    a_function,
+    a_mapping,
+    a_role,
+    polling,
+)
 
 NOBODY = TrustSet(frozenset())
 
@@ -80,8 +92,23 @@ def test_a_statement_without_a_sid_cannot_be_removed_by_name() -> None:
 def test_a_sid_with_signs_of_the_shell_does_no_harm() -> None:
     """What stands in a policy may be anybody's text."""
     add, remove = remedy(open_to_s3("a; rm -rf $HOME"), "aws-cli").splitlines()
-    assert options(add)["--statement-id"] == "a; rm -rf $HOME-scoped"
+    assert options(add)["--statement-id"] == "a--rm--rf--HOME-scoped"
     assert options(remove)["--statement-id"] == "a; rm -rf $HOME"
+
+
+@pytest.mark.parametrize("sid", [None, "", "uploads", "a" * 100, "dots.and.dots", "Straße", "a; rm -rf $HOME"])
+def test_the_suggested_sid_is_one_that_aws_takes(sid: str | None) -> None:
+    """Whatever the statement itself is called: PutResourcePolicy takes any Sid, AddPermission does not."""
+    add = remedy(open_to_s3(sid), "aws-cli").splitlines()[0]
+    assert re.fullmatch(r"[a-zA-Z0-9-_]{1,93}-scoped", options(add)["--statement-id"], re.ASCII)
+
+
+def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
+    """Subject and suggested Sid have the same name; a qualifier is another statement with another name."""
+    verdict = open_to_s3(None)
+    assert re.fullmatch(r"statement/[0-9a-f]{12}", str(verdict.subject))
+    assert options(remedy(verdict, "aws-cli"))["--statement-id"] == f"{str(verdict.subject).split('/')[1]}-scoped"
+    assert open_to_s3("").subject != verdict.subject
 
 
 def test_the_sam_resource_is_valid_yaml() -> None:
@@ -99,10 +126,29 @@ def test_the_sam_resource_is_valid_yaml() -> None:
     }
 
 
-def unreadable_queue(*statements: dict[str, Any]) -> Verdict:
+def unreadable_queue(*statements: dict[str, Any], **mapping: str) -> Verdict:
     """Return the finding of a role that may not read its queue."""
-    (verdict,) = evaluate(polling(a_role(*statements)), [EventSourceReadMissing(NOBODY)]).verdicts
+    state = polling(a_role(*statements), mappings=(a_mapping(**mapping),))
+    (verdict,) = evaluate(state, [EventSourceReadMissing(NOBODY)]).verdicts
     return verdict
+
+
+BY_AWS = {"state": "Disabled", "state_transition_reason": "Lambda does not have required permissions"}
+ENABLE = f"aws lambda update-event-source-mapping --uuid {MAPPING_UUID} --enabled"
+
+
+def test_a_mapping_that_aws_switched_off_is_enabled_and_nothing_else() -> None:
+    """When the role may read again, no policy is offered."""
+    verdict = unreadable_queue(SQS_POLICY, **BY_AWS)
+    assert verdict.outcome is Outcome.VIOLATION
+    assert [(cure.kind, cure.text) for cure in verdict.remedies] == [("aws-cli", ENABLE)]
+
+
+def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_attached() -> None:
+    """In the other order AWS would refuse, or switch it off again."""
+    attach, enable = remedy(unreadable_queue(**BY_AWS), "aws-cli").splitlines()
+    assert attach.startswith("aws iam attach-role-policy ")
+    assert enable == ENABLE
 
 
 def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:

@@ -202,4 +202,10 @@ def test_the_status_follows_the_finding_and_otherwise_the_person(
 @pytest.mark.parametrize(("revision", "stale"), [("2", True), ("1", False), ("0", False), ("", False), ("x", False)])
 def test_an_ops_item_that_is_ahead_is_not_set_back(revision: str, *, stale: bool) -> None:
     """Even when the delivery ledger has forgotten."""
-    assert is_stale(OPENED, {"revision": revision}) is stale
+    assert is_stale(OPENED, {"revision": revision, "opened_at": OPENED.opened_at}) is stale
+
+
+def test_an_ops_item_of_a_former_table_is_taken_over() -> None:
+    """The table was made anew, and revisions count from one again: the later opening is the newer one."""
+    assert not is_stale(OPENED, {"revision": "7", "opened_at": "2025-01-01T00:00:00.000+00:00"})
+    assert not is_stale(OPENED, {"revision": "7"})

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_NOT_FOUND = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException"})
+_NOT_FOUND = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchEntity",
+        "NoSuchEntityException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    },
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 
 _PASSING = frozenset(
@@ -48,3 +56,8 @@ def is_passing(error: ClientError) -> bool:
     """Tell whether the same call may succeed in a while: throttled, a concurrent change, or a fault of AWS's own."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= _SERVER_ERROR or error_code(error) in _PASSING
+
+
+def is_denied(error: ClientError) -> bool:
+    """Tell whether the caller lacks the permission."""
+    return error_code(error) in _DENIED

@@ -11,9 +11,11 @@ from botocore.config import Config
 from permission_guard import __version__
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -31,11 +33,15 @@ _CONFIG = Config(
 
 
 @overload
+def client(service: Literal["cloudformation"]) -> CloudFormationClient: ...
+@overload
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["events"]) -> EventBridgeClient: ...
 @overload
 def client(service: Literal["iam"]) -> IAMClient: ...
+@overload
+def client(service: Literal["kinesis"]) -> KinesisClient: ...
 @overload
 def client(service: Literal["lambda"]) -> LambdaClient: ...
 @overload

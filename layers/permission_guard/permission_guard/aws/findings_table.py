@@ -3,7 +3,8 @@
 | pk               | sk             | what                                                                        |
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
-| FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written              |
+| FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
+|                  |                | when no look was written for long: the sweep looks at what exists           |
 | FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
 
 Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 STATUS_INDEX = "by-status"
 FINDING_PREFIX = "FINDING#"
 KEEP_RESOLVED = timedelta(days=90)
+KEEP_LOOKS = timedelta(days=90)
 
 # A transaction takes 100 actions, of which the look itself is one.
 _CHANGES_A_TRANSACTION = 99
@@ -89,12 +91,15 @@ class FindingsTable:
             "Update": {
                 "TableName": self._name,
                 "Key": _look_key(target, scope),
-                "UpdateExpression": "SET written = :look, looked_at = :now, unknowns = :unknowns",
+                "UpdateExpression": (
+                    "SET written = :look, looked_at = :now, unknowns = :unknowns, expires_at = :expires"
+                ),
                 "ConditionExpression": "attribute_not_exists(written) OR written <= :look",
                 "ExpressionAttributeValues": {
                     ":look": {"N": str(look)},
                     ":now": {"S": now},
                     ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                    ":expires": _in(KEEP_LOOKS, now),
                 },
             },
         }
@@ -132,19 +137,21 @@ class FindingsTable:
         return True
 
     def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
-        """List the functions that have an open finding, each once."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._name,
-            IndexName=STATUS_INDEX,
-            KeyConditionExpression="#status = :open",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":open": {"S": Status.OPEN}},
-        )
-        yield from {
-            parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]: None
-            for page in pages
-            for item in page["Items"]
-        }
+        """List the functions that have a finding which is not resolved, open or suppressed, each once."""
+        seen: set[FunctionTarget] = set()
+        for status in (Status.OPEN, Status.SUPPRESSED):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._name,
+                IndexName=STATUS_INDEX,
+                KeyConditionExpression="#status = :status",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":status": {"S": status}},
+            )
+            for item in (item for page in pages for item in page["Items"]):
+                target = parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]
+                if target not in seen:
+                    seen.add(target)
+                    yield target
 
     def _transact(self, written: TransactWriteItemTypeDef, changes: Sequence[Change]) -> bool:
         puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(change)} for change in changes]
@@ -195,9 +202,12 @@ def _item(finding: Finding) -> dict[str, Any]:
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
     }
     if finding.status is Status.RESOLVED:
-        expires = datetime.fromisoformat(finding.changed_at) + KEEP_RESOLVED
-        item["expires_at"] = {"N": str(int(expires.timestamp()))}
+        item["expires_at"] = _in(KEEP_RESOLVED, finding.changed_at)
     return item
+
+
+def _in(delay: timedelta, now: str) -> Any:
+    return {"N": str(int((datetime.fromisoformat(now) + delay).timestamp()))}
 
 
 def _attempts(finding: Finding) -> int:

@@ -10,7 +10,7 @@ from permission_guard.iam import parse_policy
 from permission_guard.model import EventSourceMapping, Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
@@ -38,21 +38,26 @@ class FunctionReader:
         found = [self._resource_policy(target.arn, qualifier) for qualifier in (None, *self._qualifiers(target))]
         return tuple(policy for policy in found if policy is not None)
 
-    def mappings(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
-        """Read the event source mappings of a function, of its versions and of its aliases."""
+    def mappings(self) -> Mapping[str, tuple[EventSourceMapping, ...]] | Unread:
+        """Read all event source mappings of the account and region, by unqualified function ARN.
+
+        AWS does not say whether a list for one function has the mappings of its aliases and versions; this one has.
+        """
 
         def pages() -> list[EventSourceMappingConfigurationTypeDef]:
             paginator = self._lambda.get_paginator("list_event_source_mappings")
-            return [
-                mapping
-                for page in paginator.paginate(FunctionName=target.arn)
-                for mapping in page["EventSourceMappings"]
-            ]
+            return [mapping for page in paginator.paginate() for mapping in page["EventSourceMappings"]]
 
         reply = read("lambda:ListEventSourceMappings", pages)
-        if reply is None:  # the function went while we looked
-            return ()
-        return reply if isinstance(reply, Unread) else tuple(map(_mapping, reply))
+        if reply is None:
+            return Unread("lambda:ListEventSourceMappings", "ResourceNotFoundException", "no list", denied=False)
+        if isinstance(reply, Unread):
+            return reply
+        found: dict[str, tuple[EventSourceMapping, ...]] = {}
+        for mapping in map(_mapping, reply):
+            arn = parse_function_arn(mapping.function_arn)[0].arn
+            found[arn] = (*found.get(arn, ()), mapping)
+        return found
 
     def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
         """Read the function's tags."""
@@ -66,13 +71,14 @@ class FunctionReader:
         for configuration in self._configurations():
             yield parse_function_arn(configuration["FunctionArn"])[0]
 
-    def functions_of_role(self, role: RoleTarget) -> tuple[FunctionTarget, ...]:
-        """List the functions that run with a role; a refused call raises."""
-        return tuple(
-            parse_function_arn(configuration["FunctionArn"])[0]
-            for configuration in self._configurations()
-            if role_name(configuration["Role"]) == role.name and role_account(configuration["Role"]) == role.account
-        )
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
+        """List, for each of some roles, the functions that run with it; a refused call raises."""
+        found: dict[RoleTarget, tuple[FunctionTarget, ...]] = dict.fromkeys(roles, ())
+        for configuration in self._configurations():
+            role = RoleTarget(role_account(configuration["Role"]), role_name(configuration["Role"]))
+            if role in found:
+                found[role] = (*found[role], parse_function_arn(configuration["FunctionArn"])[0])
+        return found
 
     def _configurations(self) -> Iterator[Any]:
         for page in self._lambda.get_paginator("list_functions").paginate():

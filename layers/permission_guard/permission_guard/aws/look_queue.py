@@ -9,31 +9,28 @@ from permission_guard.errors import DeliveryError
 from permission_guard.intake import look_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
     from permission_guard.model import FunctionTarget
 
-FUNCTIONS_A_MESSAGE = 10
 _MESSAGES_A_CALL = 10
 
 
 def request_looks(client: SQSClient, queue_url: str, targets: Iterable[FunctionTarget]) -> int:
-    """Send requests to look at functions; return how many functions. DeliveryError when SQS did not take them all."""
-    targets = iter(targets)
+    """Send requests to look at functions; return how many. DeliveryError when SQS did not take them all.
+
+    Each function has a message of its own, so that one that cannot be read does not bring others back with it.
+    """
+    remaining = iter(targets)
     sent = 0
-    while entries := list(islice(_entries(targets), _MESSAGES_A_CALL)):
-        reply = client.send_message_batch(QueueUrl=queue_url, Entries=[entry for entry, _ in entries])
+    while batch := list(islice(remaining, _MESSAGES_A_CALL)):
+        reply = client.send_message_batch(
+            QueueUrl=queue_url,
+            Entries=[{"Id": str(number), "MessageBody": look_request([target])} for number, target in enumerate(batch)],
+        )
         if refused := reply.get("Failed"):
-            raise DeliveryError(f"SQS refused {len(refused)} of {len(entries)} requests: {refused[0].get('Message')}")
-        sent += sum(count for _, count in entries)
+            raise DeliveryError(f"SQS refused {len(refused)} of {len(batch)} requests: {refused[0].get('Message')}")
+        sent += len(batch)
     return sent
-
-
-def _entries(targets: Iterator[FunctionTarget]) -> Iterator[tuple[SendMessageBatchRequestEntryTypeDef, int]]:
-    number = 0
-    while chunk := list(islice(targets, FUNCTIONS_A_MESSAGE)):
-        yield {"Id": str(number), "MessageBody": look_request(chunk)}, len(chunk)
-        number += 1

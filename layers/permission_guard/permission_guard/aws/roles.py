@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from permission_guard.arns import role_name
@@ -10,14 +11,45 @@ from permission_guard.iam import Policy, parse_policy
 from permission_guard.model import Role, Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_iam import IAMClient
+
+MAX_AGE_SECONDS = 15 * 60
+"""How long the document of an AWS managed policy is remembered."""
+
+
+class AwsManagedPolicies:
+    """The documents of AWS managed policies, remembered from batch to batch for a quarter of an hour.
+
+    AWS changes one of them a few times a year, and nobody else can. A customer's managed policy is never remembered:
+    it may be the very thing that was changed. `clock` tells seconds and goes on while the execution environment is
+    frozen, which `time.monotonic` need not do.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._read_at: dict[str, tuple[float, Policy]] = {}
+
+    def recall(self, arn: str) -> Policy | None:
+        """Return a document that was read a short while ago."""
+        found = self._read_at.get(arn)
+        if found is None or not 0 <= self._clock() - found[0] < MAX_AGE_SECONDS:
+            return None
+        return found[1]
+
+    def keep(self, arn: str, document: Policy) -> None:
+        """Remember a document that was just read; one of another owner than AWS is passed over."""
+        if arn.split(":")[4] == "aws":
+            self._read_at[arn] = (self._clock(), document)
 
 
 class RoleReader:
-    """What IAM knows of roles. One reader serves one check: its cache of managed policies is never older than that."""
+    """What IAM knows of roles. One reader serves one check: what it remembers itself is never older than that."""
 
-    def __init__(self, client: IAMClient) -> None:
+    def __init__(self, client: IAMClient, aws_managed: AwsManagedPolicies | None = None) -> None:
         self._iam = client
+        self._aws_managed = aws_managed or AwsManagedPolicies()
         self._managed: dict[str, Policy | Unread] = {}
 
     def role(self, arn: str) -> Role | Unread | None:
@@ -51,7 +83,7 @@ class RoleReader:
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
         if arn not in self._managed:
-            self._managed[arn] = self._read_managed(arn)
+            self._managed[arn] = self._aws_managed.recall(arn) or self._read_managed(arn)
         return self._managed[arn]
 
     def _attached(self, name: str) -> dict[str, Policy | Unread] | Unread | None:
@@ -93,4 +125,6 @@ class RoleReader:
             return reply
         if reply is None:
             return Unread("iam:GetPolicyVersion", "NoSuchEntity", f"{arn} has no version {version}", denied=False)
-        return parse_policy(reply["PolicyVersion"]["Document"], name=arn)
+        document = parse_policy(reply["PolicyVersion"]["Document"], name=arn)
+        self._aws_managed.keep(arn, document)
+        return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from permission_guard.arns import role_name
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.event_sources import EVENT_SOURCES, event_source_of
 from permission_guard.execution_role import decide
@@ -16,7 +17,7 @@ from permission_guard.rules.event_source_read_missing import managed_policy_arn,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.fixes.base import PolicySource, Writer
+    from permission_guard.fixes.base import Facts, Writer
     from permission_guard.model import JSON, EventSourceMapping, Finding, Snapshot
 
 ATTACHABLE = frozenset(source.managed_policy for source in EVENT_SOURCES)
@@ -28,48 +29,65 @@ class AttachManagedPolicy:
 
     name: ClassVar[str] = "attach-managed-policy"
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201"})
+    reads: ClassVar[frozenset[str]] = frozenset({"lambda:ListTags", "cloudformation:DescribeStackResources"})
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
-    def plan(self, finding: Finding, snapshot: Snapshot, policies: PolicySource) -> Plan:
-        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated.
-
-        RetryableError when the policy could not be read this time.
-        """
+    def plan(self, finding: Finding, snapshot: Snapshot, facts: Facts) -> Plan:
+        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
         mapping = _mapping(finding, snapshot)
         source = event_source_of(mapping)
         if source is None or source.managed_policy not in ATTACHABLE:
             raise FixRefusedError("No AWS managed policy is known for this type of event source.")
         function, role = _function_and_role(mapping, snapshot)
+        if role.arn != finding.evidence.get("role_arn"):
+            # What was found, told and perhaps approved is about another role: the next look tells of this one.
+            raise RetryableError(f"{function.arn} runs with {role.arn} by now, and the finding is about another role")
         guard_function(snapshot)
-        guard_role(role, snapshot.target.account)
+        guard_role(role, snapshot.target.account, facts.stack_of(role.name))
+        own = snapshot.source_policies
+        if all(decide(need, role, function.arn, own).allowed for need in source.needs(mapping)):
+            raise FixRefusedError("The role has every permission that is needed. What is wrong is something else.")
         policy_arn = managed_policy_arn(source, role.arn)
-        document = policies.managed_policy(policy_arn)
+        document = facts.managed_policy(policy_arn)
         if isinstance(document, Unread):
             reason = f"{policy_arn} could not be read: {document}."
             lasting = document.denied or document.code == "NoSuchEntity"
             raise FixRefusedError(reason) if lasting else RetryableError(reason)
         mended = replace(role, attached={**role.attached, policy_arn: document})
         for need in source.needs(mapping):
-            decision = decide(need, mended, function.arn)
+            decision = decide(need, mended, function.arn, own)
             if not decision.allowed:
                 raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")
         return Plan(
             summary=f"attach {policy_arn} to {role.arn}",
-            role_name=role.name,
-            policy_arn=policy_arn,
-            before={"role_arn": role.arn, "attached_policies": sorted(role.attached)},
+            change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
+            before=_state(role.arn, role),
             undo=f"aws iam detach-role-policy --role-name {role.name} --policy-arn {policy_arn}",
         )
 
-    def apply(self, plan: Plan, writer: Writer) -> None:
+    def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
         """Attach the policy."""
-        writer.attach_role_policy(plan.role_name, plan.policy_arn)
+        writer.attach_role_policy(role_name(change["role_arn"]), change["policy_arn"])
 
-    def state(self, finding: Finding, snapshot: Snapshot) -> Mapping[str, JSON]:
-        """Return the role and its attached policies."""
-        role = snapshot.roles.get(finding.evidence["role_arn"])
-        attached = sorted(role.attached) if isinstance(role, Role) else None
-        return {"role_arn": finding.evidence["role_arn"], "attached_policies": attached}
+    def state(self, change: Mapping[str, JSON], facts: Facts) -> Mapping[str, JSON]:
+        """Return the role and its attached policies, None for a role that is gone."""
+        return _state(change["role_arn"], _role(change, facts))
+
+    def is_made(self, change: Mapping[str, JSON], facts: Facts) -> bool:
+        """Tell whether the policy is attached to the role."""
+        role = _role(change, facts)
+        return role is not None and change["policy_arn"] in role.attached
+
+
+def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:
+    return {"role_arn": role_arn, "attached_policies": sorted(role.attached) if role else None}
+
+
+def _role(change: Mapping[str, JSON], facts: Facts) -> Role | None:
+    role = facts.role(change["role_arn"])
+    if isinstance(role, Unread):
+        raise RetryableError(f"{change['role_arn']} could not be read: {role}")
+    return role
 
 
 def _mapping(finding: Finding, snapshot: Snapshot) -> EventSourceMapping:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.iam import Policy
-    from permission_guard.model import JSON, Finding, Snapshot, Unread
+    from permission_guard.model import JSON, Finding, Role, Snapshot, Unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One change to make: what it is, what it touches now, and the command that takes it back."""
+    """One change to make, in words and as the call that makes it; what it touches now; how to take it back."""
 
     summary: str
-    role_name: str
-    policy_arn: str
-    before: Mapping[str, JSON] = field(default_factory=dict)
-    undo: str = ""
+    change: Mapping[str, JSON]
+    before: Mapping[str, JSON]
+    undo: str
 
 
-class PolicySource(Protocol):
-    """Where a managed policy's document is read from."""
+class Facts(Protocol):
+    """What a fix has to know besides the snapshot."""
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
+
+    def role(self, arn: str) -> Role | Unread | None:
+        """Read a role afresh, None when it does not exist."""
+
+    def stack_of(self, physical_id: str) -> str | Unread | None:
+        """Return the CloudFormation stack that owns a resource, None when none does."""
 
 
 class Writer(Protocol):
@@ -38,17 +43,28 @@ class Writer(Protocol):
 
 
 class Fix(Protocol):
-    """A way to put findings of some rules right. `writes` names the IAM actions it takes."""
+    """A way to put findings of some rules right.
+
+    `reads` and `writes` name the IAM actions it takes besides those of the rules. A plan's `change` is all that
+    `apply`, `state` and `is_made` need: it is what is remembered of a fix that was cut short.
+    """
 
     name: ClassVar[str]
     rule_ids: ClassVar[frozenset[str]]
+    reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 
-    def plan(self, finding: Finding, snapshot: Snapshot, policies: PolicySource) -> Plan:
-        """Return what to do about a finding that the snapshot still shows; FixRefusedError says why nothing."""
+    def plan(self, finding: Finding, snapshot: Snapshot, facts: Facts) -> Plan:
+        """Return what to do about a finding that the snapshot still shows.
 
-    def apply(self, plan: Plan, writer: Writer) -> None:
-        """Carry the plan out."""
+        FixRefusedError says why nothing; RetryableError when that cannot be told this time.
+        """
 
-    def state(self, finding: Finding, snapshot: Snapshot) -> Mapping[str, JSON]:
-        """Return what the fix touches as the snapshot shows it, for the record of before and after."""
+    def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
+        """Carry the change out."""
+
+    def state(self, change: Mapping[str, JSON], facts: Facts) -> Mapping[str, JSON]:
+        """Return what the change touches as it is now; RetryableError when that cannot be read."""
+
+    def is_made(self, change: Mapping[str, JSON], facts: Facts) -> bool:
+        """Tell whether AWS shows the change; RetryableError when that cannot be read."""

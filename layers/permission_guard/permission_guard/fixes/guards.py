@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.arns import role_account
-from permission_guard.errors import FixRefusedError
+from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.model import Unread
 
 if TYPE_CHECKING:
@@ -29,8 +29,17 @@ def guard_function(snapshot: Snapshot) -> None:
     _guard_tags(arn, snapshot.tags)
 
 
-def guard_role(role: Role, account: str) -> None:
-    """Refuse roles that belong to AWS, to another account, to an owner who said never, or to a template."""
+def guard_role(role: Role, account: str, stack: str | Unread | None) -> None:
+    """Refuse roles that belong to AWS, to another account, to an owner who said never, or to a template.
+
+    CloudFormation does not tag the roles it makes, so `stack` has to be asked for; RetryableError when it did not
+    answer this time.
+    """
+    if isinstance(stack, Unread):
+        reason = f"It cannot be told whether a CloudFormation stack owns {role.arn}: {stack}."
+        raise FixRefusedError(reason) if stack.denied else RetryableError(reason)
+    if stack is not None:
+        raise FixRefusedError(f"{role.arn} belongs to the CloudFormation stack {stack}: change its template.")
     if role.path.startswith(_RESERVED_PATHS):
         raise FixRefusedError(f"{role.arn} belongs to AWS: it is a service-linked or reserved role.")
     if role_account(role.arn) != account:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.model import Snapshot, Verdict
+
+_LONGEST_SID = 100
 
 
 class SourceMissing(Rule):
@@ -74,7 +78,8 @@ class SourceMissing(Rule):
             yield self._statement(policy, statement, account)
 
     def _statement(self, policy: ResourcePolicy, statement: StatementExposure, account: str) -> Verdict:
-        arn, subject = policy.resource_arn, f"statement/{statement.sid or statement.index}"
+        name = _statement_name(policy, statement)
+        arn, subject = policy.resource_arn, f"statement/{name}"
         services = [service for service in statement.services_open if invoker_of(service).names_its_source]
         if not services or not statement.grants_invoke:
             return self.passed(arn, subject, "No service may invoke the function for a source that is not named.")
@@ -98,8 +103,23 @@ class SourceMissing(Rule):
                 f"{who} will call the function with whatever they send."
             ),
             evidence={"statement": dict(parsed.raw), "services": services, "resource_arn": arn},
-            remedies=_remedies(policy, statement, services[0], account),
+            remedies=_remedies(policy, statement, services[0], account, _scoped_sid(name)),
         )
+
+
+def _statement_name(policy: ResourcePolicy, statement: StatementExposure) -> str:
+    """Return a statement's Sid; one without is named by what it says, whatever stands before it."""
+    if statement.sid:
+        return statement.sid
+    raw = policy.document.statements[statement.index].raw
+    canonical = json.dumps(raw, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _scoped_sid(name: str) -> str:
+    """Return a Sid for the statement that takes another's place, of a form that AddPermission takes."""
+    suffix = "-scoped"
+    return re.sub(r"[^a-zA-Z0-9_-]", "-", name)[: _LONGEST_SID - len(suffix)] + suffix
 
 
 def _name(policy: ResourcePolicy) -> str:
@@ -110,10 +130,15 @@ def _sources(services: Sequence[str]) -> str:
     return " or ".join(invoker_of(service).source for service in services)
 
 
-def _remedies(policy: ResourcePolicy, statement: StatementExposure, service: str, account: str) -> tuple[Remedy, ...]:
+def _remedies(
+    policy: ResourcePolicy,
+    statement: StatementExposure,
+    service: str,
+    account: str,
+    sid: str,
+) -> tuple[Remedy, ...]:
     """Return the statement to put in the broad one's place; the source itself is for a person to fill in."""
     partition, _, region = policy.resource_arn.split(":")[1:4]
-    sid = f"{statement.sid or 'statement'}-scoped"
     source_arn = invoker_of(service).source_arn.format(partition=partition, region=region, account=account)
     function = _name(policy).split(":")[0]
     values = {
