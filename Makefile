@@ -17,6 +17,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 BIN := .venv/bin
 LAYER := layers/permission_guard
+EXPORT_LAYER = $(UV) export --locked --quiet --only-group layer --no-header --no-annotate
 SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 
 # ── Set-up ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,6 +77,9 @@ lint: setup ## Check style, types and the templates
 	@$(BIN)/cfn-lint template.yaml stacks/*.yaml
 	@$(BIN)/sam validate --lint
 	@$(UV) lock --check --quiet
+	@$(BIN)/python -m tools.generate --check
+	@$(EXPORT_LAYER) | diff -u $(LAYER)/requirements.txt - \
+		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
 test: setup build ## Run all four tiers of tests
@@ -91,7 +95,7 @@ format: .venv/.synced ## Put the code into form
 
 .PHONY: generate
 generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements
-	@$(UV) export --locked --quiet --only-group layer --no-header --no-annotate --output-file $(LAYER)/requirements.txt >/dev/null
+	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
 	@$(BIN)/python -m tools.generate
 
 .PHONY: bench-policy
