@@ -31,7 +31,7 @@ class Tier:
 def run_tier(name: str, results: Path) -> Tier:
     """Run one tier's tests and return their counts."""
     report = results / f"{name}.xml"
-    covered = ["--cov", "--cov-append", "--cov-report="] if name in _COVERED else []
+    covered = ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"] if name in _COVERED else []
     print(f"── {name} ".ljust(100, "─"), flush=True)
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", f"tests/{name}", "-q", f"--junitxml={report}", *covered, *sys.argv[1:]]
