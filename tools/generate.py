@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from pydantic import TypeAdapter
 
 from permission_guard.fixes import fix_for
 from permission_guard.model import Finding
-from permission_guard.rules import RULES, Rule
+from permission_guard.rules import RULES
+from permission_guard.rules.pages import page
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
@@ -34,19 +34,6 @@ def schema() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def rule_page(rule: type[Rule]) -> str:
-    """Return a rule's page, from its docstring and attributes."""
-    summary, _, sections = inspect.cleandoc(rule.__doc__ or "").partition("\n\n")
-    fix = fix_for(rule.id)
-    facts = [
-        f"| severity | {rule.severity} |",
-        f"| reads | {', '.join(f'`{action}`' for action in sorted(rule.reads))} |",
-        f"| fix | {f'`{fix.name}`, writes ' + ', '.join(f'`{a}`' for a in sorted(fix.writes)) if fix else 'none'} |",
-    ]
-    head = [f"# {rule.id} {rule.name}", "", summary, "", "| | |", "|---|---|", *facts, ""]
-    return "\n".join(head) + "\n" + sections.replace("\n    ", "\n") + "\n"
-
-
 def rule_table() -> str:
     """Return the table of rules of the README."""
     lines = ["| id | name | severity | fix |", "|---|---|---|---|"]
@@ -59,7 +46,7 @@ def rule_table() -> str:
 
 def generated() -> dict[Path, str]:
     """Return every generated file with its content."""
-    files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": rule_page(rule) for rule in RULES}}
+    files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": page(rule) for rule in RULES}}
     readme = README.read_text()
     before, _, rest = readme.partition(_TABLE[0])
     _, _, after = rest.partition(_TABLE[1])

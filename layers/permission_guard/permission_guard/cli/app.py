@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from permission_guard import __version__
+from permission_guard.cli import rules
 from permission_guard.cli.evaluate import evaluate
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local may hold a secret
 )
 app.command()(evaluate)
+app.add_typer(rules.app, name="rules")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,71 @@
+"""`permission-guard rules` tells in the terminal what `docs/rules` tells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from permission_guard.cli.app import app
+from permission_guard.rules import RULES
+
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "rules"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run the command and return its exit code and what it prints."""
+    done = CliRunner().invoke(app, ["rules", *arguments], env={"COLUMNS": "160"})
+    return done.exit_code, done.output
+
+
+def test_every_rule_is_listed() -> None:
+    """With its name and its severity."""
+    code, output = run("list")
+    assert code == 0
+    for rule in RULES:
+        assert rule.id in output
+        assert rule.name in output
+
+
+def test_the_list_is_there_for_programs_too() -> None:
+    """One object a rule."""
+    code, output = run("list", "--format", "json")
+    listed = json.loads(output)
+    assert code == 0
+    assert [one["id"] for one in listed] == [rule.id for rule in RULES]
+    assert listed[0]["summary"] == "Allow a service to invoke a function only for sources that are named."
+    assert next(one for one in listed if one["id"] == "PG201")["fix"] == "attach-managed-policy"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_page_is_the_one_of_the_documentation(rule: type) -> None:
+    """Word for word."""
+    rule_id = rule.id  # type: ignore[attr-defined]
+    assert run("show", rule_id, "--format", "markdown") == (0, (PAGES / f"{rule_id}.md").read_text())
+
+
+def test_a_page_is_found_by_id_or_name() -> None:
+    """However it is written."""
+    assert run("show", "pg102") == run("show", "source-missing")
+    code, output = run("show", "PG102")
+    assert code == 0
+    assert "What it flags" in output
+    assert "##" not in output
+
+
+def test_a_page_is_there_for_programs_too() -> None:
+    """The facts as fields, the words as Markdown."""
+    code, output = run("show", "PG201", "--format", "json")
+    shown = json.loads(output)
+    assert code == 0
+    assert (shown["id"], shown["severity"], shown["scope"]) == ("PG201", "high", "execution_role")
+    assert "## Fix safety" in shown["page"]
+
+
+def test_a_rule_that_does_not_exist_is_wrong_usage() -> None:
+    """It says which there are."""
+    code, output = run("show", "PG999")
+    assert code == 2
+    assert "PG102" in output
