@@ -1,7 +1,7 @@
 """A second engine, as plain and slow as can be, to hold the real one against.
 
-It knows requests of which everything is known, well-formed documents, and one account. Where AWS documents nothing it
-raises `Undocumented`. It shares no code with the engine: regular expressions, recursion, no compiling.
+It knows requests of which everything is known, and well-formed documents. Where AWS documents nothing it raises
+`Undocumented`. It shares no code with the engine: regular expressions, recursion, no compiling.
 """
 
 from __future__ import annotations
@@ -18,16 +18,29 @@ class Undocumented(Exception):  # noqa: N818 - not an error: a hole in the docum
     """AWS does not say."""
 
 
-def decide(identity: list[JSON], boundary: list[JSON] | None, resource: list[JSON] | None, request: JSON) -> str:
-    """Return `allowed`, `implicitDeny` or `explicitDeny`."""
-    layers = [identity, boundary or [], resource or []]
-    if any(item["Effect"] == "Deny" and applies(item, request) for layer in layers for item in layer):
+def decide(layers: dict[str, list[JSON] | None], levels: list[list[JSON]], request: JSON) -> str:
+    """Return `allowed`, `implicitDeny` or `explicitDeny`.
+
+    The layers are the statements of `identity`, `boundary`, `session` and `resource`, None where there is no such
+    policy; the levels are those of the service control policies.
+    """
+    every = [*(layer or [] for layer in layers.values()), *levels]
+    if any(item["Effect"] == "Deny" and applies(item, request) for layer in every for item in layer):
         return "explicitDeny"
-    granted = any(item["Effect"] == "Allow" and applies(item, request) for item in identity)
-    limited = boundary is None or any(item["Effect"] == "Allow" and applies(item, request) for item in boundary)
-    how = {how_named(item, request) for item in resource or [] if item["Effect"] == "Allow" and applies(item, request)}
-    allowed = (granted and limited) or "direct" in how or ("role" in how and limited)
-    return "allowed" if allowed else "implicitDeny"
+
+    def allows(layer: list[JSON] | None) -> bool:
+        return layer is None or any(item["Effect"] == "Allow" and applies(item, request) for item in layer)
+
+    limited = allows(layers["boundary"]) and allows(layers["session"])
+    granted = allows(layers["identity"]) and limited
+    named = [item for item in layers["resource"] or [] if item["Effect"] == "Allow" and applies(item, request)]
+    how = {how_named(item, request) for item in named}
+    owner = request["resource"].split(":")[4] if ":" in request["resource"] else ""
+    if owner not in {"", request["role"].split(":")[4]}:
+        allowed = granted and bool(how)
+    else:
+        allowed = granted or "direct" in how or ("role" in how and limited)
+    return "allowed" if allowed and all(allows(level) for level in levels) else "implicitDeny"
 
 
 def how_named(statement: JSON, request: JSON) -> str:
@@ -82,6 +95,8 @@ def wild(text: str) -> str:
 
 def insert(text: str, context: JSON, *, wildcards: bool) -> str | None:
     """Fill in the variables of a text and return a regular expression, or None where one has no value."""
+    if not context.get("has variables", True):
+        return wild(text) if wildcards else re.escape(text)
     expression = ""
     for literal, inside in re.findall(r"((?:(?!\$\{[^}]*\}).)+)|\$\{([^}]*)\}", text, re.DOTALL):
         if literal:
@@ -152,11 +167,18 @@ def one_holds(base: str, value: str, values: list[str], context: JSON, *, negate
             return False
         if "*" in values:
             raise Undocumented
-        if any(text.count(":") < 5 for text in values) and negated:
+        if any(len(arn_parts(text, context)) < 6 for text in values) and negated:
             return False
     if base == "IpAddress" and not re.fullmatch(r"[0-9a-fA-F.:]+", value):
         return False
     return any(compare(base, value, text, context) for text in values) != negated
+
+
+def arn_parts(text: str, context: JSON) -> list[str]:
+    """Take an ARN of a policy apart; the colons of its variables part nothing."""
+    if context.get("has variables", True):
+        text = re.sub(r"\$\{[^}]*\}", lambda found: found.group().replace(":", "\0"), text)
+    return [part.replace("\0", ":") for part in text.split(":", 5)]
 
 
 def compare(base: str, value: str, text: str, context: JSON) -> bool:
@@ -166,7 +188,7 @@ def compare(base: str, value: str, text: str, context: JSON) -> bool:
         flags = re.IGNORECASE if base.endswith("IgnoreCase") else re.NOFLAG
         return expression is not None and bool(re.fullmatch(expression, value, flags))
     if base.startswith("Arn"):
-        parts, asked = text.split(":", 5), value.split(":", 5)
+        parts, asked = arn_parts(text, context), value.split(":", 5)
         expressions = [insert(part, context, wildcards=True) for part in parts]
         return len(parts) == 6 and all(
             part is not None and bool(re.fullmatch(part, item)) for part, item in zip(expressions, asked, strict=True)

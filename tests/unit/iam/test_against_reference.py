@@ -20,6 +20,7 @@ RESOURCES = [
     "arn:aws:sqs:us-east-1:123456789012:orders",
     "arn:aws:s3:::media/ann/a:b.jpg",
     "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/x:log-stream:y",
+    "arn:aws:sqs:us-east-1:999999999999:theirs",
     "*",
 ]
 RESOURCE_PATTERNS = [
@@ -37,6 +38,7 @@ RESOURCE_PATTERNS = [
     "arn:aws:s3",
 ]
 VALUES: dict[str, list[JSON]] = {
+    "aws:PrincipalTag/account": ["123456789012", "111122223333", "*"],
     "aws:PrincipalTag/name": ["ann", "bob", "*", "Ann", "a?n"],
     "aws:SourceArn": [TOPIC, "arn:aws:sqs:eu-west-1:111122223333:q", "topic", "arn:aws:sns:x:y:z:123456789012:topic"],
     "aws:TagKeys": [["a"], ["a", "b"], [], ["ann", "c"]],
@@ -49,6 +51,11 @@ STRINGS = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "St
 STRINGS += ["StringNotEqualsIgnoreCase"]
 ARNS = ["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"]
 ARN_PATTERNS = [TOPIC, "arn:aws:sns:*:*:*", "arn:aws:*:123456789012:topic", "arn:aws:s?s:*:1*:*", "*", "arn:*"]
+ARN_PATTERNS += [
+    "arn:aws:s?s:*:${aws:PrincipalTag/account}:*",
+    "arn:aws:sns:us-east-1:${aws:nothing, '123456789012'}:${aws:PrincipalTag/name, 'topic'}",
+    "arn:aws:sqs:*:${aws:nothing}:*",
+]
 TEXTS = [
     "ann",
     "bob",
@@ -65,6 +72,8 @@ NUMBERS = ["10", "7.0", "8"]
 DATES = ["2026-11-20T00:00:00+00:00", "2025-01-01T00:00:00+00:00"]
 NETWORKS = ["203.0.113.0/24", "10.0.0.0/8", "203.0.113.7", "2001:db8::/32", "0.0.0.0/0"]
 ORDERS = ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"]
+
+NO_LAYERS: dict[str, list[JSON] | None] = {"identity": [], "boundary": None, "session": None, "resource": None}
 
 
 class Draw:
@@ -133,30 +142,64 @@ def test_decides_as_a_second_engine_does() -> None:
     """The same decision, or a doubt where, and only where, the documentation leaves one."""
     draw = Draw(20261120)
     seen: Counter[str] = Counter()
-    for _ in range(8000):
-        identity = draw.statements(3)
-        boundary = draw.statements(2) if draw.chance.random() < 0.3 else None
-        own = draw.statements(2, named=True) if draw.chance.random() < 0.4 else None
+    for _ in range(10000):
+        layers = {
+            "identity": draw.statements(3),
+            "boundary": draw.statements(2) if draw.chance.random() < 0.2 else None,
+            "session": draw.statements(2) if draw.chance.random() < 0.1 else None,
+            "resource": draw.statements(2, named=True) if draw.chance.random() < 0.4 else None,
+        }
+        levels = [draw.statements(3) for _ in range(draw.chance.choice([0, 0, 0, 0, 1, 2]))]
+        version = draw.chance.choice(["2012-10-17"] * 4 + ["2008-10-17", ""])
+        parsed: dict[str, Any] = {kind: layer and _parsed(layer, version) for kind, layer in layers.items()}
         context = draw.context()
         action, asked = draw.chance.choice(ACTIONS), draw.chance.choice(RESOURCES)
         request = Request(Principal.role(ROLE), action, asked, Context(context, default=ABSENT))
         policies = PolicySet(
-            identity=(_parsed(identity),),
-            boundary=None if boundary is None else _parsed(boundary),
-            resource=None if own is None else _parsed(own),
+            identity=(parsed["identity"],),
+            boundary=parsed["boundary"],
+            session=parsed["session"],
+            resource=parsed["resource"],
+            scps=[[_parsed(level, version)] for level in levels],
         )
         ours = evaluate(request, policies)
-        plain = {"role": ROLE, "action": action, "resource": asked, "context": context}
+        known = {**context, "has variables": version == "2012-10-17"}
+        plain = {"role": ROLE, "action": action, "resource": asked, "context": known}
         try:
-            theirs = reference.decide(identity, boundary, own, plain)
+            theirs = reference.decide(layers, levels, plain)
         except reference.Undocumented:
             seen["undocumented"] += 1
             continue
         seen[theirs] += 1
-        assert ours.decision == theirs, (identity, boundary, own, plain)
+        assert ours.decision == theirs, (layers, levels, plain)
     assert ours.decision in EvalDecision
     assert min(seen.values()) > 500, seen
 
 
-def _parsed(statements: list[JSON]) -> Any:
-    return parse_policy({"Version": "2012-10-17", "Statement": statements})
+def test_compares_as_a_second_engine_does() -> None:
+    """Nothing but conditions, which the policies above reach seldom."""
+    draw = Draw(20261121)
+    seen: Counter[str] = Counter()
+    for _ in range(8000):
+        operator, key, values = draw.condition()
+        effect = draw.chance.choice(["Allow", "Deny"])
+        statement = {"Effect": effect, "Action": "*", "Resource": "*", "Condition": {operator: {key: values}}}
+        statements = [statement, {"Effect": "Allow", "Action": "*", "Resource": "*"}][: 1 if effect == "Allow" else 2]
+        context = draw.context()
+        version = draw.chance.choice(["2012-10-17"] * 4 + ["2008-10-17"])
+        request = Request(Principal.role(ROLE), ACTIONS[0], RESOURCES[0], Context(context, default=ABSENT))
+        ours = evaluate(request, PolicySet(identity=(_parsed(statements, version),)))
+        known = {**context, "has variables": version == "2012-10-17"}
+        plain = {"role": ROLE, "action": ACTIONS[0], "resource": RESOURCES[0], "context": known}
+        try:
+            theirs = reference.decide({**NO_LAYERS, "identity": statements}, [], plain)
+        except reference.Undocumented:
+            seen["undocumented"] += 1
+            continue
+        seen[theirs] += 1
+        assert ours.decision == theirs, (statements, plain)
+    assert min(seen.values()) > 200, seen
+
+
+def _parsed(statements: list[JSON], version: str) -> Any:
+    return parse_policy({**({"Version": version} if version else {}), "Statement": statements})

@@ -109,8 +109,8 @@ def test_a_key_policy_that_is_not_given_is_a_doubt_with_a_reason() -> None:
 
 def test_a_doubt_names_every_statement_s_keys_that_matter() -> None:
     """Of all statements that may allow; and of the Denies alone where an Allow is certain."""
-    vpc = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
-    tag = {"Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}
+    vpc: JSON = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    tag: JSON = {"Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}
     either = evaluate(REQUEST, PolicySet(identity=(policy(**vpc), policy(**tag))))
     assert either.unknown_keys == ("aws:SourceVpc", "aws:ResourceTag/a")
     denied = evaluate(REQUEST, PolicySet(identity=(policy(**vpc), policy("Deny", **tag), policy())))

@@ -97,10 +97,13 @@ def test_other_principals_are_judged_too() -> None:
 
 def test_a_deny_with_wider_values_closes_and_one_with_narrower_does_not() -> None:
     """A pattern may be wider than a text; a negated operator, or another key, is not compared."""
-    allow = {"Principal": {"AWS": "999999999999"}, "Condition": {"StringEquals": {"aws:PrincipalTag/a": ["x", "y"]}}}
+    allow: dict[str, object] = {
+        "Principal": {"AWS": "999999999999"},
+        "Condition": {"StringEquals": {"aws:PrincipalTag/a": ["x", "y"]}},
+    }
 
     def closed(**condition: dict[str, object]) -> bool:
-        deny = {"Effect": "Deny", "Principal": "*", "Sid": "No", "Condition": condition}
+        deny: dict[str, object] = {"Effect": "Deny", "Principal": "*", "Sid": "No", "Condition": condition}
         return exposed(allow, deny).statements[0].closed_by == "No"
 
     assert closed(StringEquals={"aws:PrincipalTag/a": ["x", "y", "z"]})

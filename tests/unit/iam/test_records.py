@@ -40,7 +40,8 @@ def test_records_are_values() -> None:
     """Equality, hash and representation leave out what they are told to."""
     assert Point(1, note="a") == Point(1, note="b")
     assert Point(1) != Point(2)
-    assert Point(1) != (1, 2)
+    pair: object = (1, 2)
+    assert Point(1) != pair
     assert hash(Point(1, tags=["a"])) == hash(Point(1, tags=["b"]))
     assert repr(Point(1, note="a")) == "Point(x=1, y=2, tags=[])"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import account_of
+from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.conditions import FOR_ANY
-from permission_guard.iam.glob import compile_glob
-from permission_guard.iam.scoping import OPEN, SCOPING_KEYS, Scope, complement, nobody
+from permission_guard.iam.glob import Glob, compile_glob
+from permission_guard.iam.patterns import overlaps, symbols_of
+from permission_guard.iam.scoping import OPEN, SCOPING_KEYS, Scope, by_kind, complement, nobody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ def _implies(condition: Condition, other: Condition) -> bool:
     if condition.operator.name == other.operator.name:
         if set(condition.texts) <= set(other.texts):
             return True
-    elif not (condition.operator.name.startswith("String") and other.operator.name == "StringLike"):
+    elif condition.operator.name != "StringEquals":
         return False
-    return other.operator.name == "StringLike" and all(
-        _within(text, other.texts, fold=False) for text in condition.texts
-    )
+    return other.operator.name == "StringLike" and all(_within(text, other.texts) for text in condition.texts)
 
 
 def remaining_scopes(
@@ -47,11 +46,13 @@ def remaining_scopes(
     for deny in denies:
         if deny.principals is None or deny.principals.problems or not covers(deny, allow):
             continue
+        rest = [theirs for theirs in deny.conditions if not any(_implies(ours, theirs) for ours in allow.conditions)]
+        rest = [condition for condition in rest if by_kind(condition, kind, value) is not True]
         if deny.principals.negated:
-            if not deny.conditions:
+            if not rest:
                 yield _excepted(deny.principals.entries, kind, value)
-        elif deny.conditions and _names(deny, kind, value) and all(map(_spares, deny.conditions)):
-            yield complement(deny.conditions, variables=variables, service=kind == "Service")
+        elif _names(deny, kind, value) and all(map(_spares, rest)):
+            yield complement(rest, variables=variables, service=kind == "Service")
 
 
 def _spares(condition: Condition) -> bool:
@@ -80,26 +81,44 @@ def _account(value: str) -> str:
 
 def covers(deny: Statement, allow: Statement) -> bool:
     """Tell whether a Deny speaks of every action and every resource that an Allow speaks of."""
-    if deny.not_action or deny.not_resource or allow.not_action or allow.not_resource:
+    if allow.not_action or allow.not_resource:
         return False
     if deny.actions is None or allow.actions is None or deny.resources is None or allow.resources is None:
         return False
-    actions = all(_within(text.lower(), deny.action_texts, fold=True) for text in allow.action_texts)
-    texts = tuple(pattern.text for pattern in deny.resources)
-    return actions and all(_within(pattern.text, texts, fold=False) for pattern in allow.resources)
+    actions = [text.lower() for text in deny.action_texts]
+    resources = [pattern.text for pattern in deny.resources]
+    return all(_speaks_of(text.lower(), actions, negated=deny.not_action) for text in allow.action_texts) and all(
+        _speaks_of(pattern.text, resources, negated=deny.not_resource) for pattern in allow.resources
+    )
 
 
-def _within(text: str, patterns: Iterable[str], *, fold: bool) -> bool:
-    """Tell whether everything that a pattern matches is matched by another.
+def _speaks_of(text: str, patterns: list[str], *, negated: bool) -> bool:
+    """Tell whether everything that a pattern matches is matched by the patterns, or by none where they are negated."""
+    if not negated:
+        return _within(text, patterns)
+    return not ("${" in text or any("${" in pattern or overlaps(pattern, symbols_of(text)) for pattern in patterns))
 
-    A star of the text can only be swallowed by a star, so that the text may be matched as if it were literal; its
-    question marks too.
+
+def _within(text: str, patterns: Iterable[str]) -> bool:
+    """Tell whether everything that a pattern matches is matched by one of others.
+
+    The text may be matched as if it were literal, because its stars can only be swallowed by a star; where it has
+    some, a question mark swallows a question mark only.
     """
-    return any(compile_glob(pattern.lower() if fold else pattern).matches(text) for pattern in patterns)
+    return any(
+        (Glob(pattern.split("*")) if "*" in text and "?" in pattern else compile_glob(pattern)).matches(text)
+        for pattern in patterns
+    )
 
 
 def _names(deny: Statement, kind: str, value: str) -> bool:
+    """Tell whether a Deny names a principal: it, everybody, or its account."""
     principals = deny.principals
     if principals is None or principals.negated or principals.problems:
         return False
-    return ("AWS", "*") in principals.entries or (kind, value) in principals.entries
+    if ("AWS", "*") in principals.entries or (kind, value) in principals.entries:
+        return True
+    account = _account(value)
+    if kind != "AWS" or not is_account_id(account):
+        return False
+    return any((kind, name) in principals.entries for name in (account, f"arn:aws:iam::{account}:root"))

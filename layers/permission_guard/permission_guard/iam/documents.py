@@ -79,15 +79,20 @@ def _parse_text(text: str, name: str) -> Policy:
     import json  # noqa: PLC0415 - only policies that arrive as text need it
 
     stripped = text.strip().removeprefix("\ufeff")
-    if stripped.startswith("%"):
-        from urllib.parse import unquote  # noqa: PLC0415 - only URL-encoded policies need it
+    candidates = [stripped]
+    if "%" in stripped:
+        from urllib.parse import unquote, unquote_plus  # noqa: PLC0415 - only URL-encoded policies need it
 
-        stripped = unquote(stripped)
-    try:
-        document = json.loads(stripped, object_pairs_hook=_object, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        return unread_policy(name, f"the document is not JSON: {error}")
-    return _from_json(document, name)
+        candidates = [*([] if stripped.startswith("%") else candidates), unquote(stripped), unquote_plus(stripped)]
+    reason = ""
+    for candidate in candidates:
+        try:
+            document = json.loads(candidate, object_pairs_hook=_object, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            reason = reason or f"the document is not JSON: {error}"
+        else:
+            return _from_json(document, name)
+    return unread_policy(name, reason)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -38,6 +38,7 @@ class PolicySet:
     its policies. `unread` names identity policies that exist and could not be read, `boundary_unread` says why the
     boundary could not, `resource_unread` why the resource's own policy could not; a policy that could not be read may
     also stand anywhere as `unread_policy(...)`. `resource_account` is the owner of a resource whose ARN names none.
+    `management_account`: the caller is of the organization's management account.
     """
 
     identity: Sequence[Policy] = ()
@@ -81,7 +82,7 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
     bounded = policies.boundary is not None or bool(policies.boundary_unread)
     if policies.scps and (identity or principal.kind is PrincipalKind.ACCOUNT) and not _exempt(request, policies):
         layers += [evaluate_identity(SCP, level, action, resource, lookup) for level in policies.scps]
-    if policies.rcps and not principal.is_service_linked:
+    if policies.rcps and not principal.is_service_linked and not _in_management_account(request, policies):
         layers += [
             evaluate_resource(RCP, level, principal, action=action, resource=resource, lookup=lookup, bounded=bounded)
             for level in policies.rcps
@@ -114,6 +115,11 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
         layers.append(Layer(RESOURCE))
         layers[-1].unread(f"the resource's policy could not be read: {policies.resource_unread}")
     return layers
+
+
+def _in_management_account(request: Request, policies: PolicySet) -> bool:
+    """Tell whether the resource is the management account's own, which resource control policies do not bind."""
+    return policies.management_account and request.principal.account != "" and not _is_foreign(request, policies)
 
 
 def _exempt(request: Request, policies: PolicySet) -> bool:

@@ -13,13 +13,14 @@ from permission_guard.iam.denies import closing, remaining_scopes
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.iam.records import record
 from permission_guard.iam.scoping import (
-    NOT_SENT_BY_SERVICES,
     OWN,
     SCOPING_KEYS,
     Scope,
+    by_kind,
     enforced_keys,
     forbidden_keys,
     nobody,
+    not_sent_by,
     scope_of,
 )
 from permission_guard.iam.statements import ALLOW, DENY
@@ -243,17 +244,22 @@ def _statement(
     if contradiction:
         common.append(nobody(f"{min(contradiction)} would have to be there and not there"))
     principals = _principals(statement)
+    closer = next((deny for deny in denies if closing(deny, statement)), None)
+    others = () if closer else denies
     exposures = tuple(
         _judge(
             kind,
             value,
-            [*common, *remaining_scopes(statement, denies, kind, value, variables=variables)],
+            [
+                *common,
+                *_of_kind(statement, kind, value),
+                *remaining_scopes(statement, others, kind, value, variables=variables),
+            ],
             enforced,
             trust,
         )
         for kind, value in principals
     )
-    closer = next((deny for deny in denies if closing(deny, statement)), None)
     never = bool(exposures) and all(item.hold is Hold.NEVER for item in exposures)
     beyond = (
         tuple(text for text in statement.action_texts if not _is_invoke(text))
@@ -297,10 +303,17 @@ def _principals(statement: Statement) -> list[tuple[str, str]]:
     return entries or [("AWS", ANYONE)]
 
 
+def _of_kind(statement: Statement, kind: str, value: str) -> list[Scope]:
+    """Return a scope without anybody where a condition never holds for this kind of principal."""
+    if any(by_kind(condition, kind, value) is False for condition in statement.conditions):
+        return [nobody(f"aws:PrincipalIsAWSService never has this value for {value}")]
+    return []
+
+
 def _judge(kind: str, value: str, scopes: list[Scope], enforced: frozenset[str], trust: TrustSet) -> PrincipalExposure:
     """Tell how one principal is held by the scopes, all of which apply."""
     if kind == "Service":
-        unsent = enforced & NOT_SENT_BY_SERVICES
+        unsent = enforced & not_sent_by(value)
         if unsent:
             scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
     elif kind == "AWS" and is_unique_id(value):
@@ -309,7 +322,8 @@ def _judge(kind: str, value: str, scopes: list[Scope], enforced: frozenset[str],
         scopes = [_own_scope(value), *scopes]
     elif kind == "CanonicalUser":
         scopes = [Scope(accounts=frozenset({value}), subject="principal"), *scopes]
-    dead = next((scope for scope in scopes if scope.nobody), None) or _disagreement(scopes)
+    scopes = _agreed(scopes)
+    dead = next((scope for scope in scopes if scope.nobody), None)
     if dead is not None:
         return PrincipalExposure(kind, value, Hold.NEVER, why=dead.why)
     return _hold(kind, value, [scope for scope in scopes if not scope.is_open], trust)
@@ -325,20 +339,22 @@ def _own_scope(value: str) -> Scope:
     return Scope(accounts=frozenset({parsed.account}), subject="principal")
 
 
-def _disagreement(scopes: list[Scope]) -> Scope | None:
-    """Return why conditions on the same party cannot all be true: their accounts have none in common."""
+def _agreed(scopes: list[Scope]) -> list[Scope]:
+    """Put conditions on the accounts of the same party together: what they have in common, or nobody."""
+    agreed = list(scopes)
     for subject in ("source", "principal"):
-        named = [
-            scope.accounts
-            for scope in scopes
-            if scope.subject == subject
-            and scope.accounts
-            and OWN not in scope.accounts
-            and not (scope.is_open or scope.weak or scope.narrow or scope.organizations)
-        ]
-        if named and not frozenset.intersection(*named):
-            return nobody(f"the {subject} accounts disagree: {', '.join(sorted(frozenset().union(*named)))}")
-    return None
+        named = [scope for scope in agreed if scope.subject == subject and _is_by_account(scope)]
+        if len(named) > 1:
+            common = frozenset.intersection(*(scope.accounts for scope in named))
+            every = ", ".join(sorted(frozenset().union(*(scope.accounts for scope in named))))
+            why = "" if common else f"the {subject} accounts disagree: {every}"
+            agreed = [scope for scope in agreed if scope not in named] + [Scope(accounts=common, why=why)]
+    return agreed
+
+
+def _is_by_account(scope: Scope) -> bool:
+    other = scope.is_open or scope.weak or scope.narrow or scope.organizations
+    return bool(scope.accounts) and OWN not in scope.accounts and not other
 
 
 def _hold(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> PrincipalExposure:
@@ -348,10 +364,12 @@ def _hold(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> Pri
     for scope in narrowing:
         accounts = scope.accounts - trust.accounts - {OWN}
         organizations = scope.organizations - trust.organizations
-        if not scope.weak and not accounts and not organizations:
+        if not (scope.weak or scope.narrow or accounts or organizations):
             return PrincipalExposure(kind, value, Hold.HELD)
-        if not scope.weak:
+        if not scope.weak and (accounts or organizations):
             outside.append((accounts, organizations))
+    if not outside and any(scope.narrow and not scope.weak for scope in narrowing):
+        return PrincipalExposure(kind, value, Hold.HELD)
     if not outside:
         weak = [scope.accounts - trust.accounts - {OWN} for scope in narrowing]
         accounts = frozenset.intersection(*weak)

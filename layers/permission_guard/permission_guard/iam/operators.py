@@ -9,7 +9,7 @@ from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.records import record
-from permission_guard.iam.templates import Template, fill
+from permission_guard.iam.templates import Template, fill, split_parts
 from permission_guard.iam.values import (
     in_network,
     ip_address,
@@ -104,30 +104,39 @@ def _template(template: Template, *, ignore_case: bool) -> PolicyValue:
 def _arn(text: str, variables: bool) -> PolicyValue:
     if text != "" and not text.strip("*"):
         return PolicyValue(_doubt, problem="how AWS compares an ARN with '*' is not documented")
+    if variables and "${" in text:
+        return _arn_template(Template(text, variables=True, wildcards=True))
     pieces = text.split(":", PARTS - 1)
     if len(pieces) < PARTS:
         return PolicyValue(_never, problem=f"{text!r} is not an ARN", never=True)
-    if not (variables and "${" in text):
-        globs = [compile_glob(piece) for piece in pieces]
+    globs = [compile_glob(piece) for piece in pieces]
 
-        def matches(value: str, _lookup: Lookup) -> int:
-            parts = value.split(":", PARTS - 1)
-            return TRUE if all(map(Glob.matches, globs, parts)) else FALSE
+    def test(value: str, _lookup: Lookup) -> int:
+        return TRUE if all(map(Glob.matches, globs, value.split(":", PARTS - 1))) else FALSE
 
-        return PolicyValue(matches)
-    templates = [Template(piece, variables=True, wildcards=True) for piece in pieces]
+    return PolicyValue(test)
+
+
+def _arn_template(template: Template) -> PolicyValue:
+    """Compile an ARN with variables: the colons of a variable's name or value part nothing."""
+    segments = split_parts(template.parts)
+    if len(segments) < PARTS:
+        if not template.variables:
+            return PolicyValue(_never, problem=f"{template.text!r} is not an ARN", never=True)
+        # Whether AWS takes an ARN apart before or after it fills in the variables is not documented.
+        return PolicyValue(_doubt, template.variables, f"{template.text!r} has no ARN's parts of its own")
 
     def test(value: str, lookup: Lookup) -> int:
         certain = TRUE
-        for template, part in zip(templates, value.split(":", PARTS - 1), strict=True):
-            glob, exact = template.resolve(lookup)
-            if glob is None or not glob.matches(part):
+        for segment, part in zip(segments, value.split(":", PARTS - 1), strict=True):
+            tokens, exact = fill(segment, lookup)
+            if tokens is None or not glob_of(tokens).matches(part):
                 return FALSE
             if not exact:
                 certain = UNKNOWN
         return certain
 
-    return PolicyValue(test, tuple(variable for template in templates for variable in template.variables))
+    return PolicyValue(test, template.variables)
 
 
 def _ordered(kind: str, parse: Callable[[str], object | None], holds: str) -> Callable[[str, bool], PolicyValue]:

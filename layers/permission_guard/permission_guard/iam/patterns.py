@@ -19,9 +19,7 @@ Symbol = str | int | frozenset[str]
 
 def overlaps(pattern: str, other: list[Symbol]) -> bool:
     """Tell whether some text matches a pattern with `*` and `?`, and the other one too."""
-    ours: list[Symbol] = [
-        _RUN if character == "*" else _ANY if character == "?" else character for character in pattern
-    ]
+    ours = symbols_of(pattern)
     seen = {(0, 0)}
     waiting = [(0, 0)]
     while waiting:
@@ -42,6 +40,11 @@ def overlaps(pattern: str, other: list[Symbol]) -> bool:
                 seen.add(step)
                 waiting.append(step)
     return False
+
+
+def symbols_of(pattern: str) -> list[Symbol]:
+    """Return the symbols of a pattern with `*` and `?`."""
+    return [_RUN if character == "*" else _ANY if character == "?" else character for character in pattern]
 
 
 def _meet(mine: Symbol, yours: Symbol) -> bool:

@@ -28,9 +28,15 @@ class Request:
     context: Context = field(default_factory=Context)
 
 
+_EVERY_BUCKET: Final = "arn:aws:s3:::*"
+"""What AWS's own examples name for s3:ListAllMyBuckets; a request that is put like this is taken as it is."""
+
+
 def resource_of(request: Request, action: str) -> str:
     """Return the resource AWS evaluates an action (in lower case) against."""
-    return ANY_RESOURCE if action in WITHOUT_RESOURCE else request.resource
+    if action in WITHOUT_RESOURCE and request.resource != _EVERY_BUCKET:
+        return ANY_RESOURCE
+    return request.resource
 
 
 def lookup_of(request: Request) -> Lookup:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.templates import Template, Variable, fill
+from permission_guard.iam.templates import Template, Variable, fill, split_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ResourcePattern:
 
     def _with_variables(self, text: str, short: int) -> None:
         template = Template(text, variables=True, wildcards=True)
-        segments = _split(template.parts)
+        segments = split_parts(template.parts)
         early = segments[: PARTS - 1]
         self._variable_early = any(isinstance(part, Variable) for segment in early for part in segment)
         if len(segments) < PARTS and not text.endswith("*"):
@@ -138,20 +138,6 @@ def _ambiguous(text: str) -> list[list[Part]] | None:
     if not any("*" in segment or "?" in segment for segment in segments[:-1]):
         return None
     return [list(tokenize(segment)) for segment in segments]
-
-
-def _split(parts: list[Part]) -> list[list[Part]]:
-    """Split at the first five colons of the pattern's own text; colons inside a value do not count."""
-    segments: list[list[Part]] = [[]]
-    for part in parts:
-        if not isinstance(part, str):
-            segments[-1].append(part)
-            continue
-        first, *rest = part.split(":", PARTS - len(segments))
-        if first:
-            segments[-1].append(first)
-        segments += [[piece] if piece else [] for piece in rest]
-    return segments
 
 
 def _join(segments: list[list[Part]]) -> list[Part]:

@@ -44,6 +44,7 @@ SCOPING_KEYS: Final = {
     "kms:calleraccount": KeyKind.ACCOUNT,
     "aws:sourcearn": KeyKind.ARN,
     "aws:principalarn": KeyKind.ARN,
+    "aws:sourcevpcarn": KeyKind.ARN,
     "lambda:sourcefunctionarn": KeyKind.ARN,
     "aws:sourceorgid": KeyKind.ORGANIZATION,
     "aws:principalorgid": KeyKind.ORGANIZATION,
@@ -73,8 +74,19 @@ NOT_SENT_BY_SERVICES: Final = frozenset(
         "lambda:sourcefunctionarn",
     }
 )
+_WITHOUT_SOURCE: Final = frozenset({"alexa-appkit.amazon.com", "alexa-connectedhome.amazon.com"})
+"""Services that say nothing of a source: Alexa sends only the id of the skill, as `lambda:EventSourceToken`."""
+_SOURCE_KEYS: Final = frozenset(
+    {"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths"}
+)
 _SOURCE_ACCOUNTS: Final = frozenset({"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn"})
 _PRINCIPAL_ACCOUNTS: Final = frozenset({"aws:principalaccount", "aws:principalarn", "kms:calleraccount"})
+
+_OWNER_KEYS: Final = {
+    "aws:resourceaccount": frozenset({"${aws:principalaccount}", "${aws:sourceaccount}"}),
+    "aws:resourceorgid": frozenset({"${aws:principalorgid}", "${aws:sourceorgid}"}),
+}
+"""Keys that say whose the resource is, and the variables with which they say that the caller's owner is the same."""
 
 OWN: Final = "the account of the resource"
 """Stands for the own account or organization where a variable names it."""
@@ -139,6 +151,8 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
     """
     kind = SCOPING_KEYS.get(condition.key)
     operator = condition.operator
+    if variables and condition.key in _OWNER_KEYS:
+        return _same_owner(condition)
     if kind is None or operator is None or operator.negated:
         return OPEN
     if condition.if_exists and not present:
@@ -152,6 +166,17 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
     for value in values[1:]:
         result = result.either(value)
     return result.about(_subject(condition.key))
+
+
+def _same_owner(condition: Condition) -> Scope:
+    """Judge a condition that compares the resource's owner with the caller's by a policy variable."""
+    operator = condition.operator
+    if operator is None or operator.negated or not operator.name.startswith("String"):
+        return OPEN
+    if condition.if_exists or condition.qualifier == FOR_ALL:
+        return OPEN
+    same = {text.lower() for text in condition.texts} <= _OWNER_KEYS[condition.key]
+    return Scope(accounts=frozenset({OWN})) if same else OPEN
 
 
 def _subject(key: str) -> str:
@@ -197,12 +222,20 @@ def _account(_kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
     if operator.startswith("Numeric"):
         text = text.zfill(12)
     if wild:
-        return OPEN if admits_account(text) else nobody(f"no account id is like {text!r}")
+        return _account_like(text)
     if is_account_id(text):
         return Scope(accounts=frozenset({text}))
     if "*" in text or "?" in text:
         return nobody(f"{operator} takes the wildcard in {text!r} literally")
     return nobody(f"{text!r} is no account id")
+
+
+def _account_like(pattern: str) -> Scope:
+    """Judge a pattern of account ids; one that spells out all twelve digits fits no other account."""
+    digits = pattern.replace("*", "")
+    if is_account_id(digits):
+        return Scope(accounts=frozenset({digits}))
+    return OPEN if admits_account(pattern) else nobody(f"no account id is like {pattern!r}")
 
 
 def _arn(operator: str, text: str, *, wild: bool) -> Scope:
@@ -235,7 +268,7 @@ def _arn_segments(text: str, segments: list[str], *, wild: bool) -> Scope:
         return Scope(narrow=True) if account == "aws" else nobody(f"the account in {text!r} is no account id")
     if segments[2] == "s3" and not account.strip("*") and fixed:
         return WEAK
-    return OPEN if admits_account(account) or not account.strip("*") else nobody(f"no account id is like {account!r}")
+    return OPEN if not account.strip("*") else _account_like(account)
 
 
 def _arn_text(text: str, segments: list[str]) -> Scope:
@@ -287,6 +320,11 @@ def forbidden_keys(conditions: Iterable[Condition]) -> frozenset[str]:
     )
 
 
+def not_sent_by(service: str) -> frozenset[str]:
+    """Return the scoping keys that are never there when a service calls."""
+    return NOT_SENT_BY_SERVICES | _SOURCE_KEYS if service in _WITHOUT_SOURCE else NOT_SENT_BY_SERVICES
+
+
 def complement(conditions: Iterable[Condition], *, variables: bool, service: bool) -> Scope:
     """Return whom a Deny with only negated conditions leaves: those for whom any of the positive ones holds.
 
@@ -301,3 +339,13 @@ def complement(conditions: Iterable[Condition], *, variables: bool, service: boo
         for text in condition.texts:
             left = left.either(_value(kind, name, text, variables=variables))
     return left
+
+
+def by_kind(condition: Condition, kind: str, value: str) -> bool | None:
+    """Tell whether a condition on `aws:PrincipalIsAWSService` holds for a kind of principal; None where it may."""
+    operator = condition.operator
+    if condition.key != "aws:principalisawsservice" or (kind, value) == ("AWS", "*"):
+        return None
+    if operator is None or operator.name not in {"Bool", "StringEquals"}:
+        return None
+    return ("true" if kind == "Service" else "false") in {text.lower() for text in condition.texts}

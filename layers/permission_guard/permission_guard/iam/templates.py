@@ -6,6 +6,7 @@ wildcard. See "IAM policy elements: Variables and tags" in the IAM User Guide.
 
 from __future__ import annotations
 
+from permission_guard.iam.arn import PARTS
 from permission_guard.iam.context import UNKNOWN
 from permission_guard.iam.glob import ANY_RUN, Glob, Token, glob_of, tokenize
 
@@ -89,6 +90,20 @@ def _variable(text: str) -> Part:
     if comma and len(default) > 1 and default[0] == default[-1] == "'":
         return Variable(key.strip(), default[1:-1])
     return text if comma else Variable(key.strip(), None)
+
+
+def split_parts(parts: list[Part]) -> list[list[Part]]:
+    """Split an ARN at the first five colons of the policy's own text; colons inside a value do not count."""
+    segments: list[list[Part]] = [[]]
+    for part in parts:
+        if not isinstance(part, str):
+            segments[-1].append(part)
+            continue
+        first, *rest = part.split(":", PARTS - len(segments))
+        if first:
+            segments[-1].append(first)
+        segments += [[piece] if piece else [] for piece in rest]
+    return segments
 
 
 def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
