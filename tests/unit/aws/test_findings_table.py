@@ -190,6 +190,24 @@ def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> N
     assert len(table.findings_of(TARGET)) == 12
 
 
+def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_account: None) -> None:
+    """DynamoDB refuses the count for a moment; waiting for the queue to bring the message again would take minutes."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    with Stubber(client) as stubber:
+        for _ in range(2):
+            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
+        stubber.add_response("update_item", {"Attributes": {"begun": {"N": "7"}}})
+        assert table.begin_look(TARGET, Scope.EXECUTION_ROLE) == 7
+        for _ in range(4):
+            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
+        with pytest.raises(ConflictError, match="is being written"):
+            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+        stubber.add_client_error("update_item", "AccessDeniedException", "no", 400)
+        with pytest.raises(client.exceptions.ClientError):
+            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+
+
 def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None:
     """An eventually consistent read would have the look reconciled with an old record."""
     client = boto3.client("dynamodb")

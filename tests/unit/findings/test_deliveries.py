@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
-from permission_guard.findings.deliveries import KEEP_RESOLVED, Claim, Delivery, Outcome, Skip, deliver, refusal
+from permission_guard.findings.deliveries import (
+    BUSY_WAITS,
+    KEEP_RESOLVED,
+    Claim,
+    Delivery,
+    Outcome,
+    Skip,
+    deliver,
+    refusal,
+)
 from permission_guard.model import Finding, Status
 
 CASES = Path(__file__).parents[1] / "alerts" / "cases"
@@ -122,10 +131,30 @@ def test_a_delivery_under_way_keeps_others_out_until_its_lock_ends() -> None:
     """Two invocations at a time would send twice, or in the wrong order."""
     ledger, send = MemoryLedger(), Recorder()
     ledger.claim(OPENED.id, "sns", 1, NOW)
+    waited: list[float] = []
     with pytest.raises(DeliveryBusyError, match="until 2026-11-20T10:16:30"):
-        deliver_to(ledger, send, replace(OPENED, revision=2))
+        deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=waited.append)
+    assert waited == list(BUSY_WAITS)
+    assert sum(BUSY_WAITS) < 5  # three messages of a batch, each with its tries, have to fit into a minute
     late = NOW + timedelta(minutes=1)
     assert deliver(ledger, "sns", OPENED, send, clock=lambda: late).outcome is Outcome.DELIVERED
+
+
+def test_a_delivery_that_is_about_to_end_is_waited_for() -> None:
+    """The next revision is often seconds behind: the queue would bring it again in minutes only."""
+    ledger, send = MemoryLedger(), Recorder("message-2")
+    claim = ledger.claim(OPENED.id, "sns", 1, NOW)
+    assert isinstance(claim, Claim)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            ledger.complete(claim, "message-1", None)
+
+    result = deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=wait)
+    assert (result.outcome, result.reference) == (Outcome.DELIVERED, "message-2")
+    assert waited == list(BUSY_WAITS[:2])
 
 
 def test_an_old_message_does_not_wait_for_a_newer_one_to_be_sent() -> None:

@@ -1,60 +1,353 @@
-"""The services that invoke functions: how their sources are called, and which of them can be asked to name one."""
+"""The services that invoke functions: what their sources look like, what they send, and by what right they call."""
 
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
+from typing import Final
 
 import pytest
 
 from permission_guard.arns import partition_of
-from permission_guard.invokers import INVOKERS, Invoker, invoker_of
+from permission_guard.iam.arn import parse_arn
+from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of
 
-NAMING = [invoker for invoker in INVOKERS if invoker.names_its_source]
+ACCOUNT: Final = "123456789012"
+REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+PRINCIPALS: Final = {
+    "alexa-appkit.amazon.com",
+    "alexa-connectedhome.amazon.com",
+    "apigateway.amazonaws.com",
+    "appsync.amazonaws.com",
+    "batchoperations.s3.amazonaws.com",
+    "bedrock.amazonaws.com",
+    "cloudfront.amazonaws.com",
+    "codecommit.amazonaws.com",
+    "codepipeline.amazonaws.com",
+    "cognito-idp.amazonaws.com",
+    "config.amazonaws.com",
+    "connect.amazonaws.com",
+    "dynamodb.amazonaws.com",
+    "edgelambda.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "events.amazonaws.com",
+    "firehose.amazonaws.com",
+    "iot.amazonaws.com",
+    "kafka.amazonaws.com",
+    "kinesis.amazonaws.com",
+    "lambda.alarms.cloudwatch.amazonaws.com",
+    "lex.amazonaws.com",
+    "lexv2.amazonaws.com",
+    "logs.amazonaws.com",
+    "mq.amazonaws.com",
+    "pinpoint.amazonaws.com",
+    "pipes.amazonaws.com",
+    "replicator.lambda.amazonaws.com",
+    "s3.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "secretsmanager.amazonaws.com",
+    "ses.amazonaws.com",
+    "sns.amazonaws.com",
+    "sqs.amazonaws.com",
+    "states.amazonaws.com",
+    "vpc-lattice.amazonaws.com",
+}
+POLLED: Final = {f"{service}.amazonaws.com" for service in ("sqs", "kinesis", "dynamodb", "kafka", "mq")}
+WITH_A_ROLE: Final = {
+    f"{service}.amazonaws.com"
+    for service in ("scheduler", "pipes", "states", "codepipeline", "batchoperations.s3", "firehose")
+}
+SKILLS: Final = {"alexa-appkit.amazon.com", "alexa-connectedhome.amazon.com"}
+EDGE: Final = {"edgelambda.amazonaws.com", "replicator.lambda.amazonaws.com"}
+SILENT: Final = POLLED | WITH_A_ROLE | SKILLS
+
+SAME_SOURCES: Final = (EDGE | {"cloudfront.amazonaws.com"},)
+"""Principals that act for the same resources: a distribution."""
+
+WITH_ARN: Final = [invoker for invoker in INVOKERS if invoker.source_arn]
 
 
-def test_each_principal_is_in_the_table_once() -> None:
-    """A second one would never be found."""
-    assert len({invoker.principal for invoker in INVOKERS}) == len(INVOKERS)
+def name_of(invoker: Invoker) -> str:
+    """Return what a test case about an invoker is called."""
+    return invoker.principal
 
 
-@pytest.mark.parametrize("invoker", INVOKERS, ids=lambda invoker: invoker.principal)
-def test_a_principal_is_found_by_its_name(invoker: Invoker) -> None:
-    """The very entry."""
-    assert invoker_of(invoker.principal) is invoker
+def filled(form: str, partition: str = "aws") -> str:
+    """Return an ARN of a form, in which a person has put names for what stands in capitals."""
+    arn = form.format(partition=partition, region=REGIONS[partition], account=ACCOUNT)
+    return re.sub(r"[A-Z][A-Z-]*", "orders", arn).replace("*", "orders")
 
 
-@pytest.mark.parametrize("invoker", NAMING, ids=lambda invoker: invoker.principal)
-@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
-def test_a_source_s_arn_can_be_filled_in_and_leaves_a_name_to_a_person(invoker: Invoker, region: str) -> None:
+def forms_of(invoker: Invoker) -> tuple[str, ...]:
+    """Return every form of a source's ARN."""
+    return tuple(form for form in (invoker.source_arn, *invoker.other_source_arns) if form)
+
+
+def test_every_principal_that_is_known_is_in_the_table_once() -> None:
+    """A second entry would never be found, and one that is missing would be judged by the general rule."""
+    assert sorted(invoker.principal for invoker in INVOKERS) == sorted(PRINCIPALS)
+    assert all(invoker.is_known for invoker in INVOKERS)
+
+
+@pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
+def test_each_entry_says_where_aws_documents_it(invoker: Invoker) -> None:
+    """What is claimed can be looked up."""
+    host = "developer.amazon.com/docs" if invoker.principal in SKILLS else "docs.aws.amazon.com"
+    assert re.fullmatch(rf"https://{re.escape(host)}/[\w./-]+\.html", invoker.documentation)
+
+
+@pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
+def test_a_source_reads_well_in_a_sentence(invoker: Invoker) -> None:
+    """Its article fits its first letter; `API` and `IoT` begin with a vowel too."""
+    assert invoker.article == ("an" if invoker.source[0].lower() in "aeio" else "a")
+    assert invoker.a_source == f"{invoker.article} {invoker.source}"
+
+
+@pytest.mark.parametrize("invoker", WITH_ARN, ids=name_of)
+@pytest.mark.parametrize("partition", REGIONS)
+def test_the_form_of_an_arn_can_be_filled_in_and_leaves_names_to_a_person(invoker: Invoker, partition: str) -> None:
     """What remains in capitals is what nobody but the owner knows."""
-    partition = partition_of(region)
-    arn = invoker.source_arn.format(partition=partition, region=region, account="123456789012")
-    assert arn.startswith(f"arn:{partition}:{invoker.principal.split('.')[0]}:")
-    assert "{" not in arn
-    assert re.search(r"[A-Z]+-NAME$", arn)
+    region = REGIONS[partition]
+    assert partition_of(region) == partition
+    for form in forms_of(invoker):
+        arn = form.format(partition=partition, region=region, account=ACCOUNT)
+        parsed = parse_arn(arn)
+        assert parsed is not None
+        assert (parsed.prefix, parsed.partition) == ("arn", partition)
+        assert re.fullmatch(r"[a-z0-9-]+", parsed.service)
+        assert parsed.region in {"", region}
+        assert parsed.account == (ACCOUNT if invoker.source_arn_has_account else "")
+        assert "{" not in arn
+        assert re.search(r"[A-Z]", parsed.resource)
+
+
+def test_only_a_bucket_s_arn_names_no_account() -> None:
+    """So that only there the account has to be named besides."""
+    assert {invoker.principal for invoker in WITH_ARN if not invoker.source_arn_has_account} == {"s3.amazonaws.com"}
+
+
+@pytest.mark.parametrize("invoker", WITH_ARN, ids=name_of)
+@pytest.mark.parametrize("partition", REGIONS)
+def test_an_invoker_admits_its_own_arns_and_those_of_no_other(invoker: Invoker, partition: str) -> None:
+    """An ARN of another service under a principal is a statement that never serves."""
+    kin = next((group for group in SAME_SOURCES if invoker.principal in group), {invoker.principal})
+    for form in forms_of(invoker):
+        arn = filled(form, partition)
+        assert {other.principal for other in INVOKERS if other.admits(arn)} == kin
+
+
+ADMITTED: Final = [
+    ("s3", "arn:aws:s3:::uploads"),
+    ("s3", "arn:aws:s3:*:*:uploads"),
+    ("s3", "arn:aws:s3:::uploads-??"),
+    ("sns", f"arn:aws:sns:us-east-1:{ACCOUNT}:*"),
+    ("sns", "arn:aws:sns:*"),
+    ("sns", "arn:*:sns:*:*:orders"),
+    ("sns", "arn:aws*:orders"),
+    ("sns", f"arn:aws-eusc:sns:eusc-de-east-1:{ACCOUNT}:orders"),
+    ("sns", "arn:aws-cn:sns:*"),
+    ("sns", "*"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/*"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/bus/nightly"),
+    ("events", "arn:aws:events:us-east-1:12345678901?:rule/nightly"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/GET/"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/$default"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*$connect"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/authorizers/d4"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"),
+    ("iot", f"arn:aws:iot:us-east-1:{ACCOUNT}:authorizer/token"),
+    ("cognito-idp", f"arn:aws-us-gov:cognito-idp:us-gov-west-1:{ACCOUNT}:userpool/us-gov-west-1_a1"),
+    ("pinpoint", f"arn:aws:mobiletargeting:us-east-1:{ACCOUNT}:apps/*"),
+    ("cloudfront", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"),
+    ("ses", f"arn:aws:ses:us-east-1:{ACCOUNT}:receipt-rule-set/*"),
+    ("lex", f"arn:aws:lex:us-east-1:{ACCOUNT}:intent:OrderFlowers:*"),
+]
+REFUSED: Final = [
+    ("s3", "arn:aws:s3:::"),
+    ("s3", "arn:other:s3:::uploads"),
+    ("s3", f"arn:aws:s3:us-east-1:{ACCOUNT}:uploads"),
+    ("s3", f"arn:aws:sns:us-east-1:{ACCOUNT}:orders"),
+    ("s3", "uploads"),
+    ("s3", ""),
+    ("sns", "arn:aws:sns:us-east-1:11111111111:orders"),
+    ("sns", "arn:aws:sns:us-east-1::orders"),
+    ("sns", "arn:aws:sqs:*"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"),
+    ("events", f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/nightly"),
+    ("apigateway", "arn:aws:apigateway:us-east-1::/restapis/a1b2c3"),
+    ("apigateway", "arn:aws:execute-api:ap-southeast-1::*"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3"),
+    ("elasticloadbalancing", f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:loadbalancer/app/web/a1"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders"),
+    ("vpc-lattice", f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:targetgroup/web/a1"),
+    ("lexv2", f"arn:aws:lex:us-east-1:{ACCOUNT}:intent:OrderFlowers:*"),
+    ("lex", f"arn:aws:lex:us-east-1:{ACCOUNT}:bot-alias/BOT/ALIAS"),
+    ("cloudfront", f"arn:aws:cloudfront:us-east-1:{ACCOUNT}:distribution/E1"),
+    ("config", f"arn:aws:config:us-east-1:{ACCOUNT}:config-recorder/default"),
+    ("sqs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"),
+    ("states", f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:orders"),
+]
+
+
+@pytest.mark.parametrize(("service", "arn"), ADMITTED)
+def test_what_can_be_a_source_s_arn_is_admitted(service: str, arn: str) -> None:
+    """Patterns too, however wide: whether they hold anybody is another question."""
+    assert invoker_of(f"{service}.amazonaws.com").admits(arn)
+
+
+@pytest.mark.parametrize(("service", "arn"), REFUSED)
+def test_what_can_be_no_source_s_arn_is_not_admitted(service: str, arn: str) -> None:
+    """Another service's or resource's, one with an account too many or too few, or none at all."""
+    assert not invoker_of(f"{service}.amazonaws.com").admits(arn)
+
+
+@pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
+def test_services_that_name_no_source_are_not_asked_for_one(invoker: Invoker) -> None:
+    """To ask would break what works, or mend what is dead."""
+    assert invoker.names_its_source is (invoker.principal not in SILENT | EDGE)
+
+
+@pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
+def test_a_service_has_an_arn_to_show_unless_it_sends_none(invoker: Invoker) -> None:
+    """A form that is never sent would be a trap to paste."""
+    assert (invoker.sends_source_arn is Sent.NO) == (invoker.principal in SILENT)
+    assert bool(invoker.source_arn) is (invoker.principal not in SILENT)
+
+
+def test_only_a_skill_sends_a_token() -> None:
+    """And nothing else."""
+    assert {item.principal for item in INVOKERS if item.sends_event_source_token is not Sent.NO} == SKILLS
+    for principal in SKILLS:
+        skill = invoker_of(principal)
+        assert skill.sends_event_source_token is Sent.YES
+        assert skill.sends_source_account is Sent.NO
+        assert skill.invokes_by_policy
+
+
+def test_pollers_and_users_of_roles_never_invoke_through_the_policy() -> None:
+    """A statement for them is dead weight."""
+    assert {item.principal for item in INVOKERS if item.authority is Authority.EXECUTION_ROLE} == POLLED
+    assert {item.principal for item in INVOKERS if item.authority is Authority.OWN_ROLE} == WITH_A_ROLE
+    assert {item.principal for item in INVOKERS if not item.invokes_by_policy} == POLLED | WITH_A_ROLE
+
+
+def test_the_account_alone_is_what_aws_documents_for_secrets_and_custom_rules() -> None:
+    """There it is no weakness; and it is sent."""
+    alone = [item for item in INVOKERS if item.account_suffices]
+    assert {item.principal for item in alone} == {"config.amazonaws.com", "secretsmanager.amazonaws.com"}
+    assert all(item.sends_source_account is Sent.YES for item in alone)
+
+
+def test_aws_itself_writes_the_statements_of_the_edge() -> None:
+    """Nobody else should touch them."""
+    assert {item.principal for item in INVOKERS if item.written_by_aws} == EDGE
 
 
 @pytest.mark.parametrize(
-    "principal",
+    ("principal", "found"),
     [
-        "alexa-appkit.amazon.com",
-        "alexa-connectedhome.amazon.com",
-        "edgelambda.amazonaws.com",
-        "replicator.lambda.amazonaws.com",
-        "sqs.amazonaws.com",
-        "kinesis.amazonaws.com",
-        "dynamodb.amazonaws.com",
+        ("logs.us-east-1.amazonaws.com", "logs.amazonaws.com"),
+        ("logs.us-gov-west-1.amazonaws.com", "logs.amazonaws.com"),
+        ("logs.cn-north-1.amazonaws.com.cn", "logs.amazonaws.com"),
+        ("logs.amazonaws.com.cn", "logs.amazonaws.com"),
+        ("pinpoint.us-east-1.amazonaws.com", "pinpoint.amazonaws.com"),
+        ("sns.ap-east-1.amazonaws.com", "sns.amazonaws.com"),
+        ("states.eu-west-1.amazonaws.com", "states.amazonaws.com"),
+        ("s3.amazonaws.com.cn", "s3.amazonaws.com"),
+        ("S3.AmazonAWS.com", "s3.amazonaws.com"),
+        (" sns.amazonaws.com\n", "sns.amazonaws.com"),
     ],
 )
-def test_services_that_never_name_a_source_are_not_asked_for_one(principal: str) -> None:
-    """To ask would break what works."""
-    assert not invoker_of(principal).names_its_source
+def test_a_principal_is_found_in_every_form_of_its_name(principal: str, found: str) -> None:
+    """With its region, with the domain of China, in other case, and with blanks around it."""
+    assert invoker_of(principal) is invoker_of(found)
+    assert invoker_of(found).principal == found
 
 
-def test_a_service_in_no_table_is_judged_like_any_other() -> None:
-    """Its ARN is a guess that a person completes."""
-    invoker = invoker_of("config.amazonaws.com")
+@pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
+@pytest.mark.parametrize("partition", REGIONS)
+def test_the_name_in_a_region_leads_back_to_the_entry(invoker: Invoker, partition: str) -> None:
+    """Whatever a statement is written with can be read again."""
+    assert invoker_of(invoker.principal_in(partition, REGIONS[partition])) is invoker
+
+
+def test_only_cloudwatch_logs_has_another_suffix_in_china() -> None:
+    """The others are called there as everywhere."""
+    names = {item.principal: item.principal_in("aws-cn", "cn-north-1") for item in INVOKERS}
+    assert names["logs.amazonaws.com"] == "logs.cn-north-1.amazonaws.com.cn"
+    assert [name for name in names.values() if name.endswith(".cn")] == ["logs.cn-north-1.amazonaws.com.cn"]
+    assert names["sns.amazonaws.com"] == "sns.cn-north-1.amazonaws.com"
+    assert names["s3.amazonaws.com"] == "s3.amazonaws.com"
+    assert invoker_of("logs.amazonaws.com").principal_in("aws", "us-east-1") == "logs.us-east-1.amazonaws.com"
+
+
+def test_services_are_said_to_be_where_they_are() -> None:
+    """Every one is in the first partition; what is missing elsewhere is listed here."""
+    assert all("aws" in item.partitions and set(item.partitions) <= set(REGIONS) for item in INVOKERS)
+    assert {item.principal for item in INVOKERS if "aws-cn" not in item.partitions} == SKILLS | EDGE | {
+        "bedrock.amazonaws.com",
+        "cloudfront.amazonaws.com",
+        "cognito-idp.amazonaws.com",
+        "connect.amazonaws.com",
+        "lex.amazonaws.com",
+        "lexv2.amazonaws.com",
+        "pinpoint.amazonaws.com",
+        "ses.amazonaws.com",
+        "vpc-lattice.amazonaws.com",
+    }
+    assert {item.principal for item in INVOKERS if "aws-us-gov" not in item.partitions} == SKILLS | EDGE | {
+        "appsync.amazonaws.com",
+        "cloudfront.amazonaws.com",
+        "pipes.amazonaws.com",
+        "vpc-lattice.amazonaws.com",
+    }
+
+
+def test_a_service_has_ended_from_the_day_after_its_last() -> None:
+    """On its last day it may still call."""
+    ended = {item.principal: item.ended for item in INVOKERS if item.ended}
+    assert ended == {
+        "lex.amazonaws.com": date(2025, 9, 15),
+        "pinpoint.amazonaws.com": date(2026, 10, 30),
+    }
+    for principal, last in ended.items():
+        assert not invoker_of(principal).has_ended(last)
+        assert invoker_of(principal).has_ended(last + timedelta(days=1))
+    assert not invoker_of("s3.amazonaws.com").has_ended(date.max)
+
+
+@pytest.mark.parametrize(
+    ("principal", "source", "arn"),
+    [
+        ("appconfig.amazonaws.com", "an appconfig resource", "appconfig"),
+        ("iotevents.amazonaws.com", "an iotevents resource", "iotevents"),
+        ("transcribe.amazonaws.com", "a transcribe resource", "transcribe"),
+        ("s3.us-east-1.amazonaws.com", "a s3 resource", "s3"),
+        ("alexa-appkit.amazon.com.cn", "an alexa-appkit resource", "alexa-appkit"),
+        ("sqs.amazonaws.com.evil.example", "a sqs resource", "sqs"),
+        ("dumbeldor", "a dumbeldor resource", "dumbeldor"),
+        ("901234678", "a 901234678 resource", "901234678"),
+        ("{0}.amazonaws.com", "a 0 resource", "0"),
+        ("${Service}.amazonaws.com", "a service resource", "service"),
+        (".amazonaws.com", "a resource", "SERVICE"),
+        ("*", "a resource", "SERVICE"),
+        ("", "a resource", "SERVICE"),
+        ("é{region!r}:\n", "a regionr resource", "regionr"),
+    ],
+)
+def test_a_service_in_no_table_is_judged_by_the_general_rule_and_says_so(principal: str, source: str, arn: str) -> None:
+    """Its ARN is a guess that a person completes, whatever stands in the principal; nothing is known that it sends."""
+    invoker = invoker_of(principal)
+    assert not invoker.is_known
+    assert invoker.principal == principal
+    assert invoker.a_source == source
     assert invoker.names_its_source
-    assert invoker.source == "config resource"
-    arn = invoker.source_arn.format(partition="aws", region="us-east-1", account="123456789012")
-    assert arn == "arn:aws:config:us-east-1:123456789012:RESOURCE"
+    assert not invoker.has_ended(date.max)
+    assert {invoker.sends_source_arn, invoker.sends_source_account, invoker.sends_event_source_token} == {Sent.UNKNOWN}
+    guess = invoker.source_arn.format(partition="aws", region="us-east-1", account=ACCOUNT)
+    assert guess == f"arn:aws:{arn}:us-east-1:{ACCOUNT}:RESOURCE"
+    assert invoker.admits("arn:aws:s3:::uploads")
+    assert invoker.principal_in("aws", "us-east-1") == principal

@@ -14,6 +14,7 @@ newer one cannot write, whatever the clocks say.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ KEEP_LOOKS = timedelta(days=90)
 # A transaction takes 100 actions, of which the look itself is one.
 _CHANGES_A_TRANSACTION = 99
 _MAX_UNKNOWNS = 20
+_BEGIN_TRIES = 4
 
 
 class FindingsTable:
@@ -51,14 +53,10 @@ class FindingsTable:
 
     def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
         """Return a number that is higher than that of every look begun before."""
-        reply = self._dynamodb.update_item(
-            TableName=self._name,
-            Key=_look_key(target, scope),
-            UpdateExpression="ADD begun :one",
-            ExpressionAttributeValues={":one": {"N": "1"}},
-            ReturnValues="UPDATED_NEW",
-        )
-        return int(reply["Attributes"]["begun"]["N"])
+        for _ in range(_BEGIN_TRIES - 1):
+            with suppress(ConflictError):
+                return self._begin(target, scope)
+        return self._begin(target, scope)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         """Return every recorded finding of a function, with its versions and aliases."""
@@ -112,7 +110,7 @@ class FindingsTable:
         try:
             self._dynamodb.put_item(**self._put(change))
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if error_code(error) not in ("ConditionalCheckFailedException", "TransactionConflictException"):
                 raise
             raise ConflictError(f"finding {change.finding.id} was changed by somebody else") from error
 
@@ -152,6 +150,22 @@ class FindingsTable:
                 if target not in seen:
                     seen.add(target)
                     yield target
+
+    def _begin(self, target: FunctionTarget, scope: Scope) -> int:
+        try:
+            reply = self._dynamodb.update_item(
+                TableName=self._name,
+                Key=_look_key(target, scope),
+                UpdateExpression="ADD begun :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+                ReturnValues="UPDATED_NEW",
+            )
+        except ClientError as error:
+            # The look before this one is being written at this very moment.
+            if error_code(error) != "TransactionConflictException":
+                raise
+            raise ConflictError(f"a look at {target.arn} is being written") from error
+        return int(reply["Attributes"]["begun"]["N"])
 
     def _transact(self, written: TransactWriteItemTypeDef, changes: Sequence[Change]) -> bool:
         puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(change)} for change in changes]

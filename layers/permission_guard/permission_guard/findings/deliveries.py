@@ -12,6 +12,7 @@ and channel, deliveries are one at a time and only ever go forward:
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from permission_guard.model import Finding
+
+BUSY_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between looking again whether another delivery of the same finding has ended: three in all."""
 
 LOCK_FOR = timedelta(minutes=5)
 """How long a claim holds when nothing ends it: longer than any sending function's timeout."""
@@ -125,14 +129,16 @@ def deliver(
     channel: str,
     finding: Finding,
     send: Callable[[Finding, str | None], str | None],
+    *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
     """Deliver a finding to a channel once, or find out that there is nothing to deliver.
 
     `send` takes the finding and the reference of the delivery before, and returns the reference to keep (None keeps
     the one there is). Whatever it raises is raised again, after the lock was given back.
     """
-    claim = ledger.claim(finding.id, channel, finding.revision, clock())
+    claim = _claim(ledger, channel, finding, clock, wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
     try:
@@ -144,6 +150,25 @@ def deliver(
         reference = claim.reference
     ledger.complete(claim, reference, _expiry(finding, clock()))
     return DeliveryResult(channel=channel, outcome=Outcome.DELIVERED, reference=reference)
+
+
+def _claim(
+    ledger: DeliveryLedger,
+    channel: str,
+    finding: Finding,
+    clock: Callable[[], datetime],
+    wait: Callable[[float], None],
+) -> Claim | Skip:
+    """Claim a revision. While another of the same finding is on its way, wait a little: it is seldom long.
+
+    Raises DeliveryBusyError after that, and the message comes again.
+    """
+    for delay in BUSY_WAITS:
+        try:
+            return ledger.claim(finding.id, channel, finding.revision, clock())
+        except DeliveryBusyError:
+            wait(delay)
+    return ledger.claim(finding.id, channel, finding.revision, clock())
 
 
 def _expiry(finding: Finding, now: datetime) -> datetime | None:

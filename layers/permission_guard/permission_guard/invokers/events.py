@@ -1,7 +1,13 @@
-"""Amazon EventBridge."""
+"""Amazon EventBridge. A target that has a role needs no statement. The rule of a custom bus has the bus in its ARN."""
 
 from __future__ import annotations
 
 from permission_guard.invokers.base import Invoker
 
-INVOKER = Invoker("events.amazonaws.com", "rule", "arn:{partition}:events:{region}:{account}:rule/RULE-NAME")
+INVOKER = Invoker(
+    "events.amazonaws.com",
+    "rule",
+    "arn:{partition}:events:{region}:{account}:rule/RULE-NAME",
+    "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
+    other_source_arns=("arn:{partition}:events:{region}:{account}:rule/BUS-NAME/RULE-NAME",),
+)

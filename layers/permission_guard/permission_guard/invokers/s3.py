@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from permission_guard.invokers.base import Invoker
 
-INVOKER = Invoker("s3.amazonaws.com", "bucket", "arn:{partition}:s3:::BUCKET-NAME")
+INVOKER = Invoker(
+    "s3.amazonaws.com",
+    "bucket",
+    "arn:{partition}:s3:::BUCKET-NAME",
+    "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html",
+)

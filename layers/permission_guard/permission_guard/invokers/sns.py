@@ -1,7 +1,14 @@
-"""Amazon SNS."""
+"""Amazon SNS. A topic in an opt-in region calls functions in other regions under a principal of its region."""
 
 from __future__ import annotations
 
-from permission_guard.invokers.base import Invoker
+from permission_guard.invokers.base import Invoker, Sent
 
-INVOKER = Invoker("sns.amazonaws.com", "topic", "arn:{partition}:sns:{region}:{account}:TOPIC-NAME")
+INVOKER = Invoker(
+    "sns.amazonaws.com",
+    "topic",
+    "arn:{partition}:sns:{region}:{account}:TOPIC-NAME",
+    "https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html",
+    regional_principal="sns.{region}.amazonaws.com",
+    sends_source_account=Sent.UNKNOWN,
+)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.iam import StatementExposure, TrustSet, exposure
 from permission_guard.invokers import invoker_of
+from permission_guard.invokers.base import Sent
 from permission_guard.model import Remedy, ResourcePolicy, Scope, Severity, Unread
 from permission_guard.rules.base import Rule
 
@@ -46,8 +47,9 @@ class SourceMissing(Rule):
 
     ## Limits
 
-    Services that send neither key (Alexa) and the replication statements of Lambda@Edge are passed over, and so are
-    services that poll with the execution role (SQS, Kinesis, DynamoDB): they never invoke through the policy.
+    Passed over are services that send neither key (Alexa), the replication statements of Lambda@Edge, and services that
+    never invoke through the policy: those that Lambda polls with the execution role (SQS, Kinesis, DynamoDB, Kafka,
+    MQ), and those that call with a role of their own (EventBridge Scheduler and Pipes, Step Functions and the like).
 
     ## References
 
@@ -90,16 +92,18 @@ class SourceMissing(Rule):
         if statement.malformed or any(condition.problem for condition in parsed.conditions):
             return self.unknown(arn, subject, f"The statement cannot be read: {'; '.join(statement.problems)}.")
         who = " and ".join(services)
+        sources = _sources(services)
+        article = invoker_of(services[0]).article
         return self.violation(
             function_arn=arn,
             subject=subject,
-            title=f"Anyone's {_sources(services)} can have {who} invoke {_name(policy)}",
+            title=f"Anyone's {sources} can have {who} invoke {_name(policy)}",
             reason=(
                 f"The statement lets {who} invoke the function and has no aws:SourceArn, no aws:SourceAccount "
                 "and no aws:SourceOrgID that restricts it."
             ),
             impact=(
-                f"Whoever knows the function's ARN can set up a {_sources(services)} in an account of their own, and "
+                f"Whoever knows the function's ARN can set up {article} {sources} in an account of their own, and "
                 f"{who} will call the function with whatever they send."
             ),
             evidence={"statement": dict(parsed.raw), "services": services, "resource_arn": arn},
@@ -137,9 +141,14 @@ def _remedies(
     account: str,
     sid: str,
 ) -> tuple[Remedy, ...]:
-    """Return the statement to put in the broad one's place; the source itself is for a person to fill in."""
+    """Return the statement to put in the broad one's place; the source itself is for a person to fill in.
+
+    It asks for no key that the service is not known to send: with that, it would never be called again.
+    """
     partition, _, region = policy.resource_arn.split(":")[1:4]
-    source_arn = invoker_of(service).source_arn.format(partition=partition, region=region, account=account)
+    invoker = invoker_of(service)
+    source_arn = invoker.source_arn.format(partition=partition, region=region, account=account)
+    needs_account = invoker.account_suffices or not invoker.source_arn_has_account
     function = _name(policy).split(":")[0]
     values = {
         "function_name": function,
@@ -147,8 +156,8 @@ def _remedies(
         "statement_id": sid,
         "action": "lambda:InvokeFunction",
         "principal": service,
-        "source_arn": source_arn,
-        "source_account": account,
+        **({} if invoker.account_suffices else {"source_arn": source_arn}),
+        **({"source_account": account} if needs_account or invoker.sends_source_account is Sent.YES else {}),
     }
     return (
         Remedy("aws-cli", _cli(values, statement.sid)),
@@ -167,15 +176,18 @@ def _cli(values: Mapping[str, str], broad_sid: str | None) -> str:
 
 
 def _sam(values: Mapping[str, str], function: str) -> str:
-    return (
-        "Type: AWS::Lambda::Permission\n"
-        "Properties:\n"
-        f"  FunctionName: {function}\n"
-        f"  Action: {values['action']}\n"
-        f"  Principal: {values['principal']}\n"
-        f"  SourceArn: {values['source_arn']}\n"
-        f'  SourceAccount: "{values["source_account"]}"'
-    )
+    lines = [
+        "Type: AWS::Lambda::Permission",
+        "Properties:",
+        f"  FunctionName: {function}",
+        f"  Action: {values['action']}",
+        f"  Principal: {values['principal']}",
+    ]
+    if "source_arn" in values:
+        lines.append(f"  SourceArn: {values['source_arn']}")
+    if "source_account" in values:
+        lines.append(f'  SourceAccount: "{values["source_account"]}"')
+    return "\n".join(lines)
 
 
 def _terraform(values: Mapping[str, str]) -> str:

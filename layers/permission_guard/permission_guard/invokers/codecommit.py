@@ -1,0 +1,12 @@
+"""AWS CodeCommit: repository triggers."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "codecommit.amazonaws.com",
+    "repository",
+    "arn:{partition}:codecommit:{region}:{account}:REPOSITORY-NAME",
+    "https://docs.aws.amazon.com/codecommit/latest/userguide/how-to-notify-lambda-cc.html",
+)

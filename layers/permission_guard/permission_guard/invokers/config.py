@@ -1,0 +1,13 @@
+"""AWS Config: custom rules. A rule is made after its permission, so the account alone is what is usual."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "config.amazonaws.com",
+    "Config rule",
+    "arn:{partition}:config:{region}:{account}:config-rule/CONFIG-RULE-ID",
+    "https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop-rules_nodejs.html",
+    account_suffices=True,
+)

@@ -1,0 +1,14 @@
+"""AWS IoT Core: topic rules and custom authorizers."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "iot.amazonaws.com",
+    "IoT rule",
+    "arn:{partition}:iot:{region}:{account}:rule/RULE-NAME",
+    "https://docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html",
+    article="an",
+    other_source_arns=("arn:{partition}:iot:{region}:{account}:authorizer/AUTHORIZER-NAME",),
+)

@@ -1,0 +1,18 @@
+"""Amazon Lex V1, which ended in 2025. The star at the end of the ARN is the intent's version."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permission_guard.invokers.base import Invoker, Sent
+
+INVOKER = Invoker(
+    "lex.amazonaws.com",
+    "intent",
+    "arn:{partition}:lex:{region}:{account}:intent:INTENT-NAME:*",
+    "https://docs.aws.amazon.com/lex/latest/dg/gs-cli-update-lambda.html",
+    article="an",
+    sends_source_account=Sent.UNKNOWN,
+    partitions=("aws", "aws-us-gov"),
+    ended=date(2025, 9, 15),
+)

@@ -1,0 +1,13 @@
+"""Amazon Lex V2: one function for each language of a bot's alias."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "lexv2.amazonaws.com",
+    "bot alias",
+    "arn:{partition}:lex:{region}:{account}:bot-alias/BOT-ID/BOT-ALIAS-ID",
+    "https://docs.aws.amazon.com/lexv2/latest/dg/lambda-attach.html",
+    partitions=("aws", "aws-us-gov"),
+)

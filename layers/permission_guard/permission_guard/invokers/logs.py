@@ -1,0 +1,13 @@
+"""Amazon CloudWatch Logs: subscription filters. The ARN that is sent ends in `:*`, and the star is part of it."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "logs.amazonaws.com",
+    "log group",
+    "arn:{partition}:logs:{region}:{account}:log-group:LOG-GROUP-NAME:*",
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html",
+    regional_principal="logs.{region}.{suffix}",
+)

@@ -1,0 +1,18 @@
+"""Amazon Pinpoint, which ended in 2026: campaigns, journeys and recommenders. Its principal has the region in it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "pinpoint.amazonaws.com",
+    "campaign",
+    "arn:{partition}:mobiletargeting:{region}:{account}:apps/APP-ID/campaigns/CAMPAIGN-ID",
+    "https://docs.aws.amazon.com/pinpoint/latest/developerguide/segments-dynamic.html",
+    other_source_arns=("arn:{partition}:mobiletargeting:{region}:{account}:apps/APP-ID",),
+    regional_principal="pinpoint.{region}.amazonaws.com",
+    partitions=("aws", "aws-us-gov"),
+    ended=date(2026, 10, 30),
+)

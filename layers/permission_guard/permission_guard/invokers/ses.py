@@ -1,0 +1,13 @@
+"""Amazon SES: email receiving."""
+
+from __future__ import annotations
+
+from permission_guard.invokers.base import Invoker
+
+INVOKER = Invoker(
+    "ses.amazonaws.com",
+    "receipt rule",
+    "arn:{partition}:ses:{region}:{account}:receipt-rule-set/RULE-SET-NAME:receipt-rule/RULE-NAME",
+    "https://docs.aws.amazon.com/ses/latest/dg/receiving-email-permissions.html",
+    partitions=("aws", "aws-us-gov"),
+)

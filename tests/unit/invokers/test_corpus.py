@@ -1,0 +1,85 @@
+"""What people and tools really write, where the corpus of statements is at hand: every exact source is recognized."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from permission_guard.invokers import invoker_of
+
+CORPUS: Final = Path(__file__).parents[4] / "shared" / "corpus" / "statements.jsonl"
+
+NO_ARN: Final = "a reference that only Terraform resolves, or a parameter without a value"
+POLLED: Final = "polled with the execution role: it sends no source"
+NO_ACCOUNT: Final = "the example's account is not one: AWS would never send this"
+
+EXCEPTIONS: Final = {
+    ("apigateway.amazonaws.com", "module.openapi_demo_rest_api.apigateway_restapi_execution_arn/*/*"): NO_ARN,
+    ("cloudfront.amazonaws.com", "aws_cloudfront_distribution.http_api_distribution.arn"): NO_ARN,
+    ("dynamodb.amazonaws.com", "module.dynamodb_table.dynamodb_table_stream_arn"): NO_ARN,
+    (
+        "dynamodb.amazonaws.com",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/this/stream/2026-01-01T00:00:00.000",
+    ): POLLED,
+    ("firehose.amazonaws.com", "firehose_delivery_stream_arn"): NO_ARN,
+    ("kinesis.amazonaws.com", "arn:aws:kinesis:us-east-1:123456789012:stream/this"): POLLED,
+    ("lex.amazonaws.com", "arn:aws:lex:us-east-1:123456789012 ID:intent:OrderFlowers:*"): NO_ACCOUNT,
+    (
+        "mq.amazonaws.com",
+        "arn:aws:mq:us-east-1:123456789012:broker:this:b-00000000-0000-0000-0000-000000000000",
+    ): POLLED,
+    ("sns.amazonaws.com", "SNSTopicArn"): NO_ARN,
+    ("sns.amazonaws.com", "arn:aws:sns:us-east-1:11111111111:topicname"): NO_ACCOUNT,
+    ("sqs.amazonaws.com", "arn:aws:s3:::resource-2"): POLLED,
+    ("sqs.amazonaws.com", "module.sqs.sqs_queue_arn"): NO_ARN,
+}
+"""Sources that are no source of their principal's, each with the reason."""
+
+
+def exact_sources() -> list[tuple[str, str]]:
+    """Return each pair of a service that is known and the one ARN that its statement names."""
+    if not CORPUS.exists():
+        return []
+    pairs = set()
+    for line in CORPUS.read_text().splitlines():
+        statement = json.loads(line)["resolved"]
+        for principal in services_of(statement):
+            pairs |= {(principal, arn) for arn in sources_of(statement) if invoker_of(principal).is_known}
+    return sorted(pairs)
+
+
+def services_of(statement: dict[str, Any]) -> list[str]:
+    """Return the service principals of a statement."""
+    principal = statement.get("Principal")
+    found = principal.get("Service", []) if isinstance(principal, dict) else []
+    return [found] if isinstance(found, str) else found
+
+
+def sources_of(statement: dict[str, Any]) -> list[str]:
+    """Return the values that a statement has for aws:SourceArn."""
+    found: list[str] = []
+    for keys in statement.get("Condition", {}).values():
+        for key, values in keys.items():
+            if key.lower() == "aws:sourcearn":
+                found += [values] if isinstance(values, str) else values
+    return found
+
+
+PAIRS: Final = exact_sources()
+
+pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of statements is not at hand")
+
+
+@pytest.mark.parametrize(("principal", "arn"), PAIRS)
+def test_the_source_that_a_statement_names_is_one_of_its_principal_s(principal: str, arn: str) -> None:
+    """Unless it is listed, with the reason why it is not."""
+    assert invoker_of(principal).admits(arn) is ((principal, arn) not in EXCEPTIONS)
+
+
+def test_every_exception_is_in_the_corpus() -> None:
+    """One that is not would hide nothing, and explain nothing."""
+    assert set(EXCEPTIONS) <= set(PAIRS)
+    assert len(PAIRS) > 100
