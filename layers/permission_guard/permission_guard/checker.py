@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.engine import Report, evaluate
-from permission_guard.errors import ConflictError
+from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.findings.lifecycle import Change, reconcile
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from permission_guard.findings.store import FindingStore
     from permission_guard.model import FunctionTarget, Scope, Snapshot, Unread
     from permission_guard.rules.base import Rule
-
-_TRIES = 5
 
 
 class SnapshotSource(Protocol):
@@ -70,10 +67,7 @@ class Checker:
         """
         snapshot = self._source.snapshot(target, self._scope)
         report = evaluate(snapshot, self._rules)
-        for _ in range(_TRIES - 1):
-            with suppress(ConflictError):
-                return self._record(report, snapshot, number, event_ids)
-        return self._record(report, snapshot, number, event_ids)
+        return despite_conflicts(lambda: self._record(report, snapshot, number, event_ids))
 
     def _record(self, report: Report, snapshot: Snapshot, number: int, event_ids: Sequence[str]) -> Look:
         target, now = report.target, self._clock()

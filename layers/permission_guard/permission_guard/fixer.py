@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,12 +11,12 @@ from permission_guard.bus import SOURCE
 from permission_guard.config import FixMode
 from permission_guard.engine import evaluate
 from permission_guard.errors import (
-    ConflictError,
     FixNotVisibleError,
     FixRefusedError,
     RetryableError,
     WriteFailedError,
 )
+from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes import fix_for
 from permission_guard.model import (
@@ -52,7 +51,6 @@ _TRANSITIONS = {
     FixResult.REFUSED: Transition.FIX_REFUSED,
     FixResult.FAILED: Transition.FIX_FAILED,
 }
-_WRITE_TRIES = 5
 _NEW = (Transition.OPENED, Transition.REOPENED)
 
 
@@ -222,10 +220,7 @@ class Fixer:
     def _record(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
         """Write what was done into the finding, whatever became of it meanwhile."""
         said = replace(record, at=self.clock())
-        for _ in range(_WRITE_TRIES - 1):
-            with suppress(ConflictError):
-                return self._write(target, finding, said)
-        return self._write(target, finding, said)
+        return despite_conflicts(lambda: self._write(target, finding, said))
 
     def _write(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding

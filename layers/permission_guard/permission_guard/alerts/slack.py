@@ -27,8 +27,6 @@ DEFAULT_WEBHOOK_PREFIX = "https://hooks.slack.com/"
 MAX_BLOCKS = 50
 MAX_HEADER = 150
 MAX_FIELDS = 10
-MAX_FIELD = 2_000
-MAX_TEXT = 3_000
 
 _MAX_SECTION = 2_500
 # Slack refuses messages that are too long in all (`msg_blocks_too_long`) without saying how long that is.

@@ -14,7 +14,6 @@ newer one cannot write, whatever the clocks say.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from botocore.exceptions import ClientError
 from permission_guard.arns import parse_function_arn
 from permission_guard.aws.calls import error_code
 from permission_guard.errors import ConflictError
+from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.model import Finding, FunctionTarget, Scope, Status
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ class FindingsTable:
 
     def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
         """Return a number that is higher than that of every look begun before."""
-        for _ in range(_BEGIN_TRIES - 1):
-            with suppress(ConflictError):
-                return self._begin(target, scope)
-        return self._begin(target, scope)
+        return despite_conflicts(lambda: self._begin(target, scope), tries=_BEGIN_TRIES)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         """Return every recorded finding of a function, with its versions and aliases."""
