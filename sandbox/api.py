@@ -110,7 +110,7 @@ def operation_model(call: Call) -> OperationModel:
 
 def parse(service: str, request: Request) -> Call | None:
     """Return the call that a request makes, or None if the service has no such operation."""
-    if service == "lambda":
+    if service_model(service).metadata["protocol"] == "rest-json":
         return parse_rest(service, request)
     if service == "iam":
         form = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)

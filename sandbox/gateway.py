@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,7 +25,7 @@ from sandbox.context import current_call, current_key
 if TYPE_CHECKING:
     from sandbox.api import Call, Request
     from sandbox.faults import Faults
-    from sandbox.ops_items import OpsItems
+    from sandbox.own_service import OwnService
     from sandbox.records import Outcome
     from sandbox.reply import Response
     from sandbox.trail import Trail
@@ -52,8 +52,8 @@ class _Answer:
 class Gateway:
     """The ASGI application around MiniStack's."""
 
-    def __init__(self, trail: Trail, faults: Faults, ops_items: OpsItems) -> None:
-        self.trail, self.faults, self.ops_items = trail, faults, ops_items
+    def __init__(self, trail: Trail, faults: Faults, own: Sequence[OwnService]) -> None:
+        self.trail, self.faults, self.own = trail, faults, own
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -76,7 +76,8 @@ class Gateway:
         """Forget what the sandbox keeps beside MiniStack."""
         self.trail.reset()
         self.faults.clear()
-        self.ops_items.reset()
+        for service in self.own:
+            service.reset()
 
     async def _watched(self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         body = await _whole_body(receive)

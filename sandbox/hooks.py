@@ -6,35 +6,60 @@ import importlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sandbox import admission, deployments, iam_answers, inside, pin, policy_keys, resource_policy
+from sandbox import (
+    admission,
+    deployments,
+    function_answers,
+    iam_answers,
+    inside,
+    listings,
+    organization,
+    pin,
+    policy_keys,
+    resource_names,
+    resource_policy,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sandbox.api import Call
-    from sandbox.ops_items import OpsItems
+    from sandbox.own_service import OwnService
     from sandbox.records import Outcome
 
 
-def install(ops_items: OpsItems, report: Callable[[Call, Outcome], None]) -> None:
+def install(own: Sequence[OwnService], report: Callable[[Call, Outcome], None]) -> None:
     """Replace every hook of the pin; `report` takes the writes that CloudFormation makes."""
+    answers = {service.service: service.wrap_handle_request for service in own}
     wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
         pin.IAM_ACTION: policy_keys.wrap_iam_action,
         pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
-        pin.RESOURCE_ARN: policy_keys.wrap_resource_arn,
+        pin.RESOURCE_ARN: resource_names.wrap_resource_arn,
         pin.CONTEXT: policy_keys.wrap_context,
         pin.DENIAL: policy_keys.wrap_denial,
         pin.RESOLVE_NAME: policy_keys.wrap_names,
         pin.LAMBDA_REQUEST: resource_policy.wrap_handle_request,
         pin.CREATE_FUNCTION: admission.wrap_create_function,
         pin.UPDATE_CONFIG: admission.wrap_update_config,
+        pin.UPDATE_CODE: function_answers.wrap_update_code,
+        pin.CREATE_URL: function_answers.wrap_create_url,
+        pin.LIST_URLS: function_answers.wrap_list_urls,
         pin.CREATE_MAPPING: admission.wrap_create_mapping,
         pin.UPDATE_MAPPING: admission.wrap_update_mapping,
         pin.ADD_PERMISSION: lambda _: resource_policy.add_permission,
         pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
         pin.GET_POLICY: lambda _: resource_policy.get_policy,
         pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
-        pin.SSM_REQUEST: ops_items.wrap_handle_request,
+        pin.SSM_REQUEST: answers["ssm"],
+        pin.LOGS_REQUEST: answers["logs"],
+        pin.IOT_REQUEST: answers["iot"],
+        pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
+        pin.SECRETS: listings.wrap_list_secrets,
+        pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
+        pin.EVENT_RULES: listings.wrap_list_rules,
+        pin.EVENT_TARGETS: listings.wrap_list_targets,
+        pin.TARGET_GROUP: listings.wrap_target_group,
+        pin.ALARMS: listings.wrap_describe_alarms,
         pin.PROVISION: lambda inner: deployments.wrap_provision(inner, report),
         pin.UPDATE: lambda inner: deployments.wrap_update(inner, report),
         pin.DELETE: lambda inner: deployments.wrap_delete(inner, report),
@@ -43,6 +68,8 @@ def install(ops_items: OpsItems, report: Callable[[Call, Outcome], None]) -> Non
         module = importlib.import_module(hook.module)
         setattr(module, hook.name, wraps[hook](getattr(module, hook.name)))
     iam_answers.install(inside.IAM_HANDLERS)
+    health = "DescribeTargetHealth"
+    inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
     _tick_every_second()
     _call_over_tls()
 

@@ -17,6 +17,18 @@ from ministack.core.iam_evaluator import (
 from ministack.core.iam_evaluator import (
     _role_name_from_assumed_arn as role_name_from_session,
 )
+from ministack.services.alb import (
+    _ACTION_MAP as LOAD_BALANCING_HANDLERS,
+)
+from ministack.services.cloudwatch import (
+    _alarms as metric_alarms,
+)
+from ministack.services.cloudwatch import (
+    _composite_alarms as composite_alarms,
+)
+from ministack.services.eventbridge import (
+    _event_buses as event_buses,
+)
 from ministack.services.eventbridge import (
     _put_events as put_events,
 )
@@ -25,6 +37,9 @@ from ministack.services.eventbridge import (
 )
 from ministack.services.eventbridge import (
     _put_targets as put_targets,
+)
+from ministack.services.eventbridge import (
+    _rules as event_rules,
 )
 from ministack.services.iam import (
     _IAM_HANDLERS as IAM_HANDLERS,
@@ -56,18 +71,34 @@ from ministack.services.lambda_svc import (
 from ministack.services.lambda_svc import (
     _validate_function_qualifier_exists as qualifier_refusal,
 )
+from ministack.services.organizations import (
+    _ensure_org as make_organization,
+)
+from ministack.services.organizations import (
+    _orgs as organizations,
+)
+from ministack.services.secretsmanager import (
+    _secrets as secrets,
+)
 from ministack.services.sts import (
     _sessions as sessions,
 )
 
 __all__ = [
     "IAM_HANDLERS",
+    "LOAD_BALANCING_HANDLERS",
     "access_keys",
+    "composite_alarms",
     "conditions_met",
+    "event_buses",
+    "event_rules",
     "event_source_mappings",
     "function_urls",
     "functions",
+    "make_organization",
     "managed_policies",
+    "metric_alarms",
+    "organizations",
     "permissions_boundary",
     "put_events",
     "put_rule",
@@ -78,6 +109,7 @@ __all__ = [
     "role_name_from_session",
     "role_policies",
     "roles",
+    "secrets",
     "sessions",
     "users",
 ]

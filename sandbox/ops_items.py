@@ -1,8 +1,4 @@
-"""Systems Manager OpsItems: create, update, get and describe, with deduplication as AWS does it.
-
-Requests are checked and replies written by botocore's model of the service. MiniStack has authorized the call before
-it comes here.
-"""
+"""Systems Manager OpsItems: create, update, get and describe, with deduplication as AWS does it."""
 
 from __future__ import annotations
 
@@ -11,18 +7,16 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-from botocore.validate import ParamValidator
 from ministack.core.iam_evaluator import caller_arn
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox import api
+from sandbox.own_service import Item, OwnService
 from sandbox.reply import RefusalError, Response, json_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Item = dict[str, Any]
+    from sandbox.api import Call
 
 DEDUP_KEY = "/aws/dedup"
 _LIVE = frozenset({"Open", "InProgress"})
@@ -63,12 +57,14 @@ _FILTERS: Mapping[str, tuple[frozenset[str], str]] = {
 }
 
 
-class OpsItems:
+class OpsItems(OwnService):
     """The OpsItems of every account and region."""
 
-    def __init__(self) -> None:
-        self._items: dict[tuple[str, str], dict[str, Item]] = {}
-        self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    service = "ssm"
+
+    def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
+        """Return what answers each operation."""
+        return {
             "CreateOpsItem": self._create,
             "UpdateOpsItem": self._update,
             "GetOpsItem": self._get,
@@ -78,60 +74,26 @@ class OpsItems:
             "ListTagsForResource": self._list_tags,
         }
 
-    def wrap_handle_request(self, inner: Callable[..., Any]) -> Callable[..., Any]:
-        """Answer the OpsItem operations and leave the rest of Systems Manager to MiniStack."""
-
-        async def handle_request(
-            method: str, path: str, headers: dict[str, str], body: bytes, query_params: Mapping[str, list[str]]
-        ) -> Response:
-            call = api.parse_json("ssm", headers.get("x-amz-target", ""), body)
-            if call is not None and self._is_ours(call):
-                return self.answer(call)
-            response: Response = await inner(method, path, headers, body, query_params)
-            return response
-
-        return handle_request
-
-    def _is_ours(self, call: api.Call) -> bool:
-        if call.operation.endswith(("Resource",)):
-            return call.operation in self._operations and call.params.get("ResourceType") == "OpsItem"
-        return call.operation in self._operations
-
-    def answer(self, call: api.Call) -> Response:
-        """Return the reply to one operation."""
-        model = api.operation_model(call)
-        try:
-            _require_valid(call.params, model.input_shape)
-            reply = self._operations[call.operation](call.params)
-        except AlreadyExistsError as known:
-            return json_error("OpsItemAlreadyExistsException", str(known), OpsItemId=known.item)
-        except RefusalError as refusal:
-            return refusal.response()
-        body = json.dumps(_serialised(model.output_shape, reply) if model.output_shape else {})
-        return 200, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
-
-    def reset(self) -> None:
-        """Forget every OpsItem."""
-        self._items.clear()
-
-    def _here(self) -> dict[str, Item]:
-        return self._items.setdefault((get_account_id(), get_region()), {})
+    def is_ours(self, call: Call) -> bool:
+        """Whether a call is answered here; the tags of everything else are MiniStack's."""
+        is_of_an_item = not call.operation.endswith("Resource") or call.params.get("ResourceType") == "OpsItem"
+        return is_of_an_item and super().is_ours(call)
 
     def _found(self, item_id: str) -> Item:
-        item = self._here().get(item_id)
+        item = self.here().get(item_id)
         if item is None:
             raise RefusalError("OpsItemNotFoundException", f"OpsItem with ID {item_id} was not found.")
         return item
 
     def _create(self, params: Mapping[str, Any]) -> dict[str, Any]:
         wanted = _dedup(params)
-        for item in self._here().values():
+        for item in self.here().values():
             if wanted and item["Status"] in _LIVE and _dedup(item) == wanted:
                 raise AlreadyExistsError(item["OpsItemId"])
         now, who, item_id = time.time(), caller_arn(), f"oi-{secrets.token_hex(6)}"
         arn = f"arn:aws:ssm:{get_region()}:{get_account_id()}:opsitem/{item_id}"
         given = {name: value for name, value in params.items() if name not in {"Tags", "AccountId"}}
-        self._here()[item_id] = {
+        self.here()[item_id] = {
             "OpsItemType": "/aws/issue",
             **given,
             "OpsItemId": item_id,
@@ -169,7 +131,7 @@ class OpsItems:
             if one["Operator"] not in operators:
                 text = f"The filter {one['Key']} does not support the operator {one['Operator']}."
                 raise RefusalError("OpsItemInvalidParameterException", text)
-        newest_first = sorted(self._here().values(), key=lambda item: -item["CreatedTime"])
+        newest_first = sorted(self.here().values(), key=lambda item: -item["CreatedTime"])
         matching = [item for item in newest_first if all(_matches(item, one) for one in filters)]
         start, size = int(params.get("NextToken") or 0), int(params.get("MaxResults") or _PAGE)
         page = {"OpsItemSummaries": matching[start : start + size]}
@@ -190,12 +152,17 @@ class OpsItems:
         return {"TagList": self._found(params["ResourceId"])["Tags"]}
 
 
-class AlreadyExistsError(Exception):
+class AlreadyExistsError(RefusalError):
     """A live OpsItem has the same deduplication string."""
 
     def __init__(self, item: str) -> None:
-        super().__init__(f"An OpsItem with the same deduplication string already exists: {item}")
+        text = f"An OpsItem with the same deduplication string already exists: {item}"
+        super().__init__("OpsItemAlreadyExistsException", text)
         self.item = item
+
+    def response(self) -> Response:
+        """Return the refusal, which names the OpsItem that there is."""
+        return json_error(self.code, self.message, self.status, OpsItemId=self.item)
 
 
 def _dedup(item: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -237,36 +204,3 @@ def _compares(operator: str, held: Any, value: str) -> bool:
     if operator == "Contains":
         return value.lower() in str(held).lower()
     return float(held) > float(value) if operator == "GreaterThan" else float(held) < float(value)
-
-
-def _require_valid(params: Mapping[str, Any], shape: StructureShape | None) -> None:
-    """Hold a request against the model: types, required members, ranges, enumerations, lengths."""
-    if shape is None:
-        return
-    report = ParamValidator().validate(dict(params), shape)
-    if report.has_errors():
-        raise RefusalError("ValidationException", report.generate_report())
-    for name, member in shape.members.items():
-        value = params.get(name)
-        allowed = getattr(member, "enum", [])
-        longest = member.metadata.get("max")
-        if allowed and value is not None and value not in allowed:
-            text = f"Value '{value}' at '{name}' must satisfy enum value set: {', '.join(allowed)}"
-            raise RefusalError("ValidationException", text)
-        if longest and isinstance(value, str) and len(value) > longest:
-            text = f"Value at '{name}' must have length less than or equal to {longest}"
-            raise RefusalError("ValidationException", text)
-
-
-def _serialised(shape: Shape, value: Any) -> Any:
-    if isinstance(shape, StructureShape):
-        return {
-            name: _serialised(member, value[name])
-            for name, member in shape.members.items()
-            if value.get(name) is not None
-        }
-    if isinstance(shape, ListShape):
-        return [_serialised(shape.member, item) for item in value]
-    if isinstance(shape, MapShape):
-        return {key: _serialised(shape.value, item) for key, item in value.items()}
-    return value

@@ -48,6 +48,9 @@ RESOLVE_NAME = Hook(_LAMBDA, "_resolve_name_and_qualifier", "name_or_arn")
 LAMBDA_REQUEST = Hook(_LAMBDA, "handle_request", _REQUEST)
 CREATE_FUNCTION = Hook(_LAMBDA, "_create_function", "data")
 UPDATE_CONFIG = Hook(_LAMBDA, "_update_config", "name data")
+UPDATE_CODE = Hook(_LAMBDA, "_update_code", "name data")
+CREATE_URL = Hook(_LAMBDA, "_create_function_url_config", "func_name data qualifier")
+LIST_URLS = Hook(_LAMBDA, "_list_function_url_configs", "func_name query_params")
 CREATE_MAPPING = Hook(_LAMBDA, "_create_esm", "data")
 UPDATE_MAPPING = Hook(_LAMBDA, "_update_esm", "esm_id data")
 ADD_PERMISSION = Hook(_LAMBDA, "_add_permission", "func_name data query_params path_qualifier")
@@ -55,6 +58,15 @@ REMOVE_PERMISSION = Hook(_LAMBDA, "_remove_permission", "func_name sid query_par
 GET_POLICY = Hook(_LAMBDA, "_get_policy", "func_name query_params path_qualifier")
 DELETE_ALIAS = Hook(_LAMBDA, "_delete_alias", "func_name alias_name")
 SSM_REQUEST = Hook("ministack.services.ssm", "handle_request", _REQUEST)
+LOGS_REQUEST = Hook("ministack.services.cloudwatch_logs", "handle_request", _REQUEST)
+IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
+ORGANIZATIONS_REQUEST = Hook("ministack.services.organizations", "handle_request", _REQUEST)
+SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
+SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
+EVENT_RULES = Hook("ministack.services.eventbridge", "_list_rules", "data")
+EVENT_TARGETS = Hook("ministack.services.eventbridge", "_list_targets_by_rule", "data")
+TARGET_GROUP = Hook("ministack.services.alb", "_tg_xml", "tg")
+ALARMS = Hook("ministack.services.cloudwatch", "_describe_alarms", "params cbor_data is_cbor is_json")
 PROVISION = Hook(_STACKS, "_provision_resource", "resource_type logical_id props stack_name")
 UPDATE = Hook(
     _STACKS, "_update_resource", "resource_type physical_id old_props new_props stack_name logical_id old_attrs"
@@ -71,6 +83,9 @@ HOOKS: tuple[Hook, ...] = (
     LAMBDA_REQUEST,
     CREATE_FUNCTION,
     UPDATE_CONFIG,
+    UPDATE_CODE,
+    CREATE_URL,
+    LIST_URLS,
     CREATE_MAPPING,
     UPDATE_MAPPING,
     ADD_PERMISSION,
@@ -78,6 +93,15 @@ HOOKS: tuple[Hook, ...] = (
     GET_POLICY,
     DELETE_ALIAS,
     SSM_REQUEST,
+    LOGS_REQUEST,
+    IOT_REQUEST,
+    ORGANIZATIONS_REQUEST,
+    SECRETS,
+    SUBSCRIPTION_FILTERS,
+    EVENT_RULES,
+    EVENT_TARGETS,
+    TARGET_GROUP,
+    ALARMS,
     PROVISION,
     UPDATE,
     DELETE,

@@ -1,4 +1,4 @@
-"""Teaches MiniStack's authorization the actions, resources and condition keys that it does not know.
+"""Teaches MiniStack's authorization the actions and condition keys that it does not know.
 
 Its own table of Lambda paths is coarse (deleting a mapping is not checked at all, reading a function's concurrency asks
 for `PutFunctionConcurrency`); botocore's model names the operation exactly.
@@ -6,8 +6,6 @@ for `PutFunctionConcurrency`); botocore's model names the operation exactly.
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.iam_actions import identity_denial_message
@@ -15,6 +13,7 @@ from ministack.core.responses import get_account_id, get_region
 
 from sandbox import api, inside
 from sandbox.context import current_call
+from sandbox.resource_names import PARTIAL_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +27,6 @@ _ACTIONS: Mapping[str, str] = {
     "InvokeAsync": "InvokeFunction",
     "InvokeWithResponseStream": "InvokeFunction",
 }
-_POLICY_PATH = re.compile(r"/2026-07-09/resource-policy/(?P<arn>.+)")
-_PARTIAL_ARN = re.compile(r"(?:\d{12}:)?function:(?P<rest>.+)")
 
 
 def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:
@@ -50,41 +47,6 @@ def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str
         return _ACTIONS.get(found[0], found[0]) if found else inner(method, path)
 
     return lambda_action
-
-
-def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
-    """Name the resources of resource policies, OpsItems and functions called by a partial ARN."""
-
-    def extract_resource_arn(service: str, method: str, path: str, *rest: Any) -> str:
-        call = current_call.get()
-        if service == "lambda" and (found := _POLICY_PATH.fullmatch(path)):
-            return found["arn"]
-        if service == "lambda" and call is not None:
-            partial = _PARTIAL_ARN.fullmatch(str(call.params.get("FunctionName", "")))
-            if partial and "/functions/" in path:
-                return f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{partial['rest']}"
-        if service == "ssm" and (item := _ops_item_resource(*rest)):
-            return item
-        if service == "dynamodb" and (owner := _policy_owner(*rest)):
-            return owner
-        return inner(service, method, path, *rest)
-
-    return extract_resource_arn
-
-
-def _policy_owner(headers: Mapping[str, str], body: bytes, *_: Any) -> str:
-    """Return the table or stream that DynamoDB's calls about a resource policy name by its ARN."""
-    if not headers.get("x-amz-target", "").endswith("ResourcePolicy"):
-        return ""
-    return str(json.loads(body).get("ResourceArn", ""))
-
-
-def _ops_item_resource(headers: Mapping[str, str], body: bytes, *_: Any) -> str:
-    """GetOpsItem and UpdateOpsItem act on one OpsItem; creating and listing name none."""
-    if headers.get("x-amz-target", "").rpartition(".")[2] not in {"GetOpsItem", "UpdateOpsItem"}:
-        return ""
-    item = json.loads(body).get("OpsItemId", "*")
-    return f"arn:aws:ssm:{get_region()}:{get_account_id()}:opsitem/{item}"
 
 
 def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -157,7 +119,7 @@ def wrap_names(inner: Callable[[str], tuple[str, str | None]]) -> Callable[[str]
     """Read partial ARNs (`123456789012:function:name:qualifier`) as names, which Lambda takes everywhere."""
 
     def resolve(name_or_arn: str) -> tuple[str, str | None]:
-        partial = _PARTIAL_ARN.fullmatch(name_or_arn or "")
+        partial = PARTIAL_ARN.fullmatch(name_or_arn or "")
         return inner(partial["rest"] if partial else name_or_arn)
 
     return resolve

@@ -63,6 +63,7 @@ async def run(gateway: Gateway) -> None:
         await _try_policy_keys(gateway)
         await _try_resource_policy(gateway)
         await _try_ops_items(gateway)
+        await _try_what_invokes(gateway)
         await _try_admission(gateway)
         await _try_deployments(gateway)
         await _try_trail(gateway)
@@ -121,6 +122,27 @@ async def _try_ops_items(gateway: Gateway) -> None:
     _require(reply.status == HTTPStatus.OK, pin.SSM_REQUEST, reply)
     reply = await _json(gateway, "ssm", "AmazonSSM.GetOpsItem", {"OpsItemId": reply.json()["OpsItemId"]})
     _require(reply.json().get("OpsItem", {}).get("Title") == "probe", pin.SSM_REQUEST, reply)
+
+
+async def _try_what_invokes(gateway: Gateway) -> None:
+    """Ask the services that can be set up to invoke functions for what MiniStack leaves out or makes up."""
+    reply = await _json(gateway, "logs", "Logs_20140328.DescribeAccountPolicies", {"policyType": "FIELD_INDEX_POLICY"})
+    _require(reply.status == HTTPStatus.OK, pin.LOGS_REQUEST, reply)
+    reply = await _call(gateway, "GET", "/authorizers", "iot")
+    _require(reply.status == HTTPStatus.OK, pin.IOT_REQUEST, reply)
+    reply = await _json(gateway, "organizations", "AWSOrganizationsV20161128.DescribeOrganization", {})
+    _require("AWSOrganizationsNotInUseException" in reply.body, pin.ORGANIZATIONS_REQUEST, reply)
+    secret = {"SecretId": "probe", "RotationLambdaARN": "arn:aws:lambda:::probe"}
+    await _json(gateway, "secretsmanager", "secretsmanager.CreateSecret", {"Name": "probe", "SecretString": "probe"})
+    await _json(gateway, "secretsmanager", "secretsmanager.RotateSecret", secret)
+    reply = await _json(gateway, "secretsmanager", "secretsmanager.ListSecrets", {})
+    _require("RotationLambdaARN" in reply.body, pin.SECRETS, reply)
+    reply = await _json(gateway, "events", "AWSEvents.ListRules", {"EventBusName": "probe"})
+    _require("does not exist" in reply.body, pin.EVENT_RULES, reply)
+    reply = await _json(gateway, "events", "AWSEvents.ListTargetsByRule", {"Rule": "probe"})
+    _require("does not exist" in reply.body, pin.EVENT_TARGETS, reply)
+    reply = await _lambda(gateway, "GET", "/2021-10-31/functions/lost/urls")
+    _require("does not exist" in reply.body, pin.LIST_URLS, reply)
 
 
 async def _try_admission(gateway: Gateway) -> None:

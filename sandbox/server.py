@@ -38,13 +38,15 @@ def gateway() -> Gateway:
     """Assemble the sandbox, once."""
     # Imported only here: these modules need the names that the pin has checked.
     from sandbox import hooks  # noqa: PLC0415
+    from sandbox.account_policies import AccountPolicies  # noqa: PLC0415
+    from sandbox.authorizers import Authorizers  # noqa: PLC0415
     from sandbox.faults import Faults  # noqa: PLC0415
     from sandbox.gateway import Gateway  # noqa: PLC0415
     from sandbox.ops_items import OpsItems  # noqa: PLC0415
     from sandbox.trail import Trail  # noqa: PLC0415
 
-    assembled = Gateway(Trail(), Faults(), OpsItems())
-    hooks.install(assembled.ops_items, assembled.report_deployment)
+    assembled = Gateway(Trail(), Faults(), (OpsItems(), AccountPolicies(), Authorizers()))
+    hooks.install(assembled.own, assembled.report_deployment)
     assembled.trail.start()
     return assembled
 

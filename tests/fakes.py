@@ -14,6 +14,7 @@ from permission_guard.model import (
     Finding,
     Function,
     FunctionTarget,
+    ManagedBy,
     Role,
     RoleTarget,
     Scope,
@@ -281,17 +282,23 @@ class InMemoryState:
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
     refusal: Exception | None = None
     stack: str | Unread | None = None
+    owner: ManagedBy | Unread | None = None
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
     reads: int = 0
+    not_before: float = 0.0
 
-    def snapshot(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+    def snapshot(self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
         self.reads += 1
+        self.not_before = not_before
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
         return replace(shown, target=target)
 
     def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
         return self.snapshot(target, scope)
+
+    def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
+        return self.owner
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         return self.managed[arn]

@@ -166,11 +166,31 @@ def test_every_sample_that_names_a_target_reaches_the_checker_that_looks(templat
             assert reaches(template, function, event)
 
 
-@pytest.mark.parametrize("name", ["update_function_code", "put_resource_policy_of_a_secret"])
-def test_what_changes_no_permission_wakes_nobody(template: Template, name: str) -> None:
-    """Neither a new version of the code nor somebody else's policy."""
-    event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
+def test_what_changes_no_permission_wakes_nobody(template: Template) -> None:
+    """Such as somebody else's policy."""
+    event = json.loads((EVENTS / "cloudtrail" / "put_resource_policy_of_a_secret.json").read_text())
     assert not any(reaches(template, function, event) for function in {*CHECKER.values(), *SENDERS})
+
+
+@pytest.mark.parametrize("name", ["update_function_code", "update_function_code_unpublished"])
+def test_new_code_wakes_only_whom_a_version_concerns(template: Template, name: str) -> None:
+    """Whether a version came with it is for the checker to see; the role is the same."""
+    event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
+    woken = {function for function in {*CHECKER.values(), *SENDERS} if reaches(template, function, event)}
+    assert woken == {CHECKER[Scope.INVOKE_POLICY]}
+
+
+def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
+    """A prefix that begins another API's name would bring that as well; these two do, and the table knows what."""
+    longer = {
+        (prefix, name)
+        for rule in rules_of(template, CHECKER[Scope.INVOKE_POLICY]).values()
+        for prefix in (pattern["prefix"] for pattern in rule["detail"]["eventName"])
+        for name in operations("lambda")
+        if name.startswith(prefix) and name != prefix
+    }
+    assert {prefix for prefix, _ in longer} == {"CreateFunction", "DeleteFunction"}
+    assert {(LAMBDA, name) for _, name in longer} <= _APIS.keys()
 
 
 def test_failed_calls_reach_the_checkers(template: Template) -> None:

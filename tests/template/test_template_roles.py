@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from botocore import xform_name
-from botocore.session import get_session
 
+from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.aws.state import READS
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model import Scope
 from permission_guard.rules import RULES
-from tests.template.sam_template import REPOSITORY, Template, listed, referred, walk
+from tests.template.calls import AWS, CLIENTS, NOT_OPERATIONS, operations, uses
+from tests.template.sam_template import Template, listed, referred, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-AWS = REPOSITORY / "layers" / "permission_guard" / "permission_guard" / "aws"
+    from permission_guard.aws.inventories.base import Service
 
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -30,100 +27,9 @@ KEEP_FAILED = {"sqs:SendMessage"}
 """What Lambda itself does with a function's role; the code shows nothing of it."""
 
 
-# ── What the code calls ─────────────────────────────────────────────────────────────────────────────────────────────
-
-# The name under which a class of `aws/` keeps its client, and the client's service.
-CLIENTS = {
-    "_cloudformation": "cloudformation",
-    "_dynamodb": "dynamodb",
-    "_events": "events",
-    "_iam": "iam",
-    "_kinesis": "kinesis",
-    "_lambda": "lambda",
-    "_secrets": "secretsmanager",
-    "_sns": "sns",
-    "_sqs": "sqs",
-    "_ssm": "ssm",
-}
-
-# Operations whose permissions have other names, or that take more than one.
-ACTIONS = {
-    "sqs:SendMessageBatch": {"sqs:SendMessage"},
-    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
-    "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # it is created with tags
-}
-
-
-@dataclass(frozen=True)
-class Uses:
-    """A module of `aws/` and those of its functions or methods that are called; all of them if none is named."""
-
-    module: str
-    methods: frozenset[str] = frozenset()
-    service: str = ""
-
-    @property
-    def actions(self) -> set[str]:
-        """The IAM actions of every AWS operation that the methods reach."""
-        functions = _functions(self.module)
-        missing = self.methods - functions.keys()
-        assert not missing, f"{self.module} has no {missing}"
-        reached: set[str] = set()
-        todo = set(self.methods or functions)
-        found: set[str] = set()
-        while todo:
-            name = todo.pop()
-            reached.add(name)
-            for node in ast.walk(functions[name]):
-                found |= set(_called(node, self.service))
-                todo |= {name for name in _own(node) if name in functions} - reached
-        return {action for operation in found for action in ACTIONS.get(operation, {operation})}
-
-
-def _own(node: ast.AST) -> Iterator[str]:
-    """Yield the name of a method of the same class that is used, or of a function that is called."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        yield node.func.id
-    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
-        yield node.attr
-
-
-@cache
-def _functions(module: str) -> dict[str, ast.AST]:
-    tree = ast.parse((AWS / f"{module}.py").read_text())
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    nodes = [*tree.body, *(node for body in classes for node in body.body)]
-    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
-
-
-@cache
-def _operations(service: str) -> dict[str, str]:
-    model = get_session().get_service_model(service)
-    return {xform_name(operation): f"{service}:{operation}" for operation in model.operation_names}
-
-
-def _called(node: ast.AST, service: str) -> Iterator[str]:
-    """Yield the operation that `self._lambda.get_policy(…)` or `self._lambda.get_paginator("list_aliases")` is.
-
-    `self._sqs().get_queue_attributes(…)` is one as well.
-    """
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return
-    client = node.func.value
-    if isinstance(client, ast.Call):  # made when it is first used
-        client = client.func
-    name = client.attr if isinstance(client, ast.Attribute) else client.id if isinstance(client, ast.Name) else ""
-    operations = _operations(CLIENTS.get(name) or service) if name in CLIENTS or name == "client" else {}
-    method: Any = node.func.attr
-    if method == "get_paginator" and isinstance(node.args[0], ast.Constant):
-        method = node.args[0].value
-    if method in operations:
-        yield operations[method]
-
-
-def uses(module: str, *methods: str, service: str = "") -> set[str]:
-    """Return the IAM actions that some methods of a module of `aws/` take."""
-    return Uses(module, frozenset(methods), service).actions
+def module_of(service: Service) -> str:
+    """Return the module of `aws/` that reads an inventory."""
+    return "/".join(service.read.__module__.split(".")[-2:])
 
 
 # ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────
@@ -184,10 +90,37 @@ def test_every_function_is_held_to_its_permissions(template: Template) -> None:
 
 def test_what_a_scope_reads_is_what_its_readers_call() -> None:
     """So that READS, on which the roles rest, is not a list that somebody forgot."""
-    assert READS[Scope.INVOKE_POLICY] == uses("functions", "function", "resource_policies")
-    assert READS[Scope.EXECUTION_ROLE] == (
-        uses("functions", "function", "mappings") | uses("roles", "role") | uses("source_policies", "policy")
+    assert READS[Scope.INVOKE_POLICY] == (
+        uses("functions", "function", "resource_policies", "function_urls", "tags")
+        | uses("organization", "own_organization", service="organizations")
+        | uses("inventories/reader", service="s3")
+        | set().union(*(uses(module_of(service), service=service.name) for service in SERVICES))
     )
+    assert READS[Scope.EXECUTION_ROLE] == (
+        uses("functions", "function", "mappings", "tags") | uses("roles", "role") | uses("source_policies", "policy")
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+def test_an_inventory_declares_the_actions_that_it_calls(service: Service) -> None:
+    """Both ways: one that is missing is denied, one too many is a permission for nothing."""
+    assert uses(module_of(service), service=service.name) == set(service.actions)
+
+
+def test_every_inventory_is_read() -> None:
+    """A module with calls that is in no list would be a service that nobody looks at."""
+    parts = {"__init__", "apis", "base", "reader", "services"}
+    assert {module_of(service) for service in SERVICES} == {
+        f"inventories/{path.stem}" for path in (AWS / "inventories").glob("*.py") if path.stem not in parts
+    }
+    assert len(SERVICES) == len({service.name for service in SERVICES})
+
+
+def test_a_bucket_is_asked_for_without_a_permission() -> None:
+    """HeadBucket tells even strangers that a bucket is not there, so the role allows nothing for it."""
+    assert operations("s3")["head_bucket"] == "s3:HeadBucket"
+    assert uses("inventories/reader", "bucket_exists", service="s3") == set()
+    assert "head_bucket" in (AWS / "inventories" / "reader.py").read_text()
 
 
 def test_what_the_fixes_write_is_what_the_writer_calls() -> None:
@@ -196,24 +129,31 @@ def test_what_the_fixes_write_is_what_the_writer_calls() -> None:
 
 
 def test_the_calls_are_found_in_the_code() -> None:
-    """The search sees calls, paginators and what they reach, and nothing else."""
+    """The search sees calls, paginators, methods that are handed on and what they reach, and nothing else."""
     assert uses("functions", "resource_policies") == {
         "lambda:GetPolicy",
         "lambda:ListAliases",
         "lambda:ListVersionsByFunction",
     }
     assert uses("findings_table", "functions_with_open_findings") == {"dynamodb:Query"}
+    assert uses("inventories/events", service="events") == {
+        "events:ListEventBuses",
+        "events:ListRules",
+        "events:ListTargetsByRule",
+    }
     with pytest.raises(AssertionError, match="no_such_method"):
         uses("functions", "no_such_method")
 
 
 def test_every_actions_name_is_one_that_a_service_has(template: Template) -> None:
     """A misspelt action allows nothing and is noticed by nobody."""
-    services = {*CLIENTS.values(), "logs", "sqs"}
-    known = {action for service in services for action in _operations(service).values()}
-    known |= {f"dynamodb:{action.split(':')[1]}" for action in _operations("dynamodbstreams").values()}
-    for role in template.of_type("AWS::IAM::Role"):
-        assert template.allowed(role) - known == set()
+    services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
+    known = {action for service in services for action in operations(service).values()}
+    known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
+    strange = set().union(*(template.allowed(role) for role in template.of_type("AWS::IAM::Role"))) - known
+    assert strange == NOT_OPERATIONS.keys()
+    for action, operation in NOT_OPERATIONS.items():
+        assert f"{action.split(':')[0]}:{operation}" in known
 
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -296,6 +236,15 @@ def test_inline_policies_are_never_written(template: Template) -> None:
         assert not any(action.startswith("iam:Put") for action in template.allowed(role))
 
 
+@pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
+def test_a_checker_only_reads_what_it_checks(template: Template, function: str) -> None:
+    """All it writes is its own: its findings, its log, and that a message is done."""
+    own = OWN_LOGS | RECEIVE | uses("findings_table", "begin_look", "findings_of", "commit_look")
+    reading = ("Get", "List", "Describe", "GET")
+    for action in template.allowed(template.role_of(function)) - own:
+        assert action.split(":")[1].startswith(reading), action
+
+
 # ── On what ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Allowed on every resource, since AWS knows none for them.
@@ -306,6 +255,21 @@ ON_EVERYTHING = {
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
     "cloudformation:DescribeStackResources",  # asked for by the resource, since the stack is what is not known
+    "cognito-idp:ListUserPools",
+    "config:DescribeConfigRules",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "events:ListEventBuses",
+    "events:ListRules",
+    "iot:ListAuthorizers",
+    "iot:ListTopicRules",
+    "logs:DescribeAccountPolicies",
+    "logs:DescribeLogGroups",
+    "organizations:DescribeOrganization",
+    "s3:ListAllMyBuckets",
+    "secretsmanager:ListSecrets",
+    "sns:ListSubscriptions",
+    "sns:ListTopics",
 }
 
 # Event sources may belong to other accounts, which then have to let the bot in as well.
@@ -315,8 +279,17 @@ SOURCES = {
     "arn:${AWS::Partition}:sqs:${AWS::Region}:*:*",
 }
 
-# All of a kind in this account: the bot watches every function and role.
+# All of a kind in this account: the bot watches every function and role, and whatever may invoke a function.
 ALL_OF_A_KIND = {
+    "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
+    "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
+    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
+    "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+    "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:authorizer/*",
+    "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/*",
+    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*",
+    "arn:${AWS::Partition}:s3:::*",
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
     "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*",
     "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/*",

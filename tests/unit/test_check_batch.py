@@ -12,7 +12,7 @@ from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, CheckBatch
 from permission_guard.checker import Checker
 from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
-from permission_guard.model import FunctionTarget, RoleTarget, Scope, Snapshot, Status
+from permission_guard.model import FunctionTarget, ManagedBy, RoleTarget, Scope, Snapshot, Status
 from permission_guard.rules import rules_for
 from tests.fakes import (
     ACCOUNT,
@@ -128,9 +128,9 @@ def test_all_looks_of_a_batch_are_begun_before_anything_is_read(told: Told) -> N
     begun_at_first_read: list[int] = []
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
         begun_at_first_read.append(len(account.store.begun))
-        return read(target, scope)
+        return read(target, scope, not_before=not_before)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     account.handle(message(0, record("put_role_policy", roleName="shared")))
@@ -184,10 +184,10 @@ def test_a_message_of_several_functions_fails_when_one_of_them_does(told: Told) 
     account = Account(told)
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
         if target == OTHER:
             raise TimeoutError("Lambda did not answer")
-        return read(target, scope)
+        return read(target, scope, not_before=not_before)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     failed = account.handle(message(0, look_request([TARGET, OTHER])), message(1, look_request([TARGET])))
@@ -301,10 +301,10 @@ def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
     account = Account(told)
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
         newer = account.store.begin_look(target, scope)
         account.store.commit_look(target, scope, newer, changes=(), unknowns=(), now="")
-        return read(target, scope)
+        return read(target, scope, not_before=not_before)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     assert account.handle(message(0, look_request([TARGET]))) == []
@@ -365,3 +365,32 @@ def test_no_secret_of_an_event_reaches_the_log(told: Told) -> None:
     assert "hunter2" not in told.text
     assert "ASIASECRETKEYID" not in told.text
     assert "trail-0" in told.text
+
+
+def test_a_look_that_was_requested_reads_what_is_shared_after_the_request(told: Told) -> None:
+    """A sweep sees what was set up before it; an event takes what is remembered."""
+    account = Account(told)
+    account.handle(
+        message(0, look_request([TARGET], "2026-11-20T09:30:00.000+00:00")),
+        message(1, look_request([TARGET], "2026-11-20T09:30:05.000+00:00")),
+    )
+    assert account.state.not_before == 1795167005.0
+    account.handle(message(0, look_request([TARGET])))
+    assert account.state.not_before == 0.0
+
+
+def test_who_made_the_change_is_remembered_in_the_finding(told: Told) -> None:
+    """Terraform leaves no tag: only the event tells, and a later look without one does not forget it."""
+    account = Account(told)
+    created = record("create_event_source_mapping")
+    created["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
+    account.handle(message(0, created))
+    assert account.store.one().managed_by == ManagedBy("terraform")
+    account.handle(message(0, look_request([TARGET])))
+    assert account.store.one().managed_by == ManagedBy("terraform")
+    account.state.owner = ManagedBy("cloudformation", "shop")
+    account.handle(message(0, look_request([TARGET])))
+    assert account.store.one().managed_by == ManagedBy("cloudformation", "shop")
+    account.state.owner = THROTTLED
+    assert account.handle(message(0, look_request([TARGET]))) == ["m0"]
+    assert account.store.one().managed_by == ManagedBy("cloudformation", "shop")

@@ -16,7 +16,6 @@ from permission_guard.model import FunctionTarget, RoleTarget, Scope, Target
 REPOSITORY = Path(__file__).parents[2]
 CORPUS = REPOSITORY / "events" / "cloudtrail"
 MALFORMED = REPOSITORY / "events" / "malformed"
-RECORDED = REPOSITORY.parent / "shared" / "cloudtrail"
 
 ORDERS = FunctionTarget("aws", "us-east-1", "123456789012", "orders")
 ROLE = RoleTarget("123456789012", "orders-role")
@@ -24,6 +23,7 @@ ROLE = RoleTarget("123456789012", "orders-role")
 # What each record leads to, for the invoke policy and for the execution role: a target, or why there is none.
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
+UNPUBLISHED = "the call published no version"
 EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "add_permission": (ORDERS, OTHER_SCOPE),
     "add_permission_denied": (f"{FAILED}: AccessDenied", OTHER_SCOPE),
@@ -31,6 +31,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "add_permission_partial_arn": (ORDERS, OTHER_SCOPE),
     "add_permission_qualifier": (ORDERS, OTHER_SCOPE),
     "attach_role_policy": (OTHER_SCOPE, ROLE),
+    "create_alias": (ORDERS, OTHER_SCOPE),
     "create_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_alias": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_refused_queue": (OTHER_SCOPE, ORDERS),
@@ -40,12 +41,14 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "create_function_denied": (f"{FAILED}: no response", f"{FAILED}: no response"),
     "create_function_failed": (f"{FAILED}: InvalidParameterValueException",) * 2,
     "create_function_published": (ORDERS, ORDERS),
-    "create_function_url_config": (OTHER_SCOPE, OTHER_SCOPE),
+    "create_function_url_config": (ORDERS, OTHER_SCOPE),
+    "create_function_url_config_failed": (f"{FAILED}: ResourceConflictException", OTHER_SCOPE),
     "create_role": (OTHER_SCOPE, ROLE),
+    "delete_alias": (ORDERS, OTHER_SCOPE),
     "delete_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "delete_function": (ORDERS, ORDERS),
     "delete_function_not_found": (f"{FAILED}: ResourceNotFoundException",) * 2,
-    "delete_function_url_config": (OTHER_SCOPE, OTHER_SCOPE),
+    "delete_function_url_config": (ORDERS, OTHER_SCOPE),
     "delete_resource_policy": (ORDERS, OTHER_SCOPE),
     "delete_role": (OTHER_SCOPE, ROLE),
     "delete_role_permissions_boundary": (OTHER_SCOPE, ROLE),
@@ -53,17 +56,22 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "delete_role_policy_denied": (OTHER_SCOPE, f"{FAILED}: AccessDenied"),
     "detach_role_policy": (OTHER_SCOPE, ROLE),
     "function_of_another_account": ("the change is to account 999999999999, not to this one", OTHER_SCOPE),
+    "publish_version": (ORDERS, OTHER_SCOPE),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
     "put_role_policy": (OTHER_SCOPE, ROLE),
     "remove_permission": (ORDERS, OTHER_SCOPE),
+    "update_alias": (ORDERS, OTHER_SCOPE),
     "update_assume_role_policy": (OTHER_SCOPE, ROLE),
     "update_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "update_event_source_mapping_failed": (OTHER_SCOPE, f"{FAILED}: ResourceInUseException"),
+    "update_function_code": (ORDERS, OTHER_SCOPE),
+    "update_function_code_unpublished": (UNPUBLISHED, OTHER_SCOPE),
     "update_function_configuration": (OTHER_SCOPE, ORDERS),
+    "update_function_url_config": (ORDERS, OTHER_SCOPE),
 }
-UNKNOWN = {"unknown_api", "update_function_code"}
+UNKNOWN = {"unknown_api"}
 
 
 def event(name: str, folder: Path = CORPUS) -> Any:
@@ -134,6 +142,14 @@ def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, scope: 
         ("delete_resource_policy", "DeleteResourcePolicy"),
         ("create_function", "CreateFunction"),
         ("delete_function", "DeleteFunction"),
+        ("create_function_url_config", "CreateFunctionUrlConfig"),
+        ("update_function_url_config", "UpdateFunctionUrlConfig"),
+        ("delete_function_url_config", "DeleteFunctionUrlConfig"),
+        ("create_alias", "CreateAlias"),
+        ("update_alias", "UpdateAlias"),
+        ("delete_alias", "DeleteAlias"),
+        ("publish_version", "PublishVersion"),
+        ("update_function_code", "UpdateFunctionCode"),
     ],
 )
 def test_dates_and_versions_in_event_names_make_no_difference(name: str, api: str, suffix: str) -> None:
@@ -207,17 +223,54 @@ def test_a_call_that_failed_changes_nothing(name: str) -> None:
     check(look(changed(name, errorCode="ServiceException")), f"{FAILED}: ServiceException")
 
 
-@pytest.mark.parametrize("name", ["add_permission", "create_function"])
+@pytest.mark.parametrize("name", ["add_permission", "create_function", "update_function_code"])
 def test_a_call_without_an_answer_did_not_happen_where_lambda_answers(name: str) -> None:
     """A refused CreateFunction was seen without an errorCode; its responseElements were null."""
     check(look(changed(name, responseElements=None)), f"{FAILED}: no response")
 
 
-@pytest.mark.parametrize("name", ["remove_permission", "delete_function", "delete_resource_policy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "remove_permission",
+        "delete_function",
+        "delete_resource_policy",
+        "delete_function_url_config",
+        "delete_alias",
+    ],
+)
 def test_a_call_that_answers_nothing_happened_without_an_answer(name: str) -> None:
     """For these null responseElements are what a success looks like."""
     assert event(name)["detail"]["responseElements"] is None
     check(look(event(name)), ORDERS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["create_function_url_config", "update_function_url_config", "create_alias", "update_alias", "publish_version"],
+)
+def test_where_no_success_was_ever_published_an_answer_is_not_asked_for(name: str) -> None:
+    """To look once too often does no harm; to look once too seldom does."""
+    check(look(changed(name, responseElements=None)), ORDERS)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"publish": False},
+        {"publish": True, "dryRun": True},
+        {"publish": "true"},
+        {"publish": 1},
+        {"publish": None},
+        {},
+    ],
+)
+def test_new_code_counts_only_as_a_version(request_: dict[str, Any]) -> None:
+    """Code alone changes nobody's permission; a version may be what a trigger has waited for."""
+    sample = event("update_function_code")
+    del sample["detail"]["requestParameters"]["publish"]
+    sample["detail"]["requestParameters"] |= request_
+    check(look(sample), UNPUBLISHED)
 
 
 @pytest.mark.parametrize(
@@ -261,6 +314,95 @@ def test_a_refused_mapping_without_a_function_is_malformed() -> None:
     sample = changed("create_event_source_mapping_refused_queue", requestParameters=None)
     with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
         look(sample, Scope.EXECUTION_ROLE)
+
+
+# ── Who made the change ─────────────────────────────────────────────────────────────────────────────────────────────
+
+CLOUDFORMATION = "cloudformation.amazonaws.com"
+PROVIDER = "terraform-provider-aws/6.20.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.39.6"
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [
+        ("add_permission", ""),
+        ("add_permission_full_arn", "cloudformation"),
+        ("update_alias", "terraform"),
+        ("update_function_url_config", "terraform"),
+        ("remove_permission", ""),
+    ],
+)
+def test_a_change_made_by_infrastructure_code_says_so(name: str, tool: str) -> None:
+    """So that whoever is told looks for the template, and not for the person."""
+    assert parse_record(event(name)).tool == tool
+    assert look(event(name)).tool == tool
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"userIdentity": {"invokedBy": CLOUDFORMATION}},
+        {"sourceIPAddress": CLOUDFORMATION},
+        {"userAgent": CLOUDFORMATION},
+        {"userIdentity": None, "sourceIPAddress": CLOUDFORMATION, "userAgent": None},
+        {"userIdentity": {"invokedBy": CLOUDFORMATION}, "userAgent": "HashiCorp/1.0 Terraform/1.9.5"},
+    ],
+)
+def test_cloudformation_is_known_by_any_of_its_marks(detail: dict[str, Any]) -> None:
+    """It calls in the name of whoever deploys, or of a role for stacks."""
+    assert look(changed("add_permission", **detail)).tool == "cloudformation"
+
+
+@pytest.mark.parametrize(
+    ("agent", "tool"),
+    [
+        (f"APN/1.0 HashiCorp/1.0 Terraform/1.9.5 (+https://www.terraform.io) {PROVIDER}", "terraform"),
+        (f"[APN/1.0 HashiCorp/1.0 Terraform/0.12.31 (+https://www.terraform.io) {PROVIDER}]", "terraform"),
+        (f"OpenTofu/1.8.0 (+https://opentofu.org) {PROVIDER}", "terraform"),
+        (f"APN/1.0 HashiCorp/1.0 OpenTofu/1.8.0 {PROVIDER}", "terraform"),
+        ("Terraform/1.9.5", "terraform"),
+        ("[Terraform/1.9.5]", "terraform"),
+        (f"APN/1.0 Pulumi/1.0 PulumiAws/7.0.0 {PROVIDER}", ""),
+        ("my-Terraform/1.9.5", ""),
+        ("terraform/1.9.5", ""),
+        ("I use Terraform", ""),
+        ("AWS Internal", ""),
+        ("cloudformation.amazonaws.com.example.com", ""),
+        ("", ""),
+    ],
+)
+def test_terraform_is_known_by_its_user_agent(agent: str, tool: str) -> None:
+    """It leaves no other mark; OpenTofu counts as it."""
+    assert look(changed("add_permission", userAgent=agent)).tool == tool
+
+
+@pytest.mark.parametrize(
+    "value", [None, 7, True, [], {}, [CLOUDFORMATION], {"invokedBy": [CLOUDFORMATION]}, "x" * 100_000]
+)
+@pytest.mark.parametrize("key", ["userIdentity", "sourceIPAddress", "userAgent"])
+def test_what_is_not_written_as_aws_writes_it_names_no_tool(key: str, value: Any) -> None:
+    """An event's content is anybody's; the change is looked at all the same."""
+    sample = event("add_permission")
+    sample["detail"][key] = value
+    found = look(sample)
+    check(found, ORDERS)
+    assert found.tool == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        ("add_permission_denied", Scope.INVOKE_POLICY),
+        ("update_function_code_unpublished", Scope.INVOKE_POLICY),
+        ("add_permission_full_arn", Scope.EXECUTION_ROLE),
+        ("create_event_source_mapping_refused_queue", Scope.EXECUTION_ROLE),
+    ],
+)
+def test_only_what_changed_something_was_made_by_a_tool(name: str, scope: Scope) -> None:
+    """A call that was refused made no change, even where it is worth a look."""
+    sample = changed(name, sourceIPAddress=CLOUDFORMATION)
+    assert parse_record(sample).tool == "cloudformation"
+    assert look(sample, scope).tool == ""
 
 
 # ── Whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -402,136 +544,6 @@ def test_the_event_id_of_a_record_is_told_even_when_the_rest_is_broken() -> None
     assert event_id_of(event("add_permission")) == event("add_permission")["detail"]["eventID"]
     assert event_id_of(event("without_event_name", MALFORMED)) != "unknown"
     assert event_id_of({"detail": {"eventID": 7}}) == "unknown"
-
-
-# ── Records that others published, where they are at hand ───────────────────────────────────────────────────────────
-
-
-def _recorded(account: str, function: str | None = None, role: str | None = None, region: str = "us-east-1") -> Target:
-    if role is not None:
-        return RoleTarget(account, role)
-    return FunctionTarget("aws", region, account, str(function))
-
-
-_STRATUS = "123837392027"
-_STACKD = "000000000000"
-_BACKDOOR = _recorded(_STRATUS, "stratus-red-team-backdoor-f-func")
-_OVERWRITE = _recorded(_STRATUS, "stratus-red-team-olc-func-xhfgzaowxc")
-_REFUSED = f"{FAILED}: InvalidParameterValueException"
-
-
-def _stratus_role(name: str) -> tuple[str, Target]:
-    return OTHER_SCOPE, _recorded(_STRATUS, role=f"stratus-red-team-{name}")
-
-
-def _both(outcome: Target | str) -> tuple[Target | str, Target | str]:
-    return outcome, outcome
-
-
-# For the invoke policy and for the execution role; an error says what it names.
-RECORDED_EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError]] = {
-    "AddPermission20150331v2__file-5019308995__PARTIAL": MalformedEventError,
-    "AddPermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
-    "AttachRolePolicy__invictus-ir": _stratus_role("ec2-steal-credentials-role"),
-    "AttachRolePolicy__invictus-ir_2": _stratus_role("ec2-enumerate-role"),
-    "AttachRolePolicy__invictus-ir_3": _stratus_role("ec2lui-role-pcccexdthk"),
-    "CreateEventSourceMapping20150331__aws-docs": (
-        OTHER_SCOPE,
-        _recorded("123456789012", "example-function", region="us-east-2"),
-    ),
-    "CreateFunction20150331__invictus-ir": _both(_BACKDOOR),
-    "CreateFunction20150331__invictus-ir_2": _both(_OVERWRITE),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_2": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_3": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_4": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__DENIED-WITHOUT-errorCode": _both(f"{FAILED}: no response"),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__bucket-only": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__missing-bucket": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable_2": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__s3-bucket-policy": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__assumed-role": _both(
-        _recorded(_STACKD, "stackd-s3code-a14f509c-version")
-    ),
-    "CreateFunction20150331__stackd-native-2026__custom-loggroup": _both(
-        _recorded(_STACKD, "stackd-s3code-a14f509c-copy")
-    ),
-    "CreateFunction20150331__stackd-native-2026__publish-copy": _both(_recorded(_STACKD, "stackd-s3code-a14f509c-fn")),
-    "CreateFunction20150331__stackd-native-2026__publish-s3-reference": _both(
-        _recorded(_STACKD, "stackd-s3code-2d461b98-never-invoked")
-    ),
-    "CreateFunction20150331__stackd-native-2026__publish-s3-reference_2": _both(
-        _recorded(_STACKD, "stackd-s3code-2d461b98-warm")
-    ),
-    "CreatePolicy__invictus-ir": UnknownEventError,
-    "CreatePolicy__invictus-ir_2": UnknownEventError,
-    "CreateRole__invictus-ir": _stratus_role("ec2-get-password-data-role"),
-    "CreateRole__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
-    "CreateRole__invictus-ir_3": _stratus_role("remove-flow-logs-role"),
-    "DeleteFunction20150331__aws-docs": _both(_recorded("111122223333", "basic-node-task")),
-    "DeleteFunction20150331__invictus-ir": _both(_BACKDOOR),
-    "DeleteFunction20150331__invictus-ir_2": _both(_OVERWRITE),
-    "DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation": _both(
-        f"{FAILED}: ResourceNotFoundException"
-    ),
-    "DeletePolicy__invictus-ir": UnknownEventError,
-    "DeletePolicy__invictus-ir_2": UnknownEventError,
-    "DeleteRolePolicy__invictus-ir": _stratus_role("remove-flow-logs-role"),
-    "DeleteRolePolicy__invictus-ir_2": _stratus_role("get-usr-data-role"),
-    "DeleteRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
-    "DeleteRole__invictus-ir": _stratus_role("usr-data-role"),
-    "DeleteRole__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
-    "DeleteRole__invictus-ir_3": _stratus_role("ec2-get-password-data-role"),
-    "DetachRolePolicy__invictus-ir": _stratus_role("usr-data-role"),
-    "DetachRolePolicy__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
-    "DetachRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
-    "GetAccountAuthorizationDetails__invictus-ir": UnknownEventError,
-    "GetFunction20150331v2__invictus-ir": UnknownEventError,
-    "GetFunction20150331v2__invictus-ir_2": UnknownEventError,
-    "GetFunction20150331v2__invictus-ir_3": UnknownEventError,
-    "GetFunctionCodeSigningConfig__invictus-ir": UnknownEventError,
-    "GetFunctionCodeSigningConfig__invictus-ir_2": UnknownEventError,
-    "GetFunctionCodeSigningConfig__invictus-ir_3": UnknownEventError,
-    "GetFunction__aws-docs__AccessDenied": UnknownEventError,
-    "InvokeExecution__blog-40670456179__DATA-EVENT-async": UnknownEventError,
-    "Invoke__blog-40670456179__DATA-EVENT-events-service": UnknownEventError,
-    "Invoke__blog-40670456179__DATA-EVENT-states-role": UnknownEventError,
-    "LambdaESMDisabled__aws-docs-2022__PARTIAL": MalformedEventError,
-    "PutRolePolicy__invictus-ir": _stratus_role("ec2-get-password-data-role"),
-    "PutRolePolicy__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
-    "PutRolePolicy__invictus-ir_3": _stratus_role("leave-org-role"),
-    "RemovePermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
-    "UpdateAssumeRolePolicy__invictus-ir": _stratus_role("backdoor-r-role"),
-    "UpdateAssumeRolePolicy__invictus-ir_2": _stratus_role("backdoor-r-role"),
-    "UpdateFunctionCode20150331v2__elastic-integrations__PARTIAL": MalformedEventError,
-    "UpdateFunctionCode20150331v2__invictus-ir": UnknownEventError,
-    "UpdateFunctionCode20150331v2__invictus-ir_2": UnknownEventError,
-}
-
-recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded CloudTrail events are not at hand")
-
-
-@recorded
-@pytest.mark.parametrize(("name", "expected"), RECORDED_EXPECTED.items(), ids=RECORDED_EXPECTED)
-def test_every_recorded_event_leads_where_it_should(
-    name: str, expected: tuple[Target | str, Target | str] | type[MalformedEventError]
-) -> None:
-    """Real records: the target, or none and the reason, or a clear error."""
-    sample = {"detail-type": "AWS API Call via CloudTrail", "detail": event(name, RECORDED)}
-    if isinstance(expected, type):
-        with pytest.raises(MalformedEventError) as error:
-            look(sample)
-        assert type(error.value) is expected
-        return
-    for scope, outcome in zip((Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE), expected, strict=True):
-        check(look(sample, scope), outcome)
-
-
-@recorded
-def test_every_recorded_event_has_its_expectation() -> None:
-    """None is passed over."""
-    assert {path.stem for path in RECORDED.glob("*.json")} == RECORDED_EXPECTED.keys()
 
 
 def test_the_policy_of_a_runtime_is_nobodys_concern() -> None:

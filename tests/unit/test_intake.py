@@ -45,12 +45,13 @@ def read_one(body: Any, scope: Scope = Scope.EXECUTION_ROLE) -> Message:
 
 
 def test_the_sample_batch_of_resource_policies_is_one_look() -> None:
-    """Seven changes of one function, and one that is of no concern."""
+    """Eight changes of one function, and one that is of no concern."""
     messages = read_batch(load("sqs/check_invoke_policy.json"), Scope.INVOKE_POLICY)
-    assert [message.error for message in messages] == [None] * 8
+    assert [message.error for message in messages] == [None] * 9
     *changes, ignored = messages
     assert merge(messages) == {ORDERS: tuple(changes)}
-    assert ignored.reason == "DeleteFunctionUrlConfig changes nothing that this checker reads"
+    assert ignored.targets == ()
+    assert ignored.reason
 
 
 def test_the_sample_batch_of_execution_roles_is_two_looks() -> None:
@@ -157,6 +158,20 @@ def test_a_look_request_is_read_as_it_was_written(scope: Scope) -> None:
     """Both checkers take the same request."""
     message = read_one(look_request([ORDERS, INVOICES]), scope)
     assert message == Message("m0", "look-request/m0", (ORDERS, INVOICES))
+
+
+def test_a_look_request_says_since_when_what_is_shared_counts() -> None:
+    """In seconds since 1970; a request that does not say takes whatever is remembered."""
+    assert read_one(look_request([ORDERS], "2026-11-20T09:30:00.000+00:00")).requested_at == 1795167000.0
+    assert read_one(look_request([ORDERS])).requested_at == 0.0
+
+
+@pytest.mark.parametrize("since", ["yesterday", 7, ["2026"], ""])
+def test_a_look_request_with_a_time_that_is_none_is_malformed(since: Any) -> None:
+    """It says so, and nothing of it is dropped in silence."""
+    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], "requested_at": since}})
+    assert isinstance(message.error, MalformedEventError)
+    assert message.targets == ()
 
 
 def test_a_look_request_for_nothing_asks_for_nothing() -> None:

@@ -132,8 +132,10 @@ class CheckBatch:
     def _look(self, target: FunctionTarget, number: int, askers: Sequence[Message]) -> bool:
         """Look at one function; return whether everything could be read and recorded."""
         event_ids = [message.event_id for message in askers]
+        tool = next((message.tool for message in askers if message.tool), "")
+        requested_at = max(message.requested_at for message in askers)
         try:
-            look = self._checker.look(target, number, event_ids)
+            look = self._checker.look(target, number, event_ids, tool=tool, not_before=requested_at)
         except Exception:  # noqa: BLE001 - as above
             self._failed("look failed", target, askers)
             return False

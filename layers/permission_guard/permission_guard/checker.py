@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.engine import Report, evaluate
 from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.model import ManagedBy, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from permission_guard.findings.store import FindingStore
-    from permission_guard.model import FunctionTarget, Scope, Snapshot, Unread
+    from permission_guard.model import FunctionTarget, Scope, Snapshot
     from permission_guard.rules.base import Rule
 
 
 class SnapshotSource(Protocol):
     """Where state is read from."""
 
-    def snapshot(self, target: FunctionTarget, scope: Scope) -> Snapshot:
-        """Read what a scope needs of a function."""
+    def snapshot(self, target: FunctionTarget, scope: Scope, *, not_before: float) -> Snapshot:
+        """Read what a scope needs of a function; what is shared with other functions not before some time."""
+
+    def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
+        """Return the infrastructure code that owns a function; None when it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +63,34 @@ class Checker:
         """
         return self._store.begin_look(target, self._scope)
 
-    def look(self, target: FunctionTarget, number: int, event_ids: Sequence[str] = ()) -> Look:
+    def look(
+        self,
+        target: FunctionTarget,
+        number: int,
+        event_ids: Sequence[str] = (),
+        *,
+        tool: str = "",
+        not_before: float = 0.0,
+    ) -> Look:
         """Look at one function and record what is seen.
 
+        `tool` is the infrastructure code that made the change, as far as an event tells. What is read once for many
+        functions, such as all triggers, has to be read after `not_before`, in seconds since 1970.
         What could not be read is in the look's `unread`: the caller has the message tried again. ConflictError when
         others kept writing the same findings.
         """
-        snapshot = self._source.snapshot(target, self._scope)
-        report = evaluate(snapshot, self._rules)
-        return despite_conflicts(lambda: self._record(report, snapshot, number, event_ids))
+        snapshot = self._source.snapshot(target, self._scope, not_before=not_before)
+        report, unread = evaluate(snapshot, self._rules), snapshot.unread
+        if report.violations:
+            owner = self._source.managed_by(target)
+            if isinstance(owner, Unread):
+                unread, owner = (*unread, owner), None
+            report = replace(report, managed_by=owner or (ManagedBy(tool) if tool else None))
+        return despite_conflicts(lambda: self._record(report, unread, number, event_ids))
 
-    def _record(self, report: Report, snapshot: Snapshot, number: int, event_ids: Sequence[str]) -> Look:
+    def _record(self, report: Report, unread: tuple[Unread, ...], number: int, event_ids: Sequence[str]) -> Look:
         target, now = report.target, self._clock()
         changes = reconcile(self._store.findings_of(target), report, now=now, event_ids=event_ids)
         unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
         written = self._store.commit_look(target, self._scope, number, changes=changes, unknowns=unknowns, now=now)
-        return Look(target, report, changes if written else (), snapshot.unread, stale=not written)
+        return Look(target, report, changes if written else (), unread, stale=not written)

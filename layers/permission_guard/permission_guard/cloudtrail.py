@@ -20,6 +20,12 @@ IAM = "iam.amazonaws.com"
 
 _VERSION_SUFFIX = re.compile(r"\d{8}(v\d+)?$")
 
+CLOUDFORMATION = "cloudformation"
+TERRAFORM = "terraform"
+_CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
+# A product of the user agent, as in `APN/1.0 HashiCorp/1.0 Terraform/1.9.5 …`; OpenTofu is Terraform's heir.
+_TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
+
 # What Lambda answers when the execution role cannot read the event source, in all the forms seen: "… does not have
 # permissions to call ReceiveMessage on SQS", "Please ensure the role can perform the GetRecords, … Actions".
 _NAMES_MISSING_PERMISSION = re.compile(r"does not have permissions to call|ensure the role can perform", re.IGNORECASE)
@@ -27,7 +33,7 @@ _NAMES_MISSING_PERMISSION = re.compile(r"does not have permissions to call|ensur
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The parts of a CloudTrail record that are used."""
+    """The parts of a CloudTrail record that are used. `tool` is the infrastructure code that called, "" if unknown."""
 
     event_id: str
     event_source: str
@@ -38,6 +44,7 @@ class Record:
     error_message: str
     request: Mapping[str, JSON]
     response: Mapping[str, JSON] | None
+    tool: str = ""
 
     @property
     def api(self) -> str:
@@ -47,11 +54,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What follows from one record: the targets, or none and the reason."""
+    """What follows from one record: the targets, or none and the reason.
+
+    `tool` is the infrastructure code that made the change, "" if that is unknown or nothing was changed.
+    """
 
     event_id: str
     targets: tuple[Target, ...]
     reason: str = ""
+    tool: str = ""
 
 
 def parse_record(event: JSON) -> Record:
@@ -70,6 +81,7 @@ def parse_record(event: JSON) -> Record:
         error_message=str(detail.get("errorMessage") or ""),
         request=request if isinstance(request, Mapping) else {},
         response=response if isinstance(response, Mapping) else None,
+        tool=_tool(detail),
     )
 
 
@@ -94,23 +106,28 @@ def look_for(record: Record, scope: Scope) -> Look:
         raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
     if scope not in row.scopes:
         return Look(record.event_id, (), f"{record.api} changes nothing that this checker reads")
-    if not _is_done(record, row) and not _names_missing_permission(record):
-        return Look(record.event_id, (), f"the call did not succeed: {record.error_code or 'no response'}")
+    why_not = _why_nothing_changed(record, row)
+    if why_not and not _names_missing_permission(record):
+        return Look(record.event_id, (), why_not)
     target = row.locate(record)
     if target is None:
         return Look(record.event_id, (), "the change is to something else than a function or a role")
     if target.account != record.account:
         return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
-    return Look(record.event_id, (target,))
+    return Look(record.event_id, (target,), tool="" if why_not else record.tool)
 
 
-def _is_done(record: Record, row: _Row) -> bool:
-    """Tell whether the call took effect.
+def _why_nothing_changed(record: Record, row: _Row) -> str:
+    """Return why the call took no effect, "" if it did.
 
     A denied CreateFunction was seen in the trail without any errorCode, its responseElements null; so for calls that
     answer with something, the answer must be there.
     """
-    return record.error_code is None and (record.response is not None or not row.answers)
+    if record.error_code is not None or (record.response is None and row.answers):
+        return f"the call did not succeed: {record.error_code or 'no response'}"
+    if row.needs_version and (record.request.get("publish") is not True or record.request.get("dryRun") is True):
+        return "the call published no version"
+    return ""
 
 
 def _names_missing_permission(record: Record) -> bool:
@@ -120,6 +137,15 @@ def _names_missing_permission(record: Record) -> bool:
         and record.error_code == "InvalidParameterValueException"
         and _NAMES_MISSING_PERMISSION.search(record.error_message) is not None
     )
+
+
+def _tool(detail: Mapping[str, JSON]) -> str:
+    """Tell which infrastructure code called; whatever does not look as AWS writes it is nobody's."""
+    identity, agent = detail.get("userIdentity"), detail.get("userAgent")
+    invoked_by = identity.get("invokedBy") if isinstance(identity, Mapping) else None
+    if _CLOUDFORMATION_SERVICE in (invoked_by, detail.get("sourceIPAddress"), agent):
+        return CLOUDFORMATION
+    return TERRAFORM if isinstance(agent, str) and _TERRAFORM_PRODUCT.search(agent) else ""
 
 
 def _text(detail: Mapping[str, JSON], key: str) -> str:
@@ -177,11 +203,15 @@ def _named_role(record: Record) -> RoleTarget:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One API: which scopes it concerns, where it names what it changed, and whether a success has a response."""
+    """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
+
+    With `needs_version`, only calls that publish a version count.
+    """
 
     locate: Callable[[Record], Target | None]
     scopes: frozenset[Scope]
     answers: bool
+    needs_version: bool = False
 
 
 _INVOKE = frozenset({Scope.INVOKE_POLICY})
@@ -200,12 +230,20 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "CreateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "UpdateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "DeleteEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
-    # Matched by the prefixes `CreateFunction` and `DeleteFunction`, and of no concern to a rule that exists.
-    (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _NEITHER, answers=True),
+    # Who may use a URL is up to the policy; but there has to be one, and its kind decides what the policy must say.
+    (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "UpdateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "DeleteFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
+    # Aliases and versions have policies of their own, and what is set up to invoke one needs it to be there.
+    (LAMBDA, "CreateAlias"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "UpdateAlias"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "DeleteAlias"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "PublishVersion"): _Row(_named_function, _INVOKE, answers=False),
+    (LAMBDA, "UpdateFunctionCode"): _Row(_named_function, _INVOKE, answers=True, needs_version=True),
+    # Matched by the prefix `DeleteFunction`, and of no concern to a rule that exists.
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _NEITHER, answers=False),
-    (LAMBDA, "DeleteFunctionUrlConfig"): _Row(_named_function, _NEITHER, answers=False),
     (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False),
@@ -216,4 +254,7 @@ _APIS: dict[tuple[str, str], _Row] = {
     (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
     (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
 }
-"""One row an API. `answers` is true where CloudTrail's responseElements are filled when the call succeeds."""
+"""One row an API. `answers` is true where CloudTrail's responseElements are filled when the call succeeds.
+
+It is false as well where no record of a success is known: to look once too often does no harm.
+"""

@@ -11,15 +11,22 @@ from permission_guard.rules.base import Rule, UnknownStateError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from permission_guard.model import ManagedBy
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every verdict of one look at one function. `gone` says that the function does not exist."""
+    """Every verdict of one look at one function.
+
+    `gone` says that the function does not exist. `managed_by` is the infrastructure code that owns it, as far as the
+    look could tell.
+    """
 
     target: FunctionTarget
     rules: Mapping[str, Rule]
     verdicts: tuple[Verdict, ...]
     gone: bool = False
+    managed_by: ManagedBy | None = None
 
     @property
     def violations(self) -> tuple[Verdict, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.arns import parse_function_arn
@@ -22,12 +23,18 @@ LOOK_DETAIL_TYPE = "Look Requested"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a queue: its targets, or why there are none. `error` is set when it could not be read."""
+    """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
+
+    `tool` is the infrastructure code that made the change, empty where none is known. `requested_at` is when a look was
+    requested, in seconds since 1970, and 0 for an event.
+    """
 
     message_id: str
     event_id: str
     targets: tuple[Target, ...] = ()
     reason: str = ""
+    tool: str = ""
+    requested_at: float = 0.0
     error: MalformedEventError | None = None
 
 
@@ -51,9 +58,13 @@ def merge(messages: Iterable[Message]) -> dict[Target, tuple[Message, ...]]:
     return merged
 
 
-def look_request(targets: Sequence[FunctionTarget]) -> str:
-    """Return the body of a message that asks for some functions to be looked at."""
-    detail = {"functions": [target.arn for target in targets]}
+def look_request(targets: Sequence[FunctionTarget], requested_at: str | None = None) -> str:
+    """Return the body of a message that asks for some functions to be looked at.
+
+    `requested_at` is ISO-8601; what is shared with other functions is read after it.
+    """
+    since = {"requested_at": requested_at} if requested_at else {}
+    detail = {"functions": [target.arn for target in targets], **since}
     return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
 
 
@@ -66,19 +77,23 @@ def _read(record: Mapping[str, JSON], scope: Scope) -> Message:
     event_id = event_id_of(event)
     try:
         if isinstance(event, Mapping) and event.get("source") == SOURCE:
-            return Message(message_id, f"look-request/{message_id}", _requested(event))
+            return _requested(event, message_id)
         look = look_for(parse_record(event), scope)
     except MalformedEventError as error:
         return Message(message_id, event_id, error=error)
-    return Message(message_id, event_id, look.targets, look.reason)
+    return Message(message_id, event_id, look.targets, look.reason, look.tool)
 
 
-def _requested(event: Mapping[str, JSON]) -> tuple[Target, ...]:
+def _requested(event: Mapping[str, JSON], message_id: str) -> Message:
     detail = event.get("detail")
-    arns = detail.get("functions") if isinstance(detail, Mapping) else None
+    arns, since = (detail.get("functions"), detail.get("requested_at")) if isinstance(detail, Mapping) else (None, None)
     if not isinstance(arns, list) or not all(isinstance(arn, str) for arn in arns):
         raise MalformedEventError("a look was requested without a list of function ARNs")
     try:
-        return tuple(parse_function_arn(arn)[0] for arn in arns)
+        targets = tuple(parse_function_arn(arn)[0] for arn in arns)
+        requested_at = datetime.fromisoformat(since).timestamp() if since is not None else 0.0
+    except TypeError as error:
+        raise MalformedEventError("the time of a look request is not a text") from error
     except ValueError as error:
         raise MalformedEventError(str(error)) from error
+    return Message(message_id, f"look-request/{message_id}", targets, requested_at=requested_at)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from permission_guard.iam import Policy
+    from permission_guard.triggers import Inventory
 
 JSON = Any
 """A value that JSON can hold: what `json.loads` returns."""
@@ -153,19 +154,34 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function URL: of the function, or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
+
+    qualifier: str | None
+    url: str
+    auth_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One function's state at one moment, as far as one scope reads it.
 
-    `function` is None when the function does not exist. `versions` has the configuration behind each function ARN
-    that a mapping names, `roles` each role that one of those runs with (None when the role does not exist).
-    `source_policies` has, by ARN, the resource-based policies of those event sources where they can turn the answer
-    (None where there is none). Parts the scope does not read stay at their defaults; `tags` are read for a fix only,
-    and None where they were not.
+    `function` is None when the function does not exist. `function_urls` and `own_organization` are read where a policy
+    speaks of them; None elsewhere, and where the account is in no organization. `inventories` are what can be set up to
+    invoke functions; `foreign_buckets` says of each bucket that a policy names and the account does not have whether
+    it exists. `versions` has the configuration behind each function ARN that a mapping names, `roles` each role that
+    one of those runs with (None when the role does not exist). `source_policies` has, by ARN, the resource-based
+    policies of those event sources where they can turn the answer (None where there is none). Parts the scope does not
+    read stay at their defaults; `tags` are read for a fix only, and None where they were not.
     """
 
     target: FunctionTarget
     function: Function | Unread | None
     resource_policies: tuple[ResourcePolicy | Unread, ...] = ()
+    function_urls: tuple[FunctionUrl, ...] | Unread | None = None
+    own_organization: str | Unread | None = None
+    inventories: tuple[Inventory, ...] = ()
+    foreign_buckets: Mapping[str, bool | Unread] = field(default_factory=dict)
     mappings: tuple[EventSourceMapping, ...] | Unread = ()
     versions: Mapping[str, Function | Unread | None] = field(default_factory=dict)
     roles: Mapping[str, Role | Unread | None] = field(default_factory=dict)
@@ -176,16 +192,24 @@ class Snapshot:
     def unread(self) -> tuple[Unread, ...]:
         """Everything in here that could not be read and that another try may read.
 
-        The policy of an event source that was denied is not among them: its owner has to allow it, so that trying
-        again would never end. The verdict that rests on it is unknown.
+        The policy of an event source, an inventory or the organization that was denied is not among them: somebody
+        else has to allow it, so that trying again would never end. The verdict that rests on it is unknown.
         """
+        beyond: list[object] = [
+            self.own_organization,
+            *self.source_policies.values(),
+            *self.foreign_buckets.values(),
+            *(inventory.sources for inventory in self.inventories),
+            *(unread for inventory in self.inventories for unread in inventory.unread.values()),
+        ]
         parts: list[object] = [
             self.function,
+            self.function_urls,
             self.mappings,
             self.tags,
             *self.resource_policies,
             *self.versions.values(),
-            *(policy for policy in self.source_policies.values() if isinstance(policy, Unread) and not policy.denied),
+            *(part for part in beyond if isinstance(part, Unread) and not part.denied),
         ]
         for role in self.roles.values():
             parts.append(role)
@@ -226,7 +250,8 @@ class Remedy:
 class Verdict:
     """What one rule says of one subject of one function.
 
-    `subject` is None when the rule could not even list its subjects: then it speaks of all of them.
+    `subject` is None when the rule could not even list its subjects: then it speaks of all of them; one that ends in
+    `/*` speaks of all that begin like it. `severity` is the rule's unless this case is better or worse.
     """
 
     rule_id: str
@@ -238,6 +263,7 @@ class Verdict:
     impact: str = ""
     evidence: Mapping[str, JSON] = field(default_factory=dict)
     remedies: tuple[Remedy, ...] = ()
+    severity: Severity | None = None
 
 
 # ── What is recorded ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -298,11 +324,27 @@ class FixRecord:
     approve: str = ""
 
 
+STACK_TAG = "aws:cloudformation:stack-name"
+"""CloudFormation puts it on what it makes, and nobody else may: the prefix is reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedBy:
+    """The infrastructure code that a function belongs to: its next run undoes what is changed by hand.
+
+    `tool` is `cloudformation` or `terraform`; `stack` is CloudFormation's, empty where it is not known.
+    """
+
+    tool: str
+    stack: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """The finding document, version 1: the table's item, the event's detail, what every sender reads.
 
-    Times are ISO-8601 in UTC. `revision` counts transitions; `transition` names the last one.
+    Times are ISO-8601 in UTC. `revision` counts transitions; `transition` names the last one. The first of the
+    `remedies` is the one for the code that the function is managed by, where that is known.
     """
 
     id: str
@@ -326,6 +368,7 @@ class Finding:
     changed_at: str
     resolution: str = ""
     event_ids: tuple[str, ...] = ()
+    managed_by: ManagedBy | None = None
     fix: FixRecord | None = None
     version: int = 1
 
@@ -348,6 +391,8 @@ class Finding:
         fields["transition"] = Transition(fields["transition"])
         fields["remedies"] = tuple(Remedy(**_known_fields(Remedy, remedy)) for remedy in fields["remedies"])
         fields["event_ids"] = tuple(fields.get("event_ids", ()))
+        if fields.get("managed_by") is not None:
+            fields["managed_by"] = ManagedBy(**_known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
             fix = _known_fields(FixRecord, fields["fix"])
             fields["fix"] = FixRecord(**{**fix, "result": FixResult(fix["result"])})

@@ -10,6 +10,8 @@ from permission_guard.aws.clients import client
 from permission_guard.aws.facts import LiveFacts
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
+from permission_guard.aws.inventories import InventoryReader
+from permission_guard.aws.organization import OrganizationReader
 from permission_guard.aws.role_writer import RoleWriter
 from permission_guard.aws.roles import AwsManagedPolicies, RoleReader
 from permission_guard.aws.source_policies import SourcePolicyReader
@@ -36,7 +38,13 @@ def check_batch(scope: Scope, environment: Mapping[str, str], logger: Logger, me
     checker = Checker(
         scope,
         rules_for(scope, settings.trust),
-        StateReader(functions, RoleReader(client("iam"), _aws_managed_policies()), _source_policies()),
+        StateReader(
+            functions,
+            RoleReader(client("iam"), _aws_managed_policies()),
+            _source_policies(),
+            _inventories(),
+            OrganizationReader(lambda: client("organizations")),
+        ),
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
     )
@@ -51,7 +59,13 @@ def fixer(environment: Mapping[str, str]) -> Fixer:
         mode=settings.mode,
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule(settings.trust) for rule in RULES},
-        source=StateReader(FunctionReader(client("lambda")), RoleReader(client("iam")), _source_policies()),
+        source=StateReader(
+            FunctionReader(client("lambda")),
+            RoleReader(client("iam")),
+            _source_policies(),
+            _inventories(),
+            OrganizationReader(lambda: client("organizations")),
+        ),
         facts=LiveFacts(client("iam"), client("cloudformation")),
         store=table,
         slots=table,
@@ -63,6 +77,12 @@ def fixer(environment: Mapping[str, str]) -> Fixer:
 
 def _source_policies() -> SourcePolicyReader:
     return SourcePolicyReader(lambda: client("sqs"), lambda: client("kinesis"), lambda: client("dynamodb"))
+
+
+@cache
+def _inventories() -> InventoryReader:
+    """Return what an execution environment remembers of what can invoke functions."""
+    return InventoryReader(client)
 
 
 @cache

@@ -230,3 +230,42 @@ def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers
     lambda_answers.fail("list_functions", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDeniedException"):
         list(FunctionReader(lambda_answers.client).all_functions())
+
+
+# ── Function URLs ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def url_config(arn: str, auth_type: str) -> dict[str, Any]:
+    """Return an entry of ListFunctionUrlConfigs."""
+    times = {"CreationTime": "2026-11-20T09:30:00Z", "LastModifiedTime": "2026-11-20T09:30:00Z"}
+    return {
+        "FunctionUrl": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
+        "FunctionArn": arn,
+        "AuthType": auth_type,
+        **times,
+    }
+
+
+def test_the_urls_of_a_function_and_of_its_aliases_are_read_on_every_page(lambda_answers: Answers) -> None:
+    """The qualifier is the alias's, None for the function's own."""
+    first = {"FunctionUrlConfigs": [url_config(FUNCTION_ARN, "NONE")], "NextMarker": "more"}
+    second = {"FunctionUrlConfigs": [url_config(f"{FUNCTION_ARN}:live", "AWS_IAM")]}
+    lambda_answers.say("list_function_url_configs", first, FunctionName=FUNCTION_ARN)
+    lambda_answers.say("list_function_url_configs", second, FunctionName=FUNCTION_ARN, Marker="more")
+    urls = FunctionReader(lambda_answers.client).function_urls(TARGET)
+    assert not isinstance(urls, Unread)
+    assert [(url.qualifier, url.auth_type) for url in urls] == [(None, "NONE"), ("live", "AWS_IAM")]
+
+
+def test_a_function_that_went_meanwhile_has_no_urls(lambda_answers: Answers) -> None:
+    """Nor is that an error."""
+    lambda_answers.fail("list_function_url_configs", "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).function_urls(TARGET) == ()
+
+
+def test_urls_that_may_not_be_read_are_unread(lambda_answers: Answers) -> None:
+    """The rule says so."""
+    lambda_answers.fail("list_function_url_configs", "AccessDeniedException", status=403)
+    urls = FunctionReader(lambda_answers.client).function_urls(TARGET)
+    assert isinstance(urls, Unread)
+    assert urls.action == "lambda:ListFunctionUrlConfigs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -75,10 +76,13 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
 
 
 def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
-    """The same form as an event of the bus."""
+    """The same form as an event of the bus; what is shared with other functions has to be read after that time."""
     request_looks(sqs, url, [TARGET])
     (message,) = received(sqs, url)
-    assert json.loads(message["body"]) == {
+    body = json.loads(message["body"])
+    requested_at = datetime.fromisoformat(body["detail"].pop("requested_at"))
+    assert abs(datetime.now(UTC) - requested_at) < timedelta(minutes=1)
+    assert body == {
         "source": "permission-guard",
         "detail-type": "Look Requested",
         "detail": {"functions": [TARGET.arn]},

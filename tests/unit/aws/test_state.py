@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from permission_guard.aws.state import READS, StateReader
-from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Role, Scope, Unread
+from permission_guard.model import (
+    Function,
+    FunctionTarget,
+    FunctionUrl,
+    ManagedBy,
+    ResourcePolicy,
+    Role,
+    Scope,
+    Unread,
+)
+from permission_guard.triggers import Inventory
 from tests.fakes import (
+    ACCOUNT,
     DENIED,
     FUNCTION_ARN,
     OTHER,
@@ -27,6 +38,8 @@ from tests.fakes import (
 
 if TYPE_CHECKING:
     from permission_guard.aws.functions import FunctionReader
+    from permission_guard.aws.inventories import InventoryReader
+    from permission_guard.aws.organization import OrganizationReader
     from permission_guard.aws.roles import RoleReader
     from permission_guard.aws.source_policies import SourcePolicyReader
     from permission_guard.iam import Policy
@@ -44,6 +57,12 @@ class Account:
     mapped: tuple[EventSourceMapping, ...] | Unread = ()
     roles: dict[str, Role | Unread] = field(default_factory=lambda: {ROLE_ARN: a_role(SQS_POLICY)})
     policies: dict[str, Policy | Unread] = field(default_factory=dict)
+    resource: tuple[ResourcePolicy | Unread, ...] = (
+        ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:*"))),
+        DENIED,
+    )
+    buckets: tuple[str, ...] | Unread = ()
+    tagged: dict[str, str] | Unread = field(default_factory=lambda: {"team": "orders"})
     asked: list[str] = field(default_factory=list)
 
     def function(self, arn: str) -> Function | Unread | None:
@@ -60,10 +79,27 @@ class Account:
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         self.asked.append("resource policies")
-        return (ResourcePolicy(target.arn, None, "r", a_policy(allow("lambda:*"))), DENIED)
+        return self.resource
+
+    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:
+        self.asked.append("function URLs")
+        return (FunctionUrl(None, "https://x.lambda-url.us-east-1.on.aws/", "NONE"),)
+
+    def own_organization(self) -> str | Unread | None:
+        self.asked.append("organization")
+        return "o-exampleorgid"
+
+    def read(self, target: FunctionTarget, not_before: float = 0.0) -> tuple[Inventory, ...]:
+        self.asked.append(f"inventories since {not_before:g}")
+        sources = self.buckets if isinstance(self.buckets, Unread) else frozenset(self.buckets)
+        return (Inventory("s3", "s3.amazonaws.com", sources),)
+
+    def bucket_exists(self, arn: str, not_before: float = 0.0) -> bool | Unread:
+        self.asked.append(f"{arn} since {not_before:g}")
+        return False
 
     def tags(self, target: FunctionTarget) -> dict[str, str] | Unread:
-        return {"team": target.name}
+        return self.tagged
 
     def role(self, arn: str) -> Role | Unread | None:
         self.asked.append(arn)
@@ -72,16 +108,71 @@ class Account:
     @property
     def reader(self) -> StateReader:
         """Return what is tested, reading from here."""
-        return StateReader(cast("FunctionReader", self), cast("RoleReader", self), cast("SourcePolicyReader", self))
+        return StateReader(
+            cast("FunctionReader", self),
+            cast("RoleReader", self),
+            cast("SourcePolicyReader", self),
+            cast("InventoryReader", self),
+            cast("OrganizationReader", self),
+        )
 
 
 def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """What could not be read of them is in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY)
-    assert account.asked == [FUNCTION_ARN, "resource policies"]
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
+    assert (snapshot.function_urls, snapshot.own_organization, snapshot.foreign_buckets) == (None, None, {})
+
+
+def allowing(**condition: dict[str, str]) -> ResourcePolicy:
+    """Return a policy with a condition."""
+    return ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunction", Condition=condition)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "asked"),
+    [
+        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, ["function URLs"]),
+        ({"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}, ["function URLs"]),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, ["organization"]),
+        ({"ForAnyValue:StringLike": {"AWS:SourceOrgPaths": "o-1/*"}}, ["organization"]),
+        ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, []),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::ours"}}, []),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::gone"}}, ["arn:aws:s3:::gone since 7"]),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::gone-*"}}, []),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:us-east-1:123456789012:gone"}}, []),
+    ],
+)
+def test_what_few_policies_speak_of_is_read_for_those_only(
+    condition: dict[str, dict[str, str]], asked: list[str]
+) -> None:
+    """A sweep of many functions has few calls to spare for each."""
+    account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
+    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY, not_before=7.0)
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", *asked]
+    assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
+
+
+def test_whether_a_bucket_exists_is_not_asked_where_one_s_own_are_not_known() -> None:
+    """It may be among them."""
+    policy = allowing(ArnLike={"aws:SourceArn": "arn:aws:s3:::gone"})
+    account = Account({FUNCTION_ARN: a_function()}, resource=(policy,), buckets=DENIED)
+    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    assert snapshot.foreign_buckets == {}
+    assert snapshot.unread == ()
+
+
+def test_who_owns_a_function_is_told_by_the_tags_that_cloudformation_alone_may_set() -> None:
+    """A tag of the same words by anybody else means nothing."""
+    account = Account({FUNCTION_ARN: a_function()})
+    assert account.reader.managed_by(TARGET) is None
+    account.tagged = {"aws:cloudformation:stack-name": "shop", "team": "orders"}
+    assert account.reader.managed_by(TARGET) == ManagedBy("cloudformation", "shop")
+    account.tagged = THROTTLED
+    assert account.reader.managed_by(TARGET) == THROTTLED
 
 
 def test_the_execution_role_scope_reads_the_mappings_and_the_role() -> None:
@@ -205,4 +296,4 @@ def test_every_scope_says_what_it_reads() -> None:
     assert set(READS) == set(Scope)
     for actions in READS.values():
         assert actions
-        assert all(action.split(":")[1].startswith(("Get", "List")) for action in actions)
+        assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "GET")) for action in actions)

@@ -15,6 +15,7 @@ from permission_guard.model import (
     Finding,
     FixRecord,
     FixResult,
+    ManagedBy,
     Outcome,
     Remedy,
     Severity,
@@ -295,3 +296,46 @@ def test_a_function_that_is_gone_leaves_nothing_open(recorded: dict[str, Finding
     """Suppressed ones are resolved as well: what is suppressed no longer exists."""
     after = apply(recorded, reconcile(list(recorded.values()), report(gone=True), now=LATER))
     assert {finding.status for finding in after.values()} <= {Status.RESOLVED}
+
+
+CURES = (Remedy("aws-cli", "aws"), Remedy("sam", "Type: X"), Remedy("terraform", "resource"))
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "kinds"),
+    [
+        (None, ["aws-cli", "sam", "terraform"]),
+        (ManagedBy("cloudformation", "shop"), ["sam", "aws-cli", "terraform"]),
+        (ManagedBy("terraform"), ["terraform", "aws-cli", "sam"]),
+        (ManagedBy("something else"), ["aws-cli", "sam", "terraform"]),
+    ],
+)
+def test_the_cure_for_the_code_that_owns_the_function_comes_first(
+    managed_by: ManagedBy | None, kinds: list[str]
+) -> None:
+    """What is changed by hand there, the next deployment undoes."""
+    said = replace(report(replace(verdict(V), remedies=CURES)), managed_by=managed_by)
+    (change,) = reconcile([], said, now=NOW)
+    assert [remedy.kind for remedy in change.finding.remedies] == kinds
+    assert change.finding.managed_by == managed_by
+
+
+def test_who_owns_the_function_is_remembered_by_looks_that_cannot_tell() -> None:
+    """Only an event tells of Terraform; a sweep has none, and changes nothing."""
+    (change,) = reconcile([], replace(report(verdict(V)), managed_by=ManagedBy("terraform")), now=NOW)
+    assert reconcile([change.finding], report(verdict(V)), now=LATER) == ()
+
+
+def test_a_verdict_may_be_better_or_worse_than_its_rule() -> None:
+    """When it changes, the finding says so and nobody is told anew."""
+    (change,) = reconcile([], report(replace(verdict(V), severity=Severity.LOW)), now=NOW)
+    assert change.finding.severity is Severity.LOW
+    (worse,) = reconcile([change.finding], report(verdict(V)), now=LATER)
+    assert (worse.finding.severity, worse.is_transition) == (Severity.HIGH, False)
+
+
+def test_an_unknown_about_a_kind_of_subjects_leaves_those_and_no_others() -> None:
+    """What cannot be listed may be there; the rest is gone."""
+    kept, gone = a_finding(id="1" * 32, subject="trigger/iot/a"), a_finding(id="2" * 32, subject="trigger/iotevents/a")
+    changes = reconcile([kept, gone], report(verdict(U, "trigger/iot/*")), now=LATER)
+    assert [change.finding.id for change in changes] == [gone.id]

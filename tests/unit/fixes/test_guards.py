@@ -6,8 +6,8 @@ import pytest
 
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.guards import guard_function, guard_role
-from permission_guard.model import Snapshot, Unread
-from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, THROTTLED, a_function, a_role
+from permission_guard.model import ManagedBy, Snapshot, Unread
+from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, THROTTLED, a_finding, a_function, a_role
 
 
 def with_tags(tags: dict[str, str] | Unread | None) -> Snapshot:
@@ -18,7 +18,7 @@ def with_tags(tags: dict[str, str] | Unread | None) -> Snapshot:
 @pytest.mark.parametrize("tags", [{}, {"team": "orders"}, {"permission-guard:fix": "ask me"}, {"Permission": "never"}])
 def test_functions_and_roles_with_other_tags_may_be_changed(tags: dict[str, str]) -> None:
     """Nothing is raised."""
-    guard_function(with_tags(tags))
+    guard_function(with_tags(tags), a_finding())
     guard_role(a_role(tags=tags), ACCOUNT, None)
 
 
@@ -26,7 +26,7 @@ def test_functions_and_roles_with_other_tags_may_be_changed(tags: dict[str, str]
 def test_never_is_understood_however_it_is_written(value: str) -> None:
     """An owner who meant it should not be overruled by a capital letter."""
     with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
-        guard_function(with_tags({"permission-guard:fix": value}))
+        guard_function(with_tags({"permission-guard:fix": value}), a_finding())
     with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
         guard_role(a_role(tags={"permission-guard:fix": value}), ACCOUNT, None)
 
@@ -35,7 +35,7 @@ def test_never_is_understood_however_it_is_written(value: str) -> None:
 def test_a_function_whose_tags_are_not_known_is_not_touched(tags: Unread | None) -> None:
     """A guard that cannot be evaluated refuses."""
     with pytest.raises(FixRefusedError, match="could not be read"):
-        guard_function(with_tags(tags))
+        guard_function(with_tags(tags), a_finding())
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,10 @@ def test_a_role_whose_owner_is_not_known_is_not_touched() -> None:
         guard_role(a_role(), ACCOUNT, DENIED)
     with pytest.raises(RetryableError, match="cannot be told whether a CloudFormation stack owns"):
         guard_role(a_role(), ACCOUNT, THROTTLED)
+
+
+def test_a_function_that_terraform_changed_last_is_not_touched() -> None:
+    """Its next run would undo the fix; what CloudFormation owns is told by its tags."""
+    with pytest.raises(FixRefusedError, match="was last changed by Terraform"):
+        guard_function(with_tags({}), a_finding(managed_by=ManagedBy("terraform")))
+    guard_function(with_tags({}), a_finding(managed_by=ManagedBy("cloudformation")))

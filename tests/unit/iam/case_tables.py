@@ -22,6 +22,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
+from permission_guard.invokers import never_sent
 
 Case = dict[str, Any]
 
@@ -82,7 +83,7 @@ def expose(case: Case) -> Exposure:
         policy = {"Version": "2012-10-17", "Statement": policy}
     trust = case.get("trust", {})
     accounts = frozenset(trust.get("accounts", [ACCOUNT]))
-    return exposure(parse_policy(policy), TrustSet(accounts, frozenset(trust.get("organizations", ()))))
+    return exposure(parse_policy(policy), TrustSet(accounts, frozenset(trust.get("organizations", ()))), never_sent)
 
 
 def seen_of(found: Exposure, wanted: Case) -> Case:

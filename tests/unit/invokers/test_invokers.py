@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import pytest
 
 from permission_guard.arns import partition_of
 from permission_guard.iam.arn import parse_arn
-from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of
+from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of, never_sent
 
 ACCOUNT: Final = "123456789012"
 REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -306,17 +306,25 @@ def test_services_are_said_to_be_where_they_are() -> None:
     }
 
 
-def test_a_service_has_ended_from_the_day_after_its_last() -> None:
-    """On its last day it may still call."""
-    ended = {item.principal: item.ended for item in INVOKERS if item.ended}
+def test_services_that_have_ended_call_nobody() -> None:
+    """Only those that are no more have a last day, and it is past."""
+    ended = {item.principal: item.ended for item in INVOKERS if item.has_ended}
     assert ended == {
         "lex.amazonaws.com": date(2025, 9, 15),
         "pinpoint.amazonaws.com": date(2026, 10, 30),
     }
-    for principal, last in ended.items():
-        assert not invoker_of(principal).has_ended(last)
-        assert invoker_of(principal).has_ended(last + timedelta(days=1))
-    assert not invoker_of("s3.amazonaws.com").has_ended(date.max)
+    assert not any(invoker_of(principal).calls_by_policy for principal in ended)
+    assert invoker_of("s3.amazonaws.com").calls_by_policy
+    assert not invoker_of("sqs.amazonaws.com").calls_by_policy
+    assert not invoker_of("replicator.lambda.amazonaws.com").calls_by_policy
+
+
+def test_what_a_service_never_sends_is_known_by_the_keys_names() -> None:
+    """Of a service in no table nothing is known."""
+    assert never_sent("s3.amazonaws.com") == {"lambda:eventsourcetoken"}
+    assert "aws:sourcearn" in never_sent("alexa-appkit.amazon.com")
+    assert "lambda:eventsourcetoken" not in never_sent("alexa-appkit.amazon.com")
+    assert never_sent("appconfig.amazonaws.com") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -345,7 +353,7 @@ def test_a_service_in_no_table_is_judged_by_the_general_rule_and_says_so(princip
     assert invoker.principal == principal
     assert invoker.a_source == source
     assert invoker.names_its_source
-    assert not invoker.has_ended(date.max)
+    assert not invoker.has_ended
     assert {invoker.sends_source_arn, invoker.sends_source_account, invoker.sends_event_source_token} == {Sent.UNKNOWN}
     guess = invoker.source_arn.format(partition="aws", region="us-east-1", account=ACCOUNT)
     assert guess == f"arn:aws:{arn}:us-east-1:{ACCOUNT}:RESOURCE"

@@ -6,9 +6,14 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
 - `roles`: GetRole replies with the documents of the policies by their names;
 - `source_policies`: the policies of event sources by their ARNs, null where there is none;
+- `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
+- `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;
+- `inventories`: by AWS's name of the API, `sources` and `triggers` (of which `source_arns`, `source_account` and
+  `description` may be left out), and `unread` by source; `buckets`: whether those of others exist;
 - `Unread` in the place of anything that could not be read, `Deleted` of what is gone;
 - `expected`: every verdict, in their order. `function` is the part of the ARN after `function:`, `orders` unless said;
-  `reason` lists what the reason must contain, `evidence` what must be in the evidence.
+  `reason` lists what the reason must contain, `evidence` what must be in the evidence, `severity` is the rule's
+  unless said.
 """
 
 from __future__ import annotations
@@ -19,11 +24,13 @@ from typing import Any
 
 import pytest
 
+from permission_guard.arns import parse_function_arn
 from permission_guard.engine import evaluate
 from permission_guard.iam import Policy, TrustSet, parse_policy
 from permission_guard.model import (
     EventSourceMapping,
     Function,
+    FunctionUrl,
     Outcome,
     ResourcePolicy,
     Role,
@@ -32,9 +39,27 @@ from permission_guard.model import (
     Verdict,
 )
 from permission_guard.rules import RULES
+from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, TRUST_LAMBDA
 
 CASES = sorted((Path(__file__).parents[2] / "cases").glob("PG*/*.json"))
+PRINCIPALS = {
+    "s3": "s3.amazonaws.com",
+    "events": "events.amazonaws.com",
+    "sns": "sns.amazonaws.com",
+    "apigateway": "apigateway.amazonaws.com",
+    "apigatewayv2": "apigateway.amazonaws.com",
+    "logs": "logs.amazonaws.com",
+    "elbv2": "elasticloadbalancing.amazonaws.com",
+    "cognito-idp": "cognito-idp.amazonaws.com",
+    "config": "config.amazonaws.com",
+    "iot": "iot.amazonaws.com",
+    "secretsmanager": "secretsmanager.amazonaws.com",
+    "cloudwatch": "lambda.alarms.cloudwatch.amazonaws.com",
+}
+"""Who calls for the sources of an inventory, by the inventory's name."""
+
+DEFAULT_CURES = ("aws-cli", "terraform")
 KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNKNOWN}
 
 
@@ -48,18 +73,18 @@ def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
     """The verdicts of a rule on a state are exactly those that are listed, with their titles, reasons and evidence."""
     case = json.loads(path.read_text())
     rule = next(rule for rule in RULES if rule.id == path.parent.name)
-    report = evaluate(snapshot_of(case), [rule(TrustSet(frozenset()))])
+    report = evaluate(snapshot_of(case), [rule(trust_of(case))])
     assert [short(verdict) for verdict in report.verdicts] == [wanted(entry) for entry in case["expected"]]
     for verdict, entry in zip(report.verdicts, case["expected"], strict=True):
         for part in entry["reason"]:
             assert part in verdict.reason
         if verdict.outcome is Outcome.VIOLATION:
             assert verdict.title == entry["title"]
+            assert (verdict.severity or rule.severity) == entry.get("severity", rule.severity)
             assert entry["evidence"].items() <= verdict.evidence.items()
             assert [need["action"] for need in verdict.evidence.get("missing", ())] == entry.get("missing", [])
             assert verdict.impact
-            kinds = {"aws-cli"} if verdict.evidence.get("missing") == [] else {"aws-cli", "terraform"}
-            assert {remedy.kind for remedy in verdict.remedies} >= kinds
+            assert {remedy.kind for remedy in verdict.remedies} >= set(entry.get("cures", DEFAULT_CURES))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -98,6 +123,12 @@ def wanted(entry: dict[str, Any]) -> tuple[str, str | None, str]:
     return entry["outcome"], entry["subject"], entry.get("function", "orders")
 
 
+def trust_of(case: dict[str, Any]) -> TrustSet:
+    """Read whom the parameters trust."""
+    trust = case.get("trust", {})
+    return TrustSet(frozenset(trust.get("accounts", ())), frozenset(trust.get("organizations", ())))
+
+
 def snapshot_of(case: dict[str, Any]) -> Snapshot:
     """Build the state that a case describes."""
     mappings = case.get("mappings", [])
@@ -109,6 +140,10 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
         TARGET,
         unread_of(case["function"]) if "function" in case else versions[FUNCTION_ARN],
         resource_policies=tuple(resource_policy_of(reply) for reply in case.get("policies", [])),
+        function_urls=function_urls_of(case.get("function_urls")),
+        own_organization=read_or_unread(case.get("organization")),
+        inventories=tuple(inventory_of(name, entry) for name, entry in case.get("inventories", {}).items()),
+        foreign_buckets={arn: read_or_unread(exists) for arn, exists in case.get("buckets", {}).items()},
         mappings=unread_of(mappings) if isinstance(mappings, dict) else tuple(map(mapping_of, mappings)),
         versions=versions,
         roles=dict(role_of(entry) for entry in case.get("roles", [])),
@@ -123,6 +158,46 @@ def unread_of(entry: dict[str, Any]) -> Unread:
     """Read `Unread`."""
     said = entry["Unread"]
     return Unread(said["Action"], said["Code"], said["Message"], denied=said["Denied"])
+
+
+def read_or_unread(entry: Any) -> Any:
+    """Read a value, or `Unread` in its place."""
+    return unread_of(entry) if isinstance(entry, dict) else entry
+
+
+def function_urls_of(entries: Any) -> tuple[FunctionUrl, ...] | Unread | None:
+    """Read ListFunctionUrlConfigs' entries."""
+    if entries is None or isinstance(entries, dict):
+        return unread_of(entries) if entries else None
+    return tuple(
+        FunctionUrl(parse_function_arn(entry["FunctionArn"])[1], entry["FunctionUrl"], entry["AuthType"])
+        for entry in entries
+    )
+
+
+def inventory_of(name: str, entry: dict[str, Any]) -> Inventory:
+    """Read an inventory; a trigger is a source as well."""
+    triggers = tuple(trigger_of(trigger, PRINCIPALS[name]) for trigger in entry.get("triggers", ()))
+    sources = entry.get("sources", [])
+    return Inventory(
+        name=name,
+        principal=PRINCIPALS[name],
+        sources=unread_of(sources) if isinstance(sources, dict) else frozenset(sources),
+        triggers=triggers,
+        unread={source: unread_of(reason) for source, reason in entry.get("unread", {}).items()},
+    )
+
+
+def trigger_of(entry: dict[str, Any], principal: str) -> Trigger:
+    """Read something that is set up to call a function."""
+    return Trigger(
+        principal=principal,
+        source=entry["source"],
+        source_arns=tuple(entry.get("source_arns", [entry["source"]])),
+        source_account=entry.get("source_account", ACCOUNT),
+        function_arn=entry["function_arn"],
+        description=entry.get("description", f"the source {entry['source'].rpartition(':')[2]}"),
+    )
 
 
 def function_of(reply: dict[str, Any]) -> Function | Unread | None:

@@ -15,7 +15,7 @@ from permission_guard.model import FixResult, Status, Transition
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from permission_guard.model import JSON, Finding, FixRecord, Remedy
+    from permission_guard.model import JSON, Finding, FixRecord, ManagedBy, Remedy
 
 HAPPENED: Mapping[Transition, str] = {
     Transition.OPENED: "A problem was found.",
@@ -130,9 +130,18 @@ def _sections(finding: Finding) -> Iterator[Section]:
         yield from _fix(finding.fix, finding.transition)
     if finding.evidence and not is_resolved:
         yield Section("Evidence", cut(_evidence(finding.evidence), _LISTING), Form.LISTING)
+    if needs_a_cure and finding.managed_by is not None:
+        yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_a_cure:
         for remedy in finding.remedies:
             yield _command(f"How to fix it ({remedy_name(remedy)})", remedy.text)
+
+
+def _where(managed_by: ManagedBy) -> str:
+    """Say what owns the function, and why the cure belongs there."""
+    name = {"cloudformation": "CloudFormation", "terraform": "Terraform"}.get(managed_by.tool, managed_by.tool)
+    owner = f"The {name} stack {managed_by.stack} owns" if managed_by.stack else f"{name} seems to manage"
+    return f"{owner} this function. Change it there: what is changed by hand, the next deployment undoes."
 
 
 def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:

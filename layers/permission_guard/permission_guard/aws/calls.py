@@ -16,6 +16,7 @@ T = TypeVar("T")
 _NOT_FOUND = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "AWSOrganizationsNotInUseException",
         "NoSuchEntity",
         "NoSuchEntityException",
         "QueueDoesNotExist",

@@ -11,12 +11,22 @@ from botocore.config import Config
 from permission_guard import __version__
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_config import ConfigServiceClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iot import IoTClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -33,17 +43,37 @@ _CONFIG = Config(
 
 
 @overload
+def client(service: Literal["apigateway"]) -> APIGatewayClient: ...
+@overload
+def client(service: Literal["apigatewayv2"]) -> ApiGatewayV2Client: ...
+@overload
 def client(service: Literal["cloudformation"]) -> CloudFormationClient: ...
 @overload
+def client(service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+@overload
+def client(service: Literal["cognito-idp"]) -> CognitoIdentityProviderClient: ...
+@overload
+def client(service: Literal["config"]) -> ConfigServiceClient: ...
+@overload
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["elbv2"]) -> ElasticLoadBalancingv2Client: ...
 @overload
 def client(service: Literal["events"]) -> EventBridgeClient: ...
 @overload
 def client(service: Literal["iam"]) -> IAMClient: ...
 @overload
+def client(service: Literal["iot"]) -> IoTClient: ...
+@overload
 def client(service: Literal["kinesis"]) -> KinesisClient: ...
 @overload
 def client(service: Literal["lambda"]) -> LambdaClient: ...
+@overload
+def client(service: Literal["logs"]) -> CloudWatchLogsClient: ...
+@overload
+def client(service: Literal["organizations"]) -> OrganizationsClient: ...
+@overload
+def client(service: Literal["s3"]) -> S3Client: ...
 @overload
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
@@ -52,6 +82,8 @@ def client(service: Literal["sns"]) -> SNSClient: ...
 def client(service: Literal["sqs"]) -> SQSClient: ...
 @overload
 def client(service: Literal["ssm"]) -> SSMClient: ...
+@overload
+def client(service: str) -> Any: ...
 def client(service: str) -> Any:
     """Return the client of a service, one an execution environment."""
     return _client(service)

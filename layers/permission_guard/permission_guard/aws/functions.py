@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.arns import parse_function_arn, role_account, role_name
 from permission_guard.aws.calls import read
 from permission_guard.iam import parse_policy
-from permission_guard.model import EventSourceMapping, Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
+from permission_guard.model import (
+    EventSourceMapping,
+    Function,
+    FunctionTarget,
+    FunctionUrl,
+    ResourcePolicy,
+    RoleTarget,
+    Unread,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,6 +73,22 @@ class FunctionReader:
         if reply is None:
             return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} is gone", denied=False)
         return reply if isinstance(reply, Unread) else reply.get("Tags", {})
+
+    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:
+        """Read the function's URLs: its own and those of its aliases."""
+
+        def pages() -> tuple[FunctionUrl, ...]:
+            paginator = self._lambda.get_paginator("list_function_url_configs")
+            configs = (
+                config for page in paginator.paginate(FunctionName=target.arn) for config in page["FunctionUrlConfigs"]
+            )
+            return tuple(
+                FunctionUrl(parse_function_arn(config["FunctionArn"])[1], config["FunctionUrl"], config["AuthType"])
+                for config in configs
+            )
+
+        reply = read("lambda:ListFunctionUrlConfigs", pages)
+        return () if reply is None else reply
 
     def all_functions(self) -> Iterator[FunctionTarget]:
         """List every function of the account and region; a refused call raises."""

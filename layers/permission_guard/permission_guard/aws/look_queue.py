@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
 from permission_guard.intake import look_request
 
@@ -23,12 +24,14 @@ def request_looks(client: SQSClient, queue_url: str, targets: Iterable[FunctionT
 
     Each function has a message of its own, so that one that cannot be read does not bring others back with it.
     """
-    remaining = iter(targets)
+    remaining, now = iter(targets), utc_now()
     sent = 0
     while batch := list(islice(remaining, _MESSAGES_A_CALL)):
         reply = client.send_message_batch(
             QueueUrl=queue_url,
-            Entries=[{"Id": str(number), "MessageBody": look_request([target])} for number, target in enumerate(batch)],
+            Entries=[
+                {"Id": str(number), "MessageBody": look_request([target], now)} for number, target in enumerate(batch)
+            ],
         )
         if refused := reply.get("Failed"):
             raise DeliveryError(f"SQS refused {len(refused)} of {len(batch)} requests: {refused[0].get('Message')}")

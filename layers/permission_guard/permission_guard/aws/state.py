@@ -5,18 +5,34 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.inventories import INVENTORY_READS
 from permission_guard.event_sources import event_source_of
 from permission_guard.execution_role import sources_in_question
-from permission_guard.model import Function, FunctionTarget, Role, Scope, Snapshot, Unread
+from permission_guard.iam import FUNCTION_URL_KEYS
+from permission_guard.model import (
+    STACK_TAG,
+    Function,
+    FunctionTarget,
+    ManagedBy,
+    ResourcePolicy,
+    Role,
+    Scope,
+    Snapshot,
+    Unread,
+)
+from permission_guard.triggers import source_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from permission_guard.aws.functions import FunctionReader
+    from permission_guard.aws.inventories import InventoryReader
+    from permission_guard.aws.organization import OrganizationReader
     from permission_guard.aws.roles import RoleReader
     from permission_guard.aws.source_policies import SourcePolicyReader
     from permission_guard.iam import Policy
     from permission_guard.model import EventSourceMapping
+    from permission_guard.triggers import Inventory
 
 READS: dict[Scope, frozenset[str]] = {
     Scope.INVOKE_POLICY: frozenset(
@@ -24,13 +40,18 @@ READS: dict[Scope, frozenset[str]] = {
             "lambda:GetFunctionConfiguration",
             "lambda:GetPolicy",
             "lambda:ListAliases",
+            "lambda:ListFunctionUrlConfigs",
+            "lambda:ListTags",
             "lambda:ListVersionsByFunction",
+            "organizations:DescribeOrganization",
         },
-    ),
+    )
+    | INVENTORY_READS,
     Scope.EXECUTION_ROLE: frozenset(
         {
             "lambda:GetFunctionConfiguration",
             "lambda:ListEventSourceMappings",
+            "lambda:ListTags",
             "iam:GetRole",
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
@@ -50,21 +71,69 @@ class StateReader:
     """Reads snapshots. Make one for each batch, so that what it remembers is as young as the batch.
 
     It remembers what serves several functions: the event source mappings of the account, roles, policies of sources.
+    What is set up to invoke functions serves longer than a batch: `inventories` remembers that itself.
     """
 
-    def __init__(self, functions: FunctionReader, roles: RoleReader, sources: SourcePolicyReader) -> None:
+    def __init__(
+        self,
+        functions: FunctionReader,
+        roles: RoleReader,
+        sources: SourcePolicyReader,
+        inventories: InventoryReader,
+        organization: OrganizationReader,
+    ) -> None:
         self._functions = functions
         self._roles = roles
         self._sources = sources
+        self._inventories = inventories
+        self._organization = organization
         self._forget()
 
-    def snapshot(self, target: FunctionTarget, scope: Scope) -> Snapshot:
-        """Read what `scope` needs; what cannot be read is in the snapshot as Unread, nothing raises."""
+    def snapshot(self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+        """Read what `scope` needs; what cannot be read is in the snapshot as Unread, nothing raises.
+
+        Inventories are read after `not_before`, in seconds since 1970.
+        """
         function = self._functions.function(target.arn)
         if function is None:
             return Snapshot(target, None)
         if scope is Scope.INVOKE_POLICY:
-            return Snapshot(target, function, resource_policies=self._functions.resource_policies(target))
+            return self._who_may_invoke(target, function, not_before)
+        return self._what_the_role_allows(target, function)
+
+    def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
+        """Return the stack that a function belongs to: CloudFormation tags what it makes, and nobody else may."""
+        tags = self._functions.tags(target)
+        if isinstance(tags, Unread):
+            return tags
+        return ManagedBy("cloudformation", tags[STACK_TAG]) if STACK_TAG in tags else None
+
+    def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
+        policies = self._functions.resource_policies(target)
+        inventories = self._inventories.read(target, not_before)
+        conditions = [
+            condition
+            for policy in policies
+            if isinstance(policy, ResourcePolicy)
+            for statement in policy.document.statements
+            for condition in statement.conditions
+        ]
+        keys = {condition.key for condition in conditions}
+        sources = (text for condition in conditions if condition.key == "aws:sourcearn" for text in condition.texts)
+        return Snapshot(
+            target,
+            function,
+            resource_policies=policies,
+            function_urls=self._functions.function_urls(target) if keys & FUNCTION_URL_KEYS else None,
+            own_organization=self._organization.own_organization() if keys & _ORGANIZATION_KEYS else None,
+            inventories=inventories,
+            foreign_buckets={
+                bucket: self._inventories.bucket_exists(bucket, not_before)
+                for bucket in _foreign_buckets(sources, inventories)
+            },
+        )
+
+    def _what_the_role_allows(self, target: FunctionTarget, function: Function | Unread) -> Snapshot:
         mappings = self._mappings_of(target)
         names = {mapping.function_arn for mapping in mappings} if not isinstance(mappings, Unread) else set()
         versions = {
@@ -108,6 +177,16 @@ class StateReader:
         if arn not in self._seen_policies:
             self._seen_policies[arn] = self._sources.policy(arn, target)
         return self._seen_policies[arn]
+
+
+_ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths", "aws:principalorgid", "aws:principalorgpaths"})
+
+
+def _foreign_buckets(patterns: Iterable[str], inventories: Iterable[Inventory]) -> set[str]:
+    """Return the buckets that are named and are not among those of the account."""
+    own = next((inventory.sources for inventory in inventories if inventory.name == "s3"), None)
+    named = {source_named(pattern) for pattern in patterns}
+    return {arn for arn in named if arn and ":s3:::" in arn and not isinstance(own, Unread | None) and arn not in own}
 
 
 def _sources_in_question(snapshot: Snapshot) -> Iterator[str]:

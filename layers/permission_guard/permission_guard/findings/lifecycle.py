@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from permission_guard.engine import Report
+    from permission_guard.model import ManagedBy, Remedy
 
 MAX_EVENT_IDS = 5
 
@@ -64,13 +65,14 @@ def _violated(
     event_ids: tuple[str, ...],
 ) -> Change | None:
     rule = report.rules[verdict.rule_id]
+    managed_by = report.managed_by or (recorded.managed_by if recorded else None)
     if recorded is None:
         return Change(
             Finding(
                 id=_id(verdict),
                 rule_id=rule.id,
                 rule_name=rule.name,
-                severity=rule.severity,
+                severity=verdict.severity or rule.severity,
                 partition=report.target.partition,
                 account=report.target.account,
                 region=report.target.region,
@@ -80,13 +82,14 @@ def _violated(
                 reason=verdict.reason,
                 impact=verdict.impact,
                 evidence=verdict.evidence,
-                remedies=verdict.remedies,
+                remedies=_own_first(verdict.remedies, managed_by),
                 status=Status.OPEN,
                 revision=1,
                 transition=Transition.OPENED,
                 opened_at=now,
                 changed_at=now,
                 event_ids=event_ids,
+                managed_by=managed_by,
             ),
             None,
         )
@@ -96,8 +99,9 @@ def _violated(
         reason=verdict.reason,
         impact=verdict.impact,
         evidence=verdict.evidence,
-        remedies=verdict.remedies,
-        severity=rule.severity,
+        remedies=_own_first(verdict.remedies, managed_by),
+        severity=verdict.severity or rule.severity,
+        managed_by=managed_by,
     )
     if recorded.status is Status.RESOLVED:
         reopened = replace(
@@ -138,9 +142,25 @@ def _resolution(finding: Finding, report: Report) -> str | None:
     for verdict in own:
         if verdict.outcome is Outcome.PASS and _id(verdict) == finding.id:
             return verdict.reason
-    if any(v.outcome is Outcome.UNKNOWN and (v.subject is None or _id(v) == finding.id) for v in own):
+    if any(v.outcome is Outcome.UNKNOWN and _speaks_of(v, finding) for v in own):
         return None
     return f"{finding.subject} no longer exists."
+
+
+def _speaks_of(verdict: Verdict, finding: Finding) -> bool:
+    """Tell whether a verdict is about a finding's subject, alone or among others."""
+    if verdict.subject is None or _id(verdict) == finding.id:
+        return True
+    return verdict.subject.endswith("/*") and finding.subject.startswith(verdict.subject[:-1])
+
+
+_KINDS = {"cloudformation": ("sam", "policy-statement"), "terraform": ("terraform",)}
+
+
+def _own_first(remedies: tuple[Remedy, ...], managed_by: ManagedBy | None) -> tuple[Remedy, ...]:
+    """Put the remedy for the code that owns the function before the others."""
+    kinds = _KINDS.get(managed_by.tool, ()) if managed_by else ()
+    return tuple(sorted(remedies, key=lambda remedy: remedy.kind not in kinds))
 
 
 def _id(verdict: Verdict) -> str:

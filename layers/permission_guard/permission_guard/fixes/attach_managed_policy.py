@@ -42,7 +42,7 @@ class AttachManagedPolicy:
         if role.arn != finding.evidence.get("role_arn"):
             # What was found, told and perhaps approved is about another role: the next look tells of this one.
             raise RetryableError(f"{function.arn} runs with {role.arn} by now, and the finding is about another role")
-        guard_function(snapshot)
+        guard_function(snapshot, finding)
         guard_role(role, snapshot.target.account, facts.stack_of(role.name))
         own = snapshot.source_policies
         if all(decide(need, role, function.arn, own).allowed for need in source.needs(mapping)):

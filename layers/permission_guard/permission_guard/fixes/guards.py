@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 from permission_guard.arns import role_account
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.model import Unread
+from permission_guard.model import STACK_TAG, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.model import Role, Snapshot
+    from permission_guard.model import Finding, Role, Snapshot
 
 NEVER_TAG = "permission-guard:fix"
 NEVER = "never"
 
-# Set by CloudFormation on what it creates, and by nobody else: the prefix is reserved.
-_STACK_TAG = "aws:cloudformation:stack-name"
 _RESERVED_PATHS = ("/aws-service-role/", "/aws-reserved/")
 
 
-def guard_function(snapshot: Snapshot) -> None:
-    """Refuse functions whose owner, or whose template, has the last word."""
+def guard_function(snapshot: Snapshot, finding: Finding) -> None:
+    """Refuse functions whose owner, or whose infrastructure code, has the last word."""
     arn = snapshot.target.arn
+    if finding.managed_by is not None and finding.managed_by.tool == "terraform":
+        raise FixRefusedError(f"{arn} was last changed by Terraform: change its configuration.")
     if snapshot.tags is None or isinstance(snapshot.tags, Unread):
         raise FixRefusedError(f"The tags of {arn} could not be read: {snapshot.tags}.")
     _guard_tags(arn, snapshot.tags)
@@ -50,5 +50,5 @@ def guard_role(role: Role, account: str, stack: str | Unread | None) -> None:
 def _guard_tags(arn: str, tags: Mapping[str, str]) -> None:
     if tags.get(NEVER_TAG, "").strip().lower() == NEVER:
         raise FixRefusedError(f"{arn} is tagged {NEVER_TAG}={NEVER}.")
-    if _STACK_TAG in tags:
-        raise FixRefusedError(f"{arn} belongs to the CloudFormation stack {tags[_STACK_TAG]}: change its template.")
+    if STACK_TAG in tags:
+        raise FixRefusedError(f"{arn} belongs to the CloudFormation stack {tags[STACK_TAG]}: change its template.")

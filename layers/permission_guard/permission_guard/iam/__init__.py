@@ -11,22 +11,35 @@ from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.documents import Policy, parse_policy, unread_policy
 from permission_guard.iam.evaluation import PolicySet, evaluate
 from permission_guard.iam.execution_context import LambdaCall, execution_role_context
-from permission_guard.iam.exposure import Exposure, StatementExposure, TrustSet, exposure
+from permission_guard.iam.exposure import (
+    FUNCTION_URL_KEYS,
+    Exposure,
+    Hold,
+    PrincipalExposure,
+    StatementExposure,
+    TrustSet,
+    exposure,
+)
 from permission_guard.iam.principals import Principal, PrincipalKind
 from permission_guard.iam.request import Request
+from permission_guard.iam.scoping import SOURCE_KEYS
 from permission_guard.iam.statements import Statement
 
 __all__ = [
     "ABSENT",
+    "FUNCTION_URL_KEYS",
+    "SOURCE_KEYS",
     "UNKNOWN",
     "Context",
     "Decision",
     "EvalDecision",
     "Exposure",
+    "Hold",
     "LambdaCall",
     "Policy",
     "PolicySet",
     "Principal",
+    "PrincipalExposure",
     "PrincipalKind",
     "Request",
     "Statement",

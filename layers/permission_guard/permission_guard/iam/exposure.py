@@ -13,6 +13,7 @@ from permission_guard.iam.denies import closing, remaining_scopes
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.iam.records import record
 from permission_guard.iam.scoping import (
+    NOT_SENT_BY_SERVICES,
     OWN,
     SCOPING_KEYS,
     Scope,
@@ -20,15 +21,16 @@ from permission_guard.iam.scoping import (
     enforced_keys,
     forbidden_keys,
     nobody,
-    not_sent_by,
     scope_of,
 )
 from permission_guard.iam.statements import ALLOW, DENY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Final
+
+    NeverSent = Callable[[str], frozenset[str]]
 
     from permission_guard.iam.documents import Policy
     from permission_guard.iam.statements import Statement
@@ -213,8 +215,16 @@ class Exposure:
         return tuple(sorted({name for item in self._standing for name in item.foreign_organizations}))
 
 
-def exposure(policy: Policy, trust: TrustSet) -> Exposure:
-    """Tell whom a resource policy lets in from outside what is trusted."""
+def _nothing(_service: str) -> frozenset[str]:
+    return frozenset()
+
+
+def exposure(policy: Policy, trust: TrustSet, never_sent: NeverSent = _nothing) -> Exposure:
+    """Tell whom a resource policy lets in from outside what is trusted.
+
+    `never_sent` returns the condition keys, in lower case, that a service principal never sends, besides those that
+    none does.
+    """
     denies = [item for item in policy.statements if item.effect == DENY and not item.malformed]
     allows = [item for item in policy.statements if item.effect == ALLOW]
     unknown = tuple(policy.problems) if policy.unreadable else ()
@@ -225,14 +235,14 @@ def exposure(policy: Policy, trust: TrustSet) -> Exposure:
     )
     variables = policy.knows_variables
     return Exposure(
-        tuple(_statement(item, denies, trust, variables=variables) for item in allows),
+        tuple(_statement(item, denies, trust, never_sent, variables=variables) for item in allows),
         is_public_to_config(allows),
         unknown,
     )
 
 
 def _statement(
-    statement: Statement, denies: Sequence[Statement], trust: TrustSet, *, variables: bool
+    statement: Statement, denies: Sequence[Statement], trust: TrustSet, never_sent: NeverSent, *, variables: bool
 ) -> StatementExposure:
     enforced = enforced_keys(statement.conditions)
     scopes = [
@@ -255,7 +265,7 @@ def _statement(
                 *_of_kind(statement, kind, value),
                 *remaining_scopes(statement, others, kind, value, variables=variables),
             ],
-            enforced,
+            enforced & (NOT_SENT_BY_SERVICES | never_sent(value)) if kind == "Service" else frozenset(),
             trust,
         )
         for kind, value in principals
@@ -279,7 +289,7 @@ def _statement(
         beyond_invoke=beyond,
         never_matches=never,
         never_reason=exposures[0].why if never else "",
-        function_url=any(condition.key in _URL_KEYS for condition in statement.conditions),
+        function_url=any(condition.key in FUNCTION_URL_KEYS for condition in statement.conditions),
         closed_by=None if closer is None else closer.sid or str(closer.index),
         malformed=statement.malformed,
         problems=statement.problems,
@@ -288,7 +298,7 @@ def _statement(
 
 
 INVOKE_ACTIONS: Final = ("lambda:invokefunction", "lambda:invokefunctionurl", "lambda:invokeasync")
-_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
+FUNCTION_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
 
 
 def _is_invoke(text: str) -> bool:
@@ -310,15 +320,16 @@ def _of_kind(statement: Statement, kind: str, value: str) -> list[Scope]:
     return []
 
 
-def _judge(kind: str, value: str, scopes: list[Scope], enforced: frozenset[str], trust: TrustSet) -> PrincipalExposure:
-    """Tell how one principal is held by the scopes, all of which apply."""
-    if kind == "Service":
-        unsent = enforced & not_sent_by(value)
-        if unsent:
-            scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
-    elif kind == "AWS" and is_unique_id(value):
+def _judge(kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], trust: TrustSet) -> PrincipalExposure:
+    """Tell how one principal is held by the scopes, all of which apply.
+
+    `unsent` are the keys that have to be there and that the principal never sends.
+    """
+    if unsent:
+        scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
+    if kind == "AWS" and is_unique_id(value):
         return PrincipalExposure(kind, value, Hold.NEVER, why=f"the principal {value} was deleted")
-    elif kind == "AWS" and value != ANYONE:
+    if kind == "AWS" and value != ANYONE:
         scopes = [_own_scope(value), *scopes]
     elif kind == "CanonicalUser":
         scopes = [Scope(accounts=frozenset({value}), subject="principal"), *scopes]

@@ -74,11 +74,10 @@ NOT_SENT_BY_SERVICES: Final = frozenset(
         "lambda:sourcefunctionarn",
     }
 )
-_WITHOUT_SOURCE: Final = frozenset({"alexa-appkit.amazon.com", "alexa-connectedhome.amazon.com"})
-"""Services that say nothing of a source: Alexa sends only the id of the skill, as `lambda:EventSourceToken`."""
-_SOURCE_KEYS: Final = frozenset(
+SOURCE_KEYS: Final = frozenset(
     {"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths"}
 )
+"""The keys with which a service tells for whom it calls."""
 _SOURCE_ACCOUNTS: Final = frozenset({"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn"})
 _PRINCIPAL_ACCOUNTS: Final = frozenset({"aws:principalaccount", "aws:principalarn", "kms:calleraccount"})
 
@@ -318,11 +317,6 @@ def forbidden_keys(conditions: Iterable[Condition]) -> frozenset[str]:
         for condition in conditions
         if condition.null and [text.lower() for text in condition.texts] == ["true"]
     )
-
-
-def not_sent_by(service: str) -> frozenset[str]:
-    """Return the scoping keys that are never there when a service calls."""
-    return NOT_SENT_BY_SERVICES | _SOURCE_KEYS if service in _WITHOUT_SOURCE else NOT_SENT_BY_SERVICES
 
 
 def complement(conditions: Iterable[Condition], *, variables: bool, service: bool) -> Scope:

@@ -94,6 +94,11 @@ def invoker_of(principal: str) -> Invoker:
     return found
 
 
+def never_sent(principal: str) -> frozenset[str]:
+    """Return the condition keys, in lower case, that a service principal never sends."""
+    return invoker_of(principal).never_sends
+
+
 def _unknown(principal: str) -> Invoker:
     """Return the general rule for a principal; of its name, only what can stand in an ARN goes into its source's."""
     service = re.sub(r"[^a-z0-9-]", "", principal.strip().lower().split(".", 1)[0])
@@ -109,4 +114,4 @@ def _unknown(principal: str) -> Invoker:
     )
 
 
-__all__ = ["INVOKERS", "Authority", "Invoker", "Sent", "invoker_of"]
+__all__ = ["INVOKERS", "Authority", "Invoker", "Sent", "invoker_of", "never_sent"]

@@ -47,8 +47,8 @@ class Invoker:
     for a person to replace; empty where the service sends none. `other_source_arns` are further forms of it.
 
     `account_suffices` is true where AWS documents `aws:SourceAccount` alone. `written_by_aws` is true where AWS writes
-    the statements itself, and nobody else should touch them. `ended` is the last day of the service. An invoker that
-    is not `is_known` is in no table: what it says is the general rule, and its `source_arn` a guess.
+    the statements itself, and nobody else should touch them. `ended` is the last day of a service that is no more. An
+    invoker that is not `is_known` is in no table: what it says is the general rule, and its `source_arn` a guess.
     """
 
     principal: str
@@ -94,9 +94,28 @@ class Invoker:
         suffix = _SUFFIXES.get(partition, "amazonaws.com")
         return self.regional_principal.format(region=region, suffix=suffix) or self.principal
 
-    def has_ended(self, today: date) -> bool:
-        """Tell whether the service is no more, so that a statement for it is stale."""
-        return self.ended is not None and today > self.ended
+    @property
+    def has_ended(self) -> bool:
+        """Whether the service is no more, so that a statement for it is stale."""
+        return self.ended is not None
+
+    @property
+    def calls_by_policy(self) -> bool:
+        """Whether the service still invokes functions that people let it invoke by a statement."""
+        return self.invokes_by_policy and not self.written_by_aws and not self.has_ended
+
+    @property
+    def never_sends(self) -> frozenset[str]:
+        """The condition keys, in lower case, that the service never sends."""
+        keys = (
+            (self.sends_source_arn, {"aws:sourcearn"}),
+            (
+                self.sends_source_account,
+                {"aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths"},
+            ),
+            (self.sends_event_source_token, {"lambda:eventsourcetoken"}),
+        )
+        return frozenset(key for sent, names in keys if sent is Sent.NO for key in names)
 
     def admits(self, arn: str) -> bool:
         """Tell whether an ARN, or a pattern with `*` and `?`, can be that of a source of this service.

@@ -25,12 +25,14 @@ class Rule(ABC):
 
     The docstring has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
     *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the answer rests on.
+    `offline` is false where policies alone do not tell: the rule asks what else there is in the account.
     """
 
     id: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
     scope: ClassVar[Scope]
+    offline: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:
@@ -53,8 +55,9 @@ class Rule(ABC):
         impact: str,
         evidence: Mapping[str, JSON],
         remedies: tuple[Remedy, ...],
+        severity: Severity | None = None,
     ) -> Verdict:
-        """Return the verdict that something is wrong."""
+        """Return the verdict that something is wrong; `severity` where it is not the rule's own."""
         return Verdict(
             rule_id=self.id,
             function_arn=function_arn,
@@ -65,6 +68,7 @@ class Rule(ABC):
             impact=impact,
             evidence=evidence,
             remedies=remedies,
+            severity=severity,
         )
 
     def passed(self, function_arn: str, subject: str, reason: str) -> Verdict:

@@ -83,6 +83,8 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         _HISTORY: _history(finding, earlier or {}),
         **_remedies(finding),
     }
+    if finding.managed_by is not None:
+        shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
         shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.summary}"
         shown["bot_fix_before"] = json.dumps(finding.fix.before, indent=2, default=str)

@@ -1,0 +1,8 @@
+"""What is set up to invoke functions, service by service, as the account has it now."""
+
+from __future__ import annotations
+
+from permission_guard.aws.inventories.reader import InventoryReader
+from permission_guard.aws.inventories.services import INVENTORY_READS
+
+__all__ = ["INVENTORY_READS", "InventoryReader"]

@@ -1,0 +1,61 @@
+"""PG111 principal-deleted."""
+
+from __future__ import annotations
+
+from permission_guard.iam.principals import is_unique_id
+from permission_guard.invokers import invoker_of
+from permission_guard.model import Severity
+from permission_guard.rules.cures import removed
+from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
+
+
+class PrincipalDeleted(StatementRule):
+    """Allow only principals that exist.
+
+    ## What it flags
+
+    A statement for a user or role that was deleted, in whose place AWS shows its unique id (`AIDA...`, `AROA...`), and
+    one for a service that has ended.
+
+    ## Why it matters
+
+    It grants nothing any more. It hides what matters among what does not, and takes room of the 20,480 bytes that a
+    policy may have. A role of the same name that is made anew is not let in by it.
+
+    ## How to fix
+
+    Remove the statement; if the principal was made anew, add it again by its ARN.
+
+    ## Fix safety
+
+    Not fixed automatically yet. Nothing can be lost by it.
+
+    ## Limits
+
+    Services are taken for ended from the table in `invokers/` only.
+
+    ## References
+
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    """
+
+    id = "PG111"
+    name = "principal-deleted"
+    severity = Severity.LOW
+
+    def judge(self, allowed: Allowed) -> Complaint | str:
+        """Flag principals that are no more."""
+        principals = allowed.exposure.principals
+        deleted = [item.value for item in principals if item.kind == "AWS" and is_unique_id(item.value)]
+        ended = [item.value for item in principals if item.kind == "Service" and invoker_of(item.value).has_ended]
+        if not deleted + ended:
+            return "No principal is known to be gone."
+        reasons = [f"{name} is what AWS leaves of a user or role that was deleted." for name in deleted]
+        reasons += [f"{name} ended on {invoker_of(name).ended}." for name in ended]
+        return Complaint(
+            title=f"The statement {allowed.name} of {allowed.function} is for {listed(deleted + ended)}, which is gone",
+            reason=" ".join(reasons),
+            impact="The statement lets nobody in. It only takes room, and hides those that matter.",
+            evidence={"principals": deleted + ended},
+            remedies=removed(allowed, deleted + ended),
+        )

@@ -1,0 +1,89 @@
+"""PG103 source-account-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.iam import Hold
+from permission_guard.model import Severity
+from permission_guard.rules.cures import changed, replaced
+from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
+from permission_guard.triggers import own_source
+
+if TYPE_CHECKING:
+    from permission_guard.model import JSON
+
+
+class SourceAccountMissing(StatementRule):
+    """Allow a bucket to have a function invoked only together with the account that owns it.
+
+    ## What it flags
+
+    A statement that names its source by an ARN without an account in it, which is that of a bucket, and that has no
+    `aws:SourceAccount`. The severity is lower while the bucket is seen to be one of this account.
+
+    ## Why it matters
+
+    A bucket's name belongs to whoever creates it. Once the bucket is deleted, anyone can create one of the same name in
+    an account of their own, and have S3 call this function with what they put into it.
+
+    ## How to fix
+
+    Add the statement again with `--source-account`, then remove this one.
+
+    ## Fix safety
+
+    Not fixed automatically yet.
+
+    ## Limits
+
+    Buckets of other accounts cannot be seen: that one exists tells nothing of whose it is.
+
+    ## References
+
+    - https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+
+    id = "PG103"
+    name = "source-account-missing"
+    severity = Severity.HIGH
+    reads = StatementRule.reads | {"s3:ListAllMyBuckets"}
+
+    def judge(self, allowed: Allowed) -> Complaint | str:
+        """Flag principals that are held by a name without an account only."""
+        services = [name for _, name in allowed.services_held(Hold.WEAK)]
+        anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.WEAK]
+        if not allowed.exposure.grants_invoke or not services + anyone:
+            return "No source is named by an ARN that tells nothing of its owner."
+        sources = allowed.source_arns()
+        bucket = listed([arn.rpartition(":")[2] for arn in sources])
+        ours = bool(sources) and all(own_source(allowed.snapshot.inventories, arn) for arn in sources)
+        whose = (
+            f"{bucket} is a bucket of this account now; when it is deleted, anyone can take its name."
+            if ours
+            else f"Nothing proves that {bucket} is a bucket of this account."
+        )
+        return Complaint(
+            title=f"Whoever owns the name {bucket} can have {allowed.function} invoked",
+            reason=f"The statement's aws:SourceArn carries no account, and there is no aws:SourceAccount. {whose}",
+            impact=(
+                f"Whoever has a bucket called {bucket}, in any account, can have S3 call the function with what they "
+                "put into it."
+            ),
+            severity=Severity.MEDIUM if ours else None,
+            evidence={"services": services, "source_arns": list(sources), "in_this_account": ours},
+            remedies=replaced(allowed, [_with_account(allowed, services)], services + anyone),
+        )
+
+
+def _with_account(allowed: Allowed, services: list[str]) -> dict[str, JSON]:
+    """Return the statement with the account besides; what is written for everybody is meant for S3 alone."""
+    condition = {operator: dict(keys) for operator, keys in _block(allowed).items()}
+    condition.setdefault("StringEquals", {})["AWS:SourceAccount"] = allowed.snapshot.target.account
+    return changed(allowed, "-scoped", Condition=condition, Principal={"Service": services or ["s3.amazonaws.com"]})
+
+
+def _block(allowed: Allowed) -> dict[str, JSON]:
+    block = allowed.statement.raw["Condition"]
+    return block if isinstance(block, dict) else {}

@@ -1,0 +1,96 @@
+"""PG104 source-too-broad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.iam import SOURCE_KEYS, Hold
+from permission_guard.model import Severity
+from permission_guard.rules.cures import replaced, scoped
+from permission_guard.rules.source_missing import anyone_s_source
+from permission_guard.rules.statements import (
+    Allowed,
+    Complaint,
+    StatementRule,
+    judged_generally,
+    listed,
+    written_conditions,
+)
+
+if TYPE_CHECKING:
+    from permission_guard.invokers import Invoker
+
+
+class SourceTooBroad(StatementRule):
+    """Allow a service to invoke a function only by conditions that really restrict the source.
+
+    ## What it flags
+
+    A statement that lets an AWS service invoke the function, and whose conditions on the source still admit accounts
+    that are not trusted: a pattern that leaves the account open (`arn:aws:sns:us-east-1:*:orders`), an operator that
+    lets a missing key pass (`...IfExists`, `ForAllValues`) or that only excludes (`StringNotEquals`).
+
+    ## Why it matters
+
+    The statement looks restricted and is not: a source in an account of anybody's satisfies the conditions, and the
+    service calls the function for it.
+
+    ## How to fix
+
+    Add the statement again with the ARN of the source, or with `aws:SourceAccount`, under `StringEquals` or `ArnLike`.
+    Remove the broad one only then.
+
+    ## Fix safety
+
+    Not fixed automatically yet: the true source has to be found first.
+
+    ## Limits
+
+    `rule/*`, `log-group:*` and the stars of an API's stage, method and path pass, as long as the ARN or
+    `aws:SourceAccount` names a trusted account: people need them to keep a policy under 20,480 bytes. A condition that
+    names an account or an organization that is not trusted is PG106's; an ARN that no source of the service can have is
+    PG105's.
+
+    ## References
+
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+
+    id = "PG104"
+    name = "source-too-broad"
+    severity = Severity.HIGH
+
+    def judge(self, allowed: Allowed) -> Complaint | str:
+        """Flag the services that anyone can make call although conditions speak of a source."""
+        if not allowed.exposure.present_keys & SOURCE_KEYS:
+            return "No condition speaks of a source; that is PG102's question."
+        found = [
+            (invoker, name)
+            for invoker, name in allowed.services_held(Hold.OPEN)
+            if invoker.names_its_source and _may_be_of(invoker, allowed)
+        ]
+        if not found:
+            return "No service may invoke the function for a source of just any account."
+        services = [name for _, name in found]
+        who, sources = listed(services), " or ".join(invoker.source for invoker, _ in found)
+        ineffective = written_conditions(
+            [condition for condition in allowed.statement.conditions if condition.key in SOURCE_KEYS]
+        )
+        return Complaint(
+            title=f"Anyone's {sources} can have {who} invoke {allowed.function}: its condition restricts nothing",
+            reason=(
+                f"The statement lets {who} invoke the function, and {ineffective} is satisfied by {sources}s of "
+                f"accounts that are not trusted.{judged_generally(invoker for invoker, _ in found)}"
+            ),
+            impact=anyone_s_source(found[0][0], who),
+            evidence={"services": services},
+            remedies=replaced(
+                allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
+            ),
+        )
+
+
+def _may_be_of(invoker: Invoker, allowed: Allowed) -> bool:
+    arns = allowed.source_arns()
+    return not arns or any(invoker.admits(arn) for arn in arns)

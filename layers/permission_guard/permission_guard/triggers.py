@@ -1,0 +1,97 @@
+"""What is set up to call functions: the other side of a resource-based policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping  # noqa: TC003 - Mapping is the type of a field
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from permission_guard.iam.arn import parse_arn
+
+if TYPE_CHECKING:
+    from permission_guard.model import Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One thing that is set up to invoke a function and that a statement has to let in.
+
+    `principal` is the service, without a region. `source` is the ARN of what calls, `source_arns` what it may send as
+    `aws:SourceArn`: several where AWS does not tell which, such as the stages of an API. `function_arn` is as it was
+    configured, with its qualifier. `description` is for sentences: `the rule nightly`.
+    """
+
+    principal: str
+    source: str
+    source_arns: tuple[str, ...]
+    source_account: str
+    function_arn: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything of one kind, in one account and region, that can be set up to invoke functions.
+
+    `name` is AWS's for the API that was asked: `s3`, `apigatewayv2`. `sources` are the ARNs of all there is, triggers
+    or not, each as `source_named` returns it; Unread when they cannot be listed. `unread` has, by ARN, each whose
+    triggers could not be read.
+    """
+
+    name: str
+    principal: str
+    sources: frozenset[str] | Unread
+    triggers: tuple[Trigger, ...] = ()
+    unread: Mapping[str, Unread] = field(default_factory=dict)
+
+
+def source_named(pattern: str) -> str | None:
+    """Return the ARN of the one source that a value of `aws:SourceArn` names; None for a pattern of several.
+
+    An API is named by its id, whatever the stage, method and path; a log group without the `:*` at its end.
+    """
+    arn = parse_arn(pattern)
+    if arn is None:
+        return None
+    named = pattern
+    if arn.service == "execute-api":
+        named = pattern.partition("/")[0]
+    elif arn.service == "logs":
+        named = pattern.removesuffix(":*")
+    return None if "*" in named or "?" in named else named
+
+
+def own_source(inventories: Iterable[Inventory], pattern: str) -> bool | None:
+    """Tell whether the one source that an ARN names is among those that were read; None when that is not known.
+
+    It is not known where nobody has read the sources of this kind, or where the ARN names several.
+    """
+    source = source_named(pattern)
+    kinds = inventories_of(inventories, source) if source else ()
+    lists = [inventory.sources for inventory in kinds if isinstance(inventory.sources, frozenset)]
+    if any(source in sources for sources in lists):
+        return True
+    return False if kinds and len(lists) == len(kinds) else None
+
+
+# What the ARNs of an inventory's sources begin with, after `arn:PARTITION:`.
+_PREFIXES = {
+    "s3": ("s3:",),
+    "events": ("events:",),
+    "sns": ("sns:",),
+    "apigateway": ("execute-api:",),
+    "apigatewayv2": ("execute-api:",),
+    "logs": ("logs:",),
+    "elbv2": ("elasticloadbalancing:",),
+    "cognito-idp": ("cognito-idp:",),
+    "config": ("config:",),
+    "iot": ("iot:",),
+    "secretsmanager": ("secretsmanager:",),
+    "cloudwatch": ("cloudwatch:",),
+}
+
+
+def inventories_of(inventories: Iterable[Inventory], source: str) -> tuple[Inventory, ...]:
+    """Return the inventories in one of which a source, named by its ARN, would be if it existed."""
+    kind = source.split(":", 2)[2]
+    return tuple(inventory for inventory in inventories if kind.startswith(_PREFIXES[inventory.name]))
