@@ -58,6 +58,8 @@ def install(own: Sequence[OwnService], report: Callable[[Call, Outcome], None]) 
         pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
         pin.EVENT_RULES: listings.wrap_list_rules,
         pin.EVENT_TARGETS: listings.wrap_list_targets,
+        pin.BUCKETS: listings.wrap_list_buckets,
+        pin.USER_POOL: listings.wrap_user_pool,
         pin.TARGET_GROUP: listings.wrap_target_group,
         pin.ALARMS: listings.wrap_describe_alarms,
         pin.PROVISION: lambda inner: deployments.wrap_provision(inner, report),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NO_ALARM = "\0"
 _NOT_OF_FUNCTIONS = re.compile(r"<(Protocol|Port|VpcId|HealthCheckProtocol|HealthCheckPort)>[^<]*</\1>")
+_BUCKET_PARAMETERS = frozenset({"bucket-region", "continuation-token", "max-buckets", "prefix"})
+_BUCKET_REGION = re.compile(rb"<BucketRegion>[^<]*</BucketRegion>")
 _PORT_OF_A_FUNCTION = re.compile(rb"(<Id>arn:[\w-]+:lambda:[^<]*</Id>)<Port>\d*</Port>")
 
 
@@ -106,6 +108,33 @@ def _alarms_with_action(prefix: str) -> list[str]:
         for name, alarm in alarms.items()
         if any(str(action).startswith(prefix) for kind in kinds for action in alarm.get(kind) or [])
     ]
+
+
+def wrap_list_buckets(inner: Callable[..., Response]) -> Callable[..., Response]:
+    """Leave out the regions where a request asks for nothing in particular.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Bucket.html
+    """
+
+    def list_buckets(query_params: Mapping[str, Any] | None = None, signed_region: str | None = None) -> Response:
+        status, headers, body = inner(query_params, signed_region)
+        asked = _BUCKET_PARAMETERS & (query_params or {}).keys()
+        return status, headers, body if asked else _BUCKET_REGION.sub(b"", body)
+
+    return list_buckets
+
+
+def wrap_user_pool(inner: Listing) -> Listing:
+    """Leave out the texts that nobody wrote."""
+
+    def describe_user_pool(data: Mapping[str, Any]) -> Response:
+        status, headers, body = inner(data)
+        if status != HTTPStatus.OK:
+            return status, headers, body
+        pool = {name: value for name, value in json.loads(body)["UserPool"].items() if value != ""}
+        return status, headers, json.dumps({"UserPool": pool}).encode()
+
+    return describe_user_pool
 
 
 def wrap_target_group(inner: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:

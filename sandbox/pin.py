@@ -65,6 +65,8 @@ SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
 SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
 EVENT_RULES = Hook("ministack.services.eventbridge", "_list_rules", "data")
 EVENT_TARGETS = Hook("ministack.services.eventbridge", "_list_targets_by_rule", "data")
+BUCKETS = Hook("ministack.services.s3", "_list_buckets", "query_params signed_region")
+USER_POOL = Hook("ministack.services.cognito", "_describe_user_pool", "data")
 TARGET_GROUP = Hook("ministack.services.alb", "_tg_xml", "tg")
 ALARMS = Hook("ministack.services.cloudwatch", "_describe_alarms", "params cbor_data is_cbor is_json")
 PROVISION = Hook(_STACKS, "_provision_resource", "resource_type logical_id props stack_name")
@@ -100,6 +102,8 @@ HOOKS: tuple[Hook, ...] = (
     SUBSCRIPTION_FILTERS,
     EVENT_RULES,
     EVENT_TARGETS,
+    BUCKETS,
+    USER_POOL,
     TARGET_GROUP,
     ALARMS,
     PROVISION,

@@ -88,6 +88,8 @@ def test_another_version_of_ministack_is_refused(tmp_path: Path) -> None:
         ("ministack.services.lambda_svc._create_esm = lambda: 0", "_create_esm takes (), not (data)."),
         ("sandbox.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm does not take"),
         ("sandbox.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context does not take"),
+        ("sandbox.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets does not take"),
+        ("sandbox.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request does not take"),
         ("sandbox.trail.deliver = lambda record: None", "_put_events brought no record"),
     ],
 )

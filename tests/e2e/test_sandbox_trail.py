@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from permission_guard.arns import parse_function_arn
+from permission_guard.cloudtrail import look_for, parse_record
+from permission_guard.model import Scope
 from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
 
 if TYPE_CHECKING:
@@ -264,6 +267,45 @@ def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callabl
     assert "s3cret" not in json.dumps(records)
 
 
+def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
+    sandbox: Sandbox, make_function: Callable[..., str], code: bytes, unique: str
+) -> None:
+    """Each record names its function, the alias only where AWS does, and leads the bot to the function."""
+    arn, live = make_function(unique), {"FunctionName": unique, "Qualifier": "live"}
+    client, since = sandbox.client("lambda"), sandbox.last_record()
+
+    client.publish_version(FunctionName=arn)
+    client.create_alias(FunctionName=unique, Name="live", FunctionVersion="1")
+    client.create_function_url_config(**live, AuthType="NONE")
+    client.update_function_url_config(**live, AuthType="AWS_IAM", InvokeMode="RESPONSE_STREAM")
+    with pytest.raises(ClientError, match="ResourceConflictException"):
+        client.create_function_url_config(**live, AuthType="NONE")
+    client.delete_function_url_config(**live)
+    client.update_alias(FunctionName=arn, Name="live", FunctionVersion="1")
+    client.delete_alias(FunctionName=unique, Name="live")
+    client.update_function_code(FunctionName=unique, ZipFile=code, Publish=True)
+
+    sandbox.wait_for_record("UpdateFunctionCode20150331v2", since)
+    version, alias, url, changed, refused, gone, moved, dropped, published = sandbox.records(since)
+    named = {"functionName": unique}
+    assert version["responseElements"].items() >= {"functionArn": f"{arn}:1", "version": "1"}.items()
+    assert alias["requestParameters"] == {**named, "name": "live", "functionVersion": "1"}
+    assert alias["responseElements"].keys() == {"aliasArn", "name", "functionVersion", "description", "revisionId"}
+    assert url["requestParameters"] == {**named, "qualifier": "live", "authType": "NONE"}
+    shape = {"functionUrl", "functionArn", "authType", "creationTime", "invokeMode"}
+    assert url["responseElements"].keys() == shape
+    assert changed["responseElements"].keys() == shape | {"lastModifiedTime"}
+    assert {one["responseElements"]["functionArn"] for one in (url, changed)} == {f"{arn}:live"}
+    assert (refused["errorCode"], refused["responseElements"]) == ("ResourceConflictException", None)
+    assert (gone["requestParameters"], gone["responseElements"]) == ({**named, "qualifier": "live"}, None)
+    assert moved["requestParameters"]["functionName"] == arn
+    assert (dropped["requestParameters"], dropped["responseElements"]) == ({**named, "name": "live"}, None)
+    assert published["responseElements"]["functionArn"] == f"{arn}:2"
+    for one in (version, alias, url, changed, refused, gone, moved, dropped, published):
+        targets = look_for(parse_record({"detail": one}), Scope.INVOKE_POLICY).targets
+        assert targets == (() if one is refused else (parse_function_arn(arn)[0],)), one["eventName"]
+
+
 def test_reads_leave_no_record(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
     """Reads leave no record."""
     make_function(unique)
@@ -292,78 +334,3 @@ def test_rejected_syntax_leaves_no_record(sandbox: Sandbox, make_function: Calla
 
     sandbox.wait_for_record("DeleteFunction20150331", since)
     assert [record["eventName"] for record in sandbox.records(since)] == ["DeleteFunction20150331"]
-
-
-@pytest.fixture
-def inbox(sandbox: Sandbox, unique: str) -> Callable[[], list[dict[str, Any]]]:
-    """Receive what a rule on IAM's tag events puts into a queue."""
-    sqs, events = sandbox.client("sqs"), sandbox.client("events")
-    queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {
-        "source": ["aws.iam"],
-        "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventName": ["TagRole"], "requestParameters": {"roleName": [unique]}},
-    }
-    events.put_rule(Name=unique, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=unique, Targets=[{"Id": "queue", "Arn": arn}])
-
-    def receive() -> list[dict[str, Any]]:
-        reply = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-        messages = reply.get("Messages", [])
-        for message in messages:
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
-
-    return receive
-
-
-def test_a_record_reaches_a_rule_as_aws_sends_it(
-    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
-) -> None:
-    """A record reaches a rule as AWS sends it."""
-    make_role(unique)
-
-    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
-
-    event = poll(inbox, deadline=5, what="event")[0]
-    assert (event["source"], event["detail-type"]) == ("aws.iam", "AWS API Call via CloudTrail")
-    assert (event["account"], event["region"]) == (ACCOUNT, "us-east-1")
-    assert event["detail"]["requestParameters"]["roleName"] == unique
-
-
-def test_a_record_can_be_delivered_again(
-    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
-) -> None:
-    """A record can be delivered again, as it is."""
-    make_role(unique)
-    since = sandbox.last_record()
-    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
-    record = sandbox.wait_for_record("TagRole", since)
-    poll(inbox, deadline=5, what="event")
-
-    sandbox.replay({**record, "eventTime": "2020-01-01T00:00:00Z"})
-
-    assert poll(inbox, deadline=5, what="second event")[0]["detail"]["eventTime"] == "2020-01-01T00:00:00Z"
-
-
-def test_records_can_be_withheld_and_doubled(
-    sandbox: Sandbox, make_role: Callable[..., str], inbox: Callable[[], list[Any]], unique: str
-) -> None:
-    """Records can be withheld and doubled."""
-    make_role(unique)
-    poll(lambda: sandbox.health()["delivered"] == sandbox.last_record(), deadline=5, what="delivery of all records")
-    sandbox.deliver(hold=True, copies=2)
-
-    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
-    sandbox.wait_for_record("TagRole")
-    withheld = inbox()
-    sandbox.deliver(hold=False)
-
-    got: list[Any] = []
-    try:
-        poll(lambda: got.extend(inbox()) or len(got) == 2, deadline=5, what="second copy")  # type: ignore[func-returns-value]
-    finally:
-        sandbox.deliver(copies=1)
-    assert withheld == []
-    assert got[0]["detail"]["eventID"] == got[1]["detail"]["eventID"]

@@ -35,7 +35,8 @@ from tests.fakes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from permission_guard.model import Finding
+    from permission_guard.model import Finding, FunctionTarget, Unread
+    from permission_guard.triggers import Inventory
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -43,7 +44,7 @@ BUS = "permission-guard"
 DELIVERIES = "deliveries"
 
 # moto's Lambda knows functions by their names in these calls; AWS takes their ARNs as well.
-_BY_NAME_IN_MOTO = ("ListAliases", "ListVersionsByFunction")
+_BY_NAME_IN_MOTO = ("ListAliases", "ListFunctionUrlConfigs", "ListVersionsByFunction")
 
 
 @dataclass
@@ -244,6 +245,19 @@ def _by_name(params: dict[str, Any], **_more: Any) -> dict[str, Any]:
     return {**params, "FunctionName": params["FunctionName"].rsplit(":", 1)[-1]}
 
 
+class NothingSetUp:
+    """Stands in for the reader of inventories: its dozen clients would take most of a test's time."""
+
+    def read(self, target: FunctionTarget, not_before: float = 0.0) -> tuple[Inventory, ...]:
+        return ()
+
+    def bucket_exists(self, arn: str, not_before: float = 0.0) -> bool | Unread:
+        return True
+
+
+NOTHING_SET_UP = NothingSetUp()
+
+
 @cache
 def _attachable_policies() -> str:
     every = json.loads(aws_managed_policies_data)
@@ -259,6 +273,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
         "FINDINGS_TABLE": TABLE_NAME,
+        "LOOK_QUEUE_URL": "to be made",
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
         "FIX_MODE": "off",
@@ -269,6 +284,9 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
     clients._client.cache_clear()
     wiring._aws_managed_policies.cache_clear()
+    monkeypatch.setattr(wiring, "_inventories", lambda: NOTHING_SET_UP)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
-        yield Account(lambda: capsys.readouterr().out)
+        made = Account(lambda: capsys.readouterr().out)
+        monkeypatch.setenv("LOOK_QUEUE_URL", made.queue("looks"))
+        yield made
     clients._client.cache_clear()

@@ -67,6 +67,7 @@ def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Accou
         "iam:ListRolePolicies",
         "lambda:GetFunctionConfiguration",
         "lambda:ListEventSourceMappings",
+        "lambda:ListTags",
         "sqs:GetQueueAttributes",
     ]
 

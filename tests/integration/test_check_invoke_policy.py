@@ -41,7 +41,7 @@ def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
 
 
 def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:
-    """Four reads of Lambda and three of the table."""
+    """Five reads of Lambda, of which one asks who owns what is wrong, and three of the table."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -53,6 +53,7 @@ def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:
         "lambda:GetFunctionConfiguration",
         "lambda:GetPolicy",
         "lambda:ListAliases",
+        "lambda:ListTags",
         "lambda:ListVersionsByFunction",
     ]
 
@@ -88,7 +89,7 @@ def test_a_batch_of_changes_of_one_function_is_one_look(account: Account) -> Non
     account.make_role()
     account.make_function()
     open_to_s3(account)
-    names = ["add_permission", "add_permission_full_arn", "add_permission_partial_arn", "create_function_url_config"]
+    names = ["add_permission", "add_permission_full_arn", "add_permission_partial_arn", "update_function_configuration"]
     run = account.run("check_invoke_policy", sqs_event(*(cloudtrail(name) for name in names)))
     assert run.failed == []
     assert run.calls.count("lambda:GetFunctionConfiguration") == 1

@@ -47,6 +47,12 @@ class Watched(dict[str, str]):
         return super().get(key, default)
 
 
+def test_the_checker_of_who_may_invoke_has_room_for_its_threads(template: Template) -> None:
+    """It reads a dozen services at once, several sources of each; half a gigabyte is a third of a processor."""
+    function = template.functions["CheckInvokePolicyFunction"]
+    assert (function["MemorySize"], function["Timeout"]) == (512, 180)
+
+
 def test_every_function_runs_the_same_python_on_graviton(template: Template) -> None:
     """The layer is built for that one."""
     for name, function in template.functions.items():

@@ -14,6 +14,7 @@ from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
 from permission_guard.model import FunctionTarget, ManagedBy, RoleTarget, Scope, Snapshot, Status
 from permission_guard.rules import rules_for
+from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import (
     ACCOUNT,
     DENIED,
@@ -27,12 +28,13 @@ from tests.fakes import (
     Clock,
     InMemoryFindings,
     InMemoryState,
+    a_function,
     a_role,
     polling,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tests.unit.conftest import Told
 
@@ -64,11 +66,13 @@ class Account:
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     directory: Directory = field(default_factory=lambda: Directory({"orders-role": (TARGET,)}))
     remaining: list[int] = field(default_factory=list)
+    looked_at_again: list[FunctionTarget] = field(default_factory=list)
 
     def handle(self, *messages: dict[str, Any], scope: Scope = SCOPE) -> list[str]:
         """Work off a batch; return the messages that have to come again."""
         checker = Checker(scope, rules_for(scope, TrustSet(frozenset())), self.state, self.store, Clock())
-        batch = CheckBatch(scope, checker, self.directory, self.told.logger, self.told.metrics)
+        again = self.looked_at_again.append
+        batch = CheckBatch(scope, checker, self.directory, again, logger=self.told.logger, metrics=self.told.metrics)
         answer = batch.handle({"Records": list(messages)}, lambda: self.remaining.pop(0) if self.remaining else 180_000)
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -394,3 +398,56 @@ def test_who_made_the_change_is_remembered_in_the_finding(told: Told) -> None:
     account.state.owner = THROTTLED
     assert account.handle(message(0, look_request([TARGET]))) == ["m0"]
     assert account.store.one().managed_by == ManagedBy("cloudformation", "shop")
+
+
+BUCKET = "arn:aws:s3:::uploads"
+TRIGGERED = Snapshot(
+    TARGET,
+    a_function(),
+    inventories=(
+        Inventory(
+            "s3",
+            "s3.amazonaws.com",
+            frozenset({BUCKET}),
+            (Trigger("s3.amazonaws.com", BUCKET, (BUCKET,), ACCOUNT, FUNCTION_ARN, "the bucket uploads"),),
+        ),
+    ),
+)
+
+
+def test_what_may_be_a_moment_of_a_deployment_is_looked_at_again_before_anyone_is_told(told: Told) -> None:
+    """A deployment takes the permission away first, and the trigger a moment later."""
+    account = Account(told, InMemoryState(TRIGGERED))
+    assert account.handle(message(0, record("remove_permission")), scope=Scope.INVOKE_POLICY) == []
+    assert account.store.documents == {}
+    assert "looked at again before anyone is told" in account.store.unknowns[0]
+    assert account.looked_at_again == [TARGET]
+
+
+def test_what_is_still_so_when_it_is_looked_at_again_is_told_and_stays(told: Told) -> None:
+    """A later event neither hides it nor asks for one more look."""
+    account = Account(told, InMemoryState(TRIGGERED))
+    account.handle(message(0, look_request([TARGET])), scope=Scope.INVOKE_POLICY)
+    assert account.store.one().rule_id == "PG112"
+    account.handle(message(0, record("add_permission")), scope=Scope.INVOKE_POLICY)
+    assert account.store.one().status is Status.OPEN
+    assert account.looked_at_again == []
+
+
+def test_a_look_that_cannot_be_asked_for_again_fails_the_message(told: Told) -> None:
+    """It comes again by itself, then."""
+    account = Account(told, InMemoryState(TRIGGERED))
+
+    def refuse(target: FunctionTarget) -> None:
+        raise ConnectionError(target.name)
+
+    account.looked_at_again = Refusing(refuse)
+    assert account.handle(message(0, record("remove_permission")), scope=Scope.INVOKE_POLICY) == ["m0"]
+
+
+class Refusing(list[FunctionTarget]):
+    """A list that takes nothing."""
+
+    def __init__(self, refuse: Callable[[FunctionTarget], None]) -> None:
+        super().__init__()
+        self.append = refuse  # type: ignore[method-assign]

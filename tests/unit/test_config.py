@@ -19,7 +19,7 @@ from permission_guard.errors import ConfigurationError
 from permission_guard.iam import TrustSet
 
 WHOLE: dict[Any, dict[str, str]] = {
-    CheckSettings: {"FINDINGS_TABLE": "findings"},
+    CheckSettings: {"FINDINGS_TABLE": "findings", "LOOK_QUEUE_URL": "https://sqs/own"},
     SweepSettings: {
         "EVENT_BUS": "permission-guard",
         "FINDINGS_TABLE": "findings",
@@ -61,13 +61,13 @@ def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
     settings = CheckSettings.from_environment(
         {
             "FINDINGS_TABLE": " findings ",
+            "LOOK_QUEUE_URL": "https://sqs/own",
             "TRUSTED_ACCOUNTS": "111122223333, 999999999999,",
             "TRUSTED_ORGANIZATIONS": "o-exampleorgid",
         }
     )
-    assert settings == CheckSettings(
-        "findings", TrustSet(frozenset({"111122223333", "999999999999"}), frozenset({"o-exampleorgid"}))
-    )
+    trust = TrustSet(frozenset({"111122223333", "999999999999"}), frozenset({"o-exampleorgid"}))
+    assert settings == CheckSettings("findings", "https://sqs/own", trust)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
 def test_a_trusted_name_that_is_none_is_refused(name: str, value: str) -> None:
     """A typing mistake must not quietly trust nobody, or somebody else."""
     with pytest.raises(ConfigurationError, match=f"{name} has .* which does not match"):
-        CheckSettings.from_environment({"FINDINGS_TABLE": "findings", name: value})
+        CheckSettings.from_environment({**WHOLE[CheckSettings], name: value})
 
 
 def test_alert_channels_are_absent_unless_they_are_named() -> None:

@@ -33,6 +33,8 @@ ENOUGH_FOR_A_LOOK_MILLIS = 20_000
 class CheckBatch:
     """Handles SQS events of one scope. A message fails, and comes again, when any of its targets was not looked at.
 
+    `look_again` requests another look at a function, some minutes later.
+
     Messages that cannot be read fail as well, so that after some tries they lie in the dead-letter queue, where a
     person finds them.
     """
@@ -42,12 +44,15 @@ class CheckBatch:
         scope: Scope,
         checker: Checker,
         directory: FunctionDirectory,
+        look_again: Callable[[FunctionTarget], object],
+        *,
         logger: Logger,
         metrics: Metrics,
     ) -> None:
         self._scope = scope
         self._checker = checker
         self._directory = directory
+        self._look_again = look_again
         self._logger = logger
         self._metrics = metrics
 
@@ -133,9 +138,11 @@ class CheckBatch:
         """Look at one function; return whether everything could be read and recorded."""
         event_ids = [message.event_id for message in askers]
         tool = next((message.tool for message in askers if message.tool), "")
-        requested_at = max(message.requested_at for message in askers)
+        requests = [message.requested_at for message in askers if message.requested_at is not None]
         try:
-            look = self._checker.look(target, number, event_ids, tool=tool, not_before=requested_at)
+            look = self._checker.look(target, number, event_ids, tool=tool, requested_at=max(requests, default=None))
+            if look.again:
+                self._look_again(target)
         except Exception:  # noqa: BLE001 - as above
             self._failed("look failed", target, askers)
             return False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
-def utc_now() -> str:
-    """Return the time in UTC as ISO-8601 with milliseconds: `2026-11-20T09:30:00.123+00:00`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def utc_now(*, after: float = 0.0) -> str:
+    """Return the time in UTC, or some seconds later, as ISO-8601 with milliseconds: `2026-11-20T09:30:00.123+00:00`."""
+    return (datetime.now(UTC) + timedelta(seconds=after)).isoformat(timespec="milliseconds")

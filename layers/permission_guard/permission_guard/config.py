@@ -25,9 +25,10 @@ class FixMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """Of the checker functions."""
+    """Of the checker functions. `look_queue_url` is their own queue, where they ask to look again."""
 
     findings_table: str
+    look_queue_url: str
     trust: TrustSet
 
     @classmethod
@@ -35,10 +36,8 @@ class CheckSettings:
         """Read them; ConfigurationError names what is missing or wrong."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
-            trust=TrustSet(
-                accounts=frozenset(_list(environment, "TRUSTED_ACCOUNTS", r"\d{12}")),
-                organizations=frozenset(_list(environment, "TRUSTED_ORGANIZATIONS", r"o-[a-z0-9]{10,32}")),
-            ),
+            look_queue_url=_required(environment, "LOOK_QUEUE_URL"),
+            trust=_trust(environment),
         )
 
 
@@ -123,14 +122,20 @@ class FixSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read them; ConfigurationError names what is missing or wrong."""
-        check = CheckSettings.from_environment(environment)
         mode = _required(environment, "FIX_MODE")
         if mode not in list(FixMode):
             raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
         limit = environment.get("MAX_FIXES_AN_HOUR", "20")
         if not re.fullmatch(r"[1-9]\d{0,3}", limit):
             raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
-        return cls(check.findings_table, check.trust, FixMode(mode), int(limit))
+        return cls(_required(environment, "FINDINGS_TABLE"), _trust(environment), FixMode(mode), int(limit))
+
+
+def _trust(environment: Mapping[str, str]) -> TrustSet:
+    return TrustSet(
+        accounts=frozenset(_list(environment, "TRUSTED_ACCOUNTS", r"\d{12}")),
+        organizations=frozenset(_list(environment, "TRUSTED_ORGANIZATIONS", r"o-[a-z0-9]{10,32}")),
+    )
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

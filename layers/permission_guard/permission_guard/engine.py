@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model import FunctionTarget, Outcome, Snapshot, Unread, Verdict
@@ -54,6 +54,18 @@ def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
         return Report(snapshot.target, by_id, (), gone=True)
     verdicts = tuple(verdict for rule in rules for verdict in _ask(rule, snapshot))
     return Report(snapshot.target, by_id, verdicts)
+
+
+def without(report: Report, early: Sequence[Verdict]) -> Report:
+    """Return a report that does not know yet what it was too early to tell."""
+    reason = "Seen right after a change, which may not be complete; it is looked at again before anyone is told."
+    verdicts = tuple(
+        report.rules[verdict.rule_id].unknown(verdict.function_arn, verdict.subject, reason)
+        if verdict in early
+        else verdict
+        for verdict in report.verdicts
+    )
+    return replace(report, verdicts=verdicts)
 
 
 def _ask(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:

@@ -26,7 +26,7 @@ class Message:
     """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
 
     `tool` is the infrastructure code that made the change, empty where none is known. `requested_at` is when a look was
-    requested, in seconds since 1970, and 0 for an event.
+    requested, in seconds since 1970, 0 where the request does not say; None for an event.
     """
 
     message_id: str
@@ -34,7 +34,7 @@ class Message:
     targets: tuple[Target, ...] = ()
     reason: str = ""
     tool: str = ""
-    requested_at: float = 0.0
+    requested_at: float | None = None
     error: MalformedEventError | None = None
 
 

@@ -1,6 +1,7 @@
 """The nouns: what is read from AWS, what a rule says of it, and what is recorded.
 
-All of it is frozen and made of plain values, so that it can be compared, printed and stored as JSON.
+All of it is frozen and made of plain values, so that it can be compared, printed and stored as JSON. It is one file,
+though a long one, since everything else speaks in these words.
 """
 
 from __future__ import annotations
@@ -264,6 +265,11 @@ class Verdict:
     evidence: Mapping[str, JSON] = field(default_factory=dict)
     remedies: tuple[Remedy, ...] = ()
     severity: Severity | None = None
+
+    @property
+    def finding_id(self) -> str:
+        """The id of the finding that this is, or would be, about."""
+        return finding_id(self.rule_id, self.function_arn, self.subject or "")
 
 
 # ── What is recorded ────────────────────────────────────────────────────────────────────────────────────────────────

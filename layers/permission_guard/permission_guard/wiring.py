@@ -11,6 +11,7 @@ from permission_guard.aws.facts import LiveFacts
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
 from permission_guard.aws.inventories import InventoryReader
+from permission_guard.aws.look_queue import look_again
 from permission_guard.aws.organization import OrganizationReader
 from permission_guard.aws.role_writer import RoleWriter
 from permission_guard.aws.roles import AwsManagedPolicies, RoleReader
@@ -48,7 +49,14 @@ def check_batch(scope: Scope, environment: Mapping[str, str], logger: Logger, me
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
     )
-    return CheckBatch(scope, checker, functions, logger, metrics)
+    return CheckBatch(
+        scope,
+        checker,
+        functions,
+        lambda target: look_again(client("sqs"), settings.look_queue_url, target),
+        logger=logger,
+        metrics=metrics,
+    )
 
 
 def fixer(environment: Mapping[str, str]) -> Fixer:

@@ -37,6 +37,15 @@ def test_query_parameters_become_members_of_their_type() -> None:
     assert call == Call("lambda", "RemovePermission", expected)
 
 
+@pytest.mark.parametrize("path", ["/authorizers", "/authorizers/"])
+def test_every_service_with_paths_is_read_by_its_model(path: str) -> None:
+    """Every service with paths is read by its model, whether or not a path ends in a slash."""
+    request = Request("GET", path, {"pageSize": ["5"], "isAscendingOrder": ["true"], "status": ["ACTIVE"]})
+
+    expected = {"pageSize": 5, "ascendingOrder": True, "status": "ACTIVE"}
+    assert api.parse("iot", request) == Call("iot", "ListAuthorizers", expected)
+
+
 def test_list_parameters_stay_lists() -> None:
     """List parameters stay lists."""
     call = api.parse("lambda", Request("DELETE", f"/2017-03-31/tags/{ARN}", {"tagKeys": ["team", "cost"]}))

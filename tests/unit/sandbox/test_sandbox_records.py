@@ -31,6 +31,12 @@ def written(call: Call, outcome: Outcome | None = None, region: str = "eu-west-1
         ("PutFunctionConcurrency", "PutFunctionConcurrency20171031"),
         ("PutResourcePolicy", "PutResourcePolicy"),
         ("CreateFunctionUrlConfig", "CreateFunctionUrlConfig"),
+        ("UpdateFunctionUrlConfig", "UpdateFunctionUrlConfig"),
+        ("DeleteFunctionUrlConfig", "DeleteFunctionUrlConfig"),
+        ("PublishVersion", "PublishVersion20150331"),
+        ("CreateAlias", "CreateAlias20150331"),
+        ("UpdateAlias", "UpdateAlias20150331"),
+        ("DeleteAlias", "DeleteAlias20150331"),
         ("PutFunctionEventInvokeConfig", "PutFunctionEventInvokeConfig"),
     ],
 )

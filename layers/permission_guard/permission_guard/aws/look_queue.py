@@ -19,18 +19,29 @@ if TYPE_CHECKING:
 _MESSAGES_A_CALL = 10
 
 
-def request_looks(client: SQSClient, queue_url: str, targets: Iterable[FunctionTarget]) -> int:
+SETTLING_SECONDS = 120
+"""How long a deployment may take from one change to the next that belongs to it; IAM agrees with itself as late."""
+
+
+def look_again(client: SQSClient, queue_url: str, target: FunctionTarget) -> int:
+    """Request a look at a function once what was changed has settled."""
+    return request_looks(client, queue_url, [target], delay=SETTLING_SECONDS)
+
+
+def request_looks(client: SQSClient, queue_url: str, targets: Iterable[FunctionTarget], *, delay: int = 0) -> int:
     """Send requests to look at functions; return how many. DeliveryError when SQS did not take them all.
 
-    Each function has a message of its own, so that one that cannot be read does not bring others back with it.
+    Each function has a message of its own, so that one that cannot be read does not bring others back with it. `delay`
+    is in seconds, up to 900; what is shared with other functions is read after it.
     """
-    remaining, now = iter(targets), utc_now()
+    remaining, since = iter(targets), utc_now(after=delay)
     sent = 0
     while batch := list(islice(remaining, _MESSAGES_A_CALL)):
         reply = client.send_message_batch(
             QueueUrl=queue_url,
             Entries=[
-                {"Id": str(number), "MessageBody": look_request([target], now)} for number, target in enumerate(batch)
+                {"Id": str(number), "MessageBody": look_request([target], since), "DelaySeconds": delay}
+                for number, target in enumerate(batch)
             ],
         )
         if refused := reply.get("Failed"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from permission_guard.model import Finding, Outcome, Status, Transition, Verdict, finding_id
+from permission_guard.model import Finding, Outcome, Status, Transition, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ def reconcile(
     by_id = {finding.id: finding for finding in recorded}
     cause = tuple(event_ids)[:MAX_EVENT_IDS]
     # Each subject once: a list that AWS hands out in pages can name the same thing twice.
-    seen = {_id(verdict): verdict for verdict in report.violations}
+    seen = {verdict.finding_id: verdict for verdict in report.violations}
     changes = [_violated(by_id.get(key), verdict, report, now, cause) for key, verdict in seen.items()]
     for finding in recorded:
         if finding.id not in seen and finding.rule_id in report.rules and finding.status is not Status.RESOLVED:
@@ -69,7 +69,7 @@ def _violated(
     if recorded is None:
         return Change(
             Finding(
-                id=_id(verdict),
+                id=verdict.finding_id,
                 rule_id=rule.id,
                 rule_name=rule.name,
                 severity=verdict.severity or rule.severity,
@@ -140,7 +140,7 @@ def _resolution(finding: Finding, report: Report) -> str | None:
         return "The function was deleted."
     own = [verdict for verdict in report.verdicts if verdict.rule_id == finding.rule_id]
     for verdict in own:
-        if verdict.outcome is Outcome.PASS and _id(verdict) == finding.id:
+        if verdict.outcome is Outcome.PASS and verdict.finding_id == finding.id:
             return verdict.reason
     if any(v.outcome is Outcome.UNKNOWN and _speaks_of(v, finding) for v in own):
         return None
@@ -149,7 +149,7 @@ def _resolution(finding: Finding, report: Report) -> str | None:
 
 def _speaks_of(verdict: Verdict, finding: Finding) -> bool:
     """Tell whether a verdict is about a finding's subject, alone or among others."""
-    if verdict.subject is None or _id(verdict) == finding.id:
+    if verdict.subject is None or verdict.finding_id == finding.id:
         return True
     return verdict.subject.endswith("/*") and finding.subject.startswith(verdict.subject[:-1])
 
@@ -161,10 +161,6 @@ def _own_first(remedies: tuple[Remedy, ...], managed_by: ManagedBy | None) -> tu
     """Put the remedy for the code that owns the function before the others."""
     kinds = _KINDS.get(managed_by.tool, ()) if managed_by else ()
     return tuple(sorted(remedies, key=lambda remedy: remedy.kind not in kinds))
-
-
-def _id(verdict: Verdict) -> str:
-    return finding_id(verdict.rule_id, verdict.function_arn, verdict.subject or "")
 
 
 def _subject(verdict: Verdict) -> str:

@@ -289,7 +289,7 @@ def _statement(
         beyond_invoke=beyond,
         never_matches=never,
         never_reason=exposures[0].why if never else "",
-        function_url=any(condition.key in FUNCTION_URL_KEYS for condition in statement.conditions),
+        function_url=_is_for_url(statement, enforced),
         closed_by=None if closer is None else closer.sid or str(closer.index),
         malformed=statement.malformed,
         problems=statement.problems,
@@ -299,10 +299,23 @@ def _statement(
 
 INVOKE_ACTIONS: Final = ("lambda:invokefunction", "lambda:invokefunctionurl", "lambda:invokeasync")
 FUNCTION_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
+_BY_URL: Final = "lambda:invokefunctionurl"
+_VIA_URL: Final = "lambda:invokedviafunctionurl"
 
 
 def _is_invoke(text: str) -> bool:
     return text.lower().startswith("lambda:invoke")
+
+
+def _is_for_url(statement: Statement, enforced: frozenset[str]) -> bool:
+    """Tell whether a statement lets callers in through a function URL only: by its action, or by a key of such calls."""
+    if [action for action in INVOKE_ACTIONS if statement.match_action(action)] == [_BY_URL]:
+        return True
+    otherwise = any(
+        item.key == _VIA_URL and item.operator and "true" not in map(str.lower, item.texts)
+        for item in statement.conditions
+    )
+    return not otherwise and not FUNCTION_URL_KEYS.isdisjoint(enforced)
 
 
 def _principals(statement: Statement) -> list[tuple[str, str]]:

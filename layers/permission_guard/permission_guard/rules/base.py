@@ -25,7 +25,9 @@ class Rule(ABC):
 
     The docstring has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
     *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the answer rests on.
-    `offline` is false where policies alone do not tell: the rule asks what else there is in the account.
+    `offline` is false where policies alone do not tell: the rule asks what else there is in the account. `settles` is
+    true where what is seen right after a change may be but a moment of a deployment: it is told once it is still so
+    some minutes later.
     """
 
     id: ClassVar[str]
@@ -33,6 +35,7 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     scope: ClassVar[Scope]
     offline: ClassVar[bool] = True
+    settles: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:

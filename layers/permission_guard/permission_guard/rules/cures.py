@@ -7,7 +7,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.invokers import Sent
+from permission_guard.iam import SOURCE_KEYS
+from permission_guard.iam.arn import PARTS
+from permission_guard.iam.glob import compile_glob
+from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
+from permission_guard.invokers import Sent, cloudfront, never_sent
 from permission_guard.model import Remedy
 from permission_guard.rules.permissions import Permission, permissions_of, sid, statement_of
 
@@ -20,12 +24,15 @@ if TYPE_CHECKING:
     from permission_guard.rules.statements import Allowed
     from permission_guard.triggers import Trigger
 
-_REMOVABLE_SID: Final = re.compile(r"[a-zA-Z0-9-_.]{1,100}", re.ASCII)
+# What RemovePermission takes; one that begins with a dash would be an option of the command.
+_REMOVABLE_SID: Final = re.compile(r"[a-zA-Z0-9_.][a-zA-Z0-9-_.]{0,99}", re.ASCII)
 _MOST_SOURCES: Final = 10
 _INVOKING: Final = {
     "lambda:invokefunction": "lambda:InvokeFunction",
     "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
 }
+# What a scoped statement says anew, and what of the present one says nothing of a service, or is never true for it.
+_OF_THE_SOURCE: Final = SOURCE_KEYS | NOT_SENT_BY_SERVICES | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
 _TO_REMOVE: Final = "# Remove what says this, or the setting that makes a tool write it:\n"
 
 
@@ -35,41 +42,39 @@ _TO_REMOVE: Final = "# Remove what says this, or the setting that makes a tool w
 def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str, JSON]]:
     """Return statements that let a service in for its true sources only.
 
-    They are those that were seen to be set up; where none was, the name of the source is left for a person to fill in.
-    No key is asked for that the service is not known to send: with that, it would never call again.
+    They are those that were seen to be set up and that the statement lets in; where none was, those that it names, each
+    in the function's own account; where it names none, the name of the source is left for a person to fill in. No key
+    is asked for that the service is not known to send: with that, it would never call again.
     """
-    target = allowed.snapshot.target
-    form = invoker.source_arn.format(partition=target.partition, region=target.region, account=target.account)
-    triggers = () if invoker.account_suffices else allowed.triggers_of(invoker)[:_MOST_SOURCES]
-    sources = [(source_arn(trigger), trigger.source_account) for trigger in triggers] or [(form, target.account)]
-    wanted = [(arn, account, action) for arn, account in sources for action in _invoking(allowed)]
+    sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
     return [
         _statement(
-            allowed,
-            f"-scoped-{number}" if len(wanted) > 1 else "-scoped",
-            principal,
-            action,
-            source_arn="" if invoker.account_suffices else arn,
-            source_account=account if needs_account(invoker) else "",
+            allowed, principal, action, source_arn=arn, source_account=account if needs_account(invoker) else ""
         )
-        for number, (arn, account, action) in enumerate(wanted, start=1)
+        for arn, account in sources
+        for action in _invoking(allowed, invoker)
     ]
 
 
 def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
     """Return the statement of an Alexa skill; its id is for a person to fill in."""
-    return _statement(
-        allowed,
-        "-scoped",
-        principal,
-        "lambda:InvokeFunction",
-        event_source_token="amzn1.ask.skill.SKILL-ID",  # noqa: S106
-    )
+    token = "amzn1.ask.skill.SKILL-ID"  # noqa: S105
+    return _statement(allowed, principal, "lambda:InvokeFunction", event_source_token=token)
 
 
 def changed(allowed: Allowed, suffix: str, **elements: JSON) -> dict[str, JSON]:
     """Return the statement with some of its elements changed, and a Sid of its own."""
     return {**allowed.statement.raw, **elements, "Sid": sid(allowed.name, suffix)}
+
+
+def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
+    """Return the statement's Condition element, as far as it is one."""
+    block = allowed.statement.raw.get("Condition")
+    return {
+        operator: dict(keys)
+        for operator, keys in (block.items() if isinstance(block, dict) else ())
+        if isinstance(keys, dict)
+    }
 
 
 def needs_account(invoker: Invoker) -> bool:
@@ -83,6 +88,38 @@ def source_arn(trigger: Trigger) -> str:
     return trigger.source_arns[0] if len(trigger.source_arns) == 1 else trigger.source
 
 
+def _sources(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
+    """Return ARN and account of each source of a service that a statement is to let in."""
+    named = [compile_glob(arn) for arn in allowed.source_arns()]
+    triggers = allowed.triggers_of(invoker)
+    meant = [each for each in triggers if any(glob.matches(arn) for glob in named for arn in each.source_arns)]
+    if meant:
+        return _together(meant)
+    target = allowed.snapshot.target
+    form = invoker.source_arn.format(partition=target.partition, region=target.region, account=target.account)
+    return _named(allowed, invoker) or _together(triggers) or [(form, target.account)]
+
+
+def _together(triggers: Collection[Trigger]) -> list[tuple[str, str]]:
+    """Return ARN and account of each trigger; of many, what they have in common, or the policy grows too long."""
+    sources = list(dict.fromkeys((source_arn(trigger), trigger.source_account) for trigger in triggers))
+    if len(sources) <= _MOST_SOURCES:
+        return sources
+    return list(dict.fromkeys((":".join([*arn.split(":")[:5], "*"]), account) for arn, account in sources))
+
+
+def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
+    """Return ARN and account of the sources that a statement names, where theirs is not trusted in the own account."""
+    own, trusted = allowed.snapshot.target.account, allowed.trust.accounts
+    found = []
+    for parts in (arn.split(":", PARTS - 1) for arn in allowed.source_arns() if invoker.admits(arn)):
+        if len(parts) != PARTS:
+            return []
+        account = parts[4] if parts[4] in trusted else own
+        found.append((":".join([*parts[:4], account if invoker.source_arn_has_account else "", parts[5]]), account))
+    return list(dict.fromkeys(found))
+
+
 # ── Cures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -91,20 +128,21 @@ def replaced(
 ) -> tuple[Remedy, ...]:
     """Return the cure that puts statements in the place of what one grants to some principals.
 
-    They are added first, so that no event is lost. What the statement grants to others stays as it is.
+    They are added first, so that no event is lost, and the old one goes only when all of that has worked. What the
+    statement grants to others stays as it is.
     """
     policy, name = allowed.policy, allowed.statement.sid
-    permissions = [permissions_of(statement, policy.resource_arn) for statement in statements]
+    named = _each_named(allowed, statements)
+    permissions = [permissions_of(statement, policy.resource_arn) for statement in named]
     others = _others(allowed, principals)
     if not all(permissions):  # AddPermission, and so CloudFormation and Terraform, cannot say it
-        text = json.dumps(statements[0] if len(statements) == 1 else list(statements), indent=2)
-        new = [*others, *statements]
-        return (Remedy("aws-cli", _put(policy, allowed.statement, new)), Remedy("policy-statement", text))
+        text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
+        return (Remedy("aws-cli", _put(policy, allowed.statement, [*others, *named])), Remedy("policy-statement", text))
     flat = [permission for group in permissions for permission in group]
     if _is_removable(name) and not others:
-        commands = "\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
+        commands = " &&\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
     else:  # it cannot be removed by name, but the whole policy can be put in its place
-        commands = _put(policy, allowed.statement, [*others, *statements])
+        commands = _put(policy, allowed.statement, [*others, *named])
     return (
         Remedy("aws-cli", commands),
         Remedy("sam", "\n---\n".join(permission.to_sam() for permission in flat)),
@@ -142,19 +180,39 @@ def _each(head: str, permissions: Sequence[Permission], form: Callable[[Permissi
     return head + between.join(map(form, permissions))
 
 
-def _statement(allowed: Allowed, suffix: str, principal: str, action: str, **conditions: str) -> dict[str, JSON]:
-    arn = allowed.policy.resource_arn
-    name = sid(allowed.name, suffix)
-    return statement_of(
-        Permission(function_name="", statement_id=name, action=action, principal=principal, **conditions),  # type: ignore[arg-type]
-        arn,
-    )
+def _statement(allowed: Allowed, principal: str, action: str, **conditions: str) -> dict[str, JSON]:
+    """Return a statement as AddPermission writes it, with what the present one asks besides."""
+    name = sid(allowed.name, "-scoped")
+    permission = Permission(function_name="", statement_id=name, action=action, principal=principal, **conditions)  # type: ignore[arg-type]
+    statement = statement_of(permission, allowed.policy.resource_arn)
+    condition: dict[str, JSON] = dict(statement.get("Condition", {}))
+    skipped = _OF_THE_SOURCE | never_sent(principal)
+    for operator, keys in condition_of(allowed).items():
+        besides = {key: values for key, values in keys.items() if key.lower() not in skipped}
+        if besides:
+            condition[operator] = {**besides, **condition.get(operator, {})}
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def _invoking(allowed: Allowed) -> list[str]:
-    """Return the actions that the statement grants and that invoke; of a pattern, what services call."""
+def _each_named(allowed: Allowed, statements: Sequence[dict[str, JSON]]) -> list[dict[str, JSON]]:
+    """Return statements with Sids that neither another one of them has nor the policy: it takes each but once."""
+    taken = {item.sid for item in allowed.policy.document.statements}
+    named = []
+    for statement in statements:
+        name, number = str(statement["Sid"]), 1
+        while name in taken:
+            number += 1
+            name = sid(str(statement["Sid"]), f"-{number}")
+        taken.add(name)
+        named.append({**statement, "Sid": name})
+    return named
+
+
+def _invoking(allowed: Allowed, invoker: Invoker) -> list[str]:
+    """Return the actions that the statement grants and that invoke; of a pattern, what the service calls."""
     named = [_INVOKING[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKING]
-    return list(dict.fromkeys(named)) or ["lambda:InvokeFunction"]
+    by_url = invoker.principal == cloudfront.INVOKER.principal
+    return list(dict.fromkeys(named)) or list(_INVOKING.values() if by_url else ["lambda:InvokeFunction"])
 
 
 def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSON]]:
@@ -186,6 +244,8 @@ def _put(policy: ResourcePolicy, without: Statement, instead: Sequence[dict[str,
     revision = f" --revision-id {shlex.quote(policy.revision_id)}" if policy.revision_id else ""
     if not [*kept, *instead]:
         return f"aws lambda delete-resource-policy --resource-arn {policy.resource_arn}{revision}"
-    document = json.dumps({"Version": "2012-10-17", "Statement": [*kept, *instead]})
+    written = policy.document.document
+    head = written if isinstance(written, dict) else {}  # its version says whether variables are known, so it stays
+    document = json.dumps({**head, "Statement": [*kept, *instead]})
     named = f"--resource-arn {policy.resource_arn}{revision}"
     return f"aws lambda put-resource-policy {named} --policy {shlex.quote(document)}"

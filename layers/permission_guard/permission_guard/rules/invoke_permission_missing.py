@@ -61,6 +61,7 @@ class InvokePermissionMissing(Rule):
     severity = Severity.HIGH
     scope = Scope.INVOKE_POLICY
     offline = False
+    settles = True
     reads = POLICY_READS | {
         "apigateway:GET",
         "cloudwatch:DescribeAlarms",

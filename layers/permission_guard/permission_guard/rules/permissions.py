@@ -26,8 +26,24 @@ _CONDITIONS: Final = {
     "invoked_via_function_url": ("Bool", "lambda:InvokedViaFunctionUrl"),
 }
 _PARAMETERS: Final = {key.lower(): (name, operator) for name, (operator, key) in _CONDITIONS.items()}
+# For an ARN that AddPermission takes, these mean the same: only its resource may hold a wildcard.
 _SAME: Final = {"ArnEquals": "ArnLike", "StringLike": "ArnLike"}
 _ACTION: Final = re.compile(r"lambda:[*]|lambda:[a-zA-Z]+|[*]")
+# What AddPermission takes, and the names in capitals that are for a person to replace.
+_FORMS: Final = {
+    "source_arn": re.compile(
+        r"arn:aws[a-zA-Z0-9-]*:[a-zA-Z0-9-]+:((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d)?:(\d{12})?:.*", re.ASCII
+    ),
+    "source_account": re.compile(r"\d{12}|[A-Z-]+", re.ASCII),
+    "principal_org_id": re.compile(r"o-[a-z0-9]{10,32}", re.ASCII),
+    "event_source_token": re.compile(r"[a-zA-Z0-9._-]{1,256}", re.ASCII),
+    "function_url_auth_type": re.compile(r"NONE|AWS_IAM"),
+    "invoked_via_function_url": re.compile(r"true"),
+}
+_SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+_CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
+# Words that YAML 1.1 takes for something else than a text.
+_YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +94,7 @@ class Permission:
         """Return the resource of Terraform's AWS provider."""
         values = self.values
         width = max(map(len, values))
-        lines = [f"  {name.ljust(width)} = {json.dumps(value)}" for name, value in values.items()]
+        lines = [f"  {name.ljust(width)} = {_hcl(value)}" for name, value in values.items()]
         label = re.sub(r"\W+", "_", self.statement_id, flags=re.ASCII).strip("_").lower()
         label = label if label[:1].isalpha() else f"permission_{label}".rstrip("_")
         return "\n".join((f'resource "aws_lambda_permission" "{label}" {{', *lines, "}"))
@@ -91,13 +107,14 @@ def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Pe
     """
     read = _conditions(statement.get("Condition", {}))
     principals, actions = _principals(statement.get("Principal")), _list(statement.get("Action"))
-    if read is None or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions):
+    said = statement.get("Effect") == "Allow" and _list(statement.get("Resource")) == [resource_arn]
+    if not said or read is None or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions):
         return ()
     sources = read.pop("source_arn", [""])
     if any(len(values) != 1 for values in read.values()):
         return ()
     single: dict[str, Any] = {name: values[0] for name, values in read.items()}
-    single["invoked_via_function_url"] = single.get("invoked_via_function_url") == "true"
+    single["invoked_via_function_url"] = "invoked_via_function_url" in single
     name, _, qualifier = resource_arn.split(":function:", 1)[-1].partition(":")
     found = list(product(principals, actions, sources))
     return tuple(
@@ -105,7 +122,7 @@ def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Pe
             function_name=name,
             qualifier=qualifier,
             statement_id=sid(str(statement.get("Sid") or "permission"), f"-{number}" if len(found) > 1 else ""),
-            action=action,
+            action=str(action),
             principal=principal,
             source_arn=source,
             **single,
@@ -134,30 +151,38 @@ def statement_of(permission: Permission, resource_arn: str) -> dict[str, JSON]:
 
 
 def sid(name: str, suffix: str) -> str:
-    """Return a Sid of a form and length that AddPermission takes; the suffix stays whole."""
+    """Return a Sid of a form and length that AddPermission takes, and no option of a command; the suffix stays whole."""
     tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: _LONGEST_SID // 2]
-    return (re.sub(r"[^a-zA-Z0-9_-]", "-", name)[: _LONGEST_SID - len(tail)] + tail) or "permission"
+    head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: _LONGEST_SID - len(tail)]
+    return f"{head}{tail}".lstrip("-") or "permission"
 
 
 def _conditions(block: JSON) -> dict[str, list[str]] | None:
     """Read a Condition element as AddPermission's parameters; None when it says something else."""
     read: dict[str, list[str]] = {}
-    if not isinstance(block, dict):
+    if not isinstance(block, dict) or not all(isinstance(keys, dict) for keys in block.values()):
         return None
     for operator, keys in block.items():
         for key, values in keys.items():
             name, own = _PARAMETERS.get(key.lower(), ("", ""))
             same = operator == own or (_SAME.get(operator) == own and name == "source_arn")
-            if not name or not same or name in read:
+            texts = ["true" if value is True else str(value) for value in _list(values)]
+            if not name or not same or name in read or not all(map(_FORMS[name].fullmatch, texts)):
                 return None
-            read[name] = [str(value) for value in _list(values)]
+            read[name] = texts
     return read
 
 
 def _principals(written: JSON) -> list[str]:
-    if isinstance(written, str):
-        return [written]
-    return [value for values in written.values() for value in _list(values)] if isinstance(written, dict) else []
+    """Return the principals as AddPermission takes them; none when it cannot take all of them."""
+    if written == "*":
+        return ["*"]
+    if not isinstance(written, dict):
+        return []
+    forms = {"AWS": _CALLER, "Service": _SERVICE}
+    pairs = [(forms.get(kind), value) for kind, values in written.items() for value in _list(values)]
+    texts = [value for form, value in pairs if form and isinstance(value, str) and form.fullmatch(value)]
+    return texts if len(texts) == len(pairs) else []
 
 
 def _list(value: JSON) -> list[JSON]:
@@ -172,5 +197,9 @@ def _property(name: str) -> str:
 def _yaml(value: str | bool) -> str:
     if isinstance(value, bool):
         return "true"
-    plain = re.fullmatch(r"[A-Za-z][\w:./@-]*", value, re.ASCII) and value.lower() not in {"true", "false", "null"}
+    plain = re.fullmatch(r"[A-Za-z][\w:./@-]*", value, re.ASCII) and value.lower() not in _YAML_WORDS
     return value if plain and not value.endswith(":") else json.dumps(value)
+
+
+def _hcl(value: str | bool) -> str:
+    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")

@@ -54,10 +54,14 @@ class PublicInvoke(StatementRule):
         if exposed.function_url:
             return "The statement is for a function URL; PG107 is about those."
         open_ones = [item.value for item in exposed.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
+        if "NotPrincipal" in allowed.statement.raw:
+            whom = "The statement lets in everybody but its NotPrincipal"
+        else:
+            whom = f'The statement\'s principal is "{open_ones[0]}"'
         conditions = "no condition" if not allowed.statement.conditions else "no condition that restricts the caller"
         return Complaint(
             title=f"Anyone may invoke {allowed.function}",
-            reason=f'The statement\'s principal is "{open_ones[0]}", and it has {conditions}.',
+            reason=f"{whom}, and it has {conditions}.",
             impact=(
                 "Anyone with an AWS account of their own can call the function, with any input and as often as they "
                 "like, and it acts with its execution role."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Hold
 from permission_guard.model import Severity
-from permission_guard.rules.cures import changed, replaced
+from permission_guard.rules.cures import changed, condition_of, replaced
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
 from permission_guard.triggers import own_source
 
 if TYPE_CHECKING:
     from permission_guard.model import JSON
+
+_ACCOUNT: Final = "AWS:SourceAccount"
 
 
 class SourceAccountMissing(StatementRule):
@@ -52,38 +54,45 @@ class SourceAccountMissing(StatementRule):
 
     def judge(self, allowed: Allowed) -> Complaint | str:
         """Flag principals that are held by a name without an account only."""
-        services = [name for _, name in allowed.services_held(Hold.WEAK)]
+        services = [
+            name
+            for invoker, name in allowed.services_held(Hold.WEAK)
+            if any(invoker.admits(arn) for arn in allowed.source_arns())
+        ]
         anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.WEAK]
         if not allowed.exposure.grants_invoke or not services + anyone:
             return "No source is named by an ARN that tells nothing of its owner."
         sources = allowed.source_arns()
         bucket = listed([arn.rpartition(":")[2] for arn in sources])
-        ours = bool(sources) and all(own_source(allowed.snapshot.inventories, arn) for arn in sources)
+        kind = "bucket" if all(":s3:" in arn for arn in sources) else "source"
+        owned = [own_source(allowed.snapshot.inventories, arn) for arn in sources]
+        ours, theirs = all(owned), False in owned
         whose = (
-            f"{bucket} is a bucket of this account now; when it is deleted, anyone can take its name."
+            f"{bucket} is a {kind} of this account now; when it is deleted, anyone can take its name."
             if ours
-            else f"Nothing proves that {bucket} is a bucket of this account."
+            else f"It is not this account that has a {kind} called {bucket}."
+            if theirs
+            else f"Nothing proves that {bucket} is a {kind} of this account."
         )
         return Complaint(
             title=f"Whoever owns the name {bucket} can have {allowed.function} invoked",
             reason=f"The statement's aws:SourceArn carries no account, and there is no aws:SourceAccount. {whose}",
             impact=(
-                f"Whoever has a bucket called {bucket}, in any account, can have S3 call the function with what they "
-                "put into it."
+                f"Whoever has a {kind} called {bucket}, in any account, can have {listed(services) or 'S3'} call the "
+                "function with what they put into it."
             ),
             severity=Severity.MEDIUM if ours else None,
             evidence={"services": services, "source_arns": list(sources), "in_this_account": ours},
-            remedies=replaced(allowed, [_with_account(allowed, services)], services + anyone),
+            remedies=replaced(allowed, [_with_account(allowed, services, known=not theirs)], services + anyone),
         )
 
 
-def _with_account(allowed: Allowed, services: list[str]) -> dict[str, JSON]:
-    """Return the statement with the account besides; what is written for everybody is meant for S3 alone."""
-    condition = {operator: dict(keys) for operator, keys in _block(allowed).items()}
-    condition.setdefault("StringEquals", {})["AWS:SourceAccount"] = allowed.snapshot.target.account
+def _with_account(allowed: Allowed, services: list[str], *, known: bool) -> dict[str, JSON]:
+    """Return the statement with the account besides; what is written for everybody is meant for S3 alone.
+
+    When the source is not one of this account, whose it is stays for a person to fill in.
+    """
+    condition = condition_of(allowed)
+    equals = {key: value for key, value in condition.get("StringEquals", {}).items() if key.lower() != _ACCOUNT.lower()}
+    condition["StringEquals"] = {**equals, _ACCOUNT: allowed.snapshot.target.account if known else "ACCOUNT-ID"}
     return changed(allowed, "-scoped", Condition=condition, Principal={"Service": services or ["s3.amazonaws.com"]})
-
-
-def _block(allowed: Allowed) -> dict[str, JSON]:
-    block = allowed.statement.raw["Condition"]
-    return block if isinstance(block, dict) else {}

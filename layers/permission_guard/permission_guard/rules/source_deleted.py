@@ -49,6 +49,7 @@ class SourceDeleted(StatementRule):
     name = "source-deleted"
     severity = Severity.HIGH
     offline = False
+    settles = True
     reads = StatementRule.reads | {
         "apigateway:GET",
         "cloudwatch:DescribeAlarms",

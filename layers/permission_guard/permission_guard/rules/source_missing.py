@@ -10,6 +10,8 @@ from permission_guard.rules.cures import replaced, scoped
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, judged_generally, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from permission_guard.invokers import Invoker
 
 
@@ -63,14 +65,14 @@ class SourceMissing(StatementRule):
         if allowed.exposure.present_keys & SOURCE_KEYS:
             return "Conditions speak of the source; whether they hold is PG104's question."
         services = [name for _, name in found]
-        who, sources = listed(services), " or ".join(invoker.source for invoker, _ in found)
+        who, sources = listed(services), either([invoker.source for invoker, _ in found])
         return Complaint(
             title=f"Anyone's {sources} can have {who} invoke {allowed.function}",
             reason=(
                 f"The statement lets {who} invoke the function and has no aws:SourceArn, no aws:SourceAccount "
-                f"and no aws:SourceOrgID that restricts it.{judged_generally(invoker for invoker, _ in found)}"
+                f"and no aws:SourceOrgID.{judged_generally(invoker for invoker, _ in found)}"
             ),
-            impact=anyone_s_source(found[0][0], who),
+            impact=anyone_s_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
             remedies=replaced(
                 allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
@@ -78,9 +80,14 @@ class SourceMissing(StatementRule):
         )
 
 
-def anyone_s_source(invoker: Invoker, who: str) -> str:
-    """Say what comes of a service that anyone can make call."""
+def anyone_s_source(invokers: Sequence[Invoker], who: str) -> str:
+    """Say what comes of services that anyone can make call."""
     return (
-        f"Whoever knows the function's ARN can set up {invoker.a_source} in an account of their own, and "
-        f"{who} will call the function with whatever they send."
+        f"Whoever knows the function's ARN can set up {either([invoker.a_source for invoker in invokers])} in an "
+        f"account of their own, and {who} will call the function with whatever they send."
     )
+
+
+def either(names: Sequence[str]) -> str:
+    """Return names for a sentence, each once: `a`, `a or b`."""
+    return " or ".join(dict.fromkeys(names))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import SOURCE_KEYS, Hold
 from permission_guard.model import Severity
 from permission_guard.rules.cures import replaced, scoped
-from permission_guard.rules.source_missing import anyone_s_source
+from permission_guard.rules.source_missing import anyone_s_source, either
 from permission_guard.rules.statements import (
     Allowed,
     Complaint,
@@ -73,17 +73,17 @@ class SourceTooBroad(StatementRule):
         if not found:
             return "No service may invoke the function for a source of just any account."
         services = [name for _, name in found]
-        who, sources = listed(services), " or ".join(invoker.source for invoker, _ in found)
-        ineffective = written_conditions(
-            [condition for condition in allowed.statement.conditions if condition.key in SOURCE_KEYS]
-        )
+        who, sources = listed(services), either([invoker.source for invoker, _ in found])
+        conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
+        each = either([invoker.a_source for invoker, _ in found])
         return Complaint(
-            title=f"Anyone's {sources} can have {who} invoke {allowed.function}: its condition restricts nothing",
+            title=f"Anyone's {sources} can have {who} invoke {allowed.function}, whatever its conditions say",
             reason=(
-                f"The statement lets {who} invoke the function, and {ineffective} is satisfied by {sources}s of "
-                f"accounts that are not trusted.{judged_generally(invoker for invoker, _ in found)}"
+                f"The statement lets {who} invoke the function, and what it asks of the source "
+                f"({written_conditions(conditions)}) also holds for {each} in an account that is not trusted."
+                f"{judged_generally(invoker for invoker, _ in found)}"
             ),
-            impact=anyone_s_source(found[0][0], who),
+            impact=anyone_s_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
             remedies=replaced(
                 allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services

@@ -32,6 +32,7 @@ class Allowed:
     statement: Statement
     exposure: StatementExposure
     snapshot: Snapshot
+    trust: TrustSet
 
     @property
     def name(self) -> str:
@@ -66,7 +67,7 @@ class Allowed:
         return tuple(
             text
             for condition in self.statement.conditions
-            if condition.key == "aws:sourcearn" and not condition.negated
+            if condition.key == "aws:sourcearn" and condition.operator is not None and not condition.negated
             for text in condition.texts
         )
 
@@ -152,7 +153,7 @@ def statements_of(policy: ResourcePolicy, snapshot: Snapshot, trust: TrustSet) -
         trust.organizations | ({own} if isinstance(own, str) else frozenset()),
     )
     for item in exposure(policy.document, trusted, never_sent).statements:
-        yield Allowed(policy, policy.document.statements[item.index], item, snapshot)
+        yield Allowed(policy, policy.document.statements[item.index], item, snapshot, trusted)
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:

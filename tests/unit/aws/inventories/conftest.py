@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore import xform_name
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.validate import validate_parameters
 
 from permission_guard.aws.inventories import InventoryReader
@@ -17,6 +18,8 @@ from tests.fakes import ACCOUNT, REGION, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from botocore.model import OperationModel
 
     from permission_guard.triggers import Inventory, Trigger
 
@@ -27,6 +30,11 @@ LIVE = f"{FUNCTION}:live"
 def invocation(function_arn: str) -> str:
     """Return the URI with which API Gateway names a function."""
     return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function_arn}/invocations"
+
+
+def own(service: str, resource: str) -> str:
+    """Return an ARN of the account."""
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 @dataclass
@@ -46,7 +54,6 @@ class Account:
     answers: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     before: Callable[[str, str], None] = lambda _service, _operation: None
-    _clients: dict[str, Any] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def say(self, service: str, operation: str, reply: dict[str, Any], **expected: Any) -> None:
@@ -62,40 +69,46 @@ class Account:
         self.answers.setdefault((service, operation), []).insert(0, Answer(expected, reply, status))
 
     def client(self, service: str) -> Any:
-        """Return the client of a service."""
-        if service not in self._clients:
-            client: Any = boto3.client(
-                service,  # type: ignore[call-overload]
-                region_name=self.region,
-                aws_access_key_id="testing",
-                aws_secret_access_key="testing",
-            )
-            client.meta.events.register_first("before-parameter-build.*.*", self._remember)
-            client.meta.events.register("before-call.*.*", lambda **event: self._answer(service, **event))
-            self._clients[service] = client
-        return self._clients[service]
+        """Return the client of a service, which asks this account from now on."""
+        client, asks = _client(service, self.region)
+        asks["answer"] = self.answer
+        return client
 
     def operations(self, service: str) -> list[str]:
         """Return what was asked of a service."""
         return [operation for asked, operation, _ in self.asked if asked == service]
 
-    def _remember(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context["asked"] = dict(params)
-
-    def _answer(
-        self, service: str, model: Any, context: dict[str, Any], **_: Any
-    ) -> tuple[AWSResponse, dict[str, Any]]:
-        operation, asked = xform_name(model.name), context["asked"]
+    def answer(self, service: str, operation: str, asked: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+        """Return what botocore makes of an answer."""
         self.before(service, operation)
         with self._lock:
             self.asked.append((service, operation, asked))
-        for answer in self.answers.get((service, operation), []):
-            if answer.expected.items() <= asked.items():
-                break
-        else:
-            answer = Answer({}, {})
+        answers = self.answers.get((service, operation), [])
+        answer = next((each for each in answers if each.expected.items() <= asked.items()), Answer({}, {}))
         reply = {**answer.reply, "ResponseMetadata": {"HTTPStatusCode": answer.status, "HTTPHeaders": {}}}
-        return AWSResponse("https://nowhere.invalid", answer.status, {}, None), reply
+        return AWSResponse("https://nowhere.invalid", answer.status, HTTPHeaders(), None), reply
+
+
+@cache
+def _client(service: str, region: str) -> tuple[Any, dict[str, Callable[..., Any]]]:
+    """Return a client that validates what it is asked, and whom it asks then: making one takes long."""
+    asks: dict[str, Callable[..., Any]] = {}
+    client: Any = boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=region,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["asked"] = dict(params)
+
+    def answer(model: OperationModel, context: dict[str, Any], **_: Any) -> Any:
+        return asks["answer"](service, xform_name(model.name), context["asked"])
+
+    client.meta.events.register_first("before-parameter-build.*.*", remember)
+    client.meta.events.register("before-call.*.*", answer)
+    return client, asks
 
 
 def read_one(account: Account, name: str, **settings: Any) -> Inventory:

@@ -23,9 +23,22 @@ T = TypeVar("T")
 TIME_LIMIT = "TimeLimit"
 """The code of what was not reached in time."""
 
-# How these services, and no others that the bot reads, say that a thing is gone or that a call is not allowed.
+# How these services, and no others that the bot reads, say that a thing is gone.
 _GONE = frozenset({"NoSuchBucket", "NotFoundException", "TargetGroupNotFound"})
-_REFUSED = frozenset({"ForbiddenException", "UnauthorizedException"})
+
+# What asking again does not change: a refusal, or a service that is not subscribed to, or older than the question.
+_FINAL = frozenset(
+    {
+        "ForbiddenException",
+        "InvalidAction",
+        "OptInRequired",
+        "SubscriptionRequiredException",
+        "UnauthorizedException",
+        "UnknownOperationException",
+        "ValidationError",
+        "ValidationException",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,12 @@ class Walk(Generic[C]):
 
         def gather() -> list[T] | Unread:
             found: list[T] = []
-            pages = iter(batches)
+            remaining = iter(batches)
             while not self.is_late():
-                page = next(pages, None)
-                if page is None:
+                batch = next(remaining, None)
+                if batch is None:
                     return found
-                found += page
+                found += batch
             return _out_of_time(action)
 
         reply = attempt(action, gather)
@@ -119,19 +132,22 @@ class Walk(Generic[C]):
 
 
 def attempt(action: str, call: Callable[[], T]) -> T | Unread | None:
-    """Make a read call like `read`; a reply that is not of the documented shape is Unread as well."""
+    """Make a read call like `read`; a reply that is not of the documented shape is Unread as well.
+
+    `denied` is true of all that trying again would not help.
+    """
     try:
         reply = read(action, call)
-    except (KeyError, TypeError, ValueError) as error:
-        return Unread(action, "MalformedReply", repr(error), denied=False)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return Unread(action, "MalformedReply", repr(error), denied=True)
     if isinstance(reply, Unread) and reply.code in _GONE:
         return None
-    if isinstance(reply, Unread) and reply.code in _REFUSED:
+    if isinstance(reply, Unread) and reply.code in _FINAL:
         return Unread(action, reply.code, reply.message, denied=True)
     return reply
 
 
-def pages(call: Callable[..., Any], token: str, **asked: str) -> Iterator[Any]:
+def pages_of(call: Callable[..., Any], token: str, **asked: str) -> Iterator[Any]:
     """Yield the pages of an operation that boto3 has no paginator for; `token` names the mark of the next one."""
     while True:
         page = call(**asked)
@@ -141,9 +157,9 @@ def pages(call: Callable[..., Any], token: str, **asked: str) -> Iterator[Any]:
         asked[token] = page[token]
 
 
-def is_function(arn: str | None) -> bool:
+def is_function(arn: str) -> bool:
     """Tell whether an ARN is that of a function, of one of its versions or aliases."""
-    parsed = parse_arn(arn or "")
+    parsed = parse_arn(arn)
     return parsed is not None and parsed.service == "lambda" and parsed.resource.startswith("function:")
 
 

@@ -27,7 +27,7 @@ def _read(walk: Walk[CognitoIdentityProviderClient]) -> Inventory:
     pools = {walk.arn("cognito-idp", f"userpool/{pool['Id']}"): pool["Id"] for pool in found}
 
     def triggers(arn: str, pool_id: str) -> Iterator[Trigger]:
-        pool = walk.client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        pool = walk.client.describe_user_pool(UserPoolId=pool_id).get("UserPool", {})
         for value in pool.get("LambdaConfig", {}).values():
             function_arn = value.get("LambdaArn", "") if isinstance(value, dict) else str(value)
             if is_function(function_arn):

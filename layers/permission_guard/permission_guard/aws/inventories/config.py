@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.config import INVOKER
 from permission_guard.model import Unread
 
@@ -22,12 +22,11 @@ def _read(walk: Walk[ConfigServiceClient]) -> Inventory:
     if isinstance(rules, Unread):
         return walk.inventory(rules)
     triggers = (
-        walk.trigger(rule["ConfigRuleArn"], rule["Source"]["SourceIdentifier"], f"the Config rule {name}")
+        walk.trigger(
+            rule["ConfigRuleArn"], rule["Source"]["SourceIdentifier"], f"the Config rule {rule['ConfigRuleName']}"
+        )
         for rule in rules
-        if rule["Source"]["Owner"] == "CUSTOM_LAMBDA"
-        and is_function(rule["Source"].get("SourceIdentifier"))
-        and not rule.get("ConfigRuleState", "").startswith("DELETING")
-        for name in [rule["ConfigRuleName"]]
+        if rule["Source"]["Owner"] == "CUSTOM_LAMBDA" and not rule.get("ConfigRuleState", "").startswith("DELETING")
     )
     return walk.inventory((rule["ConfigRuleArn"] for rule in rules), triggers)
 

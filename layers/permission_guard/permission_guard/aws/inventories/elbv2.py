@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.elasticloadbalancing import INVOKER
 from permission_guard.model import Unread
 
@@ -28,8 +28,7 @@ def _read(walk: Walk[ElasticLoadBalancingv2Client]) -> Inventory:
     def targets(arn: str, name: str) -> Iterator[Trigger]:
         reply = walk.client.describe_target_health(TargetGroupArn=arn)
         for health in reply.get("TargetHealthDescriptions", []):
-            if is_function(health["Target"]["Id"]):
-                yield walk.trigger(arn, health["Target"]["Id"], f"the target group {name}")
+            yield walk.trigger(arn, health["Target"]["Id"], f"the target group {name}")
 
     of_functions = {
         group["TargetGroupArn"]: group["TargetGroupName"] for group in groups if group.get("TargetType") == "lambda"

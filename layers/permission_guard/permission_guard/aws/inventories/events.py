@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function, pages
+from permission_guard.aws.inventories.base import Service, Walk, is_function, pages_of
 from permission_guard.invokers.events import INVOKER
 from permission_guard.model import Unread
 
@@ -23,7 +23,7 @@ _TARGETS = "events:ListTargetsByRule"
 
 def _read(walk: Walk[EventBridgeClient]) -> Inventory:
     buses = walk.list_all(
-        _BUSES, (page.get("EventBuses", []) for page in pages(walk.client.list_event_buses, "NextToken"))
+        _BUSES, (page.get("EventBuses", []) for page in pages_of(walk.client.list_event_buses, "NextToken"))
     )
     if isinstance(buses, Unread):
         return walk.inventory(buses)

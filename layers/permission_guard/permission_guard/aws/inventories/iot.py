@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.iot import INVOKER
 from permission_guard.model import Unread
 
@@ -39,15 +39,13 @@ def _read(walk: Walk[IoTClient]) -> Inventory:
     def actions(arn: str, name: str) -> Iterator[Trigger]:
         rule = client.get_topic_rule(ruleName=name).get("rule", {})
         for action in (*rule.get("actions", []), rule.get("errorAction", {})):
-            function_arn = action.get("lambda", {}).get("functionArn", "")
-            if is_function(function_arn):
-                yield walk.trigger(arn, function_arn, f"the IoT rule {name}")
+            if "lambda" in action:
+                yield walk.trigger(arn, action["lambda"]["functionArn"], f"the IoT rule {name}")
 
     def function(arn: str, name: str) -> Iterator[Trigger]:
         authorizer = client.describe_authorizer(authorizerName=name).get("authorizerDescription", {})
-        function_arn = authorizer.get("authorizerFunctionArn", "")
-        if authorizer.get("status") == "ACTIVE" and is_function(function_arn):
-            yield walk.trigger(arn, function_arn, f"the IoT authorizer {name}")
+        if authorizer.get("status") == "ACTIVE":
+            yield walk.trigger(arn, authorizer["authorizerFunctionArn"], f"the IoT authorizer {name}")
 
     return walk.inventory(
         (*(rule["ruleArn"] for rule in rules), *authorizers),

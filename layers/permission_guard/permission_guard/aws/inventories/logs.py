@@ -9,7 +9,7 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Missed, Service, Walk, is_function, pages
+from permission_guard.aws.inventories.base import Missed, Service, Walk, is_function, pages_of
 from permission_guard.invokers.logs import INVOKER
 from permission_guard.model import Unread
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import DescribeAccountPoliciesResponseTypeDef
 
     from permission_guard.triggers import Inventory, Trigger
 
@@ -45,20 +46,22 @@ def _read(walk: Walk[CloudWatchLogsClient]) -> Inventory:
 def _account_policies(walk: Walk[CloudWatchLogsClient]) -> Iterator[Trigger | Missed]:
     """Yield the triggers that speak for every log group: a statement has to let all of them in."""
     every_group = walk.arn("logs", "log-group:*")
-    listing = pages(walk.client.describe_account_policies, "nextToken", policyType="SUBSCRIPTION_FILTER_POLICY")
-    policies = walk.list_all(
-        _POLICIES,
-        (
-            [(policy["policyName"], json.loads(policy["policyDocument"])) for policy in page.get("accountPolicies", [])]
-            for page in listing
-        ),
-    )
-    if isinstance(policies, Unread):
-        yield Missed(every_group, policies)
+    listing = pages_of(walk.client.describe_account_policies, "nextToken", policyType="SUBSCRIPTION_FILTER_POLICY")
+    destinations = walk.list_all(_POLICIES, map(_destinations, listing))
+    if isinstance(destinations, Unread):
+        yield Missed(every_group, destinations)
         return
-    for name, document in policies:
-        if is_function(document["DestinationArn"]) and not document.get("RoleArn"):
-            yield walk.trigger(every_group, document["DestinationArn"], f"the subscription filter policy {name}")
+    for name, destination in destinations:
+        if is_function(destination):
+            yield walk.trigger(every_group, destination, f"the subscription filter policy {name}")
+
+
+def _destinations(page: DescribeAccountPoliciesResponseTypeDef) -> Iterator[tuple[str, str]]:
+    """Yield each policy's name and where it sends to, without those that have a role."""
+    for policy in page.get("accountPolicies", []):
+        document = json.loads(policy["policyDocument"])
+        if not document.get("RoleArn"):
+            yield policy["policyName"], document["DestinationArn"]
 
 
 SERVICE = Service("logs", INVOKER.principal, (_GROUPS, _FILTERS, _POLICIES), _read)

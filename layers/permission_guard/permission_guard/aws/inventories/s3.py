@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.s3 import INVOKER
 from permission_guard.model import Unread
 
@@ -32,8 +32,7 @@ def _read(walk: Walk[S3Client]) -> Inventory:
     def notifications(arn: str, name: str) -> Iterator[Trigger]:
         reply = walk.client.get_bucket_notification_configuration(Bucket=name)
         for configuration in reply.get("LambdaFunctionConfigurations", []):
-            if is_function(configuration["LambdaFunctionArn"]):
-                yield walk.trigger(arn, configuration["LambdaFunctionArn"], f"the bucket {name}")
+            yield walk.trigger(arn, configuration["LambdaFunctionArn"], f"the bucket {name}")
 
     return walk.inventory(buckets, walk.look_into(_NOTIFICATION, here, notifications))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.secretsmanager import INVOKER
 from permission_guard.model import Unread
 
@@ -26,9 +26,7 @@ def _read(walk: Walk[SecretsManagerClient]) -> Inventory:
     triggers = (
         walk.trigger(secret["ARN"], secret["RotationLambdaARN"], f"the secret {secret['Name']}")
         for secret in secrets
-        if secret.get("RotationEnabled")
-        and "DeletedDate" not in secret
-        and is_function(secret.get("RotationLambdaARN"))
+        if secret.get("RotationEnabled") and secret.get("RotationLambdaARN") and "DeletedDate" not in secret
     )
     return walk.inventory((secret["ARN"] for secret in secrets), triggers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories.base import Service, Walk, is_function
+from permission_guard.aws.inventories.base import Service, Walk
 from permission_guard.invokers.sns import INVOKER
 from permission_guard.model import Unread
 
@@ -37,9 +37,7 @@ def _read(walk: Walk[SNSClient]) -> Inventory:
             f"the topic {subscription['TopicArn'].rpartition(':')[2]}",
         )
         for subscription in subscriptions
-        if subscription["Protocol"] == "lambda"
-        and is_function(subscription["Endpoint"])
-        and subscription["SubscriptionArn"] not in _NOT_IN_FORCE
+        if subscription["Protocol"] == "lambda" and subscription["SubscriptionArn"] not in _NOT_IN_FORCE
     )
     return walk.inventory((topic["TopicArn"] for topic in topics), triggers)
 

@@ -1,0 +1,154 @@
+"""One source of every kind that can invoke a function, and the calls that read them back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.validate import ParamValidator
+
+if TYPE_CHECKING:
+    from sandbox.process import Sandbox
+
+NAME = "inventories"
+INVOCATION = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{}/invocations"
+
+# Each permission, and a call that takes it; a word in angle brackets is what a source was given when it was made.
+CALLS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("lambda:ListFunctionUrlConfigs", "lambda", "list_function_url_configs", {"FunctionName": "<function>"}),
+    ("lambda:ListTags", "lambda", "list_tags", {"Resource": "<function>"}),
+    ("organizations:DescribeOrganization", "organizations", "describe_organization", {}),
+    ("s3:ListAllMyBuckets", "s3", "list_buckets", {"MaxBuckets": 1000}),
+    ("s3:GetBucketNotification", "s3", "get_bucket_notification_configuration", {"Bucket": NAME}),
+    ("events:ListEventBuses", "events", "list_event_buses", {}),
+    ("events:ListRules", "events", "list_rules", {"EventBusName": NAME}),
+    ("events:ListTargetsByRule", "events", "list_targets_by_rule", {"Rule": NAME}),
+    ("events:ListTargetsByRule", "events", "list_targets_by_rule", {"Rule": NAME, "EventBusName": NAME}),
+    ("sns:ListTopics", "sns", "list_topics", {}),
+    ("sns:ListSubscriptions", "sns", "list_subscriptions", {}),
+    ("apigateway:GET", "apigateway", "get_rest_apis", {}),
+    ("apigateway:GET", "apigateway", "get_resources", {"restApiId": "<rest>", "embed": ["methods"]}),
+    ("apigateway:GET", "apigateway", "get_authorizers", {"restApiId": "<rest>"}),
+    ("apigateway:GET", "apigateway", "get_stages", {"restApiId": "<rest>"}),
+    ("apigateway:GET", "apigatewayv2", "get_apis", {}),
+    ("apigateway:GET", "apigatewayv2", "get_integrations", {"ApiId": "<http>"}),
+    ("apigateway:GET", "apigatewayv2", "get_routes", {"ApiId": "<http>"}),
+    ("apigateway:GET", "apigatewayv2", "get_authorizers", {"ApiId": "<http>"}),
+    ("apigateway:GET", "apigatewayv2", "get_stages", {"ApiId": "<http>"}),
+    ("logs:DescribeLogGroups", "logs", "describe_log_groups", {}),
+    ("logs:DescribeSubscriptionFilters", "logs", "describe_subscription_filters", {"logGroupName": NAME}),
+    (
+        "logs:DescribeAccountPolicies",
+        "logs",
+        "describe_account_policies",
+        {"policyType": "SUBSCRIPTION_FILTER_POLICY"},
+    ),
+    ("elasticloadbalancing:DescribeTargetGroups", "elbv2", "describe_target_groups", {}),
+    ("elasticloadbalancing:DescribeTargetHealth", "elbv2", "describe_target_health", {"TargetGroupArn": "<group>"}),
+    ("cognito-idp:ListUserPools", "cognito-idp", "list_user_pools", {"MaxResults": 60}),
+    ("cognito-idp:DescribeUserPool", "cognito-idp", "describe_user_pool", {"UserPoolId": "<pool>"}),
+    ("config:DescribeConfigRules", "config", "describe_config_rules", {}),
+    ("iot:ListTopicRules", "iot", "list_topic_rules", {}),
+    ("iot:GetTopicRule", "iot", "get_topic_rule", {"ruleName": NAME}),
+    ("iot:ListAuthorizers", "iot", "list_authorizers", {}),
+    ("iot:DescribeAuthorizer", "iot", "describe_authorizer", {"authorizerName": NAME}),
+    ("secretsmanager:ListSecrets", "secretsmanager", "list_secrets", {}),
+    ("cloudwatch:DescribeAlarms", "cloudwatch", "describe_alarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}),
+]
+IDS = [f"{service}-{method}-{len(asked)}" for _, service, method, asked in CALLS]
+
+
+class Sources:
+    """One source of every kind, each set up to invoke `function`; `ids` are what AWS made up."""
+
+    def __init__(self, sandbox: Sandbox, function: str) -> None:
+        self._sandbox, self.function = sandbox, function
+        self.ids = {"function": function}
+        for make in (self._events, self._rest_api, self._http_api, self._logs, self._target_group, self._iot):
+            make()
+        self._client("s3").create_bucket(Bucket=NAME)
+        configuration = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, "Events": ["s3:*"]}]}
+        self._client("s3").put_bucket_notification_configuration(Bucket=NAME, NotificationConfiguration=configuration)
+        sns = self._client("sns")
+        sns.subscribe(TopicArn=sns.create_topic(Name=NAME)["TopicArn"], Protocol="lambda", Endpoint=function)
+        pool = self._client("cognito-idp").create_user_pool(PoolName=NAME, LambdaConfig={"PreSignUp": function})
+        self.ids["pool"] = pool["UserPool"]["Id"]
+        rule = {"ConfigRuleName": NAME, "Source": {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": function}}
+        self._client("config").put_config_rule(ConfigRule=rule)
+        secrets = self._client("secretsmanager")
+        secrets.create_secret(Name=NAME, SecretString="x")
+        secrets.rotate_secret(SecretId=NAME, RotationLambdaARN=function, RotationRules={"AutomaticallyAfterDays": 30})
+        self._alarms()
+
+    def _client(self, service: str) -> Any:
+        return self._sandbox.client(service)
+
+    def _events(self) -> None:
+        events = self._client("events")
+        events.create_event_bus(Name=NAME)
+        for bus in ("default", NAME):
+            events.put_rule(Name=NAME, EventBusName=bus, EventPattern='{"source": ["nobody"]}')
+            events.put_targets(Rule=NAME, EventBusName=bus, Targets=[{"Id": "1", "Arn": self.function}])
+
+    def _rest_api(self) -> None:
+        client, uri = self._client("apigateway"), INVOCATION.format(self.function)
+        api = self.ids["rest"] = client.create_rest_api(name=NAME)["id"]
+        root = client.get_resources(restApiId=api)["items"][0]["id"]
+        method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+        client.put_method(**method, authorizationType="NONE")
+        client.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        source = "method.request.header.Authorization"
+        client.create_authorizer(restApiId=api, name=NAME, type="TOKEN", authorizerUri=uri, identitySource=source)
+        client.create_deployment(restApiId=api, stageName="live")
+
+    def _http_api(self) -> None:
+        client = self._client("apigatewayv2")
+        api = self.ids["http"] = client.create_api(Name=NAME, ProtocolType="HTTP")["ApiId"]
+        settings = {"IntegrationType": "AWS_PROXY", "IntegrationUri": self.function, "PayloadFormatVersion": "2.0"}
+        integration = client.create_integration(ApiId=api, **settings)["IntegrationId"]
+        client.create_route(ApiId=api, RouteKey="GET /orders", Target=f"integrations/{integration}")
+        client.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+        uri, source = INVOCATION.format(self.function), ["$request.header.Authorization"]
+        settings = {"AuthorizerType": "REQUEST", "AuthorizerUri": uri, "AuthorizerPayloadFormatVersion": "2.0"}
+        client.create_authorizer(ApiId=api, Name=NAME, IdentitySource=source, **settings)
+
+    def _logs(self) -> None:
+        logs, pattern = self._client("logs"), {"filterName": NAME, "filterPattern": ""}
+        logs.create_log_group(logGroupName=NAME)
+        logs.put_subscription_filter(logGroupName=NAME, **pattern, destinationArn=self.function)
+        document = json.dumps({"DestinationArn": self.function, "FilterPattern": "ERROR"})
+        kind = "SUBSCRIPTION_FILTER_POLICY"
+        logs.put_account_policy(policyName=NAME, policyType=kind, policyDocument=document, scope="ALL")
+
+    def _target_group(self) -> None:
+        client = self._client("elbv2")
+        group = client.create_target_group(Name=NAME, TargetType="lambda")["TargetGroups"][0]["TargetGroupArn"]
+        client.register_targets(TargetGroupArn=group, Targets=[{"Id": self.function}])
+        self.ids["group"] = group
+
+    def _iot(self) -> None:
+        iot, action = self._client("iot"), {"lambda": {"functionArn": self.function}}
+        iot.create_topic_rule(ruleName=NAME, topicRulePayload={"sql": "SELECT * FROM 'a'", "actions": [action]})
+        settings = {"authorizerFunctionArn": self.function, "signingDisabled": True, "status": "ACTIVE"}
+        iot.create_authorizer(authorizerName=NAME, **settings)
+
+    def _alarms(self) -> None:
+        client = self._client("cloudwatch")
+        settings = {"MetricName": "m", "Namespace": "n", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+        limit = {"Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+        client.put_metric_alarm(AlarmName=NAME, **settings, **limit, OKActions=[self.function])
+        client.put_metric_alarm(AlarmName=f"{NAME}-2", **settings, **limit)
+        rule = {"AlarmName": f"{NAME}-3", "AlarmRule": f"ALARM({NAME})"}
+        client.put_composite_alarm(**rule, AlarmActions=[f"{self.function}:live"])
+
+
+def ask(client: Any, method: str, asked: dict[str, Any], sources: Sources) -> Any:
+    """Make a call, with what was made up at the creation filled in; return the answer, checked against the model."""
+    names = {f"<{name}>": value for name, value in sources.ids.items()}
+    given = {key: names.get(value, value) if isinstance(value, str) else value for key, value in asked.items()}
+    answer = getattr(client, method)(**given)
+    answer.pop("ResponseMetadata")
+    shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).output_shape
+    report = ParamValidator().validate(answer, shape)
+    assert not report.has_errors(), report.generate_report()
+    return answer

@@ -1,0 +1,219 @@
+"""Each rule on who may invoke, opened and resolved by real calls against the deployed stack."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.process import ACCOUNT, REGION
+from tests.e2e.bot import Bot, deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OTHER_ACCOUNT = "111122223333"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}"
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, reporting only."""
+    with deployed(FixMode="off", TicketSystem="none") as running:
+        yield running
+
+
+@pytest.fixture
+def arn(bot: Bot, unique: str) -> str:
+    """A function that the bot has seen."""
+    made = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.watcher.looked_at(made, "invoke_policy")
+    return made
+
+
+def is_open(finding: dict[str, Any]) -> bool:
+    """Whether a finding stands."""
+    return bool(finding["status"] == "open")
+
+
+def is_resolved(finding: dict[str, Any]) -> bool:
+    """Whether a finding is over."""
+    return bool(finding["status"] == "resolved")
+
+
+def sweep(bot: Bot) -> None:
+    """Have everything looked at, as the schedule does."""
+    reply = bot.aws.client("lambda").invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
+    assert "FunctionError" not in reply
+
+
+# What opens each rule: parameters of AddPermission, besides the function's name and the Sid.
+OPENERS: dict[str, dict[str, str]] = {
+    "PG101": {"Action": "lambda:InvokeFunction", "Principal": "*"},
+    "PG102": {"Action": "lambda:InvokeFunction", "Principal": "elasticloadbalancing.amazonaws.com"},
+    "PG103": {
+        "Action": "lambda:InvokeFunction",
+        "Principal": "s3.amazonaws.com",
+        "SourceArn": "arn:aws:s3:::somebody-s-bucket",
+    },
+    "PG104": {
+        "Action": "lambda:InvokeFunction",
+        "Principal": "sns.amazonaws.com",
+        "SourceArn": f"arn:aws:sns:{REGION}:*:orders",
+    },
+    "PG105": {"Action": "lambda:InvokeFunction", "Principal": "sqs.amazonaws.com"},
+    "PG106": {"Action": "lambda:InvokeFunction", "Principal": OTHER_ACCOUNT},
+    "PG107": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
+    "PG108": {"Action": "lambda:InvokeFunction", "Principal": "alexa-appkit.amazon.com"},
+    "PG109": {"Action": "lambda:*", "Principal": OTHER_ACCOUNT},
+    "PG111": {
+        "Action": "lambda:InvokeFunction",
+        "Principal": f"pinpoint.{REGION}.amazonaws.com",
+        "SourceArn": f"arn:aws:mobiletargeting:{REGION}:{ACCOUNT}:apps/a",
+    },
+}
+
+
+@pytest.mark.parametrize("rule_id", OPENERS)
+def test_a_statement_opens_the_rule_it_breaks_and_its_removal_resolves_it(
+    bot: Bot, arn: str, unique: str, rule_id: str
+) -> None:
+    """Both within seconds of the call, and told as an alert each."""
+    client = bot.engineer.functions
+    client.add_permission(FunctionName=unique, StatementId="wrong", **OPENERS[rule_id])  # type: ignore[arg-type]
+    finding = bot.watcher.finding(arn, rule_id, is_open, deadline=5.0)
+    assert finding["remedies"]
+    bot.watcher.alert(finding["id"], "Finding Opened")
+    client.remove_permission(FunctionName=unique, StatementId="wrong")
+    resolved = bot.watcher.finding(arn, rule_id, is_resolved, deadline=5.0)
+    assert resolved["id"] == finding["id"]
+    bot.watcher.alert(finding["id"], "Finding Resolved")
+
+
+def test_the_cure_that_a_finding_offers_resolves_it(bot: Bot, arn: str, unique: str) -> None:
+    """The topic that is subscribed is named in it: pasted as it is, it heals."""
+    sns = bot.aws.client("sns")
+    topic = sns.create_topic(Name=unique)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    sweep(bot)
+    finding = bot.watcher.finding(arn, "PG102", lambda one: topic in one["remedies"][0]["text"])
+    assert is_open(finding)
+    bot.engineer.functions.add_permission(
+        FunctionName=unique,
+        StatementId="broad-scoped",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+        SourceArn=topic,
+        SourceAccount=ACCOUNT,
+    )
+    bot.engineer.forbid(unique, "broad")
+    bot.watcher.finding(arn, "PG102", is_resolved)
+    assert [one for one in bot.watcher.findings(arn) if is_open(one)] == []
+
+
+def test_a_whole_policy_put_in_place_is_judged_by_alias_as_well(bot: Bot, arn: str, unique: str) -> None:
+    """PutResourcePolicy on an alias; the cure restores a state without findings."""
+    version = bot.engineer.functions.publish_version(FunctionName=unique)["Version"]
+    bot.engineer.functions.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)
+    alias = f"{arn}:live"
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "literal",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "lambda:InvokeFunction",
+                "Resource": alias,
+                "Condition": {"StringEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"}},
+            }
+        ],
+    }
+    client = bot.engineer.functions
+    client.put_resource_policy(ResourceArn=alias, Policy=json.dumps(document))
+    finding = bot.watcher.finding(alias, "PG105", is_open)
+    assert "literally" in finding["reason"]
+    document["Statement"][0]["Condition"] = {  # type: ignore[index]
+        "ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"}
+    }
+    client.put_resource_policy(ResourceArn=alias, Policy=json.dumps(document))
+    bot.watcher.finding(alias, "PG105", is_resolved)
+
+
+def test_a_url_without_authentication_and_what_it_leaves_behind(bot: Bot, arn: str, unique: str) -> None:
+    """High while the URL is there, less when it went and the statement stayed."""
+    client = bot.engineer.functions
+    client.create_function_url_config(FunctionName=unique, AuthType="NONE")
+    client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])  # type: ignore[arg-type]
+    finding = bot.watcher.finding(arn, "PG107", is_open)
+    assert finding["severity"] == "high"
+    assert "--auth-type AWS_IAM" in finding["remedies"][0]["text"]
+    client.delete_function_url_config(FunctionName=unique)
+    left = bot.watcher.finding(arn, "PG107", lambda one: one["severity"] == "medium")
+    assert "left behind" in left["reason"]
+    assert is_open(left)
+    bot.engineer.forbid(unique, "FunctionURLAllowPublicAccess")
+    bot.watcher.finding(arn, "PG107", is_resolved)
+
+
+def test_a_rule_s_target_without_a_statement_is_found_by_the_sweep(bot: Bot, arn: str, unique: str) -> None:
+    """PG112 names the rule; the statement that its cure offers resolves it at once."""
+    events = bot.aws.client("events")
+    events.create_event_bus(Name=unique)
+    rule = events.put_rule(Name="paid", EventBusName=unique, EventPattern=json.dumps({"source": ["shop"]}))["RuleArn"]
+    events.put_targets(Rule="paid", EventBusName=unique, Targets=[{"Id": "1", "Arn": arn}])
+    sweep(bot)
+    finding = bot.watcher.finding(arn, "PG112", is_open)
+    assert finding["subject"] == f"trigger/events.amazonaws.com/{rule}"
+    assert f"--source-arn {rule}" in finding["remedies"][0]["text"]
+    bot.engineer.permit(unique, "paid", "events.amazonaws.com", SourceArn=rule, SourceAccount=ACCOUNT)
+    bot.watcher.finding(arn, "PG112", is_resolved)
+
+
+def test_a_rule_s_target_with_a_role_needs_no_statement(bot: Bot, arn: str, unique: str) -> None:
+    """EventBridge calls with the role."""
+    events = bot.aws.client("events")
+    role = bot.engineer.role(f"{unique}-events")
+    events.put_rule(Name=unique, EventPattern=json.dumps({"source": ["shop"]}))
+    events.put_targets(Rule=unique, Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
+    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    sweep(bot)
+    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    assert bot.watcher.findings(arn) == []
+
+
+def test_a_bucket_that_is_gone_is_found_by_the_sweep(bot: Bot, arn: str, unique: str) -> None:
+    """PG103 and PG110: its name is free for anybody."""
+    bucket = bot.engineer.bucket(unique)
+    bot.engineer.permit(unique, "uploads", "s3.amazonaws.com", SourceArn=bucket)
+    sweep(bot)
+    present = bot.watcher.finding(arn, "PG103", lambda one: one["severity"] == "medium")
+    assert present["evidence"]["in_this_account"]
+    bot.aws.client("s3").delete_bucket(Bucket=unique)
+    sweep(bot)
+    gone = bot.watcher.finding(arn, "PG110", is_open)
+    assert gone["severity"] == "high"
+    assert bot.watcher.finding(arn, "PG103", lambda one: one["severity"] == "high")
+    bot.engineer.forbid(unique, "uploads")
+    for rule_id in ("PG103", "PG110"):
+        bot.watcher.finding(arn, rule_id, is_resolved)
+
+
+def test_what_careful_people_write_opens_nothing(bot: Bot, arn: str, unique: str) -> None:
+    """Each of these is flagged by some other tool."""
+    bucket = bot.engineer.bucket(unique)
+    topic = bot.aws.client("sns").create_topic(Name=unique)["TopicArn"]
+    rules = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"
+    permit: Callable[..., None] = bot.engineer.permit
+    permit(unique, "bucket", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
+    permit(unique, "any-bucket", "s3.amazonaws.com", SourceAccount=ACCOUNT)
+    permit(unique, "topic", "sns.amazonaws.com", SourceArn=topic)
+    permit(unique, "rules", "events.amazonaws.com", SourceArn=rules)
+    permit(unique, "skill", "alexa-appkit.amazon.com", EventSourceToken="amzn1.ask.skill.1")
+    permit(unique, "own", ACCOUNT)
+    seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=6)
+    sweep(bot)
+    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    assert bot.watcher.findings(arn) == []

@@ -1,0 +1,371 @@
+"""What can be set up to invoke a function: made by real calls, read back with the permissions of the deployed bot."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from permission_guard.arns import parse_function_arn
+from permission_guard.aws.inventories import INVENTORY_READS, InventoryReader
+from permission_guard.model import Unread
+from sandbox.process import ACCOUNT, REGION
+from tests.e2e.sources import CALLS, IDS, NAME, Sources, ask
+from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.process import Sandbox
+
+OTHERS = {"AccessKeyId": "111122223333", "SecretAccessKey": "x", "SessionToken": None}
+"""The root of another account."""
+
+
+@pytest.fixture(scope="module")
+def sources(sandbox: Sandbox, make_function: Callable[..., str]) -> Sources:
+    """Make a function, and everything that can be set up to invoke it."""
+    function = make_function(NAME, Tags={"team": "shop"})
+    client = sandbox.client("lambda")
+    services = ["config", "elasticloadbalancing", "events", "iot", "logs", "s3", "secretsmanager"]
+    for principal in [f"{service}.amazonaws.com" for service in services] + ["lambda.alarms.cloudwatch.amazonaws.com"]:
+        permission = {"StatementId": principal.replace(".", "-"), "Principal": principal}
+        client.add_permission(FunctionName=NAME, Action="lambda:InvokeFunction", **permission)
+    client.create_alias(
+        FunctionName=NAME, Name="live", FunctionVersion=client.publish_version(FunctionName=NAME)["Version"]
+    )
+    client.create_function_url_config(FunctionName=NAME, AuthType="AWS_IAM")
+    client.create_function_url_config(FunctionName=NAME, AuthType="NONE", Qualifier="live")
+    return Sources(sandbox, function)
+
+
+@pytest.fixture(scope="module")
+def organization(sandbox: Sandbox) -> dict[str, Any]:
+    """Make an organization."""
+    made: dict[str, Any] = sandbox.client("organizations").create_organization()["Organization"]
+    return made
+
+
+def deployed_statements() -> list[dict[str, Any]]:
+    """Return what the template allows the checker of invoke policies, as far as it is about no other resource of it."""
+    template = Template(REPOSITORY / "template.yaml", **EVERYTHING)
+    values = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
+
+    def rendered(resource: Any) -> str:
+        text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+    statements = template.statements("CheckInvokePolicyRole")
+    texts = [{**one, "Resource": [rendered(resource) for resource in listed(one["Resource"])]} for one in statements]
+    return [one for one in texts if all(one["Resource"])]
+
+
+@pytest.fixture(scope="module")
+def bot(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> Callable[[str], Any]:
+    """Return clients that may do what the deployed function may."""
+    role = make_role(f"{NAME}-bot", *deployed_statements())
+    return lambda service: assume(role, service)
+
+
+@pytest.fixture(scope="module")
+def stranger(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> Callable[[str], Any]:
+    """Return clients of a role of this account that may do nothing."""
+    role = make_role(f"{NAME}-stranger")
+    return lambda service: assume(role, service)
+
+
+# ── With the permissions of the bot ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_permission_for_inventories_is_tried() -> None:
+    """One that no call here takes could be misspelt for the sandbox alone."""
+    allowed = {action for statement in deployed_statements() for action in listed(statement["Action"])}
+    tried = {action for action, *_ in CALLS}
+    assert tried >= INVENTORY_READS
+    assert tried <= allowed
+
+
+def test_an_account_is_in_no_organization_until_it_makes_one(
+    sandbox: Sandbox, bot: Callable[[str], Any], organization: dict[str, Any]
+) -> None:
+    """And in one only."""
+    assert bot("organizations").describe_organization()["Organization"]["Id"] == organization["Id"]
+    assert re.fullmatch(r"o-[a-z0-9]{10,32}", organization["Id"])
+    with pytest.raises(ClientError, match="AlreadyInOrganizationException"):
+        sandbox.client("organizations").create_organization()
+    with pytest.raises(ClientError, match="AWSOrganizationsNotInUseException"):
+        sandbox.client("organizations", OTHERS).describe_organization()
+
+
+@pytest.mark.usefixtures("organization")
+@pytest.mark.parametrize(("action", "service", "method", "asked"), CALLS, ids=IDS)
+def test_the_deployed_function_may_read(
+    *, bot: Callable[[str], Any], sources: Sources, action: str, service: str, method: str, asked: dict[str, Any]
+) -> None:
+    """With the statements of the template, and in the shape that the model says."""
+    assert ask(bot(service), method, asked, sources), action
+
+
+@pytest.mark.usefixtures("organization")
+@pytest.mark.parametrize(("action", "service", "method", "asked"), CALLS, ids=IDS)
+def test_nobody_else_may_read(
+    *, stranger: Callable[[str], Any], sources: Sources, action: str, service: str, method: str, asked: dict[str, Any]
+) -> None:
+    """And the refusal names the action as IAM does."""
+    with pytest.raises(ClientError, match=f"not authorized to perform: {action} ") as refused:
+        ask(stranger(service), method, asked, sources)
+    code = refused.value.response["Error"]["Code"]
+    assert code in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+
+@pytest.mark.parametrize(
+    ("action", "right", "wrong"),
+    [
+        ("events:ListTargetsByRule", f"rule/{NAME}", f"rule/{NAME}/{NAME}"),
+        ("iot:DescribeAuthorizer", f"authorizer/{NAME}", f"rule/{NAME}"),
+        ("cloudwatch:DescribeAlarms", "alarm:*", f"alarm:{NAME}"),
+        ("logs:DescribeSubscriptionFilters", f"log-group:{NAME}", f"log-group:{NAME}-2"),
+    ],
+)
+def test_a_resource_is_named_as_aws_names_it(
+    *,
+    make_role: Callable[..., str],
+    assume: Callable[[str, str], Any],
+    sources: Sources,
+    unique: str,
+    action: str,
+    right: str,
+    wrong: str,
+) -> None:
+    """So a policy that is too narrow on AWS is too narrow here."""
+    _, service, method, asked = next(call for call in CALLS if call[0] == action)
+    prefix = f"arn:aws:{action.partition(':')[0]}:{REGION}:{ACCOUNT}:"
+
+    def client(resource: str) -> Any:
+        allow = {"Effect": "Allow", "Action": action, "Resource": prefix + resource}
+        return assume(make_role(f"{unique}-{resource == right}", allow), service)
+
+    ask(client(right), method, asked, sources)
+    with pytest.raises(ClientError, match="not authorized"):
+        ask(client(wrong), method, asked, sources)
+
+
+@pytest.mark.usefixtures("organization")
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("events:ListRules", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{NAME}"),
+        ("elasticloadbalancing:DescribeTargetHealth", "arn:aws:elasticloadbalancing:*:*:targetgroup/*"),
+        ("organizations:DescribeOrganization", "arn:aws:organizations::*:organization/*"),
+    ],
+)
+def test_what_has_no_resource_is_allowed_on_everything_only(
+    *,
+    make_role: Callable[..., str],
+    assume: Callable[[str, str], Any],
+    sources: Sources,
+    unique: str,
+    action: str,
+    resource: str,
+) -> None:
+    """AWS ignores a statement that names a resource for such an action."""
+    _, service, method, asked = next(call for call in CALLS if call[0] == action)
+    allow = {"Effect": "Allow", "Action": action, "Resource": resource}
+    with pytest.raises(ClientError, match="not authorized"):
+        ask(assume(make_role(unique, allow), service), method, asked, sources)
+
+
+# ── What comes back ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def found(answer: Any, function: str) -> bool:
+    """Tell whether a function is named anywhere in an answer."""
+    return f'{function}"' in json.dumps(answer, default=str) or f"{function}/invocations" in json.dumps(
+        answer, default=str
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "method"),
+    [
+        ("lambda", "list_function_url_configs"),
+        ("s3", "get_bucket_notification_configuration"),
+        ("events", "list_targets_by_rule"),
+        ("sns", "list_subscriptions"),
+        ("apigateway", "get_resources"),
+        ("apigateway", "get_authorizers"),
+        ("apigatewayv2", "get_integrations"),
+        ("apigatewayv2", "get_authorizers"),
+        ("logs", "describe_subscription_filters"),
+        ("elbv2", "describe_target_health"),
+        ("cognito-idp", "describe_user_pool"),
+        ("config", "describe_config_rules"),
+        ("iot", "get_topic_rule"),
+        ("iot", "describe_authorizer"),
+        ("secretsmanager", "list_secrets"),
+        ("cloudwatch", "describe_alarms"),
+    ],
+)
+def test_what_was_set_up_to_invoke_the_function_names_it(
+    bot: Callable[[str], Any], sources: Sources, service: str, method: str
+) -> None:
+    """Every kind, on every bus."""
+    calls = [asked for _, name, called, asked in CALLS if (name, called) == (service, method)]
+    assert calls
+    for asked in calls:
+        assert found(ask(bot(service), method, asked, sources), sources.function)
+
+
+def test_the_bots_own_reader_finds_every_source(bot: Callable[[str], Any], sources: Sources) -> None:
+    """With the permissions of the deployed function: nothing is denied, and nothing looks other than on AWS."""
+    target = parse_function_arn(sources.function)[0]
+    inventories = InventoryReader(bot).read(target)
+    assert [inventory for inventory in inventories if isinstance(inventory.sources, Unread) or inventory.unread] == []
+    named = {
+        inventory.name
+        for inventory in inventories
+        for trigger in inventory.triggers
+        if parse_function_arn(trigger.function_arn)[0] == target
+    }
+    assert named == {inventory.name for inventory in inventories}
+
+
+def test_a_bucket_tells_its_region_to_who_asks_for_something(
+    sandbox: Sandbox, bot: Callable[[str], Any], unique: str
+) -> None:
+    """A page size is enough; a plain list has no regions."""
+    there = {"LocationConstraint": "eu-west-1"}
+    sandbox.client("s3", region_name="eu-west-1").create_bucket(Bucket=unique, CreateBucketConfiguration=there)
+
+    def regions(**asked: Any) -> set[str | None]:
+        buckets = bot("s3").list_buckets(**asked)["Buckets"]
+        return {bucket.get("BucketRegion") for bucket in buckets if bucket["Name"] == unique}
+
+    assert regions() == {None}
+    assert regions(MaxBuckets=1000) == regions(Prefix=unique) == {"eu-west-1"}
+    assert regions(BucketRegion=REGION) == set()
+
+
+def test_an_account_policy_names_the_function_for_every_log_group(bot: Callable[[str], Any], sources: Sources) -> None:
+    """Its document is JSON in a text, and its kind is asked for."""
+    client = bot("logs")
+    (policy,) = client.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    assert json.loads(policy["policyDocument"])["DestinationArn"] == sources.function
+    assert (policy["policyName"], policy["scope"], policy["accountId"]) == (NAME, "ALL", ACCOUNT)
+    assert client.describe_account_policies(policyType="DATA_PROTECTION_POLICY")["accountPolicies"] == []
+
+
+def test_a_url_of_an_alias_is_that_of_its_qualified_function(bot: Callable[[str], Any], sources: Sources) -> None:
+    """The only place where the answer tells the alias."""
+    urls = bot("lambda").list_function_url_configs(FunctionName=sources.function)["FunctionUrlConfigs"]
+    assert {url["FunctionArn"]: url["AuthType"] for url in urls} == {
+        sources.function: "AWS_IAM",
+        f"{sources.function}:live": "NONE",
+    }
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        bot("lambda").list_function_url_configs(FunctionName=f"{NAME}-gone")
+
+
+def test_alarms_are_found_by_the_beginning_of_an_action(bot: Callable[[str], Any], sources: Sources) -> None:
+    """Both types, whichever kind of action it is."""
+    asked = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    answer = bot("cloudwatch").describe_alarms(**asked, ActionPrefix=sources.function)
+    names = [alarm["AlarmName"] for alarm in (*answer["MetricAlarms"], *answer["CompositeAlarms"])]
+    assert names == [NAME, f"{NAME}-3"]
+    answer = bot("cloudwatch").describe_alarms(**asked, ActionPrefix=f"{sources.function}-gone")
+    assert (answer["MetricAlarms"], answer["CompositeAlarms"]) == ([], [])
+
+
+def test_a_bus_is_named_by_its_name_or_its_arn(bot: Callable[[str], Any], sources: Sources) -> None:
+    """And one that is not there is an error, not an empty list."""
+    events = bot("events")
+    arn = next(bus["Arn"] for bus in events.list_event_buses()["EventBuses"] if bus["Name"] == NAME)
+    assert [rule["Name"] for rule in events.list_rules(EventBusName=arn)["Rules"]] == [NAME]
+    assert events.list_targets_by_rule(Rule=NAME, EventBusName=arn)["Targets"][0]["Arn"] == sources.function
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        events.list_rules(EventBusName=f"{NAME}-gone")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        events.list_targets_by_rule(Rule=f"{NAME}-gone")
+
+
+def test_what_a_group_of_functions_does_not_have_is_left_out(bot: Callable[[str], Any], sources: Sources) -> None:
+    """A load balancer calls the function, not a port of it."""
+    groups = bot("elbv2").describe_target_groups(TargetGroupArns=[sources.ids["group"]])["TargetGroups"]
+    assert groups[0]["TargetType"] == "lambda"
+    assert not groups[0].keys() & {"Protocol", "Port", "VpcId"}
+    health = bot("elbv2").describe_target_health(TargetGroupArn=sources.ids["group"])["TargetHealthDescriptions"]
+    assert health[0]["Target"] == {"Id": sources.function}
+
+
+def test_an_account_policy_and_an_authorizer_can_be_changed_and_deleted(sandbox: Sandbox, unique: str) -> None:
+    """As far as the tests of the bot need it; in another region, since there is one account policy in each."""
+    logs, iot = (sandbox.client(service, region_name="eu-west-1") for service in ("logs", "iot"))
+    kind = {"policyType": "SUBSCRIPTION_FILTER_POLICY"}
+    document = json.dumps({"DestinationArn": "arn:aws:lambda:eu-west-1:123456789012:function:f", "FilterPattern": ""})
+    logs.put_account_policy(**kind, policyName=unique, policyDocument=document)
+    for name, text, code in (
+        (f"{unique}-2", document, "LimitExceededException"),
+        (unique, "{}", "InvalidParameterException"),
+        (unique, "x", "InvalidParameterException"),
+    ):
+        with pytest.raises(ClientError, match=code):
+            logs.put_account_policy(**kind, policyName=name, policyDocument=text)
+    logs.delete_account_policy(**kind, policyName=unique)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        logs.delete_account_policy(**kind, policyName=unique)
+    assert logs.describe_account_policies(**kind)["accountPolicies"] == []
+
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+    iot.create_authorizer(authorizerName=unique, authorizerFunctionArn=arn, status="ACTIVE")
+    with pytest.raises(ClientError, match="ResourceAlreadyExistsException"):
+        iot.create_authorizer(authorizerName=unique, authorizerFunctionArn=arn)
+    with pytest.raises(ClientError, match="DeleteConflictException"):
+        iot.delete_authorizer(authorizerName=unique)
+    iot.update_authorizer(authorizerName=unique, status="INACTIVE")
+    assert [one["authorizerName"] for one in iot.list_authorizers(status="INACTIVE")["authorizers"]] == [unique]
+    iot.delete_authorizer(authorizerName=unique)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        iot.describe_authorizer(authorizerName=unique)
+
+
+# ── Buckets of others ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("who", ["bot", "stranger", "nobody"])
+def test_anybody_is_told_whether_there_is_a_bucket(
+    sandbox: Sandbox, sources: Sources, request: pytest.FixtureRequest, unique: str, who: str
+) -> None:
+    """404 for one that does not exist; 403 for one that does and is not one's own, signed or not."""
+    assert sources
+    sandbox.client("s3", OTHERS).create_bucket(Bucket=f"{unique}-of-others")
+    client = unsigned(sandbox) if who == "nobody" else request.getfixturevalue(who)("s3")
+    for bucket, status in ((f"{unique}-gone", 404), (f"{unique}-of-others", 403), (NAME, 403)):
+        with pytest.raises(ClientError) as refused:
+            client.head_bucket(Bucket=bucket)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status, bucket
+
+
+def test_the_bots_own_reader_is_told_of_a_bucket_without_a_permission(
+    sandbox: Sandbox, stranger: Callable[[str], Any], unique: str
+) -> None:
+    """It takes a refusal for a yes."""
+    sandbox.client("s3", OTHERS).create_bucket(Bucket=unique)
+    reader = InventoryReader(stranger)
+    assert reader.bucket_exists(f"arn:aws:s3:::{unique}") is True
+    assert reader.bucket_exists(f"arn:aws:s3:::{unique}-gone") is False
+
+
+def unsigned(sandbox: Sandbox) -> Any:
+    """Return a client of S3 without credentials."""
+    from botocore import UNSIGNED  # noqa: PLC0415 - of this one test
+    from botocore.config import Config  # noqa: PLC0415 - of this one test
+
+    return boto3.client(
+        "s3", endpoint_url=sandbox.endpoint, region_name=REGION, config=Config(signature_version=UNSIGNED)
+    )
