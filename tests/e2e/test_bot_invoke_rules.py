@@ -213,7 +213,9 @@ def test_what_careful_people_write_opens_nothing(bot: Bot, arn: str, unique: str
     permit(unique, "rules", "events.amazonaws.com", SourceArn=rules)
     permit(unique, "skill", "alexa-appkit.amazon.com", EventSourceToken="amzn1.ask.skill.1")
     permit(unique, "own", ACCOUNT)
-    seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=6)
+    bot.settle()
+    bot.wait_until_empty("InvokePolicyQueue")
+    seen = bot.watcher.looked_at(arn, "invoke_policy")
     sweep(bot)
     bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
     assert bot.watcher.findings(arn) == []

@@ -41,13 +41,15 @@ def _reads(scope: Scope) -> set[str]:
 
 def _expected() -> dict[str, set[str]]:
     record = uses("findings_table", "begin_look", "findings_of", "commit_look")
+    again = uses("look_queue", service="sqs")
     fixed = [rule for rule in RULES if fix_for(rule.id)]
     fixer_reads = set().union(*(READS[rule.scope] | rule.reads for rule in fixed))
     return {
-        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | _reads(Scope.INVOKE_POLICY),
+        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | again | _reads(Scope.INVOKE_POLICY),
         "CheckExecutionRoleFunction": OWN_LOGS
         | RECEIVE
         | record
+        | again
         | _reads(Scope.EXECUTION_ROLE)
         | uses("functions", "functions_of_roles"),
         "SweepAccountFunction": OWN_LOGS
@@ -238,8 +240,9 @@ def test_inline_policies_are_never_written(template: Template) -> None:
 
 @pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
 def test_a_checker_only_reads_what_it_checks(template: Template, function: str) -> None:
-    """All it writes is its own: its findings, its log, and that a message is done."""
-    own = OWN_LOGS | RECEIVE | uses("findings_table", "begin_look", "findings_of", "commit_look")
+    """All it writes is its own: its findings, its log, that a message is done, and that it wants to look again."""
+    own = OWN_LOGS | RECEIVE | uses("look_queue", service="sqs")
+    own |= uses("findings_table", "begin_look", "findings_of", "commit_look")
     reading = ("Get", "List", "Describe", "GET")
     for action in template.allowed(template.role_of(function)) - own:
         assert action.split(":")[1].startswith(reading), action
@@ -361,6 +364,8 @@ def test_a_function_receives_from_its_own_queue_and_no_other(template: Template)
         ("PublishFindingsFunction", "sqs:SendMessage", ["PublishDeadLetterQueue"]),
         ("SweepAccountFunction", "dynamodb:Query", ["FindingsTable", "FindingsTable"]),
         ("SweepAccountFunction", "events:PutEvents", ["FindingsBus"]),
+        ("CheckInvokePolicyFunction", "sqs:SendMessage", ["InvokePolicyQueue"]),
+        ("CheckExecutionRoleFunction", "sqs:SendMessage", ["ExecutionRoleQueue"]),
         (
             "SweepAccountFunction",
             "sqs:SendMessage",

@@ -293,6 +293,12 @@ def whole_hole(value: JSON) -> str | None:
     return match[1] if match else None
 
 
+def begins_with(value: str) -> str | None:
+    """Return the name of the hole that a text begins with."""
+    match = _HOLE.match(value)
+    return match[1] if match else None
+
+
 def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
     """Return a value with texts in its holes; what is not given is shown as `${its name}`."""
     if isinstance(value, str):

@@ -12,7 +12,6 @@ from permission_guard.iam.documents import Policy, parse_policy, unread_policy
 from permission_guard.iam.evaluation import PolicySet, evaluate
 from permission_guard.iam.execution_context import LambdaCall, execution_role_context
 from permission_guard.iam.exposure import (
-    FUNCTION_URL_KEYS,
     Exposure,
     Hold,
     PrincipalExposure,
@@ -20,6 +19,7 @@ from permission_guard.iam.exposure import (
     TrustSet,
     exposure,
 )
+from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.iam.principals import Principal, PrincipalKind
 from permission_guard.iam.request import Request
 from permission_guard.iam.scoping import SOURCE_KEYS

@@ -10,6 +10,7 @@ from enum import StrEnum
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.config_rule import is_public_to_config
 from permission_guard.iam.denies import closing, remaining_scopes
+from permission_guard.iam.invoking import INVOKE_ACTIONS, is_for_url, is_invoke
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.iam.records import record
 from permission_guard.iam.scoping import (
@@ -272,7 +273,7 @@ def _statement(
     )
     never = bool(exposures) and all(item.hold is Hold.NEVER for item in exposures)
     beyond = (
-        tuple(text for text in statement.action_texts if not _is_invoke(text))
+        tuple(text for text in statement.action_texts if not is_invoke(text))
         if not statement.not_action
         else (tuple(f"everything but {text}" for text in statement.action_texts))
     )
@@ -289,33 +290,12 @@ def _statement(
         beyond_invoke=beyond,
         never_matches=never,
         never_reason=exposures[0].why if never else "",
-        function_url=_is_for_url(statement, enforced),
+        function_url=is_for_url(statement, enforced),
         closed_by=None if closer is None else closer.sid or str(closer.index),
         malformed=statement.malformed,
         problems=statement.problems,
         reasons=tuple(dict.fromkeys(item.why for item in exposures if item.why)),
     )
-
-
-INVOKE_ACTIONS: Final = ("lambda:invokefunction", "lambda:invokefunctionurl", "lambda:invokeasync")
-FUNCTION_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
-_BY_URL: Final = "lambda:invokefunctionurl"
-_VIA_URL: Final = "lambda:invokedviafunctionurl"
-
-
-def _is_invoke(text: str) -> bool:
-    return text.lower().startswith("lambda:invoke")
-
-
-def _is_for_url(statement: Statement, enforced: frozenset[str]) -> bool:
-    """Tell whether a statement lets callers in through a function URL only: by its action, or by a key of such calls."""
-    if [action for action in INVOKE_ACTIONS if statement.match_action(action)] == [_BY_URL]:
-        return True
-    otherwise = any(
-        item.key == _VIA_URL and item.operator and "true" not in map(str.lower, item.texts)
-        for item in statement.conditions
-    )
-    return not otherwise and not FUNCTION_URL_KEYS.isdisjoint(enforced)
 
 
 def _principals(statement: Statement) -> list[tuple[str, str]]:

@@ -48,9 +48,7 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
     """
     sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
     return [
-        _statement(
-            allowed, principal, action, source_arn=arn, source_account=account if needs_account(invoker) else ""
-        )
+        _statement(allowed, principal, action, source_arn=arn, source_account=account if needs_account(invoker) else "")
         for arn, account in sources
         for action in _invoking(allowed, invoker)
     ]

@@ -54,15 +54,13 @@ class SourceAccountMissing(StatementRule):
 
     def judge(self, allowed: Allowed) -> Complaint | str:
         """Flag principals that are held by a name without an account only."""
+        sources = allowed.source_arns() or _spared(allowed)
         services = [
-            name
-            for invoker, name in allowed.services_held(Hold.WEAK)
-            if any(invoker.admits(arn) for arn in allowed.source_arns())
+            name for invoker, name in allowed.services_held(Hold.WEAK) if any(invoker.admits(arn) for arn in sources)
         ]
         anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.WEAK]
-        if not allowed.exposure.grants_invoke or not services + anyone:
+        if not allowed.exposure.grants_invoke or not services + anyone or not sources:
             return "No source is named by an ARN that tells nothing of its owner."
-        sources = allowed.source_arns()
         bucket = listed([arn.rpartition(":")[2] for arn in sources])
         kind = "bucket" if all(":s3:" in arn for arn in sources) else "source"
         owned = [own_source(allowed.snapshot.inventories, arn) for arn in sources]
@@ -85,6 +83,17 @@ class SourceAccountMissing(StatementRule):
             evidence={"services": services, "source_arns": list(sources), "in_this_account": ours},
             remedies=replaced(allowed, [_with_account(allowed, services, known=not theirs)], services + anyone),
         )
+
+
+def _spared(allowed: Allowed) -> tuple[str, ...]:
+    """Return the sources that Deny statements spare: of an Allow without any, they are what is left."""
+    return tuple(
+        text
+        for statement in allowed.policy.document.statements
+        for condition in statement.conditions
+        if statement.effect == "Deny" and condition.key == "aws:sourcearn" and condition.negated
+        for text in condition.texts
+    )
 
 
 def _with_account(allowed: Allowed, services: list[str], *, known: bool) -> dict[str, JSON]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Hold
 from permission_guard.iam.arn import parse_arn
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.invokers import Authority, Invoker, Sent, invoker_of
 from permission_guard.model import Severity
-from permission_guard.rules.cures import removed, replaced, scoped
+from permission_guard.rules.cures import removed, replaced, scoped, with_token
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from permission_guard.iam import PrincipalExposure
-    from permission_guard.model import Remedy
+    from permission_guard.model import JSON, Remedy
+
+_NEVER_IN_NAMES: Final = {"s3": "/", "sns": ":"}
+"""What an ARN of a part of a source has in it, and that of a source never: an object's, a subscription's."""
+
+_WILD: Final = re.compile(r"[*?]")
 
 
 class SourceNeverMatches(StatementRule):
@@ -24,9 +32,9 @@ class SourceNeverMatches(StatementRule):
 
     A statement by which nobody can ever invoke the function. Its condition is never true: a `*` that `StringEquals`
     takes literally, the ARN of another service's resource, an ARN and an account that disagree, a key that the
-    principal never sends. Or its principal never invokes through the policy: SQS, Kinesis, DynamoDB, Kafka and MQ,
-    which Lambda polls with the execution role, and services that call with a role of their own, such as EventBridge
-    Scheduler.
+    principal never sends, a Deny that spares nobody. Or its principal never invokes through the policy: SQS, Kinesis,
+    DynamoDB, Kafka and MQ, which Lambda polls with the execution role, and services that call with a role of their own,
+    such as EventBridge Scheduler.
 
     ## Why it matters
 
@@ -44,9 +52,9 @@ class SourceNeverMatches(StatementRule):
 
     ## Limits
 
-    Only what is certain is flagged: of services that the bot does not know, and of keys that a service is not
-    documented to send or not to send, nothing is assumed. Principals that were deleted are PG111's. The statements that
-    Lambda@Edge writes pass.
+    Only what is certain is flagged: of services that the bot does not know, of keys that a service is not documented to
+    send or not to send, and of values with policy variables, nothing is assumed. Principals that were deleted are
+    PG111's. The statements that Lambda@Edge writes pass, and so does what a Deny takes back in one piece.
 
     ## References
 
@@ -62,24 +70,30 @@ class SourceNeverMatches(StatementRule):
         """Flag the principals for which the statement never serves."""
         if not allowed.exposure.grants_invoke:
             return "The statement does not let anyone invoke the function."
-        dead = {item.value: why for item in allowed.exposure.principals if (why := _why_never(item, allowed))}
+        dead = [(item, why) for item in allowed.exposure.principals if (why := _why_never(item, allowed))]
         if not dead:
-            return "Each principal can satisfy the statement."
-        names = tuple(dead)
-        invokers = [invoker_of(name) for name in names]
-        idle = all(not invoker.invokes_by_policy for invoker in invokers)
+            return "Nothing says that a principal of the statement can never be let in by it."
+        items = [item for item, _ in dead]
+        names = [item.value for item in items]
+        idle = all(item.kind == "Service" and not invoker_of(item.value).invokes_by_policy for item in items)
         return Complaint(
             title=f"The statement {allowed.name} never lets {listed(names)} invoke {allowed.function}",
-            reason=" ".join(f"{why[0].upper()}{why[1:]}." for why in dict.fromkeys(dead.values())),
+            reason=" ".join(f"{_begun(why)}." for why in dict.fromkeys(why for _, why in dead)),
             impact=(
                 "The statement has no effect, and whoever reads it takes it for the permission that is needed."
                 if idle
-                else f"What was meant to call the function by way of {listed(names)} is refused: its events are lost."
+                else f"Whatever should call the function as {listed(names)} is refused: what it sends is lost."
             ),
             severity=Severity.LOW if idle else None,
-            evidence={"principals": list(names)},
-            remedies=_cure(allowed, names),
+            evidence={"principals": names},
+            remedies=_cure(allowed, items),
         )
+
+
+def _begun(why: str) -> str:
+    """Begin a sentence with a capital letter, unless with a name."""
+    word = why.partition(" ")[0]
+    return f"{word.capitalize()}{why[len(word) :]}" if word.isalpha() and word.islower() else why
 
 
 def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
@@ -105,25 +119,41 @@ def _foreign_arn(invoker: Invoker, principal: str, allowed: Allowed) -> str:
             continue
         if (condition.if_exists or condition.qualifier) and invoker.sends_source_arn is not Sent.YES:
             continue
-        if not any(_can_be(text, invoker, allowed) for text in condition.texts):
+        like = condition.operator.name == "StringLike"
+        if not any(_can_be(_prefix(text) if like else text, invoker, allowed) for text in condition.texts):
             texts = " or ".join(f'"{text}"' for text in condition.texts)
             return f"{texts} is the ARN of no {invoker.source} that {principal} calls for"
     return ""
 
 
+def _prefix(text: str) -> str:
+    """Return a pattern that admits what one compared as text does, whose stars cross colons, and more."""
+    begin = _WILD.split(text, maxsplit=1)[0]
+    return text if begin == text else f"{begin}*"
+
+
 def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
+    """Tell whether a source of a service may have an ARN that is like a text."""
+    if "${" in text:
+        return True
     arn = parse_arn(text)
-    partition = allowed.snapshot.target.partition
-    elsewhere = arn is not None and arn.partition.startswith("aws") and not _wild(arn.partition, partition)
-    return invoker.admits(text) and not elsewhere
+    if arn is not None and arn.partition != allowed.snapshot.target.partition and not _WILD.search(arn.partition):
+        return False
+    part = _NEVER_IN_NAMES.get(arn.service) if arn else None
+    return invoker.admits(text) and not (invoker.is_known and arn and part and part in arn.resource)
 
 
-def _wild(pattern: str, partition: str) -> bool:
-    return "*" in pattern or "?" in pattern or "$" in pattern or pattern == partition
-
-
-def _cure(allowed: Allowed, names: tuple[str, ...]) -> tuple[Remedy, ...]:
-    mendable = [(invoker_of(name), name) for name in names if invoker_of(name).names_its_source and "." in name]
-    if len(mendable) < len(names):
+def _cure(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+    """Say for each service what would let its sources in; what nothing can mend is taken away."""
+    names = [item.value for item in dead]
+    mended = [statement for item in dead if item.kind == "Service" for statement in _mended(allowed, item.value)]
+    if not mended or any("Deny" in item.why for item in dead):  # what a Deny takes back, no other statement gives
         return removed(allowed, names)
-    return replaced(allowed, [item for invoker, name in mendable for item in scoped(allowed, invoker, name)], names)
+    return replaced(allowed, mended, names)
+
+
+def _mended(allowed: Allowed, principal: str) -> list[dict[str, JSON]]:
+    invoker = invoker_of(principal)
+    if invoker.names_its_source:
+        return scoped(allowed, invoker, principal)
+    return [with_token(allowed, principal)] if invoker.sends_event_source_token is Sent.YES else []

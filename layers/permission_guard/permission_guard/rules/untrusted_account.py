@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from permission_guard.iam import Hold
+from permission_guard.iam.arn import account_of
 from permission_guard.invokers import invoker_of
 from permission_guard.model import Severity, Unread
 from permission_guard.rules.base import UnknownStateError
-from permission_guard.rules.cures import removed
+from permission_guard.rules.cures import changed, condition_of, removed, replaced
+from permission_guard.rules.source_missing import either
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.iam import PrincipalExposure
+    from permission_guard.model import JSON, Remedy
+
+_MOST_NAMES: Final = 3
 
 
 class UntrustedAccount(StatementRule):
@@ -54,42 +66,76 @@ class UntrustedAccount(StatementRule):
         """Flag principals from accounts and organizations that are not trusted, and services that call for them."""
         if not allowed.exposure.grants_invoke:
             return "The statement does not let anyone invoke the function."
-        live = {item.value for _, item in allowed.services}
-        outside = [
-            item
-            for item in allowed.exposure.principals
-            if (item.hold is Hold.FOREIGN and (item.kind != "Service" or item.value in live))
-            or (item.kind == "Federated" and item.hold is Hold.OPEN)
-        ]
+        outside = [item for item in allowed.exposure.principals if _is_outside(item, allowed)]
         if not outside:
             return "Nobody from an account or organization that is not trusted may invoke the function."
+        own = allowed.snapshot.own_organization
+        if isinstance(own, Unread):
+            certain = [item for item in outside if item.accounts or not item.organizations]
+            if not certain and allowed.exposure.closed_by is None:
+                unclear = listed(sorted({name for item in outside for name in item.organizations}))
+                raise UnknownStateError(f"Whether {unclear} is the own organization is not known: {own}.")
+            outside = certain or outside
         accounts = sorted({account for item in outside for account in item.accounts})
         organizations = sorted({name for item in outside for name in item.organizations})
         providers = [item.value for item in outside if item.kind == "Federated"]
-        own = allowed.snapshot.own_organization
-        if organizations and not accounts + providers and isinstance(own, Unread):
-            raise UnknownStateError(f"Whether {listed(organizations)} is the own organization is not known: {own}.")
         names = [
             *(f"account {account}" for account in accounts),
             *(f"organization {name}" for name in organizations),
             *(f"identity provider {name}" for name in providers),
         ]
         services = [item.value for item in outside if item.kind == "Service"]
-        whom = listed(names)
-        by = f"{listed(services)} for a {invoker_of(services[0]).source} of {whom}" if services else whom
+        shown = listed([*names[:_MOST_NAMES], *([f"{len(names) - _MOST_NAMES} more"] if names[_MOST_NAMES:] else [])])
+        not_trusted = f"{shown}, which {'are' if len(names) > 1 else 'is'} not trusted,"
+        if len(services) == len(outside):
+            sources = either([invoker_of(name).a_source for name in services])
+            title = f"{sources} of {not_trusted} can have {listed(services)} invoke {allowed.function}"
+        else:
+            title = f"{not_trusted} may invoke {allowed.function}"
         return Complaint(
-            title=f"{by[0].upper()}{by[1:]} may invoke {allowed.function}, and is not trusted"
-            if not services
-            else f"{by} may invoke {allowed.function}, and that is not trusted",
+            title=f"{title[0].upper()}{title[1:]}",
             reason=(
-                f"The statement lets in {whom}. Trusted are this account, its organization, and what the parameters "
-                "TrustedAccounts and TrustedOrganizations name."
+                f"The statement lets in {listed(names)}. Trusted are this account, its organization, and what the "
+                "parameters TrustedAccounts and TrustedOrganizations name."
             ),
-            impact=f"Whoever controls {whom} can call the function, with any input.",
+            impact=f"Whoever controls {listed(names)} can have the function run, with any input.",
             evidence={
                 "accounts": accounts,
                 "organizations": organizations,
                 "principals": [item.value for item in outside],
             },
-            remedies=removed(allowed, [item.value for item in outside]),
+            remedies=_cure(allowed, outside),
         )
+
+
+def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
+    if item.kind == "Federated":
+        return item.hold in {Hold.OPEN, Hold.FOREIGN} and account_of(item.value) not in allowed.trust.accounts
+    live = item.kind != "Service" or item.value in {principal.value for _, principal in allowed.services}
+    return item.hold is Hold.FOREIGN and live
+
+
+def _cure(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+    """Take away what lets in who is not trusted: values of the conditions where others are left, or the principals."""
+    principals = [item.value for item in outside]
+    named = {name for item in outside for name in (*item.accounts, *item.organizations)}
+    written = condition_of(allowed)
+    condition = {
+        operator: {
+            key: values if "not" in operator.lower() else _without(values, named) for key, values in keys.items()
+        }
+        for operator, keys in written.items()
+    }
+    emptied = any(values == [] for keys in condition.values() for values in keys.values())
+    in_person = any(item.kind != "Service" and item.value != "*" for item in outside)
+    if emptied or in_person or condition == written:
+        return removed(allowed, principals)
+    whom = "*" if principals == ["*"] else {"Service": principals}
+    return replaced(allowed, [changed(allowed, "-trusted", Condition=condition, Principal=whom)], principals)
+
+
+def _without(values: JSON, named: set[str]) -> JSON:
+    """Return the values of a condition but those that name somebody."""
+    if not isinstance(values, list):
+        return _without([values], named) and values
+    return [text for text in values if named.isdisjoint({text, str(text).partition("/")[0], account_of(str(text))})]

@@ -1,0 +1,341 @@
+"""The questions that a CloudFormation template raises: one a permission, one an event source mapping."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.arns import parse_function_name
+from permission_guard.cli.intrinsics import Resolver, fill, holes, text
+from permission_guard.cli.physical_names import attribute, physical_name
+from permission_guard.cli.worlds import Gap, Guesses, Question, World, gaps_in, untold, ways
+from permission_guard.iam import parse_policy
+from permission_guard.model import Function, FunctionTarget, FunctionUrl, ResourcePolicy, Scope, Snapshot, Unread
+from permission_guard.rules.permissions import Permission, statement_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from permission_guard.cli.intrinsics import Place
+    from permission_guard.iam import TrustSet
+    from permission_guard.model import JSON
+
+PERMISSION: Final = "AWS::Lambda::Permission"
+RESOURCE_POLICY: Final = "AWS::Lambda::ResourcePolicy"
+MAPPING: Final = "AWS::Lambda::EventSourceMapping"
+
+OFFLINE_ORGANIZATION: Final = untold("name your own with --trusted-organization")
+
+_MOST_CHOICES: Final = 32
+_TOO_MANY: Final = untold("Too much of it hangs on references that the file does not resolve.")
+
+# AddPermission's parameters, as CloudFormation names them, and the condition keys that Lambda makes of them.
+_PARAMETERS: Final = {
+    "SourceArn": ("source_arn", "aws:sourcearn"),
+    "SourceAccount": ("source_account", "aws:sourceaccount"),
+    "PrincipalOrgID": ("principal_org_id", "aws:principalorgid"),
+    "EventSourceToken": ("event_source_token", "lambda:eventsourcetoken"),
+    "FunctionUrlAuthType": ("function_url_auth_type", "lambda:functionurlauthtype"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template of CloudFormation, where it is deployed, and what is given for its parameters.
+
+    `source_ids` are the resources of the file itself: what SAM makes besides is not among them.
+    """
+
+    body: Mapping[str, Any]
+    place: Place
+    trust: TrustSet
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    source_ids: frozenset[str] = frozenset()
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def resolver(self, choices: Mapping[str, bool]) -> Resolver:
+        """Return what resolves the template's values, with conditions taken to be as given."""
+        return Resolver(self.body, self.place, self.parameters, choices)
+
+    def ids_of(self, kind: str) -> list[str]:
+        """Return the logical ids of the resources of a type."""
+        resources = Resolver(self.body, self.place).resources
+        return [name for name, about in resources.items() if isinstance(about, dict) and about.get("Type") == kind]
+
+    def token(self, name: str) -> str:
+        """Return a text that may stand for a reference anywhere, and that nothing else contains."""
+        return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
+
+    @property
+    def guesses(self) -> Guesses:
+        """What may stand in gaps."""
+        known = {self.place.account, *self.trust.accounts}
+        stranger = next(account for account in _strangers() if account not in known)
+        return Guesses(self.place, stranger, tuple(sorted(self.trust.organizations)))
+
+    def is_made(self, resolver: Resolver, logical_id: str) -> bool:
+        """Tell whether a resource is made, with the conditions as they are or are taken to be."""
+        name = resolver.resources[logical_id].get("Condition")
+        return not isinstance(name, str) or resolver.condition(name) is not False
+
+    def resolvers(self, *logical_ids: str) -> Iterator[Resolver]:
+        """Yield one resolver for each way in which undecided conditions matter to resources that are made."""
+        wanted = {
+            str(name): True
+            for logical_id in logical_ids
+            if (name := Resolver(self.body, self.place).resources[logical_id].get("Condition")) is not None
+        }
+        waiting: list[dict[str, bool]] = [wanted]
+        seen = 0
+        while waiting and seen < _MOST_CHOICES:
+            choices = waiting.pop()
+            resolver = self.resolver(choices)
+            made = all([self.is_made(resolver, logical_id) for logical_id in logical_ids])
+            for logical_id in logical_ids:
+                resolver.properties(logical_id)
+            open_ones = [name for name in resolver.undecided if name not in choices]
+            if not made:
+                continue
+            if open_ones:
+                waiting += [{**choices, open_ones[0]: False}, {**choices, open_ones[0]: True}]
+                continue
+            seen += 1
+            yield resolver
+
+    def function_of(self, written: JSON) -> tuple[FunctionTarget, str | None]:
+        """Return the function that a text names, and its qualifier."""
+        name = fill(text(written), {name: self.token(name) for name in holes(text(written))})
+        place = self.place
+        try:
+            target, qualifier = parse_function_name(name, region=place.region, account=place.account)
+        except ValueError:
+            name = re.sub(r"[^a-zA-Z0-9-_]+", "-", name).strip("-")[:64] or "function"
+            return FunctionTarget(place.partition, place.region, place.account, name), None
+        return target, None if qualifier == "$LATEST" else qualifier
+
+    def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
+        """Return how to show what was put in place of references."""
+        guesses = self.guesses
+        pairs = {self.token(name): f"${{{name}}}" for name in fills}
+        return pairs | {guess: f"${{{name}}}" for name, guess in fills.items() if guesses.hides(guess)}
+
+    def function_urls(self, resolver: Resolver, target: FunctionTarget) -> tuple[FunctionUrl, ...] | None:
+        """Return the URLs that the template gives a function; None for one that it does not make."""
+        names = {self.function_of(physical_name(resolver, name))[0] for name in self.ids_of("AWS::Lambda::Function")}
+        if target not in names:
+            return None
+        found = []
+        for logical_id in self.ids_of("AWS::Lambda::Url"):
+            about = resolver.properties(logical_id)
+            of, qualifier = self.function_of(about.get("TargetFunctionArn", ""))
+            if of == target and self.is_made(resolver, logical_id):
+                named = about.get("Qualifier")
+                url = f"https://{logical_id.lower()}.lambda-url.{self.place.region}.on.aws/"
+                found.append(FunctionUrl(text(named) if named else qualifier, url, text(about.get("AuthType", ""))))
+        return tuple(found)
+
+
+def _strangers() -> Iterator[str]:
+    return (digit * 12 for digit in "9876543210")
+
+
+# ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement with what is not resolved in it, for a function."""
+
+    function: str
+    content: Any
+    gaps: tuple[tuple[str, Gap], ...]
+    principals: tuple[str, ...]
+    sid: str
+
+
+def permission_questions(template: Template) -> tuple[list[Question], list[str]]:
+    """Return a question for each statement, and the ids of resources that the parameters leave out."""
+    questions: list[Question] = []
+    left_out: list[str] = []
+    for kind, read in ((PERMISSION, _permission), (RESOURCE_POLICY, _policy)):
+        for logical_id in template.ids_of(kind):
+            worlds: dict[str, list[World]] = {}
+            for resolver in template.resolvers(logical_id):
+                for statement in read(resolver, logical_id):
+                    worlds.setdefault(statement.sid, []).extend(_worlds(template, resolver, statement))
+            if not worlds:
+                left_out.append(logical_id)
+            written = _written(template.body["Resources"][logical_id].get("Properties"), template)
+            questions += [
+                Question(
+                    tuple(found),
+                    frozenset({Scope.INVOKE_POLICY}),
+                    from_template=True,
+                    source_id=logical_id,
+                    by_sam=logical_id not in template.source_ids,
+                    written=written,
+                )
+                for found in worlds.values()
+            ]
+    return questions, left_out
+
+
+def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Statement]:
+    """Yield the statement that a permission makes."""
+    about = resolver.properties(logical_id)
+    for name in ("FunctionName", "Principal", "Action"):
+        if not _is_text(about.get(name)):
+            about[name] = resolver.hole(f"{logical_id}.{name}")
+    for name in _PARAMETERS:
+        if name in about and not _is_text(about[name]):
+            about[name] = resolver.hole(f"{logical_id}.{name}")
+    gaps = [*gaps_in("principal", text(about["Principal"])), *gaps_in("action", text(about["Action"]))]
+    for name, (_, key) in _PARAMETERS.items():
+        gaps += gaps_in(key, text(about.get(name, "")))
+    via_url = about.get("InvokedViaFunctionUrl", False)
+    gaps += gaps_in("lambda:invokedviafunctionurl", text(via_url))
+    content = {
+        "statement_id": logical_id,
+        "action": text(about["Action"]),
+        "principal": text(about["Principal"]),
+        **{option: text(about[name]) for name, (option, _) in _PARAMETERS.items() if name in about},
+        "invoked_via_function_url": text(via_url),
+    }
+    yield _Statement(text(about["FunctionName"]), content, tuple(gaps), _known([about["Principal"]]), logical_id)
+
+
+def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Statement]:
+    """Yield the Allow statements of a policy written as a document, each with the Deny statements beside it."""
+    about = resolver.properties(logical_id)
+    arn = about.get("ResourceArn")
+    function = text(arn) if _is_text(arn) else resolver.hole(f"{logical_id}.ResourceArn")
+    document = about.get("PolicyDocument")
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        try:
+            document = json.loads(document)
+        except ValueError:
+            document = resolver.hole(f"{logical_id}.PolicyDocument")
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    listed = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        yield _Statement(function, document, (), (), logical_id)
+        return
+    denies = [item for item in listed if item.get("Effect") == "Deny"]
+    for number, item in enumerate(item for item in listed if item.get("Effect") != "Deny"):
+        together = [item, *denies]
+        gaps = tuple(gap for one in together for gap in _gaps_of(one))
+        content = {**document, "Statement": together}
+        yield _Statement(function, content, gaps, _known(_services(item)), f"{logical_id}.{number}")
+
+
+def _gaps_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Gap]]:
+    """Yield what is not resolved in a statement and matters to what it says; its own resource and name do not."""
+    for element, value in statement.items():
+        if element in {"Principal", "NotPrincipal"}:
+            for part in value.values() if isinstance(value, dict) else [value]:
+                yield from gaps_in("principal", part)
+        elif element == "Condition" and isinstance(value, dict):
+            for keys in value.values():
+                for key, texts in keys.items() if isinstance(keys, dict) else ():
+                    yield from gaps_in(str(key).lower(), texts)
+        elif element not in {"Resource", "NotResource", "Sid"}:
+            yield from gaps_in(element.lower().removeprefix("not"), value)
+
+
+def _services(statement: Mapping[str, Any]) -> list[JSON]:
+    principal = statement.get("Principal")
+    named = principal.get("Service", []) if isinstance(principal, dict) else []
+    return named if isinstance(named, list) else [named]
+
+
+def _known(principals: Sequence[JSON]) -> tuple[str, ...]:
+    return tuple(name for name in principals if isinstance(name, str) and "." in name and not holes(name))
+
+
+def _worlds(template: Template, resolver: Resolver, statement: _Statement) -> Iterator[World]:
+    """Yield every way in which a statement may be, as far as the file leaves it open."""
+    target, qualifier = template.function_of(statement.function)
+    urls = template.function_urls(resolver, target)
+    arn = f"{target.arn}:{qualifier}" if qualifier else target.arn
+    gaps: dict[str, list[Gap]] = {}
+    for name, gap in statement.gaps:
+        gaps.setdefault(name, []).append(gap)
+    guesses = {
+        name: template.guesses.of(resolver.found[name], places, statement.principals, template.token(name))
+        for name, places in gaps.items()
+    }
+    rest = {name: template.token(name) for name in resolver.found}
+    assumed = {f"the condition {name}": str(holds) for name, holds in resolver.choices.items()}
+    found = 0
+    for way in ways(guesses):
+        found += 1
+        policy: ResourcePolicy | Unread = ResourcePolicy(
+            arn, qualifier, "", parse_policy(_document(statement, arn, {**rest, **way}), name="resource-based policy")
+        )
+        yield World(_snapshot(target, policy, urls), {**assumed, **way}, template.shown({**rest, **way}))
+    if not found:
+        yield World(_snapshot(target, _TOO_MANY, urls), assumed, template.shown(rest))
+
+
+def _document(statement: _Statement, arn: str, fills: Mapping[str, str]) -> JSON:
+    filled = fill(statement.content, fills)
+    if not isinstance(filled, dict) or "statement_id" not in filled:
+        return filled
+    via_url = filled.pop("invoked_via_function_url").lower() == "true"
+    permission = Permission(function_name="", invoked_via_function_url=via_url, **filled)
+    return {"Version": "2012-10-17", "Statement": [statement_of(permission, arn)]}
+
+
+def _snapshot(
+    target: FunctionTarget, policy: ResourcePolicy | Unread, urls: tuple[FunctionUrl, ...] | None
+) -> Snapshot:
+    return Snapshot(
+        target,
+        Function(target.arn, target.name, ""),
+        resource_policies=(policy,),
+        function_urls=urls,
+        own_organization=OFFLINE_ORGANIZATION,
+    )
+
+
+def _is_text(value: JSON) -> bool:
+    return isinstance(value, (str, int))
+
+
+def _written(properties: JSON, template: Template) -> dict[str, str]:
+    """Return the expressions with which a resource writes its values, by what they resolve to."""
+    found = {}
+    resolver = template.resolver({})
+    for raw in properties.values() if isinstance(properties, dict) else ():
+        expression = _expression(raw)
+        value = resolver.value(raw) if expression else None
+        if expression and isinstance(value, str):
+            filled = fill(value, {name: template.token(name) for name in holes(value)})
+            found[fill(value, {})] = expression
+            if ":function:" in filled or isinstance(raw, dict):
+                target, qualifier = template.function_of(value)
+                if target.arn in template_functions(template, resolver):
+                    found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
+    return found
+
+
+def template_functions(template: Template, resolver: Resolver) -> dict[str, str]:
+    """Return the logical ids of the template's functions by their ARNs."""
+    return {
+        fill(text(attribute(resolver, name, "Arn")), {hole: template.token(hole) for hole in resolver.found}): name
+        for name in template.ids_of("AWS::Lambda::Function")
+    }
+
+
+def _expression(raw: JSON) -> str:
+    """Return a reference in YAML's short form; nothing for what is none."""
+    if not isinstance(raw, dict) or len(raw) != 1:
+        return ""
+    name, argument = next(iter(raw.items()))
+    if name == "Ref":
+        return f"!Ref {argument}"
+    if name == "Fn::GetAtt":
+        return f"!GetAtt {argument if isinstance(argument, str) else '.'.join(map(str, argument))}"
+    return ""
