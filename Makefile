@@ -102,6 +102,10 @@ generate: .venv/.synced ## Write what is generated: rule pages, the finding's sc
 bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, import
 	@$(BIN)/python -m benchmarks.policy
 
+.PHONY: bench-precision
+bench-precision: .venv/.synced ## Put 500 made-up policies before the rules: what is found, missed, found too much (SEED=2026)
+	@$(BIN)/python -m benchmarks.precision $(SEED)
+
 .PHONY: bench-cold-start
 bench-cold-start: build ## Measure what each handler's import costs, against boto3 and Logger alone
 	@$(BIN)/python -m benchmarks.cold_start

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,14 @@ GENERATORS: Final = {
     "security-tool-fixture-terraform": "test cases of scanners: Terraform",
 }
 """Who wrote a statement, by the corpus's name, in the order of the page."""
+
+TOOLS: Final = (
+    "sam-translator",
+    "aws-cdk",
+    "cdk-solutions-constructs",
+    "serverless-framework",
+    "terraform-aws-modules",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,52 +124,57 @@ def page(statements: Sequence[Judged]) -> str:
     clean = sum(not item.said and not item.unknown for item in statements)
     open_ones = [item for item in statements if item.is_unconditional_service]
     unknown = sum(bool(item.unknown) for item in statements)
+    people, documentation = ("handwritten-cfn", "terraform"), ("aws-docs-cli", "aws-docs-policy")
+    others = tuple(name for name in GENERATORS if name not in {*TOOLS, *people, *documentation})
     return "\n".join(
         [
             "# What people and tools write, and what we say of it",
             "",
-            f"{len(statements)} statements that let somebody invoke a function, judged by the {len(RULES)} rules that "
-            "need nothing but the policy",
-            f"({', '.join(rule.id for rule in RULES)}).",
-            f"{clean} are clean, {len(statements) - clean - unknown} have findings, and of {_count(unknown)} nobody can "
-            "tell.",
-            "",
-            "The statements were collected on 20 November 2026 from public repositories, packages and documentation, "
-            "with",
-            "the repository, path and commit of each: what the tools' own tests expect, what they make of examples, what "
-            "people",
-            "write by hand, what was recorded from AWS. They are read where they are collected, and none is copied into "
-            "this",
-            "repository. References were filled in with account 123456789012 and plausible names. That account alone is "
-            "trusted,",
-            "and it is in no organization. PG110 and PG112 are left out: they ask what else there is in the account.",
-            "",
-            "*This page is written by `python -m tools.corpus`, from the table that a test holds the rules to.*",
-            "",
+            _paragraph(
+                f"{len(statements)} statements of resource-based policies, judged by the {len(RULES)} rules that need "
+                f"nothing but the policy ({', '.join(rule.id for rule in RULES)}). {clean} are clean, "
+                f"{len(statements) - clean - unknown} have findings, and of {_count(unknown)} nobody can tell."
+            ),
+            _paragraph(
+                "The statements were collected on 20 November 2026 from public repositories, packages and "
+                "documentation, with the repository, path and commit of each: what the tools' own tests expect, what "
+                "the tools make of examples, what people write by hand, what was recorded from AWS. They are read "
+                "where they are collected, and none is copied into this repository. References were filled in with "
+                f"account {TARGET.account} and plausible names. That account alone is trusted, and it is in no "
+                "organization. PG110 and PG112 are left out: they ask what else there is in the account."
+            ),
+            _paragraph("*`python -m tools.corpus` writes this page, from the table that a test holds the rules to.*"),
             "## By who wrote it",
             "",
             *_generator_table(statements),
             "",
-            "A sample and no survey: of each tool's statements of one kind at most a dozen were kept, and scanners' test "
-            "cases are",
-            "wrong on purpose.",
-            "",
+            _paragraph(
+                "A sample and no survey: of each tool's statements of one kind at most a dozen were kept, and the test "
+                "cases of scanners are wrong on purpose."
+            ),
             "## Who writes no condition at all",
             "",
-            f"{len(open_ones)} of the {_services(statements)} statements for a service have no condition: "
-            f"{_share(open_ones, _known_writers())} of tools, {_share(open_ones, ('handwritten-cfn', 'terraform'))} of "
-            f"people,",
-            f"{_share(open_ones, ('aws-docs-cli', 'aws-docs-policy'))} of AWS's own documentation, and "
-            f"{_share(open_ones, _others())} of tests and recordings.",
-            "",
+            _paragraph(
+                f"{len(open_ones)} of the {_services(statements)} statements for a service have no condition: "
+                f"{_share(open_ones, TOOLS)} by tools, {_share(open_ones, people)} by people, "
+                f"{_share(open_ones, documentation)} by AWS's own documentation, and {_share(open_ones, others)} in "
+                "tests and recordings. Of the tools', the Serverless Framework's are its WebSocket APIs, CDK's are "
+                "targets of load balancers, authorizers of AppSync, validators of AppConfig and three that its tests "
+                "write out, and SAM's is an `AlexaSkill` event without `SkillId`. SAM's own WebSocket APIs name the "
+                "API, the stage and the route."
+            ),
             *_condition_table(open_ones),
             "",
-            "## What is said of what, and why",
+            "## What is to be said of what, and why",
             "",
             *_family_lines(statements),
             *_dispute_lines(statements),
         ]
     )
+
+
+def _paragraph(text: str) -> str:
+    return f"{textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)}\n"
 
 
 def _count(number: int) -> str:
@@ -169,15 +183,6 @@ def _count(number: int) -> str:
 
 def _services(statements: Iterable[Judged]) -> int:
     return sum(item.pattern.startswith("service:") for item in statements)
-
-
-def _known_writers() -> tuple[str, ...]:
-    return "sam-translator", "aws-cdk", "cdk-solutions-constructs", "serverless-framework", "terraform-aws-modules"
-
-
-def _others() -> tuple[str, ...]:
-    counted = {*_known_writers(), "handwritten-cfn", "terraform", "aws-docs-cli", "aws-docs-policy"}
-    return tuple(name for name in GENERATORS if name not in counted)
 
 
 def _share(statements: Iterable[Judged], generators: tuple[str, ...]) -> int:

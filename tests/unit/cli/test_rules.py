@@ -35,8 +35,9 @@ def test_the_list_is_there_for_programs_too() -> None:
     listed = json.loads(output)
     assert code == 0
     assert [one["id"] for one in listed] == [rule.id for rule in RULES]
-    assert listed[0]["summary"] == "Allow a service to invoke a function only for sources that are named."
-    assert next(one for one in listed if one["id"] == "PG201")["fix"] == "attach-managed-policy"
+    by_id = {one["id"]: one for one in listed}
+    assert by_id["PG102"]["summary"] == "Allow a service to invoke a function only for sources that are named."
+    assert by_id["PG201"]["fix"] == "attach-managed-policy"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

@@ -339,3 +339,10 @@ def test_an_unknown_about_a_kind_of_subjects_leaves_those_and_no_others() -> Non
     kept, gone = a_finding(id="1" * 32, subject="trigger/iot/a"), a_finding(id="2" * 32, subject="trigger/iotevents/a")
     changes = reconcile([kept, gone], report(verdict(U, "trigger/iot/*")), now=LATER)
     assert [change.finding.id for change in changes] == [gone.id]
+
+
+def test_an_unknown_about_what_a_subject_has_leaves_the_subject_too() -> None:
+    """A bucket whose notifications cannot be read may still call; the finding about it stays."""
+    kept, gone = a_finding(id="1" * 32, subject="trigger/s3/a"), a_finding(id="2" * 32, subject="trigger/s3/ab")
+    changes = reconcile([kept, gone], report(verdict(U, "trigger/s3/a/*")), now=LATER)
+    assert [change.finding.id for change in changes] == [gone.id]

@@ -34,6 +34,7 @@ PRINCIPALS: Final = {
     "events.amazonaws.com",
     "firehose.amazonaws.com",
     "iot.amazonaws.com",
+    "iotevents.amazonaws.com",
     "kafka.amazonaws.com",
     "kinesis.amazonaws.com",
     "lambda.alarms.cloudwatch.amazonaws.com",
@@ -310,6 +311,7 @@ def test_services_that_have_ended_call_nobody() -> None:
     """Only those that are no more have a last day, and it is past."""
     ended = {item.principal: item.ended for item in INVOKERS if item.has_ended}
     assert ended == {
+        "iotevents.amazonaws.com": date(2026, 5, 20),
         "lex.amazonaws.com": date(2025, 9, 15),
         "pinpoint.amazonaws.com": date(2026, 10, 30),
     }
@@ -331,7 +333,7 @@ def test_what_a_service_never_sends_is_known_by_the_keys_names() -> None:
     ("principal", "source", "arn"),
     [
         ("appconfig.amazonaws.com", "an appconfig resource", "appconfig"),
-        ("iotevents.amazonaws.com", "an iotevents resource", "iotevents"),
+        ("omics.amazonaws.com", "an omics resource", "omics"),
         ("transcribe.amazonaws.com", "a transcribe resource", "transcribe"),
         ("s3.us-east-1.amazonaws.com", "a s3 resource", "s3"),
         ("alexa-appkit.amazon.com.cn", "an alexa-appkit resource", "alexa-appkit"),

@@ -36,6 +36,7 @@ class Dispute:
     why: str
 
 
+_ALARMS: Final = "service:lambda.alarms.cloudwatch.amazonaws.com"
 _API: Final = "service:apigateway.amazonaws.com | InvokeFunction"
 
 FAMILIES: Final = (
@@ -87,8 +88,7 @@ FAMILIES: Final = (
         "Both keys agree. For a bucket the account is needed, because its ARN has none; elsewhere it does no harm.",
         (
             "service:iot.amazonaws.com | InvokeFunction | SourceAccount; SourceArn=iot[exact]",
-            "service:lambda.alarms.cloudwatch.amazonaws.com | InvokeFunction | SourceAccount; "
-            "SourceArn=cloudwatch[exact]",
+            f"{_ALARMS} | InvokeFunction | SourceAccount; SourceArn=cloudwatch[exact]",
             "service:s3.amazonaws.com | InvokeFunction | SourceAccount; SourceArn=s3[no-account,exact]",
         ),
     ),
@@ -196,8 +196,8 @@ FAMILIES: Final = (
     Family(
         "A service in no table, with no condition at all",
         ("PG102",),
-        "What is not known is judged like any other service: nothing tells for whom it calls. The finding says that the "
-        "service is in no table. Some of these never call by a policy and some are not services at all; then the "
+        "What is not known is judged like any other service: nothing tells for whom it calls. The finding says that "
+        "the service is in no table. Some of these never call by a policy and some are not services at all; then the "
         "statement can go.",
         (
             "service:appconfig.amazonaws.com | InvokeFunction | no-conditions",
@@ -232,8 +232,8 @@ FAMILIES: Final = (
     Family(
         "A service, held to an organization of callers",
         ("PG105",),
-        "A service is in no organization and never sends `aws:PrincipalOrgID`: it is never let in. `aws:SourceOrgID` is "
-        "the key for services.",
+        "A service is in no organization and never sends `aws:PrincipalOrgID`: it is never let in. `aws:SourceOrgID` "
+        "is the key for services.",
         ("service:config.amazonaws.com | InvokeFunction | PrincipalOrgID",),
     ),
     Family(
@@ -333,19 +333,7 @@ FAMILIES: Final = (
     ),
 )
 
-DISPUTES: Final = (
-    Dispute(
-        "p-04da0131cc1784cf",
-        ("PG102",),
-        "IoT Events ended on 20 May 2026; it is in no table yet, and so judged like any other service.",
-    ),
-    Dispute(
-        "p-6961c95f33e338bf",
-        ("PG106",),
-        "The account cannot call, since only services send the keys that are asked for; it is reported as if it could.",
-    ),
-    Dispute("p-6edeaebb3d8408fa", ("PG106",), "The same statement, written a second time."),
-)
+DISPUTES: Final[tuple[Dispute, ...]] = ()
 
 
 def family_of(record: str, pattern: str) -> Family:

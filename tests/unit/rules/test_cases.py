@@ -11,6 +11,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `inventories`: by AWS's name of the API, `sources` and `triggers` (of which `source_arns`, `source_account` and
   `description` may be left out), and `unread` by source; `buckets`: whether those of others exist;
 - `Unread` in the place of anything that could not be read, `Deleted` of what is gone;
+- `flagged_by`: a rule of another tool that flags what passes here; `peers` has the proof;
 - `expected`: every verdict, in their order. `function` is the part of the ARN after `function:`, `orders` unless said;
   `reason` lists what the reason must contain, `evidence` what must be in the evidence, `severity` is the rule's
   unless said.
@@ -19,6 +20,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ from permission_guard.model import (
 from permission_guard.rules import RULES
 from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, TRUST_LAMBDA
+from tests.unit.rules.peers import PEERS
 
 CASES = sorted((Path(__file__).parents[2] / "cases").glob("PG*/*.json"))
 PRINCIPALS = {
@@ -59,6 +62,8 @@ PRINCIPALS = {
 }
 """Who calls for the sources of an inventory, by the inventory's name."""
 
+INVOKE_CASES = [path for path in CASES if path.parent.name.startswith("PG1")]
+FLAGGED = [path for path in INVOKE_CASES if "flagged_by" in json.loads(path.read_text())]
 DEFAULT_CURES = ("aws-cli", "terraform")
 KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNKNOWN}
 
@@ -111,6 +116,32 @@ def test_every_case_belongs_to_a_rule_and_says_what_it_is_about() -> None:
     abouts = [json.loads(path.read_text())["about"] for path in CASES]
     assert all(about.endswith(".") for about in abouts)
     assert len(set(abouts)) == len(abouts)
+
+
+def test_the_rules_on_who_may_invoke_have_a_dozen_cases_each() -> None:
+    """On average, and none of them has but a few."""
+    counts = Counter(path.parent.name for path in INVOKE_CASES)
+    rules = {rule.id for rule in RULES if rule.id.startswith("PG1")}
+    assert counts.keys() == rules
+    assert min(counts.values()) >= 8
+    assert counts.total() >= 12 * len(rules)
+
+
+def test_a_third_of_their_cases_is_what_another_tool_flags_and_is_all_right() -> None:
+    """Not to cry wolf is half of what the rules are for."""
+    assert 3 * len(FLAGGED) >= len(INVOKE_CASES)
+
+
+@pytest.mark.parametrize("path", FLAGGED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_other_tool_does_flag_what_is_all_right_by_every_rule_of_ours(path: Path) -> None:
+    """The predicate tells so of one of the statements, and no rule that needs nothing but the policy finds a thing."""
+    case = json.loads(path.read_text())
+    statements = [statement for reply in case["policies"] for statement in reply["Policy"]["Statement"]]
+    assert kind_of(path) == "pass"
+    assert any(PEERS[case["flagged_by"]](statement) for statement in statements)
+    rules = [rule(trust_of(case)) for rule in RULES if rule.id.startswith("PG1") and rule.offline]
+    verdicts = evaluate(snapshot_of(case), rules).verdicts
+    assert [(verdict.rule_id, verdict.title) for verdict in verdicts if verdict.outcome is Outcome.VIOLATION] == []
 
 
 def short(verdict: Verdict) -> tuple[str, str | None, str]:

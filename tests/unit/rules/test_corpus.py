@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.rules.corpus_judgements import DISPUTES, FAMILIES, family_of
+from tests.unit.rules.corpus_judgements import DISPUTES, FAMILIES, Dispute, family_of
 from tools import corpus
 
 STATEMENTS: Final = corpus.judge_corpus()
@@ -29,7 +29,7 @@ def test_says_of_each_statement_of_a_pattern_what_its_family_says(pattern: str) 
 
 
 @pytest.mark.parametrize("dispute", DISPUTES, ids=lambda dispute: dispute.record)
-def test_a_disputed_statement_is_still_judged_as_the_table_says_that_it_is(dispute: corpus.Dispute) -> None:
+def test_a_disputed_statement_is_still_judged_as_the_table_says_that_it_is(dispute: Dispute) -> None:
     """Once the rules are right the dispute is over, and its entry is to go."""
     (item,) = [item for item in STATEMENTS if item.record == dispute.record]
     assert item.said == dispute.now != item.family.said

@@ -55,9 +55,17 @@ def remedy(verdict: Verdict, kind: str) -> str:
 
 
 def options(command: str) -> dict[str, str]:
-    """Read a command line's options."""
-    words = shlex.split(command)[3:]
+    """Read a command line's options; what follows is joined by `&&`, so that it waits for success."""
+    words = shlex.split(command.removesuffix(" &&"))[3:]
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def put(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the statements of the policy that the only command puts in the place of the present one."""
+    (command,) = remedy(verdict, "aws-cli").splitlines()
+    assert command.startswith("aws lambda put-resource-policy ")
+    statements: list[dict[str, Any]] = json.loads(options(command)["--policy"])["Statement"]
+    return statements
 
 
 def test_the_narrow_statement_is_added_before_the_broad_one_is_removed() -> None:
@@ -84,30 +92,43 @@ def test_an_alias_s_policy_is_changed_at_the_alias() -> None:
     assert 'qualifier      = "live"' in remedy(open_to_s3("uploads", "live"), "terraform")
 
 
-def test_a_statement_without_a_sid_cannot_be_removed_by_name() -> None:
-    """So no command pretends to."""
-    assert len(remedy(open_to_s3(None), "aws-cli").splitlines()) == 1
+def test_the_broad_statement_goes_only_when_the_narrow_one_is_there() -> None:
+    """A paste does not run on after a failure."""
+    add, remove = remedy(open_to_s3("uploads"), "aws-cli").splitlines()
+    assert add.endswith(" &&")
+    assert not remove.endswith("&&")
 
 
-def test_a_sid_with_signs_of_the_shell_does_no_harm() -> None:
-    """What stands in a policy may be anybody's text."""
-    add, remove = remedy(open_to_s3("a; rm -rf $HOME"), "aws-cli").splitlines()
-    assert options(add)["--statement-id"] == "a--rm--rf--HOME-scoped"
-    assert options(remove)["--statement-id"] == "a; rm -rf $HOME"
+@pytest.mark.parametrize("sid", [None, "", "a; rm -rf $HOME", "Straße", "-uploads", "a" * 101])
+def test_a_statement_that_cannot_be_removed_by_name_is_replaced_with_the_whole_policy(sid: str | None) -> None:
+    """RemovePermission takes no such name, and what stands in a policy may be anybody's text."""
+    verdict = open_to_s3(sid)
+    (statement,) = put(verdict)
+    assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
+    words = options(remedy(verdict, "aws-cli"))
+    assert words["--resource-arn"] == FUNCTION_ARN
+    assert words["--revision-id"] == "r1"
 
 
-@pytest.mark.parametrize("sid", [None, "", "uploads", "a" * 100, "dots.and.dots", "Straße", "a; rm -rf $HOME"])
-def test_the_suggested_sid_is_one_that_aws_takes(sid: str | None) -> None:
-    """Whatever the statement itself is called: PutResourcePolicy takes any Sid, AddPermission does not."""
+@pytest.mark.parametrize("sid", ["uploads", "a" * 100, "dots.and.dots"])
+def test_the_suggested_sid_is_one_that_aws_takes(sid: str) -> None:
+    """RemovePermission takes dots, AddPermission does not."""
     add = remedy(open_to_s3(sid), "aws-cli").splitlines()[0]
     assert re.fullmatch(r"[a-zA-Z0-9-_]{1,93}-scoped", options(add)["--statement-id"], re.ASCII)
+
+
+@pytest.mark.parametrize("sid", [None, "", "Straße", "-uploads", "a; rm -rf $HOME", "a" * 101])
+def test_the_sid_of_a_statement_that_is_put_is_one_that_can_be_removed_by_name(sid: str | None) -> None:
+    """Whatever the present one is called: PutResourcePolicy takes any Sid."""
+    (statement,) = put(open_to_s3(sid))
+    assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9-_]{0,92}-scoped", statement["Sid"], re.ASCII)
 
 
 def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
     """Subject and suggested Sid have the same name; a qualifier is another statement with another name."""
     verdict = open_to_s3(None)
     assert re.fullmatch(r"statement/[0-9a-f]{12}", str(verdict.subject))
-    assert options(remedy(verdict, "aws-cli"))["--statement-id"] == f"{str(verdict.subject).split('/')[1]}-scoped"
+    assert put(verdict)[0]["Sid"] == f"{str(verdict.subject).split('/')[1]}-scoped"
     assert open_to_s3("").subject != verdict.subject
 
 

@@ -112,8 +112,8 @@ def statements(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> di
 def judged(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
     """Return what was written, and what the rules say of each statement; unknown is not expected of any."""
     policies = []
-    for function, group in found.items():
-        name, _, qualifier = function.partition(":")
+    for named, group in found.items():
+        name, _, qualifier = named.partition(":")
         target = FunctionTarget("aws", REGION, ACCOUNT, name)
         arn = f"{target.arn}:{qualifier}" if qualifier else target.arn
         document = json.dumps({"Version": "2012-10-17", "Statement": group})
@@ -166,11 +166,8 @@ def subclasses(kind: type[Any]) -> set[str]:
 
 def test_there_is_a_case_for_each_resource_type_of_which_sam_makes_a_statement() -> None:
     """When SAM has a new resource type, somebody is to look whether it lets anything in."""
-    macros = {
-        kind.resource_type
-        for kind in vars(sam_resources).values()
-        if isinstance(kind, type) and str(getattr(kind, "resource_type", "")).startswith("AWS::Serverless::")
-    }
+    kinds = (str(getattr(kind, "resource_type", "")) for kind in vars(sam_resources).values())
+    macros = {kind for kind in kinds if kind.startswith("AWS::Serverless::")}
     judged_here = {"AWS::Serverless::Function", "AWS::Serverless::Connector", *(case.about for case in CASES)}
     assert macros - judged_here == set(WITHOUT_STATEMENTS)
 

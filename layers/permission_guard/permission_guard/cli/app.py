@@ -11,6 +11,7 @@ import typer
 
 from permission_guard import __version__
 from permission_guard.cli import rules
+from permission_guard.cli.check import check
 from permission_guard.cli.evaluate import evaluate
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,  # a local may hold a secret
 )
+app.command()(check)
 app.command()(evaluate)
 app.add_typer(rules.app, name="rules")
 

@@ -25,6 +25,8 @@ _HOLE: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
 _DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
 
+_SETTLED_BY: Final = {"Fn::And": False, "Fn::Or": True}
+
 T = TypeVar("T")
 
 
@@ -83,7 +85,9 @@ class Resolver:
             name, argument = next(iter(raw.items()))
             if name == "Ref" or str(name).startswith("Fn::"):
                 return self._call(name, argument)
-        return {key: item for key, item in ((key, self.value(item)) for key, item in raw.items()) if item is not NO_VALUE}
+        return {
+            key: item for key, item in ((key, self.value(item)) for key, item in raw.items()) if item is not NO_VALUE
+        }
 
     def properties(self, logical_id: str) -> dict[str, JSON]:
         """Return the properties of a resource, resolved; a resource without any has none."""
@@ -131,10 +135,9 @@ class Resolver:
         answers = [self._holds(part) for part in parts]
         if name == "Fn::Not" and answers:
             return None if answers[0] is None else not answers[0]
-        if name == "Fn::And":
-            return False if False in answers else None if None in answers else True
-        if name == "Fn::Or":
-            return True if True in answers else None if None in answers else False
+        if name in _SETTLED_BY:
+            settling = _SETTLED_BY[name]
+            return settling if settling in answers else None if None in answers else not settling
         return None
 
     def once(self, about: str, ask: Callable[[], T]) -> T | None:
@@ -218,7 +221,7 @@ class Resolver:
             literal, name = match[1], match[2]
             if literal:
                 return f"${{{name}}}"
-            raw = given[name] if name in given else {"Fn::GetAtt": name} if "." in name else {"Ref": name}
+            raw = given.get(name, {"Fn::GetAtt": name} if "." in name else {"Ref": name})
             found = self.value(raw)
             return text(found) if _is_scalar(found) else self.hole(name)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from permission_guard.cli.intrinsics import Resolver
     from permission_guard.model import JSON
 
@@ -84,20 +86,12 @@ _FORMS: Final = {
 }
 """Types that invoke functions, that functions read, or that they are made of; from CloudFormation's reference."""
 
-_ID_AS_NAME: Final = frozenset({"AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Authorizer"})
-
 
 def reference(resolver: Resolver, logical_id: str) -> JSON:
     """Return what `Ref` returns of a resource."""
     kind = resolver.type_of(logical_id)
-    if kind in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
-        return _qualified(resolver, logical_id)
-    if kind == "AWS::Kinesis::StreamConsumer":
-        return _consumer(resolver, logical_id)
-    if kind == "AWS::ApiGateway::Stage":
-        return _own_name(resolver, logical_id, "StageName")
-    if kind in _ID_AS_NAME:
-        return logical_id
+    if kind in _SPECIAL:
+        return _SPECIAL[kind](resolver, logical_id)
     form = _FORMS.get(kind)
     if form is None:
         return _unknown(resolver, logical_id, "")
@@ -109,23 +103,17 @@ def reference(resolver: Resolver, logical_id: str) -> JSON:
 def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
     """Return an attribute of a resource."""
     kind = resolver.type_of(logical_id)
-    if kind == "AWS::Kinesis::StreamConsumer" and name == "ConsumerARN":
-        return _consumer(resolver, logical_id)
-    if kind == "AWS::Lambda::Version" and name == "Version":
-        return "1"
-    if kind in {"AWS::Lambda::Alias", "AWS::Lambda::Version"} and name.endswith("Arn"):
-        return _qualified(resolver, logical_id)
+    if kind in _SPECIAL:
+        if name.lower().endswith("arn"):
+            return _SPECIAL[kind](resolver, logical_id)
+        return "1" if name == "Version" else _unknown(resolver, logical_id, name)
     form = _FORMS.get(kind)
     if form is None:
         return _unknown(resolver, logical_id, name)
-    special = dict(form.attributes).get(name)
+    special = dict(form.attributes).get(name, "{n}" if form.name and name == form.name else None)
     if special is not None:
         return _written(resolver, logical_id, form, special)
-    if name.lower().endswith("arn"):
-        return _rule(resolver, logical_id, form) if kind == "AWS::Events::Rule" else _arn(resolver, logical_id, form)
-    if form.name and name == form.name:
-        return _written(resolver, logical_id, form, "{n}")
-    return _unknown(resolver, logical_id, name)
+    return _arn(resolver, logical_id, form) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
 
 
 def physical_name(resolver: Resolver, logical_id: str) -> str:
@@ -148,24 +136,21 @@ def _written(resolver: Resolver, logical_id: str, form: Form, text: str) -> str:
 
 
 def _arn(resolver: Resolver, logical_id: str, form: Form) -> str:
+    """Return a resource's ARN; those of roles, policies and EventBridge rules have more in them than the name."""
     arn = _written(resolver, logical_id, form, form.arn)
-    if not resolver.type_of(logical_id).startswith("AWS::IAM::"):
-        return arn
-    head, slash, name = arn.rpartition("/")
-    return f"{head}{path_of(resolver, logical_id)}{name}" if slash else arn
+    kind = resolver.type_of(logical_id)
+    if kind == "AWS::Events::Rule":
+        bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]
+        return arn if bus in {logical_id, "default"} else arn.replace(":rule/", f":rule/{bus}/")
+    if kind.startswith("AWS::IAM::"):
+        return arn.replace("/", path_of(resolver, logical_id), 1)
+    return arn
 
 
 def path_of(resolver: Resolver, logical_id: str) -> str:
     """Return the path of a role or policy."""
     path = _own_name(resolver, logical_id, "Path")
     return path if path.startswith("/") and path.endswith("/") else "/"
-
-
-def _rule(resolver: Resolver, logical_id: str, form: Form) -> str:
-    """Return the ARN of an EventBridge rule, which has the bus in it where that is not the default one."""
-    arn = _written(resolver, logical_id, form, form.arn)
-    bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]
-    return arn if bus in {logical_id, "default"} else arn.replace(":rule/", f":rule/{bus}/")
 
 
 def _qualified(resolver: Resolver, logical_id: str) -> str:
@@ -183,8 +168,27 @@ def _consumer(resolver: Resolver, logical_id: str) -> str:
     return f"{stream}/consumer/{_own_name(resolver, logical_id, 'ConsumerName')}:1"
 
 
+def _stage(resolver: Resolver, logical_id: str) -> str:
+    return _own_name(resolver, logical_id, "StageName")
+
+
+def _id(_resolver: Resolver, logical_id: str) -> str:
+    return logical_id
+
+
 def _unknown(resolver: Resolver, logical_id: str, name: str) -> str:
     """Return a hole: of the own account for what AWS makes, of anybody's for what others make up."""
     kind = resolver.type_of(logical_id)
     own = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
     return resolver.hole(f"{logical_id}.{name}" if name else logical_id, own=own)
+
+
+_SPECIAL: Final[dict[str, Callable[[Resolver, str], str]]] = {
+    "AWS::ApiGateway::Authorizer": _id,
+    "AWS::ApiGateway::Stage": _stage,
+    "AWS::ApiGatewayV2::Authorizer": _id,
+    "AWS::Kinesis::StreamConsumer": _consumer,
+    "AWS::Lambda::Alias": _qualified,
+    "AWS::Lambda::Version": _qualified,
+}
+"""Types whose reference, and ARN where they have one, are made of more than a name."""

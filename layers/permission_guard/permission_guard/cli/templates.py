@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.arns import parse_function_name
+from permission_guard.cli.input_file import InputError
 from permission_guard.cli.intrinsics import Resolver, fill, holes, text
 from permission_guard.cli.physical_names import attribute, physical_name
 from permission_guard.cli.worlds import Gap, Guesses, Question, World, gaps_in, untold, ways
@@ -16,7 +18,7 @@ from permission_guard.model import Function, FunctionTarget, FunctionUrl, Resour
 from permission_guard.rules.permissions import Permission, statement_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from permission_guard.cli.intrinsics import Place
     from permission_guard.iam import TrustSet
@@ -28,8 +30,9 @@ MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 
 OFFLINE_ORGANIZATION: Final = untold("name your own with --trusted-organization")
 
-_MOST_CHOICES: Final = 32
-_TOO_MANY: Final = untold("Too much of it hangs on references that the file does not resolve.")
+_MOST_CHOICES: Final = 64
+TOO_MANY: Final = untold("Too much of it hangs on references that the file does not resolve.")
+_UNREADABLE: Final = untold("The policy cannot be read as the template writes it.")
 
 # AddPermission's parameters, as CloudFormation names them, and the condition keys that Lambda makes of them.
 _PARAMETERS: Final = {
@@ -80,24 +83,25 @@ class Template:
         name = resolver.resources[logical_id].get("Condition")
         return not isinstance(name, str) or resolver.condition(name) is not False
 
-    def resolvers(self, *logical_ids: str) -> Iterator[Resolver]:
-        """Yield one resolver for each way in which undecided conditions matter to resources that are made."""
-        wanted = {
-            str(name): True
-            for logical_id in logical_ids
-            if (name := Resolver(self.body, self.place).resources[logical_id].get("Condition")) is not None
-        }
-        waiting: list[dict[str, bool]] = [wanted]
+    def resolvers(self, logical_id: str, explore: Callable[[Resolver], object] | None = None) -> Iterator[Resolver]:
+        """Yield one resolver for each way in which undecided conditions matter to a resource that is made.
+
+        They matter to its own properties, and to whatever `explore` resolves besides.
+        """
+        name = Resolver(self.body, self.place).resources[logical_id].get("Condition")
+        waiting: list[dict[str, bool]] = [{} if name is None else {str(name): True}]
         seen = 0
-        while waiting and seen < _MOST_CHOICES:
+        while waiting:
+            if seen > _MOST_CHOICES:
+                raise InputError(f"{logical_id} hangs on too many conditions: decide some with --parameter")
             choices = waiting.pop()
             resolver = self.resolver(choices)
-            made = all([self.is_made(resolver, logical_id) for logical_id in logical_ids])
-            for logical_id in logical_ids:
-                resolver.properties(logical_id)
-            open_ones = [name for name in resolver.undecided if name not in choices]
-            if not made:
+            if not self.is_made(resolver, logical_id):
                 continue
+            resolver.properties(logical_id)
+            if explore:
+                explore(resolver)
+            open_ones = [name for name in resolver.undecided if name not in choices]
             if open_ones:
                 waiting += [{**choices, open_ones[0]: False}, {**choices, open_ones[0]: True}]
                 continue
@@ -113,6 +117,7 @@ class Template:
         except ValueError:
             name = re.sub(r"[^a-zA-Z0-9-_]+", "-", name).strip("-")[:64] or "function"
             return FunctionTarget(place.partition, place.region, place.account, name), None
+        target = target if name.startswith("arn:") else replace(target, partition=place.partition)
         return target, None if qualifier == "$LATEST" else qualifier
 
     def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
@@ -145,89 +150,97 @@ def _strangers() -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Statement:
-    """A statement with what is not resolved in it, for a function."""
+class _Draft:
+    """A statement of a resource with what is not resolved in it, in one way that undecided conditions may be.
 
-    function: str
-    content: Any
-    gaps: tuple[tuple[str, Gap], ...]
-    principals: tuple[str, ...]
+    `content` is the statement, or the parameters of AddPermission; None where the policy cannot be read. `denies` are
+    the Deny statements beside it.
+    """
+
+    resolver: Resolver
+    logical_id: str
     sid: str
+    function: str
+    content: Mapping[str, Any] | None
+    gaps: tuple[tuple[str, Gap], ...] = ()
+    principals: tuple[str, ...] = ()
+    denies: tuple[Mapping[str, Any], ...] = ()
+    version: JSON = "2012-10-17"
 
 
 def permission_questions(template: Template) -> tuple[list[Question], list[str]]:
     """Return a question for each statement, and the ids of resources that the parameters leave out."""
-    questions: list[Question] = []
     left_out: list[str] = []
+    drafts: dict[tuple[str, str], list[_Draft]] = {}
     for kind, read in ((PERMISSION, _permission), (RESOURCE_POLICY, _policy)):
         for logical_id in template.ids_of(kind):
-            worlds: dict[str, list[World]] = {}
-            for resolver in template.resolvers(logical_id):
-                for statement in read(resolver, logical_id):
-                    worlds.setdefault(statement.sid, []).extend(_worlds(template, resolver, statement))
-            if not worlds:
+            resolvers = list(template.resolvers(logical_id))
+            for draft in (draft for resolver in resolvers for draft in read(resolver, logical_id)):
+                drafts.setdefault((logical_id, draft.sid), []).append(draft)
+            if not resolvers:
                 left_out.append(logical_id)
-            written = _written(template.body["Resources"][logical_id].get("Properties"), template)
-            questions += [
-                Question(
-                    tuple(found),
-                    frozenset({Scope.INVOKE_POLICY}),
-                    from_template=True,
-                    source_id=logical_id,
-                    by_sam=logical_id not in template.source_ids,
-                    written=written,
-                )
-                for found in worlds.values()
-            ]
+    beside: dict[str, list[_Draft]] = {}
+    for first, *_ in drafts.values():
+        beside.setdefault(_policy_arn(template, first)[1], []).append(first)
+    questions = [
+        Question(
+            tuple(world for draft in same for world in _worlds(template, draft, beside)),
+            frozenset({Scope.INVOKE_POLICY}),
+            subject=f"statement/{sid}",
+            from_template=True,
+            source_id=logical_id,
+            by_sam=logical_id not in template.source_ids,
+            written=_written(template.body["Resources"][logical_id].get("Properties"), template),
+        )
+        for (logical_id, sid), same in drafts.items()
+    ]
     return questions, left_out
 
 
-def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Statement]:
+def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
     """Yield the statement that a permission makes."""
     about = resolver.properties(logical_id)
-    for name in ("FunctionName", "Principal", "Action"):
+    for name in ("FunctionName", "Principal", "Action", *sorted(about.keys() & _PARAMETERS)):
         if not _is_text(about.get(name)):
             about[name] = resolver.hole(f"{logical_id}.{name}")
-    for name in _PARAMETERS:
-        if name in about and not _is_text(about[name]):
-            about[name] = resolver.hole(f"{logical_id}.{name}")
+    via_url = text(about.get("InvokedViaFunctionUrl", False))
     gaps = [*gaps_in("principal", text(about["Principal"])), *gaps_in("action", text(about["Action"]))]
+    gaps += gaps_in("lambda:invokedviafunctionurl", via_url)
     for name, (_, key) in _PARAMETERS.items():
         gaps += gaps_in(key, text(about.get(name, "")))
-    via_url = about.get("InvokedViaFunctionUrl", False)
-    gaps += gaps_in("lambda:invokedviafunctionurl", text(via_url))
     content = {
         "statement_id": logical_id,
         "action": text(about["Action"]),
         "principal": text(about["Principal"]),
         **{option: text(about[name]) for name, (option, _) in _PARAMETERS.items() if name in about},
-        "invoked_via_function_url": text(via_url),
+        "invoked_via_function_url": via_url,
     }
-    yield _Statement(text(about["FunctionName"]), content, tuple(gaps), _known([about["Principal"]]), logical_id)
+    known = _known([about["Principal"]])
+    yield _Draft(resolver, logical_id, logical_id, text(about["FunctionName"]), content, tuple(gaps), known)
 
 
-def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Statement]:
+def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
     """Yield the Allow statements of a policy written as a document, each with the Deny statements beside it."""
     about = resolver.properties(logical_id)
     arn = about.get("ResourceArn")
     function = text(arn) if _is_text(arn) else resolver.hole(f"{logical_id}.ResourceArn")
     document = about.get("PolicyDocument")
     if isinstance(document, str) and document.lstrip().startswith("{"):
-        try:
+        with contextlib.suppress(ValueError):
             document = json.loads(document)
-        except ValueError:
-            document = resolver.hole(f"{logical_id}.PolicyDocument")
-    statements = document.get("Statement") if isinstance(document, dict) else None
-    listed = [statements] if isinstance(statements, dict) else statements
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        yield _Statement(function, document, (), (), logical_id)
+    listed = document.get("Statement") if isinstance(document, dict) else None
+    statements = [listed] if isinstance(listed, dict) else listed
+    if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
+        yield _Draft(resolver, logical_id, logical_id, function, None)
         return
-    denies = [item for item in listed if item.get("Effect") == "Deny"]
-    for number, item in enumerate(item for item in listed if item.get("Effect") != "Deny"):
-        together = [item, *denies]
-        gaps = tuple(gap for one in together for gap in _gaps_of(one))
-        content = {**document, "Statement": together}
-        yield _Statement(function, content, gaps, _known(_services(item)), f"{logical_id}.{number}")
+    denies = tuple(item for item in statements if item.get("Effect") == "Deny")
+    version = document.get("Version") if isinstance(document, dict) else None
+    for number, item in enumerate((item for item in statements if item.get("Effect") != "Deny"), start=1):
+        sid = item.get("Sid")
+        named = {**item, "Sid": sid if isinstance(sid, str) and not holes(sid) else f"{logical_id}-{number}"}
+        gaps = tuple(gap for one in (item, *denies) for gap in _gaps_of(one))
+        known = _known(_services(item))
+        yield _Draft(resolver, logical_id, named["Sid"], function, named, gaps, known, denies, version)
 
 
 def _gaps_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Gap]]:
@@ -254,38 +267,53 @@ def _known(principals: Sequence[JSON]) -> tuple[str, ...]:
     return tuple(name for name in principals if isinstance(name, str) and "." in name and not holes(name))
 
 
-def _worlds(template: Template, resolver: Resolver, statement: _Statement) -> Iterator[World]:
-    """Yield every way in which a statement may be, as far as the file leaves it open."""
-    target, qualifier = template.function_of(statement.function)
-    urls = template.function_urls(resolver, target)
-    arn = f"{target.arn}:{qualifier}" if qualifier else target.arn
+def _worlds(template: Template, draft: _Draft, beside: Mapping[str, Sequence[_Draft]]) -> Iterator[World]:
+    """Yield every way in which a statement may be, as far as the file leaves it open; those beside it stay."""
+    target, arn, qualifier = _policy_arn(template, draft)
+    urls = template.function_urls(draft.resolver, target)
+    others = [other for other in beside.get(arn, ()) if (other.logical_id, other.sid) != (draft.logical_id, draft.sid)]
+    kept = [statement for other in others for statement in _statements(other, arn, _first_guess(template, other))]
+    rest = {name: template.token(name) for name in draft.resolver.found}
+    assumed = {f"the condition {name}": str(holds) for name, holds in draft.resolver.choices.items()}
+    found_any = False
+    for way in ways(_guesses(template, draft)) if draft.content is not None else ():
+        found_any = True
+        fills = {**rest, **way}
+        document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *kept]}
+        policy = ResourcePolicy(arn, qualifier, "", parse_policy(document, name="resource-based policy"))
+        yield World(_snapshot(target, policy, urls), {**assumed, **way}, template.shown(fills))
+    if not found_any:
+        yield World(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
+
+
+def _policy_arn(template: Template, draft: _Draft) -> tuple[FunctionTarget, str, str | None]:
+    """Return the function that a statement is for, and the ARN and the qualifier whose policy it belongs to."""
+    target, qualifier = template.function_of(draft.function)
+    return target, f"{target.arn}:{qualifier}" if qualifier else target.arn, qualifier
+
+
+def _guesses(template: Template, draft: _Draft) -> dict[str, list[str]]:
     gaps: dict[str, list[Gap]] = {}
-    for name, gap in statement.gaps:
+    for name, gap in draft.gaps:
         gaps.setdefault(name, []).append(gap)
-    guesses = {
-        name: template.guesses.of(resolver.found[name], places, statement.principals, template.token(name))
+    return {
+        name: template.guesses.of(draft.resolver.found[name], places, draft.principals, template.token(name))
         for name, places in gaps.items()
     }
-    rest = {name: template.token(name) for name in resolver.found}
-    assumed = {f"the condition {name}": str(holds) for name, holds in resolver.choices.items()}
-    found = 0
-    for way in ways(guesses):
-        found += 1
-        policy: ResourcePolicy | Unread = ResourcePolicy(
-            arn, qualifier, "", parse_policy(_document(statement, arn, {**rest, **way}), name="resource-based policy")
-        )
-        yield World(_snapshot(target, policy, urls), {**assumed, **way}, template.shown({**rest, **way}))
-    if not found:
-        yield World(_snapshot(target, _TOO_MANY, urls), assumed, template.shown(rest))
 
 
-def _document(statement: _Statement, arn: str, fills: Mapping[str, str]) -> JSON:
-    filled = fill(statement.content, fills)
-    if not isinstance(filled, dict) or "statement_id" not in filled:
-        return filled
-    via_url = filled.pop("invoked_via_function_url").lower() == "true"
-    permission = Permission(function_name="", invoked_via_function_url=via_url, **filled)
-    return {"Version": "2012-10-17", "Statement": [statement_of(permission, arn)]}
+def _first_guess(template: Template, draft: _Draft) -> dict[str, str]:
+    tokens = {name: template.token(name) for name in draft.resolver.found}
+    return tokens | {name: guesses[0] for name, guesses in _guesses(template, draft).items()}
+
+
+def _statements(draft: _Draft, arn: str, fills: Mapping[str, str]) -> list[JSON]:
+    """Return a statement as Lambda writes it, with the Deny statements beside it."""
+    filled = fill(dict(draft.content or {}), fills)
+    if "statement_id" in filled:
+        via_url = filled.pop("invoked_via_function_url").lower() == "true"
+        return [statement_of(Permission(function_name="", invoked_via_function_url=via_url, **filled), arn)]
+    return [filled, *(fill(dict(deny), fills) for deny in draft.denies)] if filled else []
 
 
 def _snapshot(
@@ -308,16 +336,14 @@ def _written(properties: JSON, template: Template) -> dict[str, str]:
     """Return the expressions with which a resource writes its values, by what they resolve to."""
     found = {}
     resolver = template.resolver({})
-    for raw in properties.values() if isinstance(properties, dict) else ():
+    for name, raw in properties.items() if isinstance(properties, dict) else ():
         expression = _expression(raw)
         value = resolver.value(raw) if expression else None
-        if expression and isinstance(value, str):
-            filled = fill(value, {name: template.token(name) for name in holes(value)})
+        if isinstance(value, str) and name == "FunctionName":
+            target, qualifier = template.function_of(value)
+            found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
+        elif isinstance(value, str):
             found[fill(value, {})] = expression
-            if ":function:" in filled or isinstance(raw, dict):
-                target, qualifier = template.function_of(value)
-                if target.arn in template_functions(template, resolver):
-                    found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
     return found
 
 
@@ -336,6 +362,8 @@ def _expression(raw: JSON) -> str:
     name, argument = next(iter(raw.items()))
     if name == "Ref":
         return f"!Ref {argument}"
+    if name == "Fn::Sub" and isinstance(argument, str):
+        return f"!Sub {json.dumps(argument)}"
     if name == "Fn::GetAtt":
-        return f"!GetAtt {argument if isinstance(argument, str) else '.'.join(map(str, argument))}"
+        return f"!GetAtt {'.'.join(map(str, argument)) if isinstance(argument, list) else argument}"
     return ""

@@ -68,13 +68,14 @@ class World:
 class Question:
     """Something to judge, in every way that it may be.
 
-    `written` says, of a statement in a template, with which expressions its values are written. `from_template` tells
-    that the cure is to be one for a template; `source_id` is the resource that it is about, `by_sam` whether SAM makes
-    that one.
+    `subject` is what alone is judged of what is seen, None where that is everything. `from_template` tells that the
+    cure is to be one for a template; `source_id` is the resource that it is about, and `by_sam` tells that SAM makes
+    that one. `written` has the expressions with which the resource writes its values, by what they resolve to.
     """
 
     worlds: tuple[World, ...]
     scopes: frozenset[Scope]
+    subject: str | None = None
     from_template: bool = False
     source_id: str = ""
     by_sam: bool = False
@@ -84,22 +85,28 @@ class Question:
 def judge(question: Question, rules: Sequence[Rule]) -> Iterator[Verdict]:
     """Yield what the rules say, certain or unknown."""
     asked = [rule for rule in rules if rule.scope in question.scopes]
-    seen = [(world, evaluate(world.snapshot, asked)) for world in question.worlds]
-    if len(seen) == 1:
-        world, report = seen[0]
-        yield from (_shown(verdict, world) for verdict in report.verdicts)
+    if len(question.worlds) == 1:
+        (world,) = question.worlds
+        yield from (_shown(one, world) for one in _about(question.subject, evaluate(world.snapshot, asked)))
         return
+    # Whether a statement can serve is asked in any case, even if nobody wants to hear of it.
+    silent = [SourceNeverMatches(rule.trust) for rule in asked[:1] if SourceNeverMatches not in map(type, asked)]
+    seen = [(world, _about(question.subject, evaluate(world.snapshot, [*asked, *silent]))) for world in question.worlds]
     # What is not known is taken to be set so that the statement can serve, where it can be.
-    serving = [(world, report) for world, report in seen if not _is_dead(report)] or seen
+    serving = [(world, verdicts) for world, verdicts in seen if not _is_dead(verdicts)] or seen
     for rule in asked:
-        answers = [(world, [one for one in report.verdicts if one.rule_id == rule.id]) for world, report in serving]
+        answers = [(world, [one for one in verdicts if one.rule_id == rule.id]) for world, verdicts in serving]
         answer = _together(rule, answers)
         if answer is not None:
             yield answer
 
 
-def _is_dead(report: Report) -> bool:
-    return any(verdict.rule_id == SourceNeverMatches.id for verdict in report.violations)
+def _about(subject: str | None, report: Report) -> list[Verdict]:
+    return [one for one in report.verdicts if subject is None or one.subject in {None, subject}]
+
+
+def _is_dead(verdicts: Iterable[Verdict]) -> bool:
+    return any(one.rule_id == SourceNeverMatches.id and one.outcome is Outcome.VIOLATION for one in verdicts)
 
 
 def _together(rule: Rule, answers: Sequence[tuple[World, list[Verdict]]]) -> Verdict | None:
@@ -197,19 +204,16 @@ class Guesses:
         found = [guess for gap in gaps for guess in self._at(gap, hole, accounts, principals, token)]
         return list(dict.fromkeys(found))
 
-    def _at(
-        self, gap: Gap, hole: Hole, accounts: list[str], principals: Collection[str], token: str
-    ) -> list[str]:
-        if gap.place in _EXACT:
-            return list(_EXACT[gap.place])
-        if gap.place in _ACCOUNTS:
-            return accounts
-        if gap.place in _ORGANIZATIONS:
-            return [f"o-{token}", *self.organizations[:1]]
+    def _at(self, gap: Gap, hole: Hole, accounts: list[str], principals: Collection[str], token: str) -> list[str]:
         if gap.place == "principal":
             return self._principals(gap, hole, accounts, token)
         if gap.place not in _ARNS:
-            return [token]
+            known = {
+                **_EXACT,
+                **dict.fromkeys(_ACCOUNTS, accounts),
+                **{key: [f"o-{token}", *self.organizations[:1]] for key in _ORGANIZATIONS},
+            }
+            return list(known.get(gap.place, [token]))
         arns = self._arns(accounts, principals, token) if gap.first else []
         if gap.whole:
             return arns
@@ -224,8 +228,9 @@ class Guesses:
     def _arns(self, accounts: list[str], principals: Collection[str], token: str) -> list[str]:
         forms = [invoker_of(name).source_arn or _SOME_SOURCE for name in principals] or [_SOME_SOURCE]
         return [
-            re.sub(r"[A-Z][A-Z-]*", token, form.format(partition=self.place.partition, region="\0", account=account))
-            .replace("\0", self.place.region)
+            re.sub(
+                r"[A-Z][A-Z-]*", token, form.format(partition=self.place.partition, region="\0", account=account)
+            ).replace("\0", self.place.region)
             for account in accounts
             for form in forms
         ]

@@ -151,7 +151,7 @@ def _speaks_of(verdict: Verdict, finding: Finding) -> bool:
     """Tell whether a verdict is about a finding's subject, alone or among others."""
     if verdict.subject is None or verdict.finding_id == finding.id:
         return True
-    return verdict.subject.endswith("/*") and finding.subject.startswith(verdict.subject[:-1])
+    return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
 
 
 _KINDS = {"cloudformation": ("sam", "policy-statement"), "terraform": ("terraform",)}

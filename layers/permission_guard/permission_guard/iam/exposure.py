@@ -17,6 +17,7 @@ from permission_guard.iam.scoping import (
     NOT_SENT_BY_SERVICES,
     OWN,
     SCOPING_KEYS,
+    SOURCE_KEYS,
     Scope,
     by_kind,
     enforced_keys,
@@ -266,7 +267,7 @@ def _statement(
                 *_of_kind(statement, kind, value),
                 *remaining_scopes(statement, others, kind, value, variables=variables),
             ],
-            enforced & (NOT_SENT_BY_SERVICES | never_sent(value)) if kind == "Service" else frozenset(),
+            enforced & _unsent(kind, value, never_sent),
             trust,
         )
         for kind, value in principals
@@ -311,6 +312,13 @@ def _of_kind(statement: Statement, kind: str, value: str) -> list[Scope]:
     if any(by_kind(condition, kind, value) is False for condition in statement.conditions):
         return [nobody(f"aws:PrincipalIsAWSService never has this value for {value}")]
     return []
+
+
+def _unsent(kind: str, value: str, never_sent: NeverSent) -> frozenset[str]:
+    """Return the keys that a principal never sends; only services tell for whom they call."""
+    if kind == "Service":
+        return NOT_SENT_BY_SERVICES | never_sent(value)
+    return SOURCE_KEYS if kind == "AWS" and value != ANYONE else frozenset()
 
 
 def _judge(kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], trust: TrustSet) -> PrincipalExposure:

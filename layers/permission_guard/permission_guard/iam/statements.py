@@ -184,7 +184,7 @@ def _texts(raw: Mapping[str, object], element: str, problems: list[str]) -> tupl
     negation = f"Not{element}"
     present = element in raw
     if present == (negation in raw):
-        problems.append(f"{'both' if present else 'neither'} {element} and {negation}")
+        problems.append(f"both {element} and {negation}" if present else f"neither {element} nor {negation}")
         return None, False
     name = element if present else negation
     value = raw[name]

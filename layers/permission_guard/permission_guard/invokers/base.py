@@ -45,6 +45,7 @@ class Invoker:
     where that differs in China; Pinpoint has only that one. `source` is what calls, in a word, for sentences.
     `source_arn` is the form of its ARN, with `{partition}`, `{region}` and `{account}` to fill in and names in capitals
     for a person to replace; empty where the service sends none. `other_source_arns` are further forms of it.
+    `never_in_name` is a sign that no source's name holds, and that the ARN of what a source has in it does.
 
     `account_suffices` is true where AWS documents `aws:SourceAccount` alone. `written_by_aws` is true where AWS writes
     the statements itself, and nobody else should touch them. `ended` is the last day of a service that is no more. An
@@ -57,6 +58,7 @@ class Invoker:
     documentation: str = ""
     article: str = "a"
     other_source_arns: tuple[str, ...] = ()
+    never_in_name: str = ""
     regional_principal: str = ""
     authority: Authority = Authority.RESOURCE_POLICY
     sends_source_arn: Sent = Sent.YES
@@ -122,7 +124,12 @@ class Invoker:
 
         A pattern need not be narrow: `*` admits every source. Of a service in no table, any ARN may be a source.
         """
-        return not self.is_known or any(_fits(arn, form) for form in (self.source_arn, *self.other_source_arns) if form)
+        if not self.is_known:
+            return True
+        resource = "".join(arn.split(":", PARTS - 1)[PARTS - 1 :])
+        if self.never_in_name and self.never_in_name in resource:
+            return False
+        return any(_fits(arn, form) for form in (self.source_arn, *self.other_source_arns) if form)
 
 
 def _fits(arn: str, form: str) -> bool:

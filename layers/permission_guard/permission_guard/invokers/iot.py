@@ -1,4 +1,4 @@
-"""AWS IoT Core: topic rules and custom authorizers."""
+"""AWS IoT Core: topic rules, custom authorizers, hooks of provisioning templates, certificate providers."""
 
 from __future__ import annotations
 
@@ -10,5 +10,9 @@ INVOKER = Invoker(
     "arn:{partition}:iot:{region}:{account}:rule/RULE-NAME",
     "https://docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html",
     article="an",
-    other_source_arns=("arn:{partition}:iot:{region}:{account}:authorizer/AUTHORIZER-NAME",),
+    other_source_arns=(
+        "arn:{partition}:iot:{region}:{account}:authorizer/AUTHORIZER-NAME",
+        "arn:{partition}:iot:{region}:{account}:provisioningtemplate/TEMPLATE-NAME",
+        "arn:{partition}:iot:{region}:{account}:certificateprovider:PROVIDER-NAME",
+    ),
 )

@@ -9,6 +9,7 @@ INVOKER = Invoker(
     "topic",
     "arn:{partition}:sns:{region}:{account}:TOPIC-NAME",
     "https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html",
+    never_in_name=":",  # the ARN of a subscription has its id after another colon
     regional_principal="sns.{region}.amazonaws.com",
     sends_source_account=Sent.UNKNOWN,
 )

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.arns import parse_function_arn
-from permission_guard.iam import FUNCTION_URL_KEYS, Context, Decision, PolicySet, Principal, Request, evaluate
+from permission_guard.iam import (
+    FUNCTION_URL_KEYS,
+    Context,
+    Decision,
+    EvalDecision,
+    PolicySet,
+    Principal,
+    Request,
+    evaluate,
+)
+from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, invoker_of
 from permission_guard.model import ResourcePolicy, Scope, Severity, Unread
 from permission_guard.rules.base import Rule
@@ -19,6 +31,8 @@ if TYPE_CHECKING:
     from permission_guard.invokers import Invoker
     from permission_guard.model import Snapshot, Verdict
     from permission_guard.triggers import Trigger
+
+_LONGEST_NAME: Final = 30
 
 
 class InvokePermissionMissing(Rule):
@@ -38,7 +52,8 @@ class InvokePermissionMissing(Rule):
 
     ## How to fix
 
-    Add the statement, for this source and its account.
+    Add the statement, for this source and its account. Where a Deny keeps the trigger out, no statement helps: the Deny
+    has to be narrowed, or the trigger removed.
 
     ## Fix safety
 
@@ -48,7 +63,9 @@ class InvokePermissionMissing(Rule):
 
     Triggers of other accounts cannot be seen. Those that use a role need no statement and are passed over. What is set
     up is read once for many functions and remembered for some minutes, and anew for each sweep. The kinds of triggers
-    that cannot be read are unknown, as is an API whose integration names the function by a stage variable.
+    that cannot be read are unknown, as is an API whose integration names the function by a stage variable. What AWS
+    does not document a service to send is not known either, such as the account with which a topic or an API calls. An
+    API passes when one of its stages is let in: which of them are in use cannot be seen.
 
     ## References
 
@@ -125,21 +142,26 @@ class InvokePermissionMissing(Rule):
             return self.unknown(arn, subject, str(unread))
         target, qualifier = parse_function_arn(arn)
         function = f"{target.name}:{qualifier}" if qualifier else target.name
-        principal = invoker.principal_in(target.partition, target.region)
-        why = decisions[0].explain() if decisions else f"{function} has no resource-based policy."
+        refused = next((each for each in decisions if each.decision is EvalDecision.EXPLICIT_DENY), None)
+        why = (refused or decisions[0]).explain() if decisions else f"{function} has no resource-based policy."
+        why += " No other statement helps against that." if refused else ""
+        permission = _permission(trigger, invoker)
         return self.violation(
             function_arn=arn,
             subject=subject,
-            title=f"{function} does not let in {trigger.description}: its events are dropped",
+            title=f"{function} does not let in {trigger.description}",
             reason=f"{trigger.description[0].upper()}{trigger.description[1:]} is set up to call {function}. {why}",
-            impact=f"{trigger.principal} is refused, and most often nobody is told: what it sends is lost.",
+            impact=(
+                f"{trigger.principal} is refused each time it calls, and most often nobody is told: what it sends is "
+                "lost, and whoever waits for the function's answer gets an error."
+            ),
             evidence={
-                "principal": principal,
+                "principal": permission.principal,
                 "source_arns": list(trigger.source_arns),
                 "source_account": trigger.source_account,
                 "function_arn": arn,
             },
-            remedies=added(_permission(trigger, invoker, principal)),
+            remedies=() if refused else added(permission),
         )
 
 
@@ -156,29 +178,43 @@ def _decide(
 ) -> Decision:
     """Return AWS's decision on a trigger's call; what its service is not documented to send is not known."""
     invoker = invoker_of(principal)
-    known = {"aws:SourceArn": sent_arn} if invoker.sends_source_arn is Sent.YES else {}
+    account = parse_function_arn(policy.resource_arn)[0].account
+    known: dict[str, str | bool | None] = {
+        "aws:PrincipalIsAWSService": True,
+        "aws:PrincipalServiceName": principal,
+        "aws:ResourceAccount": account,
+    }
+    if invoker.sends_source_arn is Sent.YES:
+        known["aws:SourceArn"] = sent_arn
     if invoker.sends_source_account is Sent.YES:
         known["aws:SourceAccount"] = trigger.source_account
-        if (
-            isinstance(own_organization, str)
-            and trigger.source_account == parse_function_arn(policy.resource_arn)[0].account
-        ):
+        if trigger.source_account == account and (own_organization is None or isinstance(own_organization, str)):
             known["aws:SourceOrgID"] = own_organization
-    context = Context(known, absent=[*invoker.never_sends, *FUNCTION_URL_KEYS])
+    context = Context(known, absent=[*invoker.never_sends, *NOT_SENT_BY_SERVICES, *FUNCTION_URL_KEYS])
     request = Request(Principal.service(principal), "lambda:InvokeFunction", policy.resource_arn, context)
     return evaluate(request, PolicySet(resource=policy.document))
 
 
-def _permission(trigger: Trigger, invoker: Invoker, principal: str) -> Permission:
+def _permission(trigger: Trigger, invoker: Invoker) -> Permission:
     """Return the permission that lets one trigger in, and nothing else."""
     target, qualifier = parse_function_arn(trigger.function_arn)
-    name = trigger.source.rpartition(":")[2].rpartition("/")[2]
+    # The name with the region in it is for China, and for topics that call from other regions; elsewhere both will do.
+    regional = target.partition == "aws-cn" and "{suffix}" in invoker.regional_principal
+    principal = invoker.principal_in(target.partition, target.region) if regional else invoker.principal
     return Permission(
         function_name=target.name,
         qualifier=qualifier if qualifier and qualifier != "$LATEST" else "",
-        statement_id=sid(principal.split(".", maxsplit=1)[0], f"-{name}").strip("-"),
+        statement_id=_statement_id(principal, trigger.source),
         action="lambda:InvokeFunction",
         principal=principal,
         source_arn="" if invoker.account_suffices else source_arn(trigger),
         source_account=trigger.source_account if needs_account(invoker) else "",
     )
+
+
+def _statement_id(principal: str, source: str) -> str:
+    """Return a Sid that tells of the source, and that no other source of the service has."""
+    resource = source.split(":", 5)[-1]
+    name = re.sub(r"[^A-Za-z0-9]+", "-", resource)[:_LONGEST_NAME].strip("-")
+    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
+    return sid(principal.split(".", maxsplit=1)[0], f"-{name}-{digest}")

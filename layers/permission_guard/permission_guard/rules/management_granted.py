@@ -8,17 +8,21 @@ from permission_guard.iam import Hold
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.invokers import invoker_of
 from permission_guard.model import Severity
-from permission_guard.rules.cures import changed, removed, replaced
+from permission_guard.rules.cures import removed, replaced
+from permission_guard.rules.permissions import sid
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from permission_guard.iam import PrincipalExposure
-    from permission_guard.model import Remedy
+    from permission_guard.model import JSON, Remedy
+
+TAKEOVER: Final = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "AddPermission", "PutResourcePolicy")
+"""What changes the code, what it runs with, or who may do anything of this."""
 
 CHANGES: Final = (
-    "AddPermission",
+    *TAKEOVER,
     "CreateAlias",
     "CreateFunctionUrlConfig",
     "DeleteAlias",
@@ -38,27 +42,38 @@ CHANGES: Final = (
     "PutFunctionRecursionConfig",
     "PutFunctionScalingConfig",
     "PutProvisionedConcurrencyConfig",
-    "PutResourcePolicy",
     "PutRuntimeManagementConfig",
     "RemovePermission",
     "StopDurableExecution",
     "TagResource",
     "UntagResource",
     "UpdateAlias",
-    "UpdateFunctionCode",
-    "UpdateFunctionConfiguration",
     "UpdateFunctionEventInvokeConfig",
     "UpdateFunctionUrlConfig",
 )
-"""What changes a function, its versions, aliases, URLs or policy.
+"""What changes a function, its versions, aliases, URLs or policy; what matters most comes first.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 """
 
-READS: Final = ("GetFunction", "GetFunctionConfiguration", "GetPolicy", "GetResourcePolicy", "GetDurableExecution")
-"""What shows a function's code, its environment variables, its policy or what it works on."""
+SECRETS: Final = ("GetFunction", "GetFunctionConfiguration", "ListVersionsByFunction")
+"""What shows a function's code, or the configuration, which has the environment variables."""
 
-_SHOWN: Final = 5
+READS: Final = (
+    *SECRETS,
+    "GetDurableExecution",
+    "GetDurableExecutionHistory",
+    "GetDurableExecutionState",
+    "GetPolicy",
+    "GetResourcePolicy",
+)
+"""What shows the code, the configuration, the policy or what the function works on."""
+
+_SHOWN: Final = 3
+_INVOKE: Final = {
+    "lambda:invokefunction": "lambda:InvokeFunction",
+    "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
+}
 
 
 class ManagementGranted(StatementRule):
@@ -85,9 +100,10 @@ class ManagementGranted(StatementRule):
 
     ## Limits
 
-    It is critical for anyone and for accounts that are not trusted, high for trusted ones, and medium inside the own
-    account and for services, which can hardly use it. The statements with which Lambda@Edge replicates a version pass.
-    An action that Lambda does not have grants nothing and passes.
+    Changes of the code, the configuration or the policy are critical for anyone and for accounts that are not trusted,
+    high for trusted ones, and medium inside the own account and for services, which can hardly use them; other changes,
+    and reading, are one less. The statements with which Lambda@Edge replicates a version pass. An action that Lambda
+    does not have grants nothing and passes.
 
     ## References
 
@@ -105,24 +121,31 @@ class ManagementGranted(StatementRule):
         outsiders = [item for item in holders if item.kind != "Service" and item.hold is not Hold.HELD]
         changes, reads = _granted(CHANGES, allowed), _granted(READS, allowed)
         if not holders or not (changes or (reads and outsiders)):
-            return "The statement grants nothing but invoking."
+            return "The statement lets nobody change the function, nor anyone who is not trusted read it."
         names = changes or reads
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        who = listed(["anyone" if item.value == "*" else item.value for item in holders])
-        does = "change" if changes else "read"
+        shown = [f"lambda:{name}" for name in names[:_SHOWN]]
+        who = listed(list(dict.fromkeys(_name(item) for item in (holders if changes else outsiders))))
+        begun = f"{who[0].upper()}{who[1:]}" if who.startswith("anyone") else who
+        besides = ", not only invoke it" if allowed.exposure.grants_invoke else ""
         return Complaint(
-            title=f"{who[0].upper()}{who[1:]} may {does} {allowed.function}, not only invoke it",
-            reason=f"The statement grants {who} {listed([f'lambda:{name}' for name in names[:_SHOWN]])}{more}.",
-            impact=(
-                "Whoever changes the code runs what they like with the function's execution role; whoever changes the "
-                "policy lets in whom they like."
-                if changes
-                else "The code can be fetched, and the environment variables, which often hold secrets, can be read."
-            ),
-            severity=_severity(allowed, holders, outsiders, does),
-            evidence={"actions": list(allowed.statement.action_texts), "principals": [item.value for item in holders]},
+            title=f"{begun} may {'change' if changes else 'read'} {allowed.function}{besides}",
+            reason=f"The statement grants {who} {', '.join(shown) + more if more else listed(shown)}.",
+            impact=_impact(names),
+            severity=_severity(allowed, holders, outsiders, names),
+            evidence={"actions": list(allowed.exposure.beyond_invoke), "principals": [item.value for item in holders]},
             remedies=_cure(allowed, outsiders),
         )
+
+
+def _name(item: PrincipalExposure) -> str:
+    """Return a principal for a sentence."""
+    if item.value != "*":
+        return item.value
+    held_to = listed([*item.accounts, *item.organizations]) if item.accounts or item.organizations else ""
+    if held_to:
+        return f"anyone of {held_to}"
+    return "anyone whom the conditions admit" if item.hold is Hold.HELD else "anyone"
 
 
 def _can_use(item: PrincipalExposure) -> bool:
@@ -135,14 +158,28 @@ def _granted(actions: Iterable[str], allowed: Allowed) -> list[str]:
     return [name for name in actions if allowed.statement.match_action(f"lambda:{name.lower()}") > 0]
 
 
+def _impact(names: list[str]) -> str:
+    if not set(names).isdisjoint(TAKEOVER):
+        return (
+            "Whoever changes the code runs what they like with the function's execution role; whoever changes the "
+            "policy lets in whom they like."
+        )
+    if not set(names).isdisjoint(CHANGES):
+        return "The function can be stopped, deleted, or made to run what it should not."
+    if not set(names).isdisjoint(SECRETS):
+        return "The code can be fetched, or the environment variables, which often hold secrets, can be read."
+    return "It can be seen who may call the function, or what it works on."
+
+
 def _severity(
-    allowed: Allowed, holders: list[PrincipalExposure], outsiders: list[PrincipalExposure], does: str
-) -> Severity | None:
-    if outsiders:
-        return None if does == "change" else Severity.HIGH
+    allowed: Allowed, holders: list[PrincipalExposure], outsiders: list[PrincipalExposure], names: list[str]
+) -> Severity:
+    """Go by who has it, and one less where neither code, configuration nor policy can be changed."""
     own = allowed.snapshot.target.account
-    in_person = [item for item in holders if item.kind != "Service"]
-    return Severity.HIGH if any(_account(item.value) != own for item in in_person) else Severity.MEDIUM
+    others = any(item.kind != "Service" and _account(item.value) != own for item in holders)
+    grades = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+    grade = 3 if outsiders else 2 if others else 1
+    return grades[grade if not set(names).isdisjoint(TAKEOVER) else grade - 1]
 
 
 def _account(value: str) -> str:
@@ -151,8 +188,24 @@ def _account(value: str) -> str:
 
 
 def _cure(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
-    """Leave the invoking to those who have it and may; take the statement away from everybody else."""
+    """Leave the invoking to whoever has it, but to just anyone; take away the rest."""
     principals = [item.value for item in allowed.exposure.principals]
-    if not allowed.exposure.grants_invoke or outsiders or "NotAction" in allowed.statement.raw:
+    anyone = {item.value for item in outsiders if item.hold is Hold.OPEN}
+    whom = _without(allowed.statement.raw.get("Principal"), anyone)
+    if not allowed.exposure.grants_invoke or not whom:
         return removed(allowed, principals)
-    return replaced(allowed, [changed(allowed, "-invoke", Action="lambda:InvokeFunction")], principals)
+    named = [_INVOKE[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKE]
+    by_url = "lambda:InvokeFunctionUrl" if allowed.exposure.function_url else "lambda:InvokeFunction"
+    actions = [by_url] if allowed.statement.not_action or not named else list(dict.fromkeys(named))
+    kept = {key: value for key, value in allowed.statement.raw.items() if key != "NotAction"}
+    kept |= {"Sid": sid(allowed.name, "-invoke"), "Principal": whom}
+    return replaced(allowed, [{**kept, "Action": actions[0] if len(actions) == 1 else actions}], principals)
+
+
+def _without(written: JSON, anyone: set[str]) -> JSON:
+    """Return a Principal element without some principals; nothing when none is left, or it cannot be told."""
+    if not isinstance(written, dict):
+        return None if written in anyone else written
+    lists = {kind: values if isinstance(values, list) else [values] for kind, values in written.items()}
+    kept = {kind: [value for value in values if value not in anyone] for kind, values in lists.items()}
+    return {kind: values[0] if len(values) == 1 else values for kind, values in kept.items() if values}

@@ -151,7 +151,7 @@ def statement_of(permission: Permission, resource_arn: str) -> dict[str, JSON]:
 
 
 def sid(name: str, suffix: str) -> str:
-    """Return a Sid of a form and length that AddPermission takes; it is no option of a command. The suffix stays whole."""
+    """Return a Sid of a form and length that AddPermission takes and no shell misreads; the suffix stays whole."""
     tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: _LONGEST_SID // 2]
     head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: _LONGEST_SID - len(tail)]
     return f"{head}{tail}".lstrip("-") or "permission"

@@ -48,14 +48,18 @@ class PrincipalDeleted(StatementRule):
         principals = allowed.exposure.principals
         deleted = [item.value for item in principals if item.kind == "AWS" and is_unique_id(item.value)]
         ended = [item.value for item in principals if item.kind == "Service" and invoker_of(item.value).has_ended]
-        if not deleted + ended:
+        gone = deleted + ended
+        if not gone:
             return "No principal is known to be gone."
         reasons = [f"{name} is what AWS leaves of a user or role that was deleted." for name in deleted]
-        reasons += [f"{name} ended on {invoker_of(name).ended}." for name in ended]
+        reasons += [f"The service {name} ended on {invoker_of(name).ended}." for name in ended]
         return Complaint(
-            title=f"The statement {allowed.name} of {allowed.function} is for {listed(deleted + ended)}, which is gone",
+            title=(
+                f"The statement {allowed.name} of {allowed.function} is for {listed(gone)}, "
+                f"which {'is' if len(gone) == 1 else 'are'} no more"
+            ),
             reason=" ".join(reasons),
-            impact="The statement lets nobody in. It only takes room, and hides those that matter.",
-            evidence={"principals": deleted + ended},
-            remedies=removed(allowed, deleted + ended),
+            impact="Nobody is let in by that any more. It only takes room, and hides what matters.",
+            evidence={"principals": gone},
+            remedies=removed(allowed, gone),
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from permission_guard.model import Remedy, ResourcePolicy, Severity, Unread
+from permission_guard.iam import Context, Hold
+from permission_guard.model import Remedy, Severity, Unread
 from permission_guard.rules.cures import removed
-from permission_guard.rules.statements import Allowed, Complaint, StatementRule
+from permission_guard.rules.statements import Allowed, Complaint, StatementRule, statements_of
 
 if TYPE_CHECKING:
     from permission_guard.model import FunctionUrl
+
+_BY_URL: Final = "lambda:invokefunctionurl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,11 @@ class PublicFunctionUrl(StatementRule):
 
     ## What it flags
 
-    A statement that lets anyone call the function through its URL: its principal is `*`, and its condition is about
-    `lambda:FunctionUrlAuthType` or `lambda:InvokedViaFunctionUrl`. Also one that was left behind when the URL was
-    deleted, or when its authentication was switched on, which is why the severity is lower then.
+    A statement that lets anyone call the function through its URL: its principal is `*`, and it grants
+    `lambda:InvokeFunctionUrl`, or its condition is about `lambda:FunctionUrlAuthType` or
+    `lambda:InvokedViaFunctionUrl`. Also one that was left behind when the URL was
+    deleted, or when its authentication was changed, and one half of the pair of statements that a URL needs; the
+    severity is lower then.
 
     ## Why it matters
 
@@ -49,7 +54,9 @@ class PublicFunctionUrl(StatementRule):
     ## Limits
 
     The bot does not know whether the function checks its callers itself. A URL without authentication that no statement
-    opens answers everybody with 403, and passes.
+    opens answers everybody with 403, and passes. So does a statement of a published version, which cannot have a URL.
+    URLs made since October 2025 want both `lambda:InvokeFunctionUrl` and `lambda:InvokeFunction`, older ones the first
+    alone: a statement for the first counts by itself.
 
     ## References
 
@@ -66,29 +73,30 @@ class PublicFunctionUrl(StatementRule):
         exposed = allowed.exposure
         if not (exposed.public and exposed.function_url and exposed.grants_invoke):
             return "The statement does not open a function URL to everybody."
+        if (allowed.policy.qualifier or "").isdigit():
+            return "A published version cannot have a function URL."
         seen = _seen(allowed)
-        everybody = [item.value for item in exposed.principals if item.kind == "AWS"]
+        everybody = [item.value for item in exposed.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
         cures = removed(allowed, everybody)
-        if isinstance(urls := allowed.snapshot.function_urls, tuple) and _url(allowed.policy, urls) is not None:
+        url = _url(allowed)
+        if url is not None and url.auth_type == "NONE" and seen.severity is None:
             cures = (Remedy("aws-cli", f"{_authenticate(allowed)}\n{cures[0].text}"), *cures[1:])
         return Complaint(
             title=seen.title,
             reason=seen.reason,
             impact=seen.impact,
             severity=seen.severity,
-            evidence={"function_url": _evidence(allowed)},
+            evidence={"function_url": f"{url.url} ({url.auth_type})" if url else ""},
             remedies=cures,
         )
 
 
-def _url(policy: ResourcePolicy, urls: tuple[FunctionUrl, ...]) -> FunctionUrl | None:
-    return next((url for url in urls if url.qualifier == policy.qualifier), None)
-
-
-def _evidence(allowed: Allowed) -> str:
+def _url(allowed: Allowed) -> FunctionUrl | None:
+    """Return the URL that a policy is about: that of the function, or of the alias."""
     urls = allowed.snapshot.function_urls
-    url = _url(allowed.policy, urls) if isinstance(urls, tuple) else None
-    return f"{url.url} ({url.auth_type})" if url else ""
+    if not isinstance(urls, tuple):
+        return None
+    return next((url for url in urls if url.qualifier == allowed.policy.qualifier), None)
 
 
 def _authenticate(allowed: Allowed) -> str:
@@ -98,33 +106,47 @@ def _authenticate(allowed: Allowed) -> str:
     return f"aws lambda update-function-url-config --function-name {name}{qualifier} --auth-type AWS_IAM"
 
 
+def _opens_for(auth_type: str, allowed: Allowed) -> bool:
+    """Tell whether the statement speaks of calls through a URL with this authentication."""
+    context = Context({"lambda:FunctionUrlAuthType": auth_type, "lambda:InvokedViaFunctionUrl": True})
+    return allowed.statement.match_conditions(context.lookup) > 0
+
+
+def _is_half(allowed: Allowed) -> bool:
+    """Tell whether nothing in the policy grants everybody `lambda:InvokeFunctionUrl`, without which no URL answers."""
+    return not any(
+        other.exposure.public and other.exposure.closed_by is None and other.statement.match_action(_BY_URL)
+        for other in statements_of(allowed.policy, allowed.snapshot, allowed.trust)
+    )
+
+
 def _seen(allowed: Allowed) -> _Seen:
-    function, urls = allowed.function, allowed.snapshot.function_urls
-    anyone = "Anyone on the Internet can call the function, with any input and as often as they like."
-    later = "Whoever gives the function a URL without authentication opens it to the whole Internet at once."
+    function, urls, url = allowed.function, allowed.snapshot.function_urls, _url(allowed)
     opens = 'The statement lets "*" call the function through its URL'
-    if urls is None:
-        return _Seen(f"Anyone may call {function} through a function URL", f"{opens}.", anyone, None)
-    if isinstance(urls, Unread):
-        told = f"{opens}, and whether it has one could not be read: {urls}."
-        return _Seen(f"Anyone may call {function} through a function URL", told, anyone, None)
-    url = _url(allowed.policy, urls)
-    if url is None:
-        left = f"{opens}, and it has none: the statement was left behind."
-        return _Seen(f"{function} is open to everybody as soon as it has a URL", left, later, Severity.MEDIUM)
-    if url.auth_type == "NONE":
-        title = f"Anyone on the Internet may call {function} through its URL"
-        return _Seen(title, f"{opens}, and {url.url} asks for no authentication.", anyone, None)
-    if _is_for("AWS_IAM", allowed):
-        told = f"{opens}, and {url.url} takes every AWS identity."
-        any_account = "Anyone with an AWS account of their own can call the function through its URL."
-        return _Seen(f"Anyone with an AWS account may call {function} through its URL", told, any_account, None)
-    left = f"{opens} without authentication, and {url.url} asks for it: the statement was left behind."
-    return _Seen(f"{function} is open to everybody as soon as its URL asks for nothing", left, later, Severity.MEDIUM)
-
-
-def _is_for(auth_type: str, allowed: Allowed) -> bool:
-    return any(
-        condition.key == "lambda:functionurlauthtype" and auth_type in condition.texts
-        for condition in allowed.statement.conditions
+    anyone = "Anyone on the Internet can call the function, with any input and as often as they like."
+    any_account = "Anyone with an AWS account of their own can call the function through its URL."
+    for_anyone = _opens_for("NONE", allowed)
+    if _is_half(allowed):
+        title = f"One statement is all that keeps everybody from calling {function} through a URL"
+        told = f"{opens}, and the other half of what that takes, lambda:InvokeFunctionUrl, is granted to nobody else."
+        return _Seen(title, told, "Whoever adds the other half opens the URL to everybody.", Severity.MEDIUM)
+    if not isinstance(urls, tuple):
+        unread = f", and whether it has one could not be read: {urls}" if isinstance(urls, Unread) else ""
+        title = f"Anyone{'' if for_anyone else ' with an AWS account'} may call {function} through a function URL"
+        return _Seen(title, f"{opens}{unread}.", anyone if for_anyone else any_account, None)
+    if url is not None and _opens_for(url.auth_type, allowed):
+        if url.auth_type == "NONE":
+            title = f"Anyone on the Internet may call {function} through its URL"
+            return _Seen(title, f"{opens}, and {url.url} asks for no authentication.", anyone, None)
+        title = f"Anyone with an AWS account may call {function} through its URL"
+        return _Seen(title, f"{opens}, and {url.url} takes every AWS identity.", any_account, None)
+    whom, wanted = (
+        ("everybody", "without authentication") if for_anyone else ("every AWS account", "for AWS identities")
+    )
+    has = f"{url.url} is not such a URL" if url else "it has none"
+    return _Seen(
+        f"{function} is open to {whom} as soon as it has a URL {wanted}",
+        f'The statement lets "*" call the function through a URL {wanted}, and {has}: the statement was left behind.',
+        f"Whoever gives the function a URL {wanted} opens it to {whom} at once.",
+        Severity.MEDIUM,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import Hold
 from permission_guard.model import Severity
 from permission_guard.rules.cures import changed, condition_of, replaced
+from permission_guard.rules.source_missing import either
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
 from permission_guard.triggers import own_source
 
@@ -61,27 +62,26 @@ class SourceAccountMissing(StatementRule):
         anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.WEAK]
         if not allowed.exposure.grants_invoke or not services + anyone or not sources:
             return "No source is named by an ARN that tells nothing of its owner."
-        bucket = listed([arn.rpartition(":")[2] for arn in sources])
-        kind = "bucket" if all(":s3:" in arn for arn in sources) else "source"
+        names = [arn.rpartition(":")[2] for arn in sources]
         owned = [own_source(allowed.snapshot.inventories, arn) for arn in sources]
-        ours, theirs = all(owned), False in owned
-        whose = (
-            f"{bucket} is a {kind} of this account now; when it is deleted, anyone can take its name."
-            if ours
-            else f"It is not this account that has a {kind} called {bucket}."
-            if theirs
-            else f"Nothing proves that {bucket} is a {kind} of this account."
-        )
+        kind = "bucket" if all(":s3:" in arn for arn in sources) else "source"
+        missing = [name for name, own in zip(names, owned, strict=True) if own is False]
+        if all(owned):
+            whose = f"This account has {listed(names)} now; once a {kind} is deleted, anyone can take its name."
+        elif missing:
+            whose = f"This account has no {kind} called {either(missing)}."
+        else:
+            whose = f"Nothing proves that {either(names)} is a {kind} of this account."
         return Complaint(
-            title=f"Whoever owns the name {bucket} can have {allowed.function} invoked",
+            title=f"Whoever owns the name {either(names)} can have {allowed.function} invoked",
             reason=f"The statement's aws:SourceArn carries no account, and there is no aws:SourceAccount. {whose}",
             impact=(
-                f"Whoever has a {kind} called {bucket}, in any account, can have {listed(services) or 'S3'} call the "
-                "function with what they put into it."
+                f"Whoever has a {kind} called {either(names)}, in any account, can have {listed(services or ['S3'])} "
+                "call the function with what they put into it."
             ),
-            severity=Severity.MEDIUM if ours else None,
-            evidence={"services": services, "source_arns": list(sources), "in_this_account": ours},
-            remedies=replaced(allowed, [_with_account(allowed, services, known=not theirs)], services + anyone),
+            severity=Severity.MEDIUM if all(owned) else None,
+            evidence={"services": services, "source_arns": list(sources), "in_this_account": all(owned)},
+            remedies=replaced(allowed, [_with_account(allowed, services, known=not missing)], services + anyone),
         )
 
 

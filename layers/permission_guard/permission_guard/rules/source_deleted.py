@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from permission_guard.iam import Hold
 from permission_guard.iam.arn import parse_arn
 from permission_guard.model import Severity, Snapshot, Unread
 from permission_guard.rules.base import UnknownStateError
-from permission_guard.rules.cures import removed
+from permission_guard.rules.cures import changed, condition_of, removed, replaced
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, listed
 from permission_guard.triggers import inventories_of, own_source, source_named
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from permission_guard.model import JSON, Remedy
+
+_HELD: Final = (Hold.WEAK, Hold.FOREIGN, Hold.HELD)
 
 
 class SourceDeleted(StatementRule):
@@ -27,7 +36,7 @@ class SourceDeleted(StatementRule):
 
     ## How to fix
 
-    Remove the statement.
+    Remove the statement, or the source's name from it where it names others that exist.
 
     ## Fix safety
 
@@ -37,7 +46,8 @@ class SourceDeleted(StatementRule):
 
     Sources of other accounts and regions cannot be seen, nor those of services that are not listed above: they pass. A
     bucket that exists in another account passes; whether it may call is PG103's question. A pattern that names several
-    sources passes. What cannot be listed is unknown.
+    sources passes. What cannot be listed is unknown. A condition that restricts nobody is PG104's question, and one
+    that is never true PG105's.
 
     ## References
 
@@ -68,11 +78,12 @@ class SourceDeleted(StatementRule):
 
     def judge(self, allowed: Allowed) -> Complaint | str:
         """Flag the sources that are named and that do not exist."""
-        holders = [name.value for _, name in allowed.services]
-        holders += [item.value for item in allowed.exposure.principals if item.value == "*"]
+        # Whom the ARN does not hold is let in without it; whom something else keeps out is not let in by it.
+        everyone = [item for item in allowed.exposure.principals if item.value == "*"]
+        holders = [item for item in (*(item for _, item in allowed.services), *everyone) if item.hold in _HELD]
         if not holders or not allowed.exposure.grants_invoke:
-            return "The statement names no source."
-        gone: list[str] = []
+            return "Nobody is let in for the sources that the statement names, or it names none."
+        gone: dict[str, str] = {}
         unclear: list[str] = []
         for pattern in allowed.source_arns():
             named = source_named(pattern)
@@ -80,25 +91,48 @@ class SourceDeleted(StatementRule):
             if isinstance(exists, Unread):
                 unclear.append(f"Whether {named} exists is not known: {exists}.")
             elif named and not exists:
-                gone.append(named)
+                gone[pattern] = named
         if unclear and not gone:
             raise UnknownStateError(" ".join(unclear))
         if not gone:
             return "Each source that is named exists, or cannot be seen from this account."
-        free = Hold.WEAK in {item.hold for item in allowed.exposure.principals}
+        sources = list(dict.fromkeys(gone.values()))
+        free = Hold.WEAK in {item.hold for item in holders} and any(":s3:::" in name for name in sources)
+        what = f"{listed(sources)} {'is' if len(sources) == 1 else 'are'}"
         return Complaint(
-            title=f"{listed(gone)} no longer exists, and may still have {allowed.function} invoked",
-            reason=f"The statement names {listed(gone)}, which is not there (any more).",
+            title=f"{what} gone, and still let in to have {allowed.function} invoked",
+            reason=f"The statement names {listed(sources)}. Nothing of that name is there.",
             impact=(
-                "A bucket's name can be taken by anyone: whoever creates it can have S3 call the function with what "
-                "they put into it."
+                "A bucket's name can be taken by anyone: whoever creates it, in any account, can have S3 call the "
+                "function with what they put into it."
                 if free
-                else "Nothing calls by it now. Whoever makes the source anew in this account is let in at once."
+                else "Nothing calls by that name now. Whoever makes a source of the same name in that account is let "
+                "in at once."
             ),
             severity=None if free else Severity.LOW,
-            evidence={"sources": gone},
-            remedies=removed(allowed, holders),
+            evidence={"sources": sources},
+            remedies=_cure(allowed, gone, [item.value for item in holders]),
         )
+
+
+def _cure(allowed: Allowed, gone: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
+    """Take away what is gone; what is left of the sources stays let in."""
+    written = condition_of(allowed)
+    condition = {
+        operator: {
+            key: _without(values, gone) if key.lower() == "aws:sourcearn" and "not" not in operator.lower() else values
+            for key, values in keys.items()
+        }
+        for operator, keys in written.items()
+    }
+    if any(values == [] for keys in condition.values() for values in keys.values()):
+        return removed(allowed, holders)
+    whom = "*" if holders == ["*"] else {"Service": [name for name in holders if name != "*"]}
+    return replaced(allowed, [changed(allowed, "-existing", Condition=condition, Principal=whom)], holders)
+
+
+def _without(values: JSON, gone: Collection[str]) -> JSON:
+    return [text for text in (values if isinstance(values, list) else [values]) if text not in gone]
 
 
 def _exists(source: str, snapshot: Snapshot) -> bool | Unread:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from permission_guard.iam import PrincipalExposure
     from permission_guard.model import JSON, Remedy
 
-_NEVER_IN_NAMES: Final = {"s3": "/", "sns": ":"}
-"""What an ARN of a part of a source has in it, and that of a source never: an object's, a subscription's."""
-
 _WILD: Final = re.compile(r"[*?]")
 
 
@@ -98,8 +95,9 @@ def _begun(why: str) -> str:
 
 def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
     """Say why a principal never satisfies the statement; nothing when it can."""
+    never = _spelled(item.why, allowed) if item.hold is Hold.NEVER else ""
     if item.kind != "Service":
-        return item.why if item.hold is Hold.NEVER and not is_unique_id(item.value) else ""
+        return "" if is_unique_id(item.value) else never
     invoker = invoker_of(item.value)
     if invoker.has_ended or invoker.written_by_aws:
         return ""
@@ -107,9 +105,14 @@ def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
         return f"{item.value} never invokes functions: Lambda polls each {invoker.source} with the execution role"
     if invoker.authority is Authority.OWN_ROLE:
         return f"{item.value} invokes functions with a role that it is given, never by a statement"
-    if item.hold is Hold.NEVER:
-        return item.why
-    return _foreign_arn(invoker, item.value, allowed)
+    return never or _foreign_arn(invoker, item.value, allowed)
+
+
+def _spelled(why: str, allowed: Allowed) -> str:
+    """Spell the condition keys as the statement does."""
+    for condition in allowed.statement.conditions:
+        why = why.replace(condition.key, condition.spelled)
+    return why
 
 
 def _foreign_arn(invoker: Invoker, principal: str, allowed: Allowed) -> str:
@@ -139,8 +142,7 @@ def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
     arn = parse_arn(text)
     if arn is not None and arn.partition != allowed.snapshot.target.partition and not _WILD.search(arn.partition):
         return False
-    part = _NEVER_IN_NAMES.get(arn.service) if arn else None
-    return invoker.admits(text) and not (invoker.is_known and arn and part and part in arn.resource)
+    return invoker.admits(text)
 
 
 def _cure(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:

@@ -39,7 +39,7 @@ class UntrustedAccount(StatementRule):
     ## How to fix
 
     If it is meant, add the account or the organization to the parameters of this stack; everything that it is let into
-    passes from then on. If it is not, remove the statement.
+    passes from then on. If it is not, remove the statement, or what in its principals and conditions names them.
 
     ## Fix safety
 

@@ -1,0 +1,67 @@
+"""AWS managed policies that execution roles often have: what they grant, as far as a file has to be judged without AWS.
+
+A template names them and does not hold them. Those below are from "AWS managed policies for Lambda features" in the
+Lambda guide; the one that a type of event source names carries that type's needs. Of any other nothing is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.event_sources import EVENT_SOURCES, event_source_of
+from permission_guard.iam import Policy, parse_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from permission_guard.model import EventSourceMapping
+
+_LOGS: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+_TRACES: Final = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+_INTERFACES: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+_GRANTS: Final = {
+    "AdministratorAccess": ("*",),
+    "AWSXRayDaemonWriteAccess": _TRACES,
+    "AWSXrayWriteOnlyAccess": _TRACES,
+    "CloudWatchLambdaApplicationSignalsExecutionRolePolicy": (*_TRACES, *_LOGS),
+    "CloudWatchLambdaInsightsExecutionRolePolicy": _LOGS,
+    "service-role/AWSLambdaBasicExecutionRole": _LOGS,
+    "service-role/AWSLambdaBasicDurableExecutionRolePolicy": (
+        "lambda:CheckpointDurableExecution",
+        "lambda:GetDurableExecutionState",
+        *_LOGS,
+    ),
+    "service-role/AWSLambdaENIManagementAccess": _INTERFACES,
+    "service-role/AWSLambdaVPCAccessExecutionRole": ("ec2:DescribeSubnets", *_INTERFACES, *_LOGS),
+}
+
+
+def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy | None:
+    """Return what an AWS managed policy grants for some mappings; None when it is not known."""
+    name = arn.partition(":policy/")[2]
+    for source in EVENT_SOURCES:
+        if source.managed_policy and source.managed_policy == name:
+            needed = [
+                need.action
+                for mapping in mappings
+                if event_source_of(mapping) is source
+                for need in source.needs(mapping)
+            ]
+            return _granting(arn, [*dict.fromkeys(needed), *_LOGS])
+    return _granting(arn, list(_GRANTS[name])) if name in _GRANTS else None
+
+
+def extreme(arn: str, *, most: bool) -> Policy:
+    """Return a policy that grants everything, or nothing: what is not known lies between them."""
+    return _granting(arn, ["*"] if most else ["none:None"])
+
+
+def _granting(arn: str, actions: list[str]) -> Policy:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    return parse_policy({"Version": "2012-10-17", "Statement": [statement]}, name=arn)

@@ -1,0 +1,18 @@
+"""AWS IoT Events, which ended in 2026: the actions of detector models."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permission_guard.invokers.base import Invoker, Sent
+
+INVOKER = Invoker(
+    "iotevents.amazonaws.com",
+    "detector model",
+    "arn:{partition}:iotevents:{region}:{account}:detectorModel/MODEL-NAME",
+    "https://docs.aws.amazon.com/iotevents/latest/developerguide/iotevents-end-of-support.html",
+    sends_source_arn=Sent.UNKNOWN,
+    sends_source_account=Sent.UNKNOWN,
+    partitions=("aws", "aws-cn", "aws-us-gov"),
+    ended=date(2026, 5, 20),
+)

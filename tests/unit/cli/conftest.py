@@ -1,0 +1,55 @@
+"""Run `permission-guard check` on files that a test writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from permission_guard.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command said of some files, in its JSON form."""
+
+    code: int
+    document: dict[str, Any]
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """The findings: the rule, and what it is about."""
+        return [(one["rule_id"], one["subject"].removeprefix("statement/")) for one in self.document["findings"]]
+
+    @property
+    def unknowns(self) -> list[tuple[str, str]]:
+        """What is not certain: the rule, and why."""
+        return [(one["rule_id"], one["reason"]) for one in self.document["unknowns"]]
+
+
+def run(*arguments: str, stdin: str | None = None) -> tuple[int, str]:
+    """Run the command and return its exit code and what it prints."""
+    done = CliRunner().invoke(app, ["check", *arguments], input=stdin, env={"COLUMNS": "160"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Callable[..., Said]:
+    """Check one file with some content, given as an object or as text."""
+
+    def ask(content: Any, *options: str) -> Said:
+        file = tmp_path / "input"
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+        code, output = run(str(file), "--format", "json", *options)
+        return Said(code, json.loads(output))
+
+    return ask
