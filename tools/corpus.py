@@ -17,7 +17,7 @@ from permission_guard.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Scope, Snapshot
 from permission_guard.rules import rules_for
-from tests.unit.rules.corpus_judgements import DISPUTES, FAMILIES, Dispute, Family, family_of
+from tests.unit.rules.corpus_judgements import FAMILIES, Family, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,11 +74,6 @@ class Judged:
     def family(self) -> Family:
         """The family that the statement belongs to."""
         return family_of(self.record, self.pattern)
-
-    @property
-    def dispute(self) -> Dispute | None:
-        """What is known to be said wrongly of it."""
-        return next((dispute for dispute in DISPUTES if dispute.record == self.record), None)
 
     @property
     def is_unconditional_service(self) -> bool:
@@ -168,7 +163,6 @@ def page(statements: Sequence[Judged]) -> str:
             "## What is to be said of what, and why",
             "",
             *_family_lines(statements),
-            *_dispute_lines(statements),
         ]
     )
 
@@ -234,21 +228,6 @@ def _family_line(family: Family, statements: Sequence[Judged]) -> str:
     by = Counter(item.generator for item in mine)
     names = [f"{GENERATORS[name]} {by[name]}" for name in GENERATORS if by[name]]
     return f"- **{family.title}** ({len(mine)}). {family.why}\n  *{'; '.join(names)}.*"
-
-
-def _dispute_lines(statements: Sequence[Judged]) -> list[str]:
-    disputed = [(item, item.dispute) for item in statements if item.dispute]
-    if not disputed:
-        return []
-    lines = [
-        "## Where the rules do not say yet what they should",
-        "",
-        "The tables above count what they say; the list above has what they should say.",
-        "",
-    ]
-    for item, dispute in disputed:
-        lines.append(f"- `{item.record}` gets {' '.join(dispute.now)}, not {' '.join(item.family.said)}. {dispute.why}")
-    return [*lines, ""]
 
 
 def main() -> int:

@@ -157,7 +157,7 @@ def test_an_empty_batch_is_no_messages() -> None:
 def test_a_look_request_is_read_as_it_was_written(scope: Scope) -> None:
     """Both checkers take the same request."""
     message = read_one(look_request([ORDERS, INVOICES]), scope)
-    assert message == Message("m0", "look-request/m0", (ORDERS, INVOICES))
+    assert message == Message("m0", "look-request/m0", (ORDERS, INVOICES), requested_at=0.0)
 
 
 def test_a_look_request_says_since_when_what_is_shared_counts() -> None:

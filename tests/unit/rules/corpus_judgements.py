@@ -27,15 +27,6 @@ class Family:
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """A record of which the rules say something else than they should: `now`, until they are put right."""
-
-    record: str
-    now: tuple[str, ...]
-    why: str
-
-
 _ALARMS: Final = "service:lambda.alarms.cloudwatch.amazonaws.com"
 _API: Final = "service:apigateway.amazonaws.com | InvokeFunction"
 
@@ -332,9 +323,6 @@ FAMILIES: Final = (
         ),
     ),
 )
-
-DISPUTES: Final[tuple[Dispute, ...]] = ()
-
 
 def family_of(record: str, pattern: str) -> Family:
     """Return the family of a record; KeyError when nobody has judged its pattern."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.rules.corpus_judgements import DISPUTES, FAMILIES, Dispute, family_of
+from tests.unit.rules.corpus_judgements import FAMILIES, family_of
 from tools import corpus
 
 STATEMENTS: Final = corpus.judge_corpus()
@@ -22,17 +22,10 @@ pytestmark = pytest.mark.skipif(not STATEMENTS, reason="the corpus of statements
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_says_of_each_statement_of_a_pattern_what_its_family_says(pattern: str) -> None:
-    """Neither more nor less, and unknown only where the table says so; what is disputed has a test of its own."""
+    """Neither more nor less, and unknown only where the table says so."""
     for item in STATEMENTS:
-        if item.pattern == pattern and item.dispute is None:
+        if item.pattern == pattern:
             assert (item.record, item.said, item.unknown) == (item.record, item.family.said, item.family.unknown)
-
-
-@pytest.mark.parametrize("dispute", DISPUTES, ids=lambda dispute: dispute.record)
-def test_a_disputed_statement_is_still_judged_as_the_table_says_that_it_is(dispute: Dispute) -> None:
-    """Once the rules are right the dispute is over, and its entry is to go."""
-    (item,) = [item for item in STATEMENTS if item.record == dispute.record]
-    assert item.said == dispute.now != item.family.said
 
 
 def test_no_rule_crashes_and_each_statement_that_allows_gets_a_verdict_of_each_rule() -> None:
@@ -60,7 +53,7 @@ def test_every_pattern_and_every_record_of_the_table_is_in_the_corpus_and_in_one
     records = [record for family in FAMILIES for record in family.records]
     assert sorted(patterns) == PATTERNS
     assert len(records) == len(set(records))
-    assert {*records, *(dispute.record for dispute in DISPUTES)} <= {item.record for item in STATEMENTS}
+    assert set(records) <= {item.record for item in STATEMENTS}
     assert all(family.why.endswith(".") for family in FAMILIES)
 
 
