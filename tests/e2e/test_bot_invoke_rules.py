@@ -57,11 +57,6 @@ OPENERS: dict[str, dict[str, str]] = {
         "Principal": "s3.amazonaws.com",
         "SourceArn": "arn:aws:s3:::somebody-s-bucket",
     },
-    "PG104": {
-        "Action": "lambda:InvokeFunction",
-        "Principal": "sns.amazonaws.com",
-        "SourceArn": f"arn:aws:sns:{REGION}:*:orders",
-    },
     "PG105": {"Action": "lambda:InvokeFunction", "Principal": "sqs.amazonaws.com"},
     "PG106": {"Action": "lambda:InvokeFunction", "Principal": OTHER_ACCOUNT},
     "PG107": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
@@ -81,13 +76,33 @@ def test_a_statement_opens_the_rule_it_breaks_and_its_removal_resolves_it(
 ) -> None:
     """Both within seconds of the call, and told as an alert each."""
     client = bot.engineer.functions
-    client.add_permission(FunctionName=unique, StatementId="wrong", **OPENERS[rule_id])  # type: ignore[arg-type]
+    client.add_permission(FunctionName=unique, StatementId="wrong", **OPENERS[rule_id])
     finding = bot.watcher.finding(arn, rule_id, is_open, deadline=5.0)
     assert finding["remedies"]
     bot.watcher.alert(finding["id"], "Finding Opened")
     client.remove_permission(FunctionName=unique, StatementId="wrong")
     resolved = bot.watcher.finding(arn, rule_id, is_resolved, deadline=5.0)
     assert resolved["id"] == finding["id"]
+    bot.watcher.alert(finding["id"], "Finding Resolved")
+
+
+def test_a_whole_policy_opens_the_rule_it_breaks_and_its_deletion_resolves_it(bot: Bot, arn: str, unique: str) -> None:
+    """PG104: AddPermission takes no ARN without an account, PutResourcePolicy takes any condition."""
+    statement = {
+        "Sid": "anyone-s-topic",
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": arn,
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:sns:{REGION}:*:{unique}"}},
+    }
+    client = bot.engineer.functions
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client.put_resource_policy(ResourceArn=arn, Policy=document)
+    finding = bot.watcher.finding(arn, "PG104", is_open, deadline=5.0)
+    bot.watcher.alert(finding["id"], "Finding Opened")
+    client.delete_resource_policy(ResourceArn=arn)
+    bot.watcher.finding(arn, "PG104", is_resolved, deadline=5.0)
     bot.watcher.alert(finding["id"], "Finding Resolved")
 
 
@@ -146,7 +161,7 @@ def test_a_url_without_authentication_and_what_it_leaves_behind(bot: Bot, arn: s
     """High while the URL is there, less when it went and the statement stayed."""
     client = bot.engineer.functions
     client.create_function_url_config(FunctionName=unique, AuthType="NONE")
-    client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])  # type: ignore[arg-type]
+    client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])
     finding = bot.watcher.finding(arn, "PG107", is_open)
     assert finding["severity"] == "high"
     assert "--auth-type AWS_IAM" in finding["remedies"][0]["text"]

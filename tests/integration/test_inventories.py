@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # What moto does not know, it does not have either.
 NOT_IN_MOTO = [("logs", "DescribeAccountPolicies"), ("iot", "ListAuthorizers")]
-NOTHING = (SimpleNamespace(status_code=200), {})
+NOTHING: tuple[SimpleNamespace, dict[str, str]] = (SimpleNamespace(status_code=200), {})
 RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 
 

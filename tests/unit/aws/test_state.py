@@ -156,6 +156,14 @@ def test_what_few_policies_speak_of_is_read_for_those_only(
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
+def test_function_urls_are_read_where_a_statement_is_for_calls_by_url() -> None:
+    """Also where no condition says so."""
+    policy = ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunctionUrl")))
+    account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
+    assert account.reader.snapshot(TARGET, Scope.INVOKE_POLICY).function_urls
+    assert account.asked[-1] == "function URLs"
+
+
 def test_whether_a_bucket_exists_is_not_asked_where_one_s_own_are_not_known() -> None:
     """It may be among them."""
     policy = allowing(ArnLike={"aws:SourceArn": "arn:aws:s3:::gone"})

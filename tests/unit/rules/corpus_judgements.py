@@ -324,6 +324,7 @@ FAMILIES: Final = (
     ),
 )
 
+
 def family_of(record: str, pattern: str) -> Family:
     """Return the family of a record; KeyError when nobody has judged its pattern."""
     for family in FAMILIES:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 FAILING = [path for path in INVOKE_CASES if kind_of(path) == "fail"]
 EACH_CASE = pytest.mark.parametrize("path", FAILING, ids=lambda path: f"{path.parent.name}-{path.stem}")
-# Of the others, what is meant is for a person to say.
-HEALED = {"PG101", "PG102", "PG103", "PG104", "PG106", "PG108"}
+# PG112 speaks of triggers, not of statements; its own tests add what it suggests.
+HEALED = {f"PG{number}" for number in range(101, 112)}
 OPERATIONS = {
     "add-permission": "AddPermission",
     "remove-permission": "RemovePermission",
@@ -151,6 +151,7 @@ def others_of(path: Path) -> set[str]:
         "PG103/mixed-principals.fail.json": {"PG105"},
         "PG104/several-services.fail.json": {"PG105"},
         "PG102/service-among-principals.fail.json": {"PG105"},
+        "PG110/gone-whatever-is-unread.fail.json": {"PG103"},
     }.get(f"{path.parent.name}/{path.name}", set())
 
 

@@ -111,20 +111,17 @@ class StateReader:
     def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
         policies = self._functions.resource_policies(target)
         inventories = self._inventories.read(target, not_before)
-        conditions = [
-            condition
-            for policy in policies
-            if isinstance(policy, ResourcePolicy)
-            for statement in policy.document.statements
-            for condition in statement.conditions
-        ]
+        documents = [policy.document for policy in policies if isinstance(policy, ResourcePolicy)]
+        statements = [statement for document in documents for statement in document.statements]
+        conditions = [condition for statement in statements for condition in statement.conditions]
+        by_url = any(text.lower() == "lambda:invokefunctionurl" for item in statements for text in item.action_texts)
         keys = {condition.key for condition in conditions}
         sources = (text for condition in conditions if condition.key == "aws:sourcearn" for text in condition.texts)
         return Snapshot(
             target,
             function,
             resource_policies=policies,
-            function_urls=self._functions.function_urls(target) if keys & FUNCTION_URL_KEYS else None,
+            function_urls=self._functions.function_urls(target) if by_url or keys & FUNCTION_URL_KEYS else None,
             own_organization=self._organization.own_organization() if keys & _ORGANIZATION_KEYS else None,
             inventories=inventories,
             foreign_buckets={

@@ -113,6 +113,8 @@ def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
     for parts in (arn.split(":", PARTS - 1) for arn in allowed.source_arns() if invoker.admits(arn)):
         if len(parts) != PARTS:
             return []
+        if not compile_glob(parts[1]).matches(allowed.snapshot.target.partition):
+            continue  # what calls here is of the same partition
         account = parts[4] if parts[4] in trusted else own
         found.append((":".join([*parts[:4], account if invoker.source_arn_has_account else "", parts[5]]), account))
     return list(dict.fromkeys(found))

@@ -188,7 +188,9 @@ def _decide(
         known["aws:SourceArn"] = sent_arn
     if invoker.sends_source_account is Sent.YES:
         known["aws:SourceAccount"] = trigger.source_account
-        if trigger.source_account == account and (own_organization is None or isinstance(own_organization, str)):
+        if trigger.source_account == account and own_organization is None:
+            known |= {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
+        elif trigger.source_account == account and isinstance(own_organization, str):
             known["aws:SourceOrgID"] = own_organization
     context = Context(known, absent=[*invoker.never_sends, *NOT_SENT_BY_SERVICES, *FUNCTION_URL_KEYS])
     request = Request(Principal.service(principal), "lambda:InvokeFunction", policy.resource_arn, context)

@@ -128,7 +128,7 @@ def _seen(allowed: Allowed) -> _Seen:
     for_anyone = _opens_for("NONE", allowed)
     if _is_half(allowed):
         title = f"One statement is all that keeps everybody from calling {function} through a URL"
-        told = f"{opens}, and the other half of what that takes, lambda:InvokeFunctionUrl, is granted to nobody else."
+        told = f"{opens}. The other half of what that takes, lambda:InvokeFunctionUrl, is not granted to everybody."
         return _Seen(title, told, "Whoever adds the other half opens the URL to everybody.", Severity.MEDIUM)
     if not isinstance(urls, tuple):
         unread = f", and whether it has one could not be read: {urls}" if isinstance(urls, Unread) else ""

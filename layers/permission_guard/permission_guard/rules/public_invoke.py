@@ -53,6 +53,8 @@ class PublicInvoke(StatementRule):
             return "The statement does not let just anyone invoke the function."
         if exposed.function_url:
             return "The statement is for a function URL; PG107 is about those."
+        if allowed.only_for_services:
+            return "Only services tell of a source, which it asks for; PG104 is about those."
         open_ones = [item.value for item in exposed.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
         if "NotPrincipal" in allowed.statement.raw:
             whom = "The statement lets in everybody but its NotPrincipal"

@@ -41,7 +41,8 @@ class SourceNeverMatches(StatementRule):
 
     ## How to fix
 
-    Write the condition as the service sends it, or remove the statement.
+    Write the condition as the service sends it, or remove the statement. Where a Deny takes it back that was meant for
+    people, except services from the Deny: `"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}`.
 
     ## Fix safety
 
@@ -77,7 +78,7 @@ class SourceNeverMatches(StatementRule):
             title=f"The statement {allowed.name} never lets {listed(names)} invoke {allowed.function}",
             reason=" ".join(f"{_begun(why)}." for why in dict.fromkeys(why for _, why in dead)),
             impact=(
-                "The statement has no effect, and whoever reads it takes it for the permission that is needed."
+                "That has no effect, and whoever reads it takes it for the permission that is needed."
                 if idle
                 else f"Whatever should call the function as {listed(names)} is refused: what it sends is lost."
             ),
@@ -95,7 +96,7 @@ def _begun(why: str) -> str:
 
 def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
     """Say why a principal never satisfies the statement; nothing when it can."""
-    never = _spelled(item.why, allowed) if item.hold is Hold.NEVER else ""
+    never = _never(item, allowed) if item.hold is Hold.NEVER else ""
     if item.kind != "Service":
         return "" if is_unique_id(item.value) else never
     invoker = invoker_of(item.value)
@@ -108,8 +109,11 @@ def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
     return never or _foreign_arn(invoker, item.value, allowed)
 
 
-def _spelled(why: str, allowed: Allowed) -> str:
-    """Spell the condition keys as the statement does."""
+def _never(item: PrincipalExposure, allowed: Allowed) -> str:
+    """Say why the conditions are never true; the keys are spelled as the statement spells them."""
+    why = item.why
+    if _is_denied(item):
+        return f"a Deny statement of the same policy takes back all that it grants {item.value}"
     for condition in allowed.statement.conditions:
         why = why.replace(condition.key, condition.spelled)
     return why
@@ -149,9 +153,13 @@ def _cure(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, 
     """Say for each service what would let its sources in; what nothing can mend is taken away."""
     names = [item.value for item in dead]
     mended = [statement for item in dead if item.kind == "Service" for statement in _mended(allowed, item.value)]
-    if not mended or any("Deny" in item.why for item in dead):  # what a Deny takes back, no other statement gives
+    if not mended or any(map(_is_denied, dead)):  # what a Deny takes back, no other statement gives
         return removed(allowed, names)
     return replaced(allowed, mended, names)
+
+
+def _is_denied(item: PrincipalExposure) -> bool:
+    return "a Deny" in item.why
 
 
 def _mended(allowed: Allowed, principal: str) -> list[dict[str, JSON]]:

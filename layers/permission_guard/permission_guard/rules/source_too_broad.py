@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from permission_guard.iam import SOURCE_KEYS, Hold
 from permission_guard.model import Severity
-from permission_guard.rules.cures import replaced, scoped
+from permission_guard.rules.cures import removed, replaced, scoped
 from permission_guard.rules.source_missing import anyone_s_source, either
 from permission_guard.rules.statements import (
     Allowed,
@@ -16,9 +14,6 @@ from permission_guard.rules.statements import (
     listed,
     written_conditions,
 )
-
-if TYPE_CHECKING:
-    from permission_guard.invokers import Invoker
 
 
 class SourceTooBroad(StatementRule):
@@ -68,8 +63,11 @@ class SourceTooBroad(StatementRule):
         found = [
             (invoker, name)
             for invoker, name in allowed.services_held(Hold.OPEN)
-            if invoker.names_its_source and _may_be_of(invoker, allowed)
+            if invoker.names_its_source and allowed.may_be_for(invoker)
         ]
+        anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
+        if not found and anyone and allowed.only_for_services and allowed.exposure.grants_invoke:
+            return _any_service(allowed, anyone)
         if not found:
             return "No service may invoke the function for a source of just any account."
         services = [name for _, name in found]
@@ -91,6 +89,16 @@ class SourceTooBroad(StatementRule):
         )
 
 
-def _may_be_of(invoker: Invoker, allowed: Allowed) -> bool:
-    arns = allowed.source_arns()
-    return not arns or any(invoker.admits(arn) for arn in arns)
+def _any_service(allowed: Allowed, anyone: list[str]) -> Complaint:
+    """Complain of a statement for everybody that only services can meet, since it asks for a source."""
+    conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
+    return Complaint(
+        title=f"Anyone's resource can have a service invoke {allowed.function}, whatever its conditions say",
+        reason=(
+            f"The statement lets everybody in who tells of a source, which services do, and what it asks of the source "
+            f"({written_conditions(conditions)}) also holds for accounts that are not trusted."
+        ),
+        impact="Whoever knows the function's ARN can have a service call it for a resource of their own.",
+        evidence={"services": []},
+        remedies=removed(allowed, anyone),
+    )

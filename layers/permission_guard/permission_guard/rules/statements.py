@@ -8,7 +8,8 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from permission_guard.iam import Hold, TrustSet, exposure
+from permission_guard.iam import SOURCE_KEYS, Hold, TrustSet, exposure
+from permission_guard.iam.scoping import enforced_keys
 from permission_guard.invokers import Invoker, invoker_of, never_sent
 from permission_guard.model import ResourcePolicy, Scope, Unread
 from permission_guard.rules.base import Rule, UnknownStateError
@@ -62,6 +63,11 @@ class Allowed:
         """Return those of `services` that are held in one way, with the principals as they are written."""
         return tuple((invoker, item.value) for invoker, item in self.services if item.hold is hold)
 
+    @property
+    def only_for_services(self) -> bool:
+        """Whether it asks for a source to be named, which nobody but a service does."""
+        return not enforced_keys(self.statement.conditions).isdisjoint(SOURCE_KEYS)
+
     def source_arns(self) -> tuple[str, ...]:
         """Return every value with which a positive condition compares `aws:SourceArn`."""
         return tuple(
@@ -70,6 +76,11 @@ class Allowed:
             if condition.key == "aws:sourcearn" and condition.operator is not None and not condition.negated
             for text in condition.texts
         )
+
+    def may_be_for(self, invoker: Invoker) -> bool:
+        """Tell whether a source of a service can have one of the ARNs that are asked for, if any are."""
+        arns = self.source_arns()
+        return not arns or any(invoker.admits(arn) for arn in arns)
 
     def triggers_of(self, invoker: Invoker) -> tuple[Trigger, ...]:
         """Return what a service was seen to be set up with to invoke what this policy belongs to."""

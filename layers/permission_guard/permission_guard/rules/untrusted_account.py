@@ -111,8 +111,8 @@ class UntrustedAccount(StatementRule):
 def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
     if item.kind == "Federated":
         return item.hold in {Hold.OPEN, Hold.FOREIGN} and account_of(item.value) not in allowed.trust.accounts
-    live = item.kind != "Service" or item.value in {principal.value for _, principal in allowed.services}
-    return item.hold is Hold.FOREIGN and live
+    live = {principal.value for invoker, principal in allowed.services if allowed.may_be_for(invoker)}
+    return item.hold is Hold.FOREIGN and (item.kind != "Service" or item.value in live)
 
 
 def _cure(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
