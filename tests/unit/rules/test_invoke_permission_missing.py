@@ -47,7 +47,7 @@ TRIGGERS: Final = [
         if name not in {"apigateway", "apigatewayv2", "logs"}
     ),
     ("logs", plain("logs", LOG_GROUP, f"{LOG_GROUP}:*")),
-    ("logs", plain("logs", f"arn:aws:logs:{HERE}:log-group:*")),
+    ("logs", plain("logs", f"arn:aws:logs:{HERE}:log-group:*", f"arn:aws:logs:{HERE}:log-group:*:*")),
     ("apigateway", api_trigger("GET", "/orders", "dev", "prod")),
     ("apigateway", api_trigger("ANY", "/{proxy+}", "prod")),
     ("apigateway", api_trigger("POST", "/orders/{id}/items", "prod")),

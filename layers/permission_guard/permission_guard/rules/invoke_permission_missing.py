@@ -183,6 +183,7 @@ def _decide(
         "aws:PrincipalIsAWSService": True,
         "aws:PrincipalServiceName": principal,
         "aws:ResourceAccount": account,
+        "aws:SecureTransport": True,  # Lambda's endpoints take nothing else
     }
     if invoker.sends_source_arn is Sent.YES:
         known["aws:SourceArn"] = sent_arn

@@ -138,10 +138,8 @@ def _without(values: JSON, gone: Collection[str]) -> JSON:
 def _exists(source: str, snapshot: Snapshot) -> bool | Unread:
     """Tell whether a source exists; what cannot be seen from this account is taken to."""
     arn = parse_arn(source)
-    if arn is None:
-        return True
-    target = snapshot.target
-    if arn.service != "s3" and (arn.account, arn.region) != (target.account, target.region):
+    here = (snapshot.target.account, snapshot.target.region)
+    if arn is None or (arn.service != "s3" and (arn.account, arn.region) != here):
         return True
     known = own_source(snapshot.inventories, source)
     if known is None:

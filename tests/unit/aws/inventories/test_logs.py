@@ -54,7 +54,7 @@ def test_the_policy_of_the_account_speaks_for_every_log_group(group: Account) ->
     group.say("logs", "describe_account_policies", {**policy("all", DestinationArn=LIVE), "nextToken": "more"})
     group.say("logs", "describe_account_policies", policy("stream", DestinationArn=STREAM), nextToken="more")
     (trigger,) = read_one(group, "logs").triggers
-    assert (trigger.source, trigger.source_arns, trigger.function_arn) == (EVERY, (EVERY,), LIVE)
+    assert (trigger.source, trigger.source_arns, trigger.function_arn) == (EVERY, (f"{EVERY}:*",), LIVE)
     assert trigger.description == "the subscription filter policy all"
     asked = [asked for _, operation, asked in group.asked if operation == "describe_account_policies"]
     assert [page["policyType"] for page in asked] == ["SUBSCRIPTION_FILTER_POLICY"] * 2

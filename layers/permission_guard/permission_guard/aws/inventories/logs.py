@@ -53,7 +53,8 @@ def _account_policies(walk: Walk[CloudWatchLogsClient]) -> Iterator[Trigger | Mi
         return
     for name, destination in destinations:
         if is_function(destination):
-            yield walk.trigger(every_group, destination, f"the subscription filter policy {name}")
+            what = f"the subscription filter policy {name}"
+            yield walk.trigger(every_group, destination, what, (f"{every_group}:*",))
 
 
 def _destinations(page: DescribeAccountPoliciesResponseTypeDef) -> Iterator[tuple[str, str]]:
