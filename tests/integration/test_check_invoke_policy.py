@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.model import Status
+from permission_guard.model import ManagedBy, Status
 from tests.fakes import FUNCTION_ARN
 from tests.integration.conftest import cloudtrail, sqs_event
 
@@ -95,3 +95,25 @@ def test_a_batch_of_changes_of_one_function_is_one_look(account: Account) -> Non
     assert run.calls.count("lambda:GetFunctionConfiguration") == 1
     assert len(account.finding.event_ids) == 3
     assert run.counts["EventsIgnored"] == 1
+
+
+def test_the_stack_that_owns_a_function_is_named_and_its_template_s_cure_comes_first(account: Account) -> None:
+    """CloudFormation tags what it makes, and nobody else may set such a tag."""
+    account.make_role()
+    account.make_function(**{"aws:cloudformation:stack-name": "shop"})
+    open_to_s3(account)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    assert account.finding.managed_by == ManagedBy("cloudformation", "shop")
+    assert [remedy.kind for remedy in account.finding.remedies] == ["sam", "aws-cli", "terraform"]
+
+
+def test_what_terraform_changed_is_known_from_the_event_of_its_call(account: Account) -> None:
+    """Terraform leaves no tag: the user agent tells."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    event = cloudtrail("add_permission")
+    event["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
+    account.run("check_invoke_policy", sqs_event(event))
+    assert account.finding.managed_by == ManagedBy("terraform")
+    assert account.finding.remedies[0].kind == "terraform"

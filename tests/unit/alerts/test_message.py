@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from permission_guard.alerts.message import HAPPENED, Form, Message, compose
-from permission_guard.model import Finding, FixRecord, FixResult, Remedy, Status, Transition
+from permission_guard.model import Finding, FixRecord, FixResult, ManagedBy, Remedy, Status, Transition
 
 CASES = Path(__file__).parent / "cases"
 
@@ -48,6 +48,22 @@ def test_the_cure_is_offered_while_the_finding_is_open_and_no_fix_is_under_way()
     assert "How to fix it (AWS CLI)" in titles(compose(replace(APPLIED, transition=Transition.FIX_FAILED)))
     for cured in (APPLIED, replace(OPENED, status=Status.RESOLVED), replace(OPENED, status=Status.SUPPRESSED)):
         assert not [title for title in titles(compose(cured)) if title.startswith("How to fix")]
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "said"),
+    [
+        (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Change it there"),
+        (ManagedBy("terraform"), "Terraform seems to manage this function. Change it there"),
+        (ManagedBy("pulumi"), "pulumi seems to manage this function. Change it there"),
+    ],
+)
+def test_who_owns_the_function_is_said_before_the_cures(managed_by: ManagedBy, said: str) -> None:
+    """What is changed by hand, the next deployment undoes."""
+    message = compose(replace(OPENED, managed_by=managed_by))
+    assert titles(message).index("Where to fix it") < titles(message).index("How to fix it (AWS CLI)")
+    assert said in message.body
+    assert "Where to fix it" not in titles(compose(replace(OPENED, managed_by=managed_by, status=Status.RESOLVED)))
 
 
 def test_an_undone_fix_is_not_offered_to_be_undone() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from permission_guard.model import Finding, FixRecord, FixResult, Remedy, Severity, Status, Transition
+from permission_guard.model import Finding, FixRecord, FixResult, ManagedBy, Remedy, Severity, Status, Transition
 from permission_guard.tickets.ops_item import MAX_VALUE, content, is_stale, status_to_set
 
 CASES = Path(__file__).parents[1] / "alerts" / "cases"
@@ -209,3 +209,12 @@ def test_an_ops_item_of_a_former_table_is_taken_over() -> None:
     """The table was made anew, and revisions count from one again: the later opening is the newer one."""
     assert not is_stale(OPENED, {"revision": "7", "opened_at": "2025-01-01T00:00:00.000+00:00"})
     assert not is_stale(OPENED, {"revision": "7"})
+
+
+def test_who_owns_the_function_is_in_the_operational_data() -> None:
+    """The cure belongs there."""
+    assert content(replace(OPENED, managed_by=ManagedBy("cloudformation", "shop"))).data["managed_by"] == (
+        "cloudformation shop"
+    )
+    assert content(replace(OPENED, managed_by=ManagedBy("terraform"))).data["managed_by"] == "terraform"
+    assert "managed_by" not in content(OPENED).data
