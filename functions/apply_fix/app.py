@@ -10,8 +10,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.arns import parse_function_arn
 from permission_guard.bus_batch import work_off
+from permission_guard.fix_wiring import fixer
 from permission_guard.model import Transition
-from permission_guard.wiring import fixer
+from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,7 +34,7 @@ def _fix(event: BusEvent) -> None:
     # Of the event only the names are used; what is so is read from the table and from AWS.
     target, _ = parse_function_arn(event.function_arn)
     approved_revision = event.revision if event.transition is Transition.FIX_APPROVED else None
-    outcome = fixer(os.environ).handle(target, event.finding_id, approved_revision=approved_revision)
+    outcome = fixer(RULES, os.environ).handle(target, event.finding_id, approved_revision=approved_revision)
     logger.info(
         outcome.summary,
         extra={

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from permission_guard.arns import parse_function_arn
 from permission_guard.cloudtrail import look_for, parse_record
-from permission_guard.model import Scope
+from permission_guard.model import PolicyTarget, Scope
 from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
 
 if TYPE_CHECKING:
@@ -304,6 +304,31 @@ def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
     for one in (version, alias, url, changed, refused, gone, moved, dropped, published):
         targets = look_for(parse_record({"detail": one}), Scope.INVOKE_POLICY).targets
         assert targets == (() if one is refused else (parse_function_arn(arn)[0],)), one["eventName"]
+
+
+def test_versions_of_a_policy_are_recorded_as_the_bot_reads_them(sandbox: Sandbox, unique: str) -> None:
+    """The answer tells the version's number and whether it decides; only one that does leads the bot to the policy."""
+    iam, since = sandbox.client("iam"), sandbox.last_record()
+    document = json.dumps({"Version": "2012-10-17", "Statement": [READ_QUEUE]})
+    arn = iam.create_policy(PolicyName=unique, PolicyDocument=document)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document)
+    iam.set_default_policy_version(PolicyArn=arn, VersionId="v3")
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v2")
+
+    sandbox.wait_for_record("DeletePolicyVersion", since)
+    _, default, spare, chosen, gone = sandbox.records(since)
+    assert default["requestParameters"] == {"policyArn": arn, "policyDocument": document, "setAsDefault": True}
+    assert "setAsDefault" not in spare["requestParameters"]
+    for one, number in ((default, "v2"), (spare, "v3")):
+        version = one["responseElements"]["policyVersion"]
+        assert version.keys() == {"versionId", "isDefaultVersion", "createDate"}
+        assert (version["versionId"], version["isDefaultVersion"]) == (number, one is default)
+    for one in (chosen, gone):
+        assert (one["requestParameters"].keys(), one["responseElements"]) == ({"policyArn", "versionId"}, None)
+    for one in (default, spare, chosen, gone):
+        targets = look_for(parse_record({"detail": one}), Scope.EXECUTION_ROLE).targets
+        assert targets == ((PolicyTarget(ACCOUNT, arn),) if one in (default, chosen) else ()), one["eventName"]
 
 
 def test_reads_leave_no_record(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:

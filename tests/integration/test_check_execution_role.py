@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse
@@ -130,6 +131,48 @@ def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(ac
     account.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
     account.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
     assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)
+
+
+def test_a_new_version_of_a_policy_is_seen_at_every_role_that_has_it(account: Account) -> None:
+    """It names no role. One that takes the permission away opens the finding, one that gives it back resolves it."""
+    polling(account)
+    policy = account.attach_new_policy(SQS_POLICY, "read-queue")
+    for document, event, status in (
+        (allow("logs:*"), "create_policy_version", Status.OPEN),
+        (SQS_POLICY, "create_policy_version", Status.RESOLVED),
+    ):
+        account.iam.create_policy_version(PolicyArn=policy, PolicyDocument=json.dumps(document), SetAsDefault=True)
+        account.run("check_execution_role", sqs_event(cloudtrail(event, policyArn=policy)))
+        assert account.finding.status is status
+    account.iam.set_default_policy_version(PolicyArn=policy, VersionId="v2")
+    account.run("check_execution_role", sqs_event(cloudtrail("set_default_policy_version", policyArn=policy)))
+    assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)
+
+
+def test_a_policy_of_a_hundred_roles_is_bounded_work(account: Account) -> None:
+    """One list of roles and one of functions, however many have it; what fifty functions share is read once."""
+    policy = account.iam.create_policy(PolicyName="shared", PolicyDocument=json.dumps(SQS_POLICY))["Policy"]["Arn"]
+    for number in range(100):
+        account.make_role(f"{ROLE_ARN}-{number}")
+        account.iam.attach_role_policy(RoleName=f"{ROLE}-{number}", PolicyArn=policy)
+    for number in range(50):
+        account.make_function(f"orders-{number}", f"{ROLE_ARN}-0")
+        account.map_queue(f"orders-{number}")
+    events = [cloudtrail(name, policyArn=policy) for name in ("create_policy_version", "set_default_policy_version")]
+    run = account.run("check_execution_role", sqs_event(*events))
+    assert run.failed == []
+    assert run.counts["FunctionsLookedAt"] == 50
+    assert Counter(call for call in run.calls if not call.startswith("dynamodb:")) == {
+        "iam:ListEntitiesForPolicy": 1,
+        "lambda:ListFunctions": 1,
+        "lambda:ListEventSourceMappings": 1,
+        "iam:GetRole": 1,
+        "iam:ListAttachedRolePolicies": 1,
+        "iam:ListRolePolicies": 1,
+        "iam:GetPolicy": 1,
+        "iam:GetPolicyVersion": 1,
+        "lambda:GetFunctionConfiguration": 50,
+    }
 
 
 def test_the_managed_policy_of_aws_is_enough(account: Account) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from permission_guard.aws.inventories.services import SERVICES
-from permission_guard.aws.state import READS
+from permission_guard.aws.reads import READS
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model import Scope
@@ -51,7 +51,8 @@ def _expected() -> dict[str, set[str]]:
         | record
         | again
         | _reads(Scope.EXECUTION_ROLE)
-        | uses("functions", "functions_of_roles"),
+        | uses("functions", "functions_of_roles")
+        | uses("roles", "roles_of_policy"),
         "SweepAccountFunction": OWN_LOGS
         | KEEP_FAILED
         | uses("functions", "all_functions")
@@ -380,6 +381,14 @@ def test_a_function_uses_the_resources_of_this_stack_that_it_works_with(
 ) -> None:
     """And no others."""
     assert _on(template, template.role_of(function), action) == resources
+
+
+def test_who_has_a_policy_is_asked_of_this_accounts_policies_only(template: Template) -> None:
+    """No event of the account tells of AWS's own."""
+    statements = template.statements("CheckExecutionRoleRole")
+    (statement,) = [one for one in statements if "iam:ListEntitiesForPolicy" in listed(one["Action"])]
+    assert statement["Action"] == ["iam:ListEntitiesForPolicy"]
+    assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/*"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names of functions and roles are read in every form in which AWS takes and returns them."""
+"""Names of functions, roles and policies are read in every form in which AWS takes and returns them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import re
 import pytest
 from botocore.loaders import Loader
 
-from permission_guard.arns import parse_function_arn, parse_function_name, partition_of, role_account, role_name
-from permission_guard.model import FunctionTarget
+from permission_guard.arns import (
+    parse_function_arn,
+    parse_function_name,
+    parse_policy_arn,
+    partition_of,
+    role_account,
+    role_name,
+)
+from permission_guard.model import FunctionTarget, PolicyTarget
 
 ACCOUNT = "123456789012"
 ORDERS = FunctionTarget("aws", "us-east-1", ACCOUNT, "orders")
@@ -198,3 +205,48 @@ def test_what_is_not_a_role_arn_is_refused(arn: str) -> None:
     """A user or a session is no execution role."""
     with pytest.raises(ValueError, match="not a role ARN"):
         role_name(arn)
+
+
+@pytest.mark.parametrize(
+    ("arn", "account"),
+    [
+        ("arn:aws:iam::123456789012:policy/orders", ACCOUNT),
+        ("arn:aws-cn:iam::123456789012:policy/team/shop/orders=+,.@-_", ACCOUNT),
+        ("arn:aws:iam::123456789012:policy/a:b!~/orders", ACCOUNT),
+        (f"arn:aws:iam::123456789012:policy/{'p' * 128}", ACCOUNT),
+        ("arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole", "aws"),
+        ("arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess", "aws"),
+    ],
+)
+def test_a_policy_is_known_by_its_arn_and_the_account_that_has_it(arn: str, account: str) -> None:
+    """IAM's calls take the whole ARN; AWS's own policies are of no account."""
+    assert parse_policy_arn(arn) == PolicyTarget(account, arn)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "orders",
+        "arn:aws:iam::123456789012:policy",
+        "arn:aws:iam::123456789012:policy/",
+        "arn:aws:iam::123456789012:policy//",
+        "arn:aws:iam::123456789012:policy/shop/",
+        "arn:aws:iam::123456789012:policy/orders\n",
+        "arn:aws:iam::123456789012:policy/or ders",
+        "arn:aws:iam::123456789012:policy/*",
+        "arn:aws:iam::123456789012:policy/t\u00e9am/orders",
+        f"arn:aws:iam::123456789012:policy/{'p' * 129}",
+        "arn:aws:iam::123456789012:role/orders-role",
+        "arn:aws:iam::12345678901:policy/orders",
+        "arn:aws:iam:us-east-1:123456789012:policy/orders",
+        "arn:aws:iam:::policy/orders",
+        "arn:evil:iam::123456789012:policy/orders",
+        "x" * 10_000,
+    ],
+)
+def test_what_is_not_a_policy_arn_is_refused_briefly(arn: str) -> None:
+    """It never becomes part of a call."""
+    with pytest.raises(ValueError, match="not a managed policy's ARN") as refused:
+        parse_policy_arn(arn)
+    assert len(str(refused.value)) < 300

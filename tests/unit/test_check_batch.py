@@ -12,8 +12,8 @@ from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, CheckBatch
 from permission_guard.checker import Checker
 from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
-from permission_guard.model import FunctionTarget, ManagedBy, RoleTarget, Scope, Snapshot, Status
-from permission_guard.rules import rules_for
+from permission_guard.model import FunctionTarget, ManagedBy, PolicyTarget, RoleTarget, Scope, Snapshot, Status
+from permission_guard.rules import rules_for, rules_of
 from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import (
     ACCOUNT,
@@ -44,10 +44,12 @@ SCOPE = Scope.EXECUTION_ROLE
 
 @dataclass
 class Directory:
-    """Which functions run with which role."""
+    """Which functions run with which role, and which roles have which policy."""
 
     functions: dict[str, tuple[FunctionTarget, ...]] = field(default_factory=dict)
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
+    asked_of_policies: list[str] = field(default_factory=list)
     is_down: bool = False
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
@@ -55,6 +57,13 @@ class Directory:
         if self.is_down:
             raise ConnectionError("Lambda did not answer")
         return {role: self.functions.get(role.name, ()) for role in roles}
+
+    def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
+        name = policy.arn.rsplit("/", 1)[-1]
+        self.asked_of_policies.append(name)
+        if name not in self.roles:
+            raise PermissionError("iam:ListEntitiesForPolicy is not allowed")
+        return tuple(RoleTarget(policy.account, role) for role in self.roles[name])
 
 
 @dataclass
@@ -72,7 +81,15 @@ class Account:
         """Work off a batch; return the messages that have to come again."""
         checker = Checker(scope, rules_for(scope, TrustSet(frozenset())), self.state, self.store, Clock())
         again = self.looked_at_again.append
-        batch = CheckBatch(scope, checker, self.directory, again, logger=self.told.logger, metrics=self.told.metrics)
+        batch = CheckBatch(
+            scope,
+            checker,
+            self.directory,
+            self.directory,
+            again,
+            logger=self.told.logger,
+            metrics=self.told.metrics,
+        )
         answer = batch.handle({"Records": list(messages)}, lambda: self.remaining.pop(0) if self.remaining else 180_000)
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -183,6 +200,73 @@ def test_roles_that_cannot_be_resolved_fail_their_messages_and_no_other(told: To
     assert told.counts["LooksFailed"] == 1
 
 
+def policy_version(policy: str, number: int = 0, name: str = "set_default_policy_version") -> dict[str, Any]:
+    """Return the event of a managed policy that says something else now."""
+    return record(name, number, policyArn=f"arn:aws:iam::{ACCOUNT}:policy/{policy}")
+
+
+def test_a_policy_that_says_something_else_has_the_functions_of_its_roles_looked_at(told: Told) -> None:
+    """From the policy to the roles, from the roles to the functions; the finding names the event."""
+    directory = Directory({"orders-role": (TARGET,)}, roles={"shared": ("orders-role", "somebody")})
+    account = Account(told, directory=directory)
+    assert account.handle(message(0, policy_version("shared", 7, "create_policy_version"))) == []
+    assert directory.asked_of_policies == ["shared"]
+    assert directory.asked == [["orders-role", "somebody"]]
+    assert account.store.one().event_ids == ("trail-7",)
+    assert account.store.one().function_arn == FUNCTION_ARN
+
+
+def test_each_policy_of_a_batch_is_resolved_once_and_all_roles_with_one_list(told: Told) -> None:
+    """Three changes of two policies, one of a role that has both: its function is read once, for all of them."""
+    roles = {"shared": ("orders-role", "invoices-role"), "limits": ("orders-role",)}
+    directory = Directory({"orders-role": (TARGET,)}, roles=roles)
+    account = Account(told, directory=directory)
+    failed = account.handle(
+        message(0, policy_version("shared", 0)),
+        message(1, policy_version("limits", 1)),
+        message(2, policy_version("shared", 2)),
+        message(3, record("detach_role_policy", 3, roleName="orders-role")),
+    )
+    assert failed == []
+    assert directory.asked_of_policies == ["shared", "limits"]
+    assert directory.asked == [["orders-role", "invoices-role"]]
+    assert account.state.reads == 1
+    assert set(account.store.one().event_ids) == {"trail-0", "trail-1", "trail-2", "trail-3"}
+
+
+def test_a_policy_that_no_role_has_is_done_with(told: Told) -> None:
+    """Users and groups have policies as well."""
+    account = Account(told, directory=Directory(roles={"shared": ()}))
+    assert account.handle(message(0, policy_version("shared"))) == []
+    assert account.directory.asked == []
+    assert account.state.reads == 0
+
+
+def test_a_policy_that_cannot_be_resolved_fails_its_messages_and_no_other(told: Told) -> None:
+    """The other policies and roles are resolved; the failed messages come again."""
+    account = Account(told, directory=Directory({"orders-role": (TARGET,)}, roles={"shared": ("orders-role",)}))
+    failed = account.handle(
+        message(0, policy_version("secret", 0)),
+        message(1, policy_version("shared", 1)),
+        message(2, policy_version("secret", 2)),
+    )
+    assert failed == ["m0", "m2"]
+    assert account.store.one().event_ids == ("trail-1",)
+    line = told.line("policy could not be resolved to roles")
+    assert line["level"] == "ERROR"
+    assert line["cloudtrail_event_ids"] == ["trail-0", "trail-2"]
+    assert line["target"] == f"arn:aws:iam::{ACCOUNT}:policy/secret"
+    assert line["exception_name"] == "PermissionError"
+    assert told.counts["LooksFailed"] == 1
+
+
+def test_roles_of_a_policy_that_cannot_be_resolved_fail_the_policys_messages(told: Told) -> None:
+    """Whichever of the two lists is refused."""
+    account = Account(told, directory=Directory(roles={"shared": ("orders-role",)}, is_down=True))
+    assert account.handle(message(0, policy_version("shared"))) == ["m0"]
+    assert told.line("role could not be resolved to functions")["target"] == "orders-role"
+
+
 def test_a_message_of_several_functions_fails_when_one_of_them_does(told: Told) -> None:
     """The next try finds the other as it left it."""
     account = Account(told)
@@ -223,9 +307,11 @@ def test_a_read_that_is_denied_is_logged_counted_and_tried_again(told: Told) -> 
     assert line["level"] == "ERROR"
     assert (line["action"], line["code"]) == ("iam:GetRole", "AccessDenied")
     assert line["cloudtrail_event_ids"] == ["trail-3"]
-    unknown = told.line("verdict is unknown")
-    assert (unknown["rule_id"], unknown["reason"]) == ("PG201", str(DENIED))
-    assert told.counts == {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": 1, "FunctionsLookedAt": 1}
+    unknown = [line for line in told.lines if line["message"] == "verdict is unknown"]
+    rules = [rule.id for rule in rules_of(SCOPE)]
+    assert [(line["rule_id"], line["reason"]) for line in unknown] == [(rule, str(DENIED)) for rule in rules]
+    counts = {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": len(rules), "FunctionsLookedAt": 1}
+    assert told.counts == counts
     assert account.store.history == []
 
 

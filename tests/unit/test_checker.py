@@ -10,7 +10,7 @@ from permission_guard.checker import Checker
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
 from permission_guard.model import Finding, FixRecord, FixResult, Scope, Snapshot, Status, Transition
-from permission_guard.rules import rules_for
+from permission_guard.rules import rules_for, rules_of
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -172,7 +172,7 @@ def test_what_cannot_be_told_is_recorded_with_the_look_and_changes_no_finding() 
     state.state = replace(BROKEN, roles={ROLE_ARN: DENIED})
     look = seen.look(TARGET, seen.begin(TARGET))
     assert look.unread == (DENIED,)
-    assert store.unknowns == [f"PG201: {DENIED}"]
+    assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in rules_of(Scope.EXECUTION_ROLE)]
     assert store.one().status is Status.OPEN
     assert len(store.history) == 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from permission_guard.cloudtrail import Look, event_id_of, look_for, parse_record
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.model import FunctionTarget, RoleTarget, Scope, Target
+from permission_guard.model import FunctionTarget, PolicyTarget, RoleTarget, Scope, Target
 
 REPOSITORY = Path(__file__).parents[2]
 CORPUS = REPOSITORY / "events" / "cloudtrail"
@@ -19,11 +19,13 @@ MALFORMED = REPOSITORY / "events" / "malformed"
 
 ORDERS = FunctionTarget("aws", "us-east-1", "123456789012", "orders")
 ROLE = RoleTarget("123456789012", "orders-role")
+POLICY = PolicyTarget("123456789012", "arn:aws:iam::123456789012:policy/shop/read-incoming-orders")
 
 # What each record leads to, for the invoke policy and for the execution role: a target, or why there is none.
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
 UNPUBLISHED = "the call published no version"
+NOT_DEFAULT = "the new version is not the policy's default"
 EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "add_permission": (ORDERS, OTHER_SCOPE),
     "add_permission_denied": (f"{FAILED}: AccessDenied", OTHER_SCOPE),
@@ -31,7 +33,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "add_permission_partial_arn": (ORDERS, OTHER_SCOPE),
     "add_permission_qualifier": (ORDERS, OTHER_SCOPE),
     "attach_role_policy": (OTHER_SCOPE, ROLE),
-    "create_alias": (ORDERS, OTHER_SCOPE),
+    "create_alias": (ORDERS, ORDERS),
     "create_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_alias": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_refused_queue": (OTHER_SCOPE, ORDERS),
@@ -43,12 +45,17 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "create_function_published": (ORDERS, ORDERS),
     "create_function_url_config": (ORDERS, OTHER_SCOPE),
     "create_function_url_config_failed": (f"{FAILED}: ResourceConflictException", OTHER_SCOPE),
+    "create_policy_version": (OTHER_SCOPE, POLICY),
+    "create_policy_version_denied": (OTHER_SCOPE, f"{FAILED}: AccessDenied"),
+    "create_policy_version_not_default": (OTHER_SCOPE, NOT_DEFAULT),
     "create_role": (OTHER_SCOPE, ROLE),
-    "delete_alias": (ORDERS, OTHER_SCOPE),
+    "delete_alias": (ORDERS, ORDERS),
     "delete_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "delete_function": (ORDERS, ORDERS),
     "delete_function_not_found": (f"{FAILED}: ResourceNotFoundException",) * 2,
     "delete_function_url_config": (ORDERS, OTHER_SCOPE),
+    "delete_policy": ("IAM deletes no policy that anybody has or is limited by",) * 2,
+    "delete_policy_version": ("IAM deletes no version that is its policy's default",) * 2,
     "delete_resource_policy": (ORDERS, OTHER_SCOPE),
     "delete_role": (OTHER_SCOPE, ROLE),
     "delete_role_permissions_boundary": (OTHER_SCOPE, ROLE),
@@ -56,18 +63,19 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "delete_role_policy_denied": (OTHER_SCOPE, f"{FAILED}: AccessDenied"),
     "detach_role_policy": (OTHER_SCOPE, ROLE),
     "function_of_another_account": ("the change is to account 999999999999, not to this one", OTHER_SCOPE),
-    "publish_version": (ORDERS, OTHER_SCOPE),
+    "publish_version": (ORDERS, ORDERS),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
     "put_role_policy": (OTHER_SCOPE, ROLE),
     "remove_permission": (ORDERS, OTHER_SCOPE),
-    "update_alias": (ORDERS, OTHER_SCOPE),
+    "set_default_policy_version": (OTHER_SCOPE, POLICY),
+    "update_alias": (ORDERS, ORDERS),
     "update_assume_role_policy": (OTHER_SCOPE, ROLE),
     "update_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "update_event_source_mapping_failed": (OTHER_SCOPE, f"{FAILED}: ResourceInUseException"),
-    "update_function_code": (ORDERS, OTHER_SCOPE),
-    "update_function_code_unpublished": (UNPUBLISHED, OTHER_SCOPE),
+    "update_function_code": (ORDERS, ORDERS),
+    "update_function_code_unpublished": (UNPUBLISHED, UNPUBLISHED),
     "update_function_configuration": (OTHER_SCOPE, ORDERS),
     "update_function_url_config": (ORDERS, OTHER_SCOPE),
 }
@@ -266,11 +274,74 @@ def test_where_no_success_was_ever_published_an_answer_is_not_asked_for(name: st
     ],
 )
 def test_new_code_counts_only_as_a_version(request_: dict[str, Any]) -> None:
-    """Code alone changes nobody's permission; a version may be what a trigger has waited for."""
+    """Code alone changes nobody's permission; a version may be what a trigger has waited for, and keeps its role."""
     sample = event("update_function_code")
     del sample["detail"]["requestParameters"]["publish"]
     sample["detail"]["requestParameters"] |= request_
-    check(look(sample), UNPUBLISHED)
+    for scope in Scope:
+        check(look(sample, scope), UNPUBLISHED)
+
+
+# ── Managed policies ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("set_as_default", "version", "expected"),
+    [
+        (True, {"isDefaultVersion": True}, POLICY),
+        (True, {}, POLICY),
+        (True, None, POLICY),
+        (None, {"isDefaultVersion": True}, POLICY),
+        (False, {"isDefaultVersion": False}, NOT_DEFAULT),
+        (None, {"isDefaultVersion": False}, NOT_DEFAULT),
+        (None, {}, NOT_DEFAULT),
+        (None, None, NOT_DEFAULT),
+        (None, "v4", NOT_DEFAULT),
+        ("true", {"isDefaultVersion": 1}, NOT_DEFAULT),
+    ],
+)
+def test_a_new_version_of_a_policy_counts_where_it_is_the_default(
+    set_as_default: Any, version: Any, expected: Target | str
+) -> None:
+    """Whether the request says so or the answer; the other versions of a policy say nothing to anybody."""
+    sample = event("create_policy_version")
+    sample["detail"]["requestParameters"]["setAsDefault"] = set_as_default
+    sample["detail"]["responseElements"] = {"policyVersion": version}
+    check(look(sample, Scope.EXECUTION_ROLE), expected)
+
+
+def test_a_new_version_without_an_answer_did_not_come_to_be() -> None:
+    """IAM tells its number."""
+    sample = changed("create_policy_version", responseElements=None)
+    check(look(sample, Scope.EXECUTION_ROLE), f"{FAILED}: no response")
+
+
+@pytest.mark.parametrize("name", ["create_policy_version", "set_default_policy_version"])
+@pytest.mark.parametrize("account", ["999999999999", "aws"])
+def test_a_policy_of_another_account_is_not_ours(name: str, account: str) -> None:
+    """Nobody here can change one; AWS changes its own without an event."""
+    sample = event(name)
+    sample["detail"]["requestParameters"]["policyArn"] = POLICY.arn.replace("123456789012", account)
+    check(look(sample, Scope.EXECUTION_ROLE), f"the change is to account {account}, not to this one")
+
+
+@pytest.mark.parametrize("arn", [None, 7, "", "read-incoming-orders", "arn:aws:iam::123456789012:role/a", ["arn"]])
+def test_a_policy_arn_that_iam_would_refuse_is_malformed(arn: Any) -> None:
+    """It never becomes part of a call."""
+    sample = event("set_default_policy_version")
+    sample["detail"]["requestParameters"]["policyArn"] = arn
+    with pytest.raises(MalformedEventError, match=r"no `policyArn`|not a managed policy's ARN"):
+        look(sample, Scope.EXECUTION_ROLE)
+
+
+@pytest.mark.parametrize("name", ["delete_policy", "delete_policy_version"])
+@pytest.mark.parametrize("scope", Scope)
+def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, scope: Scope) -> None:
+    """Whatever the record says besides; and it is no unknown API, should a rule ever match it."""
+    for sample in (event(name), changed(name, requestParameters=None), changed(name, errorCode="DeleteConflict")):
+        found = look(sample, scope)
+        assert found.targets == ()
+        assert found.reason.startswith("IAM deletes no ")
 
 
 @pytest.mark.parametrize(
@@ -453,6 +524,7 @@ MISSING = {
     "without_account": "names no account",
     "without_function_name": "AddPermission20150331v2 has no `functionName`",
     "function_name_is_not_one": "not a Lambda function name or ARN",
+    "policy_arn_is_not_one": "not a managed policy's ARN",
     "role_name_is_not_one": "AttachRolePolicy has no valid `roleName`",
 }
 
@@ -460,7 +532,7 @@ MISSING = {
 @pytest.mark.parametrize(("name", "missing"), MISSING.items(), ids=MISSING)
 def test_a_malformed_event_is_an_error_that_names_what_is_wrong(name: str, missing: str) -> None:
     """Whoever finds it in the dead-letter queue knows what to look for."""
-    scope = Scope.EXECUTION_ROLE if name.startswith("role") else Scope.INVOKE_POLICY
+    scope = Scope.EXECUTION_ROLE if name.startswith(("role", "policy")) else Scope.INVOKE_POLICY
     with pytest.raises(MalformedEventError, match=missing):
         look(event(name, MALFORMED), scope)
 

@@ -16,6 +16,7 @@ RECORDED = Path(__file__).parents[3] / "shared" / "cloudtrail"
 
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
+NEVER = "IAM deletes no policy that anybody has or is limited by"
 
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded CloudTrail events are not at hand")
 
@@ -88,8 +89,8 @@ EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError
     "DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation": _both(
         f"{FAILED}: ResourceNotFoundException"
     ),
-    "DeletePolicy__invictus-ir": UnknownEventError,
-    "DeletePolicy__invictus-ir_2": UnknownEventError,
+    "DeletePolicy__invictus-ir": _both(NEVER),
+    "DeletePolicy__invictus-ir_2": _both(NEVER),
     "DeleteRolePolicy__invictus-ir": _stratus_role("remove-flow-logs-role"),
     "DeleteRolePolicy__invictus-ir_2": _stratus_role("get-usr-data-role"),
     "DeleteRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
@@ -118,8 +119,8 @@ EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError
     "UpdateAssumeRolePolicy__invictus-ir": _stratus_role("backdoor-r-role"),
     "UpdateAssumeRolePolicy__invictus-ir_2": _stratus_role("backdoor-r-role"),
     "UpdateFunctionCode20150331v2__elastic-integrations__PARTIAL": MalformedEventError,
-    "UpdateFunctionCode20150331v2__invictus-ir": (_OVERWRITE, OTHER_SCOPE),
-    "UpdateFunctionCode20150331v2__invictus-ir_2": (_OVERWRITE, OTHER_SCOPE),
+    "UpdateFunctionCode20150331v2__invictus-ir": _both(_OVERWRITE),
+    "UpdateFunctionCode20150331v2__invictus-ir_2": _both(_OVERWRITE),
 }
 
 SCOPES = (Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE)

@@ -1,12 +1,24 @@
-"""What Lambda may do with an execution role when it polls."""
+"""What Lambda may do with an execution role."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from permission_guard.event_sources import Need
 from permission_guard.execution_role import decide, policies_of, sources_in_question
+from permission_guard.iam import EvalDecision, LambdaCall
 from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow
 
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
+TOPICS = "arn:aws:kafka:us-east-1:123456789012:topic/orders/1/*"
 RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
+
+
+def denied(resource: str, element: str = "Resource") -> dict[str, Any]:
+    """Return a document that denies everything on a resource, or on all but that."""
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", element: resource}]}
 
 
 def allows(**condition: dict[str, str]) -> bool:
@@ -98,3 +110,136 @@ def test_a_source_is_in_question_where_the_role_s_policies_leave_it_open() -> No
         (a_role(allow("sqs:*")), (RECEIVE, foreign), (foreign.resource,)),
     ):
         assert sources_in_question(needs, role, FUNCTION_ARN) == expected
+
+
+def test_only_sources_whose_policies_can_be_read_are_in_question() -> None:
+    """Of secrets, clusters and buckets nobody reads them."""
+    needs = [
+        Need("secretsmanager:GetSecretValue", SECRET),
+        Need("kafka:GetBootstrapBrokers", "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1"),
+        Need("ec2:CreateNetworkInterface", "*"),
+        RECEIVE,
+    ]
+    assert sources_in_question(needs, a_role(), FUNCTION_ARN) == (QUEUE_ARN,)
+
+
+# ── What a need says besides its action and its resource ────────────────────────────────────────────────────────────
+
+
+def verdict(need: Need, *documents: dict[str, Any], own: Any = None) -> EvalDecision:
+    """Return what is decided of a need."""
+    return decide(need, a_role(*documents), FUNCTION_ARN, own or {}).decision
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (LambdaCall.POLL, EvalDecision.IMPLICIT_DENY),
+        (LambdaCall.NETWORK_INTERFACE, EvalDecision.IMPLICIT_DENY),
+        (LambdaCall.DESTINATION, EvalDecision.CONDITIONAL),
+        (LambdaCall.LOGS, EvalDecision.ALLOWED),
+    ],
+)
+def test_who_calls_decides_which_keys_go_along(call: LambdaCall, expected: EvalDecision) -> None:
+    """An Allow for the function alone serves its logs, and not its pollers."""
+    narrowed = allow("sqs:*", Condition={"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION_ARN}})
+    assert verdict(Need("sqs:ReceiveMessage", QUEUE_ARN, call=call), narrowed) is expected
+
+
+def test_the_keys_of_a_need_go_along() -> None:
+    """A key's user says by way of which service."""
+    need = Need("sqs:ReceiveMessage", QUEUE_ARN, context=(("kms:ViaService", "sqs.us-east-1.amazonaws.com"),))
+    for service, expected in (("sqs", EvalDecision.ALLOWED), ("s3", EvalDecision.IMPLICIT_DENY)):
+        via = {"StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}}
+        assert verdict(need, allow("sqs:*", Condition=via)) is expected
+
+
+def test_any_action_that_will_do_instead_is_enough() -> None:
+    """The best of them counts: allowed, then not certain; and what is said is said of the first."""
+    need = Need("sqs:ReceiveMessage", QUEUE_ARN, instead=("sqs:Other", "sqs:Third"))
+    address = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    assert verdict(need, allow("sqs:Third")) is EvalDecision.ALLOWED
+    assert verdict(need, allow("sqs:Other", Condition=address)) is EvalDecision.CONDITIONAL
+    assert verdict(need, allow("sqs:Other", Condition=address), allow("sqs:Third")) is EvalDecision.ALLOWED
+    assert verdict(need, allow("sqs:Fourth")) is EvalDecision.IMPLICIT_DENY
+
+
+def test_what_is_only_doubtfully_needed_is_allowed_or_not_certain() -> None:
+    """Never missing; and why it is in doubt is said."""
+    need = Need("sqs:ReceiveMessage", QUEUE_ARN, doubt="nobody knows whether it is needed")
+    assert verdict(need, allow("sqs:*")) is EvalDecision.ALLOWED
+    assert "nobody knows whether it is needed" in decide(need, a_role(), FUNCTION_ARN, {}).explain()
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        ([allow("kafka:*")], EvalDecision.ALLOWED),
+        ([allow("kafka:*", resource=TOPICS)], EvalDecision.ALLOWED),
+        ([allow("kafka:*", resource="arn:aws:kafka:*:123456789012:topic/*")], EvalDecision.ALLOWED),
+        ([], EvalDecision.IMPLICIT_DENY),
+        ([allow("kafka:*", resource=f"{TOPICS[:-1]}placed")], EvalDecision.CONDITIONAL),
+        ([allow("kafka:*", resource=f"{TOPICS[:-1]}${{aws:PrincipalTag/team}}")], EvalDecision.CONDITIONAL),
+        ([allow("kafka:Write", resource=f"{TOPICS[:-1]}placed")], EvalDecision.IMPLICIT_DENY),
+        ([allow("kafka:*", resource="arn:aws:kafka:us-east-1:123456789012:topic/other/*")], EvalDecision.IMPLICIT_DENY),
+        ([allow("*"), denied(f"{TOPICS[:-1]}placed")], EvalDecision.CONDITIONAL),
+        ([allow("*"), denied("arn:aws:kafka:us-east-1:123456789012:topic/other/*")], EvalDecision.ALLOWED),
+        ([allow("*"), denied(TOPICS)], EvalDecision.EXPLICIT_DENY),
+        ([allow("*"), denied(f"{TOPICS[:-1]}placed", "NotResource")], EvalDecision.CONDITIONAL),
+        ([allow("*"), allow("kafka:*", resource=f"{TOPICS[:-1]}placed")], EvalDecision.ALLOWED),
+    ],
+)
+def test_a_resource_that_is_not_known_in_full_is_all_that_it_may_be(
+    documents: list[dict[str, Any]], expected: EvalDecision
+) -> None:
+    """What a policy says of all of them is certain; what it says of some is not."""
+    assert verdict(Need("kafka:Read", TOPICS), *documents) is expected
+
+
+def test_a_boundary_for_some_of_them_is_not_certain_either() -> None:
+    """The role's own policies allow all."""
+    limits = a_policy(allow("kafka:*", resource=f"{TOPICS[:-1]}placed"), "limits")
+    decision = decide(Need("kafka:Read", TOPICS), a_role(allow("*"), boundary=limits), FUNCTION_ARN, {})
+    assert decision.decision is EvalDecision.CONDITIONAL
+
+
+def test_network_interfaces_that_a_policy_narrows_are_not_certain() -> None:
+    """Making them is of subnets and security groups; describing them is of nothing, and a narrowed policy is void."""
+    narrowed = allow("ec2:*", resource="arn:aws:ec2:us-east-1:123456789012:*")
+    for action, expected in (
+        ("ec2:CreateNetworkInterface", EvalDecision.CONDITIONAL),
+        ("ec2:DescribeSubnets", EvalDecision.IMPLICIT_DENY),
+    ):
+        need = Need(action, "*", call=LambdaCall.NETWORK_INTERFACE)
+        assert verdict(need, narrowed) is expected
+        assert verdict(need, allow("ec2:*")) is EvalDecision.ALLOWED
+
+
+def test_a_policy_that_nobody_read_may_allow_what_the_role_s_do_not() -> None:
+    """A secret's, or another account's cluster's; not what the role's policies allow, or deny."""
+    secret = Need("secretsmanager:GetSecretValue", SECRET)
+    assert verdict(secret) is EvalDecision.CONDITIONAL
+    assert verdict(secret, own={SECRET: None}) is EvalDecision.IMPLICIT_DENY
+    assert verdict(secret, allow("*")) is EvalDecision.ALLOWED
+    assert verdict(secret, allow("*"), denied("*")) is EvalDecision.EXPLICIT_DENY
+    foreign = Need("kafka:GetBootstrapBrokers", "arn:aws:kafka:us-east-1:111122223333:cluster/orders/1")
+    assert verdict(foreign) is EvalDecision.IMPLICIT_DENY
+    assert verdict(foreign, allow("kafka:*")) is EvalDecision.CONDITIONAL
+    own = Need("kafka:GetBootstrapBrokers", "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1")
+    assert verdict(own) is EvalDecision.IMPLICIT_DENY
+
+
+def test_the_policy_of_a_key_may_let_the_role_in_by_itself() -> None:
+    """And has to delegate, where the role's policies allow it: without it, neither is certain."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    need = Need("kms:Decrypt", key)
+    assert verdict(need) is verdict(need, allow("kms:*")) is EvalDecision.CONDITIONAL
+    delegates = a_policy(allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}))
+    assert verdict(need, own={key: delegates}) is EvalDecision.IMPLICIT_DENY
+    assert verdict(need, allow("kms:*"), own={key: delegates}) is EvalDecision.ALLOWED
+
+
+def test_a_resource_that_is_no_arn_is_decided_as_it_is() -> None:
+    """Nobody's account is read out of it."""
+    assert verdict(Need("sqs:ReceiveMessage", "incoming-orders"), allow("sqs:*")) is EvalDecision.ALLOWED
+    assert verdict(Need("sqs:ReceiveMessage", "incoming-orders")) is EvalDecision.IMPLICIT_DENY

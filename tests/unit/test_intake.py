@@ -132,7 +132,7 @@ def test_an_unknown_api_is_an_error_of_that_message_with_its_id() -> None:
 @pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: str(path.stem))
 def test_a_malformed_event_is_an_error_and_nothing_raises(path: Path) -> None:
     """For the scope that would have looked."""
-    scope = Scope.EXECUTION_ROLE if path.stem.startswith("role") else Scope.INVOKE_POLICY
+    scope = Scope.EXECUTION_ROLE if path.stem.startswith(("role", "policy")) else Scope.INVOKE_POLICY
     message = read_one(json.loads(path.read_text()), scope)
     assert isinstance(message.error, MalformedEventError)
     assert message.targets == ()

@@ -1,10 +1,10 @@
-"""Names of functions and roles, in every form in which AWS takes and returns them."""
+"""Names of functions, roles and policies, in every form in which AWS takes and returns them."""
 
 from __future__ import annotations
 
 import re
 
-from permission_guard.model import FunctionTarget
+from permission_guard.model import FunctionTarget, PolicyTarget
 
 # The pattern of FunctionName in Lambda's API: a bare name, a partial ARN or a full ARN, each with or without a
 # qualifier. https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
@@ -15,6 +15,13 @@ _FUNCTION_NAME = re.compile(
     r"(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_.]{1,140})"
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?",
+    re.ASCII,
+)
+
+# A managed policy's ARN, its path included; AWS's own are of the account `aws`.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
+_POLICY_ARN = re.compile(
+    r"arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,128}",
     re.ASCII,
 )
 
@@ -73,3 +80,11 @@ def role_name(role_arn: str) -> str:
 def role_account(role_arn: str) -> str:
     """Return the account of a role from its ARN."""
     return role_arn.split(":", 5)[4]
+
+
+def parse_policy_arn(arn: str) -> PolicyTarget:
+    """Read a managed policy's ARN; ValueError when it is anything else."""
+    match = _POLICY_ARN.fullmatch(arn)
+    if match is None:
+        raise ValueError(f"not a managed policy's ARN: {arn!r:.200}")
+    return PolicyTarget(match["account"], arn)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.intake import merge, read_batch
-from permission_guard.model import FunctionTarget, RoleTarget
+from permission_guard.model import FunctionTarget, PolicyTarget, RoleTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +24,13 @@ class FunctionDirectory(Protocol):
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
         """List, for each of some roles, the functions that run with it."""
+
+
+class RoleDirectory(Protocol):
+    """Which roles there are."""
+
+    def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
+        """List the roles that have a managed policy, attached or as their boundary."""
 
 
 ENOUGH_FOR_A_LOOK_MILLIS = 20_000
@@ -43,7 +50,8 @@ class CheckBatch:
         self,
         scope: Scope,
         checker: Checker,
-        directory: FunctionDirectory,
+        functions: FunctionDirectory,
+        roles: RoleDirectory,
         look_again: Callable[[FunctionTarget], object],
         *,
         logger: Logger,
@@ -51,7 +59,8 @@ class CheckBatch:
     ) -> None:
         self._scope = scope
         self._checker = checker
-        self._directory = directory
+        self._function_directory = functions
+        self._role_directory = roles
         self._look_again = look_again
         self._logger = logger
         self._metrics = metrics
@@ -104,13 +113,35 @@ class CheckBatch:
         merged: Mapping[Target, tuple[Message, ...]],
         failed: set[str],
     ) -> dict[FunctionTarget, tuple[Message, ...]]:
-        """Resolve roles to the functions that run with them; when they cannot be, the messages with roles fail."""
-        of_roles = self._functions_of_roles({t: a for t, a in merged.items() if isinstance(t, RoleTarget)}, failed)
+        """Resolve policies and roles to the functions that run with them; the messages of those that cannot be fail."""
+        named = self._without_policies(merged, failed)
+        of_roles = self._functions_of_roles({t: a for t, a in named.items() if isinstance(t, RoleTarget)}, failed)
         functions: dict[FunctionTarget, tuple[Message, ...]] = {}
-        for target, askers in merged.items():
+        for target, askers in named.items():
             for function in (target,) if isinstance(target, FunctionTarget) else of_roles.get(target, ()):
-                functions[function] = tuple(dict.fromkeys((*functions.get(function, ()), *askers)))
+                functions[function] = _together(functions.get(function, ()), askers)
         return functions
+
+    def _without_policies(
+        self,
+        merged: Mapping[Target, tuple[Message, ...]],
+        failed: set[str],
+    ) -> dict[FunctionTarget | RoleTarget, tuple[Message, ...]]:
+        """Put in each policy's place the roles that have it; when they cannot be listed, the policy's messages fail."""
+        named: dict[FunctionTarget | RoleTarget, tuple[Message, ...]] = {}
+        for target, askers in merged.items():
+            stands_for = self._roles(target, askers, failed) if isinstance(target, PolicyTarget) else (target,)
+            for one in stands_for:
+                named[one] = _together(named.get(one, ()), askers)
+        return named
+
+    def _roles(self, policy: PolicyTarget, askers: Sequence[Message], failed: set[str]) -> tuple[RoleTarget, ...]:
+        try:
+            return self._role_directory.roles_of_policy(policy)
+        except Exception:  # noqa: BLE001 - logged, and the messages come again; the other targets go on
+            self._failed("policy could not be resolved to roles", policy, askers)
+            failed |= _ids(askers)
+            return ()
 
     def _functions_of_roles(
         self,
@@ -120,8 +151,8 @@ class CheckBatch:
         if not roles:
             return {}
         try:
-            return self._directory.functions_of_roles(roles)
-        except Exception:  # noqa: BLE001 - logged, and the messages come again; the other targets go on
+            return self._function_directory.functions_of_roles(roles)
+        except Exception:  # noqa: BLE001 - as above
             for role, askers in roles.items():
                 self._failed("role could not be resolved to functions", role, askers)
                 failed |= _ids(askers)
@@ -194,7 +225,7 @@ class CheckBatch:
         self._count("FunctionsLookedAt")
 
     def _failed(self, what: str, target: Target, askers: Sequence[Message]) -> None:
-        name = target.arn if isinstance(target, FunctionTarget) else target.name
+        name = target.name if isinstance(target, RoleTarget) else target.arn
         event_ids = [message.event_id for message in askers]
         self._logger.exception(  # noqa: LOG004 - called from handlers only
             what, extra={"cloudtrail_event_ids": event_ids, "target": name}
@@ -203,6 +234,10 @@ class CheckBatch:
 
     def _count(self, name: str, value: int = 1) -> None:
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def _together(some: tuple[Message, ...], more: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(dict.fromkeys((*some, *more)))
 
 
 def _ids(messages: Iterable[Message]) -> set[str]:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from permission_guard.arns import parse_function_arn, parse_function_name
+from permission_guard.arns import parse_function_arn, parse_function_name, parse_policy_arn
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.model import JSON, FunctionTarget, RoleTarget, Scope, Target
+from permission_guard.model import JSON, FunctionTarget, PolicyTarget, RoleTarget, Scope, Target
 
 LAMBDA = "lambda.amazonaws.com"
 IAM = "iam.amazonaws.com"
@@ -105,13 +105,13 @@ def look_for(record: Record, scope: Scope) -> Look:
             return Look(record.event_id, (), f"{record.event_source} is not watched")
         raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
     if scope not in row.scopes:
-        return Look(record.event_id, (), f"{record.api} changes nothing that this checker reads")
+        return Look(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
     why_not = _why_nothing_changed(record, row)
     if why_not and not _names_missing_permission(record):
         return Look(record.event_id, (), why_not)
     target = row.locate(record)
     if target is None:
-        return Look(record.event_id, (), "the change is to something else than a function or a role")
+        return Look(record.event_id, (), "the change is to something else than a function, a role or a policy")
     if target.account != record.account:
         return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
     return Look(record.event_id, (target,), tool="" if why_not else record.tool)
@@ -125,8 +125,25 @@ def _why_nothing_changed(record: Record, row: _Row) -> str:
     """
     if record.error_code is not None or (record.response is None and row.answers):
         return f"the call did not succeed: {record.error_code or 'no response'}"
-    if row.needs_version and (record.request.get("publish") is not True or record.request.get("dryRun") is True):
+    return row.idle(record)
+
+
+def _publishes_nothing(record: Record) -> str:
+    if record.request.get("publish") is not True or record.request.get("dryRun") is True:
         return "the call published no version"
+    return ""
+
+
+def _changes_no_default(record: Record) -> str:
+    """Only a policy's default version says anything; IAM answers whether the new one is it."""
+    version = (record.response or {}).get("policyVersion")
+    is_default = version.get("isDefaultVersion") if isinstance(version, Mapping) else None
+    if record.request.get("setAsDefault") is not True and is_default is not True:
+        return "the new version is not the policy's default"
+    return ""
+
+
+def _never_idle(_record: Record) -> str:
     return ""
 
 
@@ -201,17 +218,29 @@ def _named_role(record: Record) -> RoleTarget:
     return RoleTarget(record.account, name)
 
 
+def _named_policy(record: Record) -> PolicyTarget:
+    arn = record.request.get("policyArn")
+    if not isinstance(arn, str):
+        raise MalformedEventError(f"{record.event_name} has no `policyArn`")
+    try:
+        return parse_policy_arn(arn)
+    except ValueError as error:
+        raise MalformedEventError(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
 
-    With `needs_version`, only calls that publish a version count.
+    `idle` says why a call that succeeded changed nothing after all, "" if it did. `never` says why no call of this API
+    ever needs a look: no rule of template.yaml asks for it, and if one ever does, it is no unknown API.
     """
 
     locate: Callable[[Record], Target | None]
     scopes: frozenset[Scope]
     answers: bool
-    needs_version: bool = False
+    idle: Callable[[Record], str] = _never_idle
+    never: str = ""
 
 
 _INVOKE = frozenset({Scope.INVOKE_POLICY})
@@ -234,12 +263,13 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
     (LAMBDA, "UpdateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
     (LAMBDA, "DeleteFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
-    # Aliases and versions have policies of their own, and what is set up to invoke one needs it to be there.
-    (LAMBDA, "CreateAlias"): _Row(_named_function, _INVOKE, answers=False),
-    (LAMBDA, "UpdateAlias"): _Row(_named_function, _INVOKE, answers=False),
-    (LAMBDA, "DeleteAlias"): _Row(_named_function, _INVOKE, answers=False),
-    (LAMBDA, "PublishVersion"): _Row(_named_function, _INVOKE, answers=False),
-    (LAMBDA, "UpdateFunctionCode"): _Row(_named_function, _INVOKE, answers=True, needs_version=True),
+    # Aliases and versions have policies of their own, and what is set up to invoke one needs it to be there. A version
+    # keeps the role with which it was published, and a mapping on an alias runs with that of the version behind it.
+    (LAMBDA, "CreateAlias"): _Row(_named_function, _BOTH, answers=False),
+    (LAMBDA, "UpdateAlias"): _Row(_named_function, _BOTH, answers=False),
+    (LAMBDA, "DeleteAlias"): _Row(_named_function, _BOTH, answers=False),
+    (LAMBDA, "PublishVersion"): _Row(_named_function, _BOTH, answers=False),
+    (LAMBDA, "UpdateFunctionCode"): _Row(_named_function, _BOTH, answers=True, idle=_publishes_nothing),
     # Matched by the prefix `DeleteFunction`, and of no concern to a rule that exists.
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
@@ -253,6 +283,15 @@ _APIS: dict[tuple[str, str], _Row] = {
     (IAM, "UpdateAssumeRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
     (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
+    # These name a policy, and whoever has it is another question.
+    (IAM, "CreatePolicyVersion"): _Row(_named_policy, _ROLE, answers=True, idle=_changes_no_default),
+    (IAM, "SetDefaultPolicyVersion"): _Row(_named_policy, _ROLE, answers=False),
+    (IAM, "DeletePolicyVersion"): _Row(
+        _named_policy, _NEITHER, answers=False, never="IAM deletes no version that is its policy's default"
+    ),
+    (IAM, "DeletePolicy"): _Row(
+        _named_policy, _NEITHER, answers=False, never="IAM deletes no policy that anybody has or is limited by"
+    ),
 }
 """One row an API. `answers` is true where CloudTrail's responseElements are filled when the call succeeds.
 

@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import (
+    UNKNOWN,
     Decision,
     EvalDecision,
-    LambdaCall,
     PolicySet,
     Principal,
     Request,
     evaluate,
     execution_role_context,
 )
+from permission_guard.iam.logic import TRUE
+from permission_guard.iam.patterns import overlaps, symbols_of
+from permission_guard.iam.resources import WITHOUT_RESOURCE
 from permission_guard.model import Role, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from permission_guard.event_sources import Need
-    from permission_guard.iam import Policy
+    from permission_guard.iam import Policy, Statement
 
     SourcePolicies = Mapping[str, Policy | Unread | None]
 
+READABLE: Final = frozenset({"dynamodb", "kinesis", "sqs"})
+"""The services of the resources whose own policies are read, wherever they are in question."""
+
+_VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
+
+_WITH_POLICIES: Final = frozenset({"events", "kms", "lambda", "s3", "secretsmanager", "sns"})
+"""The services whose resources' own policies, which are not read, may allow a role of their account."""
+
 
 def decide(need: Need, role: Role, function_arn: str, source_policies: SourcePolicies) -> Decision:
-    """Decide whether Lambda may take an action with a role when it polls for a function.
+    """Decide whether Lambda may do what a need says, with a role, for a function.
 
-    `source_policies` has the resource-based policies of event sources by their ARNs; a source that is not among them
-    has none, or one that does not matter.
+    Allowed where the action is, or any one of those that will do instead. What is denied and only doubtfully needed is
+    not certain. `source_policies` has the resource-based policies of event sources by their ARNs; of those services
+    that are read, a source that is not among them has none, or one that does not matter.
     """
-    region, account = function_arn.split(":")[3:5]
-    request = Request(
-        principal=Principal.role(role.arn),
-        action=need.action,
-        resource=need.resource,
-        context=execution_role_context(
-            LambdaCall.POLL,
-            role_arn=role.arn,
-            account=account,
-            region=region,
-            function_arn=function_arn,
-            tags=role.tags,
-            resource_account=need.resource.split(":")[4] or None,
-        ),
-    )
-    return evaluate(request, policies_of(role, source_policies.get(need.resource)))
+    asked = _Asked(need, role, function_arn, source_policies)
+    decisions = [asked.decide(action) for action in (need.action, *need.instead)]
+    allowed = next((decision for decision in decisions if decision.allowed), None)
+    best = allowed or next((decision for decision in decisions if not decision.denied), decisions[0])
+    return _not_certain(need.doubt) if best.denied and need.doubt else best
 
 
 def sources_in_question(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
@@ -58,6 +61,7 @@ def sources_in_question(needs: Iterable[Need], role: Role, function_arn: str) ->
     unsettled = {
         need.resource: None
         for need in needs
+        if _part(need.resource, 2) in READABLE
         if decide(need, role, function_arn, {}).decision not in (EvalDecision.ALLOWED, EvalDecision.EXPLICIT_DENY)
     }
     return tuple(unsettled)
@@ -74,3 +78,90 @@ def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> Pol
         resource=source_policy if not isinstance(source_policy, Unread) else None,
         resource_unread=str(source_policy) if isinstance(source_policy, Unread) else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A need, and everything that its decision hangs on."""
+
+    need: Need
+    role: Role
+    function_arn: str
+    source_policies: SourcePolicies
+
+    def decide(self, action: str) -> Decision:
+        resource = self.need.resource
+        is_open = ("*" in resource or "?" in resource) and action.lower() not in WITHOUT_RESOURCE
+        decision = self._evaluate(action, _one_of(resource) if is_open else resource)
+        if is_open and self._hangs_on_which(action, decision):
+            return _not_certain(f"it is not known which of {resource} it is, and a policy speaks of some of them")
+        return decision
+
+    def _evaluate(self, action: str, resource: str) -> Decision:
+        region, account = self.function_arn.split(":")[3:5]
+        request = Request(
+            principal=Principal.role(self.role.arn),
+            action=action,
+            resource=resource,
+            context=execution_role_context(
+                self.need.call,
+                role_arn=self.role.arn,
+                account=account,
+                region=region,
+                function_arn=self.function_arn,
+                tags=self.role.tags,
+                resource_account=_account(self.need.resource),
+                known=dict(self.need.context),
+            ),
+        )
+        policies = policies_of(self.role, self.source_policies.get(self.need.resource))
+        decision = evaluate(request, policies)
+        if decision.decision is EvalDecision.IMPLICIT_DENY and self._may_be_allowed_there():
+            return evaluate(request, replace(policies, resource_unread=f"that of {resource} is not among what is read"))
+        return decision
+
+    def _may_be_allowed_there(self) -> bool:
+        """Tell whether the resource has, or may have, a policy of its own that nobody read."""
+        resource = self.need.resource
+        service = _part(resource, 2)
+        if resource in self.source_policies or service in READABLE:
+            return False
+        return service in _WITH_POLICIES or _account(resource) not in (None, _part(self.role.arn, 4))
+
+    def _hangs_on_which(self, action: str, decision: Decision) -> bool:
+        """Tell whether a policy says something else of some of the resources that it may be."""
+        resource = self.need.resource
+        symbols, one = symbols_of(resource), _one_of(resource)
+        policies = policies_of(self.role)
+        return any(
+            pattern.match(one, lambda _: UNKNOWN) != TRUE and overlaps(_VARIABLE.sub("*", pattern.text), symbols)
+            for policy in (*policies.identity, *filter(None, [policies.boundary]))
+            for statement in policy.statements
+            if statement.match_action(action.lower()) and _grants_more(statement) is decision.denied
+            for pattern in statement.resources or ()
+        )
+
+
+def _grants_more(statement: Statement) -> bool:
+    """Tell whether a statement grants more, not less, of what its resources match."""
+    return (statement.effect == "Allow") != statement.not_resource
+
+
+def _not_certain(reason: str) -> Decision:
+    return Decision(EvalDecision.CONDITIONAL, reasons=(reason,))
+
+
+def _one_of(resource: str) -> str:
+    """Return a resource that fits, of a name that nobody has thought of."""
+    return resource.replace("*", "one-of-them")
+
+
+def _part(arn: str, index: int) -> str:
+    parts = arn.split(":", 5)
+    return parts[index] if index < len(parts) else ""
+
+
+def _account(arn: str) -> str | None:
+    """Return the account in an ARN, None where it names none or any."""
+    account = _part(arn, 4)
+    return account if account and "*" not in account else None

@@ -53,7 +53,15 @@ class RoleTarget:
     name: str
 
 
-Target = FunctionTarget | RoleTarget
+@dataclass(frozen=True, slots=True, order=True)
+class PolicyTarget:
+    """A managed policy that says something else now: every role that has it, or is limited by it, changed."""
+
+    account: str
+    arn: str
+
+
+Target = FunctionTarget | RoleTarget | PolicyTarget
 
 
 # ── What is read ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from permission_guard.aws.roles import MAX_AGE_SECONDS, AwsManagedPolicies, RoleReader
 from permission_guard.iam import Policy
-from permission_guard.model import Role, Unread
+from permission_guard.model import PolicyTarget, Role, RoleTarget, Unread
 from tests.fakes import ACCOUNT, ROLE_ARN, SQS_POLICY_ARN, TRUST_LAMBDA, allow
 
 if TYPE_CHECKING:
@@ -242,6 +243,37 @@ def test_a_policy_that_could_not_be_read_is_not_remembered(iam_answers: Answers)
     assert isinstance(RoleReader(iam_answers.client, memory).managed_policy(SQS_POLICY_ARN), Unread)
     managed(iam_answers, SQS_POLICY_ARN, allow("sqs:*"))
     assert actions(RoleReader(iam_answers.client, memory).managed_policy(SQS_POLICY_ARN)) == ["sqs:*"]
+
+
+ORDERS_POLICY = PolicyTarget(ACCOUNT, OWN_ARN)
+
+
+def having(*names: str, **more: Any) -> dict[str, Any]:
+    """Return a ListEntitiesForPolicy reply."""
+    return {"PolicyRoles": [{"RoleName": name, "RoleId": f"AROA{name:0>16}"} for name in names], **more}
+
+
+def test_the_roles_of_a_policy_are_those_that_have_it_and_those_that_it_limits(iam_answers: Answers) -> None:
+    """On every page. Where a use is not asked for, IAM lists boundaries with the rest."""
+    asked = {"PolicyArn": OWN_ARN, "EntityFilter": "Role"}
+    iam_answers.say("list_entities_for_policy", having("first", "second", IsTruncated=True, Marker="m"), **asked)
+    iam_answers.say("list_entities_for_policy", having("third"), **asked, Marker="m")
+    found = RoleReader(iam_answers.client).roles_of_policy(ORDERS_POLICY)
+    assert found == tuple(RoleTarget(ACCOUNT, name) for name in ("first", "second", "third"))
+
+
+def test_a_policy_that_is_gone_has_no_roles(iam_answers: Answers) -> None:
+    """Deleted in between, which takes that nobody has it."""
+    iam_answers.fail("list_entities_for_policy", "NoSuchEntity", status=404)
+    assert RoleReader(iam_answers.client).roles_of_policy(ORDERS_POLICY) == ()
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ServiceFailure"])
+def test_a_refusal_to_list_the_roles_of_a_policy_is_not_taken_for_none(iam_answers: Answers, code: str) -> None:
+    """It raises, so that the message comes again."""
+    iam_answers.fail("list_entities_for_policy", code)
+    with pytest.raises(ClientError, match=code):
+        RoleReader(iam_answers.client).roles_of_policy(ORDERS_POLICY)
 
 
 def test_a_role_is_read_over_the_wire_as_it_was_written(moto_account: None) -> None:

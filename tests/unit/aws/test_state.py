@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from permission_guard.aws.state import READS, StateReader
+from permission_guard.aws.reads import READS
+from permission_guard.aws.state import StateReader
 from permission_guard.model import (
     Function,
     FunctionTarget,
@@ -112,7 +113,7 @@ class Account:
             cast("FunctionReader", self),
             cast("RoleReader", self),
             cast("SourcePolicyReader", self),
-            cast("InventoryReader", self),
+            lambda: cast("InventoryReader", self),
             cast("OrganizationReader", self),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import TRUST_LAMBDA
 from tests.unit.cli.conftest import run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,7 +110,8 @@ def test_the_role_that_sam_makes_may_read_the_queue(check: Any) -> None:
 
 def test_a_role_of_ones_own_is_judged(check: Any) -> None:
     """SAM adds nothing to it."""
-    role = {"Type": "AWS::IAM::Role", "Properties": {}}
+    trust = {"AssumeRolePolicyDocument": TRUST_LAMBDA}
+    role = {"Type": "AWS::IAM::Role", "Properties": trust}
     own = {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}
     said = check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own))
     assert said.findings == [("PG201", "event-source-mapping/OrdersOn")]
@@ -118,7 +120,8 @@ def test_a_role_of_ones_own_is_judged(check: Any) -> None:
         "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
         "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
     }
-    role["Properties"] = {"Policies": [{"PolicyName": "read", "PolicyDocument": {"Statement": [statement]}}]}
+    policies = [{"PolicyName": "read", "PolicyDocument": {"Statement": [statement]}}]
+    role["Properties"] = {**trust, "Policies": policies}
     assert check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own)).code == 0
 
 

@@ -4,7 +4,8 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 
 - `policies`: GetPolicy replies, the policy as an object, with the `Qualifier` they were asked for;
 - `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
-- `roles`: GetRole replies with the documents of the policies by their names;
+- `roles`: GetRole replies with the documents of the policies by their names; without an `AssumeRolePolicyDocument`,
+  Lambda is trusted;
 - `source_policies`: the policies of event sources by their ARNs, null where there is none;
 - `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
 - `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;
@@ -279,9 +280,9 @@ def role_of(entry: dict[str, Any]) -> tuple[str, Role | Unread | None]:
         name=name,
         path=path,
         tags={tag["Key"]: tag["Value"] for tag in reply.get("Tags", [])},
-        trust_policy=parse_policy(TRUST_LAMBDA),
+        trust_policy=parse_policy(reply.get("AssumeRolePolicyDocument", TRUST_LAMBDA), name="trust policy"),
         attached={policy: document_of(policy, text) for policy, text in entry.get("AttachedPolicies", {}).items()},
-        inline={policy: document_of(policy, text) for policy, text in entry["RolePolicies"].items()},
+        inline={policy: document_of(policy, text) for policy, text in entry.get("RolePolicies", {}).items()},
         boundary_arn=boundary["Arn"] if boundary else None,
         boundary=document_of(boundary["Arn"], boundary["Document"]) if boundary else None,
     )

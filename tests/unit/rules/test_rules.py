@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from permission_guard.aws.state import READS
+from permission_guard import rules
+from permission_guard.aws.reads import READS
+from permission_guard.fixes import FIXES
 from permission_guard.iam import TrustSet
 from permission_guard.model import Outcome, Scope, Severity
-from permission_guard.rules import RULES, rules_for
+from permission_guard.rules import RULES, rules_for, rules_of
 from permission_guard.rules.base import UnknownStateError, known
 from tests.fakes import DENIED, FUNCTION_ARN
 
@@ -22,6 +24,17 @@ def test_ids_and_names_are_given_once() -> None:
     """An id is never reused: tickets out there hold it."""
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_every_fix_is_for_rules_that_the_fixer_is_given() -> None:
+    """apply_fix imports the rules on execution roles alone."""
+    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in rules_of(Scope.EXECUTION_ROLE)}
+
+
+def test_the_package_has_nothing_else_to_offer_late() -> None:
+    """A misspelt name is an error like any other."""
+    with pytest.raises(AttributeError, match="RULE"):
+        _ = rules.RULE  # type: ignore[attr-defined]
 
 
 @EACH_RULE

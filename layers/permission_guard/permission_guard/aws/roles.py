@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from permission_guard.arns import role_name
 from permission_guard.aws.calls import read
 from permission_guard.iam import Policy, parse_policy
-from permission_guard.model import Role, Unread
+from permission_guard.model import Role, RoleTarget, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_iam import IAMClient
+
+    from permission_guard.model import PolicyTarget
 
 MAX_AGE_SECONDS = 15 * 60
 """How long the document of an AWS managed policy is remembered."""
@@ -85,6 +87,16 @@ class RoleReader:
         if arn not in self._managed:
             self._managed[arn] = self._aws_managed.recall(arn) or self._read_managed(arn)
         return self._managed[arn]
+
+    def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
+        """List the roles that have a managed policy, attached or as their boundary; a refused call raises."""
+        # Of what a policy is used for, IAM lists both where it is not asked for one of them.
+        pages = self._iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=policy.arn, EntityFilter="Role")
+        try:
+            names = [role["RoleName"] for page in pages for role in page["PolicyRoles"]]
+        except self._iam.exceptions.NoSuchEntityException:  # IAM deletes none that a role has
+            return ()
+        return tuple(RoleTarget(policy.account, name) for name in names)
 
     def _attached(self, name: str) -> dict[str, Policy | Unread] | Unread | None:
         def call() -> list[str]:

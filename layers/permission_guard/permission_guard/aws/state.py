@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.inventories import INVENTORY_READS
 from permission_guard.event_sources import event_source_of
 from permission_guard.execution_role import sources_in_question
 from permission_guard.iam import FUNCTION_URL_KEYS
@@ -23,7 +22,7 @@ from permission_guard.model import (
 from permission_guard.triggers import source_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from permission_guard.aws.functions import FunctionReader
     from permission_guard.aws.inventories import InventoryReader
@@ -33,38 +32,6 @@ if TYPE_CHECKING:
     from permission_guard.iam import Policy
     from permission_guard.model import EventSourceMapping
     from permission_guard.triggers import Inventory
-
-READS: dict[Scope, frozenset[str]] = {
-    Scope.INVOKE_POLICY: frozenset(
-        {
-            "lambda:GetFunctionConfiguration",
-            "lambda:GetPolicy",
-            "lambda:ListAliases",
-            "lambda:ListFunctionUrlConfigs",
-            "lambda:ListTags",
-            "lambda:ListVersionsByFunction",
-            "organizations:DescribeOrganization",
-        },
-    )
-    | INVENTORY_READS,
-    Scope.EXECUTION_ROLE: frozenset(
-        {
-            "lambda:GetFunctionConfiguration",
-            "lambda:ListEventSourceMappings",
-            "lambda:ListTags",
-            "iam:GetRole",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-            "iam:GetRolePolicy",
-            "iam:GetPolicy",
-            "iam:GetPolicyVersion",
-            "dynamodb:GetResourcePolicy",
-            "kinesis:GetResourcePolicy",
-            "sqs:GetQueueAttributes",
-        },
-    ),
-}
-"""The IAM actions that a snapshot of each scope takes; a test holds the roles in template.yaml to them."""
 
 
 class StateReader:
@@ -79,7 +46,7 @@ class StateReader:
         functions: FunctionReader,
         roles: RoleReader,
         sources: SourcePolicyReader,
-        inventories: InventoryReader,
+        inventories: Callable[[], InventoryReader],
         organization: OrganizationReader,
     ) -> None:
         self._functions = functions
@@ -110,7 +77,8 @@ class StateReader:
 
     def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
         policies = self._functions.resource_policies(target)
-        inventories = self._inventories.read(target, not_before)
+        reader = self._inventories()
+        inventories = reader.read(target, not_before)
         documents = [policy.document for policy in policies if isinstance(policy, ResourcePolicy)]
         statements = [statement for document in documents for statement in document.statements]
         conditions = [condition for statement in statements for condition in statement.conditions]
@@ -125,8 +93,7 @@ class StateReader:
             own_organization=self._organization.own_organization() if keys & _ORGANIZATION_KEYS else None,
             inventories=inventories,
             foreign_buckets={
-                bucket: self._inventories.bucket_exists(bucket, not_before)
-                for bucket in _foreign_buckets(sources, inventories)
+                bucket: reader.bucket_exists(bucket, not_before) for bucket in _foreign_buckets(sources, inventories)
             },
         )
 

@@ -115,8 +115,12 @@ class Results:
     files: int = 0
 
     def add(self, checked: Checked) -> None:
-        """Add what is not a pass."""
-        (self.findings if checked.verdict.outcome is Outcome.VIOLATION else self.unknowns).append(checked)
+        """Add what is not a pass, once: of a function with two event source mappings, the role is asked about twice."""
+        known = self.findings if checked.verdict.outcome is Outcome.VIOLATION else self.unknowns
+        if (checked.file, checked.subject, checked.verdict) not in [
+            (one.file, one.subject, one.verdict) for one in known
+        ]:
+            known.append(checked)
 
 
 def print_json(results: Results) -> None:

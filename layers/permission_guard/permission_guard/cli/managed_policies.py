@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.event_sources import EVENT_SOURCES, event_source_of
-from permission_guard.iam import Policy, parse_policy
+from permission_guard.event_sources import EVENT_SOURCES, NeedKind, event_source_of
+from permission_guard.iam import LambdaCall, Policy, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +52,7 @@ def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy |
                 for mapping in mappings
                 if event_source_of(mapping) is source
                 for need in source.needs(mapping)
+                if need.kind is NeedKind.READ or need.call is LambdaCall.NETWORK_INTERFACE
             ]
             return _granting(arn, [*dict.fromkeys(needed), *_LOGS])
     return _granting(arn, list(_GRANTS[name])) if name in _GRANTS else None

@@ -9,10 +9,10 @@ from permission_guard.cli.intrinsics import fill, holes, text, whole_hole
 from permission_guard.cli.managed_policies import extreme, managed_policy
 from permission_guard.cli.physical_names import attribute, path_of, physical_name, reference
 from permission_guard.cli.templates import MAPPING, TOO_MANY, Template
-from permission_guard.cli.worlds import Question, World, untold, ways
+from permission_guard.cli.worlds import Question, World, listed_references, untold, ways
 from permission_guard.event_sources import event_source_of
 from permission_guard.execution_role import sources_in_question
-from permission_guard.iam import Policy, parse_policy
+from permission_guard.iam import Policy, parse_policy, unread_policy
 from permission_guard.model import EventSourceMapping, Function, Role, Scope, Snapshot, Unread
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class _RoleOf:
             name=fill(self._role_name(), fills),
             path=path_of(self.resolver, self.role_id),
             tags={fill(text(tag.get("Key")), fills): fill(text(tag.get("Value")), fills) for tag in tags},
-            trust_policy=parse_policy(fill(self.role_about.get("AssumeRolePolicyDocument"), fills)),
+            trust_policy=_trust_policy(self.role_about.get("AssumeRolePolicyDocument")),
             attached={fill(name, fills): self._attached(name, mapping, most=most) for name in self.managed},
             inline={
                 fill(name, fills): parse_policy(_filled(document, fills, way, most=most), name=fill(name, fills))
@@ -263,6 +263,14 @@ class _RoleOf:
         stream = self.resolver.properties(source_id).get("StreamSpecification")
         policy = stream.get("ResourcePolicy") if isinstance(stream, dict) else None
         return policy.get("PolicyDocument") if isinstance(policy, dict) else None
+
+
+def _trust_policy(document: JSON) -> Policy:
+    """Return a role's trust policy; of one that hangs on what the file does not say, nothing is known."""
+    gaps = list(dict.fromkeys(holes(document)))
+    if gaps:
+        return unread_policy("trust policy", f"it hangs on {listed_references(gaps)}, which the file does not say")
+    return parse_policy(document, name="trust policy")
 
 
 def _filled(document: JSON, fills: Mapping[str, str], way: Mapping[str, str], *, most: bool) -> JSON:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources.base import EventSource, Need
+from permission_guard.event_sources.base import (
+    NOTHING_READ,
+    EventSource,
+    Need,
+    NeedKind,
+    Sources,
+    SourceState,
+    required,
+)
+from permission_guard.event_sources.documentdb import DocumentDB
 from permission_guard.event_sources.dynamodb import DynamoDB
 from permission_guard.event_sources.kinesis import Kinesis
+from permission_guard.event_sources.mq import Mq
+from permission_guard.event_sources.msk import Msk
+from permission_guard.event_sources.self_managed_kafka import SelfManagedKafka
 from permission_guard.event_sources.sqs import Sqs
 
 if TYPE_CHECKING:
     from permission_guard.model import EventSourceMapping
 
-EVENT_SOURCES: tuple[EventSource, ...] = (DynamoDB(), Kinesis(), Sqs())
+EVENT_SOURCES: tuple[EventSource, ...] = (
+    DocumentDB(),
+    DynamoDB(),
+    Kinesis(),
+    Mq(),
+    Msk(),
+    SelfManagedKafka(),
+    Sqs(),
+)
 
 
 def event_source_of(mapping: EventSourceMapping) -> EventSource | None:
@@ -20,4 +40,14 @@ def event_source_of(mapping: EventSourceMapping) -> EventSource | None:
     return next((source for source in EVENT_SOURCES if source.matches(mapping)), None)
 
 
-__all__ = ["EVENT_SOURCES", "EventSource", "Need", "event_source_of"]
+__all__ = [
+    "EVENT_SOURCES",
+    "NOTHING_READ",
+    "EventSource",
+    "Need",
+    "NeedKind",
+    "SourceState",
+    "Sources",
+    "event_source_of",
+    "required",
+]

@@ -1,24 +1,86 @@
-"""What every type of event source says: which actions Lambda takes with the execution role when it polls."""
+"""What every type of event source says: which actions Lambda takes with the execution role, on what, and what for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from permission_guard.iam import LambdaCall
+from permission_guard.model import Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from permission_guard.model import EventSourceMapping
+
+
+class NeedKind(StrEnum):
+    """What is broken where an action is missing."""
+
+    READ = "read"
+    """The source itself cannot be read."""
+    DEPENDENCY = "dependency"
+    """What the mapping's configuration names besides: secret, key, network, schema registry, cluster data plane."""
+    DESTINATION = "destination"
+    """What the mapping or the function sends its results and failures to."""
+    LOGS = "logs"
+    NETWORK = "network"
+    TRACING = "tracing"
+    FEATURE = "feature"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One action that the execution role must be allowed on one resource."""
+    """One action that the execution role must be allowed on one resource.
+
+    `resource` is an ARN; with `*` or `?` in it, it is one that fits and nobody knows which. Any one of `instead` will
+    do as well. `purpose` continues a sentence: "to ...". `context` has the condition keys that go along, besides those
+    of the `call`. `doubt` says why it is not certain that the action is needed: a role without it is not known to be
+    wrong. What is only `recommended` is never missing.
+    """
 
     action: str
     resource: str
+    kind: NeedKind = NeedKind.READ
+    call: LambdaCall = LambdaCall.POLL
+    instead: tuple[str, ...] = ()
+    recommended: bool = False
+    purpose: str = ""
+    context: tuple[tuple[str, str], ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What was read of a source, secret or destination, as far as needs hang on it.
+
+    `kms_key_arn` is the key that a customer manages; None where the key is AWS's own, or there is none. The others are
+    of clusters, and None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by
+    IAM, which parameter and subnet groups a DocumentDB cluster has.
+    """
+
+    kms_key_arn: str | None = None
+    is_serverless: bool | None = None
+    uses_iam: bool | None = None
+    parameter_group: str | None = None
+    subnet_group: str | None = None
+
+
+Sources = Mapping[str, SourceState | Unread]
+"""What was read of sources, secrets and destinations, by their ARNs; what is not in there was not read."""
+
+NOTHING_READ: Final[Sources] = MappingProxyType({})
 
 
 class EventSource(Protocol):
-    """A type of event source. `managed_policy` is the path and name of the AWS managed policy that has its needs."""
+    """A type of event source.
+
+    `managed_policy` is the path and name of the AWS managed policy with what it takes to read one; empty where AWS has
+    none.
+    """
 
     name: str
     managed_policy: str
@@ -26,8 +88,19 @@ class EventSource(Protocol):
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Tell whether the mapping reads from a source of this type."""
 
-    def needs(self, mapping: EventSourceMapping) -> tuple[Need, ...]:
-        """Return what the role must be allowed for this mapping."""
+    def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
+        """Return what the role must be allowed for this mapping, of every kind."""
+
+
+def required(needs: Iterable[Need], kind: NeedKind) -> tuple[Need, ...]:
+    """Return the needs of one kind, without what is only recommended."""
+    return tuple(need for need in needs if need.kind is kind and not need.recommended)
+
+
+def state_of(arn: str, sources: Sources) -> SourceState | None:
+    """Return what was read of a resource; None where nothing was."""
+    state = sources.get(arn)
+    return None if isinstance(state, Unread) else state
 
 
 def source_service(mapping: EventSourceMapping) -> str:
@@ -36,6 +109,13 @@ def source_service(mapping: EventSourceMapping) -> str:
     return parts[2] if len(parts) == 6 else ""  # noqa: PLR2004 - an ARN has six parts
 
 
-def on(resource: str, *actions: str) -> tuple[Need, ...]:
+def on(
+    resource: str,
+    *actions: str,
+    kind: NeedKind = NeedKind.READ,
+    call: LambdaCall = LambdaCall.POLL,
+    purpose: str = "",
+    doubt: str = "",
+) -> tuple[Need, ...]:
     """Return one need an action, all on the same resource."""
-    return tuple(Need(action, resource) for action in actions)
+    return tuple(Need(action, resource, kind, call, purpose=purpose, doubt=doubt) for action in actions)

@@ -5,12 +5,18 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemappin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from permission_guard.event_sources.base import Need, on, source_service
+from permission_guard.event_sources.access import key
+from permission_guard.event_sources.base import NOTHING_READ, on, source_service
+from permission_guard.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
+    from permission_guard.event_sources.base import Need, Sources
     from permission_guard.model import EventSourceMapping
+
+_DOUBT: Final = "AWS does not say whether reading the stream of a table takes the table's key"
 
 
 class DynamoDB:
@@ -26,7 +32,12 @@ class DynamoDB:
         """Tell whether the mapping polls a table's stream."""
         return source_service(mapping) == "dynamodb"
 
-    def needs(self, mapping: EventSourceMapping) -> tuple[Need, ...]:
+    def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
         """Return describing and reading, on the stream."""
         stream = mapping.event_source_arn or ""
-        return on(stream, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+        decrypting = key(stream, sources, "kms:Decrypt", purpose="to decrypt the stream's records")
+        return (
+            *on(stream, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+            *(replace(need, doubt=need.doubt or _DOUBT) for need in decrypting),
+            *destinations(mapping, sources),
+        )

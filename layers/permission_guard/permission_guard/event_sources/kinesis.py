@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources.base import Need, on, source_service
+from permission_guard.event_sources.access import key
+from permission_guard.event_sources.base import NOTHING_READ, on, source_service
+from permission_guard.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
+    from permission_guard.event_sources.base import Need, Sources
     from permission_guard.model import EventSourceMapping
 
 
@@ -26,7 +29,7 @@ class Kinesis:
         """Tell whether the mapping polls a data stream or one of its consumers."""
         return source_service(mapping) == "kinesis"
 
-    def needs(self, mapping: EventSourceMapping) -> tuple[Need, ...]:
+    def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
         """Return describing and reading the stream, and subscribing where the mapping names a consumer."""
         source = mapping.event_source_arn or ""
         stream, consumer, _ = source.partition("/consumer/")
@@ -38,4 +41,9 @@ class Kinesis:
             "kinesis:GetShardIterator",
             "kinesis:ListShards",
         )
-        return (*reading, *on(source, "kinesis:SubscribeToShard")) if consumer else reading
+        return (
+            *reading,
+            *(on(source, "kinesis:SubscribeToShard") if consumer else ()),
+            *key(stream, sources, "kms:Decrypt", purpose="to decrypt the stream's records"),
+            *destinations(mapping, sources),
+        )

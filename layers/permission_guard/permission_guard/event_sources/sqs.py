@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources.base import Need, on, source_service
+from permission_guard.event_sources.access import key
+from permission_guard.event_sources.base import NOTHING_READ, on, source_service
+from permission_guard.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
+    from permission_guard.event_sources.base import Need, Sources
     from permission_guard.model import EventSourceMapping
 
 
@@ -23,7 +26,11 @@ class Sqs:
         """Tell whether the mapping polls a queue."""
         return source_service(mapping) == "sqs"
 
-    def needs(self, mapping: EventSourceMapping) -> tuple[Need, ...]:
-        """Return receiving, deleting and describing, on the queue."""
+    def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
+        """Return receiving, deleting and describing, on the queue, and decrypting with a customer's key."""
         queue = mapping.event_source_arn or ""
-        return on(queue, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        return (
+            *on(queue, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+            *key(queue, sources, "kms:Decrypt", purpose="to decrypt the queue's messages"),
+            *destinations(mapping, sources),
+        )

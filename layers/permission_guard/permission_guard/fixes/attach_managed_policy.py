@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.arns import role_name
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.event_sources import EVENT_SOURCES, event_source_of
+from permission_guard.event_sources import NeedKind, event_source_of, required
+from permission_guard.event_sources.dynamodb import DynamoDB
+from permission_guard.event_sources.kinesis import Kinesis
+from permission_guard.event_sources.sqs import Sqs
 from permission_guard.execution_role import decide
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.base import Facts, Writer
     from permission_guard.model import JSON, EventSourceMapping, Finding, Snapshot
 
-ATTACHABLE = frozenset(source.managed_policy for source in EVENT_SOURCES)
+ATTACHABLE = frozenset(source.managed_policy for source in (DynamoDB, Kinesis, Sqs))
 """The paths and names of the policies that may ever be attached; template.yaml allows the same and no other."""
 
 
@@ -45,7 +48,8 @@ class AttachManagedPolicy:
         guard_function(snapshot, finding)
         guard_role(role, snapshot.target.account, facts.stack_of(role.name))
         own = snapshot.source_policies
-        if all(decide(need, role, function.arn, own).allowed for need in source.needs(mapping)):
+        needs = required(source.needs(mapping), NeedKind.READ)
+        if all(decide(need, role, function.arn, own).allowed for need in needs):
             raise FixRefusedError("The role has every permission that is needed. What is wrong is something else.")
         policy_arn = managed_policy_arn(source, role.arn)
         document = facts.managed_policy(policy_arn)
@@ -54,7 +58,7 @@ class AttachManagedPolicy:
             lasting = document.denied or document.code == "NoSuchEntity"
             raise FixRefusedError(reason) if lasting else RetryableError(reason)
         mended = replace(role, attached={**role.attached, policy_arn: document})
-        for need in source.needs(mapping):
+        for need in needs:
             decision = decide(need, mended, function.arn, own)
             if not decision.allowed:
                 raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")

@@ -83,13 +83,18 @@ def covers(deny: Statement, allow: Statement) -> bool:
     """Tell whether a Deny speaks of every action and every resource that an Allow speaks of."""
     if allow.not_action or allow.not_resource:
         return False
-    if deny.actions is None or allow.actions is None or deny.resources is None or allow.resources is None:
+    if deny.actions is None or allow.actions is None or not _covers_resources(deny, allow):
         return False
     actions = [text.lower() for text in deny.action_texts]
+    return all(_speaks_of(text.lower(), actions, negated=deny.not_action) for text in allow.action_texts)
+
+
+def _covers_resources(deny: Statement, allow: Statement) -> bool:
+    """Tell so of the resources alone; the statements of a trust policy all speak of the same role."""
+    if deny.resources is None or allow.resources is None:
+        return deny.is_trust and allow.is_trust
     resources = [pattern.text for pattern in deny.resources]
-    return all(_speaks_of(text.lower(), actions, negated=deny.not_action) for text in allow.action_texts) and all(
-        _speaks_of(pattern.text, resources, negated=deny.not_resource) for pattern in allow.resources
-    )
+    return all(_speaks_of(pattern.text, resources, negated=deny.not_resource) for pattern in allow.resources)
 
 
 def _speaks_of(text: str, patterns: list[str], *, negated: bool) -> bool:

@@ -1,48 +1,41 @@
-"""The rules. Adding one is one file and one line here."""
+"""The rules, a list for each scope; each checker imports its own alone, since a cold start waits for imports."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.model import Scope
 from permission_guard.rules.base import Rule
-from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
-from permission_guard.rules.event_source_token_missing import EventSourceTokenMissing
-from permission_guard.rules.invoke_permission_missing import InvokePermissionMissing
-from permission_guard.rules.management_granted import ManagementGranted
-from permission_guard.rules.principal_deleted import PrincipalDeleted
-from permission_guard.rules.public_function_url import PublicFunctionUrl
-from permission_guard.rules.public_invoke import PublicInvoke
-from permission_guard.rules.source_account_missing import SourceAccountMissing
-from permission_guard.rules.source_deleted import SourceDeleted
-from permission_guard.rules.source_missing import SourceMissing
-from permission_guard.rules.source_never_matches import SourceNeverMatches
-from permission_guard.rules.source_too_broad import SourceTooBroad
-from permission_guard.rules.untrusted_account import UntrustedAccount
 
 if TYPE_CHECKING:
     from permission_guard.iam import TrustSet
-    from permission_guard.model import Scope
 
-RULES: tuple[type[Rule], ...] = (
-    PublicInvoke,
-    SourceMissing,
-    SourceAccountMissing,
-    SourceTooBroad,
-    SourceNeverMatches,
-    UntrustedAccount,
-    PublicFunctionUrl,
-    EventSourceTokenMissing,
-    ManagementGranted,
-    SourceDeleted,
-    PrincipalDeleted,
-    InvokePermissionMissing,
-    EventSourceReadMissing,
-)
+    RULES: tuple[type[Rule], ...]
+
+
+def rules_of(scope: Scope) -> tuple[type[Rule], ...]:
+    """Return the rules of a scope, in the order of their ids."""
+    if scope is Scope.INVOKE_POLICY:
+        from permission_guard.rules import invoke_policy  # noqa: PLC0415 - as the module's docstring says
+
+        return invoke_policy.RULES
+    from permission_guard.rules import execution_role  # noqa: PLC0415 - as above
+
+    return execution_role.RULES
 
 
 def rules_for(scope: Scope, trust: TrustSet) -> tuple[Rule, ...]:
     """Return the rules of a scope, with the accounts and organizations that are trusted."""
-    return tuple(rule(trust) for rule in RULES if rule.scope is scope)
+    return tuple(rule(trust) for rule in rules_of(scope))
 
 
-__all__ = ["RULES", "Rule", "rules_for"]
+if not TYPE_CHECKING:  # else every name would pass for one of this package
+
+    def __getattr__(name: str) -> tuple[type[Rule], ...]:
+        """Return `RULES`, all of them, which only programs that are in no hurry ask for."""
+        if name == "RULES":
+            return tuple(rule for scope in Scope for rule in rules_of(scope))
+        raise AttributeError(f"{__name__} has no {name}")
+
+
+__all__ = ["RULES", "Rule", "rules_for", "rules_of"]

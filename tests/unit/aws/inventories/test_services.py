@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from permission_guard.aws.inventories import INVENTORY_READS, InventoryReader
-from permission_guard.aws.inventories.services import SERVICES
+from permission_guard.aws.inventories import InventoryReader
+from permission_guard.aws.inventories.services import INVENTORY_READS, SERVICES
 from permission_guard.invokers import INVOKERS
 from permission_guard.model import Unread
 from permission_guard.triggers import source_named

@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from permission_guard.aws.inventories.reader import InventoryReader
-from permission_guard.aws.inventories.services import INVENTORY_READS
 
-__all__ = ["INVENTORY_READS", "InventoryReader"]
+__all__ = ["InventoryReader"]

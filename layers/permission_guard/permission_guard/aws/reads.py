@@ -1,0 +1,38 @@
+"""What the checkers read, as IAM names it: for the roles in template.yaml, and for the tests that hold them to it."""
+
+from __future__ import annotations
+
+from permission_guard.aws.inventories.services import INVENTORY_READS
+from permission_guard.model import Scope
+
+READS: dict[Scope, frozenset[str]] = {
+    Scope.INVOKE_POLICY: frozenset(
+        {
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetPolicy",
+            "lambda:ListAliases",
+            "lambda:ListFunctionUrlConfigs",
+            "lambda:ListTags",
+            "lambda:ListVersionsByFunction",
+            "organizations:DescribeOrganization",
+        },
+    )
+    | INVENTORY_READS,
+    Scope.EXECUTION_ROLE: frozenset(
+        {
+            "lambda:GetFunctionConfiguration",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListTags",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:GetRolePolicy",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "dynamodb:GetResourcePolicy",
+            "kinesis:GetResourcePolicy",
+            "sqs:GetQueueAttributes",
+        },
+    ),
+}
+"""The IAM actions that a snapshot of each scope takes; a test holds the roles in template.yaml to them."""

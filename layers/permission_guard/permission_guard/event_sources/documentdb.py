@@ -1,0 +1,41 @@
+"""Change streams of Amazon DocumentDB clusters, whose API is that of Amazon RDS.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-documentdb.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.event_sources.access import network_interfaces, secrets
+from permission_guard.event_sources.base import NOTHING_READ, SourceState, on, source_service, state_of
+from permission_guard.event_sources.destinations import destinations
+
+if TYPE_CHECKING:
+    from permission_guard.event_sources.base import Need, Sources
+    from permission_guard.model import EventSourceMapping
+
+
+class DocumentDB:
+    """A cluster. Its groups have ARNs of their own, with names that the mapping does not give."""
+
+    name = "Amazon DocumentDB cluster"
+    managed_policy = ""
+
+    def matches(self, mapping: EventSourceMapping) -> bool:
+        """Tell whether the mapping reads a cluster's change stream."""
+        return source_service(mapping) == "rds"
+
+    def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
+        """Return describing the cluster with its groups, reaching it, and reading the secret to sign in with."""
+        cluster = mapping.event_source_arn or ""
+        owner = ":".join(cluster.split(":")[:5])
+        state = state_of(cluster, sources) or SourceState()
+        return (
+            *on(cluster, "rds:DescribeDBClusters"),
+            *on(f"{owner}:cluster-pg:{state.parameter_group or '*'}", "rds:DescribeDBClusterParameters"),
+            *on(f"{owner}:subgrp:{state.subnet_group or '*'}", "rds:DescribeDBSubnetGroups"),
+            *network_interfaces(),
+            *secrets(mapping, sources),
+            *destinations(mapping, sources),
+        )

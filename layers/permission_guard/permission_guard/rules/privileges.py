@@ -1,0 +1,186 @@
+"""What an execution role should not be allowed, as questions that the policy engine answers: each is a list of steps.
+
+A step is asked for a resource of a name that nobody has thought of and without tags: a policy that allows it allows it
+for whatever there is. In the patterns `{p}` is the partition, `{r}` the region, `{a}` the account and `{n}` that name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NAME: Final = "of-a-name-nobody-has-thought-of"
+
+_ADMINISTRATOR: Final = "arn:{p}:iam::aws:policy/AdministratorAccess"
+_ROLE: Final = "arn:{p}:iam::{a}:role/{n}"
+_USER: Final = "arn:{p}:iam::{a}:user/{n}"
+_GROUP: Final = "arn:{p}:iam::{a}:group/{n}"
+_POLICY: Final = "arn:{p}:iam::{a}:policy/{n}"
+_FUNCTION: Final = "arn:{p}:lambda:{r}:{a}:function:{n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action on one resource; `context` has the condition keys as whoever wants the most would choose them."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way from this role to more than it is given: all steps have to be allowed. `gain` continues a sentence."""
+
+    steps: tuple[Step, ...]
+    gain: str
+
+    @property
+    def name(self) -> str:
+        """The actions, as they are written in policies."""
+        return " with ".join([self.steps[0].action, *filter(None, [", ".join(step.action for step in self.steps[1:])])])
+
+
+ANYTHING: Final = Step(f"permission-guard:{NAME}", "*")
+"""An action of no service: only who is allowed everything, or everything but something, is allowed it."""
+ADMINISTER: Final = Step("iam:AttachRolePolicy", _ROLE, (("iam:PolicyARN", _ADMINISTRATOR),))
+
+
+def _passing(service: str, gain: str, *steps: tuple[str, str]) -> Path:
+    passed = Step("iam:PassRole", _ROLE, (("iam:PassedToService", f"{service}.amazonaws.com"),))
+    return Path((passed, *(Step(action, resource) for action, resource in steps)), gain)
+
+
+PATHS: Final = (
+    Path((ADMINISTER,), "give any role any managed policy"),
+    Path((Step("iam:PutRolePolicy", _ROLE),), "give any role any permissions"),
+    Path((Step("iam:UpdateAssumeRolePolicy", _ROLE),), "have any role let it in"),
+    Path((Step("iam:CreatePolicyVersion", _POLICY),), "have any managed policy of the account say anything"),
+    Path((Step("iam:SetDefaultPolicyVersion", _POLICY),), "bring back any version of a managed policy"),
+    Path(
+        (Step("iam:AttachUserPolicy", _USER, (("iam:PolicyARN", _ADMINISTRATOR),)),),
+        "give any user any managed policy",
+    ),
+    Path((Step("iam:PutUserPolicy", _USER),), "give any user any permissions"),
+    Path(
+        (Step("iam:AttachGroupPolicy", _GROUP, (("iam:PolicyARN", _ADMINISTRATOR),)),),
+        "give any group any managed policy",
+    ),
+    Path((Step("iam:PutGroupPolicy", _GROUP),), "give any group any permissions"),
+    Path((Step("iam:AddUserToGroup", _GROUP),), "put any user into any group"),
+    Path((Step("iam:CreateAccessKey", _USER),), "make keys for any user"),
+    Path((Step("iam:CreateLoginProfile", _USER),), "set a password for any user that has none"),
+    Path((Step("iam:UpdateLoginProfile", _USER),), "change any user's password"),
+    Path((Step("sts:AssumeRole", _ROLE),), "assume every role that leaves it to the account who may"),
+    Path((Step("lambda:UpdateFunctionCode", _FUNCTION),), "run its own code as any function, with that one's role"),
+    Path(
+        (
+            Step("ssm:SendCommand", "arn:{p}:ec2:{r}:{a}:instance/{n}"),
+            Step("ssm:SendCommand", "arn:{p}:ssm:{r}::document/AWS-RunShellScript"),
+        ),
+        "run commands on any managed instance, with that one's role",
+    ),
+    _passing(
+        "lambda",
+        "run a function with any role that trusts Lambda",
+        ("lambda:CreateFunction", _FUNCTION),
+        ("lambda:InvokeFunction", _FUNCTION),
+    ),
+    _passing(
+        "lambda",
+        "give any function another role",
+        ("lambda:UpdateFunctionConfiguration", _FUNCTION),
+    ),
+    _passing(
+        "ec2",
+        "start an instance with any role that trusts EC2",
+        ("ec2:RunInstances", "arn:{p}:ec2:{r}:{a}:instance/{n}"),
+    ),
+    _passing(
+        "ecs-tasks",
+        "run a task with any role that trusts ECS",
+        ("ecs:RunTask", "arn:{p}:ecs:{r}:{a}:task-definition/{n}:1"),
+    ),
+    _passing(
+        "glue",
+        "run a job with any role that trusts Glue",
+        ("glue:CreateJob", "arn:{p}:glue:{r}:{a}:job/{n}"),
+        ("glue:StartJobRun", "arn:{p}:glue:{r}:{a}:job/{n}"),
+    ),
+    _passing(
+        "glue",
+        "open a shell with any role that trusts Glue",
+        ("glue:CreateDevEndpoint", "arn:{p}:glue:{r}:{a}:devEndpoint/{n}"),
+    ),
+    _passing(
+        "cloudformation",
+        "create anything with any role that trusts CloudFormation",
+        ("cloudformation:CreateStack", "arn:{p}:cloudformation:{r}:{a}:stack/{n}/*"),
+    ),
+    _passing(
+        "codebuild",
+        "run a build with any role that trusts CodeBuild",
+        ("codebuild:CreateProject", "arn:{p}:codebuild:{r}:{a}:project/{n}"),
+        ("codebuild:StartBuild", "arn:{p}:codebuild:{r}:{a}:project/{n}"),
+    ),
+    _passing(
+        "sagemaker",
+        "open a notebook with any role that trusts SageMaker",
+        ("sagemaker:CreateNotebookInstance", "arn:{p}:sagemaker:{r}:{a}:notebook-instance/{n}"),
+        ("sagemaker:CreatePresignedNotebookInstanceUrl", "arn:{p}:sagemaker:{r}:{a}:notebook-instance/{n}"),
+    ),
+    _passing(
+        "sagemaker",
+        "run a job with any role that trusts SageMaker",
+        ("sagemaker:CreateProcessingJob", "arn:{p}:sagemaker:{r}:{a}:processing-job/{n}"),
+    ),
+    _passing(
+        "states",
+        "call any API with any role that trusts Step Functions",
+        ("states:CreateStateMachine", "arn:{p}:states:{r}:{a}:stateMachine:{n}"),
+        ("states:StartExecution", "arn:{p}:states:{r}:{a}:stateMachine:{n}"),
+    ),
+    _passing(
+        "scheduler",
+        "call any API with any role that trusts EventBridge Scheduler",
+        ("scheduler:CreateSchedule", "arn:{p}:scheduler:{r}:{a}:schedule/default/{n}"),
+    ),
+)
+
+HARMLESS: Final = frozenset(
+    {"access-analyzer", "ce", "ec2messages", "health", "logs", "pricing", "ssmmessages", "sts", "tag", "xray"}
+)
+"""Services all of which may be allowed: AWS itself writes `logs:*`, and the ways through `sts` are asked for above."""
+
+_OTHERWISE: Final = ("arn:{p}:{s}:{r}:{a}:{n}",)
+_RESOURCES: Final = {
+    "dynamodb": ("arn:{p}:dynamodb:{r}:{a}:table/{n}",),
+    "ec2": ("arn:{p}:ec2:{r}:{a}:instance/{n}",),
+    "ecr": ("arn:{p}:ecr:{r}:{a}:repository/{n}",),
+    "ecs": ("arn:{p}:ecs:{r}:{a}:cluster/{n}",),
+    "events": ("arn:{p}:events:{r}:{a}:rule/{n}",),
+    "iam": (_ROLE, _USER, _POLICY),
+    "kinesis": ("arn:{p}:kinesis:{r}:{a}:stream/{n}",),
+    "kms": ("arn:{p}:kms:{r}:{a}:key/{n}",),
+    "lambda": (_FUNCTION,),
+    "rds": ("arn:{p}:rds:{r}:{a}:db:{n}",),
+    "s3": ("arn:{p}:s3:::{n}", "arn:{p}:s3:::{n}/{n}"),
+    "secretsmanager": ("arn:{p}:secretsmanager:{r}:{a}:secret:{n}",),
+    "ssm": ("arn:{p}:ssm:{r}:{a}:parameter/{n}",),
+    "states": ("arn:{p}:states:{r}:{a}:stateMachine:{n}",),
+}
+
+
+def whole_of(service: str) -> tuple[Step, ...]:
+    """Return steps any of which is allowed to who is allowed everything with whatever there is of a service."""
+    resources = _RESOURCES.get(service, tuple(form.replace("{s}", service) for form in _OTHERWISE))
+    return tuple(Step(f"{service}:{NAME}", resource) for resource in resources)
+
+
+def on_itself(role_arn: str, policies: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the ways in which a role can change its own permissions; `policies` are attached to it, of its account."""
+    return (
+        Path((Step(ADMINISTER.action, role_arn, ADMINISTER.context),), "give itself any managed policy"),
+        Path((Step("iam:PutRolePolicy", role_arn),), "give itself any permissions"),
+        *(Path((Step("iam:CreatePolicyVersion", arn),), f"have its own policy {arn} say anything") for arn in policies),
+    )
