@@ -17,6 +17,7 @@ from benchmarks.policies.sampling import (
     Statement,
 )
 from benchmarks.policies.services import Service, Source, own_source, services_in
+from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model import Function, FunctionTarget, FunctionUrl, ResourcePolicy, Snapshot
 from permission_guard.triggers import Inventory, Trigger
@@ -26,20 +27,7 @@ if TYPE_CHECKING:
 
 TRUST: Final = TrustSet(frozenset(TRUSTED), frozenset({TRUSTED_ORGANIZATION}))
 
-_LISTED: Final = {
-    "s3": "s3.amazonaws.com",
-    "events": "events.amazonaws.com",
-    "sns": "sns.amazonaws.com",
-    "apigateway": "apigateway.amazonaws.com",
-    "apigatewayv2": "apigateway.amazonaws.com",
-    "logs": "logs.amazonaws.com",
-    "elbv2": "elasticloadbalancing.amazonaws.com",
-    "cognito-idp": "cognito-idp.amazonaws.com",
-    "config": "config.amazonaws.com",
-    "iot": "iot.amazonaws.com",
-    "secretsmanager": "secretsmanager.amazonaws.com",
-    "cloudwatch": "lambda.alarms.cloudwatch.amazonaws.com",
-}
+_LISTED: Final = {service.name: service.principal for service in SERVICES}
 """Who calls for the sources that each API lists."""
 
 _TURNS_OF_INVENTORIES: Final = 6

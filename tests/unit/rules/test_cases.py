@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 
 from permission_guard.arns import parse_function_arn
+from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.engine import evaluate
 from permission_guard.iam import Policy, TrustSet, parse_policy
 from permission_guard.model import (
@@ -47,20 +48,7 @@ from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, TRUST_LAMBDA
 from tests.unit.rules.peers import PEERS
 
 CASES = sorted((Path(__file__).parents[2] / "cases").glob("PG*/*.json"))
-PRINCIPALS = {
-    "s3": "s3.amazonaws.com",
-    "events": "events.amazonaws.com",
-    "sns": "sns.amazonaws.com",
-    "apigateway": "apigateway.amazonaws.com",
-    "apigatewayv2": "apigateway.amazonaws.com",
-    "logs": "logs.amazonaws.com",
-    "elbv2": "elasticloadbalancing.amazonaws.com",
-    "cognito-idp": "cognito-idp.amazonaws.com",
-    "config": "config.amazonaws.com",
-    "iot": "iot.amazonaws.com",
-    "secretsmanager": "secretsmanager.amazonaws.com",
-    "cloudwatch": "lambda.alarms.cloudwatch.amazonaws.com",
-}
+PRINCIPALS = {service.name: service.principal for service in SERVICES}
 """Who calls for the sources of an inventory, by the inventory's name."""
 
 INVOKE_CASES = [path for path in CASES if path.parent.name.startswith("PG1")]

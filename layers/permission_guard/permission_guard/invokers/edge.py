@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from permission_guard.invokers.base import Invoker, Sent
 
-_DISTRIBUTION = "arn:{partition}:cloudfront::{account}:distribution/DISTRIBUTION-ID"
-_DOCUMENTATION = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-edge-permissions.html"
 
-EDGE = Invoker(
-    "edgelambda.amazonaws.com",
-    "distribution",
-    _DISTRIBUTION,
-    _DOCUMENTATION,
-    sends_source_arn=Sent.UNKNOWN,
-    sends_source_account=Sent.UNKNOWN,
-    written_by_aws=True,
-    partitions=("aws",),
-)
-REPLICATOR = Invoker(
-    "replicator.lambda.amazonaws.com",
-    "distribution",
-    _DISTRIBUTION,
-    _DOCUMENTATION,
-    sends_source_arn=Sent.UNKNOWN,
-    sends_source_account=Sent.UNKNOWN,
-    written_by_aws=True,
-    partitions=("aws",),
-)
+def _at_edge(principal: str) -> Invoker:
+    return Invoker(
+        principal,
+        "distribution",
+        "arn:{partition}:cloudfront::{account}:distribution/DISTRIBUTION-ID",
+        "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-edge-permissions.html",
+        sends_source_arn=Sent.UNKNOWN,
+        sends_source_account=Sent.UNKNOWN,
+        written_by_aws=True,
+        partitions=("aws",),
+    )
+
+
+EDGE = _at_edge("edgelambda.amazonaws.com")
+REPLICATOR = _at_edge("replicator.lambda.amazonaws.com")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.iam import SOURCE_KEYS, Hold, TrustSet, exposure
@@ -17,7 +18,7 @@ from permission_guard.rules.base import Rule, UnknownStateError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from permission_guard.iam import PrincipalExposure, Statement, StatementExposure
+    from permission_guard.iam import Exposure, Policy, PrincipalExposure, Statement, StatementExposure
     from permission_guard.iam.conditions import Condition
     from permission_guard.model import JSON, Remedy, Severity, Snapshot, Verdict
     from permission_guard.triggers import Trigger
@@ -156,6 +157,12 @@ class StatementRule(Rule):
         )
 
 
+@lru_cache(maxsize=32)
+def _exposed(document: Policy, trust: TrustSet) -> Exposure:
+    """Return whom a policy lets in: every rule asks it of the same few policies."""
+    return exposure(document, trust, never_sent)
+
+
 def statements_of(policy: ResourcePolicy, snapshot: Snapshot, trust: TrustSet) -> Iterator[Allowed]:
     """Yield the Allow statements of a policy; the function's own account and organization are trusted besides."""
     own = snapshot.own_organization
@@ -163,7 +170,7 @@ def statements_of(policy: ResourcePolicy, snapshot: Snapshot, trust: TrustSet) -
         trust.accounts | {snapshot.target.account},
         trust.organizations | ({own} if isinstance(own, str) else frozenset()),
     )
-    for item in exposure(policy.document, trusted, never_sent).statements:
+    for item in _exposed(policy.document, trusted).statements:
         yield Allowed(policy, policy.document.statements[item.index], item, snapshot, trusted)
 
 
