@@ -58,14 +58,22 @@ class Bot:
                 lines += [json.loads(line) for line in told if line.startswith("{")]
         return lines
 
-    def wait_for_log(self, function: str, **expected: Any) -> dict[str, Any]:
-        """Wait for a log line of a function that has all these values."""
+    def wait_for_log(self, function: str, *, event_id: str = "", **expected: Any) -> dict[str, Any]:
+        """Wait for a log line of a function that has all these values, about an event where one is given.
+
+        A look can be about several events: those whose messages came in one batch.
+        """
 
         def look() -> dict[str, Any]:
             lines = self.log_lines(function)
-            return next((line for line in lines if all(line.get(k) == v for k, v in expected.items())), {})
+            about = (line for line in lines if not event_id or event_id in line.get("cloudtrail_event_ids", ()))
+            return next((line for line in about if all(line.get(k) == v for k, v in expected.items())), {})
 
-        return poll(look, deadline=DEADLINE, what=f"log line of {function} with {expected}")
+        try:
+            return poll(look, deadline=DEADLINE, what=f"log line of {function} with {expected} about {event_id}")
+        except TimeoutError as error:
+            error.add_note("\n".join(["its last lines:", *map(json.dumps, self.log_lines(function)[-10:])]))
+            raise
 
     @contextmanager
     def events_lost(self) -> Iterator[None]:

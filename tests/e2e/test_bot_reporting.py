@@ -194,7 +194,7 @@ def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: st
     bot.watcher.ops_item(finding["id"], "Resolved")
 
     bot.send("InvokePolicyQueue", envelope(record))
-    line = bot.wait_for_log("CheckInvokePolicy", cloudtrail_event_ids=[record["eventID"]], function_arn=arn)
+    line = bot.wait_for_log("CheckInvokePolicy", event_id=record["eventID"], function_arn=arn)
     assert "gone" in line["message"] or line["message"].startswith("Finding")
     bot.wait_until_empty("InvokePolicyQueue")
     assert bot.watcher.finding(arn, "PG102")["status"] == "resolved"
@@ -233,10 +233,10 @@ def test_a_denied_read_is_unknown_and_never_a_pass(bot: Bot, unique: str) -> Non
         since = bot.aws.last_record()
         bot.engineer.forbid(unique, "broad")
         event_id = bot.aws.wait_for_record("RemovePermission20150331v2", since)["eventID"]
-        line = bot.wait_for_log("CheckInvokePolicy", message="state could not be read", cloudtrail_event_ids=[event_id])
+        line = bot.wait_for_log("CheckInvokePolicy", message="state could not be read", event_id=event_id)
         assert line["action"] == "lambda:GetPolicy"
         assert line["level"] == "ERROR"
-        assert bot.wait_for_log("CheckInvokePolicy", message="verdict is unknown", cloudtrail_event_ids=[event_id])
+        assert bot.wait_for_log("CheckInvokePolicy", message="verdict is unknown", event_id=event_id)
         assert bot.watcher.finding(arn, "PG102")["status"] == "open"
         assert bot.waiting("InvokePolicyQueue") >= 1
     finally:

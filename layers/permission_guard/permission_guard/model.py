@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from permission_guard.event_sources import SourceState
     from permission_guard.iam import Policy
     from permission_guard.triggers import Inventory
 
@@ -163,6 +164,45 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class EventInvokeConfig:
+    """Where the results of asynchronous invocations go, as ListFunctionEventInvokeConfigs returns it.
+
+    `function_arn` ends in the alias or version that is invoked, and has no qualifier where that is the function itself.
+    `on_success` and `on_failure` are ARNs, empty where there is no such destination.
+    """
+
+    function_arn: str
+    on_success: str = ""
+    on_failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A call that AWS refused for what the execution role may not do, with what was asked for.
+
+    `api` is `CreateEventSourceMapping`, `CreateFunction` or `UpdateFunctionConfiguration`. `function_arn` is the one
+    that the call named, with its qualifier; `role_arn` is empty where it named none. `configuration` has what it asked
+    for, named as the Lambda API names it. `message` is AWS's, and `at` is when it was said, ISO-8601 in UTC. All of it
+    comes from an event: it says where to look.
+    """
+
+    api: str
+    function_arn: str
+    role_arn: str
+    message: str
+    at: str
+    configuration: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def mapping(self) -> EventSourceMapping | None:
+        """The event source mapping that was asked for, None where something else was."""
+        if self.api != "CreateEventSourceMapping":
+            return None
+        source = self.configuration.get("EventSourceArn")
+        return EventSourceMapping("", "", self.function_arn, source, "", "", "", self.configuration)
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionUrl:
     """A function URL: of the function, or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
 
@@ -179,9 +219,11 @@ class Snapshot:
     speaks of them; None elsewhere, and where the account is in no organization. `inventories` are what can be set up to
     invoke functions; `foreign_buckets` says of each bucket that a policy names and the account does not have whether
     it exists. `versions` has the configuration behind each function ARN that a mapping names, `roles` each role that
-    one of those runs with (None when the role does not exist). `source_policies` has, by ARN, the resource-based
-    policies of those event sources where they can turn the answer (None where there is none). Parts the scope does not
-    read stay at their defaults; `tags` are read for a fix only, and None where they were not.
+    one of those runs with (None when the role does not exist). `sources` and `source_policies` have, by ARN, the state
+    and the resource-based policies (None where there is none) of event sources, secrets, keys, destinations and log
+    groups where they can turn the answer. `role_users` has the functions that run with each role, in the order of
+    their names. `refusals` are the calls about the function that AWS refused lately; they may be all there is of it.
+    Parts the scope does not read stay at their defaults; `tags` are read for a fix only, and None where they were not.
     """
 
     target: FunctionTarget
@@ -194,18 +236,23 @@ class Snapshot:
     mappings: tuple[EventSourceMapping, ...] | Unread = ()
     versions: Mapping[str, Function | Unread | None] = field(default_factory=dict)
     roles: Mapping[str, Role | Unread | None] = field(default_factory=dict)
+    invoke_configs: tuple[EventInvokeConfig, ...] | Unread = ()
+    sources: Mapping[str, SourceState | Unread] = field(default_factory=dict)
     source_policies: Mapping[str, Policy | Unread | None] = field(default_factory=dict)
+    role_users: Mapping[str, tuple[FunctionTarget, ...] | Unread] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
     tags: Mapping[str, str] | Unread | None = None
 
     @property
     def unread(self) -> tuple[Unread, ...]:
         """Everything in here that could not be read and that another try may read.
 
-        The policy of an event source, an inventory or the organization that was denied is not among them: somebody
+        What a source says of itself, an inventory or the organization that was denied is not among them: somebody
         else has to allow it, so that trying again would never end. The verdict that rests on it is unknown.
         """
         beyond: list[object] = [
             self.own_organization,
+            *self.sources.values(),
             *self.source_policies.values(),
             *self.foreign_buckets.values(),
             *(inventory.sources for inventory in self.inventories),
@@ -215,9 +262,11 @@ class Snapshot:
             self.function,
             self.function_urls,
             self.mappings,
+            self.invoke_configs,
             self.tags,
             *self.resource_policies,
             *self.versions.values(),
+            *self.role_users.values(),
             *(part for part in beyond if isinstance(part, Unread) and not part.denied),
         ]
         for role in self.roles.values():

@@ -6,7 +6,10 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
 - `roles`: GetRole replies with the documents of the policies by their names; without an `AssumeRolePolicyDocument`,
   Lambda is trusted;
-- `source_policies`: the policies of event sources by their ARNs, null where there is none;
+- `sources`: what was read of event sources, secrets, destinations and log groups, by their ARNs, in the words of
+  `SourceState`; `source_policies`: their policies by their ARNs, null where there is none;
+- `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: the names of the functions by their role's ARN;
+- `refusals`: calls that AWS refused, in the words of `Refusal`;
 - `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
 - `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;
 - `inventories`: by AWS's name of the API, `sources` and `triggers` (of which `source_arns`, `source_account` and
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +34,15 @@ import pytest
 from permission_guard.arns import parse_function_arn
 from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.engine import evaluate
+from permission_guard.event_sources import SourceState
 from permission_guard.iam import Policy, TrustSet, parse_policy
 from permission_guard.model import (
+    EventInvokeConfig,
     EventSourceMapping,
     Function,
     FunctionUrl,
     Outcome,
+    Refusal,
     ResourcePolicy,
     Role,
     Snapshot,
@@ -158,7 +165,7 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
     versions = {reply["FunctionArn"]: function_of(reply) for reply in functions}
     return Snapshot(
         TARGET,
-        unread_of(case["function"]) if "function" in case else versions[FUNCTION_ARN],
+        function_of(case["function"]) if "function" in case else versions[FUNCTION_ARN],
         resource_policies=tuple(resource_policy_of(reply) for reply in case.get("policies", [])),
         function_urls=function_urls_of(case.get("function_urls")),
         own_organization=read_or_unread(case.get("organization")),
@@ -171,6 +178,16 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
             arn: document_of(arn, document) if document else None
             for arn, document in case.get("source_policies", {}).items()
         },
+        sources={
+            arn: unread_of(state) if "Unread" in state else SourceState(**state)
+            for arn, state in case.get("sources", {}).items()
+        },
+        invoke_configs=invoke_configs_of(case.get("invoke_configs", [])),
+        role_users={
+            arn: unread_of(names) if isinstance(names, dict) else tuple(replace(TARGET, name=name) for name in names)
+            for arn, names in case.get("role_users", {}).items()
+        },
+        refusals=tuple(Refusal(**entry) for entry in case.get("refusals", ())),
     )
 
 
@@ -191,6 +208,24 @@ def function_urls_of(entries: Any) -> tuple[FunctionUrl, ...] | Unread | None:
         return unread_of(entries) if entries else None
     return tuple(
         FunctionUrl(parse_function_arn(entry["FunctionArn"])[1], entry["FunctionUrl"], entry["AuthType"])
+        for entry in entries
+    )
+
+
+def invoke_configs_of(entries: Any) -> tuple[EventInvokeConfig, ...] | Unread:
+    """Read ListFunctionEventInvokeConfigs' entries."""
+    if isinstance(entries, dict):
+        return unread_of(entries)
+
+    def destination(entry: dict[str, Any], event: str) -> str:
+        return str(entry.get("DestinationConfig", {}).get(event, {}).get("Destination", ""))
+
+    return tuple(
+        EventInvokeConfig(
+            entry["FunctionArn"].removesuffix(":$LATEST"),
+            destination(entry, "OnSuccess"),
+            destination(entry, "OnFailure"),
+        )
         for entry in entries
     )
 

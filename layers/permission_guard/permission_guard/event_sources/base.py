@@ -39,7 +39,8 @@ class Need:
     `resource` is an ARN; with `*` or `?` in it, it is one that fits and nobody knows which. Any one of `instead` will
     do as well. `purpose` continues a sentence: "to ...". `context` has the condition keys that go along, besides those
     of the `call`. `doubt` says why it is not certain that the action is needed: a role without it is not known to be
-    wrong. What is only `recommended` is never missing.
+    wrong. `unread` is the ARN of what would have to be read to tell more, of the doubt or of the resource, empty where
+    nothing would. What is only `recommended` is never missing.
     """
 
     action: str
@@ -51,6 +52,7 @@ class Need:
     purpose: str = ""
     context: tuple[tuple[str, str], ...] = ()
     doubt: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,9 @@ class SourceState:
     """What was read of a source, secret or destination, as far as needs hang on it.
 
     `kms_key_arn` is the key that a customer manages; None where the key is AWS's own, or there is none. The others are
-    of clusters, and None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by
-    IAM, which parameter and subnet groups a DocumentDB cluster has.
+    None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by IAM, which
+    parameter and subnet groups a DocumentDB cluster has, whether a log group `exists`, and whether a file system asks
+    its clients for IAM (`uses_iam` as well).
     """
 
     kms_key_arn: str | None = None
@@ -67,6 +70,7 @@ class SourceState:
     uses_iam: bool | None = None
     parameter_group: str | None = None
     subnet_group: str | None = None
+    exists: bool | None = None
 
 
 Sources = Mapping[str, SourceState | Unread]

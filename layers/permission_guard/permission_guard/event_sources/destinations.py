@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.event_sources.access import key, part
-from permission_guard.event_sources.base import NeedKind, on
+from permission_guard.event_sources.base import NOTHING_READ, NeedKind, on
 from permission_guard.iam import LambdaCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.event_sources.base import Need, Sources
-    from permission_guard.model import EventSourceMapping
+    from permission_guard.model import EventInvokeConfig, EventSourceMapping
 
 KAFKA: Final = "kafka://"
 """What the name of a topic of the mapping's own cluster begins with, where that is the destination."""
@@ -43,6 +43,11 @@ def destinations_of(mapping: EventSourceMapping) -> list[str]:
 def destinations(mapping: EventSourceMapping, sources: Sources) -> tuple[Need, ...]:
     """Return sending to the mapping's queue, topic or bucket; the types of Kafka say what a Kafka topic needs."""
     return tuple(need for arn in destinations_of(mapping) for need in _needs(arn, sources))
+
+
+def invoke_config_needs(config: EventInvokeConfig, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
+    """Return sending the results of asynchronous invocations to where they go."""
+    return tuple(need for arn in (config.on_success, config.on_failure) if arn for need in _needs(arn, sources))
 
 
 def _needs(arn: str, sources: Sources) -> Iterator[Need]:

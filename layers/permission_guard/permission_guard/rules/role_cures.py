@@ -51,6 +51,11 @@ def statement_cure(needs: Sequence[Need]) -> Remedy:
     return Remedy("policy-statement", json.dumps(found[0] if len(found) == 1 else found, indent=2))
 
 
+def all_of(command: str, needs: Sequence[Need], terraform: str) -> tuple[Remedy, ...]:
+    """Return a command, the statement with what is missing, and Terraform as the remedies of a finding."""
+    return (Remedy("aws-cli", command), statement_cure(needs), Remedy("terraform", terraform))
+
+
 def statements(needs: Sequence[Need]) -> list[dict[str, JSON]]:
     """Return the statements that allow what is missing and no more: actions with the same resources share one."""
     resources: dict[str, dict[str, None]] = {}
