@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
+from permission_guard.findings.notes import Begun, Notes
 from permission_guard.iam import parse_policy
 from permission_guard.model import (
     EventSourceMapping,
@@ -27,10 +28,11 @@ from permission_guard.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from permission_guard.findings.lifecycle import Change
     from permission_guard.iam import Policy
+    from permission_guard.model import Refusal
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -89,8 +91,9 @@ def statement(*actions: str, effect: str = "Allow", resource: str = "*", **more:
     return {"Effect": effect, "Action": list(actions), "Resource": resource, **more}
 
 
-SQS_POLICY = allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "logs:PutLogEvents")
-"""What AWS's managed policy for queues allows, as far as these tests go."""
+LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+SQS_POLICY = allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *LOGS)
+"""What AWS's managed policy for queues allows."""
 
 
 def a_policy(document: object, name: str = "") -> Policy:
@@ -192,7 +195,8 @@ class Clock:
 class InMemoryFindings:
     """A findings table as strict as the deployed one: documents are JSON, writes are conditional, looks are numbered.
 
-    `before_write` runs before every write, where another writer would come in between.
+    It keeps the index of roles as well. `before_write` runs before every write, where another writer would come in
+    between. `queries` counts how often the findings of a function were asked for.
     """
 
     documents: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -201,14 +205,22 @@ class InMemoryFindings:
     unknowns: list[str] = field(default_factory=list)
     history: list[Finding] = field(default_factory=list)
     fixes: dict[str, int] = field(default_factory=dict)
+    notes: dict[tuple[str, Scope], str] = field(default_factory=dict)
+    users: dict[RoleTarget, set[FunctionTarget]] = field(default_factory=dict)
+    is_complete: bool = True
+    queries: int = 0
     before_write: Callable[[], None] = lambda: None
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
         key = (target.arn, scope)
         self.begun[key] = self.begun.get(key, 0) + 1
-        return self.begun[key]
+        return Begun(self.begun[key], Notes.from_json(self.notes[key]) if key in self.notes else Notes())
+
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
+        return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
+        self.queries += 1
         return tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn)
 
     def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
@@ -219,7 +231,8 @@ class InMemoryFindings:
         self,
         target: FunctionTarget,
         scope: Scope,
-        look: int,
+        begun: Begun,
+        notes: Notes,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
@@ -227,12 +240,20 @@ class InMemoryFindings:
     ) -> bool:
         self.before_write()
         key = (target.arn, scope)
-        if self.written.get(key, 0) > look:
+        if self.written.get(key, 0) > begun.number or self.notes.get(key, notes.to_json()) not in {
+            begun.notes.to_json(),
+            notes.to_json(),
+        }:
             return False
         assert len({change.finding.id for change in changes}) == len(changes), "a transaction takes an item once"
         for change in changes:
             self._check(change)
-        self.written[key] = look
+        self.written[key] = begun.number
+        self.notes[key] = notes.to_json()
+        for role in begun.notes.roles - notes.roles:
+            self.users[role].discard(target)
+        for role in notes.roles:
+            self.users.setdefault(role, set()).add(target)
         self.unknowns = list(unknowns)
         for change in changes:
             self.put(change.finding)
@@ -287,12 +308,16 @@ class InMemoryState:
     attached: list[tuple[str, str]] = field(default_factory=list)
     reads: int = 0
     not_before: float = 0.0
+    refusals: tuple[Refusal, ...] = ()
 
-    def snapshot(self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+    def snapshot(
+        self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
+    ) -> Snapshot:
         self.reads += 1
         self.not_before = not_before
+        self.refusals = tuple(refusals)
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
-        return replace(shown, target=target)
+        return replace(shown, target=target, refusals=self.refusals)
 
     def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
         return self.snapshot(target, scope)

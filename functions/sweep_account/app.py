@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -14,7 +13,8 @@ from permission_guard.aws.clients import client
 from permission_guard.aws.event_bus import EventBus
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
-from permission_guard.aws.look_queue import request_looks
+from permission_guard.aws.look_queue import LookQueue
+from permission_guard.aws.role_index import RoleIndex
 from permission_guard.config import SweepSettings
 from permission_guard.sweep import sweep
 
@@ -31,9 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     """Request the looks and tell of what is open; return how many there were."""
     settings = SweepSettings.from_environment(os.environ)
     swept = sweep(
-        FunctionReader(client("lambda")),
+        RoleIndex(client("dynamodb"), settings.findings_table, FunctionReader(client("lambda"))),
         FindingsTable(client("dynamodb"), settings.findings_table),
-        [partial(request_looks, client("sqs"), url) for url in settings.queue_urls],
+        [LookQueue(client("sqs"), url).now for url in settings.queue_urls],
         EventBus(client("events"), settings.event_bus),
     )
     metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)

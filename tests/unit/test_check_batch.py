@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, CheckBatch
+from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, MAX_FUNCTIONS_OF_ROLES, CheckBatch
 from permission_guard.checker import Checker
+from permission_guard.findings.notes import Begun, Notes
 from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
 from permission_guard.model import FunctionTarget, ManagedBy, PolicyTarget, RoleTarget, Scope, Snapshot, Status
-from permission_guard.rules import rules_for, rules_of
+from permission_guard.rules import rules_for
 from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import (
     ACCOUNT,
@@ -34,12 +35,14 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tests.unit.conftest import Told
 
 EVENTS = Path(__file__).parents[2] / "events"
 SCOPE = Scope.EXECUTION_ROLE
+ASKED = ("PG201", "PG207", "PG209")
+"""The rules on the role that are asked here, so that the states can be small: one of each kind."""
 
 
 @dataclass
@@ -67,6 +70,30 @@ class Directory:
 
 
 @dataclass
+class Requests:
+    """Looks that were requested. `is_down` says that nothing can be."""
+
+    looked_at_again: list[FunctionTarget] = field(default_factory=list)
+    wanted_now: list[FunctionTarget] = field(default_factory=list)
+    handed_on: list[FunctionTarget] = field(default_factory=list)
+    is_down: bool = False
+
+    def again(self, target: FunctionTarget) -> None:
+        self._send(self.looked_at_again, [target])
+
+    def now(self, targets: Iterable[FunctionTarget]) -> None:
+        self._send(self.wanted_now, targets)
+
+    def changed(self, targets: Iterable[FunctionTarget]) -> None:
+        self._send(self.handed_on, targets)
+
+    def _send(self, where: list[FunctionTarget], targets: Iterable[FunctionTarget]) -> None:
+        if self.is_down:
+            raise ConnectionError("SQS did not answer")
+        where.extend(targets)
+
+
+@dataclass
 class Account:
     """A function that may not read its queue, one with a role for both, and the batch that looks at them."""
 
@@ -75,18 +102,19 @@ class Account:
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     directory: Directory = field(default_factory=lambda: Directory({"orders-role": (TARGET,)}))
     remaining: list[int] = field(default_factory=list)
-    looked_at_again: list[FunctionTarget] = field(default_factory=list)
+    requests: Requests = field(default_factory=Requests)
+    settles: bool = False
 
     def handle(self, *messages: dict[str, Any], scope: Scope = SCOPE) -> list[str]:
         """Work off a batch; return the messages that have to come again."""
-        checker = Checker(scope, rules_for(scope, TrustSet(frozenset())), self.state, self.store, Clock())
-        again = self.looked_at_again.append
+        rules = [rule for rule in rules_for(scope, TrustSet(frozenset())) if scope is not SCOPE or rule.id in ASKED]
+        checker = Checker(scope, rules, self.state, self.store, Clock(), users=self.store, settles=self.settles)
         batch = CheckBatch(
             scope,
             checker,
             self.directory,
             self.directory,
-            again,
+            self.requests,
             logger=self.told.logger,
             metrics=self.told.metrics,
         )
@@ -149,9 +177,9 @@ def test_all_looks_of_a_batch_are_begun_before_anything_is_read(told: Told) -> N
     begun_at_first_read: list[int] = []
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
         begun_at_first_read.append(len(account.store.begun))
-        return read(target, scope, not_before=not_before)
+        return read(target, scope, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     account.handle(message(0, record("put_role_policy", roleName="shared")))
@@ -272,10 +300,10 @@ def test_a_message_of_several_functions_fails_when_one_of_them_does(told: Told) 
     account = Account(told)
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
         if target == OTHER:
             raise TimeoutError("Lambda did not answer")
-        return read(target, scope, not_before=not_before)
+        return read(target, scope, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     failed = account.handle(message(0, look_request([TARGET, OTHER])), message(1, look_request([TARGET])))
@@ -290,7 +318,7 @@ def test_a_look_that_cannot_be_begun_fails_its_messages(told: Told) -> None:
     """The table did not answer: nothing is read, and the message comes again."""
     account = Account(told)
 
-    def begin_look(target: FunctionTarget, scope: Scope) -> int:
+    def begin_look(target: FunctionTarget, scope: Scope) -> Begun:
         raise ConnectionError("the table did not answer")
 
     account.store.begin_look = begin_look  # type: ignore[method-assign]
@@ -308,7 +336,7 @@ def test_a_read_that_is_denied_is_logged_counted_and_tried_again(told: Told) -> 
     assert (line["action"], line["code"]) == ("iam:GetRole", "AccessDenied")
     assert line["cloudtrail_event_ids"] == ["trail-3"]
     unknown = [line for line in told.lines if line["message"] == "verdict is unknown"]
-    rules = [rule.id for rule in rules_of(SCOPE)]
+    rules = list(ASKED)
     assert [(line["rule_id"], line["reason"]) for line in unknown] == [(rule, str(DENIED)) for rule in rules]
     counts = {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": len(rules), "FunctionsLookedAt": 1}
     assert told.counts == counts
@@ -367,7 +395,7 @@ def test_messages_that_cannot_be_read_fail_and_say_why(told: Told) -> None:
 def test_an_event_that_changes_nothing_is_done_with_and_says_why(told: Told) -> None:
     """A refused call is not a change."""
     account = Account(told)
-    assert account.handle(message(0, record("create_function_failed", 4))) == []
+    assert account.handle(message(0, record("update_event_source_mapping_failed", 4))) == []
     line = told.line("nothing to look at")
     assert line["cloudtrail_event_id"] == "trail-4"
     assert line["reason"].startswith("the call did not succeed")
@@ -391,10 +419,10 @@ def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
     account = Account(told)
     read = account.state.snapshot
 
-    def snapshot(target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
         newer = account.store.begin_look(target, scope)
-        account.store.commit_look(target, scope, newer, changes=(), unknowns=(), now="")
-        return read(target, scope, not_before=not_before)
+        account.store.commit_look(target, scope, newer, newer.notes, changes=(), unknowns=(), now="")
+        return read(target, scope, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     assert account.handle(message(0, look_request([TARGET]))) == []
@@ -503,37 +531,135 @@ TRIGGERED = Snapshot(
 
 def test_what_may_be_a_moment_of_a_deployment_is_looked_at_again_before_anyone_is_told(told: Told) -> None:
     """A deployment takes the permission away first, and the trigger a moment later."""
-    account = Account(told, InMemoryState(TRIGGERED))
+    account = Account(told, InMemoryState(TRIGGERED), settles=True)
     assert account.handle(message(0, record("remove_permission")), scope=Scope.INVOKE_POLICY) == []
     assert account.store.documents == {}
     assert "looked at again before anyone is told" in account.store.unknowns[0]
-    assert account.looked_at_again == [TARGET]
+    assert account.requests.looked_at_again == [TARGET]
 
 
 def test_what_is_still_so_when_it_is_looked_at_again_is_told_and_stays(told: Told) -> None:
     """A later event neither hides it nor asks for one more look."""
-    account = Account(told, InMemoryState(TRIGGERED))
+    account = Account(told, InMemoryState(TRIGGERED), settles=True)
     account.handle(message(0, look_request([TARGET])), scope=Scope.INVOKE_POLICY)
     assert account.store.one().rule_id == "PG112"
     account.handle(message(0, record("add_permission")), scope=Scope.INVOKE_POLICY)
     assert account.store.one().status is Status.OPEN
-    assert account.looked_at_again == []
+    assert account.requests.looked_at_again == []
+
+
+def test_what_a_role_lacks_right_after_a_change_of_it_is_told_once_iam_agrees_with_itself(told: Told) -> None:
+    """The look after the event does not know, the one after the delay does; that it is over is told at once."""
+    account = Account(told, settles=True)
+    changed = message(0, record("put_role_policy", roleName="orders-role"))
+    account.handle(changed)
+    assert account.store.documents == {}
+    assert account.requests.looked_at_again == [TARGET]
+    account.handle(message(0, look_request([TARGET], settled=True, thorough=False)))
+    assert account.store.one().status is Status.OPEN
+    account.state.state = polling(a_role(SQS_POLICY))
+    account.handle(changed)
+    assert account.store.one().status is Status.RESOLVED
+
+
+def test_a_change_that_comes_in_one_batch_with_a_request_has_to_settle_all_the_same(told: Told) -> None:
+    """The request was made before the change was."""
+    account = Account(told, settles=True)
+    account.handle(message(0, look_request([TARGET])), message(1, record("put_role_policy", roleName="orders-role")))
+    assert account.store.documents == {}
+    assert account.requests.looked_at_again == [TARGET]
 
 
 def test_a_look_that_cannot_be_asked_for_again_fails_the_message(told: Told) -> None:
     """It comes again by itself, then."""
-    account = Account(told, InMemoryState(TRIGGERED))
-
-    def refuse(target: FunctionTarget) -> None:
-        raise ConnectionError(target.name)
-
-    account.looked_at_again = Refusing(refuse)
+    account = Account(told, InMemoryState(TRIGGERED), requests=Requests(is_down=True), settles=True)
     assert account.handle(message(0, record("remove_permission")), scope=Scope.INVOKE_POLICY) == ["m0"]
 
 
-class Refusing(list[FunctionTarget]):
-    """A list that takes nothing."""
+def many(count: int) -> tuple[FunctionTarget, ...]:
+    """Return so many functions."""
+    return tuple(replace(TARGET, name=f"function-{number:03}") for number in range(count))
 
-    def __init__(self, refuse: Callable[[FunctionTarget], None]) -> None:
-        super().__init__()
-        self.append = refuse  # type: ignore[method-assign]
+
+def test_of_a_role_with_very_many_functions_a_batch_looks_at_some_and_has_the_others_looked_at(told: Told) -> None:
+    """As their events would: the rest of the messages is done with."""
+    functions = many(MAX_FUNCTIONS_OF_ROLES + 30)
+    account = Account(told, InMemoryState(polling(a_role(SQS_POLICY))), directory=Directory({"orders-role": functions}))
+    assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
+    assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
+    assert account.requests.handed_on == list(functions[MAX_FUNCTIONS_OF_ROLES:])
+    assert told.counts["LooksRequested"] == 30
+
+
+def test_when_the_others_cannot_be_requested_the_message_comes_again(told: Told) -> None:
+    """None of them is lost."""
+    account = Account(
+        told,
+        InMemoryState(polling(a_role(SQS_POLICY))),
+        directory=Directory({"orders-role": many(MAX_FUNCTIONS_OF_ROLES + 1)}),
+        requests=Requests(is_down=True),
+    )
+    assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == ["m0"]
+    assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
+    assert told.line("looks could not be requested")["functions"] == 1
+
+
+def test_a_function_that_comes_to_share_a_role_has_the_first_of_its_users_looked_at(told: Told) -> None:
+    """There it is told who shares the role; so it is when the function is gone."""
+    account = Account(told)
+    account.handle(message(0, look_request([OTHER])))
+    assert account.requests.wanted_now == []
+    account.handle(message(0, record("create_event_source_mapping")))
+    assert account.requests.wanted_now == [OTHER]
+    account.handle(message(0, record("create_event_source_mapping")))
+    assert account.requests.wanted_now == [OTHER]
+    account.state.state = Snapshot(TARGET, None)
+    account.handle(message(0, record("delete_function")))
+    assert account.requests.wanted_now == [OTHER, OTHER]
+
+
+def test_a_refused_call_is_remembered_until_a_day_has_passed(told: Told) -> None:
+    """The look that its event asks for knows of it, and so does every look after it."""
+    account = Account(told)
+    account.handle(message(0, record("create_event_source_mapping_refused_queue")))
+    told_first = list(account.state.refusals)
+    assert ["does not have permissions to call" in refusal.message for refusal in told_first] == [True]
+    account.handle(message(0, look_request([TARGET])))
+    assert list(account.state.refusals) == told_first
+    old = Notes(refusals=tuple(replace(refusal, at="2026-11-01T00:00:00+00:00") for refusal in told_first))
+    account.store.notes[TARGET.arn, SCOPE] = old.to_json()
+    account.handle(message(0, look_request([TARGET])))
+    assert list(account.state.refusals) == []
+
+
+def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once(told: Told) -> None:
+    """As when the function was created just before: nobody waits until the message comes again."""
+    account = Account(told)
+    read, newer = account.state.snapshot, [True]
+
+    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
+        if newer:
+            newer.clear()
+            other = account.store.begin_look(target, scope)
+            account.store.commit_look(target, scope, other, other.notes, changes=(), unknowns=(), now="")
+        return read(target, scope, **more)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == []
+    assert account.state.reads == 2
+    (refusal,) = account.state.refusals
+    assert refusal.message in account.store.notes[TARGET.arn, SCOPE]
+
+
+def test_a_refused_call_whose_looks_are_overtaken_comes_again(told: Told) -> None:
+    """The newer looks did not know of it."""
+    account = Account(told)
+    read = account.state.snapshot
+
+    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
+        newer = account.store.begin_look(target, scope)
+        account.store.commit_look(target, scope, newer, newer.notes, changes=(), unknowns=(), now="")
+        return read(target, scope, **more)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == ["m0"]

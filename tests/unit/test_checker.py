@@ -6,40 +6,48 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.checker import Checker
+from permission_guard.checker import Checker, Occasion
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
-from permission_guard.model import Finding, FixRecord, FixResult, Scope, Snapshot, Status, Transition
-from permission_guard.rules import rules_for, rules_of
+from permission_guard.model import Finding, FixRecord, FixResult, ManagedBy, Scope, Snapshot, Status, Transition
+from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.role_not_assumable import RoleNotAssumable
+from permission_guard.rules.role_shared import RoleShared
 from tests.fakes import (
     DENIED,
     FINDING_ID,
+    FUNCTION_ARN,
     ROLE_ARN,
+    ROLE_TARGET,
     SQS_POLICY,
     TARGET,
     Clock,
     InMemoryFindings,
     InMemoryState,
+    a_finding,
     a_function,
     a_role,
     polling,
 )
 
 SCOPE = Scope.EXECUTION_ROLE
+RULES = [rule(TrustSet(frozenset())) for rule in (EventSourceReadMissing, RoleNotAssumable, RoleShared)]
+"""One of each kind, so that the states can be small."""
+
 BROKEN = polling(a_role())
 RIGHT = polling(a_role(SQS_POLICY))
 
 
 def checker(state: InMemoryState, store: InMemoryFindings) -> Checker:
-    """Return what is tested."""
-    return Checker(SCOPE, rules_for(SCOPE, TrustSet(frozenset())), state, store, Clock())
+    """Return what is tested, where nothing has to settle."""
+    return Checker(SCOPE, RULES, state, store, Clock(), users=store, settles=False)
 
 
 def test_a_violation_is_recorded_with_the_events_that_led_to_it() -> None:
     """The finding is in the store, and the look says that it opened."""
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
-    look = seen.look(TARGET, seen.begin(TARGET), ["e1"])
+    look = seen.look(TARGET, seen.begin(TARGET), Occasion(event_ids=("e1",)))
     assert store.one().status is Status.OPEN
     assert store.one().event_ids == ("e1",)
     assert [change.finding.transition for change in look.changes] == [Transition.OPENED]
@@ -96,9 +104,8 @@ def test_looks_of_the_two_scopes_do_not_overtake_each_other() -> None:
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
     number = seen.begin(TARGET)
-    for _ in range(3):
-        store.begin_look(TARGET, Scope.INVOKE_POLICY)
-    store.commit_look(TARGET, Scope.INVOKE_POLICY, 3, changes=(), unknowns=(), now="")
+    other = [store.begin_look(TARGET, Scope.INVOKE_POLICY) for _ in range(3)][-1]
+    store.commit_look(TARGET, Scope.INVOKE_POLICY, other, other.notes, changes=(), unknowns=(), now="")
     assert not seen.look(TARGET, number).stale
 
 
@@ -172,7 +179,7 @@ def test_what_cannot_be_told_is_recorded_with_the_look_and_changes_no_finding() 
     state.state = replace(BROKEN, roles={ROLE_ARN: DENIED})
     look = seen.look(TARGET, seen.begin(TARGET))
     assert look.unread == (DENIED,)
-    assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in rules_of(Scope.EXECUTION_ROLE)]
+    assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in RULES if not rule.thorough]
     assert store.one().status is Status.OPEN
     assert len(store.history) == 1
 
@@ -203,3 +210,92 @@ def test_a_function_without_mappings_has_nothing_to_record() -> None:
     seen = checker(InMemoryState(Snapshot(TARGET, a_function())), store)
     assert seen.look(TARGET, seen.begin(TARGET)).changes == ()
     assert store.finding(TARGET, FINDING_ID) is None
+
+
+# ── What a look leaves for the next one ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_a_function_that_never_had_a_finding_none_is_asked_for() -> None:
+    """The first look does not know that; the one that opens the first finding writes it without having asked."""
+    store, state = InMemoryFindings(), InMemoryState(RIGHT)
+    seen = checker(state, store)
+    for _ in range(3):
+        seen.look(TARGET, seen.begin(TARGET))
+    assert store.queries == 1
+    state.state = BROKEN
+    seen.look(TARGET, seen.begin(TARGET))
+    assert (store.queries, store.one().status) == (1, Status.OPEN)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.queries == 2
+
+
+def test_a_finding_that_nobody_knew_of_is_found_when_it_cannot_be_written() -> None:
+    """Another look wrote it in between: then it is read and reconciled again."""
+    store, state = InMemoryFindings(), InMemoryState(RIGHT)
+    seen = checker(state, store)
+    seen.look(TARGET, seen.begin(TARGET))
+    state.state = BROKEN
+    begun = seen.begin(TARGET)
+    store.put(a_finding(revision=3, status=Status.RESOLVED, transition=Transition.RESOLVED))
+    seen.look(TARGET, begun)
+    assert (store.one().status, store.one().revision) == (Status.OPEN, 4)
+
+
+def test_who_shares_a_role_is_asked_when_the_roles_changed_and_when_the_look_is_thorough() -> None:
+    """Another look leaves that finding as it is."""
+    store, state = InMemoryFindings(), InMemoryState(RIGHT)
+    seen = checker(state, store)
+    other = replace(TARGET, name="zebra")
+    store.users[ROLE_TARGET] = {other}
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().rule_id == "PG209"
+    store.users[ROLE_TARGET].discard(other)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().status is Status.OPEN
+    seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True))
+    assert store.one().status is Status.RESOLVED
+
+
+def test_the_first_of_the_other_users_of_a_role_is_to_be_looked_at_when_a_function_joins_or_leaves() -> None:
+    """It is there that the role's finding is, or will be."""
+    store, state = InMemoryFindings(), InMemoryState(RIGHT)
+    seen = checker(state, store)
+    others = {replace(TARGET, name=name) for name in ("aardvark", "zebra")}
+    store.users[ROLE_TARGET] = set(others)
+    first = min(others)
+    assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
+    assert seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True)).others == ()
+    state.state = Snapshot(TARGET, None)
+    assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
+    assert store.users[ROLE_TARGET] == others
+
+
+def test_while_the_index_is_not_whole_nobody_is_sent_to_others() -> None:
+    """The sweep that fills it looks at every function anyway."""
+    store, state = InMemoryFindings(is_complete=False), InMemoryState(RIGHT)
+    store.users[ROLE_TARGET] = {replace(TARGET, name="zebra")}
+    seen = checker(state, store)
+    assert seen.look(TARGET, seen.begin(TARGET)).others == ()
+
+
+def test_a_role_that_cannot_be_read_any_more_is_not_forgotten() -> None:
+    """The function's configuration was not read: it runs with the role that it had."""
+    store, state = InMemoryFindings(), InMemoryState(RIGHT)
+    seen = checker(state, store)
+    seen.look(TARGET, seen.begin(TARGET))
+    state.state = replace(RIGHT, function=DENIED, versions={FUNCTION_ARN: DENIED})
+    seen.look(TARGET, seen.begin(TARGET))
+    assert seen.begin(TARGET).notes.roles == {ROLE_TARGET}
+
+
+def test_the_owner_is_read_for_what_is_new_and_by_a_thorough_look() -> None:
+    """A finding that was told before has its owner."""
+    store, state = InMemoryFindings(), InMemoryState(BROKEN, owner=ManagedBy("cloudformation", "shop"))
+    seen = checker(state, store)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().managed_by == ManagedBy("cloudformation", "shop")
+    state.owner = ManagedBy("cloudformation", "warehouse")
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().managed_by == ManagedBy("cloudformation", "shop")
+    seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True))
+    assert store.one().managed_by == ManagedBy("cloudformation", "warehouse")

@@ -56,6 +56,13 @@ def test_the_sweep_knows_both_queues_in_the_order_of_the_scopes() -> None:
     assert SweepSettings.from_environment(WHOLE[SweepSettings]).queue_urls == ("https://sqs/invoke", "https://sqs/role")
 
 
+@pytest.mark.parametrize("value", ["", "-1", "901", "1000", "two minutes", "1.5", "*"])
+def test_a_time_to_settle_that_sqs_cannot_wait_is_refused(value: str) -> None:
+    """Before anything is read, and not when the first message is sent."""
+    with pytest.raises(ConfigurationError, match="must be a number from 0 to 900"):
+        CheckSettings.from_environment({**WHOLE[CheckSettings], "SETTLING_SECONDS": value})
+
+
 def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
     """Spaces and empty places are taken as they are meant."""
     settings = CheckSettings.from_environment(
@@ -67,7 +74,7 @@ def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
         }
     )
     trust = TrustSet(frozenset({"111122223333", "999999999999"}), frozenset({"o-exampleorgid"}))
-    assert settings == CheckSettings("findings", "https://sqs/own", trust)
+    assert settings == CheckSettings("findings", "https://sqs/own", 120, trust)
 
 
 @pytest.mark.parametrize(

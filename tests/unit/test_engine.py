@@ -46,6 +46,12 @@ class Crashing(Content):
         raise KeyError("Statement")
 
 
+class OfRefusals(Content):
+    """A rule that asks about calls that were refused."""
+
+    id, of_refusals = "PG904", True
+
+
 class Blind(Content):
     """A rule whose subjects cannot be listed."""
 
@@ -93,6 +99,21 @@ def test_a_function_that_could_not_be_read_is_unknown_to_every_rule() -> None:
         ("PG902", Outcome.UNKNOWN),
     ]
     assert not report.gone
+
+
+def test_of_a_function_that_does_not_exist_only_refused_calls_are_asked_about() -> None:
+    """Whoever could not create it is told why; the others have nothing to say, and are in the report all the same."""
+    report = evaluate(Snapshot(TARGET, None), [Content(TRUST), OfRefusals(TRUST), Crashing(TRUST)])
+    assert report.gone
+    assert [(verdict.rule_id, verdict.subject) for verdict in report.verdicts] == [("PG904", "a"), ("PG904", "b")]
+    assert set(report.rules) == {"PG901", "PG902", "PG904"}
+
+
+def test_of_a_function_that_exists_refused_calls_are_asked_about_like_all_else() -> None:
+    """The rule is one among the others."""
+    report = evaluate(SNAPSHOT, [Content(TRUST), OfRefusals(TRUST)])
+    assert not report.gone
+    assert [verdict.rule_id for verdict in report.violations] == ["PG901", "PG904"]
 
 
 def test_a_function_that_is_gone_is_said_to_be_gone() -> None:

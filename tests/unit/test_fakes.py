@@ -10,16 +10,18 @@ import pytest
 from permission_guard.aws.event_bus import EventBus
 from permission_guard.aws.facts import LiveFacts
 from permission_guard.aws.findings_table import FindingsTable
-from permission_guard.aws.functions import FunctionReader
+from permission_guard.aws.look_queue import LookQueue
+from permission_guard.aws.role_index import RoleIndex
 from permission_guard.aws.role_writer import RoleWriter
 from permission_guard.aws.state import StateReader
-from permission_guard.check_batch import FunctionDirectory
-from permission_guard.checker import SnapshotSource
+from permission_guard.check_batch import FunctionDirectory, LookRequests
+from permission_guard.checker import RoleUsers, SnapshotSource
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixer import FixSlots, FixStateSource
 from permission_guard.fixes.base import Facts, Writer
 from permission_guard.publisher import Bus
-from permission_guard.sweep import FunctionInventory, OpenFindings
+from permission_guard.sweep import OpenFindings
+from permission_guard.sweep import RoleIndex as SweptIndex
 from tests.fakes import InMemoryFindings, InMemoryState
 
 
@@ -39,8 +41,11 @@ from tests.fakes import InMemoryFindings, InMemoryState
         (Facts, InMemoryState),
         (Writer, RoleWriter),
         (Writer, InMemoryState),
-        (FunctionDirectory, FunctionReader),
-        (FunctionInventory, FunctionReader),
+        (FunctionDirectory, RoleIndex),
+        (RoleUsers, RoleIndex),
+        (RoleUsers, InMemoryFindings),
+        (SweptIndex, RoleIndex),
+        (LookRequests, LookQueue),
         (Bus, EventBus),
     ],
     ids=lambda value: value.__name__,

@@ -105,6 +105,18 @@ def test_a_message_carries_its_own_id_and_that_of_its_record() -> None:
     assert read_one(sample) == Message("m0", sample["detail"]["eventID"], (ROLE,))
 
 
+def test_a_message_carries_the_call_that_aws_refused() -> None:
+    """It can be merged like every other message, and the other checker has nothing to do with it."""
+    sample = load("cloudtrail/create_event_source_mapping_refused_queue.json")
+    message = read_one(sample)
+    assert message.refusal is not None
+    assert message.refusal.message == sample["detail"]["errorMessage"]
+    assert merge([message, message]) == {ORDERS: (message, message)}
+    assert list(dict.fromkeys((message, message))) == [message]
+    assert read_one(load("cloudtrail/create_event_source_mapping.json")).refusal is None
+    assert read_one(load("cloudtrail/create_function_refused_role.json"), Scope.INVOKE_POLICY).refusal is None
+
+
 @pytest.mark.parametrize("body", ["", "{", "orders", "\x00", '{"detail": }', "[" * 100_000, '{"a":' * 100_000])
 def test_a_body_that_is_not_json_is_an_error_of_that_message(body: str) -> None:
     """Nor is one that is nested without end; neither takes the batch along."""
@@ -157,7 +169,7 @@ def test_an_empty_batch_is_no_messages() -> None:
 def test_a_look_request_is_read_as_it_was_written(scope: Scope) -> None:
     """Both checkers take the same request."""
     message = read_one(look_request([ORDERS, INVOICES]), scope)
-    assert message == Message("m0", "look-request/m0", (ORDERS, INVOICES), requested_at=0.0)
+    assert message == Message("m0", "look-request/m0", (ORDERS, INVOICES), settled=True, thorough=True)
 
 
 def test_a_look_request_says_since_when_what_is_shared_counts() -> None:

@@ -27,7 +27,7 @@ class Account:
     findings: dict[FunctionTarget, list[Finding]] = field(default_factory=dict)
     told: list[Finding] = field(default_factory=list)
 
-    def all_functions(self) -> Iterable[FunctionTarget]:
+    def rebuild(self) -> Iterable[FunctionTarget]:
         return iter(self.existing)
 
     def functions_with_open_findings(self) -> Iterable[FunctionTarget]:

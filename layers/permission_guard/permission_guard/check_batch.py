@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from permission_guard.checker import Occasion
 from permission_guard.intake import merge, read_batch
 from permission_guard.model import FunctionTarget, PolicyTarget, RoleTarget
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from permission_guard.checker import Checker, Look
+    from permission_guard.findings.notes import Begun
     from permission_guard.intake import Message
     from permission_guard.model import JSON, Scope, Target
 
@@ -33,6 +35,22 @@ class RoleDirectory(Protocol):
         """List the roles that have a managed policy, attached or as their boundary."""
 
 
+class LookRequests(Protocol):
+    """Where looks are requested, to be made by another batch."""
+
+    def again(self, target: FunctionTarget) -> None:
+        """Request a look at a function once what was changed has settled."""
+
+    def now(self, targets: Iterable[FunctionTarget]) -> object:
+        """Request thorough looks at functions about which nothing was changed just now."""
+
+    def changed(self, targets: Iterable[FunctionTarget]) -> object:
+        """Request looks at functions that a change concerns, as its event would."""
+
+
+MAX_FUNCTIONS_OF_ROLES = 50
+"""So many functions of roles that changed are looked at in one batch; looks at the others are requested."""
+
 ENOUGH_FOR_A_LOOK_MILLIS = 20_000
 """A look is not begun with less time than this left: most take a second, one of many throttled calls some more."""
 
@@ -40,7 +58,7 @@ ENOUGH_FOR_A_LOOK_MILLIS = 20_000
 class CheckBatch:
     """Handles SQS events of one scope. A message fails, and comes again, when any of its targets was not looked at.
 
-    `look_again` requests another look at a function, some minutes later.
+    What a look asks for besides goes to `requests`.
 
     Messages that cannot be read fail as well, so that after some tries they lie in the dead-letter queue, where a
     person finds them.
@@ -52,7 +70,7 @@ class CheckBatch:
         checker: Checker,
         functions: FunctionDirectory,
         roles: RoleDirectory,
-        look_again: Callable[[FunctionTarget], object],
+        requests: LookRequests,
         *,
         logger: Logger,
         metrics: Metrics,
@@ -61,7 +79,7 @@ class CheckBatch:
         self._checker = checker
         self._function_directory = functions
         self._role_directory = roles
-        self._look_again = look_again
+        self._requests = requests
         self._logger = logger
         self._metrics = metrics
 
@@ -75,14 +93,13 @@ class CheckBatch:
         self._count("MessagesReceived", len(messages))
         failed = {message.message_id for message in messages if self._is_unreadable(message)}
         functions = self._functions(merge(messages), failed)
-        numbers = {target: self._begin(target, askers) for target, askers in functions.items()}
+        begun = {target: self._begin(target, askers) for target, askers in functions.items()}
         postponed = dict(functions)
         for target, askers in functions.items():
             if remaining_time_in_millis() < ENOUGH_FOR_A_LOOK_MILLIS:
                 break
             del postponed[target]
-            number = numbers[target]
-            if number is None or not self._look(target, number, askers):
+            if (begin := begun[target]) is None or not self._look(target, begin, askers):
                 failed |= _ids(askers)
         failed |= self._postpone(postponed)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
@@ -118,9 +135,31 @@ class CheckBatch:
         of_roles = self._functions_of_roles({t: a for t, a in named.items() if isinstance(t, RoleTarget)}, failed)
         functions: dict[FunctionTarget, tuple[Message, ...]] = {}
         for target, askers in named.items():
-            for function in (target,) if isinstance(target, FunctionTarget) else of_roles.get(target, ()):
-                functions[function] = _together(functions.get(function, ()), askers)
+            if isinstance(target, FunctionTarget):
+                functions[target] = _together(functions.get(target, ()), askers)
+        by_role = [(function, named[role]) for role, users in of_roles.items() for function in users]
+        for function, askers in by_role[:MAX_FUNCTIONS_OF_ROLES]:
+            functions[function] = _together(functions.get(function, ()), askers)
+        self._hand_on(by_role[MAX_FUNCTIONS_OF_ROLES:], failed)
         return functions
+
+    def _hand_on(self, rest: Sequence[tuple[FunctionTarget, tuple[Message, ...]]], failed: set[str]) -> None:
+        """Request looks at what is more than one batch is for; if that fails, the messages come again."""
+        if not rest:
+            return
+        askers = tuple(dict.fromkeys(message for _, asked in rest for message in asked))
+        targets = dict.fromkeys(function for function, _ in rest)
+        try:
+            self._requests.changed(targets)
+        except Exception:
+            self._logger.exception("looks could not be requested", extra={"functions": len(targets)})
+            failed |= _ids(askers)
+            return
+        self._logger.info(
+            "looks are requested: the roles have more functions than one batch is for",
+            extra={"cloudtrail_event_ids": [message.event_id for message in askers], "functions": len(targets)},
+        )
+        self._count("LooksRequested", len(targets))
 
     def _without_policies(
         self,
@@ -158,27 +197,31 @@ class CheckBatch:
                 failed |= _ids(askers)
             return {}
 
-    def _begin(self, target: FunctionTarget, askers: Sequence[Message]) -> int | None:
+    def _begin(self, target: FunctionTarget, askers: Sequence[Message]) -> Begun | None:
         try:
             return self._checker.begin(target)
         except Exception:  # noqa: BLE001 - as above
             self._failed("look could not be begun", target, askers)
             return None
 
-    def _look(self, target: FunctionTarget, number: int, askers: Sequence[Message]) -> bool:
+    def _look(self, target: FunctionTarget, begun: Begun, askers: Sequence[Message]) -> bool:
         """Look at one function; return whether everything could be read and recorded."""
-        event_ids = [message.event_id for message in askers]
-        tool = next((message.tool for message in askers if message.tool), "")
-        requests = [message.requested_at for message in askers if message.requested_at is not None]
+        occasion = _occasion(askers)
         try:
-            look = self._checker.look(target, number, event_ids, tool=tool, requested_at=max(requests, default=None))
+            look = self._checker.look(target, begun, occasion)
+            if look.stale and occasion.refusals:
+                # It would be minutes until the message comes again; most often the function was created just before.
+                look = self._checker.look(target, self._checker.begin(target), occasion)
             if look.again:
-                self._look_again(target)
+                self._requests.again(target)
+            if look.others:
+                self._requests.now(look.others)
         except Exception:  # noqa: BLE001 - as above
             self._failed("look failed", target, askers)
             return False
-        self._report(look, event_ids)
-        return not look.unread
+        self._report(look, occasion.event_ids)
+        # What was refused is remembered with the look: if that was not written, the message has to tell it again.
+        return not look.unread and not (look.stale and occasion.refusals)
 
     def _postpone(self, targets: Mapping[FunctionTarget, tuple[Message, ...]]) -> set[str]:
         """Say which looks there was no time for; return their messages."""
@@ -234,6 +277,17 @@ class CheckBatch:
 
     def _count(self, name: str, value: int = 1) -> None:
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def _occasion(askers: Sequence[Message]) -> Occasion:
+    return Occasion(
+        event_ids=tuple(message.event_id for message in askers),
+        tool=next((message.tool for message in askers if message.tool), ""),
+        requested_at=max((message.requested_at for message in askers), default=0.0),
+        settled=all(message.settled for message in askers),
+        thorough=any(message.thorough for message in askers),
+        refusals=tuple(message.refusal for message in askers if message.refusal),
+    )
 
 
 def _together(some: tuple[Message, ...], more: tuple[Message, ...]) -> tuple[Message, ...]:

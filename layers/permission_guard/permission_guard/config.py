@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_MAX_DELAY_SECONDS = 900  # of a message in SQS
+
+
 class FixMode(StrEnum):
     """What may be done about a finding: nothing, say it, do it when a person agrees, do it."""
 
@@ -25,10 +28,15 @@ class FixMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """Of the checker functions. `look_queue_url` is their own queue, where they ask to look again."""
+    """Of the checker functions.
+
+    `look_queue_url` is their own queue, where they ask to look again; `settling_seconds` later where something was
+    changed just now, and never where that is 0.
+    """
 
     findings_table: str
     look_queue_url: str
+    settling_seconds: int
     trust: TrustSet
 
     @classmethod
@@ -37,6 +45,7 @@ class CheckSettings:
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             look_queue_url=_required(environment, "LOOK_QUEUE_URL"),
+            settling_seconds=_settling_seconds(environment),
             trust=_trust(environment),
         )
 
@@ -129,6 +138,13 @@ class FixSettings:
         if not re.fullmatch(r"[1-9]\d{0,3}", limit):
             raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
         return cls(_required(environment, "FINDINGS_TABLE"), _trust(environment), FixMode(mode), int(limit))
+
+
+def _settling_seconds(environment: Mapping[str, str]) -> int:
+    seconds = environment.get("SETTLING_SECONDS", "120")
+    if not re.fullmatch(r"\d{1,3}", seconds) or int(seconds) > _MAX_DELAY_SECONDS:
+        raise ConfigurationError(f"SETTLING_SECONDS is {seconds!r:.50}; it must be a number from 0 to 900")
+    return int(seconds)
 
 
 def _trust(environment: Mapping[str, str]) -> TrustSet:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Report:
     """Every verdict of one look at one function.
 
-    `gone` says that the function does not exist. `managed_by` is the infrastructure code that owns it, as far as the
-    look could tell.
+    `gone` says that the function does not exist: then there are verdicts on calls that were refused, and no others.
+    `managed_by` is the infrastructure code that owns it, as far as the look could tell.
     """
 
     target: FunctionTarget
@@ -48,12 +48,14 @@ class Report:
 
 
 def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
-    """Ask every rule; one that fails becomes unknown and the others still speak."""
-    by_id = {rule.id: rule for rule in rules}
-    if snapshot.function is None:
-        return Report(snapshot.target, by_id, (), gone=True)
-    verdicts = tuple(verdict for rule in rules for verdict in _ask(rule, snapshot))
-    return Report(snapshot.target, by_id, verdicts)
+    """Ask every rule; one that fails becomes unknown and the others still speak.
+
+    Of a function that does not exist, only the calls that AWS refused can be asked about.
+    """
+    gone = snapshot.function is None
+    asked = [rule for rule in rules if rule.of_refusals] if gone else rules
+    verdicts = tuple(verdict for rule in asked for verdict in _ask(rule, snapshot))
+    return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, gone=gone)
 
 
 def without(report: Report, early: Sequence[Verdict]) -> Report:

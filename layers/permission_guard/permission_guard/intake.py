@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from permission_guard.errors import MalformedEventError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from permission_guard.model import JSON, FunctionTarget, Scope, Target
+    from permission_guard.model import JSON, FunctionTarget, Refusal, Scope, Target
 
 LOOK_DETAIL_TYPE = "Look Requested"
 
@@ -26,7 +26,8 @@ class Message:
     """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
 
     `tool` is the infrastructure code that made the change, empty where none is known. `requested_at` is when a look was
-    requested, in seconds since 1970, 0 where the request does not say; None for an event.
+    requested, in seconds since 1970, 0 where the request does not say; None for an event. `refusal` is the call, where
+    the event tells of one that AWS refused because of the execution role.
     """
 
     message_id: str
@@ -34,8 +35,12 @@ class Message:
     targets: tuple[Target, ...] = ()
     reason: str = ""
     tool: str = ""
-    requested_at: float | None = None
+    requested_at: float = 0.0
+    settled: bool = False
+    thorough: bool = False
     error: MalformedEventError | None = None
+    # Part of what a message is, but not of its hash: a configuration has none.
+    refusal: Refusal | None = field(default=None, hash=False)
 
 
 def read_batch(event: Mapping[str, JSON], scope: Scope) -> tuple[Message, ...]:
@@ -58,13 +63,19 @@ def merge(messages: Iterable[Message]) -> dict[Target, tuple[Message, ...]]:
     return merged
 
 
-def look_request(targets: Sequence[FunctionTarget], requested_at: str | None = None) -> str:
+def look_request(
+    targets: Sequence[FunctionTarget],
+    requested_at: str | None = None,
+    *,
+    settled: bool = True,
+    thorough: bool = True,
+) -> str:
     """Return the body of a message that asks for some functions to be looked at.
 
     `requested_at` is ISO-8601; what is shared with other functions is read after it.
     """
     since = {"requested_at": requested_at} if requested_at else {}
-    detail = {"functions": [target.arn for target in targets], **since}
+    detail = {"functions": [target.arn for target in targets], "settled": settled, "thorough": thorough, **since}
     return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
 
 
@@ -81,19 +92,28 @@ def _read(record: Mapping[str, JSON], scope: Scope) -> Message:
         look = look_for(parse_record(event), scope)
     except MalformedEventError as error:
         return Message(message_id, event_id, error=error)
-    return Message(message_id, event_id, look.targets, look.reason, look.tool)
+    return Message(message_id, event_id, look.targets, look.reason, look.tool, refusal=look.refusal)
 
 
 def _requested(event: Mapping[str, JSON], message_id: str) -> Message:
     detail = event.get("detail")
-    arns, since = (detail.get("functions"), detail.get("requested_at")) if isinstance(detail, Mapping) else (None, None)
+    detail = detail if isinstance(detail, Mapping) else {}
+    arns, since = detail.get("functions"), detail.get("requested_at")
     if not isinstance(arns, list) or not all(isinstance(arn, str) for arn in arns):
         raise MalformedEventError("a look was requested without a list of function ARNs")
     try:
         targets = tuple(parse_function_arn(arn)[0] for arn in arns)
         requested_at = datetime.fromisoformat(since).timestamp() if since is not None else 0.0
+        settled, thorough = (detail.get(name, True) is True for name in ("settled", "thorough"))
     except TypeError as error:
         raise MalformedEventError("the time of a look request is not a text") from error
     except ValueError as error:
         raise MalformedEventError(str(error)) from error
-    return Message(message_id, f"look-request/{message_id}", targets, requested_at=requested_at)
+    return Message(
+        message_id,
+        f"look-request/{message_id}",
+        targets,
+        requested_at=requested_at,
+        settled=settled,
+        thorough=thorough,
+    )

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from permission_guard.model import Finding, FunctionTarget
 
 
-class FunctionInventory(Protocol):
-    """Which functions there are."""
+class RoleIndex(Protocol):
+    """Which functions there are, and which role each runs with."""
 
-    def all_functions(self) -> Iterable[FunctionTarget]:
-        """List every function of the account and region."""
+    def rebuild(self) -> Iterable[FunctionTarget]:
+        """List every function of the account and region, and keep which role each runs with."""
 
 
 class OpenFindings(Protocol):
@@ -47,18 +47,19 @@ class Sweep:
 
 
 def sweep(
-    inventory: FunctionInventory,
+    index: RoleIndex,
     findings: OpenFindings,
     request_looks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
     bus: Bus,
 ) -> Sweep:
     """Request a look at every function that exists or has an open finding, of every checker; tell of what is open.
 
-    The requests wait in the checkers' queues, so that an account of any size is swept at the pace that AWS allows,
-    and a request that fails is tried again like any event. Whoever was told of a finding before passes it over; a
-    channel or a mode that was switched on since, or a fix that had to wait, takes it up.
+    The index of roles is rebuilt first, so that the looks find it whole. The requests wait in the checkers' queues, so
+    that an account of any size is swept at the pace that AWS allows, and a request that fails is tried again like any
+    event. Whoever was told of a finding before passes it over; a channel or a mode that was switched on since, or a fix
+    that had to wait, takes it up.
     """
-    existing = dict.fromkeys(inventory.all_functions())
+    existing = dict.fromkeys(index.rebuild())
     troubled = tuple(findings.functions_with_open_findings())
     deleted = [target for target in troubled if target not in existing]
     for request in request_looks:

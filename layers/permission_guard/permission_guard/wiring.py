@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from permission_guard.aws.clients import client
 from permission_guard.aws.findings_table import FindingsTable
 from permission_guard.aws.functions import FunctionReader
-from permission_guard.aws.look_queue import look_again
+from permission_guard.aws.look_queue import LookQueue
 from permission_guard.aws.organization import OrganizationReader
+from permission_guard.aws.role_index import RoleIndex
 from permission_guard.aws.roles import AwsManagedPolicies, RoleReader
-from permission_guard.aws.source_policies import SourcePolicyReader
+from permission_guard.aws.sources.reader import SourceReader
 from permission_guard.aws.state import StateReader
 from permission_guard.check_batch import CheckBatch
 from permission_guard.checker import Checker
@@ -41,19 +42,22 @@ def check_batch(
     settings = CheckSettings.from_environment(environment)
     functions = FunctionReader(client("lambda"))
     roles = RoleReader(client("iam"), _aws_managed_policies())
+    index = RoleIndex(client("dynamodb"), settings.findings_table, functions)
     checker = Checker(
         scope,
         tuple(rule(settings.trust) for rule in rules),
         state_reader(functions, roles),
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
+        users=index,
+        settles=settings.settling_seconds > 0,
     )
     return CheckBatch(
         scope,
         checker,
-        functions,
+        index,
         roles,
-        lambda target: look_again(client("sqs"), settings.look_queue_url, target),
+        LookQueue(client("sqs"), settings.look_queue_url, settings.settling_seconds),
         logger=logger,
         metrics=metrics,
     )
@@ -64,7 +68,7 @@ def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
     return StateReader(
         functions,
         roles,
-        SourcePolicyReader(lambda: client("sqs"), lambda: client("kinesis"), lambda: client("dynamodb")),
+        SourceReader(client),
         _inventories,
         OrganizationReader(lambda: client("organizations")),
     )

@@ -15,8 +15,19 @@ from botocore.stub import ANY, Stubber
 from permission_guard.aws.findings_table import KEEP_LOOKS, KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model import Finding, FixRecord, FixResult, FunctionTarget, Scope, Status, Transition, finding_id
-from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, TABLE, TABLE_NAME, TARGET, a_finding
+from permission_guard.findings.notes import Begun, Notes
+from permission_guard.model import (
+    Finding,
+    FixRecord,
+    FixResult,
+    FunctionTarget,
+    RoleTarget,
+    Scope,
+    Status,
+    Transition,
+    finding_id,
+)
+from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +58,17 @@ def item(dynamodb: DynamoDBClient, pk: str, sk: str) -> dict[str, Any]:
 
 
 def commit(
-    table: FindingsTable, number: int, changes: Sequence[Change] = (), unknowns: Sequence[str] = (), now: str = NOW
+    table: FindingsTable,
+    begun: Begun,
+    changes: Sequence[Change] = (),
+    unknowns: Sequence[str] = (),
+    *,
+    notes: Notes | None = None,
+    now: str = NOW,
 ) -> bool:
     """Write a look."""
-    return table.commit_look(TARGET, SCOPE, number, changes=changes, unknowns=unknowns, now=now)
+    left = begun.notes if notes is None else notes
+    return table.commit_look(TARGET, SCOPE, begun, left, changes=changes, unknowns=unknowns, now=now)
 
 
 def many(count: int) -> list[Finding]:
@@ -64,17 +82,17 @@ def many(count: int) -> list[Finding]:
 
 def test_each_look_has_a_higher_number_than_those_before(table: FindingsTable) -> None:
     """Every function and every scope counts by itself."""
-    assert [table.begin_look(TARGET, SCOPE) for _ in range(3)] == [1, 2, 3]
-    assert table.begin_look(TARGET, Scope.INVOKE_POLICY) == 1
-    assert table.begin_look(OTHER, SCOPE) == 1
+    assert [table.begin_look(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
+    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).number == 1
+    assert table.begin_look(OTHER, SCOPE).number == 1
 
 
 def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
     table: FindingsTable, dynamodb: DynamoDBClient
 ) -> None:
     """The look's item says what people ask: when, and what was unknown."""
-    number = table.begin_look(TARGET, SCOPE)
-    assert commit(table, number, [Change(a_finding(), None)], ["PG201: denied"])
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, [Change(a_finding(), None)], ["PG201: denied"])
     assert table.findings_of(TARGET) == (a_finding(),)
     look = item(dynamodb, PK, "LOOK#execution_role")
     assert (look["written"], look["begun"], look["looked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
@@ -94,8 +112,8 @@ def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable
 
 def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
     """That all was right is worth knowing; many unknowns are cut short."""
-    number = table.begin_look(TARGET, SCOPE)
-    assert commit(table, number, unknowns=[f"unknown {n}" for n in range(50)])
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, unknowns=[f"unknown {n}" for n in range(50)])
     assert len(item(dynamodb, PK, "LOOK#execution_role")["unknowns"]["L"]) == 20
 
 
@@ -109,9 +127,9 @@ def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
 
 def test_the_same_look_may_be_written_again(table: FindingsTable) -> None:
     """It is tried again after a conflict, or when the answer was lost."""
-    number = table.begin_look(TARGET, SCOPE)
-    assert commit(table, number)
-    assert commit(table, number, [Change(a_finding(), None)])
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun)
+    assert commit(table, begun, [Change(a_finding(), None)])
     assert table.findings_of(TARGET) == (a_finding(),)
 
 
@@ -119,10 +137,10 @@ def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: 
     """All or none: the finding that nobody else touched is not written either."""
     first, second = many(2)
     table.put_finding(Change(first, None))
-    number = table.begin_look(TARGET, SCOPE)
+    begun = table.begin_look(TARGET, SCOPE)
     moved = replace(first, status=Status.RESOLVED, revision=8)
     with pytest.raises(ConflictError):
-        commit(table, number, [Change(moved, 7), Change(second, None)])
+        commit(table, begun, [Change(moved, 7), Change(second, None)])
     assert table.findings_of(TARGET) == (first,)
     assert "written" not in item(dynamodb, PK, "LOOK#execution_role")
 
@@ -137,8 +155,8 @@ def test_a_finding_that_somebody_else_opened_first_is_a_conflict(table: Findings
 def test_more_changes_than_a_transaction_takes_are_all_written(table: FindingsTable) -> None:
     """A function with hundreds of mappings, all of a role that lost its policy."""
     findings = many(250)
-    number = table.begin_look(TARGET, SCOPE)
-    assert commit(table, number, [Change(finding, None) for finding in findings])
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, [Change(finding, None) for finding in findings])
     assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
 
 
@@ -159,7 +177,7 @@ def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_
                 modeled_fields={"CancellationReasons": reasons},
             )
             with pytest.raises(error):
-                commit(table, 1, [Change(a_finding(), None)])
+                commit(table, Begun(1), [Change(a_finding(), None)])
 
 
 # ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,7 +216,7 @@ def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_accoun
         for _ in range(2):
             stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
         stubber.add_response("update_item", {"Attributes": {"begun": {"N": "7"}}})
-        assert table.begin_look(TARGET, Scope.EXECUTION_ROLE) == 7
+        assert table.begin_look(TARGET, Scope.EXECUTION_ROLE).number == 7
         for _ in range(4):
             stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
         with pytest.raises(ConflictError, match="is being written"):
@@ -314,3 +332,57 @@ def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTabl
     assert count["fixes"] == {"N": "2"}
     expires = datetime.fromtimestamp(int(count["expires_at"]["N"]), UTC)
     assert datetime.now(UTC) + timedelta(hours=2) < expires < datetime.now(UTC) + timedelta(days=3)
+
+
+# ── What a look leaves for the next one ──────────────────────────────────────────────────────────────────────────────
+
+NOTES = Notes(roles=frozenset({ROLE_TARGET}), has_findings=False)
+
+
+def index_of(dynamodb: DynamoDBClient) -> list[str]:
+    """Return the entries of the index of roles that are not over."""
+    items = dynamodb.scan(TableName=TABLE_NAME)["Items"]
+    return [item["sk"]["S"] for item in items if item["pk"]["S"] == "ROLES" and "expires_at" not in item]
+
+
+def test_the_next_look_finds_the_notes_that_the_last_one_left(table: FindingsTable) -> None:
+    """The first one finds none, and knows nothing of findings."""
+    first = table.begin_look(TARGET, SCOPE)
+    assert first.notes == Notes(frozenset(), (), has_findings=True)
+    assert commit(table, first, notes=NOTES)
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).notes == Notes()
+
+
+def test_a_look_that_was_begun_with_other_notes_is_not_written(table: FindingsTable) -> None:
+    """Both were begun before either was written: the second does not know what the first one found."""
+    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, first, notes=NOTES)
+    assert not commit(table, second, notes=Notes(has_findings=False))
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+
+
+def test_two_looks_that_leave_the_same_notes_are_both_written(table: FindingsTable) -> None:
+    """Nothing that one of them knew is lost."""
+    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, first, notes=NOTES)
+    assert commit(table, second, notes=NOTES)
+
+
+def test_the_index_of_roles_is_written_together_with_the_look(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """A role that is used no longer goes out; a look that is not written leaves the index alone."""
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
+    assert index_of(dynamodb) == [f"ROLE#{ROLE_TARGET.account}/{ROLE_TARGET.name}#{FUNCTION_ARN}"]
+    stale = table.begin_look(TARGET, SCOPE)
+    other = RoleTarget(ROLE_TARGET.account, "another")
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=replace(NOTES, roles=frozenset({other})))
+    assert not commit(table, stale, notes=replace(NOTES, roles=frozenset()))
+    assert index_of(dynamodb) == [f"ROLE#{other.account}/another#{FUNCTION_ARN}"]
+
+
+def test_a_look_with_more_changes_than_a_transaction_takes_is_written_with_its_notes(table: FindingsTable) -> None:
+    """The later rounds find the notes that the first one wrote."""
+    changes = [Change(finding, None) for finding in many(250)]
+    assert commit(table, table.begin_look(TARGET, SCOPE), changes, notes=NOTES)
+    assert len(table.findings_of(TARGET)) == 250
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.functions import FunctionReader
-from permission_guard.model import Function, FunctionTarget, ResourcePolicy, RoleTarget, Unread
+from permission_guard.model import EventInvokeConfig, Function, ResourcePolicy, Unread
 from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, OTHER, QUEUE_ARN, ROLE_ARN, TARGET
 from tests.unit.aws.conftest import Answers
 
@@ -165,6 +165,50 @@ def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: An
     assert (mappings.action, mappings.code, mappings.denied) == ("lambda:ListEventSourceMappings", code, False)
 
 
+# ── Destinations of asynchronous invocations ────────────────────────────────────────────────────────────────────────
+
+
+def destinations(success: str = "", failure: str = "") -> dict[str, Any]:
+    """Return the part of a configuration that says where results go."""
+    named = {"OnSuccess": success, "OnFailure": failure}
+    return {"DestinationConfig": {name: {"Destination": arn} for name, arn in named.items() if arn}}
+
+
+def test_the_destinations_of_a_function_and_its_versions_are_read_on_every_page(lambda_answers: Answers) -> None:
+    """AWS calls the function itself `$LATEST`; a configuration may be about retries alone."""
+    pages: list[dict[str, Any]] = [
+        {
+            "FunctionEventInvokeConfigs": [
+                {"FunctionArn": f"{FUNCTION_ARN}:$LATEST", **destinations("arn:aws:sns:bus", QUEUE_ARN)},
+                {"FunctionArn": f"{FUNCTION_ARN}:live", **destinations(failure=QUEUE_ARN)},
+            ],
+            "NextMarker": "more",
+        },
+        {"FunctionEventInvokeConfigs": [{"FunctionArn": f"{FUNCTION_ARN}:7", "MaximumRetryAttempts": 0}]},
+    ]
+    lambda_answers.say("list_function_event_invoke_configs", pages[0], FunctionName=FUNCTION_ARN)
+    lambda_answers.say("list_function_event_invoke_configs", pages[1], FunctionName=FUNCTION_ARN, Marker="more")
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == (
+        EventInvokeConfig(FUNCTION_ARN, "arn:aws:sns:bus", QUEUE_ARN),
+        EventInvokeConfig(f"{FUNCTION_ARN}:live", "", QUEUE_ARN),
+        EventInvokeConfig(f"{FUNCTION_ARN}:7"),
+    )
+
+
+def test_a_function_that_went_meanwhile_has_no_destinations(lambda_answers: Answers) -> None:
+    """It was there when its configuration was read."""
+    lambda_answers.fail("list_function_event_invoke_configs", "ResourceNotFoundException")
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == ()
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
+def test_destinations_that_cannot_be_read_are_unread(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """They are not no destinations."""
+    lambda_answers.fail("list_function_event_invoke_configs", code)
+    unread = Unread("lambda:ListFunctionEventInvokeConfigs", code, "no", denied=denied)
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == unread
+
+
 # ── Tags ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -202,25 +246,15 @@ def two_pages(answers: Answers) -> None:
     answers.say("list_functions", {"Functions": page}, Marker="2")
 
 
-def test_all_functions_are_listed_from_every_page(lambda_answers: Answers) -> None:
-    """As targets."""
+def test_all_functions_are_listed_from_every_page_with_their_roles(lambda_answers: Answers) -> None:
+    """By a role's name and account: its path does not matter."""
     two_pages(lambda_answers)
-    names = [target.name for target in FunctionReader(lambda_answers.client).all_functions()]
-    assert names == ["orders", "invoices", "returns", "guest"]
-
-
-def test_the_functions_of_roles_are_those_that_run_with_them(lambda_answers: Answers) -> None:
-    """By a role's name and account, its path does not matter; one list serves all roles, one without functions too."""
-    two_pages(lambda_answers)
-    mine, theirs, nobodys = (
-        RoleTarget(ACCOUNT, "orders-role"),
-        RoleTarget(ACCOUNT, "invoices-role"),
-        RoleTarget("999999999999", "orders-role"),
-    )
-    assert FunctionReader(lambda_answers.client).functions_of_roles([mine, theirs, nobodys]) == {
-        mine: (TARGET, FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")),
-        theirs: (OTHER,),
-        nobodys: (),
+    found = dict(FunctionReader(lambda_answers.client).roles_of_functions())
+    assert {target.name: (role.account, role.name) for target, role in found.items()} == {
+        "orders": (ACCOUNT, "orders-role"),
+        "invoices": (ACCOUNT, "invoices-role"),
+        "returns": (ACCOUNT, "orders-role"),
+        "guest": ("111122223333", "orders-role"),
     }
 
 
@@ -229,7 +263,7 @@ def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers
     lambda_answers.say("list_functions", {"Functions": [configuration("orders")], "NextMarker": "2"})
     lambda_answers.fail("list_functions", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDeniedException"):
-        list(FunctionReader(lambda_answers.client).all_functions())
+        list(FunctionReader(lambda_answers.client).roles_of_functions())
 
 
 # ── Function URLs ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.look_queue import request_looks
+from permission_guard.aws.look_queue import LookQueue
 from permission_guard.errors import DeliveryError
 from permission_guard.intake import read_batch
 from permission_guard.model import FunctionTarget, Scope
@@ -48,7 +48,7 @@ def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
 def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
     """What the checker reads from the messages is what was requested, a function a message."""
-    assert request_looks(sqs, url, functions(count)) == count
+    assert LookQueue(sqs, url).now(functions(count)) == count
     messages = received(sqs, url)
     assert len(messages) == count
     read = [target for message in read_batch({"Records": messages}, Scope.INVOKE_POLICY) for target in message.targets]
@@ -62,7 +62,7 @@ def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
             stubber.add_response(
                 "send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://queue", "Entries": ANY}
             )
-        assert request_looks(sqs, "https://queue", iter(functions(15))) == 15
+        assert LookQueue(sqs, "https://queue").now(iter(functions(15))) == 15
         stubber.assert_no_pending_responses()
 
 
@@ -72,12 +72,12 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
         with pytest.raises(DeliveryError, match="SQS refused 1 of 2 requests: try again"):
-            request_looks(sqs, "https://queue", functions(2))
+            LookQueue(sqs, "https://queue").now(functions(2))
 
 
 def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
     """The same form as an event of the bus; what is shared with other functions has to be read after that time."""
-    request_looks(sqs, url, [TARGET])
+    LookQueue(sqs, url).now([TARGET])
     (message,) = received(sqs, url)
     body = json.loads(message["body"])
     requested_at = datetime.fromisoformat(body["detail"].pop("requested_at"))
@@ -85,5 +85,26 @@ def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
     assert body == {
         "source": "permission-guard",
         "detail-type": "Look Requested",
-        "detail": {"functions": [TARGET.arn]},
+        "detail": {"functions": [TARGET.arn], "settled": True, "thorough": True},
     }
+
+
+def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -> None:
+    """What is shared with other functions is read after the delay; nobody asks who shares the role."""
+    sent: list[dict[str, Any]] = []
+    sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
+    with Stubber(sqs) as stubber:
+        stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
+        LookQueue(sqs, "https://queue", 120).again(TARGET)
+    (entry,) = sent[0]["Entries"]
+    detail = json.loads(entry["MessageBody"])["detail"]
+    assert entry["DelaySeconds"] == 120
+    assert (detail["settled"], detail["thorough"]) == (True, False)
+    assert datetime.fromisoformat(detail["requested_at"]) - datetime.now(UTC) > timedelta(seconds=100)
+
+
+def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClient, url: str) -> None:
+    """It has yet to settle."""
+    LookQueue(sqs, url, 120).changed([TARGET])
+    (message,) = read_batch({"Records": received(sqs, url)}, Scope.EXECUTION_ROLE)
+    assert (message.targets, message.settled, message.thorough) == ((TARGET,), False, False)

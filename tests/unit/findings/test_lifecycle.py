@@ -168,6 +168,31 @@ def test_a_resolved_finding_says_why(said: Report, resolution: str) -> None:
     assert change.finding.resolution == resolution
 
 
+def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_resolves() -> None:
+    """Creating it was refused, and what was found of the one before it went with that."""
+    refused = verdict(V, "refused/CreateFunction/role")
+    opened, resolved = reconcile([OPEN], report(refused, gone=True), now=LATER)
+    assert (opened.finding.subject, opened.finding.status) == ("refused/CreateFunction/role", Status.OPEN)
+    assert (resolved.finding.id, resolved.finding.resolution) == (OPEN.id, "The function was deleted.")
+
+
+@pytest.mark.parametrize(
+    ("said", "resolution"),
+    [
+        (verdict(P, reason="The role has it by now."), "The role has it by now."),
+        (verdict(U), None),
+        (verdict(U, None), None),
+        (verdict(V), None),
+        (verdict(P, "refused/CreateFunction/network-interfaces"), "The function was deleted."),
+    ],
+)
+def test_what_is_said_of_a_function_that_does_not_exist_counts(said: Verdict, resolution: str | None) -> None:
+    """A pass gives the reason, unknown leaves what was there, and what is not mentioned went with the function."""
+    told = reconcile([OPEN], report(said, gone=True), now=LATER)
+    resolved = [change.finding for change in told if change.finding.status is Status.RESOLVED]
+    assert [finding.resolution for finding in resolved] == ([resolution] if resolution else [])
+
+
 def test_a_rule_that_could_not_list_its_subjects_resolves_none_but_those_it_saw() -> None:
     """An unknown without a subject speaks of all that are not mentioned."""
     other = a_finding(id=finding_id("PG201", FUNCTION_ARN, "other"), subject="other")

@@ -4,11 +4,14 @@
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
 | FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
-|                  |                | when no look was written for long: the sweep looks at what exists           |
+|                  |                | when no look was written for long: the sweep looks at what exists; and the  |
+|                  |                | `notes` that the last one left                                              |
+| ROLES            | ROLE#(…)       | the index of roles to functions, of role_index.py                           |
 | FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
 
 Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
-newer one cannot write, whatever the clocks say.
+newer one cannot write, whatever the clocks say. It is conditional on the notes as well: what a look knew from the one
+before it is still so.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from botocore.exceptions import ClientError
 
 from permission_guard.arns import parse_function_arn
 from permission_guard.aws.calls import error_code
+from permission_guard.aws.role_index import entry_of
 from permission_guard.errors import ConflictError
 from permission_guard.findings.conflicts import despite_conflicts
+from permission_guard.findings.notes import Begun, Notes
 from permission_guard.model import Finding, FunctionTarget, Scope, Status
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ KEEP_RESOLVED = timedelta(days=90)
 KEEP_LOOKS = timedelta(days=90)
 
 # A transaction takes 100 actions, of which the look itself is one.
-_CHANGES_A_TRANSACTION = 99
+_WRITES_A_TRANSACTION = 99
 _MAX_UNKNOWNS = 20
 _BEGIN_TRIES = 4
 
@@ -51,8 +56,8 @@ class FindingsTable:
         self._dynamodb = client
         self._name = table_name
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
-        """Return a number that is higher than that of every look begun before."""
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
+        """Return a number that is higher than that of every look begun before, and the notes of the last one."""
         return despite_conflicts(lambda: self._begin(target, scope), tries=_BEGIN_TRIES)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
@@ -75,32 +80,39 @@ class FindingsTable:
         self,
         target: FunctionTarget,
         scope: Scope,
-        look: int,
+        begun: Begun,
+        notes: Notes,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
         now: str,
     ) -> bool:
-        """Write a look's changes; False when a newer look was written already, ConflictError when a finding moved."""
+        """Write a look's changes and notes; False when another one knows better, ConflictError when a finding moved."""
         written: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._name,
                 "Key": _look_key(target, scope),
                 "UpdateExpression": (
-                    "SET written = :look, looked_at = :now, unknowns = :unknowns, expires_at = :expires"
+                    "SET written = :look, looked_at = :now, unknowns = :unknowns, notes = :notes, expires_at = :expires"
                 ),
-                "ConditionExpression": "attribute_not_exists(written) OR written <= :look",
+                "ConditionExpression": (
+                    "(attribute_not_exists(written) OR written <= :look)"
+                    " AND (attribute_not_exists(notes) OR notes = :before OR notes = :notes)"
+                ),
                 "ExpressionAttributeValues": {
-                    ":look": {"N": str(look)},
+                    ":look": {"N": str(begun.number)},
                     ":now": {"S": now},
                     ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                    ":before": {"S": begun.notes.to_json()},
+                    ":notes": {"S": notes.to_json()},
                     ":expires": _in(KEEP_LOOKS, now),
                 },
             },
         }
+        writes = [*self._indexed(target, begun.notes, notes, now), *map(self._changed, changes)]
         # Seldom more than one round; each is whole in itself, and when one is refused the look is done again.
-        rounds = range(0, max(len(changes), 1), _CHANGES_A_TRANSACTION)
-        return all(self._transact(written, changes[start : start + _CHANGES_A_TRANSACTION]) for start in rounds)
+        rounds = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
+        return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in rounds)
 
     def put_finding(self, change: Change) -> None:
         """Write one finding; ConflictError when it was changed since it was read."""
@@ -148,26 +160,35 @@ class FindingsTable:
                     seen.add(target)
                     yield target
 
-    def _begin(self, target: FunctionTarget, scope: Scope) -> int:
+    def _begin(self, target: FunctionTarget, scope: Scope) -> Begun:
         try:
             reply = self._dynamodb.update_item(
                 TableName=self._name,
                 Key=_look_key(target, scope),
                 UpdateExpression="ADD begun :one",
                 ExpressionAttributeValues={":one": {"N": "1"}},
-                ReturnValues="UPDATED_NEW",
+                ReturnValues="ALL_NEW",
             )
         except ClientError as error:
             # The look before this one is being written at this very moment.
             if error_code(error) != "TransactionConflictException":
                 raise
             raise ConflictError(f"a look at {target.arn} is being written") from error
-        return int(reply["Attributes"]["begun"]["N"])
+        look = reply["Attributes"]
+        return Begun(int(look["begun"]["N"]), Notes.from_json(look["notes"]["S"]) if "notes" in look else Notes())
 
-    def _transact(self, written: TransactWriteItemTypeDef, changes: Sequence[Change]) -> bool:
-        puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(change)} for change in changes]
+    def _indexed(self, target: FunctionTarget, before: Notes, notes: Notes, now: str) -> list[TransactWriteItemTypeDef]:
+        over = int(datetime.fromisoformat(now).timestamp())
+        entries = [entry_of(role, target) for role in sorted(notes.roles - before.roles)]
+        entries += [entry_of(role, target, until=over) for role in sorted(before.roles - notes.roles)]
+        return [{"Put": {"TableName": self._name, "Item": entry}} for entry in entries]
+
+    def _changed(self, change: Change) -> TransactWriteItemTypeDef:
+        return {"Put": self._put(change)}
+
+    def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> bool:
         try:
-            self._dynamodb.transact_write_items(TransactItems=[written, *puts])
+            self._dynamodb.transact_write_items(TransactItems=writes)
         except self._dynamodb.exceptions.TransactionCanceledException as error:
             codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
             if codes[:1] == ["ConditionalCheckFailed"]:

@@ -19,32 +19,50 @@ if TYPE_CHECKING:
 _MESSAGES_A_CALL = 10
 
 
-SETTLING_SECONDS = 120
-"""How long a deployment may take from one change to the next that belongs to it; IAM agrees with itself as late."""
+class LookQueue:
+    """The queue of one checker.
 
-
-def look_again(client: SQSClient, queue_url: str, target: FunctionTarget) -> int:
-    """Request a look at a function once what was changed has settled."""
-    return request_looks(client, queue_url, [target], delay=SETTLING_SECONDS)
-
-
-def request_looks(client: SQSClient, queue_url: str, targets: Iterable[FunctionTarget], *, delay: int = 0) -> int:
-    """Send requests to look at functions; return how many. DeliveryError when SQS did not take them all.
-
-    Each function has a message of its own, so that one that cannot be read does not bring others back with it. `delay`
-    is in seconds, up to 900; what is shared with other functions is read after it.
+    `settling_seconds` is how long a deployment may take from one change to the next that belongs to it, and IAM to
+    agree with itself; up to 900, which is what SQS can wait.
     """
-    remaining, since = iter(targets), utc_now(after=delay)
-    sent = 0
-    while batch := list(islice(remaining, _MESSAGES_A_CALL)):
-        reply = client.send_message_batch(
-            QueueUrl=queue_url,
-            Entries=[
-                {"Id": str(number), "MessageBody": look_request([target], since), "DelaySeconds": delay}
-                for number, target in enumerate(batch)
-            ],
-        )
-        if refused := reply.get("Failed"):
-            raise DeliveryError(f"SQS refused {len(refused)} of {len(batch)} requests: {refused[0].get('Message')}")
-        sent += len(batch)
-    return sent
+
+    def __init__(self, client: SQSClient, queue_url: str, settling_seconds: int = 0) -> None:
+        self._sqs = client
+        self._url = queue_url
+        self._settling_seconds = settling_seconds
+
+    def again(self, target: FunctionTarget) -> None:
+        """Request a look at a function once what was changed has settled."""
+        self._send([target], delay=self._settling_seconds, thorough=False)
+
+    def now(self, targets: Iterable[FunctionTarget]) -> int:
+        """Request thorough looks at functions about which nothing was changed just now; return how many."""
+        return self._send(targets)
+
+    def changed(self, targets: Iterable[FunctionTarget]) -> int:
+        """Request looks at functions that a change concerns, as its event would; return how many."""
+        return self._send(targets, settled=False, thorough=False)
+
+    def _send(
+        self, targets: Iterable[FunctionTarget], *, delay: int = 0, settled: bool = True, thorough: bool = True
+    ) -> int:
+        """Send requests; DeliveryError when SQS did not take them all.
+
+        Each function has a message of its own, so that one that cannot be read does not bring others back with it.
+        What is shared with other functions is read after the delay, which is in seconds.
+        """
+        remaining, since = iter(targets), utc_now(after=delay)
+        sent = 0
+        while batch := list(islice(remaining, _MESSAGES_A_CALL)):
+            bodies = [look_request([target], since, settled=settled, thorough=thorough) for target in batch]
+            reply = self._sqs.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
+                    for number, body in enumerate(bodies)
+                ],
+            )
+            if refused := reply.get("Failed"):
+                raise DeliveryError(f"SQS refused {len(refused)} of {len(batch)} requests: {refused[0].get('Message')}")
+            sent += len(batch)
+        return sent

@@ -136,18 +136,16 @@ def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[s
 
 def _resolution(finding: Finding, report: Report) -> str | None:
     """Say why a finding is no longer violated; None when that is not known."""
-    if report.gone:
-        return "The function was deleted."
     own = [verdict for verdict in report.verdicts if verdict.rule_id == finding.rule_id]
     for verdict in own:
         if verdict.outcome is Outcome.PASS and verdict.finding_id == finding.id:
             return verdict.reason
-    if any(v.outcome is Outcome.UNKNOWN and _speaks_of(v, finding) for v in own):
+    if any(v.outcome is Outcome.UNKNOWN and speaks_of(v, finding) for v in own):
         return None
-    return f"{finding.subject} no longer exists."
+    return "The function was deleted." if report.gone else f"{finding.subject} no longer exists."
 
 
-def _speaks_of(verdict: Verdict, finding: Finding) -> bool:
+def speaks_of(verdict: Verdict, finding: Finding) -> bool:
     """Tell whether a verdict is about a finding's subject, alone or among others."""
     if verdict.subject is None or verdict.finding_id == finding.id:
         return True

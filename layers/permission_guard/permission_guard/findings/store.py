@@ -8,13 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.findings.lifecycle import Change
+    from permission_guard.findings.notes import Begun, Notes
     from permission_guard.model import Finding, FunctionTarget, Scope
 
 
 class FindingStore(Protocol):
     """A record of findings in which a stale look never overwrites a newer one."""
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> int:
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
         """Return a number that is higher than that of every look begun before; take it before anything is read."""
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
@@ -27,15 +28,18 @@ class FindingStore(Protocol):
         self,
         target: FunctionTarget,
         scope: Scope,
-        look: int,
+        begun: Begun,
+        notes: Notes,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
         now: str,
     ) -> bool:
-        """Write a look's changes, all or none; False when a newer look was written already.
+        """Write a look's changes and notes, all or none.
 
-        ConflictError when a finding was changed since it was read: read again and reconcile again.
+        False when another look, begun later or not, was written since this one was begun and knows better. When it
+        left other notes than those this look was begun with, that is so as well. ConflictError when a finding was
+        changed since it was read: read again and reconcile again.
         """
 
     def put_finding(self, change: Change) -> None:

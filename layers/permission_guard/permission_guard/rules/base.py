@@ -27,7 +27,9 @@ class Rule(ABC):
     *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the answer rests on.
     `offline` is false where policies alone do not tell: the rule asks what else there is in the account. `settles` is
     true where what is seen right after a change may be but a moment of a deployment: it is told once it is still so
-    some minutes later.
+    some minutes later. `thorough` is true where the rule asks of other functions, so that it is left out of looks that
+    a change of this one alone has caused. `of_refusals` is true where the rule asks about calls that AWS refused: those
+    may be about a function that does not exist.
     """
 
     id: ClassVar[str]
@@ -36,6 +38,8 @@ class Rule(ABC):
     scope: ClassVar[Scope]
     offline: ClassVar[bool] = True
     settles: ClassVar[bool] = False
+    thorough: ClassVar[bool] = False
+    of_refusals: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:
@@ -43,7 +47,7 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each subject of the function, which exists.
+        """Yield a verdict for each subject of the function, which exists, unless the rule is `of_refusals`.
 
         A subject that is not mentioned does not exist. UnknownStateError when the subjects cannot be listed.
         """
