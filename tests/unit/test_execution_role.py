@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from permission_guard.event_sources import Need
-from permission_guard.execution_role import decide, policies_of, sources_in_question
+from permission_guard.execution_role import decide, policies_of, sources_in_question, states_in_question
 from permission_guard.iam import EvalDecision, LambdaCall
 from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPICS = "arn:aws:kafka:us-east-1:123456789012:topic/orders/1/*"
 RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
 
@@ -112,15 +113,45 @@ def test_a_source_is_in_question_where_the_role_s_policies_leave_it_open() -> No
         assert sources_in_question(needs, role, FUNCTION_ARN) == expected
 
 
-def test_only_sources_whose_policies_can_be_read_are_in_question() -> None:
-    """Of secrets, clusters and buckets nobody reads them."""
+def test_only_what_has_a_policy_that_can_be_read_is_in_question() -> None:
+    """Of clusters nobody reads them; what is only recommended is never missing."""
     needs = [
         Need("secretsmanager:GetSecretValue", SECRET),
         Need("kafka:GetBootstrapBrokers", "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1"),
         Need("ec2:CreateNetworkInterface", "*"),
+        Need("sns:Publish", "arn:aws:sns:us-east-1:123456789012:orders", recommended=True),
         RECEIVE,
     ]
-    assert sources_in_question(needs, a_role(), FUNCTION_ARN) == (QUEUE_ARN,)
+    assert sources_in_question(needs, a_role(), FUNCTION_ARN) == (SECRET, QUEUE_ARN)
+
+
+def test_each_of_the_places_that_will_do_is_in_question() -> None:
+    """Any of them may let the role in."""
+    bucket = "arn:aws:s3:::orders"
+    place = Need("s3files:ClientMount", "arn:aws:s3files:us-east-1:123456789012:fs", elsewhere=(bucket, QUEUE_ARN))
+    assert sources_in_question([place], a_role(), FUNCTION_ARN) == (bucket, QUEUE_ARN)
+
+
+def test_a_key_is_in_question_whatever_the_role_s_policies_allow() -> None:
+    """Its own policy has to let the account in; a Deny is the end of it."""
+    needs = [Need("kms:Decrypt", KEY)]
+    for documents, expected in (((), (KEY,)), ((allow("kms:*"),), (KEY,)), ((allow("*"), denied("*")), ())):
+        assert sources_in_question(needs, a_role(*documents), FUNCTION_ARN) == expected
+
+
+def test_what_would_settle_a_doubt_is_read_where_the_role_s_policies_do_not_allow_it_anyway() -> None:
+    """Once for several needs; also where a Deny stands, since the need itself is in doubt."""
+    doubtful = Need("kafka-cluster:Connect", TOPICS, doubt="nobody knows", unread="arn:cluster")
+    other = Need("kafka-cluster:ReadData", TOPICS, doubt="nobody knows", unread="arn:cluster")
+    recommended = Need("kafka:ListScramSecrets", TOPICS, recommended=True, unread="arn:other")
+    needs = [doubtful, other, recommended, RECEIVE]
+    for documents, expected in (
+        ((), ("arn:cluster",)),
+        ((allow("kafka-cluster:Connect"),), ("arn:cluster",)),
+        ((allow("kafka-cluster:*"), denied(TOPICS)), ("arn:cluster",)),
+        ((allow("kafka-cluster:*"),), ()),
+    ):
+        assert states_in_question(needs, a_role(*documents), FUNCTION_ARN) == expected
 
 
 # ── What a need says besides its action and its resource ────────────────────────────────────────────────────────────
@@ -168,7 +199,10 @@ def test_what_is_only_doubtfully_needed_is_allowed_or_not_certain() -> None:
     """Never missing; and why it is in doubt is said."""
     need = Need("sqs:ReceiveMessage", QUEUE_ARN, doubt="nobody knows whether it is needed")
     assert verdict(need, allow("sqs:*")) is EvalDecision.ALLOWED
-    assert "nobody knows whether it is needed" in decide(need, a_role(), FUNCTION_ARN, {}).explain()
+    unclear = a_role(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}))
+    for role in (a_role(), unclear):
+        assert "nobody knows whether it is needed" in decide(need, role, FUNCTION_ARN, {}).explain()
+    assert decide(need, unclear, FUNCTION_ARN, {}).unknown_keys == ("aws:SourceIp",)
 
 
 @pytest.mark.parametrize(
@@ -231,12 +265,11 @@ def test_a_policy_that_nobody_read_may_allow_what_the_role_s_do_not() -> None:
 
 def test_the_policy_of_a_key_may_let_the_role_in_by_itself() -> None:
     """And has to delegate, where the role's policies allow it: without it, neither is certain."""
-    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    need = Need("kms:Decrypt", key)
+    need = Need("kms:Decrypt", KEY)
     assert verdict(need) is verdict(need, allow("kms:*")) is EvalDecision.CONDITIONAL
     delegates = a_policy(allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}))
-    assert verdict(need, own={key: delegates}) is EvalDecision.IMPLICIT_DENY
-    assert verdict(need, allow("kms:*"), own={key: delegates}) is EvalDecision.ALLOWED
+    assert verdict(need, own={KEY: delegates}) is EvalDecision.IMPLICIT_DENY
+    assert verdict(need, allow("kms:*"), own={KEY: delegates}) is EvalDecision.ALLOWED
 
 
 def test_a_resource_that_is_no_arn_is_decided_as_it_is() -> None:

@@ -29,40 +29,60 @@ if TYPE_CHECKING:
 
     SourcePolicies = Mapping[str, Policy | Unread | None]
 
-READABLE: Final = frozenset({"dynamodb", "kinesis", "sqs"})
+_SOURCES: Final = frozenset({"dynamodb", "kinesis", "sqs"})
+_OTHERS: Final = frozenset({"elasticfilesystem", "events", "kms", "lambda", "s3", "secretsmanager", "sns"})
+
+READABLE: Final = _SOURCES | _OTHERS
 """The services of the resources whose own policies are read, wherever they are in question."""
 
-_VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
+_WITH_POLICIES: Final = _OTHERS | {"s3files"}
+"""The services whose resources' own policies may allow a role of their account, as long as nobody read them."""
 
-_WITH_POLICIES: Final = frozenset({"events", "kms", "lambda", "s3", "secretsmanager", "sns"})
-"""The services whose resources' own policies, which are not read, may allow a role of their account."""
+_VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
 
 def decide(need: Need, role: Role, function_arn: str, source_policies: SourcePolicies) -> Decision:
     """Decide whether Lambda may do what a need says, with a role, for a function.
 
-    Allowed where the action is, or any one of those that will do instead. What is denied and only doubtfully needed is
-    not certain. `source_policies` has the resource-based policies of event sources by their ARNs; of those services
-    that are read, a source that is not among them has none, or one that does not matter.
+    Allowed where the action is, or any one of those that will do instead, there or elsewhere. What is denied and only
+    doubtfully needed is not certain. `source_policies` has the resources' own policies by their ARNs. A queue, a stream
+    or a table that is not among them has none, or one that does not matter; of what else may have one, it is not known.
     """
-    asked = _Asked(need, role, function_arn, source_policies)
-    decisions = [asked.decide(action) for action in (need.action, *need.instead)]
+    places = (need, *(replace(need, resource=resource) for resource in need.elsewhere))
+    asked = [_Asked(place, role, function_arn, source_policies) for place in places]
+    decisions = [one.decide(action) for one in asked for action in (need.action, *need.instead)]
     allowed = next((decision for decision in decisions if decision.allowed), None)
     best = allowed or next((decision for decision in decisions if not decision.denied), decisions[0])
-    return _not_certain(need.doubt) if best.denied and need.doubt else best
+    if best.allowed or not need.doubt:
+        return best
+    return _not_certain(need.doubt) if best.denied else replace(best, reasons=(need.doubt, *best.reasons))
 
 
 def sources_in_question(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
     """Return the resources whose own policies may turn what the role's policies alone say.
 
     That is so where those do not allow an action: in the same account the source's policy may allow it, and a source
-    of another account has to. Where the role's policies allow it or deny it explicitly, the source is not asked.
+    of another account has to. A key is always asked: without its own policy, nobody may use it. Where the role's
+    policies allow an action or deny it explicitly, and where it is only recommended, the source is not asked.
     """
     unsettled = {
-        need.resource: None
+        resource: None
         for need in needs
-        if _part(need.resource, 2) in READABLE
+        if not need.recommended and any(_part(place, 2) in READABLE for place in (need.resource, *need.elsewhere))
         if decide(need, role, function_arn, {}).decision not in (EvalDecision.ALLOWED, EvalDecision.EXPLICIT_DENY)
+        for resource in (need.resource, *need.elsewhere)
+        if _part(resource, 2) in READABLE
+    }
+    return tuple(unsettled)
+
+
+def states_in_question(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
+    """Return what has to be read to tell what is needed, or on what, where the role's policies do not allow it all."""
+    unsettled = {
+        need.unread: None
+        for need in needs
+        if need.unread and not need.recommended
+        if decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
     }
     return tuple(unsettled)
 
@@ -124,7 +144,7 @@ class _Asked:
         """Tell whether the resource has, or may have, a policy of its own that nobody read."""
         resource = self.need.resource
         service = _part(resource, 2)
-        if resource in self.source_policies or service in READABLE:
+        if resource in self.source_policies or service in _SOURCES:
             return False
         return service in _WITH_POLICIES or _account(resource) not in (None, _part(self.role.arn, 4))
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from permission_guard.aws.reads import READS
-from permission_guard.aws.state import StateReader
 from permission_guard.model import (
+    EventInvokeConfig,
     Function,
-    FunctionTarget,
-    FunctionUrl,
     ManagedBy,
     ResourcePolicy,
-    Role,
     Scope,
     Unread,
 )
-from permission_guard.triggers import Inventory
 from tests.fakes import (
     ACCOUNT,
     DENIED,
@@ -27,7 +23,6 @@ from tests.fakes import (
     OTHER,
     QUEUE_ARN,
     ROLE_ARN,
-    SQS_POLICY,
     TARGET,
     THROTTLED,
     a_function,
@@ -36,86 +31,10 @@ from tests.fakes import (
     a_role,
     allow,
 )
+from tests.unit.aws.state_account import EVERYTHING, LIVE, OLD_ROLE, Account, look
 
 if TYPE_CHECKING:
-    from permission_guard.aws.functions import FunctionReader
-    from permission_guard.aws.inventories import InventoryReader
-    from permission_guard.aws.organization import OrganizationReader
-    from permission_guard.aws.roles import RoleReader
-    from permission_guard.aws.source_policies import SourcePolicyReader
-    from permission_guard.iam import Policy
     from permission_guard.model import EventSourceMapping
-
-LIVE = f"{FUNCTION_ARN}:live"
-OLD_ROLE = f"{ROLE_ARN}-of-version-1"
-
-
-@dataclass
-class Account:
-    """Functions and roles in memory; `asked` has what was read."""
-
-    functions: dict[str, Function | Unread]
-    mapped: tuple[EventSourceMapping, ...] | Unread = ()
-    roles: dict[str, Role | Unread] = field(default_factory=lambda: {ROLE_ARN: a_role(SQS_POLICY)})
-    policies: dict[str, Policy | Unread] = field(default_factory=dict)
-    resource: tuple[ResourcePolicy | Unread, ...] = (
-        ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:*"))),
-        DENIED,
-    )
-    buckets: tuple[str, ...] | Unread = ()
-    tagged: dict[str, str] | Unread = field(default_factory=lambda: {"team": "orders"})
-    asked: list[str] = field(default_factory=list)
-
-    def function(self, arn: str) -> Function | Unread | None:
-        self.asked.append(arn)
-        return self.functions.get(arn)
-
-    def mappings(self) -> dict[str, tuple[EventSourceMapping, ...]] | Unread:
-        self.asked.append("mappings")
-        return self.mapped if isinstance(self.mapped, Unread) else {FUNCTION_ARN: self.mapped}
-
-    def policy(self, arn: str, function: FunctionTarget) -> Policy | Unread | None:
-        self.asked.append(arn)
-        return self.policies.get(arn)
-
-    def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
-        self.asked.append("resource policies")
-        return self.resource
-
-    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:
-        self.asked.append("function URLs")
-        return (FunctionUrl(None, "https://x.lambda-url.us-east-1.on.aws/", "NONE"),)
-
-    def own_organization(self) -> str | Unread | None:
-        self.asked.append("organization")
-        return "o-exampleorgid"
-
-    def read(self, target: FunctionTarget, not_before: float = 0.0) -> tuple[Inventory, ...]:
-        self.asked.append(f"inventories since {not_before:g}")
-        sources = self.buckets if isinstance(self.buckets, Unread) else frozenset(self.buckets)
-        return (Inventory("s3", "s3.amazonaws.com", sources),)
-
-    def bucket_exists(self, arn: str, not_before: float = 0.0) -> bool | Unread:
-        self.asked.append(f"{arn} since {not_before:g}")
-        return False
-
-    def tags(self, target: FunctionTarget) -> dict[str, str] | Unread:
-        return self.tagged
-
-    def role(self, arn: str) -> Role | Unread | None:
-        self.asked.append(arn)
-        return self.roles.get(arn)
-
-    @property
-    def reader(self) -> StateReader:
-        """Return what is tested, reading from here."""
-        return StateReader(
-            cast("FunctionReader", self),
-            cast("RoleReader", self),
-            cast("SourcePolicyReader", self),
-            lambda: cast("InventoryReader", self),
-            cast("OrganizationReader", self),
-        )
 
 
 def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
@@ -184,23 +103,49 @@ def test_who_owns_a_function_is_told_by_the_tags_that_cloudformation_alone_may_s
     assert account.reader.managed_by(TARGET) == THROTTLED
 
 
+# ── The execution role ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_the_execution_role_scope_reads_the_mappings_and_the_role() -> None:
     """The function itself is read once, also where a mapping names it."""
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(), a_mapping(uuid="second")))
-    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
-    assert account.asked == [FUNCTION_ARN, "mappings", ROLE_ARN]
+    snapshot = look(account)
+    assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN, f"state of {QUEUE_ARN}"]
     assert set(snapshot.versions) == {FUNCTION_ARN}
     assert set(snapshot.roles) == {ROLE_ARN}
-    assert snapshot.tags is None
+    assert (snapshot.tags, snapshot.own_organization) == (None, None)
+
+
+def test_a_role_that_allows_everything_is_asked_nothing_of_what_has_no_key() -> None:
+    """Only KMS asks a key's own policy as well, so that whether there is one of the customer's has to be known."""
+    cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1"
+    mapped = (a_mapping(cluster, configuration={"Topics": ["placed"]}),)
+    bus = "arn:aws:events:us-east-1:123456789012:event-bus/orders"
+    account = Account({FUNCTION_ARN: a_function()}, mapped, invoked=(EventInvokeConfig(FUNCTION_ARN, bus),))
+    snapshot = look(account)
+    assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN]
+    assert (snapshot.sources, snapshot.source_policies) == ({}, {})
 
 
 def test_a_mapping_of_an_alias_is_read_with_the_role_of_its_version() -> None:
     """A published version keeps the role that it was published with."""
     live = Function(LIVE, "orders", OLD_ROLE)
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (a_mapping(function_arn=LIVE),))
-    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    snapshot = look(account)
     assert snapshot.versions == {FUNCTION_ARN: a_function(), LIVE: live}
-    assert snapshot.roles == {ROLE_ARN: a_role(SQS_POLICY), OLD_ROLE: None}
+    assert snapshot.roles == {ROLE_ARN: a_role(EVERYTHING), OLD_ROLE: None}
+
+
+def test_a_version_with_a_destination_is_read_with_its_role() -> None:
+    """One without a destination sends nothing anywhere."""
+    live = Function(LIVE, "orders", OLD_ROLE)
+    invoked = (EventInvokeConfig(LIVE, on_failure=QUEUE_ARN), EventInvokeConfig(f"{FUNCTION_ARN}:7"))
+    account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (), {OLD_ROLE: a_role()}, invoked=invoked)
+    snapshot = look(account)
+    assert snapshot.invoke_configs == invoked
+    assert set(snapshot.versions) == {FUNCTION_ARN, LIVE}
+    assert set(snapshot.roles) == {ROLE_ARN, OLD_ROLE}
+    assert snapshot.source_policies == {QUEUE_ARN: None}
 
 
 def test_a_function_that_is_gone_is_not_read_further() -> None:
@@ -212,14 +157,15 @@ def test_a_function_that_is_gone_is_not_read_further() -> None:
 
 
 def test_what_cannot_be_read_is_in_the_snapshot_and_nothing_is_raised() -> None:
-    """The function, the mappings, a version: each stands where it would have stood."""
-    account = Account({FUNCTION_ARN: THROTTLED}, DENIED)
-    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
+    """The function, the mappings, the destinations, a version: each stands where it would have stood."""
+    account = Account({FUNCTION_ARN: THROTTLED}, DENIED, invoked=THROTTLED)
+    snapshot = look(account)
     assert snapshot.function == THROTTLED
     assert snapshot.mappings == DENIED
+    assert snapshot.invoke_configs == THROTTLED
     assert snapshot.roles == {}
     gone = Account({FUNCTION_ARN: a_function()}, (a_mapping(function_arn=LIVE),))
-    assert gone.reader.snapshot(TARGET, Scope.EXECUTION_ROLE).versions[LIVE] is None
+    assert look(gone).versions[LIVE] is None
 
 
 def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
@@ -252,42 +198,16 @@ def test_the_mappings_are_not_listed_before_a_snapshot_needs_them() -> None:
     assert "mappings" not in account.asked
 
 
-def test_a_source_is_asked_for_its_policy_where_the_role_s_policies_do_not_settle_it() -> None:
-    """Once for two mappings; a source without a policy is in the snapshot as well."""
-    own = a_policy(allow("sqs:*"))
-    mapped = (a_mapping(), a_mapping(uuid="second"), a_mapping(f"{QUEUE_ARN}-2", uuid="third"))
-    account = Account({FUNCTION_ARN: a_function()}, mapped, {ROLE_ARN: a_role()}, {QUEUE_ARN: own})
-    snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
-    assert snapshot.source_policies == {QUEUE_ARN: own, f"{QUEUE_ARN}-2": None}
-    assert account.asked.count(QUEUE_ARN) == 1
+@pytest.mark.parametrize("key", ["aws:PrincipalOrgID", "aws:SourceOrgID", "aws:PrincipalOrgPaths"])
+def test_the_organization_is_asked_where_a_role_s_trust_speaks_of_one(key: str) -> None:
+    """And for no other role."""
+    trust = a_policy(allow("sts:AssumeRole", Principal="*", Condition={"StringEquals": {key: "o-exampleorgid"}}))
+    role = replace(a_role(EVERYTHING), trust_policy=trust)
+    assert look(Account({FUNCTION_ARN: a_function()}, roles={ROLE_ARN: role})).own_organization == "o-exampleorgid"
+    assert look(Account({FUNCTION_ARN: a_function()})).own_organization is None
 
 
-@pytest.mark.parametrize(
-    ("role", "more"),
-    [
-        (a_role(SQS_POLICY), {}),
-        (None, {}),
-        (THROTTLED, {}),
-        (a_role(), {"source": "arn:aws:kafka:us-east-1:123456789012:cluster/c/1"}),
-        (a_role(), {"state": "Disabled"}),
-        (a_role(), {"function_arn": LIVE}),
-    ],
-)
-def test_no_source_is_asked_for_nothing(role: Role | Unread | None, more: dict[str, str]) -> None:
-    """Allowed, no role, not read, of another type, off on purpose, gone."""
-    roles = {ROLE_ARN: role} if role else {}
-    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(**more),), roles)
-    assert account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE).source_policies == {}
-    assert not [arn for arn in account.asked if arn.startswith(("arn:aws:sqs:", "arn:aws:kafka:"))]
-
-
-def test_a_source_s_policy_is_tried_again_unless_it_was_denied() -> None:
-    """Whoever denies has to change his mind: the message would come again for ever."""
-    for unread, again in ((THROTTLED, (THROTTLED,)), (DENIED, ())):
-        account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()}, {QUEUE_ARN: unread})
-        snapshot = account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE)
-        assert snapshot.source_policies == {QUEUE_ARN: unread}
-        assert snapshot.unread == again
+# ── For a fix ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
@@ -295,9 +215,11 @@ def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()})
     reader = account.reader
     for _ in range(2):
+        account.asked = ["before"]
         snapshot = reader.snapshot_for_fix(TARGET, Scope.EXECUTION_ROLE)
         assert snapshot.tags == {"team": "orders"}
-    assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", QUEUE_ARN)] == [2, 2, 2]
+        assert "before" not in account.asked  # what the reader of sources remembers is forgotten
+        assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", f"policy of {QUEUE_ARN}")] == [1, 1, 1]
 
 
 def test_every_scope_says_what_it_reads() -> None:

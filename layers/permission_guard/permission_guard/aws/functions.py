@@ -1,4 +1,4 @@
-"""Read functions: their configuration, resource-based policies and event source mappings."""
+"""Read functions: their configuration, resource-based policies, event source mappings and destinations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from permission_guard.arns import parse_function_arn, role_account, role_name
 from permission_guard.aws.calls import read
 from permission_guard.iam import parse_policy
 from permission_guard.model import (
+    EventInvokeConfig,
     EventSourceMapping,
     Function,
     FunctionTarget,
@@ -18,10 +19,10 @@ from permission_guard.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef, FunctionEventInvokeConfigTypeDef
 
 
 class FunctionReader:
@@ -67,6 +68,20 @@ class FunctionReader:
             found[arn] = (*found.get(arn, ()), mapping)
         return found
 
+    def invoke_configs(self, target: FunctionTarget) -> tuple[EventInvokeConfig, ...] | Unread:
+        """Read where the function, its versions and its aliases send the results of asynchronous invocations."""
+
+        def pages() -> tuple[EventInvokeConfig, ...]:
+            paginator = self._lambda.get_paginator("list_function_event_invoke_configs")
+            return tuple(
+                _invoke_config(config)
+                for page in paginator.paginate(FunctionName=target.arn)
+                for config in page["FunctionEventInvokeConfigs"]
+            )
+
+        reply = read("lambda:ListFunctionEventInvokeConfigs", pages)
+        return () if reply is None else reply
+
     def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
         """Read the function's tags."""
         reply = read("lambda:ListTags", lambda: self._lambda.list_tags(Resource=target.arn))
@@ -90,23 +105,12 @@ class FunctionReader:
         reply = read("lambda:ListFunctionUrlConfigs", pages)
         return () if reply is None else reply
 
-    def all_functions(self) -> Iterator[FunctionTarget]:
-        """List every function of the account and region; a refused call raises."""
-        for configuration in self._configurations():
-            yield parse_function_arn(configuration["FunctionArn"])[0]
-
-    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
-        """List, for each of some roles, the functions that run with it; a refused call raises."""
-        found: dict[RoleTarget, tuple[FunctionTarget, ...]] = dict.fromkeys(roles, ())
-        for configuration in self._configurations():
-            role = RoleTarget(role_account(configuration["Role"]), role_name(configuration["Role"]))
-            if role in found:
-                found[role] = (*found[role], parse_function_arn(configuration["FunctionArn"])[0])
-        return found
-
-    def _configurations(self) -> Iterator[Any]:
+    def roles_of_functions(self) -> Iterator[tuple[FunctionTarget, RoleTarget]]:
+        """List every function of the account and region with the role that it runs with; a refused call raises."""
         for page in self._lambda.get_paginator("list_functions").paginate():
-            yield from page["Functions"]
+            for configuration in page["Functions"]:
+                role = RoleTarget(role_account(configuration["Role"]), role_name(configuration["Role"]))
+                yield parse_function_arn(configuration["FunctionArn"])[0], role
 
     def _qualifiers(self, target: FunctionTarget) -> Iterator[str | Unread]:
         def aliases() -> list[str]:
@@ -141,6 +145,15 @@ class FunctionReader:
             revision_id=reply.get("RevisionId", ""),
             document=parse_policy(reply["Policy"], name="resource-based policy"),
         )
+
+
+def _invoke_config(reply: FunctionEventInvokeConfigTypeDef) -> EventInvokeConfig:
+    destinations = reply.get("DestinationConfig", {})
+    return EventInvokeConfig(
+        reply["FunctionArn"].removesuffix(":$LATEST"),
+        destinations.get("OnSuccess", {}).get("Destination", ""),
+        destinations.get("OnFailure", {}).get("Destination", ""),
+    )
 
 
 def _mapping(reply: EventSourceMappingConfigurationTypeDef) -> EventSourceMapping:

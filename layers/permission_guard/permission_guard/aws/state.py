@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources import event_source_of
-from permission_guard.execution_role import sources_in_question
 from permission_guard.iam import FUNCTION_URL_KEYS
 from permission_guard.model import (
     STACK_TAG,
@@ -19,33 +18,35 @@ from permission_guard.model import (
     Snapshot,
     Unread,
 )
+from permission_guard.needs import policies_to_read, states_to_read
 from permission_guard.triggers import source_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from permission_guard.aws.functions import FunctionReader
     from permission_guard.aws.inventories import InventoryReader
     from permission_guard.aws.organization import OrganizationReader
     from permission_guard.aws.roles import RoleReader
-    from permission_guard.aws.source_policies import SourcePolicyReader
-    from permission_guard.iam import Policy
-    from permission_guard.model import EventSourceMapping
+    from permission_guard.aws.sources.reader import SourceReader
+    from permission_guard.iam.conditions import Condition
+    from permission_guard.model import EventSourceMapping, Refusal
     from permission_guard.triggers import Inventory
 
 
 class StateReader:
     """Reads snapshots. Make one for each batch, so that what it remembers is as young as the batch.
 
-    It remembers what serves several functions: the event source mappings of the account, roles, policies of sources.
-    What is set up to invoke functions serves longer than a batch: `inventories` remembers that itself.
+    It remembers what serves several functions: the event source mappings of the account, roles; `sources` remembers
+    queues, keys and the like. What is set up to invoke functions serves longer than a batch: `inventories` remembers
+    that itself.
     """
 
     def __init__(
         self,
         functions: FunctionReader,
         roles: RoleReader,
-        sources: SourcePolicyReader,
+        sources: SourceReader,
         inventories: Callable[[], InventoryReader],
         organization: OrganizationReader,
     ) -> None:
@@ -56,17 +57,20 @@ class StateReader:
         self._organization = organization
         self._forget()
 
-    def snapshot(self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0) -> Snapshot:
+    def snapshot(
+        self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
+    ) -> Snapshot:
         """Read what `scope` needs; what cannot be read is in the snapshot as Unread, nothing raises.
 
-        Inventories are read after `not_before`, in seconds since 1970.
+        Inventories are read after `not_before`, in seconds since 1970. `refusals` are the calls about the function
+        that AWS refused: what they ask for is read as well, also where there is no such function.
         """
         function = self._functions.function(target.arn)
-        if function is None:
-            return Snapshot(target, None)
-        if scope is Scope.INVOKE_POLICY:
+        if scope is Scope.INVOKE_POLICY and function is not None:
             return self._who_may_invoke(target, function, not_before)
-        return self._what_the_role_allows(target, function)
+        if scope is Scope.INVOKE_POLICY or (function is None and not refusals):
+            return Snapshot(target, None)
+        return self._what_the_roles_allow(target, function, refusals)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         """Return the stack that a function belongs to: CloudFormation tags what it makes, and nobody else may."""
@@ -90,29 +94,56 @@ class StateReader:
             function,
             resource_policies=policies,
             function_urls=self._functions.function_urls(target) if by_url or keys & FUNCTION_URL_KEYS else None,
-            own_organization=self._organization.own_organization() if keys & _ORGANIZATION_KEYS else None,
+            own_organization=self._own_organization(conditions),
             inventories=inventories,
             foreign_buckets={
                 bucket: reader.bucket_exists(bucket, not_before) for bucket in _foreign_buckets(sources, inventories)
             },
         )
 
-    def _what_the_role_allows(self, target: FunctionTarget, function: Function | Unread) -> Snapshot:
-        mappings = self._mappings_of(target)
-        names = {mapping.function_arn for mapping in mappings} if not isinstance(mappings, Unread) else set()
-        versions = {
-            arn: function if arn == target.arn else self._functions.function(arn) for arn in {*names, target.arn}
-        }
-        role_arns = {version.role_arn for version in versions.values() if isinstance(version, Function)}
-        snapshot = Snapshot(
-            target,
-            function,
-            mappings=mappings,
-            versions=versions,
-            roles={arn: self._role(arn) for arn in role_arns},
+    def _what_the_roles_allow(
+        self, target: FunctionTarget, function: Function | Unread | None, refusals: Sequence[Refusal]
+    ) -> Snapshot:
+        snapshot = self._what_runs(target, function, refusals) if function else Snapshot(target, None)
+        running = {version.role_arn for version in snapshot.versions.values() if isinstance(version, Function)}
+        named = {refusal.role_arn for refusal in refusals if _is_own_role(refusal.role_arn, target)}
+        roles = {arn: self._role(arn) for arn in sorted(running | named)}
+        trusts = [role.trust_policy for role in roles.values() if isinstance(role, Role)]
+        conditions = [item for trust in trusts for statement in trust.statements for item in statement.conditions]
+        snapshot = replace(
+            snapshot, roles=roles, refusals=tuple(refusals), own_organization=self._own_organization(conditions)
         )
-        policies = {arn: self._source_policy(arn, target) for arn in _sources_in_question(snapshot)}
+        return self._with_sources(snapshot)
+
+    def _what_runs(self, target: FunctionTarget, function: Function | Unread, refusals: Sequence[Refusal]) -> Snapshot:
+        """Return the mappings and destinations of a function, with the versions behind them."""
+        mappings, configs = self._mappings_of(target), self._functions.invoke_configs(target)
+        arns = {target.arn, *(refusal.function_arn for refusal in refusals)}
+        if not isinstance(mappings, Unread):
+            arns |= {mapping.function_arn for mapping in mappings}
+        if not isinstance(configs, Unread):
+            arns |= {config.function_arn for config in configs if config.on_success or config.on_failure}
+        versions = {arn: function if arn == target.arn else self._functions.function(arn) for arn in sorted(arns)}
+        return Snapshot(target, function, mappings=mappings, versions=versions, invoke_configs=configs)
+
+    def _with_sources(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot with the state and the policies of what it takes roles to use, where they can turn it.
+
+        What is encrypted may name a key, and a function's file system its policy: what is read may ask for more.
+        """
+        for _ in range(_ROUNDS):
+            states = {arn: self._sources.state(arn, snapshot.target) for arn in sorted(states_to_read(snapshot))}
+            found = {arn: state for arn, state in states.items() if state is not None}
+            if not found:
+                break
+            snapshot = replace(snapshot, sources={**snapshot.sources, **found})
+        policies = {arn: self._sources.policy(arn, snapshot.target) for arn in sorted(policies_to_read(snapshot))}
         return replace(snapshot, source_policies=policies)
+
+    def _own_organization(self, conditions: Iterable[Condition]) -> str | Unread | None:
+        """Return the own organization where a condition speaks of one, else None."""
+        asked = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
+        return self._organization.own_organization() if asked else None
 
     def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
         """Read what `scope` needs afresh, with the function's tags, which say whether it may be changed."""
@@ -122,7 +153,7 @@ class StateReader:
     def _forget(self) -> None:
         self._seen_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
         self._seen_roles: dict[str, Role | Unread | None] = {}
-        self._seen_policies: dict[str, Policy | Unread | None] = {}
+        self._sources.forget()
 
     def _mappings_of(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
         # Read at the first snapshot and not before, so that it is younger than every look of the batch.
@@ -137,11 +168,9 @@ class StateReader:
             self._seen_roles[arn] = self._roles.role(arn)
         return self._seen_roles[arn]
 
-    def _source_policy(self, arn: str, target: FunctionTarget) -> Policy | Unread | None:
-        if arn not in self._seen_policies:
-            self._seen_policies[arn] = self._sources.policy(arn, target)
-        return self._seen_policies[arn]
 
+_ROUNDS = 3
+"""How often what was read may ask for more; no more than two have been seen."""
 
 _ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths", "aws:principalorgid", "aws:principalorgpaths"})
 
@@ -153,13 +182,6 @@ def _foreign_buckets(patterns: Iterable[str], inventories: Iterable[Inventory]) 
     return {arn for arn in named if arn and ":s3:::" in arn and not isinstance(own, Unread | None) and arn not in own}
 
 
-def _sources_in_question(snapshot: Snapshot) -> Iterator[str]:
-    """Yield the resources whose own policies have to be read to tell whether the mappings can be polled."""
-    if isinstance(snapshot.mappings, Unread):
-        return
-    for mapping in snapshot.mappings:
-        source = event_source_of(mapping)
-        version = snapshot.versions[mapping.function_arn]
-        role = snapshot.roles.get(version.role_arn) if isinstance(version, Function) else None
-        if source and isinstance(role, Role) and not mapping.is_off_on_purpose:
-            yield from sources_in_question(source.needs(mapping), role, mapping.function_arn)
+def _is_own_role(arn: str, target: FunctionTarget) -> bool:
+    """Tell whether a role that an event names is one of the account: of another's, IAM would read its namesake."""
+    return re.fullmatch(rf"arn:{target.partition}:iam::{target.account}:role/.+", arn) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.event_sources.base import Need, NeedKind, on, state_of
@@ -92,9 +93,9 @@ def key(
     """
     partition, service, region = (encrypted or resource).split(":")[1:4]
     state = state_of(resource, sources)
-    arn, doubt = f"arn:{partition}:kms:{region or '*'}:*:key/*", ""
+    arn, doubt, unread = f"arn:{partition}:kms:{region or '*'}:*:key/*", "", ""
     if state is None:
-        doubt = f"it was not read whether {resource} is encrypted with a key that you manage"
+        doubt, unread = f"it was not read whether {resource} is encrypted with a key that you manage", resource
     elif state.kms_key_arn is None or "alias/aws/" in state.kms_key_arn:
         return ()
     else:
@@ -102,7 +103,8 @@ def key(
         region = region or arn.split(":")[3]
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     via = (("kms:ViaService", f"{service}.{region}.{domain}"),) if region else ()
-    return tuple(Need(action, arn, kind, call, purpose=purpose, context=via, doubt=doubt) for action in actions)
+    needed = Need("", arn, kind, call, purpose=purpose, context=via, doubt=doubt, unread=unread)
+    return tuple(replace(needed, action=action) for action in actions)
 
 
 def network_interfaces() -> tuple[Need, ...]:

@@ -36,11 +36,13 @@ class NeedKind(StrEnum):
 class Need:
     """One action that the execution role must be allowed on one resource.
 
-    `resource` is an ARN; with `*` or `?` in it, it is one that fits and nobody knows which. Any one of `instead` will
-    do as well. `purpose` continues a sentence: "to ...". `context` has the condition keys that go along, besides those
+    `resource` is an ARN; with `*` or `?` in it, it is one that fits and nobody knows which. Any one of the actions of
+    `instead` will do as well, and so will any one of the resources of `elsewhere`: of those AWS does not say which one
+    it asks for. `purpose` continues a sentence: "to ...". `context` has the condition keys that go along, besides those
     of the `call`. `doubt` says why it is not certain that the action is needed: a role without it is not known to be
     wrong. `unread` is the ARN of what would have to be read to tell more, of the doubt or of the resource, empty where
-    nothing would. What is only `recommended` is never missing.
+    nothing would. What is only `recommended` is never missing; what is not `carried` is not in the AWS managed policy
+    of the type.
     """
 
     action: str
@@ -48,11 +50,13 @@ class Need:
     kind: NeedKind = NeedKind.READ
     call: LambdaCall = LambdaCall.POLL
     instead: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     recommended: bool = False
     purpose: str = ""
     context: tuple[tuple[str, str], ...] = ()
     doubt: str = ""
     unread: str = ""
+    carried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class SourceState:
 
     `kms_key_arn` is the key that a customer manages; None where the key is AWS's own, or there is none. The others are
     None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by IAM, which
-    parameter and subnet groups a DocumentDB cluster has, whether a log group `exists`, and whether a file system asks
-    its clients for IAM (`uses_iam` as well).
+    parameter and subnet groups a DocumentDB cluster has, whether a log group `exists`, and of an access point, which
+    `file_system` it leads to, as an ARN, and whether that asks its clients for IAM (`uses_iam` as well).
     """
 
     kms_key_arn: str | None = None
@@ -71,6 +75,7 @@ class SourceState:
     parameter_group: str | None = None
     subnet_group: str | None = None
     exists: bool | None = None
+    file_system: str | None = None
 
 
 Sources = Mapping[str, SourceState | Unread]

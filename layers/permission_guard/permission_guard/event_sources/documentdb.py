@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources.access import network_interfaces, secrets
-from permission_guard.event_sources.base import NOTHING_READ, SourceState, on, source_service, state_of
+from permission_guard.event_sources.base import NOTHING_READ, Need, SourceState, on, source_service, state_of
 from permission_guard.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
-    from permission_guard.event_sources.base import Need, Sources
+    from permission_guard.event_sources.base import Sources
     from permission_guard.model import EventSourceMapping
 
 
@@ -31,10 +31,16 @@ class DocumentDB:
         cluster = mapping.event_source_arn or ""
         owner = ":".join(cluster.split(":")[:5])
         state = state_of(cluster, sources) or SourceState()
+        groups = (
+            ("cluster-pg", state.parameter_group, "rds:DescribeDBClusterParameters"),
+            ("subgrp", state.subnet_group, "rds:DescribeDBSubnetGroups"),
+        )
         return (
             *on(cluster, "rds:DescribeDBClusters"),
-            *on(f"{owner}:cluster-pg:{state.parameter_group or '*'}", "rds:DescribeDBClusterParameters"),
-            *on(f"{owner}:subgrp:{state.subnet_group or '*'}", "rds:DescribeDBSubnetGroups"),
+            *(
+                Need(action, f"{owner}:{kind}:{name or '*'}", unread="" if name else cluster)
+                for kind, name, action in groups
+            ),
             *network_interfaces(),
             *secrets(mapping, sources),
             *destinations(mapping, sources),

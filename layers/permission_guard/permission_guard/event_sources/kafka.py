@@ -25,30 +25,37 @@ _READ: Final = "to read the topic from a cluster that asks for IAM"
 _SEND: Final = "to send what failed to a topic of a cluster that asks for IAM"
 
 
-def data_plane(mapping: EventSourceMapping, cluster: str, config: str, doubt: str = "") -> Iterator[Need]:
+def data_plane(
+    mapping: EventSourceMapping, cluster: str, config: str, doubt: str = "", unread: str = ""
+) -> Iterator[Need]:
     """Yield what reading, and sending failures, takes inside a cluster that lets clients in by IAM.
 
     `cluster` is the cluster's ARN; where it is not known, one with wildcards. `config` is the part of the mapping that
-    may name the consumer group; without a name, Lambda makes one up.
+    may name the consumer group; without a name, Lambda makes one up. `doubt` and `unread` are those of each need.
     """
+    for need in _data_plane(mapping, cluster, config):
+        yield replace(need, doubt=doubt, unread=unread)
+
+
+def _data_plane(mapping: EventSourceMapping, cluster: str, config: str) -> Iterator[Need]:
     group = part(mapping.configuration, config).get("ConsumerGroupId")
     topics = mapping.configuration.get("Topics")
     of_topic = ("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData")
     of_group = ("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup")
-    yield from on(cluster, "kafka-cluster:Connect", kind=NeedKind.DEPENDENCY, purpose=_SIGN_IN, doubt=doubt)
+    yield from on(cluster, "kafka-cluster:Connect", kind=NeedKind.DEPENDENCY, purpose=_SIGN_IN)
     for topic in topics if isinstance(topics, list) else ():
         named = _inside(cluster, "topic", str(topic))
-        yield from on(named, *of_topic, kind=NeedKind.DEPENDENCY, purpose=_READ, doubt=doubt)
+        yield from on(named, *of_topic, kind=NeedKind.DEPENDENCY, purpose=_READ)
     named = _inside(cluster, "group", group if isinstance(group, str) and group else "*")
-    yield from on(named, *of_group, kind=NeedKind.DEPENDENCY, purpose=_READ, doubt=doubt)
+    yield from on(named, *of_group, kind=NeedKind.DEPENDENCY, purpose=_READ)
     dynamic = Need("kafka-cluster:DescribeClusterDynamicConfiguration", cluster, NeedKind.DEPENDENCY, purpose=_SIGN_IN)
-    yield replace(dynamic, recommended=True, doubt=doubt)
+    yield replace(dynamic, recommended=True)
     for destination in destinations_of(mapping):
         if destination.startswith(KAFKA):
-            yield from _sending(cluster, destination.removeprefix(KAFKA), doubt)
+            yield from _sending(cluster, destination.removeprefix(KAFKA))
 
 
-def _sending(cluster: str, topic: str, doubt: str) -> Iterator[Need]:
+def _sending(cluster: str, topic: str) -> Iterator[Need]:
     """Yield what a Kafka topic as a destination takes; it is always one of the mapping's own cluster.
 
     https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html
@@ -56,14 +63,7 @@ def _sending(cluster: str, topic: str, doubt: str) -> Iterator[Need]:
     of_topic = ("kafka-cluster:DescribeTopic", "kafka-cluster:WriteData", "kafka-cluster:ReadData")
     of_cluster = ("kafka-cluster:Connect", "kafka-cluster:DescribeCluster")
     for resource, actions in ((cluster, of_cluster), (_inside(cluster, "topic", topic), of_topic)):
-        yield from on(
-            resource,
-            *actions,
-            kind=NeedKind.DESTINATION,
-            call=LambdaCall.DESTINATION,
-            purpose=_SEND,
-            doubt=doubt,
-        )
+        yield from on(resource, *actions, kind=NeedKind.DESTINATION, call=LambdaCall.DESTINATION, purpose=_SEND)
 
 
 def _inside(cluster: str, kind: str, name: str) -> str:

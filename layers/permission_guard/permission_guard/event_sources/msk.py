@@ -50,7 +50,7 @@ def _describing(source: str, sources: Sources) -> Iterator[Need]:
     """Yield describing: `kafka:DescribeCluster` does as well, but not for serverless clusters."""
     cluster, doubt = _cluster(source), ""
     if cluster != source:
-        yield Need("kafka:DescribeVpcConnection", source)
+        yield Need("kafka:DescribeVpcConnection", source, carried=False)
         doubt = "AWS does not say whether it is needed of a cluster behind a managed VPC connection"
     state = state_of(source, sources)
     serverless = state.is_serverless if state else None
@@ -58,7 +58,7 @@ def _describing(source: str, sources: Sources) -> Iterator[Need]:
     yield Need(newer, cluster, instead=() if serverless else (older,), doubt=doubt)
     if serverless is None and not doubt:
         unless = f"it was not read whether the cluster is serverless, for which {older} does not do"
-        yield Need(newer, cluster, doubt=unless)
+        yield Need(newer, cluster, doubt=unless, unread=source)
     yield Need("kafka:GetBootstrapBrokers", cluster, doubt=doubt)
 
 
@@ -77,7 +77,9 @@ def _signing_in(mapping: EventSourceMapping, sources: Sources) -> Iterator[Need]
         yield from data_plane(mapping, _cluster(source), _CONFIG)
     elif state is None or state.uses_iam is None:
         doubt = "it was not read whether the cluster asks its clients for IAM"
-        yield from data_plane(mapping, _cluster(source), _CONFIG, doubt)
+        # A managed VPC connection leads to another account's cluster, which nobody here may describe.
+        unread = source if _CONNECTION not in source else ""
+        yield from data_plane(mapping, _cluster(source), _CONFIG, doubt, unread)
 
 
 def _cluster(source: str) -> str:

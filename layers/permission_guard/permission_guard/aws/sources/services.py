@@ -1,0 +1,36 @@
+"""The services whose resources are looked at, by their names in ARNs: one line each."""
+
+from __future__ import annotations
+
+from permission_guard.aws.sources.dynamodb import DYNAMODB
+from permission_guard.aws.sources.elasticfilesystem import ELASTICFILESYSTEM
+from permission_guard.aws.sources.events import EVENTS
+from permission_guard.aws.sources.functions import FUNCTIONS
+from permission_guard.aws.sources.kafka import KAFKA
+from permission_guard.aws.sources.kinesis import KINESIS
+from permission_guard.aws.sources.kms import KMS
+from permission_guard.aws.sources.logs import LOGS
+from permission_guard.aws.sources.rds import RDS
+from permission_guard.aws.sources.s3 import S3
+from permission_guard.aws.sources.secretsmanager import SECRETSMANAGER
+from permission_guard.aws.sources.sns import SNS
+from permission_guard.aws.sources.sqs import SQS
+
+SERVICES = {
+    service.name: service
+    for service in (
+        DYNAMODB,
+        ELASTICFILESYSTEM,
+        EVENTS,
+        FUNCTIONS,
+        KAFKA,
+        KINESIS,
+        KMS,
+        LOGS,
+        RDS,
+        S3,
+        SECRETSMANAGER,
+        SNS,
+        SQS,
+    )
+}
