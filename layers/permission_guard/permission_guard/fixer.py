@@ -17,7 +17,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.conflicts import despite_conflicts
-from permission_guard.findings.lifecycle import Change
+from permission_guard.findings.lifecycle import Change, speaks_of
 from permission_guard.fixes import fix_for
 from permission_guard.model import (
     Finding,
@@ -28,7 +28,6 @@ from permission_guard.model import (
     Status,
     Transition,
     Verdict,
-    finding_id,
 )
 
 if TYPE_CHECKING:
@@ -196,7 +195,7 @@ class Fixer:
         snapshot = self.source.snapshot_for_fix(target, rule.scope)
         report = evaluate(snapshot, (rule,))
         for verdict in report.verdicts:
-            if verdict.subject is None or finding_id(rule.id, verdict.function_arn, verdict.subject) == finding.id:
+            if speaks_of(verdict, finding):
                 return snapshot, verdict
         return snapshot, None
 

@@ -1,7 +1,7 @@
 """What is to be said of each pattern of the corpus of statements, and why that is right.
 
 A family is what deserves the same answer for the same reason. A record that differs from the rest of its pattern is
-named by its id. Nothing of the corpus is in here but names of patterns and ids of records. `tools/corpus.py` writes
+named by its id. Nothing of the corpus is in here but names of patterns and ids of records. `tools/corpus` writes
 `docs/corpus.md` from this table, so that the sentences are written for users.
 """
 

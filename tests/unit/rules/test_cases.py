@@ -8,7 +8,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
   Lambda is trusted;
 - `sources`: what was read of event sources, secrets, destinations and log groups, by their ARNs, in the words of
   `SourceState`; `source_policies`: their policies by their ARNs, null where there is none;
-- `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: the names of the functions by their role's ARN;
+- `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: names of functions by their role's ARN;
 - `refusals`: calls that AWS refused, in the words of `Refusal`;
 - `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
 - `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;

@@ -12,9 +12,10 @@ from typing import Final
 import pytest
 
 from tests.unit.rules.corpus_judgements import FAMILIES, family_of
-from tools import corpus
+from tools.corpus import mappings, statements
+from tools.corpus.page import PAGE, page
 
-STATEMENTS: Final = corpus.judge_corpus()
+STATEMENTS: Final = statements.judged()
 PATTERNS: Final = sorted({item.pattern for item in STATEMENTS})
 
 pytestmark = pytest.mark.skipif(not STATEMENTS, reason="the corpus of statements is not at hand")
@@ -31,7 +32,7 @@ def test_says_of_each_statement_of_a_pattern_what_its_family_says(pattern: str) 
 def test_no_rule_crashes_and_each_statement_that_allows_gets_a_verdict_of_each_rule() -> None:
     """The one Deny gets none: there is nobody whom it lets in."""
     assert [item.record for item in STATEMENTS if item.error] == []
-    assert Counter(item.verdicts for item in STATEMENTS) == {len(corpus.RULES): len(STATEMENTS) - 1, 0: 1}
+    assert Counter(item.verdicts for item in STATEMENTS) == {len(statements.RULES): len(STATEMENTS) - 1, 0: 1}
 
 
 def test_what_is_unknown_has_a_reason() -> None:
@@ -41,7 +42,7 @@ def test_what_is_unknown_has_a_reason() -> None:
 
 def test_the_rules_are_those_that_need_nothing_but_the_policy() -> None:
     """PG110 and PG112 ask what else there is in the account."""
-    assert [rule.id for rule in corpus.RULES] == [
+    assert [rule.id for rule in statements.RULES] == [
         *(f"PG{number}" for number in range(101, 110)),
         "PG111",
     ]
@@ -63,6 +64,6 @@ def test_a_pattern_that_nobody_has_judged_is_refused() -> None:
         family_of("p-0", "service:new.amazonaws.com | InvokeFunction | no-conditions")
 
 
-def test_the_page_is_what_the_corpus_and_the_table_make_of_it() -> None:
+def test_the_page_is_what_the_corpus_and_the_tables_make_of_it() -> None:
     """`python -m tools.corpus` writes it."""
-    assert corpus.PAGE.read_text() == corpus.page(STATEMENTS)
+    assert PAGE.read_text() == page(STATEMENTS, mappings.judged())

@@ -9,13 +9,13 @@ from typing import Any
 from permission_guard.engine import evaluate
 from permission_guard.event_sources import Need
 from permission_guard.iam import TrustSet
-from permission_guard.model import Outcome, Verdict
+from permission_guard.model import Outcome, Verdict, finding_id
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.role_cures import free_name, put, statements
-from tests.fakes import MAPPING_UUID, a_mapping, a_policy, a_role, allow, polling
+from tests.fakes import FUNCTION_ARN, MAPPING_SUBJECT, MAPPING_UUID, a_mapping, a_policy, a_role, allow, polling
 from tests.unit.event_sources.needs_table import BROKER, CLUSTER, DOCUMENTS
 
-NAME = f"read-event-source-{MAPPING_UUID}"
+NAME = f"event-source-read-{finding_id('PG201', FUNCTION_ARN, MAPPING_SUBJECT)[:8]}"
 GROUPS = [
     "arn:aws:rds:us-east-1:123456789012:cluster-pg:*",
     "arn:aws:rds:us-east-1:123456789012:subgrp:*",
@@ -51,7 +51,7 @@ def test_without_a_managed_policy_the_command_puts_one_with_exactly_what_is_miss
 def test_terraform_has_the_same_policy() -> None:
     """As a policy of the role's own."""
     text = cure(finding(BROKER), "terraform")
-    assert text.startswith('resource "aws_iam_role_policy" "event_source" {\n')
+    assert text.startswith(f'resource "aws_iam_role_policy" "{NAME.replace("-", "_")}" {{\n')
     assert f'  name   = "{NAME}"\n  role   = "orders-role"\n' in text
     document = json.loads(text.split("jsonencode(")[1].rsplit(")", 1)[0])
     assert document["Statement"] == [{"Effect": "Allow", "Action": ["mq:DescribeBroker"], "Resource": [BROKER]}]

@@ -5,13 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources import NOTHING_READ
-from permission_guard.features.base import Feature
+from permission_guard.features.application_signals import ApplicationSignals
+from permission_guard.features.base import Feature, OptionalFeature
+from permission_guard.features.dead_letter import DeadLetter
+from permission_guard.features.durable_execution import DurableExecution
+from permission_guard.features.file_systems import ElasticFileSystem, S3Files
+from permission_guard.features.insights import Insights
+from permission_guard.features.logging import Logging
+from permission_guard.features.network import Network
+from permission_guard.features.tracing import Tracing
 
 if TYPE_CHECKING:
     from permission_guard.event_sources import Need, Sources
     from permission_guard.model import Function
 
-FEATURES: tuple[Feature, ...] = ()
+OPTIONAL_FEATURES: tuple[OptionalFeature, ...] = (
+    ApplicationSignals(),
+    DurableExecution(),
+    ElasticFileSystem(),
+    Insights(),
+    S3Files(),
+)
+
+FEATURES: tuple[Feature, ...] = (DeadLetter(), Logging(), Network(), Tracing(), *OPTIONAL_FEATURES)
 
 
 def needs_of(function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
@@ -19,4 +35,4 @@ def needs_of(function: Function, sources: Sources = NOTHING_READ) -> tuple[Need,
     return tuple(need for feature in FEATURES for need in feature.needs(function, sources))
 
 
-__all__ = ["FEATURES", "Feature", "needs_of"]
+__all__ = ["FEATURES", "OPTIONAL_FEATURES", "Feature", "OptionalFeature", "needs_of"]

@@ -23,3 +23,18 @@ class Feature(Protocol):
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
         """Return what the role must be allowed for the function as it is configured; empty where it is not used."""
+
+
+class OptionalFeature(Feature, Protocol):
+    """A feature that a function goes without, and that has a subject of its own where it is used.
+
+    `subject` is a word for it in a finding's subject. `purpose` continues "cannot ..." and "may ...". `impact` says
+    what is broken without the permission.
+    """
+
+    subject: str
+    purpose: str
+    impact: str
+
+    def is_used(self, function: Function) -> bool:
+        """Tell whether the configuration turns it on."""

@@ -15,7 +15,8 @@ from permission_guard.execution_role import decide
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
 from permission_guard.model import Function, Role, Unread
-from permission_guard.rules.event_source_read_missing import managed_policy_arn, subject
+from permission_guard.rules.mappings import subject
+from permission_guard.rules.role_cures import by_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,10 +49,10 @@ class AttachManagedPolicy:
         guard_function(snapshot, finding)
         guard_role(role, snapshot.target.account, facts.stack_of(role.name))
         own = snapshot.source_policies
-        needs = required(source.needs(mapping), NeedKind.READ)
+        needs = required(source.needs(mapping, snapshot.sources), NeedKind.READ)
         if all(decide(need, role, function.arn, own).allowed for need in needs):
             raise FixRefusedError("The role has every permission that is needed. What is wrong is something else.")
-        policy_arn = managed_policy_arn(source, role.arn)
+        policy_arn = by_aws(source.managed_policy, role.arn)
         document = facts.managed_policy(policy_arn)
         if isinstance(document, Unread):
             reason = f"{policy_arn} could not be read: {document}."

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources import EventSource, Need, NeedKind, event_source_of, required
-from permission_guard.event_sources.access import part
-from permission_guard.execution_role import decide
-from permission_guard.model import EventSourceMapping, Remedy, Role, Scope, Severity, SwitchedOffBy, Unread
-from permission_guard.rules import role_cures
-from permission_guard.rules.base import Rule, known
+from permission_guard.event_sources import NeedKind
+from permission_guard.model import Outcome, Remedy, Severity, SwitchedOffBy, Verdict
+from permission_guard.rules.mappings import name_of, polled, said_by_aws
+from permission_guard.rules.need_rule import Lack, NeedRule, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from permission_guard.execution_role import SourcePolicies
-    from permission_guard.model import JSON, Function, Snapshot, Verdict
+    from permission_guard.model import EventSourceMapping, Snapshot
 
 
-class EventSourceReadMissing(Rule):
+class EventSourceReadMissing(NeedRule):
     """Allow Lambda to read a function's event sources with its execution role.
 
     ## What it flags
@@ -41,9 +39,11 @@ class EventSourceReadMissing(Rule):
     ## How to fix
 
     Attach the AWS managed policy of the source's type to the execution role, or allow the missing actions on the
-    source in a policy of your own: for Amazon MQ and DocumentDB there is no AWS managed policy. If an explicit deny
-    or a permissions boundary is named as the cause, attaching a policy does not help: change that statement. A
-    mapping that AWS switched off is enabled by hand, after that.
+    source in a policy of your own: for Amazon MQ and DocumentDB there is no AWS managed policy. If a permissions
+    boundary has no room for the actions, add the statement to the boundary. If the source's own policy is named, as of
+    a source of another account, it has to let in the role or its account too. If an explicit deny is in the way, no
+    statement is offered: change what `denied_by` in the evidence names. A mapping that AWS switched off is enabled by
+    hand, after that.
 
     ## Fix safety
 
@@ -54,12 +54,13 @@ class EventSourceReadMissing(Rule):
     ## Limits
 
     The source's own policy is read only where the role's policies do not settle the matter: a Deny of Lambda's role
-    in the policy of a source of the same account goes unseen while the role's policies allow. Of a cluster, neither
-    its policy is read nor whether it is serverless, where `kafka:DescribeClusterV2` has no equal, nor the names of
-    its groups: what hangs on that is unknown. Service control policies and keys are not read. What a source takes
-    besides (secrets, network interfaces, the inside of a Kafka cluster) is not judged here. A decision that hangs
-    on a policy that could not be read, or on a condition whose key is not known, is unknown, not a finding. A
-    mapping that a person disabled is passed over.
+    in the policy of a source of the same account goes unseen while the role's policies allow. The policy of a cluster
+    is not read: what hangs on it is unknown. So is `kafka:DescribeClusterV2` where only `kafka:DescribeCluster` is
+    allowed and it could not be read whether the cluster is serverless, and what is allowed on some parameter or subnet
+    groups where it could not be read which of them a DocumentDB cluster has. Service control policies are not read.
+    What a source takes besides (secrets, keys, network interfaces, the inside of a Kafka cluster) is judged by PG202.
+    A decision that hangs on a policy that could not be read, or on a condition whose key is not known, is unknown, not
+    a finding. A mapping that a person disabled is passed over.
 
     ## References
 
@@ -76,210 +77,81 @@ class EventSourceReadMissing(Rule):
     id = "PG201"
     name = "event-source-read-missing"
     severity = Severity.HIGH
-    scope = Scope.EXECUTION_ROLE
-    reads = frozenset(
-        {
-            "lambda:ListEventSourceMappings",
-            "lambda:GetFunctionConfiguration",
-            "iam:GetRole",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-            "iam:GetRolePolicy",
-            "iam:GetPolicy",
-            "iam:GetPolicyVersion",
-            "dynamodb:GetResourcePolicy",
-            "kinesis:GetResourcePolicy",
-            "sqs:GetQueueAttributes",
-        },
-    )
-
-    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each mapping of a known type."""
-        for mapping in known(snapshot.mappings):
-            source = event_source_of(mapping)
-            if source is None:
-                continue
-            version = snapshot.versions.get(mapping.function_arn)
-            if version is None:  # the alias or version went after the mapping was listed
-                continue
-            if isinstance(version, Unread):
-                yield self.unknown(mapping.function_arn, subject(mapping), str(version))
-                continue
-            role = snapshot.roles.get(version.role_arn)
-            yield self._judge(mapping, source, version, role, snapshot.source_policies)
-
-    def _judge(
-        self,
-        mapping: EventSourceMapping,
-        source: EventSource,
-        function: Function,
-        role: Role | Unread | None,
-        source_policies: SourcePolicies,
-    ) -> Verdict:
-        arn, about = mapping.function_arn, subject(mapping)
-        if isinstance(role, Unread):
-            return self.unknown(arn, about, str(role))
-        if mapping.is_off_on_purpose:
-            return self.passed(arn, about, "The event source mapping is disabled on purpose: nothing is polled.")
-        if role is None:
-            needs = [need for need in _reading(source, mapping) if not need.doubt]
-            return self._missing(mapping, source, function, None, needs, cause="The role does not exist.")
-        return self._decide(mapping, source, function, role, source_policies)
-
-    def _decide(
-        self,
-        mapping: EventSourceMapping,
-        source: EventSource,
-        function: Function,
-        role: Role,
-        source_policies: SourcePolicies,
-    ) -> Verdict:
-        """Return the verdict on a mapping that is meant to be on, and whose role was read."""
-        arn, about = mapping.function_arn, subject(mapping)
-        decisions = {need: decide(need, role, function.arn, source_policies) for need in _reading(source, mapping)}
-        missing = [need for need, decision in decisions.items() if decision.denied]
-        if missing:
-            causes = {decisions[need].explain() for need in missing}
-            return self._missing(mapping, source, function, role, missing, cause=" ".join(sorted(causes)))
-        unclear = {decision.explain() for decision in decisions.values() if not decision.allowed}
-        if unclear:
-            return self.unknown(arn, about, " ".join([*sorted(unclear), *_said_by_aws(mapping)]))
-        if mapping.switched_off_by is SwitchedOffBy.AWS:
-            return self._switched_off(mapping, source, function)
-        if mapping.switched_off_by is SwitchedOffBy.UNTOLD:
-            return self.unknown(arn, about, "The event source mapping is disabled, and AWS does not say by whom.")
-        if not decisions:
-            return self.passed(arn, about, f"Reading {_name(mapping)} itself takes no permission of {role.arn}.")
-        return self.passed(arn, about, f"{role.arn} may read {_name(mapping)}.")
-
-    def _missing(
-        self,
-        mapping: EventSourceMapping,
-        source: EventSource,
-        function: Function,
-        role: Role | None,
-        missing: Sequence[Need],
-        *,
-        cause: str,
-    ) -> Verdict:
-        lacks = f" is not allowed {_list_of(missing)}." if missing else ":"
-        reason = f"{function.role_arn}{lacks} {cause}"
-        return self.violation(
-            function_arn=mapping.function_arn,
-            subject=subject(mapping),
-            title=f"{function.name} cannot read its {source.name}",
-            reason=" ".join([reason, *_said_by_aws(mapping)]),
-            impact=(
-                f"Lambda polls the {source.name} with this role. Without the permission the event source mapping "
-                "stops: what arrives is not processed, and is lost when it expires."
-            ),
-            evidence=_evidence(mapping, source, function, missing),
-            remedies=_remedies(mapping, source, function, role, missing),
-        )
-
-    def _switched_off(self, mapping: EventSourceMapping, source: EventSource, function: Function) -> Verdict:
-        """Return the verdict on a mapping that AWS switched off and whose role may read, now."""
-        may = f"{function.role_arn} may read {_name(mapping)} now, and nothing reads it."
-        reason = may if _reading(source, mapping) else f"Nothing reads {_name(mapping)}."
-        return self.violation(
-            function_arn=mapping.function_arn,
-            subject=subject(mapping),
-            title=f"AWS switched off the event source mapping of {function.name}",
-            reason=" ".join([*_said_by_aws(mapping), reason]),
-            impact=(
-                f"The {source.name} is not polled until somebody enables the event source mapping: what arrives is "
-                "not processed, and is lost when it expires. AWS does not enable it by itself."
-            ),
-            evidence=_evidence(mapping, source, function, ()),
-            remedies=(Remedy("aws-cli", _enable(mapping)),),
-        )
-
-
-def subject(mapping: EventSourceMapping) -> str:
-    """Return what a finding about a mapping is about."""
-    return f"event-source-mapping/{mapping.uuid}"
-
-
-def managed_policy_arn(source: EventSource, role_arn: str) -> str:
-    """Return the ARN of a source type's AWS managed policy, in the role's partition."""
-    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/{source.managed_policy}"
-
-
-def _evidence(
-    mapping: EventSourceMapping,
-    source: EventSource,
-    function: Function,
-    missing: Sequence[Need],
-) -> dict[str, JSON]:
-    return {
-        "event_source_mapping": mapping.uuid,
-        "event_source_arn": mapping.event_source_arn,
-        "role_arn": function.role_arn,
-        "missing": [{"action": need.action, "resource": need.resource} for need in missing],
-        "managed_policy_arn": managed_policy_arn(source, function.role_arn) if source.managed_policy else None,
-        "disabled_by_aws": mapping.switched_off_by is SwitchedOffBy.AWS,
-        "state": mapping.state,
-        "state_transition_reason": mapping.state_transition_reason,
-        "last_processing_result": mapping.last_processing_result,
+    reads = NeedRule.reads | {
+        "dynamodb:GetResourcePolicy",
+        "kafka:DescribeClusterV2",
+        "kinesis:GetResourcePolicy",
+        "rds:DescribeDBClusters",
+        "sqs:GetQueueAttributes",
     }
 
+    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+        """Yield what reading each mapping's source takes."""
+        for one in polled(self, snapshot):
+            if isinstance(one, Verdict):
+                yield one
+            else:
+                needs = one.needs(NeedKind.READ, snapshot.sources)
+                policy = one.source.managed_policy if all(need.carried for need in needs) else ""
+                yield one.question(needs, f"read its {one.source.name}", policy)
 
-def _said_by_aws(mapping: EventSourceMapping) -> Iterator[str]:
-    """Yield what AWS says of having switched the mapping off, where it has."""
-    if mapping.switched_off_by is SwitchedOffBy.AWS:
-        words = filter(None, (mapping.state_transition_reason, mapping.last_processing_result))
-        yield f'AWS switched the event source mapping off: "{"; ".join(words)}".'
+    def impact(self, question: Question) -> str:
+        """Say what happens to what arrives."""
+        return (
+            f"Lambda polls the {question.facts['event_source_type']} with this role. Without the permission the event "
+            "source mapping stops: what arrives is not processed, and is lost when it expires."
+        )
 
+    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on a mapping that is meant to be on; AWS may have switched it off."""
+        mapping, role_arn = question.mapping, question.function.role_arn
+        if snapshot.roles.get(role_arn, role_arn) is None:
+            needs = tuple(need for need in question.needs if not need.doubt)
+            verdict = self.lacking(question, Lack(needs, "The role does not exist."))
+        else:
+            verdict = super().answer(question, snapshot)
+        if mapping is None:
+            return verdict
+        if verdict.outcome is Outcome.PASS:
+            return self._allowed(question, mapping)
+        told = replace(verdict, reason=" ".join([verdict.reason, *said_by_aws(mapping)]))
+        if mapping.switched_off_by is not SwitchedOffBy.AWS:
+            return told
+        return replace(told, remedies=tuple(_then_enable(cure, mapping) for cure in told.remedies))
 
-def _reading(source: EventSource, mapping: EventSourceMapping) -> tuple[Need, ...]:
-    return required(source.needs(mapping), NeedKind.READ)
+    def _allowed(self, question: Question, mapping: EventSourceMapping) -> Verdict:
+        """Return the verdict on a mapping whose source the role may read, now."""
+        function, source = question.function, name_of(mapping)
+        if mapping.switched_off_by is SwitchedOffBy.AWS:
+            return self._switched_off(question, mapping)
+        if mapping.switched_off_by is SwitchedOffBy.UNTOLD:
+            reason = "The event source mapping is disabled, and AWS does not say by whom."
+            return self.unknown(function.arn, question.subject, reason)
+        if not question.needs:
+            reason = f"Reading {source} itself takes no permission of {function.role_arn}."
+            return self.passed(function.arn, question.subject, reason)
+        return self.passed(function.arn, question.subject, f"{function.role_arn} may read {source}.")
 
-
-def _name(mapping: EventSourceMapping) -> str:
-    """Return what a person calls the source: its ARN, or the servers of a cluster that has none."""
-    if mapping.event_source_arn:
-        return mapping.event_source_arn
-    endpoints = part(mapping.configuration["SelfManagedEventSource"], "Endpoints")
-    servers = (server for servers in endpoints.values() if isinstance(servers, list) for server in servers)
-    return ", ".join(map(str, servers)) or "its cluster"
-
-
-def _list_of(needs: Sequence[Need]) -> str:
-    """Return the actions with their resources, in words."""
-    actions: dict[str, dict[str, None]] = {}
-    for need in needs:
-        actions.setdefault(need.resource, {})[need.action] = None
-    return "; nor ".join(f"{_list([*named])} on {resource}" for resource, named in actions.items())
-
-
-def _list(actions: Sequence[str]) -> str:
-    return actions[0] if len(actions) == 1 else f"{', '.join(actions[:-1])} and {actions[-1]}"
+    def _switched_off(self, question: Question, mapping: EventSourceMapping) -> Verdict:
+        """Return the verdict on a mapping that AWS switched off and whose role may read, now."""
+        may = f"{question.function.role_arn} may read {name_of(mapping)} now, and nothing reads it."
+        told = self.lacking(question, Lack((), ""))
+        return replace(
+            told,
+            title=f"AWS switched off the event source mapping of {question.function.name}",
+            reason=" ".join([*said_by_aws(mapping), may if question.needs else f"Nothing reads {name_of(mapping)}."]),
+            impact=(
+                f"The {question.facts['event_source_type']} is not polled until somebody enables the event source "
+                "mapping: what arrives is not processed, and is lost when it expires. AWS does not enable it by itself."
+            ),
+            remedies=(Remedy("aws-cli", _enable(mapping)),),
+        )
 
 
 def _enable(mapping: EventSourceMapping) -> str:
     return f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --enabled"
 
 
-def _remedies(
-    mapping: EventSourceMapping,
-    source: EventSource,
-    function: Function,
-    role: Role | None,
-    missing: Sequence[Need],
-) -> tuple[Remedy, ...]:
-    """Return the cures: the AWS managed policy where the type has one, else a policy with what is missing."""
-    if not missing:  # the role is gone, and it needed nothing to read this
-        return ()
-    if source.managed_policy:
-        cures = role_cures.attached(function.role_arn, managed_policy_arn(source, function.role_arn))
-    else:
-        name = role_cures.free_name(f"read-event-source-{mapping.uuid}", role)
-        cures = role_cures.put(function.role_arn, name, missing)
-    command, terraform = cures
-    if mapping.switched_off_by is SwitchedOffBy.AWS:
-        command = f"{command}\n{_enable(mapping)}"
-    return (
-        Remedy("aws-cli", command),
-        role_cures.statement_cure(missing),
-        Remedy("terraform", terraform),
-    )
+def _then_enable(cure: Remedy, mapping: EventSourceMapping) -> Remedy:
+    """Return a command that enables the mapping after the policy is there: before that AWS would refuse."""
+    return replace(cure, text=f"{cure.text}\n{_enable(mapping)}") if cure.kind == "aws-cli" else cure

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.rules.call_refused import CallRefused
+from permission_guard.rules.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.event_source_unauthorized import EventSourceUnauthorized
+from permission_guard.rules.failure_destination_missing import FailureDestinationMissing
+from permission_guard.rules.feature_permission_missing import FeaturePermissionMissing
+from permission_guard.rules.logging_missing import LoggingMissing
 from permission_guard.rules.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.role_overprivileged import RoleOverprivileged
+from permission_guard.rules.role_shared import RoleShared
 from permission_guard.rules.role_trust_too_broad import RoleTrustTooBroad
+from permission_guard.rules.tracing_missing import TracingMissing
+from permission_guard.rules.vpc_access_missing import VpcAccessMissing
 
 if TYPE_CHECKING:
     from permission_guard.rules.base import Rule
 
 RULES: tuple[type[Rule], ...] = (
     EventSourceReadMissing,
+    EventSourceDependencyMissing,
+    FailureDestinationMissing,
+    LoggingMissing,
+    VpcAccessMissing,
+    TracingMissing,
     RoleNotAssumable,
     RoleTrustTooBroad,
+    RoleShared,
     RoleOverprivileged,
+    FeaturePermissionMissing,
+    EventSourceUnauthorized,
+    CallRefused,
 )

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.execution_role import decide
-from permission_guard.iam import EvalDecision
-from permission_guard.model import Role, Scope, Unread, Verdict
+from permission_guard.iam import EvalDecision, parse_policy
+from permission_guard.model import Role, Scope, Unread, Verdict, finding_id
 from permission_guard.rules import role_cures
 from permission_guard.rules.base import Rule, known
 from permission_guard.rules.role_rule import POLICY_READS, ROLE_READS, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from permission_guard.event_sources import Need
     from permission_guard.iam import Decision
-    from permission_guard.model import JSON, Function, Remedy, Snapshot
+    from permission_guard.model import JSON, EventSourceMapping, Function, Remedy, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Question:
     """What one subject needs of the role of a function or a version.
 
     `purpose` continues "cannot ..." and "may ...". `managed_policy` is the path and name of the AWS managed policy that
-    carries all of the needs, empty where there is none. `facts` go into the evidence.
+    carries all of the needs, empty where there is none. `facts` go into the evidence. `mapping` is the event source
+    mapping that it is about, if any.
     """
 
     function: Function
@@ -35,6 +36,44 @@ class Question:
     purpose: str
     managed_policy: str = ""
     facts: Mapping[str, JSON] = field(default_factory=dict)
+    mapping: EventSourceMapping | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a role is not allowed, and why.
+
+    `decisions` has a decision for each need; it is empty where there is no role. `in_the_way` has those that stay
+    denied whatever is added to the role's own policies: by a Deny, the permissions boundary or the resource's policy.
+    """
+
+    needs: tuple[Need, ...]
+    cause: str
+    role: Role | None = None
+    decisions: Mapping[Need, Decision] = field(default_factory=dict)
+    in_the_way: Mapping[Need, Decision] = field(default_factory=dict)
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether a Deny has to be changed: no Allow stands against it."""
+        return any(decision.decision is EvalDecision.EXPLICIT_DENY for decision in self.in_the_way.values())
+
+    @property
+    def bounded(self) -> tuple[Need, ...]:
+        """What the permissions boundary has no room for."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "boundary")
+
+    @property
+    def foreign(self) -> tuple[Need, ...]:
+        """What the resource's own policy has to allow."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "resource")
+
+    @property
+    def own(self) -> tuple[Need, ...]:
+        """What the role's own policies do not allow."""
+        if self.role is None:
+            return self.needs
+        return tuple(need for need, decision in self.decisions.items() if decision.blocked_by == "identity")
 
 
 class NeedRule(Rule):
@@ -52,12 +91,24 @@ class NeedRule(Rule):
     def impact(self, question: Question) -> str:
         """Say what is broken as long as an action is missing."""
 
-    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each subject."""
-        for question in self.questions(snapshot):
-            yield question if isinstance(question, Verdict) else self._answer(question, snapshot)
+    def title(self, question: Question, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for those that say more
+        """Say in a few words what cannot be done."""
+        return f"{question.function.name} cannot {question.purpose}"
 
-    def _answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Yield a verdict for each subject; a version that needs the same of the same role is no subject of its own."""
+        asked = set()
+        for question in self.questions(snapshot):
+            if isinstance(question, Verdict):
+                yield question
+                continue
+            key = (question.function.role_arn, question.subject, question.needs)
+            if key not in asked:
+                asked.add(key)
+                yield self.answer(question, snapshot)
+
+    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on one subject."""
         function, subject = question.function, question.subject
         role = snapshot.roles.get(function.role_arn)
         if isinstance(role, Unread):
@@ -68,35 +119,62 @@ class NeedRule(Rule):
         decisions = {need: decide(need, role, function.arn, snapshot.source_policies) for need in needs}
         missing = {need: decision for need, decision in decisions.items() if decision.denied}
         if missing:
-            return self._missing(question, role, missing)
-        unclear = sorted({_unclear(need, decision) for need, decision in decisions.items() if not decision.allowed})
+            return self.lacking(question, _lack(role, missing, function, snapshot))
+        unclear: dict[str, list[Need]] = {}
+        for need, decision in decisions.items():
+            if not decision.allowed:
+                why = f"Not certain: {need.doubt}." if need.doubt else decision.explain()
+                unclear.setdefault(why, []).append(need)
         if unclear:
-            return self.unknown(function.arn, subject, " ".join(unclear))
+            reasons = (f"{list_of(of, ' and ')}: {why}" for why, of in unclear.items())
+            return self.unknown(function.arn, subject, " ".join(reasons))
         return self.passed(function.arn, subject, f"{role.arn} may {question.purpose}.")
 
-    def _missing(self, question: Question, role: Role, missing: Mapping[Need, Decision]) -> Verdict:
+    def lacking(self, question: Question, lack: Lack) -> Verdict:
+        """Return the violation that a role lacks what a subject needs."""
         function = question.function
-        causes = " ".join(sorted({decision.explain() for decision in missing.values()}))
+        lacks = f"{function.role_arn} is not allowed {list_of(lack.needs)}." if lack.needs else f"{function.role_arn}:"
         return self.violation(
             function_arn=function.arn,
             subject=question.subject,
-            title=f"{function.name} cannot {question.purpose}",
-            reason=f"{role.arn} is not allowed {list_of(missing)}. {causes}",
+            title=self.title(question, lack.needs),
+            reason=" ".join([lacks, *_purposes(lack.needs), lack.cause, *_advice(lack)]),
             impact=self.impact(question),
             evidence={
-                "role_arn": role.arn,
-                "missing": [{"action": need.action, "resource": need.resource} for need in missing],
-                "managed_policy_arn": managed_policy_arn(question, role.arn) if question.managed_policy else None,
+                "role_arn": function.role_arn,
+                "missing": [_shown(need) for need in lack.needs],
+                "managed_policy_arn": _managed_policy_arn(question),
+                **_obstacles(lack),
                 **question.facts,
+                **_said_of(function),
             },
-            remedies=remedies(question, role, missing),
+            remedies=self.cures(question, lack),
         )
+
+    def cures(self, question: Question, lack: Lack) -> tuple[Remedy, ...]:
+        """Return what can be pasted: AWS's managed policy where one carries all, else a policy with what is missing.
+
+        Where that alone does not help, the statement for the boundary, or for the role's side of what a key's or
+        another resource's own policy has to allow too, is all there is; where a Deny is in the way, there is nothing.
+        """
+        if lack.is_denied:
+            return ()
+        if lack.role is None or lack.in_the_way:
+            wanted = [need for need in lack.needs if need in lack.own or need in lack.bounded]
+            return (role_cures.statement_cure(wanted),) if wanted else ()
+        if policy_arn := _managed_policy_arn(question):
+            command, terraform = role_cures.attached(lack.role.arn, policy_arn)
+        else:
+            found = finding_id(self.id, question.function.arn, question.subject)
+            name = role_cures.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
+            command, terraform = role_cures.put(lack.role.arn, name, lack.needs)
+        return role_cures.all_of(command, lack.needs, terraform)
 
 
 def functions_of(snapshot: Snapshot) -> Iterator[Function]:
-    """Yield the function and those of its versions that were read and run with another role or configuration.
+    """Yield the function and those of its versions that were read, the function first.
 
-    A version that says the same as the function is no subject of its own.
+    NeedRule asks nothing twice: a version that needs the same of the same role is passed over there.
     """
     own = known(snapshot.versions.get(snapshot.target.arn))
     if own is not None:
@@ -106,38 +184,78 @@ def functions_of(snapshot: Snapshot) -> Iterator[Function]:
             yield version
 
 
-def remedies(question: Question, role: Role, missing: Mapping[Need, Decision]) -> tuple[Remedy, ...]:
-    """Return the cures: AWS's managed policy where one carries all, else a policy with exactly what is missing.
-
-    None where a Deny or a boundary is in the way: nothing that is added to the role helps, and the reason names it.
-    """
-    if any(is_in_the_way(decision) for decision in missing.values()):
-        return ()
-    if question.managed_policy:
-        cures = role_cures.attached(role.arn, managed_policy_arn(question, role.arn))
-    else:
-        cures = role_cures.put(role.arn, role_cures.free_name("permission-guard", role), list(missing))
-    command, terraform = cures
-    return role_cures.all_of(command, list(missing), terraform)
-
-
-def is_in_the_way(decision: Decision) -> bool:
-    """Tell whether something denies that adding a policy to the role does not undo."""
-    return decision.decision is EvalDecision.EXPLICIT_DENY or decision.blocked_by not in (None, "identity")
-
-
-def managed_policy_arn(question: Question, role_arn: str) -> str:
-    """Return the ARN of the AWS managed policy that carries the needs, in the role's partition."""
-    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/{question.managed_policy}"
-
-
-def list_of(needs: Iterable[Need]) -> str:
+def list_of(needs: Iterable[Need], joint: str = "; nor ") -> str:
     """Return the actions with their resources, in words."""
     actions: dict[str, dict[str, None]] = {}
     for need in needs:
         actions.setdefault(need.resource, {})[need.action] = None
-    return "; nor ".join(f"{listed(named)} on {resource}" for resource, named in actions.items())
+    return joint.join(f"{listed(named)} on {resource}" for resource, named in actions.items())
 
 
-def _unclear(need: Need, decision: Decision) -> str:
-    return f"{need.action} on {need.resource}: {decision.explain()}"
+def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snapshot: Snapshot) -> Lack:
+    """Return what is missing, with what would still be denied if the role's own policies allowed all of it."""
+    own = parse_policy({"Version": "2012-10-17", "Statement": role_cures.statements(list(missing))})
+    mended = replace(role, inline={**role.inline, "": own})
+    after = {need: decide(need, mended, function.arn, snapshot.source_policies) for need in missing}
+    return Lack(
+        tuple(missing),
+        " ".join(sorted({decision.explain() for decision in missing.values()})),
+        role,
+        missing,
+        {need: decision for need, decision in after.items() if decision.denied},
+    )
+
+
+def _managed_policy_arn(question: Question) -> str | None:
+    role_arn = question.function.role_arn
+    return role_cures.by_aws(question.managed_policy, role_arn) if question.managed_policy else None
+
+
+def _purposes(needs: Iterable[Need]) -> Iterator[str]:
+    """Yield what the actions are needed for, where that does not go without saying."""
+    purposes = dict.fromkeys(need.purpose for need in needs if need.purpose)
+    if purposes:
+        yield f"Lambda needs that {listed(purposes)}."
+
+
+def _advice(lack: Lack) -> Iterator[str]:
+    """Yield which policies besides the role's have to change."""
+    if lack.is_denied:
+        yield "Adding a policy to the role does not help: the Deny has to change."
+    if lack.role and lack.bounded:
+        yield f"The permissions boundary {lack.role.boundary_arn} has to allow it as well."
+    for resource in dict.fromkeys(need.resource for need in lack.foreign):
+        yield f"The policy of {resource} has to let in the role or its account."
+
+
+def _obstacles(lack: Lack) -> dict[str, JSON]:
+    """Return the statements that deny, and the boundary that has no room, as evidence."""
+    found: dict[str, JSON] = {}
+    statements = dict.fromkeys(
+        decision.statement for decision in lack.in_the_way.values() if decision.decision is EvalDecision.EXPLICIT_DENY
+    )
+    if statements:
+        found["denied_by"] = [
+            {"statement": one.sid or one.index + 1, "policy": one.policy, "kind": one.kind} for one in statements if one
+        ]
+    if lack.role and lack.bounded:
+        found["permissions_boundary_arn"] = lack.role.boundary_arn
+    return found
+
+
+def _shown(need: Need) -> dict[str, JSON]:
+    purpose = {"purpose": need.purpose} if need.purpose else {}
+    return {"action": need.action, "resource": need.resource, **purpose}
+
+
+_REASONS = {
+    "StateReasonCode": "function_state_reason_code",
+    "StateReason": "function_state_reason",
+    "LastUpdateStatusReasonCode": "function_update_reason_code",
+    "LastUpdateStatusReason": "function_update_reason",
+}
+
+
+def _said_of(function: Function) -> dict[str, JSON]:
+    """Return what AWS says of the function's state, where it says anything: `InsufficientRolePermissions`, say."""
+    return {name: function.configuration[key] for key, name in _REASONS.items() if function.configuration.get(key)}

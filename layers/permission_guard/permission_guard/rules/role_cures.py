@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from permission_guard.model import JSON
 
 
+def by_aws(policy: str, role_arn: str) -> str:
+    """Return the ARN of an AWS managed policy, given by path and name, in the role's partition."""
+    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/{policy}"
+
+
 def attached(role_arn: str, policy_arn: str) -> tuple[str, str]:
     """Return the command that attaches a managed policy to a role, and Terraform that does."""
-    name = _name(role_arn)
+    name, label = _name(role_arn), policy_arn.rsplit("/", 1)[-1]
     command = f"aws iam attach-role-policy --role-name {name} --policy-arn {policy_arn}"
     terraform = (
-        f'resource "aws_iam_role_policy_attachment" "event_source" {{\n'
+        f'resource "aws_iam_role_policy_attachment" "{label}" {{\n'
         f'  role       = "{name}"\n'
         f'  policy_arn = "{policy_arn}"\n'
         f"}}"
@@ -36,7 +41,7 @@ def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, st
     command = f"aws iam put-role-policy --role-name {name} --policy-name {policy_name} --policy-document {text}"
     written = json.dumps(document, indent=2).replace("${", "$${").replace("\n", "\n  ")
     terraform = (
-        f'resource "aws_iam_role_policy" "event_source" {{\n'
+        f'resource "aws_iam_role_policy" "{policy_name.replace("-", "_")}" {{\n'
         f'  name   = "{policy_name}"\n'
         f'  role   = "{name}"\n'
         f"  policy = jsonencode({written})\n"

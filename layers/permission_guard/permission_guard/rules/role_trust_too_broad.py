@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import TrustSet, exposure
-from permission_guard.model import Remedy, Severity
+from permission_guard.model import Remedy, Severity, Unread
 from permission_guard.rules.role_not_assumable import assumed
 from permission_guard.rules.role_rule import RoleRule, listed
 from permission_guard.rules.trust_cures import (
@@ -51,7 +51,8 @@ class RoleTrustTooBroad(RoleRule):
       condition, which leaves it to identity policies who may.
 
     Conditions, and statements that deny, are taken into account. Users and roles of the own account that are named,
-    trusted accounts and services that are held to sources of the own account pass: somebody thought of them.
+    the own organization, trusted accounts and organizations, and services that are held to sources of any of these
+    pass: somebody thought of them.
 
     ## Why it matters
 
@@ -72,8 +73,9 @@ class RoleTrustTooBroad(RoleRule):
 
     ## Limits
 
-    Which organization is the own one is not read here: a statement for an organization that is not in
-    `TrustedOrganizations` is unknown. Whether anybody in the account is allowed to assume the role, or to pass it, is
+    When the own organization cannot be read, a statement for one that is not in `TrustedOrganizations` is unknown.
+    Which accounts belong to it cannot be asked from a member account: one that is let in by its number has to be in
+    `TrustedAccounts`. Whether anybody in the account is allowed to assume the role, or to pass it, is
     not asked. A condition on the claims of an identity provider is taken at its word: whether the repository that it
     names is one's own is not known.
 
@@ -88,6 +90,7 @@ class RoleTrustTooBroad(RoleRule):
     id = "PG208"
     name = "role-trust-too-broad"
     severity = Severity.HIGH
+    reads = RoleRule.reads | {"organizations:DescribeOrganization"}
     subjects = "trust"
 
     def about(self, role_arn: str) -> str:
@@ -101,7 +104,11 @@ class RoleTrustTooBroad(RoleRule):
         policy = role.trust_policy
         if policy.unreadable:
             yield self.unknown(snapshot.target.arn, self.about(role_arn), unreadable(role))
-        trust = TrustSet(self.trust.accounts | {snapshot.target.account}, self.trust.organizations)
+        own = snapshot.own_organization
+        trust = TrustSet(
+            self.trust.accounts | {snapshot.target.account},
+            self.trust.organizations | ({own} if isinstance(own, str) else frozenset()),
+        )
         for exposed in exposure(policy, trust).statements:
             yield self._statement(policy.statements[exposed.index], exposed, role, trust, snapshot)
 
@@ -119,10 +126,11 @@ class RoleTrustTooBroad(RoleRule):
         if broken or refused:
             problems = "; ".join([*exposed.problems, *(f"{value} is no principal" for value in refused)])
             return self.unknown(arn, subject, f"The statement cannot be read: {problems}.")
-        certain = [party for party in found if not party.organizations]
+        own = snapshot.own_organization
+        certain = [party for party in found if not (party.organizations and isinstance(own, Unread))]
         if not certain:
             names = listed(sorted({name for party in found for name in party.organizations}))
-            return self.unknown(arn, subject, f"Whether {names} is the own organization is not known.")
+            return self.unknown(arn, subject, f"Whether {names} is the own organization is not known: {own}.")
         return self._too_broad(statement, certain, role, snapshot, subject)
 
     def _too_broad(
@@ -132,6 +140,7 @@ class RoleTrustTooBroad(RoleRule):
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
         who = listed(dict.fromkeys(party.who for party in ordered))
         accounts = sorted({account for party in found for account in party.accounts})
+        organizations = sorted({name for party in found for name in party.organizations})
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=subject,
@@ -143,6 +152,7 @@ class RoleTrustTooBroad(RoleRule):
                 "statement": dict(statement.raw),
                 "principals": [party.value for party in found],
                 "accounts": accounts,
+                "organizations": organizations,
             },
             remedies=_cure(statement, found, role, snapshot),
             severity=None if worst is self.severity else worst,

@@ -67,7 +67,7 @@ class Party:
     """Somebody whom a statement lets in and Lambda does not need.
 
     `who` and `what` continue sentences: who may assume the role, and what they can do with that. `organizations` are
-    those that may be the own one.
+    those that may be the own one, where that is not known.
     """
 
     kind: str
