@@ -41,13 +41,14 @@ ACTIONS: dict[str, set[str]] = {
     "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # it is created with tags
     "s3:ListBuckets": {"s3:ListAllMyBuckets"},
     "s3:GetBucketNotificationConfiguration": {"s3:GetBucketNotification"},
+    "s3:GetBucketEncryption": {"s3:GetEncryptionConfiguration"},
     "s3:HeadBucket": set(),  # a refusal is answer enough: it tells that there is a bucket
 }
 
 # The IAM actions that no operation has the name of, and the operation that takes each.
-NOT_OPERATIONS = {"s3:ListAllMyBuckets": "ListBuckets"}
+NOT_OPERATIONS = {"s3:GetEncryptionConfiguration": "GetBucketEncryption", "s3:ListAllMyBuckets": "ListBuckets"}
 
-_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_PREFIXES = {"efs": "elasticfilesystem", "elbv2": "elasticloadbalancing"}
 _BY_METHOD = {"apigateway", "apigatewayv2"}
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from permission_guard.config import FixMode
+from permission_guard.config import CheckSettings, FixMode
 from permission_guard.tickets import TICKET_SYSTEMS
 from tests.template.sam_template import EVERYTHING, Template
 
@@ -90,10 +90,13 @@ def test_patterns_speak_of_the_whole_value(patterns: dict[str, str]) -> None:
 
 
 def test_every_parameter_is_explained_and_limited(template: Template, iam_events_stack: Template) -> None:
-    """It has a description, and a pattern with its explanation or a list of values."""
+    """It has a description, and a pattern with its explanation or a list of values; a number has its bounds."""
     for stack in (template, iam_events_stack):
         for name, parameter in stack.parameters.items():
             assert len(parameter["Description"]) > 20, name
+            if parameter["Type"] == "Number":
+                assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"], name
+                continue
             assert parameter["Type"] == "String", name
             assert ("AllowedPattern" in parameter) != ("AllowedValues" in parameter), name
             assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
@@ -120,11 +123,22 @@ def test_the_ticket_systems_are_those_that_the_code_knows(template: Template) ->
     assert template.parameters["TicketSystem"]["AllowedValues"] == list(TICKET_SYSTEMS)
 
 
+def test_a_change_may_take_as_long_to_settle_as_a_message_may_wait(template: Template) -> None:
+    """SQS holds one back for a quarter of an hour at most; the code takes what the template does."""
+    parameter = template.parameters["SettlingSeconds"]
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (0, 900)
+    required = {"FINDINGS_TABLE": "findings", "LOOK_QUEUE_URL": "https://sqs/own"}
+    for seconds in (0, parameter["Default"], 900):
+        settings = CheckSettings.from_environment({**required, "SETTLING_SECONDS": str(seconds)})
+        assert settings.settling_seconds == seconds
+
+
 def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     """No fixes, no tickets, nobody trusted but this account, no secret read."""
     defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
     assert defaults.pop("FixMode") == "off"
     assert defaults.pop("TicketSystem") == "none"
+    assert defaults.pop("SettlingSeconds") == 120  # as long as AWS says that IAM may take
     assert set(defaults.values()) == {""}
 
 
@@ -137,5 +151,10 @@ def test_what_the_tests_switch_on_is_allowed(template: Template, patterns: dict[
     """So that they test what can be deployed."""
     assert EVERYTHING.keys() == template.parameters.keys()
     for name, value in EVERYTHING.items():
-        allowed = template.parameters[name].get("AllowedValues")
-        assert value in allowed if allowed else re.search(patterns[name], value), name
+        parameter = template.parameters[name]
+        if parameter["Type"] == "Number":
+            assert parameter["MinValue"] <= int(value) <= parameter["MaxValue"], name
+        elif "AllowedValues" in parameter:
+            assert value in parameter["AllowedValues"], name
+        else:
+            assert re.search(patterns[name], value), name

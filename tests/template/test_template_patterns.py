@@ -26,6 +26,7 @@ EVENTS = REPOSITORY / "events"
 ACCOUNT = "123456789012"
 SUFFIXES = ("", "20150331", "20150331v2")
 CHECKER = {Scope.INVOKE_POLICY: "CheckInvokePolicyFunction", Scope.EXECUTION_ROLE: "CheckExecutionRoleFunction"}
+SERVICE_EVENTS = {name for (_, name), row in _APIS.items() if not row.is_call}
 SENDERS = {"SendAlertFunction", "OpenTicketFunction", "ApplyFixFunction"}
 
 
@@ -43,7 +44,7 @@ def call(
     return {
         "account": account,
         "source": source or f"aws.{event_source.split('.', maxsplit=1)[0]}",
-        "detail-type": "AWS API Call via CloudTrail",
+        "detail-type": f"AWS {'Service Event' if event_name in SERVICE_EVENTS else 'API Call'} via CloudTrail",
         "detail": {"eventSource": event_source, "eventName": event_name, "errorCode": None},
     }
 
@@ -136,7 +137,7 @@ def test_every_call_that_reaches_a_checker_is_in_its_table(template: Template, f
 def test_every_api_of_the_table_reaches_a_checker(template: Template) -> None:
     """A row that nothing leads to is dead; and every name is one that AWS has. What never needs a look is let alone."""
     for (source, name), row in _APIS.items():
-        assert name in operations(source.split(".")[0]), name
+        assert (name in operations(source.split(".")[0])) is row.is_call, name
         reached = any(reaches(template, function, call(source, name)) for function in CHECKER.values())
         assert reached is (not row.never), name
 
@@ -207,11 +208,51 @@ def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
     assert {(LAMBDA, name) for _, name in longer} <= _APIS.keys()
 
 
-def test_failed_calls_reach_the_checkers(template: Template) -> None:
-    """A mapping that was refused for the role is worth a look, so no pattern asks for success."""
-    event = json.loads((EVENTS / "cloudtrail" / "create_event_source_mapping_refused_queue.json").read_text())
+@pytest.mark.parametrize(
+    "name",
+    [
+        "create_event_source_mapping_refused_queue",
+        "create_function_refused_role",
+        "update_function_configuration_refused",
+    ],
+)
+def test_failed_calls_reach_the_checker_of_roles(template: Template, name: str) -> None:
+    """What was refused for the role is worth a look, so no pattern asks for success."""
+    event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     assert event["detail"]["errorCode"]
     assert reaches(template, CHECKER[Scope.EXECUTION_ROLE], event)
+
+
+@pytest.mark.parametrize("detail_type", ["AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"])
+def test_a_mapping_that_aws_switched_off_reaches_the_checker_of_roles_alone(
+    template: Template, detail_type: str
+) -> None:
+    """As what nobody called for, or as AWS's documentation has it, a data event."""
+    event = json.loads((EVENTS / "cloudtrail" / "lambda_esm_disabled.json").read_text())
+    event["detail-type"] = detail_type
+    assert reaches(template, CHECKER[Scope.EXECUTION_ROLE], event)
+    assert not reaches(template, CHECKER[Scope.INVOKE_POLICY], event)
+
+
+def test_other_events_that_nobody_called_for_reach_nobody(template: Template) -> None:
+    """Such as a rotated key, or what Lambda may tell one day."""
+    for source, name in (("kms", "RotateKey"), ("lambda", "SomethingNew")):
+        event = call(f"{source}.amazonaws.com", name) | {"detail-type": "AWS Service Event via CloudTrail"}
+        assert not any(reaches(template, function, event) for function in CHECKER.values())
+
+
+@pytest.mark.parametrize(
+    ("api", "scopes"),
+    [
+        ("PutFunctionEventInvokeConfig", {Scope.EXECUTION_ROLE}),
+        ("UpdateFunctionEventInvokeConfig", {Scope.EXECUTION_ROLE}),
+        ("DeleteFunctionEventInvokeConfig", set(Scope)),  # one prefix has it among the deletions of functions
+    ],
+)
+def test_where_results_go_is_for_the_checker_of_roles(template: Template, api: str, scopes: set[Scope]) -> None:
+    """It is the role that has to be allowed to send them."""
+    reached = {scope for scope, function in CHECKER.items() if reaches(template, function, call(LAMBDA, api))}
+    assert reached == scopes
 
 
 def test_cloudtrails_rules_listen_on_the_default_bus(template: Template) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.aws.reads import READS
+from permission_guard.aws.sources import services as sources
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model import Scope
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from permission_guard.aws.inventories.base import Service
+    from permission_guard.aws.sources.base import Service as Source
 
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -30,6 +32,18 @@ KEEP_FAILED = {"sqs:SendMessage"}
 def module_of(service: Service) -> str:
     """Return the module of `aws/` that reads an inventory."""
     return "/".join(service.read.__module__.split(".")[-2:])
+
+
+def source_module(source: Source) -> str:
+    """Return the module of `aws/` that looks at a source."""
+    look = source.policy or source.state
+    assert look is not None
+    return "/".join(look.call.__module__.split(".")[-2:])
+
+
+def actions_of(source: Source) -> set[str]:
+    """Return the IAM actions that a source declares."""
+    return {look.action for look in (source.state, source.policy) if look}
 
 
 # ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────
@@ -51,11 +65,13 @@ def _expected() -> dict[str, set[str]]:
         | record
         | again
         | _reads(Scope.EXECUTION_ROLE)
-        | uses("functions", "functions_of_roles")
+        | uses("role_index", "functions_of_roles", "is_complete")
+        | uses("functions", "roles_of_functions")
         | uses("roles", "roles_of_policy"),
         "SweepAccountFunction": OWN_LOGS
         | KEEP_FAILED
-        | uses("functions", "all_functions")
+        | uses("functions", "roles_of_functions")
+        | uses("role_index", "rebuild")
         | uses("findings_table", "functions_with_open_findings", "findings_of")
         | uses("event_bus")
         | uses("look_queue", service="sqs"),
@@ -100,8 +116,40 @@ def test_what_a_scope_reads_is_what_its_readers_call() -> None:
         | set().union(*(uses(module_of(service), service=service.name) for service in SERVICES))
     )
     assert READS[Scope.EXECUTION_ROLE] == (
-        uses("functions", "function", "mappings", "tags") | uses("roles", "role") | uses("source_policies", "policy")
+        uses("functions", "function", "invoke_configs", "mappings", "tags")
+        | uses("roles", "role")
+        | uses("organization", "own_organization", service="organizations")
+        | set().union(*(actions_of(source) for source in sources.SERVICES.values()))
     )
+
+
+@pytest.mark.parametrize("source", sources.SERVICES.values(), ids=lambda source: str(source.name))
+def test_a_look_at_a_source_declares_the_action_that_it_calls(source: Source) -> None:
+    """One look is one call, so that what is denied is named by the permission that is missing."""
+    assert uses(source_module(source), service=source.client) == actions_of(source)
+
+
+def test_every_source_is_looked_at() -> None:
+    """A module with calls that is in no list would be a service that nobody looks at."""
+    parts = {"__init__", "base", "reader", "services"}
+    assert {source_module(source) for source in sources.SERVICES.values()} == {
+        f"sources/{path.stem}" for path in (AWS / "sources").glob("*.py") if path.stem not in parts
+    }
+
+
+def test_no_data_is_read_with_what_a_role_needs_to_know() -> None:
+    """What is in queues, streams, tables, buckets and secrets is nobody's business here."""
+    assert not READS[Scope.EXECUTION_ROLE] & {
+        "dynamodb:GetItem",
+        "dynamodb:GetRecords",
+        "kinesis:GetRecords",
+        "kms:Decrypt",
+        "lambda:GetFunction",
+        "logs:GetLogEvents",
+        "s3:GetObject",
+        "secretsmanager:GetSecretValue",
+        "sqs:ReceiveMessage",
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
@@ -151,6 +199,7 @@ def test_the_calls_are_found_in_the_code() -> None:
 def test_every_actions_name_is_one_that_a_service_has(template: Template) -> None:
     """A misspelt action allows nothing and is noticed by nobody."""
     services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
+    services |= {source.client for source in sources.SERVICES.values()}
     known = {action for service in services for action in operations(service).values()}
     known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
     strange = set().union(*(template.allowed(role) for role in template.of_type("AWS::IAM::Role"))) - known
@@ -276,10 +325,14 @@ ON_EVERYTHING = {
     "sns:ListTopics",
 }
 
-# Event sources may belong to other accounts, which then have to let the bot in as well.
+# Event sources, secrets and destinations may belong to other accounts, which then have to let the bot in as well.
 SOURCES = {
+    "arn:${AWS::Partition}:dynamodb:${AWS::Region}:*:table/*",
     "arn:${AWS::Partition}:dynamodb:${AWS::Region}:*:table/*/stream/*",
     "arn:${AWS::Partition}:kinesis:${AWS::Region}:*:stream/*",
+    "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:*:secret:*",
+    "arn:${AWS::Partition}:sns:${AWS::Region}:*:*",
     "arn:${AWS::Partition}:sqs:${AWS::Region}:*:*",
 }
 
@@ -289,10 +342,16 @@ ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
     "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
     "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
+    "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:access-point/*",
+    "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:file-system/*",
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*",
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
     "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:authorizer/*",
     "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/*",
+    "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:cluster/*",
+    "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*",
     "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*",
+    "arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:cluster:*",
     "arn:${AWS::Partition}:s3:::*",
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
     "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*",

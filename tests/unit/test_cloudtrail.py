@@ -37,12 +37,15 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "create_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_alias": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_refused_queue": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_refused_secret": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_refused_stream": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_refused_timeout": (OTHER_SCOPE, f"{FAILED}: InvalidParameterValueException"),
     "create_function": (ORDERS, ORDERS),
     "create_function_denied": (f"{FAILED}: no response", f"{FAILED}: no response"),
     "create_function_failed": (f"{FAILED}: InvalidParameterValueException",) * 2,
     "create_function_published": (ORDERS, ORDERS),
+    "create_function_refused_network": (f"{FAILED}: InvalidParameterValueException", ORDERS),
+    "create_function_refused_role": (f"{FAILED}: InvalidParameterValueException", ORDERS),
     "create_function_url_config": (ORDERS, OTHER_SCOPE),
     "create_function_url_config_failed": (f"{FAILED}: ResourceConflictException", OTHER_SCOPE),
     "create_policy_version": (OTHER_SCOPE, POLICY),
@@ -52,6 +55,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "delete_alias": (ORDERS, ORDERS),
     "delete_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "delete_function": (ORDERS, ORDERS),
+    "delete_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
     "delete_function_not_found": (f"{FAILED}: ResourceNotFoundException",) * 2,
     "delete_function_url_config": (ORDERS, OTHER_SCOPE),
     "delete_policy": ("IAM deletes no policy that anybody has or is limited by",) * 2,
@@ -63,13 +67,18 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "delete_role_policy_denied": (OTHER_SCOPE, f"{FAILED}: AccessDenied"),
     "detach_role_policy": (OTHER_SCOPE, ROLE),
     "function_of_another_account": ("the change is to account 999999999999, not to this one", OTHER_SCOPE),
+    "lambda_esm_disabled": (OTHER_SCOPE, ORDERS),
+    "lambda_esm_disabled_unnamed": (OTHER_SCOPE, "the record does not name the function of the mapping"),
     "publish_version": (ORDERS, ORDERS),
+    "put_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
     "put_role_policy": (OTHER_SCOPE, ROLE),
     "remove_permission": (ORDERS, OTHER_SCOPE),
     "set_default_policy_version": (OTHER_SCOPE, POLICY),
+    "tag_role": (OTHER_SCOPE, ROLE),
+    "untag_role": (OTHER_SCOPE, ROLE),
     "update_alias": (ORDERS, ORDERS),
     "update_assume_role_policy": (OTHER_SCOPE, ROLE),
     "update_event_source_mapping": (OTHER_SCOPE, ORDERS),
@@ -77,6 +86,8 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "update_function_code": (ORDERS, ORDERS),
     "update_function_code_unpublished": (UNPUBLISHED, UNPUBLISHED),
     "update_function_configuration": (OTHER_SCOPE, ORDERS),
+    "update_function_configuration_refused": (OTHER_SCOPE, ORDERS),
+    "update_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
     "update_function_url_config": (ORDERS, OTHER_SCOPE),
 }
 UNKNOWN = {"unknown_api"}
@@ -373,11 +384,22 @@ def test_a_mapping_refused_for_another_reason_is_not(code: str, message: str | N
     check(look(sample, Scope.EXECUTION_ROLE), f"{FAILED}: {code}")
 
 
-def test_only_the_creation_of_a_mapping_names_missing_permissions() -> None:
-    """The same words about another call do not make it a target."""
-    refusal = event("create_event_source_mapping_refused_queue")["detail"]
-    sample = changed("create_function_failed", errorMessage=refusal["errorMessage"])
-    check(look(sample, Scope.EXECUTION_ROLE), FAILED)
+@pytest.mark.parametrize("name", ["update_event_source_mapping_failed", "delete_function_not_found"])
+def test_the_same_words_about_another_call_do_not_make_it_a_target(name: str) -> None:
+    """The role is looked at when something is created or configured."""
+    refused = event("create_event_source_mapping_refused_queue")["detail"]
+    said = {key: refused[key] for key in ("errorCode", "errorMessage")}
+    check(look(changed(name, **said), Scope.EXECUTION_ROLE), FAILED)
+
+
+def test_a_look_carries_what_was_refused_and_for_the_execution_role_alone() -> None:
+    """Whoever checks who may invoke has nothing to do with it; what succeeded was not refused."""
+    refused = look(event("create_function_refused_role"), Scope.EXECUTION_ROLE).refusal
+    assert refused is not None
+    assert (refused.api, refused.function_arn) == ("CreateFunction", ORDERS.arn)
+    assert look(event("create_function_refused_role"), Scope.INVOKE_POLICY).refusal is None
+    assert look(event("create_function"), Scope.EXECUTION_ROLE).refusal is None
+    assert look(event("create_function_failed"), Scope.EXECUTION_ROLE).refusal is None
 
 
 def test_a_refused_mapping_without_a_function_is_malformed() -> None:
@@ -385,6 +407,49 @@ def test_a_refused_mapping_without_a_function_is_malformed() -> None:
     sample = changed("create_event_source_mapping_refused_queue", requestParameters=None)
     with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
         look(sample, Scope.EXECUTION_ROLE)
+
+
+# ── Mappings that AWS switched off ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("resources", "details"),
+    [
+        ([{"ARN": ORDERS.arn}], {"ESMDisableReason": "AUTHORIZATION_ERROR"}),
+        ([{"ARN": f"{ORDERS.arn}:live"}], {"ESMDisableReason": "RESOURCE_NOT_FOUND"}),
+        ([{"ARN": "arn:aws:sqs:us-east-1:123456789012:incoming-orders"}, {"ARN": ORDERS.arn}], {}),
+        ([], {"functionArn": ORDERS.arn, "ESMDisableReason": "FUNCTION_IN_FAILED_STATE"}),
+        ("text", {"FunctionArn": f"{ORDERS.arn}:7"}),
+        ([None, {"ARN": 7}, {"ARN": "orders"}], {"reason": {"code": 1}, "function": ORDERS.arn}),
+    ],
+)
+def test_the_function_of_a_mapping_that_aws_switched_off_is_found_wherever_it_is_named(
+    resources: Any, details: Any
+) -> None:
+    """AWS documents where the reason is, and not where the function is; whatever the reason, a look does no harm."""
+    sample = changed("lambda_esm_disabled", resources=resources, serviceEventDetails=details)
+    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+
+
+@pytest.mark.parametrize("details", [None, "text", [], {}, {"ESMDisableReason": "AUTHORIZATION_ERROR"}])
+def test_a_mapping_that_aws_switched_off_and_does_not_name_is_left_to_the_sweep(details: Any) -> None:
+    """Such a message would fail each time and help nobody; the sweep reads every mapping's state."""
+    sample = changed("lambda_esm_disabled", resources=None, serviceEventDetails=details)
+    found = look(sample, Scope.EXECUTION_ROLE)
+    check(found, "the sweep sees it")
+
+
+@pytest.mark.parametrize("detail", [{"errorCode": "AUTHORIZATION_ERROR"}, {"responseElements": None}])
+def test_what_nobody_called_for_does_not_fail(detail: dict[str, Any]) -> None:
+    """Whatever else the record says, the mapping is off."""
+    check(look(changed("lambda_esm_disabled", **detail), Scope.EXECUTION_ROLE), ORDERS)
+
+
+def test_a_mapping_of_another_account_s_function_is_not_ours() -> None:
+    """Its ARN says whose it is."""
+    arn = ORDERS.arn.replace("123456789012", "999999999999")
+    sample = changed("lambda_esm_disabled", resources=[{"ARN": arn}])
+    check(look(sample, Scope.EXECUTION_ROLE), "to account 999999999999, not to this one")
 
 
 # ── Who made the change ─────────────────────────────────────────────────────────────────────────────────────────────

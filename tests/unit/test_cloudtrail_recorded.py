@@ -31,7 +31,7 @@ _STRATUS = "123837392027"
 _STACKD = "000000000000"
 _BACKDOOR = _recorded(_STRATUS, "stratus-red-team-backdoor-f-func")
 _OVERWRITE = _recorded(_STRATUS, "stratus-red-team-olc-func-xhfgzaowxc")
-_REFUSED = f"{FAILED}: InvalidParameterValueException"
+_INVALID = f"{FAILED}: InvalidParameterValueException"
 
 
 def _stratus_role(name: str) -> tuple[str, Target]:
@@ -55,16 +55,22 @@ EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError
     ),
     "CreateFunction20150331__invictus-ir": _both(_BACKDOOR),
     "CreateFunction20150331__invictus-ir_2": _both(_OVERWRITE),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_2": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_3": _both(_REFUSED),
-    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_4": _both(_REFUSED),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_2": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_3": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_4": (_INVALID, _OVERWRITE),
     "CreateFunction20150331__stackd-native-2026__DENIED-WITHOUT-errorCode": _both(f"{FAILED}: no response"),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__bucket-only": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__missing-bucket": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable_2": _both(_REFUSED),
-    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__s3-bucket-policy": _both(_REFUSED),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__bucket-only": _both(_INVALID),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__missing-bucket": _both(_INVALID),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable": (
+        _INVALID,
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm"),
+    ),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable_2": (
+        _INVALID,
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm"),
+    ),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__s3-bucket-policy": _both(_INVALID),
     "CreateFunction20150331__stackd-native-2026__assumed-role": _both(
         _recorded(_STACKD, "stackd-s3code-a14f509c-version")
     ),
@@ -195,4 +201,18 @@ def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
             look = look_for(record, scope)
         except UnknownEventError:
             continue
-        assert look.tool == (record.tool if look.targets else "")
+        assert look.tool == (record.tool if look.targets and not look.refusal else "")
+
+
+@pytest.mark.parametrize("name", [name for name in READABLE if "CreateFunction" in name])
+def test_of_the_functions_that_were_not_created_those_were_refused_for_the_role(name: str) -> None:
+    """With the role that was asked for, and what AWS said."""
+    record = parse_record(load(name))
+    refusal = look_for(record, Scope.EXECUTION_ROLE).refusal
+    if "cannot be assumed" not in record.error_message:
+        assert refusal is None
+        return
+    assert refusal is not None
+    assert refusal.role_arn == record.request["role"]
+    assert refusal.function_arn.endswith(f":{record.account}:function:{record.request['functionName']}")
+    assert refusal.message == "The role defined for the function cannot be assumed by Lambda."

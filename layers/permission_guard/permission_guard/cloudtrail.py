@@ -1,19 +1,21 @@
 """A CloudTrail record, as EventBridge delivers it, becomes the targets to look at.
 
-An event says where to look, never what is true: nothing of it but names is used. AWS writes dates and versions into
-event names ("still referring to the same public API"), so names are compared without them.
+An event says where to look, never what is true: nothing of it but names is used, and of a call that AWS refused what it
+asked for, which is asked anew. AWS writes dates and versions into event names ("still referring to the same public
+API"), so names are compared without them.
 https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from permission_guard.arns import parse_function_arn, parse_function_name, parse_policy_arn
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.model import JSON, FunctionTarget, PolicyTarget, RoleTarget, Scope, Target
+from permission_guard.model import JSON, FunctionTarget, PolicyTarget, Refusal, RoleTarget, Scope, Target
+from permission_guard.refusals import refusal_of
 
 LAMBDA = "lambda.amazonaws.com"
 IAM = "iam.amazonaws.com"
@@ -26,14 +28,14 @@ _CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
 # A product of the user agent, as in `APN/1.0 HashiCorp/1.0 Terraform/1.9.5 …`; OpenTofu is Terraform's heir.
 _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 
-# What Lambda answers when the execution role cannot read the event source, in all the forms seen: "… does not have
-# permissions to call ReceiveMessage on SQS", "Please ensure the role can perform the GetRecords, … Actions".
-_NAMES_MISSING_PERMISSION = re.compile(r"does not have permissions to call|ensure the role can perform", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The parts of a CloudTrail record that are used. `tool` is the infrastructure code that called, "" if unknown."""
+    """The parts of a CloudTrail record that are used.
+
+    `tool` is the infrastructure code that called, "" if unknown. `time` is ISO-8601, "" if the record has none. `named`
+    are the ARNs by which a record of something that nobody called names what it is about.
+    """
 
     event_id: str
     event_source: str
@@ -45,6 +47,8 @@ class Record:
     request: Mapping[str, JSON]
     response: Mapping[str, JSON] | None
     tool: str = ""
+    time: str = ""
+    named: tuple[str, ...] = ()
 
     @property
     def api(self) -> str:
@@ -56,13 +60,15 @@ class Record:
 class Look:
     """What follows from one record: the targets, or none and the reason.
 
-    `tool` is the infrastructure code that made the change, "" if that is unknown or nothing was changed.
+    `tool` is the infrastructure code that made the change, "" if that is unknown or nothing was changed. `refusal` is
+    the call, where AWS refused it because of the execution role.
     """
 
     event_id: str
     targets: tuple[Target, ...]
     reason: str = ""
     tool: str = ""
+    refusal: Refusal | None = None
 
 
 def parse_record(event: JSON) -> Record:
@@ -82,6 +88,8 @@ def parse_record(event: JSON) -> Record:
         request=request if isinstance(request, Mapping) else {},
         response=response if isinstance(response, Mapping) else None,
         tool=_tool(detail),
+        time=str(detail.get("eventTime") or ""),
+        named=tuple(_named(detail)),
     )
 
 
@@ -107,14 +115,15 @@ def look_for(record: Record, scope: Scope) -> Look:
     if scope not in row.scopes:
         return Look(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
     why_not = _why_nothing_changed(record, row)
-    if why_not and not _names_missing_permission(record):
+    refusal = refusal_of(record) if why_not and scope is Scope.EXECUTION_ROLE else None
+    if why_not and refusal is None:
         return Look(record.event_id, (), why_not)
     target = row.locate(record)
     if target is None:
-        return Look(record.event_id, (), "the change is to something else than a function, a role or a policy")
+        return Look(record.event_id, (), row.nameless)
     if target.account != record.account:
         return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
-    return Look(record.event_id, (target,), tool="" if why_not else record.tool)
+    return Look(record.event_id, (target,), tool="" if why_not else record.tool, refusal=refusal)
 
 
 def _why_nothing_changed(record: Record, row: _Row) -> str:
@@ -123,7 +132,7 @@ def _why_nothing_changed(record: Record, row: _Row) -> str:
     A denied CreateFunction was seen in the trail without any errorCode, its responseElements null; so for calls that
     answer with something, the answer must be there.
     """
-    if record.error_code is not None or (record.response is None and row.answers):
+    if row.is_call and (record.error_code is not None or (record.response is None and row.answers)):
         return f"the call did not succeed: {record.error_code or 'no response'}"
     return row.idle(record)
 
@@ -147,15 +156,6 @@ def _never_idle(_record: Record) -> str:
     return ""
 
 
-def _names_missing_permission(record: Record) -> bool:
-    """Tell whether AWS refused a mapping because the execution role cannot read the source."""
-    return (
-        record.api == "CreateEventSourceMapping"
-        and record.error_code == "InvalidParameterValueException"
-        and _NAMES_MISSING_PERMISSION.search(record.error_message) is not None
-    )
-
-
 def _tool(detail: Mapping[str, JSON]) -> str:
     """Tell which infrastructure code called; whatever does not look as AWS writes it is nobody's."""
     identity, agent = detail.get("userIdentity"), detail.get("userAgent")
@@ -170,6 +170,16 @@ def _text(detail: Mapping[str, JSON], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise MalformedEventError(f"the CloudTrail record has no `{key}`")
     return value
+
+
+def _named(detail: Mapping[str, JSON]) -> Iterator[str]:
+    """Yield the ARNs of a record's resources, and whatever its service says of an event that nobody called for."""
+    resources, said = detail.get("resources"), detail.get("serviceEventDetails")
+    found = [
+        entry.get("ARN") for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, dict)
+    ]
+    found += said.values() if isinstance(said, dict) else ()
+    yield from (text for text in found if isinstance(text, str))
 
 
 def _account(detail: Mapping[str, JSON], event: Mapping[str, JSON]) -> str:
@@ -187,6 +197,20 @@ def _mapped_function(record: Record) -> FunctionTarget:
     """Return the function of a mapping. The answer names it; updates and deletions ask by the mapping's UUID."""
     answered = (record.response or {}).get("functionArn")
     return _function(record, answered or record.request.get("functionName"), "functionArn")
+
+
+def _polled_function(record: Record) -> FunctionTarget | None:
+    """Return the function of a mapping that AWS switched off, None where the record names none.
+
+    AWS documents no more of it than the reason. Records on functions name theirs among `resources`, as those of
+    invocations do. https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+    """
+    for arn in record.named:
+        try:
+            return parse_function_arn(arn)[0]
+        except ValueError:
+            continue
+    return None
 
 
 def _resource_function(record: Record) -> FunctionTarget | None:
@@ -233,7 +257,9 @@ class _Row:
     """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
 
     `idle` says why a call that succeeded changed nothing after all, "" if it did. `never` says why no call of this API
-    ever needs a look: no rule of template.yaml asks for it, and if one ever does, it is no unknown API.
+    ever needs a look: no rule of template.yaml asks for it, and if one ever does, it is no unknown API. `is_call` is
+    false where Lambda tells by itself what nobody called for: that does not fail. `nameless` says why there is nothing
+    to look at where the record does not name it.
     """
 
     locate: Callable[[Record], Target | None]
@@ -241,6 +267,8 @@ class _Row:
     answers: bool
     idle: Callable[[Record], str] = _never_idle
     never: str = ""
+    is_call: bool = True
+    nameless: str = "the change is to something else than a function, a role or a policy"
 
 
 _INVOKE = frozenset({Scope.INVOKE_POLICY})
@@ -270,10 +298,21 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "DeleteAlias"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "PublishVersion"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "UpdateFunctionCode"): _Row(_named_function, _BOTH, answers=True, idle=_publishes_nothing),
+    # Where the results of asynchronous invocations go; the role has to be allowed to send them there.
+    (LAMBDA, "PutFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
+    (LAMBDA, "UpdateFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
+    (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
+    # A look does no harm, whatever the reason. Of a mapping that a record does not let us find, nothing is lost either.
+    (LAMBDA, "LambdaESMDisabled"): _Row(
+        _polled_function,
+        _ROLE,
+        answers=False,
+        is_call=False,
+        nameless="the record does not name the function of the mapping that AWS switched off; the sweep sees it",
+    ),
     # Matched by the prefix `DeleteFunction`, and of no concern to a rule that exists.
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
-    (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _NEITHER, answers=False),
     (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False),
@@ -281,6 +320,9 @@ _APIS: dict[tuple[str, str], _Row] = {
     (IAM, "PutRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DeleteRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "UpdateAssumeRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    # A policy may ask for the tags of the role: aws:PrincipalTag.
+    (IAM, "TagRole"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "UntagRole"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
     (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
     # These name a policy, and whoever has it is another question.
