@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from permission_guard.aws.source_policies import SERVICES
 from permission_guard.engine import evaluate
 from permission_guard.event_sources import EVENT_SOURCES, EventSource, event_source_of
-from permission_guard.execution_role import READABLE
 from permission_guard.iam import TrustSet
 from permission_guard.model import Outcome
-from permission_guard.rules.event_source_read_missing import EventSourceReadMissing, managed_policy_arn
+from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.role_cures import by_aws
 from tests.fakes import ROLE_ARN, a_mapping, a_policy, a_role, allow, polling
 from tests.unit.event_sources.needs_table import (
     BROKER,
@@ -103,7 +102,7 @@ def managed(name: str) -> str:
 def test_the_managed_policy_of_a_type_is_all_that_its_type_needs(arn: str) -> None:
     """Attached alone, it turns the violation into a pass."""
     source = source_of(arn)
-    policy_arn = managed_policy_arn(source, ROLE_ARN)
+    policy_arn = by_aws(source.managed_policy, ROLE_ARN)
     role = a_role(attached={policy_arn: a_policy(managed(source.managed_policy), policy_arn)})
     (verdict,) = evaluate(polling(role, mappings=(a_mapping(arn),)), [RULE]).verdicts
     assert verdict.outcome is Outcome.PASS
@@ -135,7 +134,7 @@ def test_the_managed_policies_are_where_the_table_says() -> None:
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_a_managed_policy_s_arn_has_the_role_s_partition(partition: str) -> None:
     """AWS publishes the same policies in each."""
-    arn = managed_policy_arn(source_of(QUEUE), f"arn:{partition}:iam::123456789012:role/orders-role")
+    arn = by_aws(source_of(QUEUE).managed_policy, f"arn:{partition}:iam::123456789012:role/orders-role")
     assert arn == f"arn:{partition}:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
 
 
@@ -157,11 +156,6 @@ def test_a_source_of_another_type_is_not_known(arn: str | None) -> None:
 def test_sources_in_other_partitions_are_of_the_same_types() -> None:
     """Only the service counts."""
     assert source_of(QUEUE.replace("arn:aws:", "arn:aws-cn:")) is source_of(QUEUE)
-
-
-def test_the_policies_that_may_be_asked_for_can_be_read() -> None:
-    """What the state reader asks for is what the reader of policies knows."""
-    assert READABLE == SERVICES
 
 
 def test_every_type_has_its_own_name_and_policy() -> None:
