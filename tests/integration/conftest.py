@@ -116,9 +116,10 @@ class Account:
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def make_role(self, arn: str = ROLE_ARN) -> None:
-        """Make an execution role without any permission."""
+        """Make an execution role that may write logs and nothing else."""
         path, name = arn.split(":role", 1)[1].rsplit("/", 1)
         self.iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
+        self.iam.attach_role_policy(RoleName=name, PolicyArn=LOGS_POLICY_ARN)
 
     def make_function(self, name: str = TARGET.name, role_arn: str = ROLE_ARN, **tags: str) -> None:
         """Make a function."""
@@ -258,10 +259,13 @@ class NothingSetUp:
 NOTHING_SET_UP = NothingSetUp()
 
 
+LOGS_POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
 @cache
 def _attachable_policies() -> str:
     every = json.loads(aws_managed_policies_data)
-    names = [path.rsplit("/", 1)[-1] for path in ATTACHABLE]
+    names = [path.rsplit("/", 1)[-1] for path in (*ATTACHABLE, LOGS_POLICY_ARN)]
     return json.dumps({name: every[name] for name in names})
 
 
@@ -274,6 +278,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "AWS_DEFAULT_REGION": "us-east-1",
         "FINDINGS_TABLE": TABLE_NAME,
         "LOOK_QUEUE_URL": "to be made",
+        "SETTLING_SECONDS": "0",
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
         "FIX_MODE": "off",

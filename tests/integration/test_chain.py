@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.model import Status
 from tests.fakes import SQS_POLICY_ARN
-from tests.integration.conftest import BUS, cloudtrail, sqs_event
+from tests.integration.conftest import BUS, LOGS_POLICY_ARN, cloudtrail, sqs_event
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
@@ -52,7 +52,7 @@ def test_a_function_that_lost_its_queue_is_found_fixed_and_told_of(deployed: Acc
     deployed.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     publish()
     assert deployed.run("apply_fix", sqs_event(*deployed.received("fixes"))).failed == []
-    assert deployed.attached() == [SQS_POLICY_ARN]
+    assert deployed.attached() == [LOGS_POLICY_ARN, SQS_POLICY_ARN]
     publish()
     deployed.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
     publish()

@@ -66,8 +66,11 @@ def test_a_rule_that_no_statement_lets_in_is_found_by_the_sweep_and_resolved(acc
     assert account.finding.status is Status.RESOLVED
 
 
-def test_a_permission_that_goes_before_its_rule_does_is_looked_at_again_and_told_to_nobody(account: Account) -> None:
+def test_a_permission_that_goes_before_its_rule_does_is_looked_at_again_and_told_to_nobody(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which is the order in which CloudFormation takes an event away."""
+    monkeypatch.setenv("SETTLING_SECONDS", "120")
     set_up_nightly(account)
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
     assert run.failed == []
@@ -76,8 +79,11 @@ def test_a_permission_that_goes_before_its_rule_does_is_looked_at_again_and_told
     assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
-def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(account: Account) -> None:
+def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody outside can make it anew, so it is no great matter."""
+    monkeypatch.setenv("SETTLING_SECONDS", "120")
     account.make_role()
     account.make_function()
     account.lambda_.add_permission(

@@ -37,8 +37,9 @@ def heard(account: Account) -> list[dict[str, Any]]:
 def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> None:
     """Opened, other words (told to nobody), resolved: the stream of the table itself, in its order."""
     table = listening.table
-    number = table.begin_look(TARGET, Scope.EXECUTION_ROLE)
-    table.commit_look(TARGET, Scope.EXECUTION_ROLE, number, changes=[Change(a_finding(), None)], unknowns=(), now=NOW)
+    begun = table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+    changes = [Change(a_finding(), None)]
+    table.commit_look(TARGET, Scope.EXECUTION_ROLE, begun, begun.notes, changes=changes, unknowns=(), now=NOW)
     table.put_finding(Change(a_finding(reason="Other words."), 1))
     resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
     table.put_finding(Change(resolved, 1))

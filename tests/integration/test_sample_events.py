@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.model import Transition
-from tests.fakes import TARGET
-from tests.integration.conftest import EVENTS, sqs_event
+from tests.fakes import SQS_POLICY_ARN, TARGET
+from tests.integration.conftest import EVENTS, LOGS_POLICY_ARN, sqs_event
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
@@ -71,7 +71,7 @@ def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatc
     body["detail"]["id"] = found.id  # moto makes up the mapping's UUID, and with it the finding's id
     event["Records"] = [{**event["Records"][0], "body": json.dumps(body)}]
     assert orders.run("apply_fix", event).counts["FixesApplied"] == 1
-    assert orders.attached() == ["arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"]
+    assert orders.attached() == [LOGS_POLICY_ARN, SQS_POLICY_ARN]
     (fixed,) = orders.table.findings_of(TARGET)
     assert fixed.transition is Transition.FIX_APPLIED
 

@@ -65,9 +65,12 @@ def test_a_second_sweep_tells_nobody_anything_new(swept: Account) -> None:
 
 
 def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
-    """One list of functions, one of open and one of suppressed findings, one message batch a queue."""
+    """One list of functions, the index of roles, one of open and one of suppressed findings, one batch a queue."""
     run = swept.run("sweep_account", SCHEDULED)
     assert sorted(run.calls) == [
+        "dynamodb:BatchWriteItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
         "dynamodb:Query",
         "dynamodb:Query",
         "lambda:ListFunctions",

@@ -114,13 +114,14 @@ def test_a_role_of_ones_own_is_judged(check: Any) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": trust}
     own = {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}
     said = check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own))
-    assert said.findings == [("PG201", "event-source-mapping/OrdersOn")]
+    assert said.findings == [("PG201", "event-source-mapping/OrdersOn"), ("PG204", "logging")]
     statement = {
         "Effect": "Allow",
         "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
         "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
     }
-    policies = [{"PolicyName": "read", "PolicyDocument": {"Statement": [statement]}}]
+    logs = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+    policies = [{"PolicyName": "read", "PolicyDocument": {"Statement": [statement, logs]}}]
     role["Properties"] = {**trust, "Policies": policies}
     assert check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own)).code == 0
 

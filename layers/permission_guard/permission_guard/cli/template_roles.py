@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.cli.intrinsics import fill, holes, text, whole_hole
 from permission_guard.cli.managed_policies import extreme, managed_policy
 from permission_guard.cli.physical_names import attribute, path_of, physical_name, reference
-from permission_guard.cli.templates import MAPPING, TOO_MANY, Template
+from permission_guard.cli.templates import MAPPING, OFFLINE_ORGANIZATION, TOO_MANY, Template
 from permission_guard.cli.worlds import Question, World, listed_references, untold, ways
-from permission_guard.event_sources import event_source_of
+from permission_guard.event_sources import SourceState, event_source_of
 from permission_guard.execution_role import sources_in_question
+from permission_guard.features import needs_of
 from permission_guard.iam import Policy, parse_policy, unread_policy
 from permission_guard.model import EventSourceMapping, Function, Role, Scope, Snapshot, Unread
 
@@ -185,10 +186,13 @@ class _RoleOf:
         return Snapshot(
             self.target,
             function,
+            own_organization=OFFLINE_ORGANIZATION,
             mappings=(mapping,),
             versions={mapping.function_arn: function},
             roles={arn: role},
-            source_policies=self._source_policies(mapping, role, fills) if isinstance(role, Role) else {},
+            sources=_log_groups(function),
+            source_policies=_own_policy(function)
+            | (self._source_policies(mapping, role, fills) if isinstance(role, Role) else {}),
         )
 
     def _role(
@@ -263,6 +267,16 @@ class _RoleOf:
         stream = self.resolver.properties(source_id).get("StreamSpecification")
         policy = stream.get("ResourcePolicy") if isinstance(stream, dict) else None
         return policy.get("PolicyDocument") if isinstance(policy, dict) else None
+
+
+def _log_groups(function: Function) -> dict[str, SourceState]:
+    """Return the log groups that a function's features write to: no file tells that nobody has made them."""
+    return {need.unread: SourceState(exists=True) for need in needs_of(function) if ":log-group:" in need.unread}
+
+
+def _own_policy(function: Function) -> dict[str, Policy | Unread | None]:
+    """Return that a function's own policy, which says who may invoke it, lets its role do nothing to it."""
+    return {need.resource: None for need in needs_of(function) if ":lambda:" in need.resource}
 
 
 def _trust_policy(document: JSON) -> Policy:
