@@ -110,6 +110,10 @@ bench-precision: .venv/.synced ## Put 500 made-up policies before the rules: wha
 bench-cold-start: build ## Measure what each handler's import costs, against boto3 and Logger alone
 	@$(BIN)/python -m benchmarks.cold_start
 
+.PHONY: bench-drift
+bench-drift: setup build ## Measure how soon a lost read permission is found, by source and by the way it was lost
+	@$(BIN)/python -m benchmarks.drift
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@rm -rf .aws-sam .venv .venv-sandbox .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox

@@ -1,7 +1,8 @@
-"""Refuses, in AWS's words, what Lambda refuses: roles it cannot assume, and roles that cannot read the event source.
+"""Refuses, in AWS's words, what Lambda refuses: roles it cannot assume, or that lack what a configuration takes.
 
-MiniStack accepts both. The role's real policies decide, through MiniStack's own evaluator: identity policies, the
-permissions boundary, and the queue's own policy.
+That is reading the event source, sending to a dead-letter queue or a destination, making network interfaces. MiniStack
+accepts all of it. The role's real policies decide, through MiniStack's own evaluator: identity policies, the boundary,
+and the queue's own policy.
 """
 
 from __future__ import annotations
@@ -31,6 +32,17 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "kinesis": ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards"),
     "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator"),
 }
+# What Lambda asks of the role for a function's own configuration: the action, and what AWS calls the service.
+_SENDS: Mapping[str, tuple[str, str]] = {"sqs": ("SendMessage", "SQS"), "sns": ("Publish", "SNS")}
+_LACKING = "The provided execution role does not have permissions to call {action} on {service}"
+# The same for where the results of asynchronous invocations go; of buckets it is not known.
+_DELIVERS: Mapping[str, str] = {
+    "events": "PutEvents",
+    "lambda": "InvokeFunction",
+    "sns": "Publish",
+    "sqs": "SendMessage",
+}
+_UNDELIVERED = "The function's execution role does not have permissions to call {action} on {target}"
 _TEXTS: Mapping[str, str] = {"sqs": _SQS, "kinesis": _STREAM_KINESIS, "dynamodb": _STREAM_DYNAMODB}
 
 
@@ -93,6 +105,34 @@ def require_source_access(role_arn: str, source_arn: str) -> None:
             raise RefusalError("InvalidParameterValueException", text)
 
 
+def require_features(role_arn: str, config: Mapping[str, Any]) -> None:
+    """Raise unless the role may do what the function's own configuration takes, as far as Lambda checks it."""
+    target = (config.get("DeadLetterConfig") or {}).get("TargetArn") or ""
+    service = target.split(":")[2] if target.startswith("arn:") else ""
+    if service in _SENDS:
+        action, called = _SENDS[service]
+        _require_allowed(role_arn, f"{service}:{action}", target, called)
+    if (config.get("VpcConfig") or {}).get("SubnetIds"):
+        _require_allowed(role_arn, "ec2:CreateNetworkInterface", "*", "EC2")
+
+
+def require_destinations(role_arn: str, config: Mapping[str, Any]) -> None:
+    """Raise unless the role may send the results of asynchronous invocations to where they go."""
+    for destination in (config.get("DestinationConfig") or {}).values():
+        target = (destination or {}).get("Destination") or ""
+        service = target.split(":")[2] if target.startswith("arn:") else ""
+        action = _DELIVERS.get(service)
+        if action and not is_allowed(role_arn, f"{service}:{action}", target):
+            text = _UNDELIVERED.format(action=action, target=target)
+            raise RefusalError("InvalidParameterValueException", text)
+
+
+def _require_allowed(role_arn: str, action: str, resource_arn: str, service: str) -> None:
+    if not is_allowed(role_arn, action, resource_arn):
+        text = _LACKING.format(action=action.partition(":")[2], service=service)
+        raise RefusalError("InvalidParameterValueException", text)
+
+
 def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
     """Whether a session of the role may do this, by its identity policies, boundary and the resource's own policy."""
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
@@ -131,13 +171,14 @@ def role_of(function: str) -> str:
 
 
 def wrap_create_function(inner: Callable[[dict[str, Any]], Response]) -> Callable[[dict[str, Any]], Response]:
-    """Refuse a function whose role the caller may not pass or Lambda cannot assume."""
+    """Refuse a function whose role the caller may not pass, Lambda cannot assume, or its configuration asks more of."""
 
     def create_function(data: dict[str, Any]) -> Response:
         if data.get("FunctionName") not in inside.functions and data.get("Role"):
             try:
                 require_pass_role(data["Role"])
                 require_assumable(data["Role"], data["FunctionName"])
+                require_features(data["Role"], data)
             except RefusalError as refusal:
                 return refusal.response()
         return inner(data)
@@ -146,19 +187,40 @@ def wrap_create_function(inner: Callable[[dict[str, Any]], Response]) -> Callabl
 
 
 def wrap_update_config(inner: Callable[[str, dict[str, Any]], Response]) -> Callable[[str, dict[str, Any]], Response]:
-    """Refuse to give a function a role that the caller may not pass or Lambda cannot assume."""
+    """Refuse a role that the caller may not pass, Lambda cannot assume, or the configuration asks more of."""
 
     def update_config(name: str, data: dict[str, Any]) -> Response:
-        if name in inside.functions and data.get("Role"):
+        if name in inside.functions:
+            role = data.get("Role") or role_of(name)
+            present = inside.functions[name]["config"] if data.get("Role") else {}
             try:
-                if data["Role"] != role_of(name):
-                    require_pass_role(data["Role"])
-                require_assumable(data["Role"], name)
+                if role != role_of(name):
+                    require_pass_role(role)
+                if data.get("Role"):
+                    require_assumable(role, name)
+                require_features(role, {**present, **data})
             except RefusalError as refusal:
                 return refusal.response()
         return inner(name, data)
 
     return update_config
+
+
+def wrap_put_invoke_config(
+    inner: Callable[[str, str | None, dict[str, Any]], Response],
+) -> Callable[[str, str | None, dict[str, Any]], Response]:
+    """Refuse a destination that the function, or the version or alias that is named, cannot send to."""
+
+    def put_invoke_config(func_name: str, qualifier: str | None, data: dict[str, Any]) -> Response:
+        role = role_of(f"{func_name}:{qualifier}" if qualifier else func_name)
+        if role:
+            try:
+                require_destinations(role, data)
+            except RefusalError as refusal:
+                return refusal.response()
+        return inner(func_name, qualifier, data)
+
+    return put_invoke_config
 
 
 def wrap_create_mapping(inner: Callable[[dict[str, Any]], Response]) -> Callable[[dict[str, Any]], Response]:

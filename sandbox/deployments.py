@@ -294,6 +294,8 @@ def _function_parts(name: str, old: Mapping[str, Any], function: Mapping[str, An
         if old["invoke"].get(qualifier) != config:
             params = {"FunctionName": name, "Qualifier": qualifier, **config}
             yield _done("lambda", "PutFunctionEventInvokeConfig", params, config)
+    for qualifier, _ in _added(function["invoke"], old["invoke"]):
+        yield _done("lambda", "DeleteFunctionEventInvokeConfig", {"FunctionName": name, "Qualifier": qualifier})
     if old["tags"] != function["tags"] and old is not _NO_PARTS:
         params = {"Resource": function["config"]["FunctionArn"], "Tags": function["tags"]}
         yield _done("lambda", "TagResource", params)

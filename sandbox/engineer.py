@@ -18,16 +18,13 @@ if TYPE_CHECKING:
     from sandbox.process import Sandbox
 
 MANAGED = "arn:aws:iam::aws:policy/service-role/"
+LOGS_POLICY = f"{MANAGED}AWSLambdaBasicExecutionRole"
 SQS_POLICY = f"{MANAGED}AWSLambdaSQSQueueExecutionRole"
 KINESIS_POLICY = f"{MANAGED}AWSLambdaKinesisExecutionRole"
+NETWORK_POLICY = f"{MANAGED}AWSLambdaVPCAccessExecutionRole"
 DYNAMODB_POLICY = f"{MANAGED}AWSLambdaDynamoDBExecutionRole"
 
-_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    ],
-}
+_TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 class Engineer:
@@ -40,17 +37,25 @@ class Engineer:
         self._sqs, self._s3 = aws.client("sqs"), aws.client("s3")
         self._kinesis, self._dynamodb = aws.client("kinesis"), aws.client("dynamodb")
 
-    def role(self, name: str, *policy_arns: str, tags: Mapping[str, str] | None = None) -> str:
-        """Make an execution role with managed policies and return its ARN."""
+    def role(
+        self, name: str, *policy_arns: str, tags: Mapping[str, str] | None = None, writes_logs: bool = True
+    ) -> str:
+        """Make an execution role with managed policies, that of logs among them, and return its ARN."""
         self._told(f"aws iam create-role --role-name {name} --assume-role-policy-document ...")
         role = self.iam.create_role(
             RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(_TRUST),
+            AssumeRolePolicyDocument=document(_TRUST),
             Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         )
-        for arn in policy_arns:
+        for arn in ([LOGS_POLICY] if writes_logs else []) + list(policy_arns):
             self.attach(name, arn)
         return str(role["Role"]["Arn"])
+
+    def policy(self, name: str, *statements: Mapping[str, Any]) -> str:
+        """Make a customer managed policy and return its ARN."""
+        self._told(f"aws iam create-policy --policy-name {name} --policy-document ...")
+        made = self.iam.create_policy(PolicyName=name, PolicyDocument=document(*statements))
+        return str(made["Policy"]["Arn"])
 
     def attach(self, role: str, policy_arn: str) -> None:
         """Attach a managed policy."""
@@ -141,6 +146,11 @@ class Engineer:
         """Delete a function."""
         self._told(f"aws lambda delete-function --function-name {function}")
         self.functions.delete_function(FunctionName=function)
+
+
+def document(*statements: Mapping[str, Any]) -> str:
+    """Return a policy as IAM takes it."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def _option(name: str) -> str:

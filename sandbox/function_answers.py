@@ -1,4 +1,7 @@
-"""Lambda's answers about URLs and new versions, which name an alias or a version where MiniStack names the function."""
+"""Lambda's answers about URLs, new versions and asynchronous invocations.
+
+They name an alias or a version where MiniStack names the function; MiniStack cannot change part of a configuration.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox import inside
+from sandbox import api, inside
 from sandbox.reply import Response, json_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    InvokeConfigWriter = Callable[[str, str | None, dict[str, Any]], Response]
     UrlWriter = Callable[[str, dict[str, Any], str | None], Response]
 
 
@@ -56,6 +60,41 @@ def wrap_update_code(
         return _with_arn(response, f"{answer['FunctionArn']}:{answer['Version']}")
 
     return update_code
+
+
+def wrap_put_invoke_config(inner: InvokeConfigWriter) -> InvokeConfigWriter:
+    """Name the version, which is $LATEST where none is named."""
+
+    def put_invoke_config(func_name: str, qualifier: str | None, data: dict[str, Any]) -> Response:
+        response = inner(func_name, qualifier, data)
+        if response[0] != HTTPStatus.OK or qualifier:
+            return response
+        kept = inside.functions[func_name]["event_invoke_configs"][""]
+        kept["FunctionArn"] = f"{kept['FunctionArn']}:$LATEST"
+        return _with_arn(response, kept["FunctionArn"])
+
+    return put_invoke_config
+
+
+def wrap_handle_request(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer UpdateFunctionEventInvokeConfig: put what there is, with what is changed."""
+
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: Mapping[str, list[str]]
+    ) -> Response:
+        found = api.match("lambda", method, path)
+        if found is None or found[0] != "UpdateFunctionEventInvokeConfig":
+            response: Response = await inner(method, path, headers, body, query_params)
+            return response
+        present: Response = await inner("GET", path, headers, b"", query_params)
+        if present[0] != HTTPStatus.OK:
+            return present
+        changed: Response = await inner(
+            "PUT", path, headers, json.dumps({**json.loads(present[2]), **json.loads(body)}).encode(), query_params
+        )
+        return changed
+
+    return handle_request
 
 
 def _with_arn(response: Response, arn: str) -> Response:

@@ -38,11 +38,16 @@ def install(own: Sequence[OwnService], report: Callable[[Call, Outcome], None]) 
         pin.CONTEXT: policy_keys.wrap_context,
         pin.DENIAL: policy_keys.wrap_denial,
         pin.RESOLVE_NAME: policy_keys.wrap_names,
-        pin.LAMBDA_REQUEST: resource_policy.wrap_handle_request,
+        pin.LAMBDA_REQUEST: lambda inner: resource_policy.wrap_handle_request(
+            function_answers.wrap_handle_request(inner)
+        ),
         pin.CREATE_FUNCTION: admission.wrap_create_function,
         pin.UPDATE_CONFIG: admission.wrap_update_config,
         pin.UPDATE_CODE: function_answers.wrap_update_code,
         pin.CREATE_URL: function_answers.wrap_create_url,
+        pin.PUT_INVOKE_CONFIG: lambda inner: admission.wrap_put_invoke_config(
+            function_answers.wrap_put_invoke_config(inner)
+        ),
         pin.LIST_URLS: function_answers.wrap_list_urls,
         pin.CREATE_MAPPING: admission.wrap_create_mapping,
         pin.UPDATE_MAPPING: admission.wrap_update_mapping,
@@ -56,6 +61,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, Outcome], None]) 
         pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
         pin.SECRETS: listings.wrap_list_secrets,
         pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
+        pin.EVENT_BUS: listings.wrap_describe_bus,
         pin.EVENT_RULES: listings.wrap_list_rules,
         pin.EVENT_TARGETS: listings.wrap_list_targets,
         pin.BUCKETS: listings.wrap_list_buckets,

@@ -56,6 +56,9 @@ from ministack.services.iam import (
 from ministack.services.iam import (
     _users as users,
 )
+from ministack.services.kms import (
+    _aliases as key_aliases,
+)
 from ministack.services.lambda_svc import (
     _esms as event_source_mappings,
 )
@@ -95,6 +98,7 @@ __all__ = [
     "event_source_mappings",
     "function_urls",
     "functions",
+    "key_aliases",
     "make_organization",
     "managed_policies",
     "metric_alarms",

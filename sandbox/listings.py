@@ -57,6 +57,15 @@ def _each(response: Response, members: str, told: Callable[[dict[str, Any]], dic
     return status, headers, json.dumps({**reply, members: [told(entry) for entry in reply[members]]}).encode()
 
 
+def wrap_describe_bus(inner: Listing) -> Listing:
+    """Take a bus by its ARN as well."""
+
+    def describe_event_bus(data: Mapping[str, Any]) -> Response:
+        return inner({**data, "Name": bus_name(str(data.get("Name") or "default"))})
+
+    return describe_event_bus
+
+
 def wrap_list_rules(inner: Listing) -> Listing:
     """Take a bus by its ARN as well, and refuse one that does not exist."""
 

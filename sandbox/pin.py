@@ -50,6 +50,7 @@ CREATE_FUNCTION = Hook(_LAMBDA, "_create_function", "data")
 UPDATE_CONFIG = Hook(_LAMBDA, "_update_config", "name data")
 UPDATE_CODE = Hook(_LAMBDA, "_update_code", "name data")
 CREATE_URL = Hook(_LAMBDA, "_create_function_url_config", "func_name data qualifier")
+PUT_INVOKE_CONFIG = Hook(_LAMBDA, "_put_event_invoke_config", "func_name qualifier data")
 LIST_URLS = Hook(_LAMBDA, "_list_function_url_configs", "func_name query_params")
 CREATE_MAPPING = Hook(_LAMBDA, "_create_esm", "data")
 UPDATE_MAPPING = Hook(_LAMBDA, "_update_esm", "esm_id data")
@@ -63,6 +64,7 @@ IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
 ORGANIZATIONS_REQUEST = Hook("ministack.services.organizations", "handle_request", _REQUEST)
 SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
 SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
+EVENT_BUS = Hook("ministack.services.eventbridge", "_describe_event_bus", "data")
 EVENT_RULES = Hook("ministack.services.eventbridge", "_list_rules", "data")
 EVENT_TARGETS = Hook("ministack.services.eventbridge", "_list_targets_by_rule", "data")
 BUCKETS = Hook("ministack.services.s3", "_list_buckets", "query_params signed_region")
@@ -87,6 +89,7 @@ HOOKS: tuple[Hook, ...] = (
     UPDATE_CONFIG,
     UPDATE_CODE,
     CREATE_URL,
+    PUT_INVOKE_CONFIG,
     LIST_URLS,
     CREATE_MAPPING,
     UPDATE_MAPPING,
@@ -100,6 +103,7 @@ HOOKS: tuple[Hook, ...] = (
     ORGANIZATIONS_REQUEST,
     SECRETS,
     SUBSCRIPTION_FILTERS,
+    EVENT_BUS,
     EVENT_RULES,
     EVENT_TARGETS,
     BUCKETS,

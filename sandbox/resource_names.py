@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 
+from sandbox import inside
 from sandbox.context import current_call
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
             return _function(path) or inner(service, method, path, *rest)
         headers, body, query = rest[:3]
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
+        if action == "elasticfilesystem:DescribeAccessPoints":
+            return _access_point(query)
         name = _NAMES.get(action or "")
         return name(path, body) if name else inner(service, method, path, *rest)
 
@@ -69,6 +72,30 @@ def _alarms(_path: str, _body: bytes) -> str:
     return _arn("cloudwatch", "alarm:*")
 
 
+def _bus(_path: str, body: bytes) -> str:
+    return _arn("events", f"event-bus/{bus_name(_member(body, 'Name') or 'default')}")
+
+
+def _key(_path: str, body: bytes) -> str:
+    """Return the key behind an alias: a permission is on a key, however the call names it."""
+    named = _member(body, "KeyId")
+    alias = named if named.startswith("arn:") else _arn("kms", named)
+    found = inside.key_aliases.get(alias)
+    if found:
+        return _arn("kms", f"key/{found}")
+    return named if named.startswith("arn:") else _arn("kms", f"key/{named}")
+
+
+def _access_point(query: Mapping[str, list[str]]) -> str:
+    named = query.get("AccessPointId")
+    return _arn("elasticfilesystem", f"access-point/{named[0]}") if named else "*"
+
+
+def _policy_source(_path: str, _body: bytes) -> str:
+    call = current_call.get()
+    return str(call.params.get("PolicySourceArn", "*")) if call else "*"
+
+
 def _everything(_path: str, _body: bytes) -> str:
     return "*"
 
@@ -80,9 +107,12 @@ def _each(service: str, operations: str, name: Callable[[str, bytes], str]) -> d
 _NAMES: Mapping[str, Callable[[str, bytes], str]] = {
     **_each("cloudwatch", "DescribeAlarms", _alarms),
     **_each("dynamodb", "DeleteResourcePolicy GetResourcePolicy PutResourcePolicy", _policy_owner),
+    **_each("events", "DescribeEventBus", _bus),
     **_each("events", "DeleteRule DescribeRule DisableRule EnableRule PutRule", _rule),
     **_each("events", "ListTargetsByRule PutTargets RemoveTargets", _rule),
+    **_each("iam", "SimulatePrincipalPolicy", _policy_source),
     **_each("iot", "CreateAuthorizer DeleteAuthorizer DescribeAuthorizer UpdateAuthorizer", _authorizer),
+    **_each("kms", "DescribeKey", _key),
     **_each("ssm", "GetOpsItem UpdateOpsItem", _ops_item),
     # AWS knows no resource for these: only a policy on `*` allows them.
     **_each("elasticloadbalancing", "DescribeTargetGroups DescribeTargetHealth", _everything),

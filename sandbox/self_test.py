@@ -141,11 +141,18 @@ async def _try_what_invokes(gateway: Gateway) -> None:
     _require("does not exist" in reply.body, pin.EVENT_RULES, reply)
     reply = await _json(gateway, "events", "AWSEvents.ListTargetsByRule", {"Rule": "probe"})
     _require("does not exist" in reply.body, pin.EVENT_TARGETS, reply)
+    bus = f"arn:aws:events:{_REGION}:{_ACCOUNT}:event-bus/default"
+    reply = await _json(gateway, "events", "AWSEvents.DescribeEventBus", {"Name": bus})
+    _require(reply.status == HTTPStatus.OK, pin.EVENT_BUS, reply)
     reply = await _lambda(gateway, "GET", "/2021-10-31/functions/lost/urls")
     _require("does not exist" in reply.body, pin.LIST_URLS, reply)
 
 
 async def _try_admission(gateway: Gateway) -> None:
+    reply = await _lambda(
+        gateway, "PUT", "/2019-09-25/functions/probe/event-invoke-config", {"MaximumRetryAttempts": 1}
+    )
+    _require(":$LATEST" in reply.body, pin.PUT_INVOKE_CONFIG, reply)
     mapping = {"FunctionName": "probe", "EventSourceArn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
     reply = await _lambda(gateway, "POST", _MAPPINGS, mapping)
     _require("does not have permissions" in reply.body, pin.CREATE_MAPPING, reply)

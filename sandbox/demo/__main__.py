@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 STACK = "permission-guard"
-_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem"}
+_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem", "SettlingSeconds": "1"}
 _LOG_LINES = 12
 
 
@@ -31,7 +31,11 @@ def main(
     """Watch a misconfigured function being found, reported, ticketed and repaired, on a real AWS API."""
     signal.signal(signal.SIGTERM, _interrupt)
     screen = Screen()
-    screen.title("Permission Guard", "AWS on this machine, the stack of template.yaml, FixMode=auto.")
+    screen.title(
+        "Permission Guard",
+        "AWS on this machine, the stack of template.yaml, FixMode=auto.\n"
+        "What a role lacks is told when it has settled: for 1 s here, for 2 minutes by default.",
+    )
     try:
         with _started(screen) as aws:
             succeeded = _play(aws, screen)

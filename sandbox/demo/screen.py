@@ -88,7 +88,7 @@ class Screen:
         table = Table(title_justify="left", show_lines=False, expand=True)
         table.add_column("IAM says, before")
         table.add_column("IAM says, after")
-        table.add_row("\n".join(before) or "(no policy attached)", "\n".join(after) or "(no policy attached)")
+        table.add_row(*("\n".join(arn.rpartition("/")[2] for arn in policies) for policies in (before, after)))
         body = Group(
             Text(f"{fix['result']}: {fix['summary']}", style="bold"), table, Text(f"undo: {fix['undo']}", style="dim")
         )

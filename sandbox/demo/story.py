@@ -116,7 +116,7 @@ class Story:
         screen.found(finding, seconds)
         refused = watcher.finding(arn, "PG201", _is_refused, what="refused")
         screen.refused(refused)
-        if engineer.attached("ledger-role"):
+        if SQS_POLICY in engineer.attached("ledger-role"):
             raise TimeoutError("hands off ledger-role: a policy is attached to it")
         screen.ops_item(watcher.ops_item(finding["id"], "Open"))
         return ("the same on a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STACK = "permission-guard"
+SETTLING = 1
+"""Seconds that a change settles, unless a test says otherwise: the real way, and no longer than it takes to show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,21 @@ class Bot:
             sqs.send_message(QueueUrl=self.resource(queue), MessageBody=body)
 
     def waiting(self, queue: str) -> int:
-        """Return how many messages wait in a queue or are being worked on."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        """Return how many messages wait in a queue, are delayed or are being worked on."""
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "Delayed", "NotVisible")]
         reply = self.aws.client("sqs").get_queue_attributes(QueueUrl=self.resource(queue), AttributeNames=names)
         return sum(int(reply["Attributes"][name]) for name in names)
 
     def wait_until_empty(self, queue: str) -> None:
         """Wait until everything in a queue was worked off."""
-        poll(lambda: self.waiting(queue) == 0, deadline=DEADLINE, what=f"empty {queue}")
+        try:
+            poll(lambda: self.waiting(queue) == 0, deadline=DEADLINE, what=f"empty {queue}")
+        except TimeoutError as error:
+            if queue in ("ExecutionRoleQueue", "InvokePolicyQueue"):
+                lines = self.log_lines(f"Check{queue.removesuffix('Queue')}")
+                failed = [line for line in lines if line.get("level") == "ERROR"]
+                error.add_note("\n".join(["the last errors of its reader:", *map(json.dumps, failed[-3:])]))
+            raise
 
     def log_lines(self, function: str) -> list[dict[str, Any]]:
         """Return the structured log lines of one of the stack's functions, by the prefix of its logical ids."""
@@ -116,7 +125,10 @@ def envelope(record: dict[str, Any]) -> str:
 
 @contextmanager
 def deployed(**parameters: str) -> Iterator[Bot]:
-    """Start a sandbox of its own and deploy the stack in it."""
+    """Start a sandbox of its own and deploy the stack in it.
+
+    What a change breaks settles for one second: unknown at first, as on AWS, and told by the delayed look.
+    """
     with Sandbox.start() as aws:
-        outputs = aws.deploy(STACK, parameters)
+        outputs = aws.deploy(STACK, {"SettlingSeconds": str(SETTLING), **parameters})
         yield Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, SQS_POLICY
+from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, SQS_POLICY
 from sandbox.process import ACCOUNT
 from tests.e2e.bot import Bot, deployed
 
@@ -48,9 +48,9 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
     bot.engineer.detach(f"{unique}-role", policy)
 
     finding = bot.watcher.finding(arn, "PG201", has_fix("applied"))
-    assert bot.engineer.attached(f"{unique}-role") == [policy]
-    assert finding["fix"]["before"]["attached_policies"] == []
-    assert finding["fix"]["after"]["attached_policies"] == [policy]
+    assert bot.engineer.attached(f"{unique}-role") == sorted([LOGS_POLICY, policy])
+    assert finding["fix"]["before"]["attached_policies"] == [LOGS_POLICY]
+    assert finding["fix"]["after"]["attached_policies"] == sorted([LOGS_POLICY, policy])
     assert finding["fix"]["undo"] == f"aws iam detach-role-policy --role-name {unique}-role --policy-arn {policy}"
     bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
     bot.watcher.alert(finding["id"], "Fix Applied")
@@ -64,7 +64,7 @@ def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
     finding = bot.watcher.finding(arn, "PG201", has_fix("refused"))
     assert "permission-guard:fix=never" in finding["fix"]["summary"]
     assert finding["status"] == "open"
-    assert bot.engineer.attached(f"{unique}-role") == []
+    assert bot.engineer.attached(f"{unique}-role") == [LOGS_POLICY]
     bot.watcher.ops_item(finding["id"], "Open")
 
 
@@ -107,14 +107,14 @@ def as_the_fixer(bot: Bot) -> Any:
 @pytest.mark.parametrize("policy", [SQS_POLICY, KINESIS_POLICY, DYNAMODB_POLICY])
 def test_the_fixer_may_attach_the_policies_on_its_list(bot: Bot, as_the_fixer: Any, unique: str, policy: str) -> None:
     """The proof that the refusals below are for the policy, and not for something else."""
-    bot.engineer.role(unique)
+    bot.engineer.role(unique, writes_logs=False)
     as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=policy)
     assert bot.engineer.attached(unique) == [policy]
 
 
 def test_the_fixer_cannot_attach_administrator_access(bot: Bot, as_the_fixer: Any, unique: str) -> None:
     """Whatever its code might do, IAM does not let it: AdministratorAccess is not on the list."""
-    bot.engineer.role(unique)
+    bot.engineer.role(unique, writes_logs=False)
     with pytest.raises(ClientError) as denied:
         as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=ADMINISTRATOR)
     assert denied.value.response["Error"]["Code"] == "AccessDenied"

@@ -38,7 +38,8 @@ def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
         "is Resolved: PG102",
         "Looked at, and nothing found",
         "HIGH PG201 event-source-read-missing",
-        "(no policy attached)",
+        "for 1 s here, for 2 minutes by default",
+        "policy attached again, resolved",
         "AWSLambdaSQSQueueExecutionRole",
         "fix refused",
         "What happened",
@@ -49,7 +50,7 @@ def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
 
 def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a bot that may not fix, the story cannot be told to its end: it says what is missing and exits with 1."""
-    monkeypatch.setattr(demo, "_PARAMETERS", {"FixMode": "off", "TicketSystem": "opsitem"})
+    monkeypatch.setitem(demo._PARAMETERS, "FixMode", "off")
     monkeypatch.setattr(watcher.Watcher.finding, "__kwdefaults__", {"what": "", "deadline": 3.0})
     shown = CliRunner().invoke(program(), [])
     assert shown.exit_code == 1

@@ -206,3 +206,73 @@ def test_a_role_that_lambda_cannot_assume_is_refused(
     assert changed[1] == CANNOT_ASSUME
     record = sandbox.wait_for_record("CreateFunction20150331", since)
     assert (record["errorMessage"], record["requestParameters"]["role"]) == (CANNOT_ASSUME, role)
+
+
+def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_refused(
+    *,
+    sandbox: Sandbox,
+    make_role: Callable[..., str],
+    make_function: Callable[..., str],
+    queue: str,
+    code: bytes,
+    unique: str,
+) -> None:
+    """A dead-letter queue or topic that it may not send to, a network without its interfaces: created or configured."""
+    topic = sandbox.client("sns").create_topic(Name=unique)["TopicArn"]
+    make_function(unique, role=make_role(unique))
+    client = sandbox.client("lambda")
+    new = {"FunctionName": f"{unique}-new", "Role": f"arn:aws:iam::123456789012:role/{unique}"}
+    function = {"Runtime": "python3.13", "Handler": "app.handler", "Code": {"ZipFile": code}}
+    cases: dict[str, dict[str, Any]] = {
+        "SendMessage on SQS": {"DeadLetterConfig": {"TargetArn": queue}},
+        "Publish on SNS": {"DeadLetterConfig": {"TargetArn": topic}},
+        "CreateNetworkInterface on EC2": {"VpcConfig": {"SubnetIds": ["subnet-0a"], "SecurityGroupIds": ["sg-0a"]}},
+    }
+
+    for words, settings in cases.items():
+        text = f"The provided execution role does not have permissions to call {words}"
+        expected = ("InvalidParameterValueException", text, 400)
+        assert refusal(client.update_function_configuration, FunctionName=unique, **settings) == expected
+        assert refusal(client.create_function, **new, **function, **settings) == expected
+
+    allow = {"Effect": "Allow", "Action": ["sqs:SendMessage", "sns:Publish", "ec2:*"], "Resource": "*"}
+    able = make_role(f"{unique}-able", allow)
+    for number, settings in enumerate(cases.values()):
+        client.create_function(FunctionName=f"{unique}-{number}", Role=able, **function, **settings)
+    # A function that has it all may not be given a role that lacks it.
+    without = {"FunctionName": f"{unique}-0", "Role": new["Role"]}
+    assert "SendMessage" in refusal(client.update_function_configuration, **without)[1]
+    client.update_function_configuration(FunctionName=unique, Timeout=5)
+
+
+def test_a_destination_that_the_role_may_not_send_to_is_refused(
+    *,
+    sandbox: Sandbox,
+    make_role: Callable[..., str],
+    make_function: Callable[..., str],
+    queue: str,
+    unique: str,
+) -> None:
+    """Put whole or as a change of what there is; the version that is named is asked with its own role."""
+    topic = sandbox.client("sns").create_topic(Name=unique)["TopicArn"]
+    other = make_function(f"{unique}-other")
+    able = make_role(f"{unique}-able", {"Effect": "Allow", "Action": ["sqs:*", "sns:*", "lambda:*"], "Resource": "*"})
+    make_function(unique, role=able)
+    client = sandbox.client("lambda")
+    version = client.publish_version(FunctionName=unique)["Version"]
+    client.update_function_configuration(FunctionName=unique, Role=make_role(unique))
+    client.put_function_event_invoke_config(FunctionName=unique, MaximumRetryAttempts=0)
+
+    for action, arn in (("SendMessage", queue), ("Publish", topic), ("InvokeFunction", other)):
+        config = {"DestinationConfig": {"OnFailure": {"Destination": arn}}}
+        text = f"The function's execution role does not have permissions to call {action} on {arn}"
+        expected = ("InvalidParameterValueException", text, 400)
+        assert refusal(client.put_function_event_invoke_config, FunctionName=unique, **config) == expected
+        assert refusal(client.update_function_event_invoke_config, FunctionName=unique, **config) == expected
+        client.put_function_event_invoke_config(FunctionName=unique, Qualifier=version, **config)
+    (kept,) = [
+        one
+        for one in client.list_function_event_invoke_configs(FunctionName=unique)["FunctionEventInvokeConfigs"]
+        if one["FunctionArn"].endswith(":$LATEST")
+    ]
+    assert kept["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {}}

@@ -166,6 +166,27 @@ def stack_events(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     return events
 
 
+def test_asynchronous_invocations_are_told_when_they_are_configured_and_no_longer(
+    sandbox: Sandbox, unique: str
+) -> None:
+    """A resource of its own, which an update takes away."""
+    cloudformation, since = sandbox.client("cloudformation"), sandbox.last_record()
+    more = json.loads(template())
+    properties = {"FunctionName": {"Ref": "Function"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1}
+    more["Resources"]["Invoking"] = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": properties}
+    stack = {"StackName": unique, "Capabilities": ["CAPABILITY_IAM"]}
+
+    cloudformation.create_stack(**stack, TemplateBody=json.dumps(more))
+    assert settled(sandbox, unique) == "CREATE_COMPLETE"
+    put = sandbox.wait_for_record("PutFunctionEventInvokeConfig", since)
+    cloudformation.update_stack(**stack, TemplateBody=template())
+    assert settled(sandbox, unique) == "UPDATE_COMPLETE"
+    deleted = sandbox.wait_for_record("DeleteFunctionEventInvokeConfig", since)
+
+    assert put["requestParameters"]["maximumRetryAttempts"] == 1
+    assert deleted["requestParameters"]["functionName"] == put["requestParameters"]["functionName"]
+
+
 def test_sam_deploys_a_template_and_its_parameters(sandbox: Sandbox, unique: str, tmp_path: Path) -> None:
     """SAM deploys a template and its parameters."""
     (tmp_path / "app.py").write_text("def handler(event, context):\n    return 1\n")

@@ -116,6 +116,19 @@ def test_lambda_function_arn_limits_which_function_may_be_mapped(
     client.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
+def test_simulating_asks_for_the_action_on_the_role_that_is_simulated(
+    make_role: Callable[..., str], assume: Any, unique: str
+) -> None:
+    """Of that role and of no other; the answer is by the role's own policies."""
+    role, other = make_role(unique, allow("sqs:ReceiveMessage")), make_role(f"{unique}-other")
+    client = assume(make_role(f"{unique}-caller", {**allow("iam:SimulatePrincipalPolicy"), "Resource": role}), "iam")
+    asked = {"ActionNames": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "ResourceArns": ["arn:aws:sqs:::q"]}
+    results = client.simulate_principal_policy(PolicySourceArn=role, **asked)["EvaluationResults"]
+    assert [result["EvalDecision"] for result in results] == ["allowed", "implicitDeny"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.simulate_principal_policy(PolicySourceArn=other, **asked)
+
+
 @pytest.mark.parametrize(
     ("action", "method", "arguments"),
     [

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from permission_guard.arns import parse_function_arn
 from permission_guard.cloudtrail import look_for, parse_record
-from permission_guard.model import PolicyTarget, Scope
+from permission_guard.model import PolicyTarget, RoleTarget, Scope
 from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
 
 if TYPE_CHECKING:
@@ -238,6 +238,7 @@ def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callabl
     client.update_function_url_config(FunctionName=unique, AuthType="AWS_IAM")
     client.delete_function_url_config(FunctionName=unique)
     client.put_function_event_invoke_config(FunctionName=unique, MaximumRetryAttempts=0)
+    client.update_function_event_invoke_config(FunctionName=unique, MaximumEventAgeInSeconds=60)
     client.delete_function_event_invoke_config(FunctionName=unique)
     client.put_function_concurrency(FunctionName=unique, ReservedConcurrentExecutions=1)
     client.delete_function_concurrency(FunctionName=unique)
@@ -256,6 +257,7 @@ def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callabl
         "UpdateFunctionUrlConfig",
         "DeleteFunctionUrlConfig",
         "PutFunctionEventInvokeConfig",
+        "UpdateFunctionEventInvokeConfig",
         "DeleteFunctionEventInvokeConfig",
         "PutFunctionConcurrency20171031",
         "DeleteFunctionConcurrency20171031",
@@ -265,6 +267,25 @@ def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callabl
     assert not [record for record in records if "errorCode" in record]
     assert records[0]["requestParameters"] == {"functionName": arn, "environment": {}}
     assert "s3cret" not in json.dumps(records)
+    changed = records[9]["responseElements"]
+    assert changed.pop("lastModified")
+    assert changed.pop("destinationConfig") == {"onSuccess": {}, "onFailure": {}}
+    settings = {"maximumRetryAttempts": 0, "maximumEventAgeInSeconds": 60}
+    assert changed == {"functionArn": f"{arn}:$LATEST", **settings}
+
+
+def test_tags_of_a_role_are_recorded_as_the_bot_reads_them(
+    sandbox: Sandbox, make_role: Callable[..., str], unique: str
+) -> None:
+    """A policy may ask for them, so that tagging a role is a reason to look."""
+    make_role(unique)
+    iam, since = sandbox.client("iam"), sandbox.last_record()
+    iam.tag_role(RoleName=unique, Tags=[{"Key": "team", "Value": "shop"}])
+    iam.untag_role(RoleName=unique, TagKeys=["team"])
+    for name in ("TagRole", "UntagRole"):
+        record = sandbox.wait_for_record(name, since)
+        envelope = {"source": "aws.iam", "account": ACCOUNT, "region": "us-east-1", "detail": record}
+        assert look_for(parse_record(envelope), Scope.EXECUTION_ROLE).targets == (RoleTarget(ACCOUNT, unique),)
 
 
 def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(

@@ -1,0 +1,127 @@
+"""The deployed stack with FixMode=off: a role loses what its function reads with, in four ways, and gets it back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.drift import SOURCES, WAYS, Reader, Way
+from sandbox.engineer import SQS_POLICY, document
+from tests.e2e.bot import SETTLING, Bot, deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPENED_WITHIN = 5.0
+"""Seconds from the call to the recorded finding, settling among them; on AWS the trail adds its own minutes."""
+RESOLVED_WITHIN = 4.0
+"""The same for what is right again, which nothing waits for."""
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, reporting only."""
+    with deployed(FixMode="off") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=list(SOURCES))
+def reader(bot: Bot, request: pytest.FixtureRequest) -> Reader:
+    """A function that reads a source and is in order."""
+    made = Reader(bot.engineer, bot.watcher, f"reads-a-{request.param}", request.param)
+    assert bot.watcher.findings(made.arn) == []
+    return made
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_regained_resolves_it(
+    bot: Bot, reader: Reader, way: Way
+) -> None:
+    """Nobody is told while it settles, then at once; of nothing else; and at once when all is well again."""
+    opened = reader.seconds(way.lose, "open", deadline=OPENED_WITHIN)
+    finding = bot.watcher.finding(reader.arn, "PG201")
+    missing = {one["action"] for one in finding["evidence"]["missing"]}
+    resolved = reader.seconds(way.regain, "resolved", deadline=RESOLVED_WITHIN)
+
+    assert SETTLING <= opened <= OPENED_WITHIN
+    assert resolved <= RESOLVED_WITHIN
+    assert way.cause in finding["reason"]
+    assert missing
+    assert missing <= set(reader.actions)
+    assert [one["rule_id"] for one in bot.watcher.findings(reader.arn)] == ["PG201"]
+
+
+def test_a_new_version_of_a_boundary_is_seen_at_whoever_it_limits(bot: Bot, unique: str) -> None:
+    """A boundary that a customer manages allows less from its new default version on, and then again what it did."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    reader = Reader(bot.engineer, bot.watcher, unique, "queue")
+    iam, boundary = bot.engineer.iam, bot.engineer.policy(unique, everything)
+    seen = bot.watcher.looked_at(reader.arn, "execution_role")
+    iam.put_role_permissions_boundary(RoleName=reader.role, PermissionsBoundary=boundary)
+    bot.watcher.looked_at(reader.arn, "execution_role", more_than=seen)
+    assert bot.watcher.findings(reader.arn) == []
+
+    less = document({**everything, "Action": ["logs:*", "sqs:ReceiveMessage"]})
+
+    def narrow(_: Reader) -> None:
+        iam.create_policy_version(PolicyArn=boundary, PolicyDocument=less, SetAsDefault=True)
+
+    def widen(_: Reader) -> None:
+        iam.set_default_policy_version(PolicyArn=boundary, VersionId="v1")
+
+    reader.seconds(narrow, "open", deadline=OPENED_WITHIN)
+    finding = bot.watcher.finding(reader.arn, "PG201")
+    assert [one["action"] for one in finding["evidence"]["missing"]] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    assert "boundary" in finding["reason"]
+    reader.seconds(widen, "resolved", deadline=RESOLVED_WITHIN)
+
+
+def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -> None:
+    """Its event comes, and says that nothing has changed; that of its deletion does not even come."""
+    reader = Reader(bot.engineer, bot.watcher, unique, "queue")
+    all_done(bot)
+    seen = bot.watcher.looked_at(reader.arn, "execution_role")
+    since = bot.aws.last_record()
+    other = document({"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
+    bot.engineer.iam.create_policy_version(PolicyArn=reader.policy, PolicyDocument=other)
+    event_id = bot.aws.wait_for_record("CreatePolicyVersion", since)["eventID"]
+    line = bot.wait_for_log("CheckExecutionRole", message="nothing to look at", cloudtrail_event_id=event_id)
+    assert line["reason"] == "the new version is not the policy's default"
+    bot.engineer.iam.delete_policy_version(PolicyArn=reader.policy, VersionId="v2")
+    all_done(bot)
+    assert bot.watcher.looked_at(reader.arn, "execution_role") == seen
+    assert bot.watcher.findings(reader.arn) == []
+
+
+def test_an_alias_that_moves_to_a_version_with_another_role_is_judged_by_it(bot: Bot, unique: str) -> None:
+    """A version keeps the role with which it was published; the mapping is on the alias."""
+    engineer, functions = bot.engineer, bot.engineer.functions
+    arn = engineer.function(unique, engineer.role(f"{unique}-role", SQS_POLICY))
+    functions.publish_version(FunctionName=unique)
+    functions.create_alias(FunctionName=unique, Name="live", FunctionVersion="1")
+    seen = bot.watcher.looked_at(arn, "execution_role")
+    engineer.mapping(f"{unique}:live", engineer.queue(unique))
+    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    functions.update_function_configuration(FunctionName=unique, Role=engineer.role(f"{unique}-other"))
+    functions.publish_version(FunctionName=unique)
+    all_done(bot)
+    assert not [one for one in bot.watcher.findings() if unique in one["function_arn"]]
+
+    def move(version: str, status: str, deadline: float) -> dict[str, Any]:
+        called = time.monotonic()
+        functions.update_alias(FunctionName=unique, Name="live", FunctionVersion=version)
+        found = bot.watcher.finding(f"{arn}:live", "PG201", lambda one: one["status"] == status, deadline=deadline)
+        assert time.monotonic() - called <= deadline
+        return found
+
+    finding = move("2", "open", OPENED_WITHIN)
+    assert finding["evidence"]["role_arn"].endswith(f"{unique}-other")
+    move("1", "resolved", RESOLVED_WITHIN)
+
+
+def all_done(bot: Bot) -> None:
+    """Wait until everything that was changed so far was looked at."""
+    bot.settle()
+    bot.wait_until_empty("ExecutionRoleQueue")

@@ -1,0 +1,160 @@
+"""What the needs of a role hang on: made by real calls, read with no more than the deployed bot may."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.arns import parse_function_arn
+from permission_guard.aws.sources.reader import SourceReader
+from permission_guard.event_sources import SourceState
+from permission_guard.iam import Policy
+from permission_guard.model import FunctionTarget, Unread
+from sandbox.engineer import Engineer, document
+from sandbox.process import ACCOUNT, REGION
+from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.process import Sandbox
+
+NAME = "sources-of-needs"
+_HERE = f"{REGION}:{ACCOUNT}"
+
+
+def deployed_statements() -> list[dict[str, Any]]:
+    """Return what the template allows the checker of roles, as far as it is about no other resource of it."""
+    template = Template(REPOSITORY / "template.yaml", **EVERYTHING)
+    values = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
+
+    def rendered(resource: Any) -> str:
+        text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+    statements = template.statements("CheckExecutionRoleRole")
+    texts = [{**one, "Resource": [rendered(resource) for resource in listed(one["Resource"])]} for one in statements]
+    return [one for one in texts if all(one["Resource"])]
+
+
+@pytest.fixture(scope="module")
+def arns(sandbox: Sandbox, make_function: Callable[..., str]) -> dict[str, str]:
+    """Make one of each, some encrypted with a key of one's own, some with a policy; return their ARNs."""
+    engineer, client = Engineer(sandbox), sandbox.client
+    kms, sqs, logs, efs = client("kms"), client("sqs"), client("logs"), client("efs")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName=f"alias/{NAME}", TargetKeyId=key)
+    function = make_function(NAME)
+    engineer.permit(NAME, "anyone", "sns.amazonaws.com")
+    queue, stream = engineer.queue(NAME), engineer.stream(NAME)
+    owner = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sqs:*", "Resource": queue}
+    url = sqs.get_queue_url(QueueName=NAME)["QueueUrl"]
+    settings = {"KmsMasterKeyId": f"alias/{NAME}", "Policy": document(owner)}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=settings)
+    sqs.create_queue(QueueName=f"{NAME}-plain", Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
+    reading = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "kinesis:GetRecords", "Resource": stream}
+    client("kinesis").put_resource_policy(ResourceARN=stream, Policy=document(reading))
+    client("kinesis").start_stream_encryption(StreamARN=stream, EncryptionType="KMS", KeyId=key)
+    secret = client("secretsmanager").create_secret(Name=NAME, SecretString="x", KmsKeyId=key)["ARN"]
+    bucket = engineer.bucket(NAME)
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    client("s3").put_bucket_encryption(Bucket=NAME, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    logs.create_log_group(logGroupName=f"/aws/lambda/{NAME}")
+    system = efs.create_file_system(CreationToken=NAME)["FileSystemId"]
+    mounting = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "elasticfilesystem:ClientMount"}
+    efs.put_file_system_policy(FileSystemId=system, Policy=json.dumps({"Statement": [mounting]}))
+    return {
+        "access point": efs.create_access_point(FileSystemId=system)["AccessPointArn"],
+        "bucket": bucket,
+        "bus": client("events").create_event_bus(Name=NAME)["EventBusArn"],
+        "function": function,
+        "key": key,
+        "log group": f"arn:aws:logs:{_HERE}:log-group:/aws/lambda/{NAME}",
+        "plain queue": f"{queue}-plain",
+        "queue": queue,
+        "secret": secret,
+        "stream": stream,
+        "table": engineer.table(NAME),
+        "topic": client("sns").create_topic(Name=NAME)["TopicArn"],
+    }
+
+
+@pytest.fixture(scope="module")
+def reader(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> SourceReader:
+    """The bot's own reader, with the permissions of the deployed checker."""
+    role = make_role(f"{NAME}-bot", *deployed_statements())
+    return SourceReader(lambda service: assume(role, service))
+
+
+@pytest.fixture(scope="module")
+def function(arns: dict[str, str]) -> FunctionTarget:
+    """The function for which everything is read."""
+    return parse_function_arn(arns["function"])[0]
+
+
+@pytest.mark.parametrize("kind", ["bucket", "queue", "secret", "stream"])
+def test_what_a_key_of_ones_own_encrypts_is_read_with_that_key(
+    reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
+) -> None:
+    """However it names the key: by its ARN, or by an alias."""
+    assert reader.state(arns[kind], function) == SourceState(arns["key"], exists=True)
+
+
+@pytest.mark.parametrize("kind", ["log group", "plain queue", "table", "topic"])
+def test_what_no_key_of_ones_own_encrypts_is_read_without(
+    reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
+) -> None:
+    """So is what AWS's own key does, and what has no key."""
+    assert reader.state(arns[kind], function) == SourceState(exists=True)
+
+
+@pytest.mark.parametrize("kind", ["function", "key", "queue", "stream", "topic"])
+def test_the_policy_of_what_has_one_is_read(
+    reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
+) -> None:
+    """With its statements."""
+    policy = reader.policy(arns[kind], function)
+    assert isinstance(policy, Policy)
+    assert policy.statements
+
+
+@pytest.mark.parametrize("kind", ["bucket", "bus", "plain queue", "secret", "table"])
+def test_what_has_no_policy_is_read_as_having_none(
+    reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
+) -> None:
+    """Each service says so in its own way."""
+    assert reader.policy(arns[kind], function) is None
+
+
+def test_a_file_system_is_read_through_its_access_point(
+    reader: SourceReader, arns: dict[str, str], function: FunctionTarget
+) -> None:
+    """It has a policy, so it asks its clients for IAM."""
+    state = reader.state(arns["access point"], function)
+    assert isinstance(state, SourceState)
+    assert state.uses_iam is True
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"arn:aws:dynamodb:{_HERE}:table/nobodys/stream/2026-11-21T00:00:00.000",
+        f"arn:aws:kinesis:{_HERE}:stream/nobodys",
+        f"arn:aws:logs:{_HERE}:log-group:/aws/lambda/nobodys",
+        f"arn:aws:rds:{_HERE}:cluster:nobodys",
+        "arn:aws:s3:::nobodys",
+        f"arn:aws:secretsmanager:{_HERE}:secret:nobodys-AbCdEf",
+        f"arn:aws:sns:{_HERE}:nobodys",
+        f"arn:aws:sqs:{_HERE}:nobodys",
+    ],
+)
+def test_what_does_not_exist_is_read_as_gone(reader: SourceReader, function: FunctionTarget, arn: str) -> None:
+    """It is not denied, and no fault of the sandbox's."""
+    state = reader.state(arn, function)
+    assert not isinstance(state, Unread)
+    assert state is not None
+    assert state.exists is False
