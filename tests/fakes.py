@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
-from permission_guard.findings.notes import Begun, Notes
+from permission_guard.findings.notes import Begun
 from permission_guard.iam import parse_policy
 from permission_guard.model import (
     EventSourceMapping,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from permission_guard.findings.lifecycle import Change
+    from permission_guard.findings.notes import Notes
     from permission_guard.iam import Policy
     from permission_guard.model import Refusal
 
@@ -214,7 +215,7 @@ class InMemoryFindings:
     def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
         key = (target.arn, scope)
         self.begun[key] = self.begun.get(key, 0) + 1
-        return Begun(self.begun[key], Notes.from_json(self.notes[key]) if key in self.notes else Notes())
+        return Begun.after(self.begun[key], self.notes[key]) if key in self.notes else Begun(self.begun[key])
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
@@ -241,7 +242,7 @@ class InMemoryFindings:
         self.before_write()
         key = (target.arn, scope)
         if self.written.get(key, 0) > begun.number or self.notes.get(key, notes.to_json()) not in {
-            begun.notes.to_json(),
+            begun.text,
             notes.to_json(),
         }:
             return False
@@ -307,6 +308,7 @@ class InMemoryState:
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
     reads: int = 0
+    forgotten: int = 0
     not_before: float = 0.0
     refusals: tuple[Refusal, ...] = ()
 
@@ -318,6 +320,9 @@ class InMemoryState:
         self.refusals = tuple(refusals)
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
         return replace(shown, target=target, refusals=self.refusals)
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
         return self.snapshot(target, scope)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.check_batch import ENOUGH_FOR_A_LOOK_MILLIS, MAX_FUNCTIONS_OF_ROLES, CheckBatch
-from permission_guard.checker import Checker
+from permission_guard.checker import Checker, Occasion
 from permission_guard.findings.notes import Begun, Notes
 from permission_guard.iam import TrustSet
 from permission_guard.intake import look_request
@@ -76,15 +76,18 @@ class Requests:
     looked_at_again: list[FunctionTarget] = field(default_factory=list)
     wanted_now: list[FunctionTarget] = field(default_factory=list)
     handed_on: list[FunctionTarget] = field(default_factory=list)
+    occasions: list[Occasion] = field(default_factory=list)
     is_down: bool = False
 
-    def again(self, target: FunctionTarget) -> None:
+    def again(self, target: FunctionTarget, occasion: Occasion) -> None:
+        self.occasions.append(occasion)
         self._send(self.looked_at_again, [target])
 
     def now(self, targets: Iterable[FunctionTarget]) -> None:
         self._send(self.wanted_now, targets)
 
-    def changed(self, targets: Iterable[FunctionTarget]) -> None:
+    def changed(self, targets: Iterable[FunctionTarget], occasion: Occasion) -> None:
+        self.occasions.append(occasion)
         self._send(self.handed_on, targets)
 
     def _send(self, where: list[FunctionTarget], targets: Iterable[FunctionTarget]) -> None:
@@ -514,6 +517,19 @@ def test_who_made_the_change_is_remembered_in_the_finding(told: Told) -> None:
     assert account.store.one().managed_by == ManagedBy("cloudformation", "shop")
 
 
+def test_who_made_the_change_and_when_is_known_once_it_has_settled(told: Told) -> None:
+    """The look after the delay tells it, and no event comes with that: whose role it is decides what may be fixed."""
+    account = Account(told, settles=True)
+    created = record("create_event_source_mapping", 7)
+    created["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
+    account.handle(message(0, created))
+    (occasion,) = account.requests.occasions
+    assert (occasion.event_ids, occasion.tool) == (("trail-7",), "terraform")
+    account.handle(message(1, look_request([TARGET], causes=occasion.event_ids, tool=occasion.tool)))
+    assert account.store.one().managed_by == ManagedBy("terraform")
+    assert account.store.one().event_ids == ("trail-7",)
+
+
 BUCKET = "arn:aws:s3:::uploads"
 TRIGGERED = Snapshot(
     TARGET,
@@ -588,6 +604,7 @@ def test_of_a_role_with_very_many_functions_a_batch_looks_at_some_and_has_the_ot
     assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
     assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
     assert account.requests.handed_on == list(functions[MAX_FUNCTIONS_OF_ROLES:])
+    assert [occasion.event_ids for occasion in account.requests.occasions] == [("trail-0",)]
     assert told.counts["LooksRequested"] == 30
 
 
@@ -646,7 +663,7 @@ def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == []
-    assert account.state.reads == 2
+    assert (account.state.reads, account.state.forgotten) == (2, 1)
     (refusal,) = account.state.refusals
     assert refusal.message in account.store.notes[TARGET.arn, SCOPE]
 

@@ -9,18 +9,36 @@ import pytest
 from permission_guard.checker import Checker, Occasion
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
-from permission_guard.model import Finding, FixRecord, FixResult, ManagedBy, Scope, Snapshot, Status, Transition
+from permission_guard.model import (
+    EventInvokeConfig,
+    Finding,
+    FixRecord,
+    FixResult,
+    ManagedBy,
+    Refusal,
+    RoleTarget,
+    Scope,
+    Snapshot,
+    Status,
+    Transition,
+)
+from permission_guard.rules.call_refused import CallRefused
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.logging_missing import LoggingMissing
 from permission_guard.rules.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.role_shared import RoleShared
 from tests.fakes import (
+    ACCOUNT,
     DENIED,
     FINDING_ID,
     FUNCTION_ARN,
+    NOW,
+    QUEUE_ARN,
     ROLE_ARN,
     ROLE_TARGET,
     SQS_POLICY,
     TARGET,
+    THROTTLED,
     Clock,
     InMemoryFindings,
     InMemoryState,
@@ -286,6 +304,64 @@ def test_a_role_that_cannot_be_read_any_more_is_not_forgotten() -> None:
     state.state = replace(RIGHT, function=DENIED, versions={FUNCTION_ARN: DENIED})
     seen.look(TARGET, seen.begin(TARGET))
     assert seen.begin(TARGET).notes.roles == {ROLE_TARGET}
+
+
+LIVE = f"{FUNCTION_ARN}:live"
+LIVE_ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/live"
+BOTH_RUN = replace(
+    RIGHT,
+    versions={**RIGHT.versions, LIVE: replace(a_function(role_arn=LIVE_ROLE_ARN), arn=LIVE)},
+    roles={**RIGHT.roles, LIVE_ROLE_ARN: None},
+    invoke_configs=(EventInvokeConfig(LIVE, QUEUE_ARN),),
+)
+"""What the alias runs with has no role any more."""
+
+
+def test_a_version_that_only_a_destination_tells_of_is_not_forgotten_when_destinations_cannot_be_read() -> None:
+    """Its role stays known, and what is wrong with it is not resolved."""
+    store, state = InMemoryFindings(), InMemoryState(BOTH_RUN)
+    seen = checker(state, store)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().rule_id == "PG207"
+    state.state = replace(RIGHT, invoke_configs=THROTTLED)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert seen.begin(TARGET).notes.roles == {ROLE_TARGET, RoleTarget(ACCOUNT, "live")}
+    assert store.one().status is Status.OPEN
+
+
+@pytest.mark.parametrize("later", [replace(RIGHT, mappings=THROTTLED), replace(RIGHT, invoke_configs=THROTTLED)])
+def test_what_a_version_lacks_is_not_resolved_when_it_cannot_be_read_which_versions_run(later: Snapshot) -> None:
+    """Of the function itself it is known all the same."""
+    store, state = InMemoryFindings(), InMemoryState(replace(BOTH_RUN, roles={**RIGHT.roles, LIVE_ROLE_ARN: a_role()}))
+    seen = Checker(SCOPE, [LoggingMissing(TrustSet(frozenset()))], state, store, Clock(), users=store, settles=False)
+    seen.look(TARGET, seen.begin(TARGET))
+    assert (store.one().function_arn, store.one().status) == (LIVE, Status.OPEN)
+    state.state = later
+    look = seen.look(TARGET, seen.begin(TARGET))
+    assert store.one().status is Status.OPEN
+    assert [verdict.function_arn for verdict in look.report.passes] == [FUNCTION_ARN]
+
+
+def test_a_call_that_succeeded_in_the_end_is_not_missed_once_the_function_is_gone() -> None:
+    """Within a day of it, function and role are taken away together: nobody waits for that any more."""
+    refused = Refusal(
+        api="CreateFunction",
+        function_arn=FUNCTION_ARN,
+        role_arn=ROLE_ARN,
+        message="The role defined for the function cannot be assumed by Lambda.",
+        at=NOW,
+    )
+    nobody = Snapshot(TARGET, None, roles={ROLE_ARN: None})
+    store, state = InMemoryFindings(), InMemoryState(nobody)
+    seen = Checker(SCOPE, [CallRefused(TrustSet(frozenset()))], state, store, Clock(), users=store)
+    seen.look(TARGET, seen.begin(TARGET), Occasion(refusals=(refused,)))
+    seen.look(TARGET, seen.begin(TARGET))
+    assert (store.one().status, seen.begin(TARGET).notes.refusals) == (Status.OPEN, (refused,))
+    for now in (RIGHT, nobody):
+        state.state = now
+        seen.look(TARGET, seen.begin(TARGET))
+        assert store.one().status is Status.RESOLVED
+    assert seen.begin(TARGET).notes.refusals == ()
 
 
 def test_the_owner_is_read_for_what_is_new_and_by_a_thorough_look() -> None:

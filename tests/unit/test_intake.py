@@ -178,7 +178,21 @@ def test_a_look_request_says_since_when_what_is_shared_counts() -> None:
     assert read_one(look_request([ORDERS])).requested_at == 0.0
 
 
-@pytest.mark.parametrize("since", ["yesterday", 7, ["2026"], ""])
+def test_a_look_request_says_which_events_it_goes_back_to_and_who_made_the_change() -> None:
+    """A few of them; one that goes back to none is known by itself."""
+    asked = read_one(look_request([ORDERS], causes=[f"e{number}" for number in range(9)], tool="terraform"))
+    assert (asked.event_ids, asked.tool) == (("e0", "e1", "e2", "e3", "e4"), "terraform")
+    assert read_one(look_request([ORDERS])).event_ids == ("look-request/m0",)
+
+
+@pytest.mark.parametrize("why", [{"causes": "e1"}, {"causes": [7]}, {"tool": None}, {"tool": ["terraform"]}])
+def test_a_look_request_that_gives_no_words_for_why_is_malformed(why: Any) -> None:
+    """What goes into a finding is text."""
+    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], **why}})
+    assert str(message.error) == "a look was requested without saying why in words"
+
+
+@pytest.mark.parametrize("since", ["yesterday", 7, ["2026"], "", "0001-01-01T00:00:00"])
 def test_a_look_request_with_a_time_that_is_none_is_malformed(since: Any) -> None:
     """It says so, and nothing of it is dropped in silence."""
     message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], "requested_at": since}})

@@ -275,7 +275,8 @@ def test_a_function_of_another_account_is_none(text: str) -> None:
         "arn:aws:iam::123456789012:user/orders",
         "arn:aws:iam::123456789012:role/",
         "arn:aws:iam::123456789012:role/orders role",
-        "arn:aws:iam::123456789012:role/" + "r" * 600,
+        "arn:aws:iam::123456789012:role/" + "r" * 65,
+        "arn:aws:iam::123456789012:role/orders/",
         ["arn:aws:iam::123456789012:role/orders-role"],
     ],
 )
@@ -300,6 +301,7 @@ def test_a_refused_call_that_names_no_function_is_malformed(name: Any) -> None:
         ("2026-11-20T12:22:00+02:00", "2026-11-20T10:22:00.000+00:00"),
         ("2026-11-20T10:22:00", ""),
         ("yesterday", ""),
+        ("0001-01-01T00:00:00+14:00", ""),
         (None, ""),
         (7, ""),
     ],
@@ -312,6 +314,13 @@ def test_a_refusal_is_timed_as_everything_else_is(text: Any, at: str) -> None:
 
 
 # ── What an event may hold ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_half_a_character_is_no_text() -> None:
+    """JSON can write one; DynamoDB takes none, and the look would not be recorded."""
+    access = [{"type": "BASIC_AUTH", "uRI": uri} for uri in (SECRET_ARN, "orders-\ud800")]
+    kept = asked(SECRET, {"sourceAccessConfigurations": access})["SourceAccessConfigurations"]
+    assert [each.get("URI") for each in kept] == [SECRET_ARN, None]
 
 
 def test_a_message_is_one_line_of_bounded_length() -> None:

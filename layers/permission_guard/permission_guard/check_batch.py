@@ -38,13 +38,13 @@ class RoleDirectory(Protocol):
 class LookRequests(Protocol):
     """Where looks are requested, to be made by another batch."""
 
-    def again(self, target: FunctionTarget) -> None:
-        """Request a look at a function once what was changed has settled."""
+    def again(self, target: FunctionTarget, occasion: Occasion) -> None:
+        """Request a look at a function, on an occasion, once what was changed has settled."""
 
     def now(self, targets: Iterable[FunctionTarget]) -> object:
         """Request thorough looks at functions about which nothing was changed just now."""
 
-    def changed(self, targets: Iterable[FunctionTarget]) -> object:
+    def changed(self, targets: Iterable[FunctionTarget], occasion: Occasion) -> object:
         """Request looks at functions that a change concerns, as its event would."""
 
 
@@ -150,7 +150,7 @@ class CheckBatch:
         askers = tuple(dict.fromkeys(message for _, asked in rest for message in asked))
         targets = dict.fromkeys(function for function, _ in rest)
         try:
-            self._requests.changed(targets)
+            self._requests.changed(targets, _occasion(askers))
         except Exception:
             self._logger.exception("looks could not be requested", extra={"functions": len(targets)})
             failed |= _ids(askers)
@@ -211,9 +211,9 @@ class CheckBatch:
             look = self._checker.look(target, begun, occasion)
             if look.stale and occasion.refusals:
                 # It would be minutes until the message comes again; most often the function was created just before.
-                look = self._checker.look(target, self._checker.begin(target), occasion)
+                look = self._checker.look(target, self._checker.begin_again(target), occasion)
             if look.again:
-                self._requests.again(target)
+                self._requests.again(target, occasion)
             if look.others:
                 self._requests.now(look.others)
         except Exception:  # noqa: BLE001 - as above
@@ -281,7 +281,7 @@ class CheckBatch:
 
 def _occasion(askers: Sequence[Message]) -> Occasion:
     return Occasion(
-        event_ids=tuple(message.event_id for message in askers),
+        event_ids=tuple(dict.fromkeys(event_id for message in askers for event_id in message.event_ids)),
         tool=next((message.tool for message in askers if message.tool), ""),
         requested_at=max((message.requested_at for message in askers), default=0.0),
         settled=all(message.settled for message in askers),

@@ -33,6 +33,9 @@ class SnapshotSource(Protocol):
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         """Return the infrastructure code that owns a function; None when it does not say."""
 
+    def forget(self) -> None:
+        """Read everything anew from now on."""
+
 
 class RoleUsers(Protocol):
     """Which functions run with which role."""
@@ -49,10 +52,11 @@ class RoleUsers(Protocol):
 class Occasion:
     """Why a function is looked at.
 
-    `tool` is the infrastructure code that made the change, as far as an event tells. `requested_at` is when the look
-    was requested, in seconds since 1970: what is read once for many functions, such as all triggers, is read after it.
-    What is `settled` was not changed just now: rules that settle tell of it. A `thorough` look asks who else has the
-    function's roles, whether they changed or not. `refusals` are the calls about it that AWS refused.
+    `event_ids` are of the events that led to it, `tool` is the infrastructure code that made the change, as far as one
+    of them tells. `requested_at` is when the look was requested, in seconds since 1970: what is read once for many
+    functions, such as all triggers, is read after it. What is `settled` was not changed just now: rules that settle
+    tell of it. A `thorough` look asks who else has the function's roles, whether they changed or not. `refusals` are
+    the calls about it that AWS refused.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -109,6 +113,11 @@ class Checker:
         """
         return self._store.begin_look(target, self._scope)
 
+    def begin_again(self, target: FunctionTarget) -> Begun:
+        """Begin a look after others of the batch: nothing that was read for those is younger than another's look."""
+        self._source.forget()
+        return self.begin(target)
+
     def look(self, target: FunctionTarget, begun: Begun, occasion: Occasion | None = None) -> Look:
         """Look at one function and record what is seen.
 
@@ -140,7 +149,7 @@ class Checker:
         refusals = still_told(before.refusals, occasion.refusals, self._clock())
         snapshot = self._source.snapshot(target, self._scope, not_before=occasion.requested_at, refusals=refusals)
         roles = _roles(snapshot, before.roles)
-        notes = replace(before, roles=roles, refusals=refusals)
+        notes = replace(before, roles=roles, refusals=_unsettled(snapshot, self._rules))
         if snapshot.function is not None and roles == before.roles and not occasion.thorough:
             rules = [rule for rule in self._rules if not rule.thorough]
             return _Seen(evaluate(snapshot, rules), snapshot.unread, notes)
@@ -194,8 +203,18 @@ def _settling(new: Iterable[Verdict], report: Report) -> tuple[Verdict, ...]:
 def _roles(snapshot: Snapshot, before: frozenset[RoleTarget]) -> frozenset[RoleTarget]:
     """Return the roles that the function and its versions run with, those of before where one could not be read."""
     roles = {_role(part.role_arn) for part in snapshot.versions.values() if isinstance(part, Function)}
-    parts = (snapshot.function, snapshot.mappings, *snapshot.versions.values())
+    parts = (snapshot.function, snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
     return frozenset(roles | before if any(isinstance(part, Unread) for part in parts) else roles)
+
+
+def _unsettled(snapshot: Snapshot, rules: Iterable[Rule]) -> tuple[Refusal, ...]:
+    """Return the refusals to remember.
+
+    What may be by now is over: whoever takes the function or the permission away later does not miss it.
+    """
+    asked = [rule for rule in rules if rule.of_refusals]
+    reports = [(refusal, evaluate(replace(snapshot, refusals=(refusal,)), asked)) for refusal in snapshot.refusals]
+    return tuple(refusal for refusal, report in reports if not report.passes or report.passes != report.verdicts)
 
 
 def _role(arn: str) -> RoleTarget:

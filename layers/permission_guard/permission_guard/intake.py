@@ -12,6 +12,7 @@ from permission_guard.arns import parse_function_arn
 from permission_guard.bus import SOURCE
 from permission_guard.cloudtrail import event_id_of, look_for, parse_record
 from permission_guard.errors import MalformedEventError
+from permission_guard.findings.lifecycle import MAX_EVENT_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +27,9 @@ class Message:
     """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
 
     `tool` is the infrastructure code that made the change, empty where none is known. `requested_at` is when a look was
-    requested, in seconds since 1970, 0 where the request does not say; None for an event. `refusal` is the call, where
-    the event tells of one that AWS refused because of the execution role.
+    requested, in seconds since 1970, 0 for an event and where the request does not say. `causes` are the events that a
+    requested look goes back to. `refusal` is the call, where the event tells of one that AWS refused because of the
+    execution role.
     """
 
     message_id: str
@@ -38,9 +40,15 @@ class Message:
     requested_at: float = 0.0
     settled: bool = False
     thorough: bool = False
+    causes: tuple[str, ...] = ()
     error: MalformedEventError | None = None
     # Part of what a message is, but not of its hash: a configuration has none.
     refusal: Refusal | None = field(default=None, hash=False)
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """The events that it goes back to, itself where it is one."""
+        return self.causes or (self.event_id,)
 
 
 def read_batch(event: Mapping[str, JSON], scope: Scope) -> tuple[Message, ...]:
@@ -69,13 +77,17 @@ def look_request(
     *,
     settled: bool = True,
     thorough: bool = True,
+    causes: Sequence[str] = (),
+    tool: str = "",
 ) -> str:
     """Return the body of a message that asks for some functions to be looked at.
 
-    `requested_at` is ISO-8601; what is shared with other functions is read after it.
+    `requested_at` is ISO-8601; what is shared with other functions is read after it. `causes` are the ids of the events
+    that it goes back to, `tool` is the infrastructure code that made the change.
     """
-    since = {"requested_at": requested_at} if requested_at else {}
-    detail = {"functions": [target.arn for target in targets], "settled": settled, "thorough": thorough, **since}
+    optional = {"requested_at": requested_at, "causes": list(causes[:MAX_EVENT_IDS]), "tool": tool}
+    told = {name: value for name, value in optional.items() if value}
+    detail = {"functions": [target.arn for target in targets], "settled": settled, "thorough": thorough, **told}
     return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
 
 
@@ -107,13 +119,18 @@ def _requested(event: Mapping[str, JSON], message_id: str) -> Message:
         settled, thorough = (detail.get(name, True) is True for name in ("settled", "thorough"))
     except TypeError as error:
         raise MalformedEventError("the time of a look request is not a text") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise MalformedEventError(str(error)) from error
+    causes, tool = detail.get("causes", []), detail.get("tool", "")
+    if not isinstance(causes, list) or not all(isinstance(one, str) for one in (*causes, tool)):
+        raise MalformedEventError("a look was requested without saying why in words")
     return Message(
         message_id,
         f"look-request/{message_id}",
         targets,
+        tool=tool,
         requested_at=requested_at,
         settled=settled,
         thorough=thorough,
+        causes=tuple(causes[:MAX_EVENT_IDS]),
     )

@@ -48,14 +48,18 @@ _ARN: Final = re.compile(r"arn:[^:\s]+:(?P<service>[a-z0-9-]+):\S*")
 _PREFIXES: Final = {"efs": "elasticfilesystem", "eventbridge": "events", "msk": "kafka", "cloudwatchlogs": "logs"}
 """IAM's names of services, where they are not those that people use, in lower case."""
 
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/[\w+=,.@/-]{1,576}", re.ASCII)
+_ROLE: Final = re.compile(
+    r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII
+)
+"""One that IAM takes: of any other, every look for a day would be told that it cannot be read."""
 
 # ── What is kept of a request ───────────────────────────────────────────────────────────────────────────────────────
 
 _Shape = re.Pattern[str] | list[Any] | dict[str, Any]
 """A text that a pattern fits; a list, written as the shape of its items and how many at most; or an object."""
 
-_A_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
+# Half of a surrogate pair is no text: no service takes it.
+_A_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 _AN_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[!-~]{1,512}")
 _A_SERVER: Final = re.compile(r"[\w.-]{1,253}:[0-9]{1,5}", re.ASCII)
 _A_DESTINATION: Final = re.compile(rf"{_AN_ARN.pattern}|kafka://[\w.-]{{1,249}}", re.ASCII)
@@ -154,9 +158,9 @@ def _time(text: str) -> str:
     """Return a record's time as everything else is timed, empty where it is none."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC).isoformat(timespec="milliseconds") if at.tzinfo else ""
+    except (ValueError, OverflowError):  # the latter from the first and the last day of all
         return ""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds") if at.tzinfo else ""
 
 
 def _function(record: Record) -> tuple[str, str]:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class RoleIndex(Protocol):
     """Which functions there are, and which role each runs with."""
 
-    def rebuild(self) -> Iterable[FunctionTarget]:
-        """List every function of the account and region, and keep which role each runs with."""
+    def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
+        """Keep which role each function of the account and region runs with.
+
+        Return those functions, and those that are remembered and do not exist.
+        """
 
 
 class OpenFindings(Protocol):
@@ -39,7 +42,7 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How many functions exist, how many more are only known from open findings, and how many findings are open."""
+    """How many functions exist, how many more are only remembered, and how many findings are open."""
 
     functions: int
     deleted: int
@@ -52,16 +55,16 @@ def sweep(
     request_looks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
     bus: Bus,
 ) -> Sweep:
-    """Request a look at every function that exists or has an open finding, of every checker; tell of what is open.
+    """Request a look at every function that exists or is remembered, of every checker; tell of what is open.
 
     The index of roles is rebuilt first, so that the looks find it whole. The requests wait in the checkers' queues, so
     that an account of any size is swept at the pace that AWS allows, and a request that fails is tried again like any
     event. Whoever was told of a finding before passes it over; a channel or a mode that was switched on since, or a fix
     that had to wait, takes it up.
     """
-    existing = dict.fromkeys(index.rebuild())
+    existing, gone = map(dict.fromkeys, index.rebuild())
     troubled = tuple(findings.functions_with_open_findings())
-    deleted = [target for target in troubled if target not in existing]
+    deleted = [target for target in dict.fromkeys((*gone, *troubled)) if target not in existing]
     for request in request_looks:
         request([*existing, *deleted])
     still_open = 0

@@ -362,6 +362,18 @@ def test_a_look_that_was_begun_with_other_notes_is_not_written(table: FindingsTa
     assert table.begin_look(TARGET, SCOPE).notes == NOTES
 
 
+@pytest.mark.parametrize("kept", ['{"of": "another version"}', "", json.dumps(json.loads(NOTES.to_json()), indent=1)])
+def test_notes_that_another_version_wrote_hold_up_no_look(
+    table: FindingsTable, dynamodb: DynamoDBClient, kept: str
+) -> None:
+    """Read or not, they are what this look was begun with: it is written, and so is the next one."""
+    key = {"pk": {"S": PK}, "sk": {"S": f"LOOK#{SCOPE}"}}
+    dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "notes": {"S": kept}})
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=Notes())
+
+
 def test_two_looks_that_leave_the_same_notes_are_both_written(table: FindingsTable) -> None:
     """Nothing that one of them knew is lost."""
     first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from permission_guard.aws.look_queue import LookQueue
+from permission_guard.checker import Occasion
 from permission_guard.errors import DeliveryError
 from permission_guard.intake import read_batch
 from permission_guard.model import FunctionTarget, Scope
@@ -18,6 +20,10 @@ from tests.fakes import TARGET
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+
+CHANGE = Occasion(event_ids=("e1", "e2"), tool="terraform")
+"""What somebody changed just now."""
 
 
 @pytest.fixture
@@ -90,12 +96,12 @@ def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
 
 
 def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -> None:
-    """What is shared with other functions is read after the delay; nobody asks who shares the role."""
+    """What is shared with other functions is read after the delay; who shares the role is asked if it was before."""
     sent: list[dict[str, Any]] = []
     sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-        LookQueue(sqs, "https://queue", 120).again(TARGET)
+        LookQueue(sqs, "https://queue", 120).again(TARGET, CHANGE)
     (entry,) = sent[0]["Entries"]
     detail = json.loads(entry["MessageBody"])["detail"]
     assert entry["DelaySeconds"] == 120
@@ -104,7 +110,17 @@ def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -
 
 
 def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClient, url: str) -> None:
-    """It has yet to settle."""
-    LookQueue(sqs, url, 120).changed([TARGET])
+    """It has yet to settle, and goes back to the same events."""
+    LookQueue(sqs, url, 120).changed([TARGET], CHANGE)
     (message,) = read_batch({"Records": received(sqs, url)}, Scope.EXECUTION_ROLE)
     assert (message.targets, message.settled, message.thorough) == ((TARGET,), False, False)
+    assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_look_again_goes_back_to_the_events_of_the_first(sqs: SQSClient, url: str, *, thorough: bool) -> None:
+    """It is the one that tells: who is told has to find the event, and whoever fixes has to know whose it is."""
+    LookQueue(sqs, url).again(TARGET, replace(CHANGE, thorough=thorough))
+    (message,) = read_batch({"Records": received(sqs, url)}, Scope.EXECUTION_ROLE)
+    assert (message.settled, message.thorough) == (True, thorough)
+    assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")

@@ -81,7 +81,7 @@ def test_until_the_sweep_has_filled_it_the_functions_are_listed(account: Account
 def test_once_it_is_whole_nobody_lists_the_functions(account: Account) -> None:
     """One query finds them, of one role or of several."""
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: ANOTHER}
-    assert account.index.rebuild() == (TARGET, OTHER)
+    assert account.index.rebuild() == ((TARGET, OTHER), ())
     assert account.index.is_complete
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
     nobody = RoleTarget(ACCOUNT, "nobody")
@@ -104,6 +104,49 @@ def test_a_function_whose_deletion_was_never_told_goes_with_the_sweep(account: A
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: ROLE_TARGET}
     account.index.rebuild()
     account.functions.roles = {TARGET: ROLE_TARGET}
+    account.index.rebuild()
+    assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
+
+
+def test_a_deleted_function_that_a_look_has_seen_is_left_to_a_look(account: Account) -> None:
+    """Its notes have the role: a function of the same name and role would not be put in anew."""
+    account.functions.roles = {TARGET: ROLE_TARGET}
+    account.index.rebuild()
+    account.look(TARGET, ROLE_TARGET)
+    account.functions.roles = {}
+    assert account.index.rebuild() == ((), (TARGET,))
+    account.look(TARGET, ROLE_TARGET)  # it was made again, with the same role
+    assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
+    account.look(TARGET)
+    assert account.index.rebuild() == ((), ())
+    assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: ()}
+
+
+def test_a_function_whose_role_was_changed_before_its_first_look_is_not_with_the_old_one_for_ever(
+    account: Account,
+) -> None:
+    """No look knows of the old role: the sweep that put it in takes it out."""
+    account.functions.roles = {TARGET: ROLE_TARGET}
+    account.index.rebuild()
+    account.functions.roles = {TARGET: ANOTHER}
+    account.look(TARGET, ANOTHER)
+    account.index.rebuild()
+    assert account.index.functions_of_roles([ROLE_TARGET, ANOTHER]) == {ROLE_TARGET: (), ANOTHER: (TARGET,)}
+
+
+def test_an_entry_that_a_look_confirms_while_the_sweep_takes_it_out_stays(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look saw it later: of a version, say."""
+    account.functions.roles = {TARGET: ROLE_TARGET}
+    account.index.rebuild()
+    moved = {TARGET: ANOTHER}
+
+    def list_late() -> Iterator[tuple[FunctionTarget, RoleTarget]]:
+        account.look(TARGET, ROLE_TARGET, ANOTHER)
+        return iter(moved.items())
+
+    monkeypatch.setattr(account.functions, "roles_of_functions", list_late)
     account.index.rebuild()
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
 

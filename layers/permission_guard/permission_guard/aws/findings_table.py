@@ -103,7 +103,7 @@ class FindingsTable:
                     ":look": {"N": str(begun.number)},
                     ":now": {"S": now},
                     ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
-                    ":before": {"S": begun.notes.to_json()},
+                    ":before": {"S": begun.text},
                     ":notes": {"S": notes.to_json()},
                     ":expires": _in(KEEP_LOOKS, now),
                 },
@@ -175,7 +175,8 @@ class FindingsTable:
                 raise
             raise ConflictError(f"a look at {target.arn} is being written") from error
         look = reply["Attributes"]
-        return Begun(int(look["begun"]["N"]), Notes.from_json(look["notes"]["S"]) if "notes" in look else Notes())
+        number = int(look["begun"]["N"])
+        return Begun.after(number, look["notes"]["S"]) if "notes" in look else Begun(number)
 
     def _indexed(self, target: FunctionTarget, before: Notes, notes: Notes, now: str) -> list[TransactWriteItemTypeDef]:
         over = int(datetime.fromisoformat(now).timestamp())

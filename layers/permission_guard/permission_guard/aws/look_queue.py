@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from permission_guard.checker import Occasion
     from permission_guard.model import FunctionTarget
 
 _MESSAGES_A_CALL = 10
@@ -31,30 +32,41 @@ class LookQueue:
         self._url = queue_url
         self._settling_seconds = settling_seconds
 
-    def again(self, target: FunctionTarget) -> None:
-        """Request a look at a function once what was changed has settled."""
-        self._send([target], delay=self._settling_seconds, thorough=False)
+    def again(self, target: FunctionTarget, occasion: Occasion) -> None:
+        """Request a look at a function, on an occasion, once what was changed has settled."""
+        self._send([target], occasion, delay=self._settling_seconds, thorough=occasion.thorough)
 
     def now(self, targets: Iterable[FunctionTarget]) -> int:
         """Request thorough looks at functions about which nothing was changed just now; return how many."""
         return self._send(targets)
 
-    def changed(self, targets: Iterable[FunctionTarget]) -> int:
+    def changed(self, targets: Iterable[FunctionTarget], occasion: Occasion) -> int:
         """Request looks at functions that a change concerns, as its event would; return how many."""
-        return self._send(targets, settled=False, thorough=False)
+        return self._send(targets, occasion, settled=False, thorough=False)
 
     def _send(
-        self, targets: Iterable[FunctionTarget], *, delay: int = 0, settled: bool = True, thorough: bool = True
+        self,
+        targets: Iterable[FunctionTarget],
+        occasion: Occasion | None = None,
+        *,
+        delay: int = 0,
+        settled: bool = True,
+        thorough: bool = True,
     ) -> int:
         """Send requests; DeliveryError when SQS did not take them all.
 
         Each function has a message of its own, so that one that cannot be read does not bring others back with it.
-        What is shared with other functions is read after the delay, which is in seconds.
+        What is shared with other functions is read after the delay, which is in seconds. What led to the `occasion` is
+        told on.
         """
         remaining, since = iter(targets), utc_now(after=delay)
+        causes, tool = (occasion.event_ids, occasion.tool) if occasion else ((), "")
         sent = 0
         while batch := list(islice(remaining, _MESSAGES_A_CALL)):
-            bodies = [look_request([target], since, settled=settled, thorough=thorough) for target in batch]
+            bodies = [
+                look_request([target], since, settled=settled, thorough=thorough, causes=causes, tool=tool)
+                for target in batch
+            ]
             reply = self._sqs.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[

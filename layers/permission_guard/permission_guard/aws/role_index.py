@@ -2,17 +2,21 @@
 
 | pk    | sk                              | what                                                        |
 |-------|---------------------------------|-------------------------------------------------------------|
-| ROLES | ROLE#(account)/(name)#(arn)     | the function, or one of its versions, runs with the role    |
+| ROLES | ROLE#(account)/(name)#(arn)     | the function, or one of its versions, runs with the role;   |
+|       |                                 | `listed`: no look has seen it yet, the sweep alone          |
 | ROLES | COMPLETE                        | the sweep has put every function in: until then it is asked |
 
 A look writes what it saw of its function together with its findings, versions that only a mapping knows among them. So
-a change of a role finds its functions by one query, however many functions there are. An entry that is over is marked
-with the time that it expires at, rather than deleted: so nobody needs to be allowed to delete from the table.
+a change of a role finds its functions by one query, however many functions there are. What a look has written only a
+look takes out, in the transaction that forgets it in its notes: else the function could come back and be in neither. An
+entry that is over is marked with the time that it expires at, rather than deleted: so nobody needs to be allowed to
+delete from the table.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +73,7 @@ class RoleIndex:
         # Of several roles the whole index is read: it is a line a function, and thousands of them are one page.
         entries = self._entries(_prefix(asked[0]) if len(asked) == 1 else _ENTRIES)
         found: dict[RoleTarget, list[FunctionTarget]] = {role: [] for role in asked}
-        for role, function in entries:
+        for (role, function), _ in entries:
             if role in found:
                 found[role].append(function)
         return {role: tuple(sorted(functions)) for role, functions in found.items()}
@@ -83,23 +87,33 @@ class RoleIndex:
             self._listed = {role: tuple(sorted(functions)) for role, functions in found.items()}
         return {role: self._listed.get(role, ()) for role in roles}
 
-    def rebuild(self) -> tuple[FunctionTarget, ...]:
-        """Put in every function that exists, take out those that do not, and return the former.
+    def rebuild(self) -> tuple[tuple[FunctionTarget, ...], tuple[FunctionTarget, ...]]:
+        """Put in every function that exists; return those, and those that do not exist, which looks are to take out.
 
         The index is read first: what is not listed after that was deleted, and is not just new.
         """
-        before = set(self._entries(_ENTRIES))
+        before = dict(self._entries(_ENTRIES))
         existing = dict(self._functions.roles_of_functions())
         now = {(role, function) for function, role in existing.items()}
-        # Entries of other roles are of versions, or of a role that the function had: its next look knows which.
-        gone = {entry for entry in before if entry[1] not in existing}
-        entries = [entry_of(*entry) for entry in sorted(now - before)]
-        over = [entry_of(*entry, until=int(self._clock())) for entry in sorted(gone)]
-        self._write({"PutRequest": {"Item": item}} for item in (*entries, *over))
+        entries = [entry_of(*entry, listed=True) for entry in sorted(now - before.keys())]
+        self._write({"PutRequest": {"Item": item}} for item in entries)
+        for entry in sorted(entry for entry, listed in before.items() if listed and entry not in now):
+            self._take_out(*entry)
         self._dynamodb.put_item(TableName=self._name, Item=_COMPLETE)
-        return tuple(existing)
+        gone = {function for (_, function), listed in before.items() if not listed and function not in existing}
+        return tuple(existing), tuple(sorted(gone))
 
-    def _entries(self, prefix: str) -> Iterator[tuple[RoleTarget, FunctionTarget]]:
+    def _take_out(self, role: RoleTarget, function: FunctionTarget) -> None:
+        """Take out an entry, unless a look has seen just now that it is right."""
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.put_item(
+                TableName=self._name,
+                Item=entry_of(role, function, until=int(self._clock())),
+                ConditionExpression="attribute_exists(listed)",
+            )
+
+    def _entries(self, prefix: str) -> Iterator[tuple[tuple[RoleTarget, FunctionTarget], bool]]:
+        """Yield the entries that are not over, and whether no look has seen one yet."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
@@ -109,7 +123,7 @@ class RoleIndex:
         for page in pages:
             for item in page["Items"]:
                 if "expires_at" not in item:
-                    yield _entry(item["sk"]["S"])
+                    yield _entry(item["sk"]["S"]), "listed" in item
 
     def _write(self, requests: Iterable[Any]) -> None:
         remaining = iter(requests)
@@ -123,10 +137,12 @@ class RoleIndex:
                 raise DeliveryError(f"DynamoDB did not take {len(batch)} entries of the index of roles")
 
 
-def entry_of(role: RoleTarget, function: FunctionTarget, *, until: int | None = None) -> Any:
+def entry_of(role: RoleTarget, function: FunctionTarget, *, until: int | None = None, listed: bool = False) -> Any:
     """Return the item of an entry, one that is over where it has an end, in seconds since 1970."""
     key = {"pk": _PK, "sk": {"S": f"{_prefix(role)}{function.arn}"}}
-    return key if until is None else {**key, "expires_at": {"N": str(until)}}
+    if until is not None:
+        return {**key, "expires_at": {"N": str(until)}}
+    return {**key, "listed": {"BOOL": True}} if listed else key
 
 
 def _prefix(role: RoleTarget) -> str:

@@ -54,6 +54,10 @@ class RoleReader:
         self._aws_managed = aws_managed or AwsManagedPolicies()
         self._managed: dict[str, Policy | Unread] = {}
 
+    def forget(self) -> None:
+        """Read everything anew from now on, but for what AWS itself manages."""
+        self._managed = {}
+
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role with the documents of its policies and its boundary; None when it does not exist."""
         name = role_name(arn)

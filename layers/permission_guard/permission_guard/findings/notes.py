@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.model import Refusal, RoleTarget
+from permission_guard.refusals import named_actions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from permission_guard.model import JSON
 
 KEEP_REFUSALS = timedelta(days=1)
 _MAX_REFUSALS = 10
@@ -40,21 +43,37 @@ class Notes:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read them; KeyError, TypeError or ValueError when the text is not of `to_json`."""
+        """Read them; KeyError, TypeError or ValueError when the text is not of `to_json`.
+
+        What a newer version has added is passed over.
+        """
         document = json.loads(text)
         return cls(
             roles=frozenset(RoleTarget(account, name) for account, name in document["roles"]),
-            refusals=tuple(Refusal(**refusal) for refusal in document["refusals"]),
+            refusals=tuple(map(_refusal, document["refusals"])),
             has_findings=bool(document["has_findings"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A look that was begun: its number, and the notes that the last one left."""
+    """A look that was begun: its number, and the notes that the last one left.
+
+    `text` is how they are kept: another version of this may have written them, in other words than this one would.
+    """
 
     number: int
     notes: Notes = Notes()
+    text: str = ""
+
+    @classmethod
+    def after(cls, number: int, text: str) -> Self:
+        """Return a look with the notes in a text; what cannot be read as such is forgotten, and is overwritten."""
+        try:
+            notes = Notes.from_json(text)
+        except (KeyError, TypeError, ValueError):
+            notes = Notes()
+        return cls(number, notes, text)
 
 
 def still_told(known: Iterable[Refusal], new: Iterable[Refusal], now: str) -> tuple[Refusal, ...]:
@@ -72,7 +91,18 @@ def still_told(known: Iterable[Refusal], new: Iterable[Refusal], now: str) -> tu
 
 
 def _what(refusal: Refusal) -> tuple[str, ...]:
-    return refusal.api, refusal.function_arn, refusal.role_arn, str(refusal.configuration.get("EventSourceArn", ""))
+    """Return what was tried: of which source, or, where it is about the function itself, with which service."""
+    asked = refusal.configuration
+    source = asked.get("EventSourceArn") or asked.get("SelfManagedEventSource")
+    services = {action.partition(":")[0] for action in named_actions(refusal.message)}
+    about = (json.dumps(source, sort_keys=True),) if refusal.mapping else tuple(sorted(services))
+    return refusal.api, refusal.function_arn, refusal.role_arn, *about
+
+
+def _refusal(document: Mapping[str, JSON]) -> Refusal:
+    refusal = Refusal(**{name: document[name] for name in Refusal.__dataclass_fields__ if name in document})
+    _time(refusal.at)
+    return refusal
 
 
 def _heard(refusal: Refusal, now: str) -> Refusal:
