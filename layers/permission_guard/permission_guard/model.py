@@ -140,6 +140,8 @@ class Role:
     """An execution role with the documents of every policy that bears on it.
 
     `attached` maps a policy ARN to its default version's document, or to why that could not be read.
+    `denied_by_organization` has the actions and resources of which IAM's simulator was asked, and that the policies of
+    the organization deny.
     """
 
     arn: str
@@ -151,6 +153,7 @@ class Role:
     inline: Mapping[str, Policy | Unread]
     boundary_arn: str | None
     boundary: Policy | Unread | None
+    denied_by_organization: frozenset[tuple[str, str]] | Unread = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,7 @@ class Snapshot:
             *self.sources.values(),
             *self.source_policies.values(),
             *self.foreign_buckets.values(),
+            *(role.denied_by_organization for role in self.roles.values() if isinstance(role, Role)),
             *(inventory.sources for inventory in self.inventories),
             *(unread for inventory in self.inventories for unread in inventory.unread.values()),
         ]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from permission_guard.event_sources import event_source_of
+from permission_guard.event_sources import NeedKind, event_source_of
 from permission_guard.event_sources.destinations import invoke_config_needs
-from permission_guard.execution_role import sources_in_question, states_in_question
+from permission_guard.event_sources.health import said_of_permission
+from permission_guard.execution_role import decide, sources_in_question, states_in_question
 from permission_guard.features import needs_of
-from permission_guard.model import Function, Role, Unread
+from permission_guard.model import Function, Role, SwitchedOffBy, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.event_sources import Need
     from permission_guard.model import EventSourceMapping, Refusal, Snapshot
+
+
+_POLLED = (NeedKind.READ, NeedKind.DEPENDENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,27 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
         for asked in _asked(snapshot)
         for resource in sources_in_question(asked.needs, asked.role, asked.function_arn)
     }
+
+
+def refused_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, by role, the actions and resources that a mapping takes of which AWS itself says that it is refused.
+
+    They are only those that the role is not denied for all that was read, and whose resource is known: the cause is
+    something else, such as a policy of the organization.
+    """
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    runs_with = {arn: part.role_arn for arn, part in snapshot.versions.items() if isinstance(part, Function)}
+    for mapping in () if isinstance(snapshot.mappings, Unread) else snapshot.mappings:
+        role = snapshot.roles.get(runs_with.get(mapping.function_arn, ""))
+        is_refused = said_of_permission(mapping) or mapping.switched_off_by is SwitchedOffBy.AWS
+        if not is_refused or not isinstance(role, Role):
+            continue
+        for need in _of_mapping(mapping, snapshot):
+            is_one = need.resource == "*" or not {"*", "?"} & set(need.resource)
+            is_asked = need.kind in _POLLED and not need.recommended and is_one
+            if is_asked and not decide(need, role, mapping.function_arn, snapshot.source_policies).denied:
+                found.setdefault(role.arn, {})[need.action, need.resource] = None
+    return {role_arn: tuple(asked) for role_arn, asked in found.items()}
 
 
 def _asked(snapshot: Snapshot) -> Iterator[Asked]:

@@ -70,7 +70,7 @@ def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
         roles,
         SourceReader(client),
         _inventories,
-        OrganizationReader(lambda: client("organizations")),
+        OrganizationReader(lambda: client("organizations"), lambda: client("iam")),
     )
 
 

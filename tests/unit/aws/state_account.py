@@ -31,9 +31,11 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from permission_guard.aws.functions import FunctionReader
     from permission_guard.aws.inventories import InventoryReader
-    from permission_guard.aws.organization import OrganizationReader
+    from permission_guard.aws.organization import Denials, OrganizationReader
     from permission_guard.aws.roles import RoleReader
     from permission_guard.aws.sources.reader import SourceReader
     from permission_guard.iam import Policy
@@ -60,7 +62,9 @@ class Account:
     )
     buckets: tuple[str, ...] | Unread = ()
     tagged: dict[str, str] | Unread = field(default_factory=lambda: {"team": "orders"})
+    denials: Denials | Unread = frozenset()
     asked: list[str] = field(default_factory=list)
+    forgotten: int = 0
 
     def function(self, arn: str) -> Function | Unread | None:
         self.asked.append(arn)
@@ -84,6 +88,7 @@ class Account:
 
     def forget(self) -> None:
         self.asked = []
+        self.forgotten += 1
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         self.asked.append("resource policies")
@@ -105,6 +110,10 @@ class Account:
     def bucket_exists(self, arn: str, not_before: float = 0.0) -> bool | Unread:
         self.asked.append(f"{arn} since {not_before:g}")
         return False
+
+    def denied(self, role_arn: str, asked: Iterable[tuple[str, str]], region: str) -> Denials | Unread:
+        self.asked += [f"organization of {action} on {resource}" for action, resource in asked]
+        return self.denials
 
     def tags(self, target: FunctionTarget) -> dict[str, str] | Unread:
         return self.tagged

@@ -44,7 +44,7 @@ class Account:
             RoleReader(self.client("iam")),
             SourceReader(self.client),
             no_inventories,
-            OrganizationReader(lambda: self.client("organizations")),
+            OrganizationReader(lambda: self.client("organizations"), lambda: self.client("iam")),
         )
 
     def client(self, service: str) -> Any:

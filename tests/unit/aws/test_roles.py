@@ -207,6 +207,15 @@ def test_a_managed_policy_is_read_once_a_batch(iam_answers: Answers) -> None:
     assert reader.managed_policy(SQS_POLICY_ARN) is reader.managed_policy(SQS_POLICY_ARN)
 
 
+def test_a_reader_that_forgets_reads_a_customer_s_policy_anew(iam_answers: Answers) -> None:
+    """A look that is made again must see what another one has seen."""
+    reader = RoleReader(iam_answers.client)
+    for action in ("sqs:First", "sqs:Second"):
+        managed(iam_answers, OWN_ARN, allow(action))
+        assert actions(reader.managed_policy(OWN_ARN)) == [action]
+        reader.forget()
+
+
 def test_an_aws_managed_policy_is_remembered_from_batch_to_batch_for_a_while(iam_answers: Answers) -> None:
     """Read once more when it is too old, and when the clock was set back."""
     now = 1_000_000.0

@@ -13,6 +13,7 @@ from permission_guard.model import (
     Function,
     ManagedBy,
     ResourcePolicy,
+    Role,
     Scope,
     Unread,
 )
@@ -23,6 +24,7 @@ from tests.fakes import (
     OTHER,
     QUEUE_ARN,
     ROLE_ARN,
+    SQS_POLICY,
     TARGET,
     THROTTLED,
     a_function,
@@ -215,10 +217,11 @@ def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()})
     reader = account.reader
     for _ in range(2):
-        account.asked = ["before"]
+        account.asked, account.forgotten = ["before"], 0
         snapshot = reader.snapshot_for_fix(TARGET, Scope.EXECUTION_ROLE)
         assert snapshot.tags == {"team": "orders"}
-        assert "before" not in account.asked  # what the reader of sources remembers is forgotten
+        # What the readers of roles and of sources remember is forgotten; here both are the account.
+        assert ("before" in account.asked, account.forgotten) == (False, 2)
         assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", f"policy of {QUEUE_ARN}")] == [1, 1, 1]
 
 
@@ -227,4 +230,58 @@ def test_every_scope_says_what_it_reads() -> None:
     assert set(READS) == set(Scope)
     for actions in READS.values():
         assert actions
-        assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "GET")) for action in actions)
+        reading = ("Get", "List", "Describe", "Simulate", "GET")
+        assert all(action.split(":")[1].startswith(reading) for action in actions)
+
+
+# ── What the organization denies ─────────────────────────────────────────────────────────────────────────────────────
+
+REFUSED = "PROBLEM: Lambda does not have required permissions to access the queue."
+READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+
+
+def simulated(account: Account) -> list[str]:
+    """Look, and return what the simulator was asked."""
+    look(account)
+    return [asked for asked in account.asked if asked.startswith("organization of ")]
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        a_mapping(last_processing_result=REFUSED),
+        a_mapping(state="Disabled", state_transition_reason="Disabled by Lambda"),
+    ],
+    ids=["refused", "switched off"],
+)
+def test_the_simulator_is_asked_where_aws_says_that_a_mapping_is_refused(mapping: EventSourceMapping) -> None:
+    """Of what reading the source takes, on the source; what it says belongs to the role."""
+    account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role(SQS_POLICY)})
+    assert simulated(account) == [f"organization of {action} on {QUEUE_ARN}" for action in READING]
+    account.denials = frozenset({("sqs:ReceiveMessage", QUEUE_ARN)})
+    role = look(account).roles[ROLE_ARN]
+    assert isinstance(role, Role)
+    assert role.denied_by_organization == account.denials
+
+
+def test_the_simulator_is_not_asked_where_aws_has_nothing_to_say() -> None:
+    """Which is nearly always: IAM's calls are scarce."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role(SQS_POLICY)})
+    assert simulated(account) == []
+
+
+def test_the_simulator_is_not_asked_of_what_the_role_lacks_anyway() -> None:
+    """That is told, whatever the organization says."""
+    mapping = a_mapping(last_processing_result=REFUSED)
+    account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role()})
+    assert simulated(account) == []
+
+
+@pytest.mark.parametrize(("unread", "comes_again"), [(DENIED, False), (THROTTLED, True)])
+def test_a_simulator_that_does_not_answer_has_the_message_come_again_unless_it_may_not_be_asked(
+    unread: Unread, comes_again: bool
+) -> None:
+    """A throttled call may be answered the next time; a denied one never."""
+    mapping = a_mapping(last_processing_result=REFUSED)
+    account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role(SQS_POLICY)}, denials=unread)
+    assert (unread in look(account).unread) is comes_again

@@ -18,7 +18,7 @@ from permission_guard.model import (
     Snapshot,
     Unread,
 )
-from permission_guard.needs import policies_to_read, states_to_read
+from permission_guard.needs import policies_to_read, refused_by_aws, states_to_read
 from permission_guard.triggers import source_named
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class StateReader:
         self._sources = sources
         self._inventories = inventories
         self._organization = organization
-        self._forget()
+        self.forget()
 
     def snapshot(
         self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
@@ -113,7 +113,7 @@ class StateReader:
         snapshot = replace(
             snapshot, roles=roles, refusals=tuple(refusals), own_organization=self._own_organization(conditions)
         )
-        return self._with_sources(snapshot)
+        return self._with_denials(self._with_sources(snapshot))
 
     def _what_runs(self, target: FunctionTarget, function: Function | Unread, refusals: Sequence[Refusal]) -> Snapshot:
         """Return the mappings and destinations of a function, with the versions behind them."""
@@ -140,6 +140,16 @@ class StateReader:
         policies = {arn: self._sources.policy(arn, snapshot.target) for arn in sorted(policies_to_read(snapshot))}
         return replace(snapshot, source_policies=policies)
 
+    def _with_denials(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot with what the organization denies the roles, where AWS itself says that one is refused."""
+        roles = dict(snapshot.roles)
+        for arn, asked in refused_by_aws(snapshot).items():
+            role = roles[arn]
+            if isinstance(role, Role):
+                denials = self._organization.denied(arn, asked, snapshot.target.region)
+                roles[arn] = replace(role, denied_by_organization=denials)
+        return replace(snapshot, roles=roles)
+
     def _own_organization(self, conditions: Iterable[Condition]) -> str | Unread | None:
         """Return the own organization where a condition speaks of one, else None."""
         asked = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
@@ -147,12 +157,14 @@ class StateReader:
 
     def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
         """Read what `scope` needs afresh, with the function's tags, which say whether it may be changed."""
-        self._forget()
+        self.forget()
         return replace(self.snapshot(target, scope), tags=self._functions.tags(target))
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Read everything anew from now on, but for what serves longer than a batch."""
         self._seen_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
         self._seen_roles: dict[str, Role | Unread | None] = {}
+        self._roles.forget()
         self._sources.forget()
 
     def _mappings_of(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:

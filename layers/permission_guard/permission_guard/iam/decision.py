@@ -76,4 +76,5 @@ _NOT_ALLOWED = {
     "scp": "no service control policy allows it at some level",
     "rcp": "no resource control policy allows it at some level",
     "resource": "the resource's own policy does not allow it",
+    "organization": "a policy of the organization denies it, as IAM's policy simulator says",
 }

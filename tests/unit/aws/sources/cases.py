@@ -24,6 +24,7 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:failed-orders"
 BUCKET = "arn:aws:s3:::failed-orders"
 CLUSTER = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/orders/1234abcd-12ab-34cd-56ef-1234567890ab-2"
 DOCDB = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:orders"
+BROKER = f"arn:aws:mq:{REGION}:{ACCOUNT}:broker:orders:b-1234a5b6-78cd-901e-2fgh-3i45j6k178l9"
 GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/orders"
 ACCESS_POINT = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0123456789abcdef0"
 FILE_SYSTEM = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-0123456789abcdef0"
@@ -106,6 +107,8 @@ KEYED = (
 
 OTHER_STATES = (
     Ask(CLUSTER, "kafka", "describe_cluster_v2", "kafka:DescribeClusterV2", {"ClusterArn": CLUSTER},
+        "NotFoundException"),
+    Ask(BROKER, "mq", "describe_broker", "mq:DescribeBroker", {"BrokerId": "b-1234a5b6-78cd-901e-2fgh-3i45j6k178l9"},
         "NotFoundException"),
     Ask(DOCDB, "rds", "describe_db_clusters", "rds:DescribeDBClusters", {"DBClusterIdentifier": DOCDB},
         "DBClusterNotFoundFault"),

@@ -15,6 +15,7 @@ from tests.unit.aws.sources.cases import (
     ACCESS_POINT,
     ALIAS,
     ATTRIBUTES,
+    BROKER,
     BUCKET,
     BUS,
     CLUSTER,
@@ -214,6 +215,14 @@ def test_a_kafka_cluster_says_its_type_and_whether_iam_lets_in(
     sources.say("kafka", "describe_cluster_v2", {"ClusterInfo": said}, ClusterArn=CLUSTER)
     state = sources.state(CLUSTER)
     assert (state.is_serverless, state.uses_iam) == expected
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_broker_says_whether_it_is_publicly_accessible(sources: Sources, said: bool) -> None:
+    """It is asked by its id."""
+    reply = {"PubliclyAccessible": said}
+    sources.say("mq", "describe_broker", reply, BrokerId=BROKER.rpartition(":")[2])
+    assert sources.state(BROKER) == SourceState(is_public=said, exists=True)
 
 
 def test_a_documentdb_cluster_says_the_names_of_its_groups(sources: Sources) -> None:
