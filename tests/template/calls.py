@@ -25,6 +25,7 @@ CLIENTS = {
     "_iam": "iam",
     "_kinesis": "kinesis",
     "_lambda": "lambda",
+    "_organizations": "organizations",
     "_secrets": "secretsmanager",
     "_sns": "sns",
     "_sqs": "sqs",

@@ -111,14 +111,14 @@ def test_what_a_scope_reads_is_what_its_readers_call() -> None:
     """So that READS, on which the roles rest, is not a list that somebody forgot."""
     assert READS[Scope.INVOKE_POLICY] == (
         uses("functions", "function", "resource_policies", "function_urls", "tags")
-        | uses("organization", "own_organization", service="organizations")
+        | uses("organization", "own_organization")
         | uses("inventories/reader", service="s3")
         | set().union(*(uses(module_of(service), service=service.name) for service in SERVICES))
     )
     assert READS[Scope.EXECUTION_ROLE] == (
         uses("functions", "function", "invoke_configs", "mappings", "tags")
         | uses("roles", "role")
-        | uses("organization", "own_organization", service="organizations")
+        | uses("organization", "own_organization", "denied")
         | set().union(*(actions_of(source) for source in sources.SERVICES.values()))
     )
 
@@ -293,7 +293,7 @@ def test_a_checker_only_reads_what_it_checks(template: Template, function: str) 
     """All it writes is its own: its findings, its log, that a message is done, and that it wants to look again."""
     own = OWN_LOGS | RECEIVE | uses("look_queue", service="sqs")
     own |= uses("findings_table", "begin_look", "findings_of", "commit_look")
-    reading = ("Get", "List", "Describe", "GET")
+    reading = ("Get", "List", "Describe", "Simulate", "GET")
     for action in template.allowed(template.role_of(function)) - own:
         assert action.split(":")[1].startswith(reading), action
 
@@ -351,6 +351,7 @@ ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:cluster/*",
     "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*",
     "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*",
+    "arn:${AWS::Partition}:mq:${AWS::Region}:${AWS::AccountId}:broker:*",
     "arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:cluster:*",
     "arn:${AWS::Partition}:s3:::*",
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from permission_guard.event_sources import Need
     from permission_guard.iam import Policy, Statement
+    from permission_guard.iam.context import ContextValue
 
     SourcePolicies = Mapping[str, Policy | Unread | None]
 
@@ -119,6 +120,9 @@ class _Asked:
 
     def _evaluate(self, action: str, resource: str) -> Decision:
         region, account = self.function_arn.split(":")[3:5]
+        known: dict[str, ContextValue | None] = dict(self.need.context)
+        if action.startswith("kms:"):
+            known["kms:CallerAccount"] = account
         request = Request(
             principal=Principal.role(self.role.arn),
             action=action,
@@ -130,12 +134,16 @@ class _Asked:
                 region=region,
                 function_arn=self.function_arn,
                 tags=self.role.tags,
-                resource_account=_account(self.need.resource),
-                known=dict(self.need.context),
+                # What names no resource is asked of the caller's own account.
+                resource_account=account if action.lower() in WITHOUT_RESOURCE else _account(self.need.resource),
+                known=known,
             ),
         )
         policies = policies_of(self.role, self.source_policies.get(self.need.resource))
         decision = evaluate(request, policies)
+        denials = self.role.denied_by_organization
+        if not isinstance(denials, Unread) and (action, resource) in denials and not decision.denied:
+            return Decision(EvalDecision.IMPLICIT_DENY, blocked_by="organization")
         if decision.decision is EvalDecision.IMPLICIT_DENY and self._may_be_allowed_there():
             return evaluate(request, replace(policies, resource_unread=f"that of {resource} is not among what is read"))
         return decision

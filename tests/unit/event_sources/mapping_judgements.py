@@ -53,17 +53,6 @@ JUDGEMENTS: Final = (
         certain=True,
     ),
     _judgement(
-        "A broker without network interfaces",
-        "ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DeleteNetworkInterface ec2:DescribeVpcs "
-        "ec2:DescribeSubnets ec2:DescribeSecurityGroups",
-        "Lambda's guide lists the six actions for every broker. SAM's policy is describing the broker and reading the "
-        "secret, and SAM's documentation says to add the six for a broker in a VPC. The one that is written by hand is "
-        "for a broker that is publicly accessible, as is the one of SAM's own test against AWS.",
-        "m-7e1d3ce4ffa18ca5 m-98399d5fbee5bceb m-bc2cd4f869e0dae5 m-d07a07fcc8e923df m-e747081773b3acfb "
-        "m-fab1869ea71e17e1",
-        certain=True,
-    ),
-    _judgement(
         "Groups of another region than the cluster's",
         "rds:DescribeDBClusterParameters rds:DescribeDBSubnetGroups",
         "The groups are of the cluster's region, and the role may describe those of another one. Here that is the "
@@ -81,6 +70,18 @@ JUDGEMENTS: Final = (
         certain=True,
     ),
     # ── Not certain ─────────────────────────────────────────────────────────────────────────────────────────────────
+    _judgement(
+        "A broker without network interfaces",
+        "ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DeleteNetworkInterface ec2:DescribeVpcs "
+        "ec2:DescribeSubnets ec2:DescribeSecurityGroups",
+        "A broker that is publicly accessible is reached without network interfaces, a private one is not. Which it is "
+        "was not read. SAM's policy is describing the broker and reading the secret, and SAM's documentation says to "
+        "add the six actions for a broker in a VPC. The one that is written by hand is for a publicly accessible "
+        "broker, as is the one of SAM's own test against AWS.",
+        "m-7e1d3ce4ffa18ca5 m-98399d5fbee5bceb m-bc2cd4f869e0dae5 m-d07a07fcc8e923df m-e747081773b3acfb "
+        "m-fab1869ea71e17e1",
+        certain=False,
+    ),
     _judgement(
         "The older action on a cluster alone",
         "kafka:DescribeClusterV2",

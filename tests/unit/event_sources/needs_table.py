@@ -131,6 +131,8 @@ BUCKET: Final = "arn:aws:s3:::example-failed-orders"
 PROVISIONED: Final = SourceState(is_serverless=False, uses_iam=False)
 PROVISIONED_IAM: Final = SourceState(is_serverless=False, uses_iam=True)
 SERVERLESS: Final = SourceState(is_serverless=True)
+PRIVATE: Final = SourceState(is_public=False)
+PUBLIC: Final = SourceState(is_public=True)
 VPC: Final = (("VPC_SUBNET", "subnet:subnet-1"), ("VPC_SECURITY_GROUP", "security_group:sg-1"))
 CONFLUENT: Final = {
     "SchemaRegistryURI": "https://registry.example.com",
@@ -243,12 +245,18 @@ CASES: Final = {
         [*INTERFACES, *PASSWORD],
         sources={**NO_KEYS, CLUSTER: PROVISIONED},
     ),
-    "mq-activemq": Case(mapping(BROKER, ("BASIC_AUTH", SECRET)), MQ, [*INTERFACES, *PASSWORD], sources=NO_KEYS),
+    "mq-activemq": Case(
+        mapping(BROKER, ("BASIC_AUTH", SECRET)),
+        MQ,
+        [*INTERFACES, *PASSWORD],
+        sources={**NO_KEYS, BROKER: PRIVATE},
+    ),
+    "mq-public": Case(mapping(BROKER, ("BASIC_AUTH", SECRET)), MQ, PASSWORD, sources={**NO_KEYS, BROKER: PUBLIC}),
     "mq-rabbitmq": Case(
         mapping(BROKER, ("BASIC_AUTH", SECRET), ("VIRTUAL_HOST", "/"), Queues=["orders"]),
         MQ,
         [*INTERFACES, *PASSWORD, *DECRYPT],
-        sources={SECRET: OWN_KEY},
+        sources={SECRET: OWN_KEY, BROKER: PRIVATE},
     ),
     "documentdb": Case(
         mapping(DOCUMENTS, ("BASIC_AUTH", SECRET), DocumentDBEventSourceConfig={"DatabaseName": "orders"}),

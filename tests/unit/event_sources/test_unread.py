@@ -10,6 +10,7 @@ import pytest
 from permission_guard.event_sources import SourceState, event_source_of
 from tests.fakes import THROTTLED
 from tests.unit.event_sources.needs_table import (
+    BROKER,
     CASES,
     CLUSTER,
     CONSUMER,
@@ -55,7 +56,9 @@ def test_every_doubt_about_what_was_not_read_says_what_would_have_to_be_read(cas
 @EACH
 def test_once_it_was_read_nothing_is_left_to_read(case: Case) -> None:
     """Two calls for the same would be one too many."""
-    known = SourceState(KEY, is_serverless=False, uses_iam=True, parameter_group="default", subnet_group="private")
+    known = SourceState(
+        KEY, is_serverless=False, uses_iam=True, parameter_group="default", subnet_group="private", is_public=False
+    )
     states = dict.fromkeys(unread(case, {}), known)
     assert unread(case, states) == set()
 
@@ -76,6 +79,7 @@ def test_what_could_not_be_read_is_still_to_be_read(case: Case) -> None:
         (msk(), {CLUSTER}),
         (msk(("SASL_SCRAM_512_AUTH", SECRET)), {CLUSTER, SECRET}),
         (msk(("SASL_SCRAM_512_AUTH", "orders")), {CLUSTER, "orders"}),
+        (mapping(BROKER, ("BASIC_AUTH", SECRET)), {BROKER, SECRET}),
         (mapping(DOCUMENTS), {DOCUMENTS}),
     ],
 )

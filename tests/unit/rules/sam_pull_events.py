@@ -22,6 +22,8 @@ from tests.unit.event_sources.needs_table import (
     NO_KEY,
     OTHER_SECRET,
     OWN_KEY,
+    PRIVATE,
+    PUBLIC,
     QUEUE,
     SECRET,
     STREAM,
@@ -84,8 +86,8 @@ _BROKER: Final = {"Broker": BROKER, "Queues": ["orders"], **_BASIC}
 _DOCUMENTS: Final = {"Cluster": DOCUMENTS, "DatabaseName": "orders", **_BASIC}
 _MADE_SECRET: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:Password-AbCdEf"
 _NO_INTERFACES: Final = (
-    "SAM's policy is describing the broker and reading the secret. Lambda's guide lists the network interfaces for "
-    "every broker, and SAM's own documentation of this event says to add them for a broker in a VPC."
+    "SAM's policy is describing the broker and reading the secret. A broker that is not publicly accessible is reached "
+    "through network interfaces, which SAM's own documentation of this event says to add."
 )
 UNDER_A_KEY: Final = {**NO_KEYS, SECRET: OWN_KEY}
 
@@ -198,7 +200,22 @@ OTHER_CASES: Final = (
         sources={**NO_KEYS, DEAD_LETTERS: OWN_KEY},
     ),
     # ── Amazon MQ ───────────────────────────────────────────────────────────────────────────────────────────────────
-    Case("broker", "MQ", _BROKER, _NO_INTERFACES, {DEPENDENCY: INTERFACES}, sources=NO_KEYS),
+    Case("broker", "MQ", _BROKER, _NO_INTERFACES, {DEPENDENCY: INTERFACES}, sources={**NO_KEYS, BROKER: PRIVATE}),
+    Case(
+        "broker-that-is-public",
+        "MQ",
+        _BROKER,
+        "A broker that is publicly accessible is reached without network interfaces.",
+        sources={**NO_KEYS, BROKER: PUBLIC},
+    ),
+    Case(
+        "broker-that-was-not-read",
+        "MQ",
+        _BROKER,
+        "Whether the broker is publicly accessible was not read.",
+        unsure={DEPENDENCY: INTERFACES},
+        sources=NO_KEYS,
+    ),
     Case(
         "broker-with-a-virtual-host",
         "MQ",
@@ -209,7 +226,7 @@ OTHER_CASES: Final = (
         },
         _NO_INTERFACES,
         {DEPENDENCY: INTERFACES},
-        sources=NO_KEYS,
+        sources={**NO_KEYS, BROKER: PRIVATE},
     ),
     Case(
         "broker-with-a-secret-of-the-template",
@@ -217,7 +234,7 @@ OTHER_CASES: Final = (
         {**_BROKER, "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": {"Ref": "Password"}}]},
         _NO_INTERFACES,
         {DEPENDENCY: INTERFACES},
-        sources={_MADE_SECRET: NO_KEY},
+        sources={_MADE_SECRET: NO_KEY, BROKER: PRIVATE},
         resources={"Password": {"Type": "AWS::SecretsManager::Secret"}},
     ),
     Case(
@@ -226,7 +243,7 @@ OTHER_CASES: Final = (
         {**_BROKER, **KEY_ID},
         f"{_NO_INTERFACES} The key that the event names is allowed.",
         {DEPENDENCY: INTERFACES},
-        sources=UNDER_A_KEY,
+        sources={**UNDER_A_KEY, BROKER: PRIVATE},
     ),
     Case(
         "broker-with-a-key-that-is-not-named",
@@ -234,7 +251,7 @@ OTHER_CASES: Final = (
         _BROKER,
         f"{_NO_INTERFACES} {UNREAD_KEY}",
         {DEPENDENCY: INTERFACES | DECRYPTS},
-        sources=UNDER_A_KEY,
+        sources={**UNDER_A_KEY, BROKER: PRIVATE},
     ),
     # ── Amazon DocumentDB ───────────────────────────────────────────────────────────────────────────────────────────
     Case(

@@ -94,8 +94,13 @@ def test_a_role_that_does_not_exist_is_made_and_no_function_updated_that_does_no
 
 
 def test_a_role_that_does_not_exist_is_taken_up_again_by_a_function_that_does() -> None:
-    """Lambda holds on to the deleted role's identity until then."""
-    verdict = say(refused("create_event_source_mapping_refused_queue"), None)
+    """It goes on with the one that it has until then."""
+    new = f"{ROLE_ARN}-new"
+    refusal = replace(refused("create_function_refused_role"), api="UpdateFunctionConfiguration", role_arn=new)
+    snapshot = Snapshot(
+        TARGET, a_function(), versions={FUNCTION_ARN: a_function()}, roles={new: None, ROLE_ARN: a_role()}
+    )
+    (verdict,) = evaluate(replace(snapshot, refusals=(refusal,)), [RULE]).verdicts
     assert cure(verdict, "aws-cli").splitlines()[-1].startswith("aws lambda update-function-configuration")
 
 

@@ -5,7 +5,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `policies`: GetPolicy replies, the policy as an object, with the `Qualifier` they were asked for;
 - `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
 - `roles`: GetRole replies with the documents of the policies by their names; without an `AssumeRolePolicyDocument`,
-  Lambda is trusted;
+  Lambda is trusted; `DeniedByOrganization` has the actions and resources that IAM's simulator says are denied;
 - `sources`: what was read of event sources, secrets, destinations and log groups, by their ARNs, in the words of
   `SourceState`; `source_policies`: their policies by their ARNs, null where there is none;
 - `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: names of functions by their role's ARN;
@@ -308,6 +308,9 @@ def role_of(entry: dict[str, Any]) -> tuple[str, Role | Unread | None]:
         inline={policy: document_of(policy, text) for policy, text in entry.get("RolePolicies", {}).items()},
         boundary_arn=boundary["Arn"] if boundary else None,
         boundary=document_of(boundary["Arn"], boundary["Document"]) if boundary else None,
+        denied_by_organization=frozenset(
+            (action, resource) for action, resource in entry.get("DeniedByOrganization", ())
+        ),
     )
 
 

@@ -155,7 +155,7 @@ def unreadable_queue(*statements: dict[str, Any], **mapping: str) -> Verdict:
 
 
 BY_AWS = {"state": "Disabled", "state_transition_reason": "Lambda does not have required permissions"}
-ENABLE = f"aws lambda update-event-source-mapping --uuid {MAPPING_UUID} --enabled"
+ENABLE = f"aws lambda update-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID} --enabled"
 
 
 def test_a_mapping_that_aws_switched_off_is_enabled_and_nothing_else() -> None:

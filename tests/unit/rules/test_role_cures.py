@@ -77,7 +77,7 @@ def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_there() 
     off = {"state": "Disabled", "state_transition_reason": "EVENT_SOURCE_AUTHZ_ERROR"}
     put, enable = cure(finding(BROKER, **off), "aws-cli").splitlines()
     assert put.startswith("aws iam put-role-policy ")
-    assert enable == f"aws lambda update-event-source-mapping --uuid {MAPPING_UUID} --enabled"
+    assert enable == f"aws lambda update-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID} --enabled"
 
 
 def test_no_policy_of_the_role_is_replaced() -> None:

@@ -102,7 +102,8 @@ def test_a_role_that_is_gone_is_made_by_its_name_and_path_and_set_again() -> Non
     assert json.loads(shlex.split(create)[-1]) == TRUST_LAMBDA
     assert wait == "aws iam wait role-exists --role-name orders-role"
     assert attach.endswith("/AWSLambdaBasicExecutionRole")
-    assert update == f"aws lambda update-function-configuration --function-name orders --role {ROLE_ARN}"
+    assert update.startswith("aws lambda update-function-configuration --region us-east-1 --function-name orders ")
+    assert update.endswith(f" --role {ROLE_ARN}")
     assert 'path = "/service-role/"' in remedy(violation(RoleNotAssumable, None), "terraform")
 
 
@@ -184,11 +185,13 @@ def test_the_statement_that_denies_stops_every_way_to_more(document: Any) -> Non
 
 
 def test_what_aws_wrote_is_detached() -> None:
-    """Nobody can change such a policy."""
+    """Nobody can change such a policy; but what is used is seen first, and who pastes it is warned."""
     arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     role = a_role(attached={arn: parse_policy(allow("s3:*"), name=arn)})
-    look, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
-    assert look.startswith(f"aws iam generate-service-last-accessed-details --arn {ROLE_ARN}")
+    look, warning, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
+    assert look.startswith(f"job=$(aws iam generate-service-last-accessed-details --arn {ROLE_ARN} ")
+    assert look.endswith('aws iam get-service-last-accessed-details --job-id "$job"')
+    assert warning.startswith("# ")
     assert detach == f"aws iam detach-role-policy --role-name orders-role --policy-arn {arn}"
 
 

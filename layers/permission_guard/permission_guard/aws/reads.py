@@ -30,6 +30,7 @@ READS: dict[Scope, frozenset[str]] = {
             "iam:GetRolePolicy",
             "iam:GetPolicy",
             "iam:GetPolicyVersion",
+            "iam:SimulatePrincipalPolicy",
             "organizations:DescribeOrganization",
             # What is below tells what a role needs, or lets it in: never what is in a queue or a secret.
             "dynamodb:DescribeTable",
@@ -44,6 +45,7 @@ READS: dict[Scope, frozenset[str]] = {
             "kms:GetKeyPolicy",
             "lambda:GetPolicy",
             "logs:DescribeLogGroups",
+            "mq:DescribeBroker",
             "rds:DescribeDBClusters",
             "s3:GetBucketPolicy",
             "s3:GetEncryptionConfiguration",

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from permission_guard.model import JSON, EventSourceMapping
 
 SECRET_TYPES: Final = {
-    "BASIC_AUTH": "with the user name and password of which it signs in",
-    "CLIENT_CERTIFICATE_TLS_AUTH": "with the certificate of which it signs in",
-    "OAUTHBEARER_AUTH": "with the credentials of which it gets a token to sign in",
-    "SASL_SCRAM_256_AUTH": "with the user name and password of which it signs in",
-    "SASL_SCRAM_512_AUTH": "with the user name and password of which it signs in",
-    "SERVER_ROOT_CA_CERTIFICATE": "with the certificate of which it checks the server",
+    "BASIC_AUTH": "with the user name and password that it signs in with",
+    "CLIENT_CERTIFICATE_TLS_AUTH": "with the certificate that it signs in with",
+    "OAUTHBEARER_AUTH": "with the credentials that get it a token to sign in with",
+    "SASL_SCRAM_256_AUTH": "with the user name and password that it signs in with",
+    "SASL_SCRAM_512_AUTH": "with the user name and password that it signs in with",
+    "SERVER_ROOT_CA_CERTIFICATE": "with the certificate that it checks the server against",
 }
 """The types of SourceAccessConfigurations whose URI is a secret, and what it is for. Every other URI is a literal.
 

@@ -65,7 +65,8 @@ class SourceState:
 
     `kms_key_arn` is the key that a customer manages; None where the key is AWS's own, or there is none. The others are
     None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by IAM, which
-    parameter and subnet groups a DocumentDB cluster has, whether a log group `exists`, and of an access point, which
+    parameter and subnet groups a DocumentDB cluster has, whether an Amazon MQ broker `is_public`, whether a log group
+    `exists`, and of an access point, which
     `file_system` it leads to, as an ARN, and whether that asks its clients for IAM (`uses_iam` as well).
     """
 
@@ -74,6 +75,7 @@ class SourceState:
     uses_iam: bool | None = None
     parameter_group: str | None = None
     subnet_group: str | None = None
+    is_public: bool | None = None
     exists: bool | None = None
     file_system: str | None = None
 

@@ -5,13 +5,16 @@ https://docs.aws.amazon.com/lambda/latest/dg/process-mq-messages-with-lambda.htm
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources.access import network_interfaces, secrets
-from permission_guard.event_sources.base import NOTHING_READ, on, source_service
+from permission_guard.event_sources.base import NOTHING_READ, on, source_service, state_of
 from permission_guard.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from permission_guard.event_sources.base import Need, Sources
     from permission_guard.model import EventSourceMapping
 
@@ -31,9 +34,22 @@ class Mq:
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
         """Return describing the broker, reaching it, and reading the secret to sign in with."""
+        broker = mapping.event_source_arn or ""
         return (
-            *on(mapping.event_source_arn or "", "mq:DescribeBroker"),
-            *network_interfaces(),
+            *on(broker, "mq:DescribeBroker"),
+            *_reaching(broker, sources),
             *secrets(mapping, sources),
             *destinations(mapping, sources),
         )
+
+
+def _reaching(broker: str, sources: Sources) -> Iterator[Need]:
+    """Yield making network interfaces; a publicly accessible broker is reached without, though AWS lists them for all.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/process-mq-messages-with-lambda.html
+    """
+    state = state_of(broker, sources)
+    is_public = state.is_public if state else None
+    doubt = "it was not read whether the broker is publicly accessible" if is_public is None else ""
+    for need in network_interfaces():
+        yield replace(need, recommended=is_public is True, doubt=doubt, unread=broker if doubt else "")

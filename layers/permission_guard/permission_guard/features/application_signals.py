@@ -47,6 +47,6 @@ class ApplicationSignals:
             return ()
         kind, call = NeedKind.FEATURE, LambdaCall.CODE
         return (
-            segments(function, kind, call, _PURPOSE, _DOUBT),
+            segments(kind, call, _PURPOSE, _DOUBT),
             *writing(_GROUP, function, sources, kind=kind, call=call, purpose=_PURPOSE, doubt=_DOUBT),
         )

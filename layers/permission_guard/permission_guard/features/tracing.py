@@ -36,7 +36,7 @@ class Tracing:
             return ()
         purpose = "to send traces to X-Ray"
         return (
-            segments(function, NeedKind.TRACING, LambdaCall.TRACING, purpose),
+            segments(NeedKind.TRACING, LambdaCall.TRACING, purpose),
             Need(
                 "xray:PutTelemetryRecords",
                 "*",
@@ -48,7 +48,6 @@ class Tracing:
         )
 
 
-def segments(function: Function, kind: NeedKind, call: LambdaCall, purpose: str, doubt: str = "") -> Need:
-    """Return sending segments to the X-Ray of the function's own account, which policies may ask for."""
-    own = (("aws:ResourceAccount", function.arn.split(":")[4]),)
-    return Need("xray:PutTraceSegments", "*", kind, call, purpose=purpose, context=own, doubt=doubt)
+def segments(kind: NeedKind, call: LambdaCall, purpose: str, doubt: str = "") -> Need:
+    """Return sending segments to X-Ray."""
+    return Need("xray:PutTraceSegments", "*", kind, call, purpose=purpose, doubt=doubt)

@@ -18,6 +18,7 @@ from permission_guard.rules.event_source_read_missing import EventSourceReadMiss
 from permission_guard.rules.mappings import name_of
 from permission_guard.rules.need_rule import Lack, NeedRule, Question
 from permission_guard.rules.role_not_assumable import RoleNotAssumable
+from permission_guard.rules.role_rule import roles_of
 from permission_guard.rules.trust_cures import created
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _REFUSED: Final = {
     "UpdateFunctionConfiguration": "AWS refused to configure {name}",
 }
 _IMPACT: Final = {
-    "CreateEventSourceMapping": "There is no such event source mapping: nothing of it reaches {name}",
+    "CreateEventSourceMapping": "There is no such event source mapping: nothing from the source reaches {name}",
     "CreateFunction": "{name} does not exist, and what should deploy it has failed",
     "UpdateFunctionConfiguration": "{name} goes on with the configuration that it had",
 }
@@ -73,7 +74,8 @@ class CallRefused(NeedRule):
     calls that are invalid in themselves are not recorded, and a refused destination of asynchronous invocations is not
     among them. Service control policies are not read: where one is the cause, nothing is missing here. A mapping of the
     same source that came to be since, or the function, closes the matter; that a configuration was accepted since is
-    seen only from the role. After a day a refusal is forgotten.
+    seen only from the role. After a day a refusal is forgotten. What the function lacks as it is configured, or as its
+    role is, PG203, PG205 and PG207 tell, and this does not tell it again.
 
     ## References
 
@@ -127,6 +129,11 @@ class CallRefused(NeedRule):
         """Return the verdict on one call: what the role has by now was missing then."""
         function, subject = question.function, question.subject
         role = snapshot.roles.get(function.role_arn, function.role_arn)
+        if _is_needed_anyway(question, snapshot):
+            told = "What is refused is needed as the function is configured: PG203 and PG205 tell what its role lacks."
+            return self.passed(function.arn, subject, told)
+        if role is None and _is_run_with(function.role_arn, snapshot):
+            return self.passed(function.arn, subject, f"{function.role_arn} does not exist, as PG207 tells.")
         if role is None:
             needs = tuple(need for need in question.needs if not need.doubt)
             verdict = self.lacking(question, Lack(needs, "The role does not exist."))
@@ -172,6 +179,8 @@ class CallRefused(NeedRule):
             return self.passed(function.arn, subject, f"Lambda may assume {role_arn} by now: the call can be repeated.")
         if judged.outcome is Outcome.UNKNOWN:
             return self.unknown(function.arn, subject, judged.reason)
+        if _is_run_with(role_arn, snapshot):
+            return self.passed(function.arn, subject, f"{judged.reason} PG207 tells it.")
         facts = _facts(refusal)
         why = "its role does not exist" if role is None else "Lambda cannot assume its role"
         return self.violation(
@@ -230,6 +239,19 @@ def _question(refusal: Refusal, function: Function, sources: Sources) -> Questio
     if not needs:
         return None
     return Question(function, subject_of(refusal), needs, purpose, managed_policy, _facts(refusal), mapping)
+
+
+def _is_run_with(role_arn: str, snapshot: Snapshot) -> bool:
+    """Tell whether the function, or one of its versions that were read, runs with a role: PG207 judges it then."""
+    return snapshot.function is not None and role_arn in roles_of(snapshot)
+
+
+def _is_needed_anyway(question: Question, snapshot: Snapshot) -> bool:
+    """Tell whether the function, as it is configured, needs the same of the same role."""
+    own = snapshot.versions.get(question.function.arn)
+    if question.facts["api"] != "UpdateFunctionConfiguration" or not isinstance(own, Function):
+        return False
+    return own.role_arn == question.function.role_arn and {*question.needs} <= {*needs_of(own, snapshot.sources)}
 
 
 def _of_the_kind(needs: Sequence[Need], named: Sequence[str]) -> tuple[Need, ...]:
@@ -304,7 +326,7 @@ def _title(api: str, function: Function, why: str) -> str:
 
 
 def _impact(api: str, function: Function) -> str:
-    return f"{_IMPACT[api].format(name=function.name)}, until the role has it and the call is repeated."
+    return f"{_IMPACT[api].format(name=function.name)}, until the role is put right and the call is repeated."
 
 
 def _told(reason: str, facts: Mapping[str, JSON]) -> str:
@@ -314,7 +336,4 @@ def _told(reason: str, facts: Mapping[str, JSON]) -> str:
 
 def _created(api: str, function: Function) -> tuple[Remedy, ...]:
     """Return how to make a role that does not exist; a function that does not exist either cannot take it up."""
-    command, terraform = created(function.role_arn, function.name)
-    if api == "CreateFunction":
-        command = replace(command, text=command.text.rpartition(" &&\n")[0])
-    return command, terraform
+    return created(function.role_arn, "" if api == "CreateFunction" else function.arn)

@@ -37,7 +37,7 @@ class EventSourceDependencyMissing(NeedRule):
     - `secretsmanager:GetSecretValue` on each secret that the mapping names, to sign in with or to check the server;
     - `kms:Decrypt` on the customer managed key that a secret, a queue or a stream is encrypted with;
     - the six `ec2` actions with which Lambda makes network interfaces in the VPC of an Amazon MSK cluster, an Amazon MQ
-      broker, an Amazon DocumentDB cluster or a self-managed Kafka cluster;
+      broker that is not publicly accessible, an Amazon DocumentDB cluster or a self-managed Kafka cluster;
     - `kafka-cluster` actions on the cluster, its topics and consumer groups, where clients sign in with IAM;
     - `sts:GetWebIdentityToken`, where a self-managed cluster takes tokens of IAM;
     - `glue:GetRegistry` and `glue:GetSchemaVersion`, or the secrets of a Confluent schema registry.
@@ -65,9 +65,10 @@ class EventSourceDependencyMissing(NeedRule):
     a self-managed cluster the mapping does not say whose it is, and without a consumer group's name Lambda makes one
     up: a policy for some of them is unknown. A secret that is not named by its whole ARN is unknown unless all that it
     may be is allowed. AWS does not say whether the key of a DynamoDB table is needed: a role without it is unknown.
-    AWS asks for the network interfaces of every broker, a publicly accessible one too. Security groups and routes are
-    not looked at, nor are service control policies. Files are not judged by this rule: they do not say which keys are
-    in use.
+    Grants are not read: a role that may use a key by a grant alone is told to lack it.
+    AWS lists the network interfaces for every broker; one that is publicly accessible is reached without, and where it
+    was not read which it is, a role without them is unknown. Security groups and routes are not looked at, nor are
+    service control policies. Files are not judged by this rule: they do not say which keys are in use.
 
     ## References
 
@@ -90,6 +91,7 @@ class EventSourceDependencyMissing(NeedRule):
         "kinesis:DescribeStreamSummary",
         "kms:DescribeKey",
         "kms:GetKeyPolicy",
+        "mq:DescribeBroker",
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetResourcePolicy",
         "sqs:GetQueueAttributes",

@@ -57,10 +57,14 @@ class EventSourceReadMissing(NeedRule):
     in the policy of a source of the same account goes unseen while the role's policies allow. The policy of a cluster
     is not read: what hangs on it is unknown. So is `kafka:DescribeClusterV2` where only `kafka:DescribeCluster` is
     allowed and it could not be read whether the cluster is serverless, and what is allowed on some parameter or subnet
-    groups where it could not be read which of them a DocumentDB cluster has. Service control policies are not read.
-    What a source takes besides (secrets, keys, network interfaces, the inside of a Kafka cluster) is judged by PG202.
-    A decision that hangs on a policy that could not be read, or on a condition whose key is not known, is unknown, not
-    a finding. A mapping that a person disabled is passed over.
+    groups where it could not be read which of them a DocumentDB cluster has. Service control policies cannot be read:
+    IAM's policy simulator is asked for them where AWS says that a mapping is refused, or has switched it off. AWS
+    lists five actions for every Kinesis data stream. Mappings are made without `kinesis:ListShards`, which the
+    Serverless Framework leaves out; what Lambda then makes of new shards AWS does not say, and it is missing here. What
+    a source takes besides (secrets, keys, network interfaces, the inside of a Kafka cluster) is judged by PG202. A
+    decision that hangs on a policy that could not be read, or on a condition whose key is not known, is unknown, not a
+    finding. Where the role does not exist, PG207 tells it, and this is unknown. A mapping that a person disabled is
+    passed over.
 
     ## References
 
@@ -79,6 +83,7 @@ class EventSourceReadMissing(NeedRule):
     severity = Severity.HIGH
     reads = NeedRule.reads | {
         "dynamodb:GetResourcePolicy",
+        "iam:SimulatePrincipalPolicy",
         "kafka:DescribeClusterV2",
         "kinesis:GetResourcePolicy",
         "rds:DescribeDBClusters",
@@ -104,12 +109,7 @@ class EventSourceReadMissing(NeedRule):
 
     def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
         """Return the verdict on a mapping that is meant to be on; AWS may have switched it off."""
-        mapping, role_arn = question.mapping, question.function.role_arn
-        if snapshot.roles.get(role_arn, role_arn) is None:
-            needs = tuple(need for need in question.needs if not need.doubt)
-            verdict = self.lacking(question, Lack(needs, "The role does not exist."))
-        else:
-            verdict = super().answer(question, snapshot)
+        mapping, verdict = question.mapping, super().answer(question, snapshot)
         if mapping is None:
             return verdict
         if verdict.outcome is Outcome.PASS:
@@ -149,7 +149,8 @@ class EventSourceReadMissing(NeedRule):
 
 
 def _enable(mapping: EventSourceMapping) -> str:
-    return f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --enabled"
+    region = mapping.function_arn.split(":")[3]
+    return f"aws lambda update-event-source-mapping --region {region} --uuid {mapping.uuid} --enabled"
 
 
 def _then_enable(cure: Remedy, mapping: EventSourceMapping) -> Remedy:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.event_sources import NeedKind
+from permission_guard.event_sources.health import CANNOT_ASSUME, said_of_permission
 from permission_guard.execution_role import decide
 from permission_guard.model import Outcome, Remedy, Scope, Severity, SwitchedOffBy, Unread, Verdict
 from permission_guard.rules.base import Rule
@@ -23,35 +24,6 @@ if TYPE_CHECKING:
 
     from permission_guard.event_sources import Need
     from permission_guard.model import EventSourceMapping, Role, Snapshot
-
-_CANNOT_ASSUME: Final = "failed to assume your function execution role"
-_UNAUTHORIZED: Final = (
-    # StateTransitionReason of Amazon MQ and Apache Kafka: "Lambda doesn't have the required permissions to access the
-    # event source." EVENT_SOURCE_AUTHN_ERROR beside it is about credentials and certificates.
-    # https://docs.aws.amazon.com/lambda/latest/dg/services-mq-errors.html
-    "event_source_authz_error",
-    # LastProcessingResult of Apache Kafka; its neighbours on this page ("SASL authentication failed", "Server failed to
-    # authenticate Lambda" ...) are about credentials and certificates.
-    # https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-troubleshoot.html
-    "failed to authorize lambda",
-    # Seen as "PROBLEM: Lambda failed to assume your function execution role. Please check if ...".
-    _CANNOT_ASSUME,
-    # Seen of queues: "Lambda does not have required permissions to access the queue ...", "The function execution role
-    # does not have permissions to call ReceiveMessage on SQS."
-    "not have required permissions",
-    "not have the required permissions",
-    "not have permissions to",
-    # What CreateEventSourceMapping says of streams, clusters, brokers and their secrets: "Cannot access stream ...
-    # Please ensure the role can perform the GetRecords ... Actions on your stream in IAM."
-    "ensure the role can perform",
-    # How the services say it themselves, and what Kafka's TopicAuthorizationException says.
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-    "not authorized to perform",
-    "not authorized to access",
-    "access denied",
-    "accessdenied",
-)
-"""What AWS's words contain, in lower case, when it was refused for want of a permission."""
 
 _TOLD_BY: Final = {NeedKind.READ: "PG201", NeedKind.DEPENDENCY: "PG202", NeedKind.DESTINATION: "PG203"}
 """What Lambda takes for a mapping before it invokes the function or after, and the rule that tells what is missing."""
@@ -143,7 +115,7 @@ class EventSourceUnauthorized(Rule):
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
                 yield one
-            elif said := _said(one.mapping):
+            elif said := said_of_permission(one.mapping):
                 yield self._judge(_Refused(one, said), snapshot)
             else:
                 reason = "AWS does not say that Lambda lacks a permission."
@@ -157,7 +129,7 @@ class EventSourceUnauthorized(Rule):
             return self._undecided(refused, str(role))
         if role is None:
             return self._told(refused, f"{function.role_arn} does not exist, as PG207 tells.")
-        if _CANNOT_ASSUME in refused.said.lower():
+        if CANNOT_ASSUME in refused.said.lower():
             (trust,) = RoleNotAssumable(self.trust).judge(role, role.arn, snapshot)
             if trust.outcome is Outcome.VIOLATION:
                 return self._told(refused, f"{trust.reason} PG207 tells it.")
@@ -222,12 +194,6 @@ class EventSourceUnauthorized(Rule):
             },
             remedies=(Remedy("aws-cli", "\n".join(_look(mapping, role, needs))),),
         )
-
-
-def _said(mapping: EventSourceMapping) -> str:
-    """Return what AWS says of having been refused, empty where it says nothing of the kind."""
-    words = (mapping.state_transition_reason, mapping.last_processing_result)
-    return "; ".join(text for text in words if any(pattern in text.lower() for pattern in _UNAUTHORIZED))
 
 
 def _causes(mapping: EventSourceMapping, needs: Sequence[Need]) -> str:

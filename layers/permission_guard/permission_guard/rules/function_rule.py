@@ -37,6 +37,10 @@ class FunctionRule(NeedRule):
         own = known(snapshot.versions.get(snapshot.target.arn))
         if own is not None:
             yield from list(self.ask(own, snapshot.sources)) or self.unused(own)
+        # Which versions there are to ask about is known from these: those of the last look may still be there.
+        for part in (snapshot.mappings, snapshot.invoke_configs):
+            if isinstance(part, Unread):
+                yield self.unknown(snapshot.target.arn, None, str(part))
         for arn, version in sorted(snapshot.versions.items()):
             if arn == snapshot.target.arn or version is None:
                 continue

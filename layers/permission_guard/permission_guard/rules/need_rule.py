@@ -44,7 +44,8 @@ class Lack:
     """What a role is not allowed, and why.
 
     `decisions` has a decision for each need; it is empty where there is no role. `in_the_way` has those that stay
-    denied whatever is added to the role's own policies: by a Deny, the permissions boundary or the resource's policy.
+    denied whatever is added to the role's own policies: by a Deny, the permissions boundary, the resource's policy or
+    one of the organization.
     """
 
     needs: tuple[Need, ...]
@@ -67,6 +68,11 @@ class Lack:
     def foreign(self) -> tuple[Need, ...]:
         """What the resource's own policy has to allow."""
         return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "resource")
+
+    @property
+    def by_organization(self) -> tuple[Need, ...]:
+        """What a policy of the organization denies."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "organization")
 
     @property
     def own(self) -> tuple[Need, ...]:
@@ -222,6 +228,8 @@ def _advice(lack: Lack) -> Iterator[str]:
     """Yield which policies besides the role's have to change."""
     if lack.is_denied:
         yield "Adding a policy to the role does not help: the Deny has to change."
+    if lack.by_organization:
+        yield "Adding a policy to the role does not help: whoever manages the organization has to let it."
     if lack.role and lack.bounded:
         yield f"The permissions boundary {lack.role.boundary_arn} has to allow it as well."
     for resource in dict.fromkeys(need.resource for need in lack.foreign):
@@ -240,6 +248,8 @@ def _obstacles(lack: Lack) -> dict[str, JSON]:
         ]
     if lack.role and lack.bounded:
         found["permissions_boundary_arn"] = lack.role.boundary_arn
+    if lack.by_organization:
+        found["denied_by_organization"] = [_shown(need) for need in lack.by_organization]
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, evaluate
 from permission_guard.model import Remedy, Severity, Unread
-from permission_guard.rules.role_rule import RoleRule
+from permission_guard.rules.role_rule import RoleRule, some
 from permission_guard.rules.trust_cures import (
     LAMBDA,
     LAMBDA_STATEMENT,
@@ -105,19 +105,19 @@ class RoleNotAssumable(RoleRule):
             yield self.unknown(arn, subject, unclear[0] if unclear else f"{form}{', '.join(sources)}.")
 
     def _gone(self, role_arn: str, snapshot: Snapshot) -> Verdict:
-        name = snapshot.target.name
+        own, name, arns = snapshot.target.arn, _name(role_arn, snapshot), _runs_with(role_arn, snapshot)
         return self.violation(
-            function_arn=snapshot.target.arn,
+            function_arn=own,
             subject=f"role/{role_arn}",
             title=f"The execution role of {name} does not exist",
             reason=f"{role_arn} does not exist.",
             impact=_IMPACT.format(name=name),
             evidence={"role_arn": role_arn, "exists": False},
-            remedies=created(role_arn, name),
+            remedies=created(role_arn, own if own in arns else ""),
         )
 
     def _shut(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
-        name = snapshot.target.name
+        name = _name(role.arn, snapshot)
         denied_by = decision.statement if decision.decision is EvalDecision.EXPLICIT_DENY else None
         cause = (
             f"It is explicitly denied by statement {denied_by.sid or denied_by.index + 1}."
@@ -139,6 +139,18 @@ _IMPACT: Final = (
     "Without this role Lambda has no credentials to run {name} with: every invocation fails, and nothing polls its "
     "event sources."
 )
+
+
+def _runs_with(role_arn: str, snapshot: Snapshot) -> list[str]:
+    """Return the function, or those of its versions and aliases that were read, that run with a role."""
+    return [arn for arn in sorted(snapshot.versions) if _role_of(arn, snapshot) == role_arn]
+
+
+def _name(role_arn: str, snapshot: Snapshot) -> str:
+    """Return the function's name, or those of its versions and aliases where only they run with a role."""
+    arns = _runs_with(role_arn, snapshot)
+    of_others = [arn.partition(":function:")[2] for arn in arns if arn != snapshot.target.arn]
+    return snapshot.target.name if snapshot.target.arn in arns or not of_others else some(of_others)
 
 
 def _sources(role_arn: str, snapshot: Snapshot) -> list[str]:

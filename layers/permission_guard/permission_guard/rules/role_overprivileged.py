@@ -31,7 +31,7 @@ from permission_guard.rules.privileges import (
     whole_of,
 )
 from permission_guard.rules.role_cures import free_name
-from permission_guard.rules.role_rule import RoleRule, listed
+from permission_guard.rules.role_rule import RoleRule, listed, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,6 @@ _NOT_THERE: Final = (
 )
 """The keys that a call of the function's own code, on something without tags and without a boundary, does not have."""
 _DENY_NAME: Final = "DenyPrivilegeEscalation"
-_MOST_NAMES: Final = 3
 
 
 class RoleOverprivileged(RoleRule):
@@ -133,10 +132,10 @@ class RoleOverprivileged(RoleRule):
             title = f"{name} may do nearly everything"
             reason = f"{role.arn} is allowed every action on every resource, but for what its policies except."
         elif gains:
-            title = f"{name} can become more than it is: it may {_some(gains)}"
+            title = f"{name} can become more than it is: it may {some(gains)}"
             reason = f"{role.arn} may {listed(gains)}, by {listed(dict.fromkeys(path.name for path in found.paths))}."
         else:
-            title = f"{name} may do everything with {_some([service.removesuffix(':*') for service in services])}"
+            title = f"{name} may do everything with {some([service.removesuffix(':*') for service in services])}"
             reason = f"{role.arn} is allowed {listed(services)} on whatever there is."
         by = sorted(
             {text for texts in (found.anything, *found.paths.values(), *found.services.values()) for text in texts}
@@ -266,37 +265,28 @@ class _Asked:
         return evaluate(Request(Principal.role(role.arn), step.action, resource, context), self._policies)
 
 
-def _some(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - _MOST_NAMES
-    return listed([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
-
-
 def _cures(found: _Found, role: Role) -> tuple[Remedy, ...]:
     """Return how to see what is needed, how to detach what AWS wrote, and what stops the ways to more meanwhile."""
-    commands = [f"aws iam generate-service-last-accessed-details --arn {role.arn} --granularity ACTION_LEVEL"]
+    asked = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
+    job = f"job=$(aws iam generate-service-last-accessed-details {asked})"
+    commands = [f'{job} && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
     granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
-    commands += [
-        f"aws iam detach-role-policy --role-name {role.name} --policy-arn {arn}"
-        for arn in role.attached
-        if ":iam::aws:" in arn and f"'{arn}'" in granting
-    ]
+    by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
+    if by_aws:
+        commands.append("# This takes away all that it grants: allow what the function needs first.")
+    commands += [f"aws iam detach-role-policy --role-name {role.name} --policy-arn {arn}" for arn in by_aws]
     if not found.paths:
         narrow: JSON = {
             "Effect": "Allow",
             "Action": [f"{service}:ACTION" for service in found.services],
             "Resource": ["RESOURCE-ARN"],
         }
-        name, document = "least-privilege", {"Version": "2012-10-17", "Statement": [narrow]}
-        shown: JSON = narrow
-    else:
-        actions = sorted({path.steps[0].action for path in found.paths})
-        shown = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
-        name, document = free_name(_DENY_NAME, role), {"Version": "2012-10-17", "Statement": [shown]}
-        text = shlex.quote(json.dumps(document))
-        commands.append(
-            f"aws iam put-role-policy --role-name {role.name} --policy-name {name} --policy-document {text}"
-        )
+        return Remedy("aws-cli", "\n".join(commands)), Remedy("policy-statement", json.dumps(narrow, indent=2))
+    actions = sorted({path.steps[0].action for path in found.paths})
+    shown: JSON = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
+    name, document = free_name(_DENY_NAME, role), {"Version": "2012-10-17", "Statement": [shown]}
+    text = shlex.quote(json.dumps(document))
+    commands.append(f"aws iam put-role-policy --role-name {role.name} --policy-name {name} --policy-document {text}")
     written = json.dumps(document, indent=2).replace("\n", "\n  ")
     terraform = (
         f'resource "aws_iam_role_policy" "limits" {{\n'

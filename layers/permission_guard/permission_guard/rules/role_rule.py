@@ -27,6 +27,9 @@ POLICY_READS = frozenset(
 """What it takes besides to read the policies of a role: one that has none of them read is not read at all."""
 
 
+_MOST_NAMES = 3
+
+
 class RoleRule(Rule):
     """A question about each role with which the function, or a version of it that was read, runs."""
 
@@ -45,7 +48,8 @@ class RoleRule(Rule):
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         """Yield the verdicts on each role."""
         arn = snapshot.target.arn
-        unread = [part for part in (snapshot.mappings, *snapshot.versions.values()) if isinstance(part, Unread)]
+        parts = (snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
+        unread = [part for part in parts if isinstance(part, Unread)]
         for reason in dict.fromkeys(map(str, unread)):
             yield self.unknown(arn, f"{self.subjects}/*", reason)
         for role_arn in roles_of(snapshot):
@@ -68,3 +72,10 @@ def listed(names: Iterable[str]) -> str:
     """Return names for a sentence: `a`, `a and b`, `a, b and c`."""
     found = list(names)
     return " and ".join([part for part in (", ".join(found[:-1]), found[-1]) if part])
+
+
+def some(names: Iterable[str]) -> str:
+    """Return the first names for a title, and how many more there are."""
+    found = list(names)
+    more = len(found) - _MOST_NAMES
+    return listed([*found[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])

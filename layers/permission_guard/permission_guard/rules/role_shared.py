@@ -50,7 +50,8 @@ class RoleShared(RoleRule):
     The functions are those of the account and region that run with the role, unpublished or in a version that an event
     source mapping is for. Others that may assume the role are PG208's. When the first function by name changes, the
     finding moves at the next look at the function that had it. A role that several functions are meant to share,
-    since they are one application in parts, is found as well: suppress it.
+    since they are one application in parts, is found as well: suppress it. Where the role does not exist, PG207 tells
+    it, and this is unknown.
 
     ## References
 
@@ -70,6 +71,9 @@ class RoleShared(RoleRule):
     def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
         """Flag a role that others run with as well, at the first of its functions."""
         target, subject = snapshot.target, self.about(role_arn)
+        if role is None:
+            yield self.unknown(target.arn, subject, f"{role_arn} does not exist, as PG207 tells.")
+            return
         users = snapshot.role_users.get(role_arn)
         if users is None:
             yield self.unknown(target.arn, subject, f"Which functions run with {role_arn} was not read.")
@@ -91,9 +95,7 @@ class RoleShared(RoleRule):
             reason = f"{len(everyone)} functions run with {role_arn}; the finding is at {anchor.name}."
             yield self.passed(target.arn, subject, reason)
 
-    def _shared(
-        self, role: Role | None, role_arn: str, everyone: Sequence[FunctionTarget], snapshot: Snapshot
-    ) -> Verdict:
+    def _shared(self, role: Role, role_arn: str, everyone: Sequence[FunctionTarget], snapshot: Snapshot) -> Verdict:
         names = [user.name for user in everyone]
         more = len(names) - _MOST_TOLD
         told = [*names[:_MOST_TOLD], *([f"{more} more"] if more > 0 else [])]
@@ -130,11 +132,11 @@ class _Copy:
         return self.arn.partition(":role")[2].removesuffix(self.name)
 
 
-def _cures(role: Role | None, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
+def _cures(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
     """Return how to see who runs with the role, and how to give one of them a role with the same policies."""
     who = shlex.quote(f"Functions[?Role=='{role_arn}'].FunctionName")
     look = f"aws lambda list-functions --region {target.region} --query {who} --output text"
-    copy = _copy_of(role, target.name) if role else None
+    copy = _copy_of(role, target.name)
     if copy is None:
         return (Remedy("aws-cli", look),)
     return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import TrustSet, exposure
 from permission_guard.model import Remedy, Severity, Unread
 from permission_guard.rules.role_not_assumable import assumed
-from permission_guard.rules.role_rule import RoleRule, listed
+from permission_guard.rules.role_rule import RoleRule, listed, some
 from permission_guard.rules.trust_cures import (
     LAMBDA,
     LAMBDA_STATEMENT,
@@ -138,13 +138,14 @@ class RoleTrustTooBroad(RoleRule):
     ) -> Verdict:
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
-        who = listed(dict.fromkeys(party.who for party in ordered))
+        everybody = dict.fromkeys(party.who for party in ordered)
+        who, few = listed(everybody), some(everybody)
         accounts = sorted({account for party in found for account in party.accounts})
         organizations = sorted({name for party in found for name in party.organizations})
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=subject,
-            title=f"{who[0].upper()}{who[1:]} may assume the execution role of {snapshot.target.name}",
+            title=f"{few[0].upper()}{few[1:]} may assume the execution role of {snapshot.target.name}",
             reason=f"The trust policy of {role.arn} lets in {who}. The function needs nobody but Lambda.",
             impact=" ".join(dict.fromkeys(party.what for party in ordered)),
             evidence={

@@ -69,19 +69,22 @@ def replaced(role: Role, statements: Sequence[JSON]) -> tuple[Remedy, ...]:
     return Remedy("aws-cli", command), Remedy("terraform", _terraform(role.name, role.path, policy))
 
 
-def created(role_arn: str, function_name: str) -> tuple[Remedy, ...]:
-    """Return how to make a role that is gone, and have Lambda take it up again."""
+def created(role_arn: str, function_arn: str = "") -> tuple[Remedy, ...]:
+    """Return how to make a role that is gone, and have Lambda take it up again for a function that runs with it."""
     name = role_arn.rpartition("/")[2]
     path = role_arn.partition(":role")[2].removesuffix(name)
     policy = {"Version": VARIABLES_VERSION, "Statement": [dict(LAMBDA_STATEMENT)]}
     logs = f"arn:{role_arn.split(':')[1]}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    commands = (
-        f"aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {_quoted(policy)} &&",
-        f"aws iam wait role-exists --role-name {name} &&",
-        f"aws iam attach-role-policy --role-name {name} --policy-arn {logs} &&",
-        f"aws lambda update-function-configuration --function-name {function_name} --role {role_arn}",
-    )
-    return Remedy("aws-cli", "\n".join(commands)), Remedy("terraform", _terraform(name, path, policy))
+    commands = [
+        f"aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {_quoted(policy)}",
+        f"aws iam wait role-exists --role-name {name}",
+        f"aws iam attach-role-policy --role-name {name} --policy-arn {logs}",
+    ]
+    if function_arn:
+        region, name_of_it = function_arn.split(":")[3], function_arn.split(":")[6]
+        named = f"--region {region} --function-name {name_of_it}"
+        commands.append(f"aws lambda update-function-configuration {named} --role {role_arn}")
+    return Remedy("aws-cli", " &&\n".join(commands)), Remedy("terraform", _terraform(name, path, policy))
 
 
 def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:

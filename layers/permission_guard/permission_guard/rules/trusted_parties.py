@@ -130,7 +130,7 @@ def _service(item: PrincipalExposure) -> Party | None:
     if item.value.removesuffix(".cn").removesuffix(".amazonaws.com") in _HANDS_OUT_CREDENTIALS:
         what = f"Whoever may pass this role to {item.value} gets its credentials, and can do all that the function can."
         return Party(item.kind, item.value, f"the service {item.value}", what, Severity.MEDIUM)
-    what = f"Whoever may pass this role to {item.value} can have it do what the function may, as far as it is made for."
+    what = f"Whoever may pass this role to {item.value} can have that service do with it what the function may."
     return Party(item.kind, item.value, f"the service {item.value}", what, Severity.LOW)
 
 

@@ -10,6 +10,7 @@ from permission_guard.aws.sources.kafka import KAFKA
 from permission_guard.aws.sources.kinesis import KINESIS
 from permission_guard.aws.sources.kms import KMS
 from permission_guard.aws.sources.logs import LOGS
+from permission_guard.aws.sources.mq import MQ
 from permission_guard.aws.sources.rds import RDS
 from permission_guard.aws.sources.s3 import S3
 from permission_guard.aws.sources.secretsmanager import SECRETSMANAGER
@@ -27,6 +28,7 @@ SERVICES = {
         KINESIS,
         KMS,
         LOGS,
+        MQ,
         RDS,
         S3,
         SECRETSMANAGER,
