@@ -220,9 +220,9 @@ class Account:
         return {"Records": streams.get_records(ShardIterator=iterator["ShardIterator"])["Records"]}
 
     def attached(self) -> list[str]:
-        """Return the ARNs of the policies that are attached to the role."""
+        """Return the ARNs of the policies that are attached to the role, sorted."""
         reply = self.iam.list_attached_role_policies(RoleName=ROLE_ARN.rsplit("/", 1)[-1])
-        return [policy["PolicyArn"] for policy in cast("list[dict[str, str]]", reply["AttachedPolicies"])]
+        return sorted(policy["PolicyArn"] for policy in cast("list[dict[str, str]]", reply["AttachedPolicies"]))
 
 
 def sqs_event(*bodies: str | dict[str, Any]) -> dict[str, Any]:
