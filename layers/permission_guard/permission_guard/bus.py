@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from permission_guard.errors import MalformedEventError
 from permission_guard.model import JSON, Finding, Transition
+from permission_guard.records import record
 
 SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BusEvent:
     """An event of the bus: the transition that its detail-type names, and its detail.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.notes import still_told
 from permission_guard.model import Function, FunctionTarget, ManagedBy, RoleTarget, Status, Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +49,7 @@ class RoleUsers(Protocol):
         """List, for each of some roles, the functions that run with it, by name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Occasion:
     """Why a function is looked at.
 
@@ -67,7 +68,7 @@ class Occasion:
     refusals: tuple[Refusal, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Look:
     """What came of a look. `stale` says that another look knew better, so nothing of this one was written.
 
@@ -179,7 +180,7 @@ class Checker:
         return written, changes if written else ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Seen:
     """What the rules say, what could not be read, and what the next look is to know."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from permission_guard.arns import parse_function_arn, parse_function_name, parse_policy_arn
 from permission_guard.errors import MalformedEventError, UnknownEventError
 from permission_guard.model import JSON, FunctionTarget, PolicyTarget, Refusal, RoleTarget, Scope, Target
+from permission_guard.records import record
 from permission_guard.refusals import refusal_of
 
 LAMBDA = "lambda.amazonaws.com"
@@ -29,7 +29,7 @@ _CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
 _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Record:
     """The parts of a CloudTrail record that are used.
 
@@ -56,7 +56,7 @@ class Record:
         return _VERSION_SUFFIX.sub("", self.event_name)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Look:
     """What follows from one record: the targets, or none and the reason.
 
@@ -252,7 +252,7 @@ def _named_policy(record: Record) -> PolicyTarget:
         raise MalformedEventError(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Row:
     """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
 

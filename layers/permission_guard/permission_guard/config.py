@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import ConfigurationError
 from permission_guard.iam import TrustSet
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ class FixMode(StrEnum):
     AUTO = "auto"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CheckSettings:
     """Of the checker functions.
 
@@ -50,7 +50,7 @@ class CheckSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SweepSettings:
     """Of the sweep function."""
 
@@ -71,7 +71,7 @@ class SweepSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PublishSettings:
     """Of the function that publishes findings."""
 
@@ -83,7 +83,7 @@ class PublishSettings:
         return cls(event_bus=_required(environment, "EVENT_BUS"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AlertSettings:
     """Of the function that sends alerts. Either channel may be absent."""
 
@@ -103,7 +103,7 @@ class AlertSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TicketSettings:
     """Of the function that opens tickets."""
 
@@ -119,7 +119,7 @@ class TicketSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FixSettings:
     """Of the function that fixes. `max_fixes_an_hour` holds for the whole account and region."""
 

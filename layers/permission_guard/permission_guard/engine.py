@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model import FunctionTarget, Outcome, Snapshot, Unread, Verdict
+from permission_guard.records import record
 from permission_guard.rules.base import Rule, UnknownStateError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.model import ManagedBy
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Report:
     """Every verdict of one look at one function.
 

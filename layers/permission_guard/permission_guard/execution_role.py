@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import (
@@ -20,6 +20,7 @@ from permission_guard.iam.logic import TRUE
 from permission_guard.iam.patterns import overlaps, symbols_of
 from permission_guard.iam.resources import WITHOUT_RESOURCE
 from permission_guard.model import Role, Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +102,7 @@ def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> Pol
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Asked:
     """A need, and everything that its decision hangs on."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.bus import SOURCE
@@ -29,6 +29,7 @@ from permission_guard.model import (
     Transition,
     Verdict,
 )
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +68,7 @@ class FixSlots(Protocol):
         """Count one more fix; False when the limit is reached."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FixOutcome:
     """What the fixer did about a finding. `result` is None where there was nothing to do."""
 
@@ -77,7 +78,7 @@ class FixOutcome:
     record: FixRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fixer:
     """Handles findings one by one.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from permission_guard.bus import SOURCE
 from permission_guard.cloudtrail import event_id_of, look_for, parse_record
 from permission_guard.errors import MalformedEventError
 from permission_guard.findings.lifecycle import MAX_EVENT_IDS
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOOK_DETAIL_TYPE = "Look Requested"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Message:
     """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
 

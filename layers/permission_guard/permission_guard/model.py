@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
+
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from permission_guard.event_sources import SourceState
@@ -31,7 +33,7 @@ class Scope(StrEnum):
     EXECUTION_ROLE = "execution_role"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, slots=True, order=True)
 class FunctionTarget:
     """A function to look at, with everything that hangs on it: versions, aliases, mappings, roles."""
 
@@ -46,7 +48,7 @@ class FunctionTarget:
         return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, slots=True, order=True)
 class RoleTarget:
     """A role whose permissions changed: every function that uses it is to be looked at."""
 
@@ -54,7 +56,7 @@ class RoleTarget:
     name: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, slots=True, order=True)
 class PolicyTarget:
     """A managed policy that says something else now: every role that has it, or is limited by it, changed."""
 
@@ -68,7 +70,7 @@ Target = FunctionTarget | RoleTarget | PolicyTarget
 # ── What is read ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unread:
     """A piece of state that could not be read; whatever rests on it is unknown, never a pass.
 
@@ -84,7 +86,7 @@ class Unread:
         return f"{self.action} failed with {self.code}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ResourcePolicy:
     """The resource-based policy of a function, one of its versions or one of its aliases."""
 
@@ -106,7 +108,7 @@ class SwitchedOffBy(StrEnum):
 _BY_A_PERSON = frozenset({"user initiated", "user action"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EventSourceMapping:
     """An event source mapping, as ListEventSourceMappings returns it."""
 
@@ -135,7 +137,7 @@ class EventSourceMapping:
         return self.state == "Deleting" or self.switched_off_by is SwitchedOffBy.PERSON
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Role:
     """An execution role with the documents of every policy that bears on it.
 
@@ -156,7 +158,7 @@ class Role:
     denied_by_organization: frozenset[tuple[str, str]] | Unread = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Function:
     """What GetFunctionConfiguration says, as far as any rule reads it. A version has its own role."""
 
@@ -166,7 +168,7 @@ class Function:
     configuration: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EventInvokeConfig:
     """Where the results of asynchronous invocations go, as ListFunctionEventInvokeConfigs returns it.
 
@@ -179,7 +181,7 @@ class EventInvokeConfig:
     on_failure: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A call that AWS refused for what the execution role may not do, with what was asked for.
 
@@ -205,7 +207,7 @@ class Refusal:
         return EventSourceMapping("", "", self.function_arn, source, "", "", "", self.configuration)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FunctionUrl:
     """A function URL: of the function, or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
 
@@ -214,7 +216,7 @@ class FunctionUrl:
     auth_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Snapshot:
     """One function's state at one moment, as far as one scope reads it.
 
@@ -300,7 +302,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Remedy:
     """A cure, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
 
@@ -308,7 +310,7 @@ class Remedy:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one rule says of one subject of one function.
 
@@ -370,7 +372,7 @@ class FixResult(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FixRecord:
     """The last thing the fixer did, or would not do, about a finding.
 
@@ -395,7 +397,7 @@ STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation puts it on what it makes, and nobody else may: the prefix is reserved."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ManagedBy:
     """The infrastructure code that a function belongs to: its next run undoes what is changed by hand.
 
@@ -406,7 +408,7 @@ class ManagedBy:
     stack: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Finding:
     """The finding document, version 1: the table's item, the event's detail, what every sender reads.
 

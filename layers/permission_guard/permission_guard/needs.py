@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources import NeedKind, event_source_of
@@ -11,6 +10,7 @@ from permission_guard.event_sources.health import said_of_permission
 from permission_guard.execution_role import decide, sources_in_question, states_in_question
 from permission_guard.features import needs_of
 from permission_guard.model import Function, Role, SwitchedOffBy, Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _POLLED = (NeedKind.READ, NeedKind.DEPENDENCY)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Asked:
     """What is needed of a role by one function or version, for one of the things that it does."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping  # noqa: TC003 - Mapping is the type of a field
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from permission_guard.iam.arn import parse_arn
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from permission_guard.model import Unread
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Trigger:
     """One thing that is set up to invoke a function and that a statement has to let in.
 
@@ -30,7 +30,7 @@ class Trigger:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Inventory:
     """Everything of one kind, in one account and region, that can be set up to invoke functions.
 

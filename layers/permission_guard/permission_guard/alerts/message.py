@@ -5,12 +5,12 @@ Each channel and ticket system renders these in its own form; `body` is the plai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from permission_guard.alerts.text import as_json, cut, listing, one_line
 from permission_guard.model import FixResult, Status, Transition
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ class Form(Enum):
     COMMAND = auto()  # to be pasted: shown whole or not at all, since half a command does something else
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Section:
     """A titled part of a message."""
 
@@ -65,7 +65,7 @@ class Section:
     form: Form
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Message:
     """A message for people; nothing in it is longer than it can be read, and all of it is printable."""
 

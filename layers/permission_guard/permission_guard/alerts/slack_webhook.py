@@ -12,7 +12,6 @@ import json
 import logging
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slack_sdk.http_retry.builtin_handlers import (
@@ -21,6 +20,8 @@ from slack_sdk.http_retry.builtin_handlers import (
     ServerErrorRetryHandler,
 )
 from slack_sdk.webhook import WebhookClient
+
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ _RATE_LIMITED = 429
 _SLACK_WORDS = re.compile(r"[A-Za-z][a-z_ ]{1,59}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """What came of a post: the HTTP status, None when there was no answer, and Slack's word or the kind of failure."""
 

@@ -5,11 +5,11 @@ Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from permission_guard.alerts.message import compose
 from permission_guard.alerts.text import cut_bytes
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ MAX_MESSAGE_BYTES = 250_000
 _DOTS = "..."
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Publication:
     """What is published. Each attribute is a String, so that a filter policy can name its values."""
 

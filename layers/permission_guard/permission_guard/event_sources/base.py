@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from permission_guard.iam import LambdaCall
 from permission_guard.model import Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ class NeedKind(StrEnum):
     FEATURE = "feature"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Need:
     """One action that the execution role must be allowed on one resource.
 
@@ -59,7 +59,7 @@ class Need:
     carried: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceState:
     """What was read of a source, secret or destination, as far as needs hang on it.
 

@@ -13,13 +13,13 @@ and channel, deliveries are one at a time and only ever go forward:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.errors import DeliveryBusyError
 from permission_guard.model import Status
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     NOT_WANTED = "not told at this channel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What the ledger holds of one finding at one channel: the last delivery, and the lock of a running one."""
 
@@ -58,7 +58,7 @@ class Delivery:
     locked_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to deliver one revision, until `locked_until`.
 
@@ -73,7 +73,7 @@ class Claim:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Skip:
     """There is nothing to deliver, and why; `reference` is what an earlier delivery left behind."""
 
@@ -81,7 +81,7 @@ class Skip:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
     """What `deliver` did, for the log."""
 

@@ -7,10 +7,11 @@ Unknown leaves what was there. A suppressed finding stays suppressed while it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model import Finding, Outcome, Status, Transition, Verdict
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MAX_EVENT_IDS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Change:
     """A finding to write. `expected_revision` is the one it was read at, None where there was none."""
 

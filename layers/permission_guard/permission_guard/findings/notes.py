@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.model import Refusal, RoleTarget
+from permission_guard.records import record
 from permission_guard.refusals import named_actions
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ KEEP_REFUSALS = timedelta(days=1)
 _MAX_REFUSALS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Notes:
     """What the last look that was recorded knew.
 
@@ -55,7 +56,7 @@ class Notes:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Begun:
     """A look that was begun: its number, and the notes that the last one left.
 

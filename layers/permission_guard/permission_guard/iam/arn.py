@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from permission_guard.iam.records import record
+from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from permission_guard.iam.records import record
+from permission_guard.records import record
 
 
 class EvalDecision(StrEnum):

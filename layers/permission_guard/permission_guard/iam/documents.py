@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from permission_guard.iam.logic import FALSE
-from permission_guard.iam.records import field, record
 from permission_guard.iam.statements import ALLOW, DENY, Statement, Twice, parse_statement
+from permission_guard.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.layers import Layer, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalKind
-from permission_guard.iam.records import record
 from permission_guard.iam.request import Request, lookup_of, resource_of
+from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

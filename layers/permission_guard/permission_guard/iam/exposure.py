@@ -12,7 +12,6 @@ from permission_guard.iam.config_rule import is_public_to_config
 from permission_guard.iam.denies import closing, remaining_scopes
 from permission_guard.iam.invoking import INVOKE_ACTIONS, is_for_url, is_invoke
 from permission_guard.iam.principals import is_unique_id
-from permission_guard.iam.records import record
 from permission_guard.iam.scoping import (
     NOT_SENT_BY_SERVICES,
     OWN,
@@ -26,6 +25,7 @@ from permission_guard.iam.scoping import (
     scope_of,
 )
 from permission_guard.iam.statements import ALLOW, DENY
+from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

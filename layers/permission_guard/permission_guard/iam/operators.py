@@ -8,7 +8,6 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.records import record
 from permission_guard.iam.templates import Template, fill, split_parts
 from permission_guard.iam.values import (
     in_network,
@@ -19,6 +18,7 @@ from permission_guard.iam.values import (
     parse_date,
     parse_number,
 )
+from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

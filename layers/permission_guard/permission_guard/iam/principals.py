@@ -10,7 +10,7 @@ from enum import StrEnum
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.records import record
+from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.context import ABSENT, UNKNOWN, Context
 from permission_guard.iam.principals import Principal, PrincipalKind
-from permission_guard.iam.records import field, record
 from permission_guard.iam.resources import ANY_RESOURCE, WITHOUT_RESOURCE
+from permission_guard.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

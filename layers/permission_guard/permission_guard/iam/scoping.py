@@ -12,8 +12,8 @@ from enum import StrEnum
 from permission_guard.iam.arn import PARTS, is_account_id
 from permission_guard.iam.conditions import FOR_ALL
 from permission_guard.iam.patterns import admits_account, admits_arn_of, admits_other_accounts
-from permission_guard.iam.records import field, record
 from permission_guard.iam.values import ip_network
+from permission_guard.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

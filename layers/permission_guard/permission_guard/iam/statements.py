@@ -7,8 +7,8 @@ from permission_guard.iam.conditions import Condition, parse_conditions
 from permission_guard.iam.context import UNKNOWN as UNKNOWN_KEY
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalSet
-from permission_guard.iam.records import field, record
 from permission_guard.iam.resources import ResourcePattern
+from permission_guard.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

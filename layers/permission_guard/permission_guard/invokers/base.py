@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.patterns import admits_account, overlaps, symbols_of
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from datetime import date
@@ -37,7 +37,7 @@ class Sent(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Invoker:
     """A service principal, and how it invokes functions.
 

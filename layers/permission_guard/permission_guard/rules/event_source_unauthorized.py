@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.event_sources import NeedKind
 from permission_guard.event_sources.health import CANNOT_ASSUME, said_of_permission
 from permission_guard.execution_role import decide
 from permission_guard.model import Outcome, Remedy, Scope, Severity, SwitchedOffBy, Unread, Verdict
+from permission_guard.records import record
 from permission_guard.rules.base import Rule
 from permission_guard.rules.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
@@ -43,7 +43,7 @@ _POLICY_OF: Final = {
 """How to see a resource's own policy, by the service in its ARN."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Refused:
     """A mapping, and the words with which AWS says of it that Lambda is refused."""
 

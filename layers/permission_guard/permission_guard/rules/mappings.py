@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources import event_source_of, required
 from permission_guard.event_sources.access import part
 from permission_guard.model import SwitchedOffBy, Unread
+from permission_guard.records import record
 from permission_guard.rules.base import known
 from permission_guard.rules.need_rule import Question
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from permission_guard.rules.base import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Polled:
     """A mapping of a known type that is meant to be on, and the function or version that it invokes.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.execution_role import decide
 from permission_guard.iam import EvalDecision, parse_policy
 from permission_guard.model import Role, Scope, Unread, Verdict, finding_id
+from permission_guard.records import field, record
 from permission_guard.rules import role_cures
 from permission_guard.rules.base import Rule, known
 from permission_guard.rules.role_rule import POLICY_READS, ROLE_READS, listed
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.model import JSON, EventSourceMapping, Function, Remedy, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Question:
     """What one subject needs of the role of a function or a version.
 
@@ -39,7 +40,7 @@ class Question:
     mapping: EventSourceMapping | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Lack:
     """What a role is not allowed, and why.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +48,7 @@ _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
 _YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Permission:
     """The parameters of AddPermission, in the order in which they are written; empty ones are left out.
 

@@ -6,8 +6,9 @@ for whatever there is. In the patterns `{p}` is the partition, `{r}` the region,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from permission_guard.records import record
 
 NAME: Final = "of-a-name-nobody-has-thought-of"
 
@@ -19,7 +20,7 @@ _POLICY: Final = "arn:{p}:iam::{a}:policy/{n}"
 _FUNCTION: Final = "arn:{p}:lambda:{r}:{a}:function:{n}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One action on one resource; `context` has the condition keys as whoever wants the most would choose them."""
 
@@ -28,7 +29,7 @@ class Step:
     context: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Path:
     """A way from this role to more than it is given: all steps have to be allowed. `gain` continues a sentence."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Context, Hold
 from permission_guard.model import Remedy, Severity, Unread
+from permission_guard.records import record
 from permission_guard.rules.cures import removed
 from permission_guard.rules.statements import Allowed, Complaint, StatementRule, statements_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _BY_URL: Final = "lambda:invokefunctionurl"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Seen:
     """What is seen of the URL behind a statement, in words, and how bad that makes it."""
 

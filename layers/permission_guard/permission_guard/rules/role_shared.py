@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.model import FunctionTarget, Remedy, Severity, Unread
+from permission_guard.records import record
 from permission_guard.rules.role_rule import RoleRule, listed
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class RoleShared(RoleRule):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Copy:
     """A role for one function that may what the shared one may: `trust` and `inline` are documents."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +12,7 @@ from permission_guard.iam import SOURCE_KEYS, Hold, TrustSet, exposure
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.invokers import Invoker, invoker_of, never_sent
 from permission_guard.model import ResourcePolicy, Scope, Unread
+from permission_guard.records import field, record
 from permission_guard.rules.base import Rule, UnknownStateError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 POLICY_READS = frozenset({"lambda:GetPolicy", "lambda:ListAliases", "lambda:ListVersionsByFunction"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Allowed:
     """An Allow statement of a function's, version's or alias's policy, with whom it lets in."""
 
@@ -94,7 +94,7 @@ class Allowed:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """What is wrong with a statement; `severity` only where it is not the rule's own."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Hold
 from permission_guard.iam.arn import account_of
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.model import Severity
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ _ANYBODYS: Final = re.compile(r"[*?]+|(?:repo|project_path|organization):[*?].*"
 """A subject that anybody at the provider can have."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Party:
     """Somebody whom a statement lets in and Lambda does not need.
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from permission_guard.alerts.message import Form, compose
 from permission_guard.alerts.text import cut_bytes, listing, one_line
 from permission_guard.model import Severity, Status
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ _FACTS_SHOWN = frozenset({"Function", "Subject", "Finding id"})
 _ELSEWHERE = "\n\nMore is in the operational data of this OpsItem."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class OpsItemContent:
     """What an OpsItem says. `data` is its operational data, `searchable` those of its keys that can be searched for."""
 

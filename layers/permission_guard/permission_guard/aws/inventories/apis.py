@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-referenc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.inventories.base import is_function
 from permission_guard.model import Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Api:
     """An API that is deployed: `stages` has the stage variables of each. `description` is for sentences."""
 

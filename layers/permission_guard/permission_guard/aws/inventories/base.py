@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from permission_guard.aws.calls import read
 from permission_guard.iam.arn import account_of, parse_arn
 from permission_guard.model import Unread
+from permission_guard.records import record
 from permission_guard.triggers import Inventory, Trigger
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _FINAL = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Service:
     """A service whose resources can be set up to invoke functions.
 
@@ -55,7 +55,7 @@ class Service:
     read: Callable[[Walk[Any]], Inventory]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Missed:
     """A source whose triggers could not be read, or not all of them."""
 
@@ -63,7 +63,7 @@ class Missed:
     unread: Unread
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Walk(Generic[C]):
     """One walk through what a service has, in the account and region of a function.
 

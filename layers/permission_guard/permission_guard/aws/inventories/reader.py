@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -15,6 +14,7 @@ from botocore.session import get_session
 from permission_guard.aws.inventories.base import TIME_LIMIT, Walk, attempt
 from permission_guard.aws.inventories.services import SERVICES
 from permission_guard.model import Unread
+from permission_guard.records import record
 from permission_guard.triggers import Inventory
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _FAILURE_SECONDS = 60.0
 _OF_A_BUCKET = {"301": True, "400": True, "403": True, "404": False}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Kept(Generic[T]):
     """What was read, when that began, and for how many seconds it serves."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -10,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from permission_guard.aws.calls import error_code, is_passing
 from permission_guard.event_sources import SourceState
 from permission_guard.model import Unread
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ FOUND = SourceState(exists=True)
 """The state of a resource of which nothing matters but that it is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Seen:
     """What a call tells of a resource: its state, its key as the service names it, the text of its policy.
 
@@ -54,7 +54,7 @@ GONE = Seen(SourceState(exists=False))
 """What is told of a resource that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Look:
     """One look at a resource.
 
@@ -70,7 +70,7 @@ class Look:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Service:
     """A service whose resources are looked at.
 

@@ -1,8 +1,9 @@
-"""Frozen records: `dataclasses` without what importing it costs.
+"""Frozen records: `dataclasses` without what importing it and making them costs.
 
-Importing `dataclasses` loads `inspect`, which takes longer than the whole of this package; and a Lambda function that
-decides a policy should not wait for it. A type checker sees `dataclasses.dataclass` itself; what is made here has the
-same fields, equality, order of arguments and immutability, and works with `dataclasses.replace` and `copy`.
+Importing `dataclasses` loads `inspect`, which takes longer than the whole of the policy engine, and making a dataclass
+takes several times as long as making a record: a Lambda function that starts should not wait for dozens of them. A type
+checker sees `dataclasses.dataclass` itself; what is made here has the same fields, equality, order of arguments and
+immutability, and works with `dataclasses.replace` and `copy`.
 """
 
 from __future__ import annotations
@@ -22,19 +23,42 @@ else:
             self.repr, self.compare = repr_, compare
             self.hash = compare if hash_ is None else hash_
 
+        def described(self, dataclasses):
+            """Return the field as `dataclasses` has it."""
+            told = {} if self.default is _REQUIRED else {"default": self.default}
+            told |= {} if self.factory is None else {"default_factory": self.factory}
+            return dataclasses.field(**told, repr=self.repr, hash=self.hash, compare=self.compare)
+
     def field(*, default=_REQUIRED, default_factory=None, repr=True, hash=None, compare=True):  # noqa: A002 - as there
         """Describe a field as `dataclasses.field` does."""
         return _Field(default, default_factory, repr, hash, compare)
 
-    class _DataclassFields:
-        """What `dataclasses.replace` and the like look at, made when they look."""
+    class _AsDataclass:
+        """An attribute that `dataclasses` and the like look at: made, with its neighbour, when they first look."""
+
+        def __init__(self, name, fields, kw_only):
+            self._name, self._fields, self._kw_only = name, fields, kw_only
 
         def __get__(self, instance, owner):
-            from dataclasses import make_dataclass  # noqa: PLC0415 - the import this module avoids
+            import dataclasses  # noqa: PLC0415 - the import this module avoids
 
-            return make_dataclass(owner.__name__, [(name, object) for name in owner.__slots__]).__dataclass_fields__
+            made = dataclasses.make_dataclass(
+                owner.__name__,
+                [
+                    (name, owner.__annotations__[name], item.described(dataclasses))
+                    for name, item in self._fields.items()
+                ],
+                init=False,
+                repr=False,
+                eq=False,
+                frozen=True,
+                kw_only=self._kw_only,
+            )
+            for name in ("__dataclass_fields__", "__dataclass_params__"):
+                setattr(owner, name, getattr(made, name))
+            return getattr(made, self._name)
 
-    def record(*, frozen, slots):
+    def record(*, frozen, slots, order=False, kw_only=False):
         """Return a decorator that makes a class a record; it is always frozen and slotted."""
         assert frozen  # noqa: S101 - there is no other kind
         assert slots  # noqa: S101 - likewise
@@ -49,14 +73,16 @@ else:
             body = {
                 name: value for name, value in cls.__dict__.items() if name not in {*names, "__dict__", "__weakref__"}
             }
-            body |= _methods(cls.__qualname__, fields)
+            body |= _methods(cls.__qualname__, fields, kw_only=kw_only)
+            if order:
+                body |= _comparisons(names)
             body["__slots__"] = names
             body["__match_args__"] = names
             return type(cls)(cls.__name__, cls.__bases__, body)
 
         return decorate
 
-    def _methods(qualname, fields):
+    def _methods(qualname, fields, *, kw_only):
         """Return the methods of a record; only `__init__`, which runs often, is worth generating."""
         compared = tuple(name for name, item in fields.items() if item.compare)
         hashed = tuple(name for name, item in fields.items() if item.compare and item.hash)
@@ -81,17 +107,33 @@ else:
             return type(self), tuple(getattr(self, name) for name in names)
 
         return {
-            "__init__": _initializer(fields),
+            "__init__": _initializer(fields, kw_only=kw_only),
             "__eq__": equal,
             "__hash__": hashed_value,
             "__repr__": represent,
             "__setattr__": refuse,
             "__delattr__": refuse,
             "__reduce__": reduce,
-            "__dataclass_fields__": _DataclassFields(),
+            "__dataclass_fields__": _AsDataclass("__dataclass_fields__", fields, kw_only),
+            "__dataclass_params__": _AsDataclass("__dataclass_params__", fields, kw_only),
         }
 
-    def _initializer(fields):
+    def _comparisons(names):
+        """Return what sorting takes: fields are compared in their order."""
+
+        def compared_by(operator):
+            def compare(self, other):
+                if type(other) is not type(self):
+                    return NotImplemented
+                return operator(
+                    tuple(getattr(self, name) for name in names), tuple(getattr(other, name) for name in names)
+                )
+
+            return compare
+
+        return {f"__{name}__": compared_by(getattr(tuple, f"__{name}__")) for name in ("lt", "le", "gt", "ge")}
+
+    def _initializer(fields, *, kw_only):
         scope = {"_set": object.__setattr__, "_REQUIRED": _REQUIRED}
         parameters, lines = [], []
         for name, item in fields.items():
@@ -106,6 +148,8 @@ else:
             else:
                 parameters.append(name)
             lines.append(f" _set(self, {name!r}, {name})")
+        if kw_only and parameters:
+            parameters.insert(0, "*")
         source = f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(lines)
         exec(source, scope)  # noqa: S102 - of names that this package wrote
         return scope["__init__"]

@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.iam import EvalDecision, PolicySet, Request, StatementRef
 from permission_guard.iam.decision import Decision
-from permission_guard.iam.records import field, record
+from permission_guard.records import field, record
 
 
 @record(frozen=True, slots=True)
@@ -73,3 +73,46 @@ def test_a_record_matches_by_position() -> None:
         case Point(x, y):
             assert (x, y) == (1, 5)
     assert Request.__match_args__[0] == "principal"
+
+
+@record(frozen=True, slots=True, order=True)
+class Place:
+    """A record that can be sorted."""
+
+    row: int
+    seat: str
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A record whose fields are named; one without a default may follow one with."""
+
+    first: int = 1
+    second: int
+
+
+def test_records_sort_by_their_fields_in_order() -> None:
+    """And only among themselves."""
+    places = [Place(2, "a"), Place(1, "b"), Place(1, "a")]
+    assert sorted(places) == [Place(1, "a"), Place(1, "b"), Place(2, "a")]
+    assert Place(1, "a") <= Place(1, "a") < Place(1, "b")
+    assert Place(2, "a") >= Place(2, "a") > Place(1, "b")
+    other: object = (1, "a")
+    with pytest.raises(TypeError):
+        sorted([Place(1, "a"), other])  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        sorted([Point(2), Point(1)])  # type: ignore[type-var]
+
+
+def test_fields_that_have_to_be_named_cannot_be_given_by_position() -> None:
+    """However many there are."""
+    assert Named(second=2) == Named(first=1, second=2)
+    with pytest.raises(TypeError):
+        Named(1, second=2)  # type: ignore[call-arg]
+
+
+def test_what_dataclasses_look_at_is_made_once() -> None:
+    """Replacing is common, and making it takes a hundred times as long."""
+    first = dataclasses.fields(Named(second=2))
+    assert all(one is other for one, other in zip(first, dataclasses.fields(Named(second=3)), strict=True))
+    assert dataclasses.replace(Named(second=2), first=3) == Named(first=3, second=2)
