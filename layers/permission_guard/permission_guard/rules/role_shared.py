@@ -50,8 +50,8 @@ class RoleShared(RoleRule):
     The functions are those of the account and region that run with the role, unpublished or in a version that an event
     source mapping is for. Others that may assume the role are PG208's. When the first function by name changes, the
     finding moves at the next look at the function that had it. A role that several functions are meant to share,
-    since they are one application in parts, is found as well: suppress it. Where the role does not exist, PG207 tells
-    it, and this is unknown.
+    since they are one application in parts, is found as well. Where the role does not exist, PG207 tells it, and this
+    is unknown.
 
     ## References
 
