@@ -152,6 +152,32 @@ def test_a_configuration_that_aws_refused_names_what_the_role_lacks(bot: Bot, un
     assert rules_of(bot, arn) == {("PG213", "resolved")}
 
 
+@pytest.mark.parametrize("of", ["function", "alias"])
+def test_a_destination_that_aws_refused_is_told_at_once_until_results_go_there(bot: Bot, unique: str, of: str) -> None:
+    """The finding names the role, which AWS does not, and the statement that it takes."""
+    functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    asked: dict[str, Any] = {"FunctionName": unique, "DestinationConfig": {"OnFailure": {"Destination": queue}}}
+    if of == "alias":
+        version = functions.publish_version(FunctionName=unique)["Version"]
+        arn = functions.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)["AliasArn"]
+        asked["Qualifier"] = "live"
+    with pytest.raises(functions.exceptions.InvalidParameterValueException) as refusal:
+        functions.put_function_event_invoke_config(**asked)
+    finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
+    assert finding["subject"] == f"refused/PutFunctionEventInvokeConfig/{queue}"
+    assert [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]] == [("sqs:SendMessage", queue)]
+    assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
+    assert refusal.value.response["Error"]["Message"] in finding["reason"]
+
+    sending = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
+    bot.engineer.attach(f"{unique}-role", bot.engineer.policy(unique, sending))
+    functions.put_function_event_invoke_config(**asked)
+    bot.watcher.finding(arn, "PG213", is_resolved)
+    all_done(bot)
+    assert rules_of(bot, arn) == {("PG213", "resolved")}
+
+
 @pytest.mark.parametrize("remedy", ["another destination", "no destination", "none at all"])
 def test_a_destination_that_the_role_may_no_longer_send_to_is_found_until_it_is_not_sent_to(
     bot: Bot, unique: str, remedy: str

@@ -213,6 +213,7 @@ def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
     [
         "create_event_source_mapping_refused_queue",
         "create_function_refused_role",
+        "put_function_event_invoke_config_refused",
         "update_function_configuration_refused",
     ],
 )

@@ -43,7 +43,7 @@ def source_module(source: Source) -> str:
 
 def actions_of(source: Source) -> set[str]:
     """Return the IAM actions that a source declares."""
-    return {look.action for look in (source.state, source.policy) if look}
+    return {look.action for look in (source.state, source.policy, source.grants) if look}
 
 
 # ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────

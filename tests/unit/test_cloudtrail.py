@@ -71,6 +71,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "lambda_esm_disabled_unnamed": (OTHER_SCOPE, "the record does not name the function of the mapping"),
     "publish_version": (ORDERS, ORDERS),
     "put_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
+    "put_function_event_invoke_config_refused": (OTHER_SCOPE, ORDERS),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),

@@ -12,7 +12,7 @@ import pytest
 from permission_guard.cloudtrail import parse_record
 from permission_guard.errors import MalformedEventError
 from permission_guard.event_sources import event_source_of
-from permission_guard.model import EventSourceMapping, Refusal
+from permission_guard.model import EventInvokeConfig, EventSourceMapping, Refusal
 from permission_guard.refusals import named_actions, refusal_of
 
 CORPUS = Path(__file__).parents[2] / "events" / "cloudtrail"
@@ -26,6 +26,7 @@ SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_ord
 QUEUE, SECRET = "create_event_source_mapping_refused_queue", "create_event_source_mapping_refused_secret"
 ROLE, NETWORK = "create_function_refused_role", "create_function_refused_network"
 CONFIGURATION = "update_function_configuration_refused"
+DESTINATION = "put_function_event_invoke_config_refused"
 
 
 def event(name: str) -> Any:
@@ -55,6 +56,7 @@ def asked(name: str, request: dict[str, Any] | None = None, **detail: Any) -> An
 # ── The words ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PROVIDED = "The provided execution role does not have permissions to call"
+FUNCTION_S = "The function's execution role does not have permissions to call"
 STREAM = f"Cannot access stream {STREAM_ARN}. Please ensure the role can perform the"
 MESSAGES = {
     f"{PROVIDED} ReceiveMessage on SQS": ["sqs:ReceiveMessage"],
@@ -65,6 +67,10 @@ MESSAGES = {
     f"{PROVIDED} SendMessage on SQS": ["sqs:SendMessage"],
     f"{PROVIDED} SendMessage on {QUEUE_ARN}": ["sqs:SendMessage"],
     f"{PROVIDED} Publish on SNS.": ["sns:Publish"],
+    f"{FUNCTION_S} SendMessage on {QUEUE_ARN}": ["sqs:SendMessage"],
+    f"{FUNCTION_S} Publish on arn:aws:sns:us-east-1:123456789012:failed": ["sns:Publish"],
+    f"{FUNCTION_S} InvokeFunction on {ARN}-failed (Service: Lambda)": ["lambda:InvokeFunction"],
+    f"{FUNCTION_S} PutEvents on arn:aws:events:us-east-1:123456789012:event-bus/orders": ["events:PutEvents"],
     "The provided execution role does not have permissions to callPublish on SNS.": ["sns:Publish"],
     f"{PROVIDED} CreateNetworkInterface on EC2": ["ec2:CreateNetworkInterface"],
     f"{PROVIDED} DescribeNetworkInterfaces on EC2": ["ec2:DescribeNetworkInterfaces"],
@@ -127,7 +133,7 @@ def test_every_form_of_the_message_is_known_and_says_which_actions_it_is_about(
         "The requested DB cluster does not exist.",
     ],
 )
-@pytest.mark.parametrize("name", [QUEUE, ROLE, CONFIGURATION])
+@pytest.mark.parametrize("name", [QUEUE, ROLE, CONFIGURATION, DESTINATION])
 def test_what_was_refused_for_another_reason_is_none(name: str, message: str) -> None:
     """The role has nothing to do with it, or it is somebody else's."""
     assert named_actions(message) == ()
@@ -150,9 +156,15 @@ def test_other_calls_are_none_whatever_they_say(api: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "20150331", "20150331v2", "20991231v10"])
 @pytest.mark.parametrize(
     ("name", "api"),
-    [(QUEUE, "CreateEventSourceMapping"), (ROLE, "CreateFunction"), (CONFIGURATION, "UpdateFunctionConfiguration")],
+    [
+        (QUEUE, "CreateEventSourceMapping"),
+        (ROLE, "CreateFunction"),
+        (CONFIGURATION, "UpdateFunctionConfiguration"),
+        (DESTINATION, "PutFunctionEventInvokeConfig"),
+        (DESTINATION, "UpdateFunctionEventInvokeConfig"),
+    ],
 )
-def test_every_version_of_the_three_calls_is_read(name: str, api: str, suffix: str) -> None:
+def test_every_version_of_the_calls_is_read(name: str, api: str, suffix: str) -> None:
     """Dates and versions in the name make no difference."""
     refusal = refused(name, eventName=api + suffix)
     assert refusal is not None
@@ -208,6 +220,54 @@ def test_a_refused_configuration_names_a_role_where_it_changes_it() -> None:
     assert refusal.configuration == {
         "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead-orders"}
     }
+
+
+def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> None:
+    """Which is a parameter of its own; a role is none of its parameters."""
+    failed = "arn:aws:sqs:us-east-1:123456789012:failed-orders"
+    refusal = refused(DESTINATION, {"role": ROLE_ARN})
+    assert refusal == Refusal(
+        api="PutFunctionEventInvokeConfig",
+        function_arn=f"{ARN}:live",
+        role_arn="",
+        message=f"{FUNCTION_S} SendMessage on {failed}",
+        at="2026-11-20T10:46:00.000+00:00",
+        configuration={"DestinationConfig": {"OnFailure": {"Destination": failed}}},
+    )
+    assert refusal.mapping is None
+    assert refusal.invoke_config == EventInvokeConfig(f"{ARN}:live", "", failed)
+
+
+def test_both_destinations_of_asynchronous_invocations_are_kept() -> None:
+    """Without a qualifier they are the function's own, and without any there is none."""
+    both = {"onSuccess": {"destination": f"{ARN}-done"}, "onFailure": {"destination": QUEUE_ARN}}
+    refusal = refused(DESTINATION, {"qualifier": None, "destinationConfig": both})
+    assert refusal is not None
+    assert refusal.invoke_config == EventInvokeConfig(ARN, f"{ARN}-done", QUEUE_ARN)
+    nothings: tuple[Any, ...] = (None, {}, {"onFailure": {}}, {"onFailure": {"destination": "arn:"}}, "arn:", [7])
+    for nothing in nothings:
+        refusal = refused(DESTINATION, {"qualifier": "$LATEST", "destinationConfig": nothing})
+        assert refusal is not None
+        assert refusal.invoke_config == EventInvokeConfig(ARN)
+        assert refusal.configuration == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "qualifier", "arn"),
+    [("orders", "7", f"{ARN}:7"), ("orders:live", "live", f"{ARN}:live"), (ARN, "live", f"{ARN}:live")],
+)
+def test_a_qualifier_may_be_in_the_name_or_beside_it(name: str, qualifier: str, arn: str) -> None:
+    """Or in both."""
+    refusal = refused(DESTINATION, {"functionName": name, "qualifier": qualifier})
+    assert refusal is not None
+    assert refusal.function_arn == arn
+
+
+@pytest.mark.parametrize("qualifier", [7.5, "", "li ve", "a:b", ["live"], "q" * 500])
+def test_a_qualifier_that_lambda_would_not_take_is_malformed(qualifier: Any) -> None:
+    """As a name is."""
+    with pytest.raises(MalformedEventError, match="not a Lambda function name"):
+        refused(DESTINATION, {"qualifier": qualifier})
 
 
 def test_the_servers_of_a_cluster_without_an_arn_are_kept() -> None:

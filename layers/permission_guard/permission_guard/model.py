@@ -185,10 +185,10 @@ class EventInvokeConfig:
 class Refusal:
     """A call that AWS refused for what the execution role may not do, with what was asked for.
 
-    `api` is `CreateEventSourceMapping`, `CreateFunction` or `UpdateFunctionConfiguration`. `function_arn` is the one
-    that the call named, with its qualifier; `role_arn` is empty where it named none. `configuration` has what it asked
-    for, named as the Lambda API names it. `message` is AWS's, and `at` is when it was said, ISO-8601 in UTC. All of it
-    comes from an event: it says where to look.
+    `api` is `CreateEventSourceMapping`, `CreateFunction`, `UpdateFunctionConfiguration`, `PutFunctionEventInvokeConfig`
+    or `UpdateFunctionEventInvokeConfig`. `function_arn` is the one that the call named, with its qualifier; `role_arn`
+    is empty where it named none. `configuration` has what it asked for, named as the Lambda API names it. `message` is
+    AWS's, and `at` is when it was said, ISO-8601 in UTC. All of it comes from an event: it says where to look.
     """
 
     api: str
@@ -205,6 +205,15 @@ class Refusal:
             return None
         source = self.configuration.get("EventSourceArn")
         return EventSourceMapping("", "", self.function_arn, source, "", "", "", self.configuration)
+
+    @property
+    def invoke_config(self) -> EventInvokeConfig | None:
+        """The configuration of asynchronous invocations that was asked for, None where something else was."""
+        if not self.api.endswith("FunctionEventInvokeConfig"):
+            return None
+        asked = self.configuration.get("DestinationConfig") or {}
+        success, failure = ((asked.get(event) or {}).get("Destination", "") for event in ("OnSuccess", "OnFailure"))
+        return EventInvokeConfig(self.function_arn, success, failure)
 
 
 @record(frozen=True, slots=True)

@@ -95,6 +95,8 @@ def _needs(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[Need, ...]]]:
         arn, role_arn = refusal.function_arn, refusal.role_arn or runs_with.get(refusal.function_arn, "")
         if refusal.mapping:
             yield arn, role_arn, _of_mapping(refusal.mapping, snapshot)
+        elif refusal.invoke_config:
+            yield arn, role_arn, invoke_config_needs(refusal.invoke_config, snapshot.sources)
         else:
             yield arn, role_arn, needs_of(_as_asked_for(refusal, snapshot), snapshot.sources)
 

@@ -1,10 +1,12 @@
 """Read what AWS refused for want of a permission of the execution role: who asked what of which function.
 
-Lambda looks at the role when a mapping is created, and when a function is created or configured; what it misses it says
-in words, of which these forms were seen. The words name a service by its own name (`SQS`), or only by an ARN.
+Lambda looks at the role when a mapping is created, when a function is created or configured, and when the results of
+its asynchronous invocations are sent somewhere; what it misses it says in words, of which these forms were seen. The
+words name a service by its own name (`SQS`), or only by an ARN.
 
     The function execution role does not have permissions to call GetQueueAttributes on SQS.
     The provided execution role does not have permissions to call CreateNetworkInterface on EC2
+    The function's execution role does not have permissions to call Publish on arn:…
     Cannot access stream ARN. Please ensure the role can perform the GetRecords, … and ListStreams Actions on your …
     Cannot access cluster ARN. Please ensure the role can perform the DescribeClusterV2 (recommended) or … actions on …
     Cannot access secret manager, please ensure the role can perform the 'secretsmanager:GetSecretValue' action on …
@@ -68,12 +70,15 @@ _KAFKA: Final = {
     "ConsumerGroupId": _A_TEXT,
     "SchemaRegistryConfig": {"SchemaRegistryURI": _A_TEXT, "AccessConfigs": _ACCESS},
 }
+_DESTINATIONS: Final[dict[str, _Shape]] = {
+    "DestinationConfig": {"OnFailure": {"Destination": _A_DESTINATION}, "OnSuccess": {"Destination": _A_DESTINATION}}
+}
 _MAPPING: Final[dict[str, _Shape]] = {
     "EventSourceArn": _AN_ARN,
     "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [_A_SERVER, 10]}},
     "Topics": [_A_TEXT, 1],
     "Queues": [_A_TEXT, 1],
-    "DestinationConfig": {"OnFailure": {"Destination": _A_DESTINATION}, "OnSuccess": {"Destination": _A_DESTINATION}},
+    **_DESTINATIONS,
     "AmazonManagedKafkaEventSourceConfig": _KAFKA,
     "SelfManagedKafkaEventSourceConfig": _KAFKA,
     "SourceAccessConfigurations": _ACCESS,
@@ -86,6 +91,8 @@ _ASKED: Final = {
     "CreateEventSourceMapping": _MAPPING,
     "CreateFunction": _FUNCTION,
     "UpdateFunctionConfiguration": _FUNCTION,
+    "PutFunctionEventInvokeConfig": _DESTINATIONS,
+    "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
 }
 """By the API: what a permission can hang on, named as the Lambda API names it."""
 
@@ -103,8 +110,7 @@ def refusal_of(record: Record) -> Refusal | None:
     if not _ABOUT_THE_ROLE.search(message):
         return None
     function_arn, account = _function(record)
-    of_mapping = record.api == "CreateEventSourceMapping"
-    role = None if of_mapping else record.request.get("role")
+    role = record.request.get("role") if shape is _FUNCTION else None
     role_arn = role if isinstance(role, str) and _is_role(role, record.account) else ""
     # A role of another account cannot be read, and without any there is nothing to look at.
     is_role_unusable = (role is not None or record.api == "CreateFunction") and not role_arn
@@ -164,12 +170,18 @@ def _time(text: str) -> str:
 
 
 def _function(record: Record) -> tuple[str, str]:
-    """Return the ARN of the function that a call names, with its qualifier, and its account."""
+    """Return the ARN of the function that a call names, with its qualifier, and its account.
+
+    The qualifier is in the name, or a parameter of its own; where it is in both, AWS takes no two that differ.
+    """
     name = record.request.get("functionName")
     if not isinstance(name, str):
         raise MalformedEventError(f"{record.event_name} has no `functionName`")
     try:
         target, qualifier = parse_function_name(name, region=record.region, account=record.account)
+        named = record.request.get("qualifier")
+        if qualifier is None and named is not None:
+            qualifier = parse_function_name(f"{target.arn}:{named}", region="", account="")[1]
     except ValueError as error:
         raise MalformedEventError(str(error)) from error
     is_qualified = qualifier is not None and qualifier != "$LATEST"

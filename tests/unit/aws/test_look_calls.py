@@ -117,15 +117,15 @@ def test_a_role_that_may_do_everything_takes_no_more(account: Account) -> None:
     assert account.calls == [*ALWAYS, "iam:GetRolePolicy", "sqs:GetQueueAttributes"]
 
 
-def test_a_queue_with_a_customer_s_key_takes_two_calls_more(account: Account) -> None:
-    """Which key that is, and whom its policy lets in."""
+def test_a_queue_with_a_customer_s_key_takes_three_calls_more(account: Account) -> None:
+    """Which key that is, and whom its policy and its grants let in."""
     kms: Any = boto3.client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     a_role(allow("*"))
     a_queue(KmsMasterKeyId=key)
     a_polling_function()
     snapshot = account.looked_at()
-    assert account.calls[-3:] == ["sqs:GetQueueAttributes", "kms:DescribeKey", "kms:GetKeyPolicy"]
+    assert account.calls[-4:] == ["sqs:GetQueueAttributes", "kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"]
     assert set(snapshot.source_policies) == {key}
 
 

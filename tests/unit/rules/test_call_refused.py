@@ -142,7 +142,10 @@ REQUESTS = st.fixed_dictionaries(
         "selfManagedEventSource": VALUES
         | st.just({"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["b-1.example.com:9092"]}}),
         "destinationConfig": VALUES
-        | st.fixed_dictionaries({"onFailure": st.fixed_dictionaries({"destination": SOURCES})}),
+        | st.fixed_dictionaries(
+            {},
+            optional={event: st.fixed_dictionaries({"destination": SOURCES}) for event in ("onFailure", "onSuccess")},
+        ),
         "amazonManagedKafkaEventSourceConfig": VALUES
         | st.fixed_dictionaries({"schemaRegistryConfig": st.fixed_dictionaries({"accessConfigs": ACCESS})}),
         "deadLetterConfig": VALUES | st.fixed_dictionaries({"targetArn": SOURCES}),
@@ -155,6 +158,7 @@ WORDS = st.sampled_from(
         "The provided execution role does not have permissions to call SendMessage on SQS",
         "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
         "Please ensure the role can perform the 'secretsmanager:GetSecretValue' action on your broker in IAM.",
+        "The function's execution role does not have permissions to call Publish on arn:aws:sns:us-east-1:1:t",
         "Please ensure the role can perform what it takes.",
         "The role defined for the function cannot be assumed by Lambda.",
     ]
@@ -164,6 +168,7 @@ NAMES = st.sampled_from(
         "create_event_source_mapping_refused_queue",
         "create_event_source_mapping_refused_secret",
         "create_function_refused_role",
+        "put_function_event_invoke_config_refused",
         "update_function_configuration_refused",
     ]
 )

@@ -43,6 +43,7 @@ READS: dict[Scope, frozenset[str]] = {
             "kinesis:GetResourcePolicy",
             "kms:DescribeKey",
             "kms:GetKeyPolicy",
+            "kms:ListGrants",
             "lambda:GetPolicy",
             "logs:DescribeLogGroups",
             "mq:DescribeBroker",

@@ -71,7 +71,7 @@ def evaluate(request: Request, policies: PolicySet) -> Decision:
         if not denying:
             return Decision(EvalDecision.ALLOWED, _granting(layers))
         return _conditional(denying, lookup, request, denies_only=True)
-    return _conditional([layer for layer in layers if UNKNOWN in {layer.allow, layer.deny}], lookup, request)
+    return _conditional([layer for layer in layers if layer.may_allow or layer.deny == UNKNOWN], lookup, request)
 
 
 def _layers(request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup) -> list[Layer]:

@@ -47,6 +47,11 @@ class Layer:
         self.unsure_denies: list[Statement] = []
         self.unread_reasons: list[str] = []
 
+    @property
+    def may_allow(self) -> bool:
+        """Whether it perhaps allows: altogether, or the very caller where it delegates to the account for certain."""
+        return UNKNOWN in {self.allow, self.role, self.direct}
+
     def unread(self, reason: str) -> None:
         """Take in a policy that exists and could not be read: it may allow and it may deny."""
         self.allow = max(self.allow, UNKNOWN)
@@ -152,7 +157,7 @@ def doubts_of(layer: Layer, lookup: Lookup, *, denies_only: bool) -> Iterator[tu
     """Yield the unknown keys and the reasons behind a layer that is not certain."""
     yield [], layer.unread_reasons
     unsure = list(layer.unsure_denies)
-    if not denies_only and layer.allow == UNKNOWN:
+    if not denies_only and layer.may_allow:
         unsure += layer.unsure_allows
     for statement in unsure:
         yield list(statement.unknown_keys(lookup)), list(statement.problems)

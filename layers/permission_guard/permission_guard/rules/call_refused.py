@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.event_sources import NeedKind, event_source_of, required
 from permission_guard.event_sources.access import part
+from permission_guard.event_sources.destinations import invoke_config_needs
 from permission_guard.features import needs_of
 from permission_guard.features.dead_letter import target_of
 from permission_guard.features.network import Network
@@ -15,6 +16,7 @@ from permission_guard.model import Function, Outcome, Remedy, Severity, Unread, 
 from permission_guard.refusals import ASSUME, named_actions
 from permission_guard.rules.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.mappings import name_of
 from permission_guard.rules.need_rule import Lack, NeedRule, Question
 from permission_guard.rules.role_not_assumable import RoleNotAssumable
@@ -25,17 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.event_sources import Need, Sources
-    from permission_guard.model import JSON, EventSourceMapping, Refusal, Snapshot
+    from permission_guard.model import JSON, EventInvokeConfig, EventSourceMapping, Refusal, Snapshot
 
 _REFUSED: Final = {
     "CreateEventSourceMapping": "AWS refused an event source mapping for {name}",
     "CreateFunction": "AWS refused to create {name}",
     "UpdateFunctionConfiguration": "AWS refused to configure {name}",
+    "PutFunctionEventInvokeConfig": "AWS refused a destination for asynchronous invocations of {name}",
+    "UpdateFunctionEventInvokeConfig": "AWS refused a destination for asynchronous invocations of {name}",
 }
+_AS_BEFORE: Final = "Results of asynchronous invocations of {name} go where they went before, if anywhere"
 _IMPACT: Final = {
     "CreateEventSourceMapping": "There is no such event source mapping: nothing from the source reaches {name}",
     "CreateFunction": "{name} does not exist, and what should deploy it has failed",
     "UpdateFunctionConfiguration": "{name} goes on with the configuration that it had",
+    "PutFunctionEventInvokeConfig": _AS_BEFORE,
+    "UpdateFunctionEventInvokeConfig": _AS_BEFORE,
 }
 _FEATURES: Final = {"ec2": "network-interfaces", "sns": "dead-letter-queue", "sqs": "dead-letter-queue", "sts": "role"}
 
@@ -45,13 +52,15 @@ class CallRefused(NeedRule):
 
     ## What it flags
 
-    A `CreateEventSourceMapping`, `CreateFunction` or `UpdateFunctionConfiguration` of the last day that AWS refused
-    because of the execution role, while the role still lacks what it takes: reading the event source or its secret,
-    making network interfaces, sending to the dead-letter queue, or being assumed by Lambda. It is told within seconds
-    of the call, for functions that do not exist as well.
+    A `CreateEventSourceMapping`, `CreateFunction`, `UpdateFunctionConfiguration`, `PutFunctionEventInvokeConfig` or
+    `UpdateFunctionEventInvokeConfig` of the last day that AWS refused because of the execution role, while the role
+    still lacks what it takes: reading the event source or its secret, making network interfaces, sending to the
+    dead-letter queue or to the destinations of asynchronous invocations, or being assumed by Lambda. It is told within
+    seconds of the call, for functions that do not exist as well.
 
     What AWS says names where to look, and no more: the role is judged as it is now. Where AWS names one of several
-    actions of a kind, all of the kind are asked for, since AWS names but the first.
+    actions of a kind, all of the kind are asked for, since AWS names but the first; of destinations of asynchronous
+    invocations, both, and the keys that they are encrypted with.
 
     ## Why it matters
 
@@ -71,11 +80,11 @@ class CallRefused(NeedRule):
     ## Limits
 
     Of all calls only those that CloudTrail records are known, and of those only the ones whose message names the role:
-    calls that are invalid in themselves are not recorded, and a refused destination of asynchronous invocations is not
-    among them. Service control policies are not read: where one is the cause, nothing is missing here. A mapping of the
-    same source that came to be since, or the function, closes the matter; that a configuration was accepted since is
-    seen only from the role. After a day a refusal is forgotten. What the function lacks as it is configured, or as its
-    role is, PG203, PG205 and PG207 tell, and this does not tell it again.
+    calls that are invalid in themselves are not recorded. Service control policies are not read: where one is the
+    cause, nothing is missing here. A mapping of the same source that came to be since, the destinations, or the
+    function, closes the matter; that a function's configuration was accepted since is seen only from the role. After a
+    day a refusal is forgotten. What the function lacks as it is configured, or as its role is, PG203, PG205 and PG207
+    tell, and this does not tell it again.
 
     ## References
 
@@ -93,11 +102,7 @@ class CallRefused(NeedRule):
     offline = False
     settles = False
     of_refusals = True
-    reads = (
-        EventSourceReadMissing.reads
-        | EventSourceDependencyMissing.reads
-        | {"s3:GetBucketPolicy", "sns:GetTopicAttributes"}
-    )
+    reads = EventSourceReadMissing.reads | EventSourceDependencyMissing.reads | FailureDestinationMissing.reads
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         """Yield a verdict for each call that was refused, though several may ask the same of one role."""
@@ -150,21 +155,21 @@ class CallRefused(NeedRule):
 
     def _asked(self, refusal: Refusal, function: Function, snapshot: Snapshot) -> Question | Verdict:
         subject = subject_of(refusal)
-        if refusal.api == "CreateFunction" and snapshot.function is not None:
-            return self.passed(function.arn, subject, "The function exists by now.")
-        if refusal.mapping is not None and _has_come_to_be(refusal.mapping, snapshot):
-            return self.passed(function.arn, subject, "The event source mapping exists by now.")
+        come_to_be = _come_to_be(refusal, snapshot)
+        if come_to_be:
+            return self.passed(function.arn, subject, come_to_be)
         if ASSUME in named_actions(refusal.message):
             return self._assumed(refusal, function, snapshot)
         question = _question(refusal, function, snapshot.sources)
         if question is None:
             reason = "It is not known what AWS asked of the role."
             return self.unknown(function.arn, subject, _told(reason, _facts(refusal)))
-        if isinstance(snapshot.mappings, Unread) and refusal.mapping is not None:
+        listed = snapshot.mappings if refusal.mapping else snapshot.invoke_configs if refusal.invoke_config else ()
+        if isinstance(listed, Unread):
             # Whether it has come to be cannot be told; but if the role has it all, nothing is wrong either way.
             verdict = self.answer(question, snapshot)
             is_passed = verdict.outcome is Outcome.PASS
-            return verdict if is_passed else self.unknown(function.arn, subject, str(snapshot.mappings))
+            return verdict if is_passed else self.unknown(function.arn, subject, str(listed))
         return question
 
     def _assumed(self, refusal: Refusal, function: Function, snapshot: Snapshot) -> Verdict:
@@ -195,10 +200,12 @@ class CallRefused(NeedRule):
 
 
 def subject_of(refusal: Refusal) -> str:
-    """Return what a finding about a refused call is about: the call, and the source or what the message speaks of."""
+    """Return what a finding about a refused call is about: the call, and with what, or what the message speaks of."""
     mapping = refusal.mapping
     if mapping is not None:
         return f"refused/{refusal.api}/{_source_name(mapping)}"
+    if refusal.invoke_config is not None:
+        return f"refused/{refusal.api}/{','.join(_destinations(refusal.invoke_config)) or 'unknown destination'}"
     services = (_service(action) for action in named_actions(refusal.message))
     return f"refused/{refusal.api}/{next((_FEATURES.get(name, name) for name in services), 'role')}"
 
@@ -211,7 +218,7 @@ def _function_of(refusal: Refusal, snapshot: Snapshot) -> Function | str | None:
     arn, own = refusal.function_arn, snapshot.function
     if refusal.api == "CreateFunction":
         return Function(arn, snapshot.target.name, refusal.role_arn, refusal.configuration)
-    if own is not None and refusal.mapping is not None and arn != snapshot.target.arn:
+    if own is not None and (refusal.mapping or refusal.invoke_config) and arn != snapshot.target.arn:
         if arn not in snapshot.versions:
             return f"{arn} was not read."
         own = snapshot.versions[arn]
@@ -223,8 +230,12 @@ def _function_of(refusal: Refusal, snapshot: Snapshot) -> Function | str | None:
 
 def _question(refusal: Refusal, function: Function, sources: Sources) -> Question | None:
     """Return what to ask of the role; None where it is not known."""
-    named, mapping = named_actions(refusal.message), refusal.mapping
-    if mapping is None:
+    named, mapping, config = named_actions(refusal.message), refusal.mapping, refusal.invoke_config
+    managed_policy = ""
+    if config is not None:
+        needs = required(invoke_config_needs(config, sources), NeedKind.DESTINATION)
+        purpose = f"send to {' and '.join(map(_short, _destinations(config)))}"
+    elif mapping is None:
         needs = _of_the_kind(needs_of(function, sources), named)
         purpose, managed_policy = _purpose_of_function(needs, function)
     else:
@@ -284,6 +295,17 @@ def _purpose_of_function(needs: Sequence[Need], function: Function) -> tuple[str
     return "do all that its configuration takes", ""
 
 
+def _come_to_be(refusal: Refusal, snapshot: Snapshot) -> str:
+    """Say that what was asked for is there by now, "" if it is not."""
+    if refusal.api == "CreateFunction" and snapshot.function is not None:
+        return "The function exists by now."
+    if refusal.mapping is not None and _has_come_to_be(refusal.mapping, snapshot):
+        return "The event source mapping exists by now."
+    if refusal.invoke_config is not None and _is_in_place(refusal.invoke_config, snapshot):
+        return "Results are sent there by now: PG203 tells what the role lacks."
+    return ""
+
+
 def _has_come_to_be(asked: EventSourceMapping, snapshot: Snapshot) -> bool:
     """Tell whether a mapping for the same function and source is there by now."""
     mappings = () if isinstance(snapshot.mappings, Unread) else snapshot.mappings
@@ -295,6 +317,23 @@ def _has_come_to_be(asked: EventSourceMapping, snapshot: Snapshot) -> bool:
         and all(mapping.configuration.get(name) == asked.configuration.get(name) for name in ("Topics", "Queues"))
         for mapping in mappings
     )
+
+
+def _is_in_place(asked: EventInvokeConfig, snapshot: Snapshot) -> bool:
+    """Tell whether the results go by now where they were to go."""
+    configs = () if isinstance(snapshot.invoke_configs, Unread) else snapshot.invoke_configs
+    return any(
+        config.function_arn == asked.function_arn
+        and asked.on_success in ("", config.on_success)
+        and asked.on_failure in ("", config.on_failure)
+        for config in configs
+        if _destinations(asked)
+    )
+
+
+def _destinations(config: EventInvokeConfig) -> list[str]:
+    """Return where results go, each place once."""
+    return list(dict.fromkeys(filter(None, (config.on_failure, config.on_success))))
 
 
 def _source_name(mapping: EventSourceMapping) -> str:
@@ -317,7 +356,9 @@ def _service(action: str) -> str:
 
 def _facts(refusal: Refusal) -> dict[str, JSON]:
     mapping = refusal.mapping
-    source = {"event_source_arn": mapping.event_source_arn} if mapping is not None else {}
+    source: dict[str, JSON] = {"event_source_arn": mapping.event_source_arn} if mapping is not None else {}
+    if refusal.invoke_config is not None:
+        source = {"destinations": _destinations(refusal.invoke_config)}
     return {"api": refusal.api, **source, "refused_at": refusal.at, "said_by_aws": refusal.message}
 
 

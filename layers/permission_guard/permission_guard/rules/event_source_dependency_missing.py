@@ -65,7 +65,7 @@ class EventSourceDependencyMissing(NeedRule):
     a self-managed cluster the mapping does not say whose it is, and without a consumer group's name Lambda makes one
     up: a policy for some of them is unknown. A secret that is not named by its whole ARN is unknown unless all that it
     may be is allowed. AWS does not say whether the key of a DynamoDB table is needed: a role without it is unknown.
-    Grants are not read: a role that may use a key by a grant alone is told to lack it.
+    A grant is taken for a statement of the key's policy; one that asks for an encryption context is unknown.
     AWS lists the network interfaces for every broker; one that is publicly accessible is reached without, and where it
     was not read which it is, a role without them is unknown. Security groups and routes are not looked at, nor are
     service control policies. Files are not judged by this rule: they do not say which keys are in use.
@@ -91,6 +91,7 @@ class EventSourceDependencyMissing(NeedRule):
         "kinesis:DescribeStreamSummary",
         "kms:DescribeKey",
         "kms:GetKeyPolicy",
+        "kms:ListGrants",
         "mq:DescribeBroker",
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetResourcePolicy",

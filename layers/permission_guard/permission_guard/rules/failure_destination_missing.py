@@ -54,11 +54,11 @@ class FailureDestinationMissing(NeedRule):
     ## Limits
 
     AWS does not say whether Lambda sends `lambda:SourceFunctionArn` along: what hangs on it is unknown. So is what
-    hangs on a destination's key or own policy that could not be read. Grants are not read: a role that may use a key by
-    a grant alone is told to lack it. Whether the destination exists, or is of a kind
-    that serves (a FIFO queue does not, for asynchronous invocations), is not looked at. Versions that nothing names are
-    not read. Service control policies are not read. Files are not judged by this rule: they do not say which keys are
-    in use.
+    hangs on a destination's key or own policy that could not be read. A grant is taken for a statement of the key's
+    policy; one that asks for an encryption context is unknown. Whether the destination exists, or is of a kind that
+    serves (a FIFO queue does not, for asynchronous invocations), is not looked at. Versions that nothing names are not
+    read. Service control policies are not read. Files are not judged by this rule: they do not say which keys are in
+    use.
 
     ## References
 
@@ -77,6 +77,7 @@ class FailureDestinationMissing(NeedRule):
         "kafka:DescribeClusterV2",
         "kms:DescribeKey",
         "kms:GetKeyPolicy",
+        "kms:ListGrants",
         "lambda:GetPolicy",
         "lambda:ListFunctionEventInvokeConfigs",
         "s3:GetBucketPolicy",

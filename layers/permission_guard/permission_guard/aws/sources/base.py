@@ -12,7 +12,9 @@ from permission_guard.model import Unread
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from permission_guard.model import JSON
 
 # How these services, and no others that the bot reads, say that a thing is gone.
 _GONE = frozenset(
@@ -41,13 +43,15 @@ FOUND = SourceState(exists=True)
 class Seen:
     """What a call tells of a resource: its state, its key as the service names it, the text of its policy.
 
-    Where it `leads_to` another resource, by its ARN, the state is what the look at that one's policy tells.
+    Where it `leads_to` another resource, by its ARN, the state is what the look at that one's policy tells. `grants`
+    are statements that add to the policy.
     """
 
     state: SourceState = FOUND
     key: str = ""
     policy: str = ""
     leads_to: str = ""
+    grants: tuple[Mapping[str, JSON], ...] = ()
 
 
 GONE = Seen(SourceState(exists=False))
@@ -58,13 +62,14 @@ GONE = Seen(SourceState(exists=False))
 class Look:
     """One look at a resource.
 
-    `action` is the IAM action of `call`, which gets the service's client and an ARN. `about` is the ARN of what is
-    asked, where that is not the one that is named: a stream's table, an object's bucket. `without` is the code of the
-    error that says that the resource has nothing of the kind. `own` says that nobody sees another account's.
+    `action` is the IAM action of `call`, which gets the service's client and an ARN; what is too much to read is Unread.
+    `about` is the ARN of what is asked, where that is not the one that is named: a stream's table, an object's bucket.
+    `without` is the code of the error that says that the resource has nothing of the kind. `own` says that nobody sees
+    another account's.
     """
 
     action: str
-    call: Callable[[Any, str], Seen]
+    call: Callable[[Any, str], Seen | Unread]
     about: Callable[[str], str] = str
     without: str = ""
     own: bool = False
@@ -75,12 +80,14 @@ class Service:
     """A service whose resources are looked at.
 
     `name` is the one in their ARNs, `client` that of its client. `state` and `policy` may be one and the same look.
+    `grants` tells what lets somebody in besides the policy.
     """
 
     name: str
     client: str
     state: Look | None = None
     policy: Look | None = None
+    grants: Look | None = None
 
 
 def attempt(look: Look, client: Callable[[], Any], arn: str) -> Seen | Unread | None:

@@ -13,12 +13,12 @@ from permission_guard.iam.arn import parse_arn
 from permission_guard.model import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.aws.sources.base import Look, Service
     from permission_guard.event_sources import SourceState
     from permission_guard.iam import Policy
-    from permission_guard.model import FunctionTarget
+    from permission_guard.model import JSON, FunctionTarget
 
 _ANY = frozenset("*?")
 
@@ -58,9 +58,10 @@ class SourceReader:
         return key if isinstance(key, Unread) else replace(seen.state, kms_key_arn=key)
 
     def policy(self, arn: str, function: FunctionTarget) -> Policy | Unread | None:
-        """Read the policy of what a function uses; None where it has none, or does not exist.
+        """Read the policy of what a function uses, with the grants to roles; None where it has none, or does not exist.
 
-        It is Unread where a state is, and where the ARN has wildcards and nobody knows which one it is (`key/*`).
+        It is Unread where a state is, where the ARN has wildcards and nobody knows which one it is (`key/*`), and
+        where the policy alone could be read: grants may allow what it does not.
         """
         service, arn = _service_of(arn, function)
         if service is None or service.policy is None:
@@ -68,7 +69,11 @@ class SourceReader:
         seen = self._look(service, service.policy, arn, function)
         if isinstance(seen, Unread):
             return seen
-        return parse_policy(seen.policy, name=arn) if seen.policy.strip() not in ("", "{}") else None
+        if seen.policy.strip() in ("", "{}"):
+            return None
+        policy = parse_policy(seen.policy, name=arn)
+        granted = self._look(service, service.grants, arn, function) if service.grants else Seen()
+        return granted if isinstance(granted, Unread) else _with_grants(policy, granted.grants)
 
     def _key(self, key: str, arn: str, function: FunctionTarget) -> str | Unread | None:
         """Return the ARN of the key that a resource names, None where it is AWS's own."""
@@ -106,6 +111,16 @@ def _service_of(arn: str, function: FunctionTarget) -> tuple[Service | None, str
     arn = arn if arn.startswith("arn:") else secretsmanager.named(arn, function)
     parsed = parse_arn(arn)
     return (SERVICES.get(parsed.service) if parsed else None), arn
+
+
+def _with_grants(policy: Policy, grants: Sequence[Mapping[str, JSON]]) -> Policy:
+    """Return a policy with more statements; one that nobody understands says nothing either way."""
+    document = policy.document
+    if not grants or policy.unreadable or not isinstance(document, dict):
+        return policy
+    own = document.get("Statement", [])
+    statements = [*(own if isinstance(own, list) else [own]), *grants]
+    return parse_policy({**document, "Statement": statements}, name=policy.name)
 
 
 def _missing(action: str, arn: str) -> Unread:
