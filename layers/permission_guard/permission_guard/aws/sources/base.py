@@ -62,7 +62,7 @@ GONE = Seen(SourceState(exists=False))
 class Look:
     """One look at a resource.
 
-    `action` is the IAM action of `call`, which gets the service's client and an ARN; what is too much to read is Unread.
+    `action` is the IAM action of `call`, which gets the service's client and an ARN; too much is Unread.
     `about` is the ARN of what is asked, where that is not the one that is named: a stream's table, an object's bucket.
     `without` is the code of the error that says that the resource has nothing of the kind. `own` says that nobody sees
     another account's.
