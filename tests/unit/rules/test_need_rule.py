@@ -10,8 +10,9 @@ import pytest
 
 from permission_guard.engine import evaluate
 from permission_guard.event_sources import event_source_of
+from permission_guard.findings.lifecycle import reconcile
 from permission_guard.iam import TrustSet
-from permission_guard.model import Function, Outcome, Snapshot, Verdict
+from permission_guard.model import Function, Outcome, Snapshot, Verdict, finding_id
 from permission_guard.rules.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.failure_destination_missing import FailureDestinationMissing
@@ -19,8 +20,12 @@ from tests.fakes import (
     DENIED,
     FUNCTION_ARN,
     MAPPING_SUBJECT,
+    NOW,
     ROLE_ARN,
+    SQS_POLICY,
     TARGET,
+    THROTTLED,
+    a_finding,
     a_function,
     a_policy,
     a_role,
@@ -253,3 +258,17 @@ def test_a_function_that_could_not_be_read_has_no_answer() -> None:
     state = polling(a_role(), versions={FUNCTION_ARN: DENIED})
     assert {verdict.outcome for verdict in evaluate(state, RULES).verdicts} == {Outcome.UNKNOWN}
     assert evaluate(Snapshot(TARGET, a_function()), RULES).verdicts == ()
+
+
+@pytest.mark.parametrize("part", ["mappings", "invoke_configs"])
+def test_a_version_s_dead_letter_queue_is_not_taken_for_gone_where_its_versions_could_not_be_listed(part: str) -> None:
+    """What leads to the version was not read: what was found of it stands."""
+    version = f"{FUNCTION_ARN}:1"
+    finding = a_finding(
+        id=finding_id("PG203", version, f"dead-letter-queue/{QUEUE}"),
+        rule_id="PG203",
+        function_arn=version,
+        subject=f"dead-letter-queue/{QUEUE}",
+    )
+    state = polling(a_role(SQS_POLICY), **{part: THROTTLED})
+    assert reconcile([finding], evaluate(state, RULES), now=NOW) == ()

@@ -116,6 +116,10 @@ class FailureDestinationMissing(NeedRule):
                 yield self.passed(one.function.arn, question.subject, reason)
 
     def _dead_letters(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+        # Which versions there are to ask about is known from these: those of the last look may still be there.
+        for part in (snapshot.mappings, snapshot.invoke_configs):
+            if isinstance(part, Unread):
+                yield self.unknown(snapshot.target.arn, "dead-letter-queue/*", str(part))
         for arn, version in sorted(snapshot.versions.items()):
             if isinstance(version, Unread):
                 yield self.unknown(arn, "dead-letter-queue/*", str(version))
