@@ -67,8 +67,9 @@ class EventSourceDependencyMissing(NeedRule):
     may be is allowed. AWS does not say whether the key of a DynamoDB table is needed: a role without it is unknown.
     A grant is taken for a statement of the key's policy; one that asks for an encryption context is unknown.
     AWS lists the network interfaces for every broker; one that is publicly accessible is reached without, and where it
-    was not read which it is, a role without them is unknown. Security groups and routes are not looked at, nor are
-    service control policies. Files are not judged by this rule: they do not say which keys are in use.
+    was not read which it is, a role without them is unknown. Security groups and routes are not looked at. Service
+    control policies cannot be read: IAM's policy simulator is asked for them where AWS says that a mapping is refused,
+    or has switched it off. Files are not judged by this rule: they do not say which keys are in use.
 
     ## References
 

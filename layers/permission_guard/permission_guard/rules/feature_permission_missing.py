@@ -53,8 +53,8 @@ class FeaturePermissionMissing(FunctionRule):
 
     ## Fix safety
 
-    Each fix attaches one AWS managed policy. It is additive; that for Amazon EFS, Amazon S3 Files and durable execution
-    is for any resource of the account, so that a policy of your own can be narrower.
+    Not fixed automatically yet. The AWS managed policies for Amazon EFS, Amazon S3 Files and durable execution are for
+    any resource of the account, so that a policy of your own can be narrower.
 
     ## Limits
 

@@ -45,7 +45,7 @@ class LoggingMissing(FunctionRule):
 
     ## Fix safety
 
-    Safe: AWS's own policy for every function, which lets it write logs and nothing else.
+    Not fixed automatically yet. The AWS managed policy lets a function write logs and nothing else.
 
     ## Limits
 

@@ -39,7 +39,8 @@ class TracingMissing(FunctionRule):
 
     ## Fix safety
 
-    Safe: AWS's own policy for sending traces, and asking how many to send, and nothing else.
+    Not fixed automatically yet. The AWS managed policy is for sending traces and asking how many to send, and nothing
+    else.
 
     ## Limits
 

@@ -46,7 +46,7 @@ class VpcAccessMissing(FunctionRule):
 
     ## Fix safety
 
-    Safe: AWS's own policy for functions in a VPC, which also lets them write logs, and nothing else.
+    Not fixed automatically yet. The AWS managed policy also lets the function write logs, and nothing else.
 
     ## Limits
 
