@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.engineer import Engineer
-from sandbox.process import Sandbox, poll
+from sandbox.process import ACCOUNT, REGION, Sandbox, poll
 from sandbox.watcher import DEADLINE, Watcher
+from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +122,22 @@ def envelope(record: dict[str, Any]) -> str:
             "detail": record,
         }
     )
+
+
+def deployed_statements(role: str) -> list[dict[str, Any]]:
+    """Return what the template allows one of its roles, as far as it is about no other resource of it."""
+    template = Template(REPOSITORY / "template.yaml", **EVERYTHING)
+    values = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
+
+    def rendered(resource: Any) -> str:
+        text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+    statements = template.statements(role)
+    texts = [{**one, "Resource": [rendered(resource) for resource in listed(one["Resource"])]} for one in statements]
+    return [one for one in texts if all(one["Resource"])]
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from permission_guard.aws.inventories import InventoryReader
 from permission_guard.aws.inventories.services import INVENTORY_READS
 from permission_guard.model import Unread
 from sandbox.process import ACCOUNT, REGION
+from tests.e2e.bot import deployed_statements
 from tests.e2e.sources import CALLS, IDS, NAME, Sources, ask
-from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
+from tests.template.sam_template import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,26 +52,10 @@ def organization(sandbox: Sandbox) -> dict[str, Any]:
     return made
 
 
-def deployed_statements() -> list[dict[str, Any]]:
-    """Return what the template allows the checker of invoke policies, as far as it is about no other resource of it."""
-    template = Template(REPOSITORY / "template.yaml", **EVERYTHING)
-    values = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
-
-    def rendered(resource: Any) -> str:
-        text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
-        for name, value in values.items():
-            text = text.replace(name, value)
-        return text
-
-    statements = template.statements("CheckInvokePolicyRole")
-    texts = [{**one, "Resource": [rendered(resource) for resource in listed(one["Resource"])]} for one in statements]
-    return [one for one in texts if all(one["Resource"])]
-
-
 @pytest.fixture(scope="module")
 def bot(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> Callable[[str], Any]:
     """Return clients that may do what the deployed function may."""
-    role = make_role(f"{NAME}-bot", *deployed_statements())
+    role = make_role(f"{NAME}-bot", *deployed_statements("CheckInvokePolicyRole"))
     return lambda service: assume(role, service)
 
 
@@ -86,7 +71,9 @@ def stranger(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -
 
 def test_every_permission_for_inventories_is_tried() -> None:
     """One that no call here takes could be misspelt for the sandbox alone."""
-    allowed = {action for statement in deployed_statements() for action in listed(statement["Action"])}
+    allowed = {
+        action for statement in deployed_statements("CheckInvokePolicyRole") for action in listed(statement["Action"])
+    }
     tried = {action for action, *_ in CALLS}
     assert tried >= INVENTORY_READS
     assert tried <= allowed

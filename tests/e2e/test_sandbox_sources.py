@@ -14,7 +14,7 @@ from permission_guard.iam import Policy
 from permission_guard.model import FunctionTarget, Unread
 from sandbox.engineer import Engineer, document
 from sandbox.process import ACCOUNT, REGION
-from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
+from tests.e2e.bot import deployed_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "sources-of-needs"
 _HERE = f"{REGION}:{ACCOUNT}"
-
-
-def deployed_statements() -> list[dict[str, Any]]:
-    """Return what the template allows the checker of roles, as far as it is about no other resource of it."""
-    template = Template(REPOSITORY / "template.yaml", **EVERYTHING)
-    values = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
-
-    def rendered(resource: Any) -> str:
-        text = resource if isinstance(resource, str) else str(resource.get("Fn::Sub", ""))
-        for name, value in values.items():
-            text = text.replace(name, value)
-        return text
-
-    statements = template.statements("CheckExecutionRoleRole")
-    texts = [{**one, "Resource": [rendered(resource) for resource in listed(one["Resource"])]} for one in statements]
-    return [one for one in texts if all(one["Resource"])]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +70,7 @@ def arns(sandbox: Sandbox, make_function: Callable[..., str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def reader(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> SourceReader:
     """The bot's own reader, with the permissions of the deployed checker."""
-    role = make_role(f"{NAME}-bot", *deployed_statements())
+    role = make_role(f"{NAME}-bot", *deployed_statements("CheckExecutionRoleRole"))
     return SourceReader(lambda service: assume(role, service))
 
 

@@ -417,9 +417,8 @@ def test_a_function_that_is_gone_is_said_and_its_findings_are_resolved(told: Tol
     assert told.counts["FindingsResolved"] == 1
 
 
-def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
-    """The newer look has seen what this one would have."""
-    account = Account(told)
+def overtake(account: Account) -> None:
+    """Have a newer look recorded whenever one reads the state."""
     read = account.state.snapshot
 
     def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
@@ -428,6 +427,12 @@ def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
         return read(target, scope, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
+
+
+def test_a_look_that_was_overtaken_is_done_with(told: Told) -> None:
+    """The newer look has seen what this one would have."""
+    account = Account(told)
+    overtake(account)
     assert account.handle(message(0, look_request([TARGET]))) == []
     assert told.line("a newer look was recorded first")["function_arn"] == FUNCTION_ARN
     assert told.counts["LooksOvertaken"] == 1
@@ -671,12 +676,5 @@ def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once
 def test_a_refused_call_whose_looks_are_overtaken_comes_again(told: Told) -> None:
     """The newer looks did not know of it."""
     account = Account(told)
-    read = account.state.snapshot
-
-    def snapshot(target: FunctionTarget, scope: Scope, **more: Any) -> Snapshot:
-        newer = account.store.begin_look(target, scope)
-        account.store.commit_look(target, scope, newer, newer.notes, changes=(), unknowns=(), now="")
-        return read(target, scope, **more)
-
-    account.state.snapshot = snapshot  # type: ignore[method-assign]
+    overtake(account)
     assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == ["m0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from permission_guard.model import FunctionTarget, PolicyTarget
+from permission_guard.model import FunctionTarget, PolicyTarget, RoleTarget
 
 # The pattern of FunctionName in Lambda's API: a bare name, a partial ARN or a full ARN, each with or without a
 # qualifier. https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
@@ -80,6 +80,11 @@ def role_name(role_arn: str) -> str:
 def role_account(role_arn: str) -> str:
     """Return the account of a role from its ARN."""
     return role_arn.split(":", 5)[4]
+
+
+def role_target(role_arn: str) -> RoleTarget:
+    """Return what a role's ARN names, as events name it: without its path; ValueError when it is no role ARN."""
+    return RoleTarget(role_account(role_arn), role_name(role_arn))
 
 
 def parse_policy_arn(arn: str) -> PolicyTarget:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.arns import role_account, role_name
+from permission_guard.arns import role_target
 from permission_guard.engine import Report, evaluate, without
 from permission_guard.findings.conflicts import despite_conflicts
 from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.notes import still_told
-from permission_guard.model import Function, FunctionTarget, ManagedBy, RoleTarget, Status, Unread
+from permission_guard.model import FunctionTarget, ManagedBy, RoleTarget, Status, Unread
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _settling(new: Iterable[Verdict], report: Report) -> tuple[Verdict, ...]:
 
 def _roles(snapshot: Snapshot, before: frozenset[RoleTarget]) -> frozenset[RoleTarget]:
     """Return the roles that the function and its versions run with, those of before where one could not be read."""
-    roles = {_role(part.role_arn) for part in snapshot.versions.values() if isinstance(part, Function)}
+    roles = set(map(role_target, snapshot.role_arns.values()))
     parts = (snapshot.function, snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
     return frozenset(roles | before if any(isinstance(part, Unread) for part in parts) else roles)
 
@@ -218,16 +218,12 @@ def _unsettled(snapshot: Snapshot, rules: Iterable[Rule]) -> tuple[Refusal, ...]
     return tuple(refusal for refusal, report in reports if not report.passes or report.passes != report.verdicts)
 
 
-def _role(arn: str) -> RoleTarget:
-    return RoleTarget(role_account(arn), role_name(arn))
-
-
 def _role_users(
     snapshot: Snapshot, users: Mapping[RoleTarget, tuple[FunctionTarget, ...]]
 ) -> dict[str, tuple[FunctionTarget, ...]]:
     """Return the users of each of the snapshot's roles, the function itself among them."""
-    arns = {part.role_arn for part in snapshot.versions.values() if isinstance(part, Function)}
-    return {arn: tuple(sorted({snapshot.target, *users[_role(arn)]})) for arn in arns}
+    arns = set(snapshot.role_arns.values())
+    return {arn: tuple(sorted({snapshot.target, *users[role_target(arn)]})) for arn in arns}
 
 
 def _others(

@@ -258,6 +258,11 @@ class Snapshot:
     tags: Mapping[str, str] | Unread | None = None
 
     @property
+    def role_arns(self) -> Mapping[str, str]:
+        """The ARN of the role that each version which was read runs with, by the version's own."""
+        return {arn: part.role_arn for arn, part in self.versions.items() if isinstance(part, Function)}
+
+    @property
     def unread(self) -> tuple[Unread, ...]:
         """Everything in here that could not be read and that another try may read.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.event_sources import NeedKind, event_source_of
@@ -50,6 +51,24 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
     }
 
 
+def function_asked_for(refusal: Refusal, snapshot: Snapshot) -> Function | str | None:
+    """Return the function with the role that was asked for, or why it is not known.
+
+    None where there is no such function, version or alias: nobody can repeat the call.
+    """
+    arn, own = refusal.function_arn, snapshot.function
+    if refusal.api == "CreateFunction":
+        return Function(arn, snapshot.target.name, refusal.role_arn, refusal.configuration)
+    if own is not None and (refusal.mapping or refusal.invoke_config) and arn != snapshot.target.arn:
+        if arn not in snapshot.versions:
+            return f"{arn} was not read."
+        own = snapshot.versions[arn]
+    if not isinstance(own, Function):
+        return str(own) if own else None
+    role_arn = refusal.role_arn or own.role_arn
+    return replace(own, arn=arn, role_arn=role_arn, configuration={**own.configuration, **refusal.configuration})
+
+
 def refused_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by role, the actions and resources that a mapping takes of which AWS itself says that it is refused.
 
@@ -57,15 +76,13 @@ def refused_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]
     something else, such as a policy of the organization.
     """
     found: dict[str, dict[tuple[str, str], None]] = {}
-    runs_with = {arn: part.role_arn for arn, part in snapshot.versions.items() if isinstance(part, Function)}
-    for mapping in () if isinstance(snapshot.mappings, Unread) else snapshot.mappings:
-        role = snapshot.roles.get(runs_with.get(mapping.function_arn, ""))
+    for mapping, role_arn, needs in _of_mappings(snapshot):
+        role = snapshot.roles.get(role_arn)
         is_refused = said_of_permission(mapping) or mapping.switched_off_by is SwitchedOffBy.AWS
         if not is_refused or not isinstance(role, Role):
             continue
-        for need in _of_mapping(mapping, snapshot):
-            is_one = need.resource == "*" or not {"*", "?"} & set(need.resource)
-            is_asked = need.kind in _POLLED and not need.recommended and is_one
+        for need in needs:
+            is_asked = need.kind in _POLLED and not need.recommended and need.is_of_one
             if is_asked and not decide(need, role, mapping.function_arn, snapshot.source_policies).denied:
                 found.setdefault(role.arn, {})[need.action, need.resource] = None
     return {role_arn: tuple(asked) for role_arn, asked in found.items()}
@@ -81,32 +98,35 @@ def _asked(snapshot: Snapshot) -> Iterator[Asked]:
 
 def _needs(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[Need, ...]]]:
     """Yield the ARN of each function, the role that it is about, and what is needed."""
-    runs_with = {arn: part.role_arn for arn, part in snapshot.versions.items() if isinstance(part, Function)}
+    runs_with = snapshot.role_arns
     for version in snapshot.versions.values():
         if isinstance(version, Function):
             yield version.arn, version.role_arn, needs_of(version, snapshot.sources)
-    for mapping in () if isinstance(snapshot.mappings, Unread) else snapshot.mappings:
-        if not mapping.is_off_on_purpose:
-            yield mapping.function_arn, runs_with.get(mapping.function_arn, ""), _of_mapping(mapping, snapshot)
+    for mapping, role_arn, needs in _of_mappings(snapshot):
+        yield mapping.function_arn, role_arn, needs
     for config in () if isinstance(snapshot.invoke_configs, Unread) else snapshot.invoke_configs:
         needs = invoke_config_needs(config, snapshot.sources)
         yield config.function_arn, runs_with.get(config.function_arn, ""), needs
     for refusal in snapshot.refusals:
-        arn, role_arn = refusal.function_arn, refusal.role_arn or runs_with.get(refusal.function_arn, "")
-        if refusal.mapping:
-            yield arn, role_arn, _of_mapping(refusal.mapping, snapshot)
-        elif refusal.invoke_config:
-            yield arn, role_arn, invoke_config_needs(refusal.invoke_config, snapshot.sources)
-        else:
-            yield arn, role_arn, needs_of(_as_asked_for(refusal, snapshot), snapshot.sources)
+        function = function_asked_for(refusal, snapshot)
+        if isinstance(function, Function):
+            yield function.arn, function.role_arn, _of_refusal(refusal, function, snapshot)
 
 
-def _as_asked_for(refusal: Refusal, snapshot: Snapshot) -> Function:
-    """Return the function as a call that AWS refused would have made it."""
-    own = snapshot.versions.get(refusal.function_arn)
-    configuration = own.configuration if isinstance(own, Function) else {}
-    name = snapshot.target.name
-    return Function(refusal.function_arn, name, refusal.role_arn, {**configuration, **refusal.configuration})
+def _of_refusal(refusal: Refusal, function: Function, snapshot: Snapshot) -> tuple[Need, ...]:
+    if refusal.mapping:
+        return _of_mapping(refusal.mapping, snapshot)
+    if refusal.invoke_config:
+        return invoke_config_needs(refusal.invoke_config, snapshot.sources)
+    return needs_of(function, snapshot.sources)
+
+
+def _of_mappings(snapshot: Snapshot) -> Iterator[tuple[EventSourceMapping, str, tuple[Need, ...]]]:
+    """Yield each mapping that is meant to be on, the role that it is polled with, and what it needs."""
+    runs_with = snapshot.role_arns
+    for mapping in () if isinstance(snapshot.mappings, Unread) else snapshot.mappings:
+        if not mapping.is_off_on_purpose:
+            yield mapping, runs_with.get(mapping.function_arn, ""), _of_mapping(mapping, snapshot)
 
 
 def _of_mapping(mapping: EventSourceMapping, snapshot: Snapshot) -> tuple[Need, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.arns import parse_function_arn, role_account, role_name
+from permission_guard.arns import parse_function_arn, role_target
 from permission_guard.aws.calls import read
 from permission_guard.iam import parse_policy
 from permission_guard.model import (
@@ -109,8 +109,7 @@ class FunctionReader:
         """List every function of the account and region with the role that it runs with; a refused call raises."""
         for page in self._lambda.get_paginator("list_functions").paginate():
             for configuration in page["Functions"]:
-                role = RoleTarget(role_account(configuration["Role"]), role_name(configuration["Role"]))
-                yield parse_function_arn(configuration["FunctionArn"])[0], role
+                yield parse_function_arn(configuration["FunctionArn"])[0], role_target(configuration["Role"])
 
     def _qualifiers(self, target: FunctionTarget) -> Iterator[str | Unread]:
         def aliases() -> list[str]:

@@ -105,7 +105,7 @@ class StateReader:
         self, target: FunctionTarget, function: Function | Unread | None, refusals: Sequence[Refusal]
     ) -> Snapshot:
         snapshot = self._what_runs(target, function, refusals) if function else Snapshot(target, None)
-        running = {version.role_arn for version in snapshot.versions.values() if isinstance(version, Function)}
+        running = set(snapshot.role_arns.values())
         named = {refusal.role_arn for refusal in refusals if _is_own_role(refusal.role_arn, target)}
         roles = {arn: self._role(arn) for arn in sorted(running | named)}
         trusts = [role.trust_policy for role in roles.values() if isinstance(role, Role)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.arns import parse_function_name
 from permission_guard.cli.input_file import InputError
 from permission_guard.cli.intrinsics import Resolver, fill, holes, text
-from permission_guard.cli.physical_names import attribute, physical_name
+from permission_guard.cli.physical_names import physical_name
 from permission_guard.cli.worlds import Gap, Guesses, Question, World, gaps_in, untold, ways
 from permission_guard.iam import parse_policy
 from permission_guard.model import Function, FunctionTarget, FunctionUrl, ResourcePolicy, Scope, Snapshot, Unread
@@ -345,14 +345,6 @@ def _written(properties: JSON, template: Template) -> dict[str, str]:
         elif isinstance(value, str):
             found[fill(value, {})] = expression
     return found
-
-
-def template_functions(template: Template, resolver: Resolver) -> dict[str, str]:
-    """Return the logical ids of the template's functions by their ARNs."""
-    return {
-        fill(text(attribute(resolver, name, "Arn")), {hole: template.token(hole) for hole in resolver.found}): name
-        for name in template.ids_of("AWS::Lambda::Function")
-    }
 
 
 def _expression(raw: JSON) -> str:

@@ -58,6 +58,11 @@ class Need:
     unread: str = ""
     carried: bool = True
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is known which resource it is on; `*` alone stands for an action that names none."""
+        return self.resource == "*" or not {"*", "?"} & set(self.resource)
+
 
 @record(frozen=True, slots=True)
 class SourceState:

@@ -13,6 +13,7 @@ from permission_guard.features import needs_of
 from permission_guard.features.dead_letter import target_of
 from permission_guard.features.network import Network
 from permission_guard.model import Function, Outcome, Remedy, Severity, Unread, Verdict
+from permission_guard.needs import function_asked_for
 from permission_guard.refusals import ASSUME, named_actions
 from permission_guard.rules.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
@@ -116,7 +117,7 @@ class CallRefused(NeedRule):
             for refusal in sorted(snapshot.refusals, key=lambda refusal: refusal.at)
         }
         for refusal in latest.values():
-            function = _function_of(refusal, snapshot)
+            function = function_asked_for(refusal, snapshot)
             if isinstance(function, str):
                 yield self.unknown(refusal.function_arn, subject_of(refusal), function)
             elif function is not None:
@@ -208,24 +209,6 @@ def subject_of(refusal: Refusal) -> str:
         return f"refused/{refusal.api}/{','.join(_destinations(refusal.invoke_config)) or 'unknown destination'}"
     services = (_service(action) for action in named_actions(refusal.message))
     return f"refused/{refusal.api}/{next((_FEATURES.get(name, name) for name in services), 'role')}"
-
-
-def _function_of(refusal: Refusal, snapshot: Snapshot) -> Function | str | None:
-    """Return the function with the role that was asked for, or why it is not known.
-
-    None where there is no such function, version or alias: nobody can repeat the call.
-    """
-    arn, own = refusal.function_arn, snapshot.function
-    if refusal.api == "CreateFunction":
-        return Function(arn, snapshot.target.name, refusal.role_arn, refusal.configuration)
-    if own is not None and (refusal.mapping or refusal.invoke_config) and arn != snapshot.target.arn:
-        if arn not in snapshot.versions:
-            return f"{arn} was not read."
-        own = snapshot.versions[arn]
-    if not isinstance(own, Function):
-        return str(own) if own else None
-    role_arn = refusal.role_arn or own.role_arn
-    return replace(own, arn=arn, role_arn=role_arn, configuration={**own.configuration, **refusal.configuration})
 
 
 def _question(refusal: Refusal, function: Function, sources: Sources) -> Question | None:

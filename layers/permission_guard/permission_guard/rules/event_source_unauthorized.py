@@ -208,18 +208,13 @@ def _look(mapping: EventSourceMapping, role: Role, needs: Sequence[Need]) -> Ite
     """Yield commands that show what AWS says now, what the role may, and what else has a say in it."""
     region = mapping.function_arn.split(":")[3]
     yield f"aws lambda get-event-source-mapping --region {region} --uuid {mapping.uuid}"
-    for statement in statements([need for need in needs if _is_one(need.resource)]):
+    for statement in statements([need for need in needs if need.is_of_one]):
         actions, resources = " ".join(statement["Action"]), " ".join(map(shlex.quote, statement["Resource"]))
         asked = f"--action-names {actions} --resource-arns {resources}"
         yield f"aws iam simulate-principal-policy --policy-source-arn {role.arn} {asked}"
-    for arn in dict.fromkeys(need.resource for need in needs if _is_one(need.resource)):
+    for arn in dict.fromkeys(need.resource for need in needs if need.is_of_one):
         service, region, account, name = (arn.split(":", 5) + [""] * 5)[2:6]
         if service in _POLICY_OF:
             yield _POLICY_OF[service].format(
                 arn=shlex.quote(arn), name=shlex.quote(name), account=account, region=region
             )
-
-
-def _is_one(resource: str) -> bool:
-    """Tell whether it is known which resource it is; `*` alone stands for an action that names none."""
-    return resource == "*" or not {"*", "?"} & set(resource)

@@ -143,7 +143,7 @@ _IMPACT: Final = (
 
 def _runs_with(role_arn: str, snapshot: Snapshot) -> list[str]:
     """Return the function, or those of its versions and aliases that were read, that run with a role."""
-    return [arn for arn in sorted(snapshot.versions) if _role_of(arn, snapshot) == role_arn]
+    return [arn for arn in sorted(snapshot.versions) if snapshot.role_arns.get(arn) == role_arn]
 
 
 def _name(role_arn: str, snapshot: Snapshot) -> str:
@@ -159,15 +159,10 @@ def _sources(role_arn: str, snapshot: Snapshot) -> list[str]:
     served = [
         mapping.uuid
         for mapping in (snapshot.mappings if not isinstance(snapshot.mappings, Unread) else ())
-        if _role_of(mapping.function_arn, snapshot) == role_arn
+        if snapshot.role_arns.get(mapping.function_arn) == role_arn
     ]
     prefix = function.partition(":function:")[0]
     return [function, f"{function}:1", *(f"{prefix}:event-source-mapping:{uuid}" for uuid in served)]
-
-
-def _role_of(function_arn: str, snapshot: Snapshot) -> str | None:
-    version = snapshot.versions.get(function_arn)
-    return None if version is None or isinstance(version, Unread) else version.role_arn
 
 
 def assumed(role: Role, service: str, source: str, snapshot: Snapshot) -> Decision:

@@ -63,9 +63,8 @@ class RoleRule(Rule):
 def roles_of(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the ARNs of the roles of the function and of its versions that were read, the function's own first."""
     first = snapshot.target.arn
-    ordered = sorted(snapshot.versions.items(), key=lambda item: (item[0] != first, item[0]))
-    found = [version.role_arn for _, version in ordered if version is not None and not isinstance(version, Unread)]
-    return tuple(dict.fromkeys(found))
+    ordered = sorted(snapshot.role_arns.items(), key=lambda item: (item[0] != first, item[0]))
+    return tuple(dict.fromkeys(role_arn for _, role_arn in ordered))
 
 
 def listed(names: Iterable[str]) -> str:
