@@ -93,6 +93,10 @@ format: .venv/.synced ## Put the code into form
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
+.PHONY: lock
+lock: .venv-tools/uv-$(UV_VERSION) ## Resolve the dependencies again, and write the lock file (UPGRADE=1 takes newer versions)
+	@$(UV) lock $(if $(UPGRADE),--upgrade)
+
 .PHONY: generate
 generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements
 	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt

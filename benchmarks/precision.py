@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.policies.functions import TRUST, Expected, Sample, defective_function, good_function
-from permission_guard.engine import evaluate
-from permission_guard.model import Scope, Verdict
+from permission_guard.checks.engine import evaluate
+from permission_guard.model.targets import Scope
 from permission_guard.rules import rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from permission_guard.model.verdicts import Verdict
 
 SEED: Final = 2026
 HALF: Final = 250

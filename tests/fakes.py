@@ -8,32 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
-from permission_guard.findings.notes import Begun
+from permission_guard.findings.checkpoint import Begun
 from permission_guard.iam import parse_policy
-from permission_guard.model import (
-    EventSourceMapping,
-    Finding,
-    Function,
-    FunctionTarget,
-    ManagedBy,
-    Role,
-    RoleTarget,
-    Scope,
-    Severity,
-    Snapshot,
-    Status,
-    Transition,
-    Unread,
-    finding_id,
-)
+from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
+from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope
+from permission_guard.model.verdicts import Severity, finding_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from permission_guard.findings.checkpoint import Notes
     from permission_guard.findings.lifecycle import Change
-    from permission_guard.findings.notes import Notes
     from permission_guard.iam import Policy
-    from permission_guard.model import Refusal
+    from permission_guard.model.state import Refusal
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

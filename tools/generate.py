@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
-from permission_guard.model import Finding
+from permission_guard.model.findings import Finding
 from permission_guard.rules import RULES
-from permission_guard.rules.pages import page
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"

@@ -17,10 +17,10 @@ from benchmarks.policies.sampling import (
     Statement,
 )
 from benchmarks.policies.services import Service, Source, own_source, services_in
-from permission_guard.aws.inventories.services import SERVICES
+from permission_guard.aws.readers.inventories.services import SERVICES
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model import Function, FunctionTarget, FunctionUrl, ResourcePolicy, Snapshot
-from permission_guard.triggers import Inventory, Trigger
+from permission_guard.model.state import Function, FunctionUrl, Inventory, ResourcePolicy, Snapshot, Trigger
+from permission_guard.model.targets import FunctionTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.arns import parse_function_arn
-from permission_guard.bus_batch import work_off
-from permission_guard.fix_wiring import fixer
-from permission_guard.model import Transition
+from permission_guard.bootstrap.fixes import fixer
+from permission_guard.bus.batch import work_off
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.findings import Transition
 from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from permission_guard.bus import BusEvent
+    from permission_guard.bus.events import BusEvent
 
 logger = Logger(service="apply_fix")
 metrics = Metrics(namespace="PermissionGuard", service="apply_fix")

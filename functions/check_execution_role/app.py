@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from permission_guard.model import Scope
+from permission_guard.bootstrap.checks import check_batch
+from permission_guard.model.targets import Scope
 from permission_guard.rules.execution_role import RULES
-from permission_guard.wiring import check_batch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

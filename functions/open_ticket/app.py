@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.delivery_table import DeliveryTable
-from permission_guard.bus_batch import work_off
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.bootstrap.tickets import ticket_system
+from permission_guard.bus.batch import work_off
 from permission_guard.config import TicketSettings
-from permission_guard.tickets import record, ticket_system
+from permission_guard.delivery.tickets.base import record
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from permission_guard.bus import BusEvent
+    from permission_guard.bus.events import BusEvent
 
 logger = Logger(service="open_ticket")
 metrics = Metrics(namespace="PermissionGuard", service="open_ticket")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.event_bus import EventBus
+from permission_guard.aws.senders.event_bus import EventBus
+from permission_guard.bus.publisher import publish
 from permission_guard.config import PublishSettings
-from permission_guard.publisher import publish
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

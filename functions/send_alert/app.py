@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from permission_guard.alerts import AlertChannel, channels_for, send
 from permission_guard.aws.clients import client
-from permission_guard.aws.delivery_table import DeliveryTable
-from permission_guard.bus_batch import work_off
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.bootstrap.alerts import channels_for
+from permission_guard.bus.batch import work_off
 from permission_guard.config import AlertSettings
+from permission_guard.delivery.alerts.base import AlertChannel, send
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from permission_guard.bus import BusEvent
+    from permission_guard.bus.events import BusEvent
 
 logger = Logger(service="send_alert")
 metrics = Metrics(namespace="PermissionGuard", service="send_alert")

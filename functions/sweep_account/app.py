@@ -10,13 +10,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.event_bus import EventBus
-from permission_guard.aws.findings_table import FindingsTable
-from permission_guard.aws.functions import FunctionReader
-from permission_guard.aws.look_queue import LookQueue
-from permission_guard.aws.role_index import RoleIndex
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.senders.check_queue import LookQueue
+from permission_guard.aws.senders.event_bus import EventBus
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.config import SweepSettings
-from permission_guard.sweep import sweep
+from permission_guard.sweep.sweep import sweep
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

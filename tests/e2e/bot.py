@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.engineer import Engineer
 from sandbox.process import ACCOUNT, REGION, Sandbox, poll
 from sandbox.watcher import DEADLINE, Watcher
-from tests.template.sam_template import EVERYTHING, REPOSITORY, Template, listed
+from tests.paths import REPOSITORY
+from tests.template.sam_template import EVERYTHING, Template, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

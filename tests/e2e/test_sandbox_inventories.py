@@ -10,10 +10,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from permission_guard.arns import parse_function_arn
-from permission_guard.aws.inventories import InventoryReader
-from permission_guard.aws.inventories.services import INVENTORY_READS
-from permission_guard.model import Unread
+from permission_guard.aws.readers.inventories import InventoryReader
+from permission_guard.aws.readers.inventories.services import INVENTORY_READS
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.state import Unread
 from sandbox.process import ACCOUNT, REGION
 from tests.e2e.bot import deployed_statements
 from tests.e2e.sources import CALLS, IDS, NAME, Sources, ask

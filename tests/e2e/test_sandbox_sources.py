@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.arns import parse_function_arn
-from permission_guard.aws.sources.reader import SourceReader
-from permission_guard.event_sources import SourceState
+from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.iam import Policy
-from permission_guard.model import FunctionTarget, Unread
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.state import SourceState, Unread
 from sandbox.engineer import Engineer, document
 from sandbox.process import ACCOUNT, REGION
 from tests.e2e.bot import deployed_statements
@@ -19,6 +18,7 @@ from tests.e2e.bot import deployed_statements
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from permission_guard.model.targets import FunctionTarget
     from sandbox.process import Sandbox
 
 NAME = "sources-of-needs"

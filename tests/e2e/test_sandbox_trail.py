@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from permission_guard.arns import parse_function_arn
-from permission_guard.cloudtrail import look_for, parse_record
-from permission_guard.model import PolicyTarget, RoleTarget, Scope
+from permission_guard.intake.cloudtrail import look_for
+from permission_guard.intake.cloudtrail_record import parse_record
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.targets import PolicyTarget, RoleTarget, Scope
 from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
 
 if TYPE_CHECKING:

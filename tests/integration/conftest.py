@@ -9,7 +9,6 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,9 +18,9 @@ import pytest
 from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from permission_guard import wiring
 from permission_guard.aws import clients
-from permission_guard.aws.findings_table import FindingsTable, read_finding
+from permission_guard.aws.tables.findings import FindingsTable, read_finding
+from permission_guard.bootstrap import checks as wiring
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
     QUEUE_ARN,
@@ -31,15 +30,16 @@ from tests.fakes import (
     TARGET,
     TRUST_LAMBDA,
 )
+from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from permission_guard.model import Finding, FunctionTarget, Unread
-    from permission_guard.triggers import Inventory
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.state import Inventory, Unread
+    from permission_guard.model.targets import FunctionTarget
 
-ROOT = Path(__file__).parents[2]
-EVENTS = ROOT / "events"
+EVENTS = REPOSITORY / "events"
 BUS = "permission-guard"
 DELIVERIES = "deliveries"
 
@@ -157,7 +157,7 @@ class Account:
 
     def run(self, name: str, event: dict[str, Any]) -> Run:
         """Invoke a function of the stack, as a new execution environment does."""
-        path = ROOT / "functions" / name / "app.py"
+        path = REPOSITORY / "functions" / name / "app.py"
         spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
         assert spec is not None
         assert spec.loader is not None

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model import FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, allow
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
-    from permission_guard.model import Finding
+    from permission_guard.model.findings import Finding
     from tests.integration.conftest import Account
 
 

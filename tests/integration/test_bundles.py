@@ -16,12 +16,13 @@ import boto3
 import pytest
 import yaml
 
+from tests.paths import REPOSITORY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Import = Callable[[str, str], subprocess.CompletedProcess[str]]
 
-REPOSITORY = Path(__file__).parents[2]
 BUILD = REPOSITORY / ".aws-sam" / "build"
 PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.model import Status
+from permission_guard.model.findings import Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.integration.conftest import BUS, LOGS_POLICY_ARN, cloudtrail, sqs_event
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 
 from permission_guard.aws import clients
-from permission_guard.model import Status
+from permission_guard.model.findings import Status
 from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
 from tests.integration.conftest import cloudtrail, sqs_event
 

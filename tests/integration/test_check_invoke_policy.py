@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.model import ManagedBy, Status
+from permission_guard.model.findings import Status
+from permission_guard.model.state import ManagedBy
 from tests.fakes import FUNCTION_ARN
 from tests.integration.conftest import cloudtrail, sqs_event
 

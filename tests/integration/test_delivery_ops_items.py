@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,9 +12,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
-from permission_guard.aws.ops_items import OpsItems
+from permission_guard.delivery.tickets.ops_item.system import OpsItems
 from permission_guard.errors import DeliveryError
-from permission_guard.model import Finding, Status, Transition
+from permission_guard.model.findings import Finding, Status, Transition
+from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from botocore.model import Shape
     from mypy_boto3_ssm import SSMClient
 
-CASES = Path(__file__).parents[1] / "unit" / "alerts" / "cases"
-
 
 def load(case: str) -> Finding:
     """Return the finding of a case."""
-    return Finding.from_document(json.loads((CASES / f"{case}.json").read_text()))
+    return Finding.from_document(json.loads((FINDINGS / f"{case}.json").read_text()))
 
 
 OPENED = load("opened")

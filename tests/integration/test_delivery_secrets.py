@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from permission_guard.aws.secrets import WebhookSecret
+from permission_guard.aws.readers.secrets import WebhookSecret
 from permission_guard.errors import ConfigurationError, DeliveryError
 
 if TYPE_CHECKING:

@@ -6,25 +6,24 @@ import json
 import logging
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.alerts import slack_webhook
-from permission_guard.alerts.slack import SlackChannel, payload
-from permission_guard.alerts.slack_webhook import Answer, post
+from permission_guard.delivery.alerts.slack import webhook as slack_webhook
+from permission_guard.delivery.alerts.slack.channel import SlackChannel
+from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.alerts.slack.webhook import Answer, post
 from permission_guard.errors import DeliveryError
-from permission_guard.model import Finding
+from permission_guard.model.findings import Finding
+from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OPENED = Finding.from_document(
-    json.loads((Path(__file__).parents[1] / "unit" / "alerts" / "cases" / "opened.json").read_text())
-)
+OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 SECRET_PATH = "services/T0000/B0000/Zx9Qsecret"
 
 

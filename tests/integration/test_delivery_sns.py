@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,18 +11,17 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from permission_guard.aws.sns import SnsChannel
+from permission_guard.delivery.alerts.sns.channel import SnsChannel
 from permission_guard.errors import DeliveryError
-from permission_guard.model import Finding
+from permission_guard.model.findings import Finding
+from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_sns import SNSClient
 
-OPENED = Finding.from_document(
-    json.loads((Path(__file__).parents[1] / "unit" / "alerts" / "cases" / "opened.json").read_text())
-)
+OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:mail"
 
 

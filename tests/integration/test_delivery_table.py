@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,10 +13,11 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from permission_guard.aws.delivery_table import DeliveryTable
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, Outcome, Skip, deliver
 from permission_guard.errors import ConflictError, DeliveryBusyError
-from permission_guard.findings.deliveries import KEEP_RESOLVED, Claim, Outcome, Skip, deliver
-from permission_guard.model import Finding, Status
+from permission_guard.model.findings import Finding, Status
+from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 TABLE = "deliveries"
 NOW = datetime(2026, 11, 20, 10, 15, 30, 250_000, tzinfo=UTC)
 LOCK = timedelta(seconds=90)
-OPENED = Finding.from_document(
-    json.loads((Path(__file__).parents[1] / "unit" / "alerts" / "cases" / "opened.json").read_text())
-)
+OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
 
 @pytest.fixture

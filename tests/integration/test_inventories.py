@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard import wiring
 from permission_guard.aws.clients import client
-from permission_guard.aws.inventories import InventoryReader
-from permission_guard.intake import look_request
-from permission_guard.model import Severity, Status
+from permission_guard.aws.readers.inventories import InventoryReader
+from permission_guard.bootstrap import checks as wiring
+from permission_guard.intake.check_requests import look_request
+from permission_guard.model.findings import Status
+from permission_guard.model.verdicts import Severity
 from tests.fakes import FUNCTION_ARN, TARGET
 from tests.integration.conftest import cloudtrail, sqs_event
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from permission_guard import wiring
-from permission_guard.aws.functions import FunctionReader
-from permission_guard.aws.roles import RoleReader
-from permission_guard.check_batch import CheckBatch
-from permission_guard.checker import Checker, Look, Occasion
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.bootstrap import checks as wiring
+from permission_guard.checks.batch import CheckBatch
+from permission_guard.checks.checker import Checker, Look, Occasion
 from permission_guard.iam import TrustSet
-from permission_guard.model import Scope, Status
+from permission_guard.model.findings import Status
+from permission_guard.model.targets import Scope
 from permission_guard.rules.execution_role import RULES
 from tests.fakes import ACCOUNT, MAPPING_SUBJECT, ROLE_ARN, TARGET, Clock, InMemoryFindings
 from tests.integration.conftest import cloudtrail, sqs_event
@@ -45,7 +46,7 @@ from tests.integration.replies import KEY, KEY_POLICY, Aws, Grant, function, key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from permission_guard.model import Finding
+    from permission_guard.model.findings import Finding
 
 SCOPE = Scope.EXECUTION_ROLE
 ONCE_SETTLED = Occasion(settled=True, thorough=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model import Scope, Status, Transition
+from permission_guard.model.findings import Status, Transition
+from permission_guard.model.targets import Scope
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, TARGET, a_finding
 from tests.integration.conftest import BUS, EVENTS
 

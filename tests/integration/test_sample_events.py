@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.model import Transition
+from permission_guard.model.findings import Transition
 from tests.fakes import SQS_POLICY_ARN, TARGET
 from tests.integration.conftest import EVENTS, LOGS_POLICY_ARN, sqs_event
 

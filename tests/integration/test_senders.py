@@ -9,13 +9,13 @@ import pytest
 from moto.core.models import botocore_stubber
 
 from permission_guard.aws import clients
-from permission_guard.model import Status, Transition
+from permission_guard.model.findings import Status, Transition
 from tests.fakes import FINDING_ID, a_finding
 from tests.integration.conftest import sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
 
 if TYPE_CHECKING:
-    from permission_guard.model import Finding
+    from permission_guard.model.findings import Finding
     from tests.integration.conftest import Account
 
 RESOLVED = a_finding(

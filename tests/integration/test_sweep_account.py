@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.errors import ConfigurationError
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model import Status
+from permission_guard.model.findings import Status
 from tests.fakes import OTHER, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 from botocore.session import get_session
 
-from tests.template.sam_template import REPOSITORY
+from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

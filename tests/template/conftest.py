@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.template.sam_template import EVERYTHING, REPOSITORY, Template
+from tests.paths import REPOSITORY
+from tests.template.sam_template import EVERYTHING, Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

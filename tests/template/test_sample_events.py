@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from permission_guard.bus import read_event
-from permission_guard.model import Finding, Status, Transition, finding_id
-from permission_guard.publisher import transition_of
-from tests.template.sam_template import REPOSITORY, Template, referred
+from permission_guard.aws.tables.findings_stream import transition_of
+from permission_guard.bus.events import read_event
+from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.model.verdicts import finding_id
+from tests.paths import REPOSITORY
+from tests.template.sam_template import Template, referred
 
 EVENTS = REPOSITORY / "events"
 README = (EVENTS / "README.md").read_text()

@@ -15,7 +15,8 @@ from permission_guard.config import (
     SweepSettings,
     TicketSettings,
 )
-from tests.template.sam_template import REPOSITORY, Template, referred, walk
+from tests.paths import REPOSITORY
+from tests.template.sam_template import Template, referred, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped] # ships no types
 
-from tests.template.sam_template import REPOSITORY
+from tests.paths import REPOSITORY
 
 TEMPLATES = [REPOSITORY / "template.yaml", *sorted((REPOSITORY / "stacks").glob("*.yaml"))]
 

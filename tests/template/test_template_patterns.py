@@ -12,12 +12,15 @@ import pytest
 from botocore.session import get_session
 from moto.events.models import EventPattern
 
-from permission_guard.aws.findings_table import FINDING_PREFIX
-from permission_guard.bus import SOURCE
-from permission_guard.cloudtrail import _APIS, IAM, LAMBDA, look_for, parse_record
+from permission_guard.aws.tables.findings import FINDING_PREFIX
+from permission_guard.bus.events import SOURCE
 from permission_guard.errors import UnknownEventError
-from permission_guard.model import Scope, Transition
-from tests.template.sam_template import REPOSITORY, Template, referred
+from permission_guard.intake.cloudtrail import _APIS, IAM, LAMBDA, look_for
+from permission_guard.intake.cloudtrail_record import parse_record
+from permission_guard.model.findings import Transition
+from permission_guard.model.targets import Scope
+from tests.paths import REPOSITORY
+from tests.template.sam_template import Template, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.findings.deliveries import LOCK_FOR
+from permission_guard.delivery.ledger import LOCK_FOR
 from tests.template.sam_template import Template, listed, referred
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.aws.inventories.services import SERVICES
-from permission_guard.aws.reads import READS
-from permission_guard.aws.sources import services as sources
+from permission_guard.aws.readers.inventories.services import SERVICES
+from permission_guard.aws.readers.permissions import READS
+from permission_guard.aws.readers.sources import services as sources
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
-from permission_guard.model import Scope
+from permission_guard.model.targets import Scope
 from permission_guard.rules import RULES
 from tests.template.calls import AWS, CLIENTS, NOT_OPERATIONS, operations, uses
 from tests.template.sam_template import Template, listed, referred, walk
@@ -19,8 +19,8 @@ from tests.template.sam_template import Template, listed, referred, walk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from permission_guard.aws.inventories.base import Service
-    from permission_guard.aws.sources.base import Service as Source
+    from permission_guard.aws.readers.inventories.base import Service
+    from permission_guard.aws.readers.sources.base import Service as Source
 
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}

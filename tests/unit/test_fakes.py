@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from permission_guard.aws.event_bus import EventBus
-from permission_guard.aws.facts import LiveFacts
-from permission_guard.aws.findings_table import FindingsTable
-from permission_guard.aws.look_queue import LookQueue
-from permission_guard.aws.role_index import RoleIndex
-from permission_guard.aws.role_writer import RoleWriter
-from permission_guard.aws.state import StateReader
-from permission_guard.check_batch import FunctionDirectory, LookRequests
-from permission_guard.checker import RoleUsers, SnapshotSource
+from permission_guard.aws.readers.fix_state import LiveFacts
+from permission_guard.aws.readers.snapshots import StateReader
+from permission_guard.aws.senders.check_queue import LookQueue
+from permission_guard.aws.senders.event_bus import EventBus
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.writers.roles import RoleWriter
+from permission_guard.bus.publisher import Bus
+from permission_guard.checks.batch import FunctionDirectory, LookRequests
+from permission_guard.checks.checker import RoleUsers, SnapshotSource
 from permission_guard.findings.store import FindingStore
-from permission_guard.fixer import FixSlots, FixStateSource
 from permission_guard.fixes.base import Facts, Writer
-from permission_guard.publisher import Bus
-from permission_guard.sweep import OpenFindings
-from permission_guard.sweep import RoleIndex as SweptIndex
+from permission_guard.fixes.fixer import FixSlots, FixStateSource
+from permission_guard.sweep.sweep import OpenFindings
+from permission_guard.sweep.sweep import RoleIndex as SweptIndex
 from tests.fakes import InMemoryFindings, InMemoryState
 
 

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from permission_guard.event_sources import NeedKind, SourceState, event_source_of
-from permission_guard.event_sources.access import access, access_entries, part
-from permission_guard.event_sources.destinations import destinations_of
-from permission_guard.execution_role import decide
 from permission_guard.iam import Policy, parse_policy
-from permission_guard.model import EventSourceMapping, Function, Role
+from permission_guard.model.state import EventSourceMapping, Function, Role, SourceState
+from permission_guard.needs.decision import decide
+from permission_guard.needs.event_sources import event_source_of
+from permission_guard.needs.event_sources.access import access, access_entries, part
+from permission_guard.needs.event_sources.destinations import destinations_of
 from tests.fakes import a_mapping, a_role
-from tests.unit.event_sources.mapping_judgements import JUDGEMENTS, RECOMMENDED, Judgement
+from tests.unit.needs.event_sources.mapping_judgements import JUDGEMENTS, RECOMMENDED, Judgement
 from tools.corpus.text import COLLECTION, GENERATORS, by_generator, count, paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from permission_guard.needs.base import NeedKind
 
 CORPUS: Final = COLLECTION / "event_source_mappings.jsonl"
 

@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.engine import evaluate
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Scope, Snapshot
+from permission_guard.model.state import Function, ResourcePolicy, Snapshot
+from permission_guard.model.targets import FunctionTarget, Scope
 from permission_guard.rules import rules_for
 from tests.unit.rules.corpus_judgements import FAMILIES, Family, family_of
 from tools.corpus.text import COLLECTION, GENERATORS, by_generator, count, paragraph

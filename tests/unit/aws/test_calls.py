@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from permission_guard.aws.calls import error_code, is_passing, read
-from permission_guard.model import Unread
+from permission_guard.model.state import Unread
 
 
 def failure(code: str, status: int = 400, message: str = "no") -> ClientError:

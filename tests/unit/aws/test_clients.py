@@ -58,7 +58,7 @@ def test_importing_the_wiring_makes_no_client() -> None:
         "import boto3\n"
         "def refuse(*_, **__): raise SystemExit('a client was made at import')\n"
         "boto3.client = refuse\n"
-        "import permission_guard.wiring, permission_guard.aws.clients\n"
+        "import permission_guard.bootstrap.checks, permission_guard.aws.clients\n"
         "assert permission_guard.aws.clients._client.cache_info().currsize == 0\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

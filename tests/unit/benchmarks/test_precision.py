@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import precision
 from benchmarks.policies.functions import defective_function, good_function
-from permission_guard.engine import evaluate
-from permission_guard.model import Outcome
+from permission_guard.checks.engine import evaluate
+from permission_guard.model.verdicts import Outcome
 
 if TYPE_CHECKING:
     from benchmarks.precision import Figures

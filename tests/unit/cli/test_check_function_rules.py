@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from permission_guard.cli.managed_policies import managed_policy
-from permission_guard.event_sources import EVENT_SOURCES
-from permission_guard.features import FEATURES
 from permission_guard.iam import PolicySet, Principal, Request, evaluate, parse_policy
+from permission_guard.needs.event_sources import EVENT_SOURCES
+from permission_guard.needs.features import FEATURES
+from permission_guard.offline.managed_policies import managed_policy
 from tests.fakes import ROLE_ARN
 from tests.unit.cli.test_check_roles import allow, attached, inline, template
 from tests.unit.cli.test_check_sam import event

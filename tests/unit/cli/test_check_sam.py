@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import builtins
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes import TRUST_LAMBDA
+from tests.paths import REPOSITORY
 from tests.unit.cli.conftest import run
 
-ROOT = Path(__file__).resolve().parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TRANSFORM = "AWS::Serverless-2016-10-31"
 
 
@@ -206,6 +208,6 @@ def test_what_is_not_installed_is_told_with_the_cure(
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
 def test_the_template_of_the_bot_itself_is_all_right(region: str) -> None:
     """In every partition."""
-    code, output = run(str(ROOT / "template.yaml"), "--region", region)
+    code, output = run(str(REPOSITORY / "template.yaml"), "--region", region)
     assert code == 0, output
     assert "0 found, 0 not certain" in output

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from permission_guard.cli.input_file import InputError
-from permission_guard.cli.intrinsics import Place
-from permission_guard.cli.policy_documents import contents
-from permission_guard.cli.worlds import judge
 from permission_guard.iam import TrustSet
+from permission_guard.offline.documents import contents
+from permission_guard.offline.input_file import InputError
+from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.scenarios import judge
 from permission_guard.rules import RULES
 from tests.unit.cli.conftest import run
 

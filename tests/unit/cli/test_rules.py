@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from permission_guard.cli.app import app
 from permission_guard.rules import RULES
+from tests.paths import REPOSITORY
 
-PAGES = Path(__file__).resolve().parents[3] / "docs" / "rules"
+PAGES = REPOSITORY / "docs" / "rules"
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -8,23 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permission_guard.engine import Report
-from permission_guard.findings.lifecycle import MAX_EVENT_IDS, Change, reconcile
+from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.iam import TrustSet
-from permission_guard.model import (
-    Finding,
-    FixRecord,
-    FixResult,
-    ManagedBy,
-    Outcome,
-    Remedy,
-    Severity,
-    Status,
-    Transition,
-    Verdict,
-    finding_id,
-)
+from permission_guard.model.findings import MAX_EVENT_IDS, Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.state import ManagedBy
+from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict, finding_id
 from permission_guard.rules import RULES
+from permission_guard.rules.report import Report
 from tests.fakes import FUNCTION_ARN, MAPPING_SUBJECT, NOW, TARGET, a_finding
 
 LATER = "2026-11-20T10:00:00.000+00:00"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.event_sources import EVENT_SOURCES
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE, AttachManagedPolicy
-from permission_guard.model import Unread
+from permission_guard.model.state import Unread
+from permission_guard.needs.event_sources import EVENT_SOURCES
 from permission_guard.rules import RULES
 from tests.fakes import (
     DENIED,
@@ -30,7 +30,7 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
-    from permission_guard.model import Snapshot
+    from permission_guard.model.state import Snapshot
 
 BROKEN = polling(a_role())
 FIX = AttachManagedPolicy()

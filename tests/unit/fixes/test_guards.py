@@ -6,7 +6,7 @@ import pytest
 
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.guards import guard_function, guard_role
-from permission_guard.model import ManagedBy, Snapshot, Unread
+from permission_guard.model.state import ManagedBy, Snapshot, Unread
 from tests.fakes import ACCOUNT, DENIED, ROLE_ARN, TARGET, THROTTLED, a_finding, a_function, a_role
 
 

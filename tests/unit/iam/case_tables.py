@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from permission_guard.iam import (
@@ -23,10 +22,11 @@ from permission_guard.iam import (
     parse_policy,
 )
 from permission_guard.invokers import never_sent
+from tests.paths import CASES
 
 Case = dict[str, Any]
 
-FOLDER = Path(__file__).parents[2] / "cases" / "iam"
+FOLDER = CASES / "iam"
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/orders"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3] / "layers" / "permission_guard"
+from tests.paths import LAYER
+
 SLOW = {"dataclasses", "inspect", "typing", "json", "re", "ipaddress", "datetime", "decimal", "urllib.parse", "boto3"}
 
 
@@ -16,7 +16,7 @@ def test_importing_the_package_loads_nothing_slow() -> None:
         "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import permission_guard.iam; "
         "print(*sorted(set(sys.modules) - before))"
     )
-    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT)]
+    command = [sys.executable, "-I", "-S", "-c", code, str(LAYER)]
     loaded = set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     assert "permission_guard.iam.evaluation" in loaded
     assert loaded & SLOW == set()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+
+from tests.paths import CASES
 
 from . import oracles
 
 pytestmark = pytest.mark.skipif(not oracles.FOLDER.is_dir(), reason="the other projects' cases are not on this machine")
 
-LISTED = json.loads((Path(__file__).parents[2] / "cases" / "iam" / "oracle_disagreements.json").read_text())
+LISTED = json.loads((CASES / "iam" / "oracle_disagreements.json").read_text())
 
 NOT_ASKED = {
     "prowler": "trusted and private addresses are lists that the engine is not given",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from permission_guard.iam import ABSENT, Context
-from permission_guard.iam.templates import Template, Variable
+from permission_guard.iam.policy_variables import Template, Variable
 
 CONTEXT = Context({"aws:username": "ann", "s": "*", "m": ["a"]}, unknown=["u"], default=ABSENT)
 

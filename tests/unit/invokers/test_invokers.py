@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from permission_guard.arns import partition_of
 from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of, never_sent
+from permission_guard.model.arns import partition_of
 
 ACCOUNT: Final = "123456789012"
 REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}

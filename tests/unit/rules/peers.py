@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.iam import TrustSet, exposure, parse_policy
-from permission_guard.rules.permissions import Permission, permissions_of
+from permission_guard.remedies.permission import Permission, permissions_of
 from tests.fakes import ACCOUNT
 
 if TYPE_CHECKING:

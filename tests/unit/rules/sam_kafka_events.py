@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.unit.event_sources import needs_table
-from tests.unit.event_sources.needs_table import (
+from tests.unit.needs.event_sources import needs_table
+from tests.unit.needs.event_sources.needs_table import (
     BUCKET,
     CLUSTER,
     CONFLUENT,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.event_sources import NeedKind, SourceState
-from tests.unit.event_sources import needs_table
-from tests.unit.event_sources.needs_table import (
+from permission_guard.model.state import SourceState
+from permission_guard.needs.base import NeedKind
+from tests.unit.needs.event_sources import needs_table
+from tests.unit.needs.event_sources.needs_table import (
     ALARM,
     BROKER,
     BUCKET,
@@ -32,7 +33,7 @@ from tests.unit.event_sources.needs_table import (
 )
 
 if TYPE_CHECKING:
-    from permission_guard.event_sources import Sources
+    from permission_guard.model.state import Sources
 
 INTERFACES: Final = frozenset(action for action, _ in needs_table.INTERFACES)
 DECRYPTS: Final = frozenset({"kms:Decrypt"})

@@ -26,39 +26,42 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.arns import parse_function_arn
-from permission_guard.aws.inventories.services import SERVICES
-from permission_guard.engine import evaluate
-from permission_guard.event_sources import SourceState
+from permission_guard.aws.readers.inventories.services import SERVICES
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import Policy, TrustSet, parse_policy
-from permission_guard.model import (
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.state import (
     EventInvokeConfig,
     EventSourceMapping,
     Function,
     FunctionUrl,
-    Outcome,
+    Inventory,
     Refusal,
     ResourcePolicy,
     Role,
     Snapshot,
+    SourceState,
+    Trigger,
     Unread,
-    Verdict,
 )
+from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules import RULES
-from permission_guard.triggers import Inventory, Trigger
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, TRUST_LAMBDA
+from tests.paths import CASES
 from tests.unit.rules.peers import PEERS
 
-CASES = sorted((Path(__file__).parents[2] / "cases").glob("PG*/*.json"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RULE_CASES = sorted(CASES.glob("PG*/*.json"))
 PRINCIPALS = {service.name: service.principal for service in SERVICES}
 """Who calls for the sources of an inventory, by the inventory's name."""
 
-INVOKE_CASES = [path for path in CASES if path.parent.name.startswith("PG1")]
+INVOKE_CASES = [path for path in RULE_CASES if path.parent.name.startswith("PG1")]
 FLAGGED = [path for path in INVOKE_CASES if "flagged_by" in json.loads(path.read_text())]
 DEFAULT_CURES = ("aws-cli", "terraform")
 KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNKNOWN}
@@ -69,7 +72,7 @@ def kind_of(path: Path) -> str:
     return path.name.split(".")[-2]
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
     """The verdicts of a rule on a state are exactly those that are listed, with their titles, reasons and evidence."""
     case = json.loads(path.read_text())
@@ -88,7 +91,7 @@ def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
             assert {remedy.kind for remedy in verdict.remedies} >= set(entry.get("cures", DEFAULT_CURES))
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_each_case_is_of_the_kind_that_its_name_says(path: Path) -> None:
     """A failing case has a violation, an unknown one has none but is not sure, a passing one only passes."""
     outcomes = {entry["outcome"] for entry in json.loads(path.read_text())["expected"]}
@@ -103,13 +106,13 @@ def test_each_case_is_of_the_kind_that_its_name_says(path: Path) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_each_rule_has_cases_that_fail_that_pass_and_that_are_unknown(rule: Any) -> None:
     """A rule without a case of some kind is not tested."""
-    assert {kind_of(path) for path in CASES if path.parent.name == rule.id} == set(KINDS)
+    assert {kind_of(path) for path in RULE_CASES if path.parent.name == rule.id} == set(KINDS)
 
 
 def test_every_case_belongs_to_a_rule_and_says_what_it_is_about() -> None:
     """A case in a folder of no rule would never run; two of the same words would be one too many."""
-    assert {path.parent.name for path in CASES} == {rule.id for rule in RULES}
-    abouts = [json.loads(path.read_text())["about"] for path in CASES]
+    assert {path.parent.name for path in RULE_CASES} == {rule.id for rule in RULES}
+    abouts = [json.loads(path.read_text())["about"] for path in RULE_CASES]
     assert all(about.endswith(".") for about in abouts)
     assert len(set(abouts)) == len(abouts)
 

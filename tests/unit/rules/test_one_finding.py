@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.engine import evaluate
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model import Function, Refusal, Scope, Snapshot
+from permission_guard.model.state import Function, Refusal, Snapshot
+from permission_guard.model.targets import Scope
 from permission_guard.rules import rules_for
 from tests.fakes import FUNCTION_ARN, NOW, OTHER, QUEUE_ARN, ROLE_ARN, TARGET, a_mapping, a_role, allow
 
 if TYPE_CHECKING:
-    from permission_guard.model import Role
+    from permission_guard.model.state import Role
 
 RULES = rules_for(Scope.EXECUTION_ROLE, TrustSet(frozenset()))
 FUNCTION = Function(

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from permission_guard import rules
-from permission_guard.aws.reads import READS
+from permission_guard.aws.readers.permissions import READS
 from permission_guard.fixes import FIXES
 from permission_guard.iam import TrustSet
-from permission_guard.model import Outcome, Scope, Severity
+from permission_guard.model.targets import Scope
+from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.rules import RULES, rules_for, rules_of
 from permission_guard.rules.base import UnknownStateError, known
 from tests.fakes import DENIED, FUNCTION_ARN

@@ -18,25 +18,27 @@ from samtranslator.model.eventsources.pull import (  # type: ignore[import-untyp
     SelfManagedKafka,
 )
 
-from permission_guard.cli.input_file import InputError
-from permission_guard.cli.intrinsics import Place
-from permission_guard.cli.policy_documents import contents
-from permission_guard.cli.sam import TRANSFORM
-from permission_guard.cli.worlds import judge
-from permission_guard.event_sources import NeedKind, event_source_of
-from permission_guard.execution_role import decide
 from permission_guard.iam import TrustSet
-from permission_guard.model import Outcome, Role, Unread
-from permission_guard.rules.event_source_read_missing import EventSourceReadMissing
+from permission_guard.model.state import Role, Unread
+from permission_guard.model.verdicts import Outcome
+from permission_guard.needs.decision import decide
+from permission_guard.needs.event_sources import event_source_of
+from permission_guard.offline.documents import contents
+from permission_guard.offline.input_file import InputError
+from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.sam import TRANSFORM
+from permission_guard.offline.scenarios import judge
+from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from tests.fakes import ACCOUNT, REGION, a_policy, allow
-from tests.unit.event_sources.needs_table import KEY
+from tests.unit.needs.event_sources.needs_table import KEY
 from tests.unit.rules.sam_events import PULLED
 from tests.unit.rules.sam_kafka_events import KAFKA_CASES
 from tests.unit.rules.sam_pull_events import OTHER_CASES, READ, TAKE_NOTHING, Case, Lack
 
 if TYPE_CHECKING:
-    from permission_guard.cli.worlds import Question
-    from permission_guard.model import EventSourceMapping
+    from permission_guard.model.state import EventSourceMapping
+    from permission_guard.needs.base import NeedKind
+    from permission_guard.offline.scenarios import Question
 
 CASES: Final = (*OTHER_CASES, *KAFKA_CASES)
 TRUST: Final = TrustSet(frozenset())

@@ -17,11 +17,12 @@ from samtranslator.parser.parser import Parser  # type: ignore[import-untyped] #
 from samtranslator.translator.arn_generator import ArnGenerator  # type: ignore[import-untyped] # the same
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped] # the same
 
-from permission_guard.engine import evaluate
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model import Function, FunctionTarget, ResourcePolicy, Scope, Snapshot
+from permission_guard.model.state import Function, ResourcePolicy, Snapshot
+from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.remedies.permission import Permission, statement_of
 from permission_guard.rules import rules_for
-from permission_guard.rules.permissions import Permission, statement_of
 from tests.fakes import ACCOUNT
 from tests.unit.rules.sam_events import CASES, PULLED, WITHOUT_STATEMENTS, Case, Written
 

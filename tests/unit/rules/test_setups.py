@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from permission_guard.engine import evaluate
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
-from permission_guard.model import Outcome, Scope
-from permission_guard.needs import policies_to_read, states_to_read
+from permission_guard.model.targets import Scope
+from permission_guard.model.verdicts import Outcome
+from permission_guard.needs.of_snapshot import policies_to_read, states_to_read
 from permission_guard.rules import rules_for
+from tests.paths import CASES
 from tests.unit.rules.test_cases import snapshot_of
 
 if TYPE_CHECKING:
-    from permission_guard.model import Snapshot
+    from pathlib import Path
 
-SETUPS = sorted((Path(__file__).parents[2] / "cases" / "setups").glob("*.json"))
+    from permission_guard.model.state import Snapshot
+
+SETUPS = sorted((CASES / "setups").glob("*.json"))
 RULES = rules_for(Scope.EXECUTION_ROLE, TrustSet(frozenset()))
 MANAGED: dict[str, Any] = json.loads(aws_managed_policies_data)
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from permission_guard.engine import evaluate
+from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model import FunctionTarget, Role, Scope, Snapshot, Verdict
+from permission_guard.model.state import Role, Snapshot
+from permission_guard.model.targets import FunctionTarget, Scope
 from permission_guard.rules import rules_for
 from tests.fakes import ACCOUNT, FUNCTION_ARN, ROLE_ARN, TARGET, a_function, a_policy, a_role, allow, statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.model import JSON
+    from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Verdict
 
 RULES = rules_for(Scope.EXECUTION_ROLE, TrustSet(frozenset()))
 MOST: Final = 100_000

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.model import Unread
+from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

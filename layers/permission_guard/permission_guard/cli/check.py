@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from permission_guard.arns import partition_of
-from permission_guard.cli.check_report import Checked, Failed, Results, print_json, print_table
-from permission_guard.cli.input_file import InputError, read
-from permission_guard.cli.intrinsics import Place
-from permission_guard.cli.policy_documents import contents
-from permission_guard.cli.worlds import judge
 from permission_guard.iam import TrustSet
-from permission_guard.model import Outcome
+from permission_guard.model.arns import partition_of
+from permission_guard.model.verdicts import Outcome
+from permission_guard.offline.documents import contents
+from permission_guard.offline.input_file import InputError, read
+from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.scenarios import judge
+from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
 from permission_guard.rules import RULES
 
 if TYPE_CHECKING:

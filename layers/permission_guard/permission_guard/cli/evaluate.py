@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from permission_guard.cli.policy_file import PolicyFileError, read_policies
 from permission_guard.iam import (
     Decision,
     EvalDecision,
@@ -25,6 +24,7 @@ from permission_guard.iam import (
     execution_role_context,
 )
 from permission_guard.iam import evaluate as decide
+from permission_guard.offline.policy_file import PolicyFileError, read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,9 +159,9 @@ def _from_account(role: str) -> _Caller:
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - files are judged without boto3
 
     from permission_guard.aws.clients import client  # noqa: PLC0415 - as above
-    from permission_guard.aws.roles import RoleReader  # noqa: PLC0415 - as above
-    from permission_guard.execution_role import policies_of  # noqa: PLC0415 - as above
-    from permission_guard.model import Unread  # noqa: PLC0415 - as above
+    from permission_guard.aws.readers.roles import RoleReader  # noqa: PLC0415 - as above
+    from permission_guard.model.state import Unread  # noqa: PLC0415 - as above
+    from permission_guard.needs.decision import policies_of  # noqa: PLC0415 - as above
 
     name = role.rsplit("/", 1)[-1]
     try:

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.rules import RULES, Rule
-from permission_guard.rules.pages import page
 
 WRONG_USAGE = 2
 

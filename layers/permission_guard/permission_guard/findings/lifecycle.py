@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.model import Finding, Outcome, Status, Transition, Verdict
+from permission_guard.model.findings import MAX_EVENT_IDS, Finding, Status, Transition
+from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from permission_guard.engine import Report
-    from permission_guard.model import ManagedBy, Remedy
-
-MAX_EVENT_IDS = 5
+    from permission_guard.model.state import ManagedBy
+    from permission_guard.model.verdicts import Remedy
+    from permission_guard.rules.report import Report
 
 
 @record(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from permission_guard.findings.checkpoint import Begun, Notes
     from permission_guard.findings.lifecycle import Change
-    from permission_guard.findings.notes import Begun, Notes
-    from permission_guard.model import Finding, FunctionTarget, Scope
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FunctionTarget, Scope
 
 
 class FindingStore(Protocol):

@@ -5,24 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from permission_guard.arns import role_name
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.event_sources import NeedKind, event_source_of, required
-from permission_guard.event_sources.dynamodb import DynamoDB
-from permission_guard.event_sources.kinesis import Kinesis
-from permission_guard.event_sources.sqs import Sqs
-from permission_guard.execution_role import decide
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
-from permission_guard.model import Function, Role, Unread
-from permission_guard.rules.mappings import subject
-from permission_guard.rules.role_cures import by_aws
+from permission_guard.model.arns import role_name
+from permission_guard.model.state import Function, Role, Unread, subject
+from permission_guard.needs.base import NeedKind, required
+from permission_guard.needs.decision import decide
+from permission_guard.needs.event_sources import event_source_of
+from permission_guard.needs.event_sources.dynamodb import DynamoDB
+from permission_guard.needs.event_sources.kinesis import Kinesis
+from permission_guard.needs.event_sources.sqs import Sqs
+from permission_guard.remedies.execution_role import by_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.fixes.base import Facts, Writer
-    from permission_guard.model import JSON, EventSourceMapping, Finding, Snapshot
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.state import EventSourceMapping, Snapshot
+    from permission_guard.model.targets import JSON
 
 ATTACHABLE = frozenset(source.managed_policy for source in (DynamoDB, Kinesis, Sqs))
 """The paths and names of the policies that may ever be attached; template.yaml allows the same and no other."""

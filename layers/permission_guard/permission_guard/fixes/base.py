@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.iam import Policy
-    from permission_guard.model import JSON, Finding, Role, Snapshot, Unread
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.state import Role, Snapshot, Unread
+    from permission_guard.model.targets import JSON
 
 
 @record(frozen=True, slots=True, kw_only=True)

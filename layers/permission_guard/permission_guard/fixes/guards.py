@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.arns import role_account
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.model import STACK_TAG, Unread
+from permission_guard.model.arns import role_account
+from permission_guard.model.state import STACK_TAG, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.model import Finding, Role, Snapshot
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.state import Role, Snapshot
 
 NEVER_TAG = "permission-guard:fix"
 NEVER = "never"

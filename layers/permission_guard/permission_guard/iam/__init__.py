@@ -11,14 +11,7 @@ from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.documents import Policy, parse_policy, unread_policy
 from permission_guard.iam.evaluation import PolicySet, evaluate
 from permission_guard.iam.execution_context import LambdaCall, execution_role_context
-from permission_guard.iam.exposure import (
-    Exposure,
-    Hold,
-    PrincipalExposure,
-    StatementExposure,
-    TrustSet,
-    exposure,
-)
+from permission_guard.iam.exposure import Exposure, Hold, PrincipalExposure, StatementExposure, TrustSet, exposure
 from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.iam.principals import Principal, PrincipalKind
 from permission_guard.iam.request import Request

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from permission_guard.iam.operators import PolicyValue
-    from permission_guard.iam.templates import Lookup
+    from permission_guard.iam.policy_variables import Lookup
 
 FOR_ALL: Final = "forallvalues"
 FOR_ANY: Final = "foranyvalue"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
-from permission_guard.iam.layers import Layer, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.policy_types import Layer, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.principals import PrincipalKind
 from permission_guard.iam.request import Request, lookup_of, resource_of
 from permission_guard.records import record
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from permission_guard.iam.documents import Policy
-    from permission_guard.iam.templates import Lookup
+    from permission_guard.iam.policy_variables import Lookup
 
 IDENTITY: Final = "identity"
 BOUNDARY: Final = "boundary"

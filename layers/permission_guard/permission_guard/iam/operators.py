@@ -8,7 +8,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.templates import Template, fill, split_parts
+from permission_guard.iam.policy_variables import Template, fill, split_parts
 from permission_guard.iam.values import (
     in_network,
     ip_address,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from permission_guard.iam.templates import Lookup, Variable
+    from permission_guard.iam.policy_variables import Lookup, Variable
 
     Test = Callable[[str, Lookup], int]
     """Compares a context value with one value of the policy."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.templates import Template, Variable, fill, split_parts
+from permission_guard.iam.policy_variables import Template, Variable, fill, split_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from permission_guard.iam.glob import Glob
-    from permission_guard.iam.templates import Lookup, Part
+    from permission_guard.iam.policy_variables import Lookup, Part
 
 ANY_RESOURCE: Final = "*"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Final
 
-    from permission_guard.iam.templates import Lookup
+    from permission_guard.iam.policy_variables import Lookup
 
 ALLOW: Final = "Allow"
 DENY: Final = "Deny"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.model import Scope
+from permission_guard.model.targets import Scope
 from permission_guard.rules.base import Rule
 
 if TYPE_CHECKING:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from permission_guard.model import JSON, Outcome, Remedy, Scope, Severity, Snapshot, Unread, Verdict
+from permission_guard.model.state import Snapshot, Unread
+from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.iam import TrustSet
+    from permission_guard.model.targets import JSON, Scope
 
 
 T = TypeVar("T")

@@ -1,7 +1,0 @@
-"""What is set up to invoke functions, service by service, as the account has it now."""
-
-from __future__ import annotations
-
-from permission_guard.aws.inventories.reader import InventoryReader
-
-__all__ = ["InventoryReader"]

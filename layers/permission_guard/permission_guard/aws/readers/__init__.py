@@ -1,0 +1,1 @@
+"""Readers: read state from AWS, write nothing."""

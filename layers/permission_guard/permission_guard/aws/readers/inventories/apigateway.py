@@ -1,0 +1,62 @@
+"""REST APIs: their methods and authorizers. One with credentials uses a role, and needs no statement.
+
+What is read is what a next deployment would have; AWS does not tell the rest apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
+from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.invokers.apigateway import INVOKER
+from permission_guard.model.state import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_apigateway.type_defs import RestApiTypeDef
+
+    from permission_guard.model.state import Inventory, Trigger
+
+
+def _read(walk: Walk[APIGatewayClient]) -> Inventory:
+    listing = walk.client.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": 500})
+    found = walk.list_all(READ, (page.get("items", []) for page in listing))
+    if isinstance(found, Unread):
+        return walk.inventory(found)
+    apis = {walk.arn("execute-api", rest_api["id"]): rest_api for rest_api in found}
+
+    def calls(arn: str, rest_api: RestApiTypeDef) -> Iterator[Trigger | Unread]:
+        stages = walk.client.get_stages(restApiId=rest_api["id"]).get("item", [])
+        if stages:
+            variables = {stage["stageName"]: stage.get("variables", {}) for stage in stages}
+            api = Api(walk, arn, f"the REST API {rest_api.get('name', rest_api['id'])}", variables)
+            yield from _methods(walk.client, api, rest_api["id"])
+            yield from _authorizers(walk.client, api, rest_api["id"])
+
+    return walk.inventory(apis, walk.look_into(READ, apis, calls))
+
+
+def _methods(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Trigger | Unread]:
+    pages = client.get_paginator("get_resources").paginate(
+        restApiId=api_id, embed=["methods"], PaginationConfig={"PageSize": 500}
+    )
+    for page in pages:
+        for resource in page.get("items", []):
+            for name, method in resource.get("resourceMethods", {}).items():
+                integration = method.get("methodIntegration", {})
+                if integration.get("type") in ("AWS", "AWS_PROXY") and not integration.get("credentials"):
+                    what = f"the method {name} {resource['path']}"
+                    yield from api.calls(what, integration.get("uri", ""), sent_for(name, resource["path"]))
+
+
+def _authorizers(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Trigger | Unread]:
+    for page in client.get_paginator("get_authorizers").paginate(restApiId=api_id):
+        for authorizer in page.get("items", []):
+            if authorizer.get("authorizerUri") and not authorizer.get("authorizerCredentials"):
+                yield from api.authorizer(authorizer["name"], authorizer["id"], authorizer["authorizerUri"])
+
+
+SERVICE = Service("apigateway", INVOKER.principal, (READ,), _read)

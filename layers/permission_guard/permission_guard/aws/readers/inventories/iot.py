@@ -1,0 +1,56 @@
+"""Topic rules and custom authorizers of AWS IoT Core. What is switched off calls nothing."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.invokers.iot import INVOKER
+from permission_guard.model.state import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_iot import IoTClient
+
+    from permission_guard.model.state import Inventory, Trigger
+
+_RULES = "iot:ListTopicRules"
+_RULE = "iot:GetTopicRule"
+_AUTHORIZERS = "iot:ListAuthorizers"
+_AUTHORIZER = "iot:DescribeAuthorizer"
+
+
+def _read(walk: Walk[IoTClient]) -> Inventory:
+    client = walk.client
+    rules = walk.list_all(
+        _RULES, (page.get("rules", []) for page in client.get_paginator("list_topic_rules").paginate())
+    )
+    if isinstance(rules, Unread):
+        return walk.inventory(rules)
+    listing = client.get_paginator("list_authorizers").paginate()
+    found = walk.list_all(_AUTHORIZERS, (page.get("authorizers", []) for page in listing))
+    if isinstance(found, Unread):
+        return walk.inventory(found)
+    authorizers = {authorizer["authorizerArn"]: authorizer["authorizerName"] for authorizer in found}
+    running = {rule["ruleArn"]: rule["ruleName"] for rule in rules if not rule.get("ruleDisabled")}
+
+    def actions(arn: str, name: str) -> Iterator[Trigger]:
+        rule = client.get_topic_rule(ruleName=name).get("rule", {})
+        for action in (*rule.get("actions", []), rule.get("errorAction", {})):
+            if "lambda" in action:
+                yield walk.trigger(arn, action["lambda"]["functionArn"], f"the IoT rule {name}")
+
+    def function(arn: str, name: str) -> Iterator[Trigger]:
+        authorizer = client.describe_authorizer(authorizerName=name).get("authorizerDescription", {})
+        if authorizer.get("status") == "ACTIVE":
+            yield walk.trigger(arn, authorizer["authorizerFunctionArn"], f"the IoT authorizer {name}")
+
+    return walk.inventory(
+        (*(rule["ruleArn"] for rule in rules), *authorizers),
+        chain(walk.look_into(_RULE, running, actions), walk.look_into(_AUTHORIZER, authorizers, function)),
+    )
+
+
+SERVICE = Service("iot", INVOKER.principal, (_RULES, _RULE, _AUTHORIZERS, _AUTHORIZER), _read)

@@ -1,0 +1,89 @@
+"""Ask which organization the account is in, and what its policies deny."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.aws.calls import read
+from permission_guard.model.state import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_organizations import OrganizationsClient
+
+Denials = frozenset[tuple[str, str]]
+"""Actions and the resources on which they are denied."""
+
+
+class OrganizationReader:
+    """What any account can know of its own organization; asked only when it matters.
+
+    Service control policies cannot be read from a member account; IAM's simulator evaluates them all the same.
+    https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+    """
+
+    def __init__(self, organizations: Callable[[], OrganizationsClient], iam: Callable[[], IAMClient]) -> None:
+        self._organizations = organizations
+        self._iam = iam
+        self._seen: list[str | Unread | None] = []
+
+    def own_organization(self) -> str | Unread | None:
+        """Return the id of the account's organization, None when it is in none; asked once."""
+        if not self._seen:
+            reply = read(
+                "organizations:DescribeOrganization",
+                lambda: self._organizations().describe_organization()["Organization"]["Id"],
+            )
+            self._seen.append(reply)
+        return self._seen[0]
+
+    def denied(self, role_arn: str, asked: Iterable[tuple[str, str]], region: str) -> Denials | Unread:
+        """Return which of some actions, each with its resource, the organization's policies deny a role.
+
+        What hangs on a condition key that only a real call has is not among them.
+        """
+        actions: dict[str, dict[str, None]] = {}
+        for action, resource in asked:
+            actions.setdefault(resource, {})[action] = None
+        found: set[tuple[str, str]] = set()
+        for resource, names in actions.items():
+            denied = self._on(role_arn, resource, list(names), region)
+            if isinstance(denied, Unread):
+                return denied
+            found |= {(action, resource) for action in denied}
+        return frozenset(found)
+
+    def _on(self, role_arn: str, resource: str, actions: list[str], region: str) -> set[str] | Unread:
+        def call() -> list[Any]:
+            pages = (
+                self._iam()
+                .get_paginator("simulate_principal_policy")
+                .paginate(
+                    PolicySourceArn=role_arn,
+                    ActionNames=actions,
+                    ResourceArns=[resource],
+                    ContextEntries=[
+                        _entry("aws:RequestedRegion", region),
+                        _entry("aws:SecureTransport", "true", kind="boolean"),
+                        _entry("aws:ViaAWSService", "false", kind="boolean"),
+                    ],
+                )
+            )
+            return [result for page in pages for result in page["EvaluationResults"]]
+
+        results = read("iam:SimulatePrincipalPolicy", call)
+        if isinstance(results, Unread):
+            return results
+        return {result["EvalActionName"] for result in results or () if _is_denied(result)}
+
+
+def _is_denied(result: Any) -> bool:
+    allowed = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
+    return not allowed and not result.get("MissingContextValues")
+
+
+def _entry(key: str, value: str, kind: str = "string") -> Any:
+    return {"ContextKeyName": key, "ContextKeyType": kind, "ContextKeyValues": [value]}

@@ -1,0 +1,60 @@
+"""What the checkers read, as IAM names it: for the roles in template.yaml, and for the tests that hold them to it."""
+
+from __future__ import annotations
+
+from permission_guard.aws.readers.inventories.services import INVENTORY_READS
+from permission_guard.model.targets import Scope
+
+READS: dict[Scope, frozenset[str]] = {
+    Scope.INVOKE_POLICY: frozenset(
+        {
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetPolicy",
+            "lambda:ListAliases",
+            "lambda:ListFunctionUrlConfigs",
+            "lambda:ListTags",
+            "lambda:ListVersionsByFunction",
+            "organizations:DescribeOrganization",
+        },
+    )
+    | INVENTORY_READS,
+    Scope.EXECUTION_ROLE: frozenset(
+        {
+            "lambda:GetFunctionConfiguration",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListFunctionEventInvokeConfigs",
+            "lambda:ListTags",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:GetRolePolicy",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "iam:SimulatePrincipalPolicy",
+            "organizations:DescribeOrganization",
+            # What is below tells what a role needs, or lets it in: never what is in a queue or a secret.
+            "dynamodb:DescribeTable",
+            "dynamodb:GetResourcePolicy",
+            "elasticfilesystem:DescribeAccessPoints",
+            "elasticfilesystem:DescribeFileSystemPolicy",
+            "events:DescribeEventBus",
+            "kafka:DescribeClusterV2",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetResourcePolicy",
+            "kms:DescribeKey",
+            "kms:GetKeyPolicy",
+            "kms:ListGrants",
+            "lambda:GetPolicy",
+            "logs:DescribeLogGroups",
+            "mq:DescribeBroker",
+            "rds:DescribeDBClusters",
+            "s3:GetBucketPolicy",
+            "s3:GetEncryptionConfiguration",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetResourcePolicy",
+            "sns:GetTopicAttributes",
+            "sqs:GetQueueAttributes",
+        },
+    ),
+}
+"""The IAM actions that a snapshot of each scope takes; a test holds the roles in template.yaml to them."""

@@ -1,0 +1,189 @@
+"""Read everything one scope needs to know of one function, as a snapshot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from permission_guard.iam import FUNCTION_URL_KEYS
+from permission_guard.invokers.sources import source_named
+from permission_guard.model.state import STACK_TAG, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
+from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.needs.of_snapshot import policies_to_read, refused_by_aws, states_to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from permission_guard.aws.readers.functions import FunctionReader
+    from permission_guard.aws.readers.inventories import InventoryReader
+    from permission_guard.aws.readers.organization import OrganizationReader
+    from permission_guard.aws.readers.roles import RoleReader
+    from permission_guard.aws.readers.sources.reader import SourceReader
+    from permission_guard.iam.conditions import Condition
+    from permission_guard.model.state import EventSourceMapping, Inventory, Refusal
+
+
+class StateReader:
+    """Reads snapshots. Make one for each batch, so that what it remembers is as young as the batch.
+
+    It remembers what serves several functions: the event source mappings of the account, roles; `sources` remembers
+    queues, keys and the like. What is set up to invoke functions serves longer than a batch: `inventories` remembers
+    that itself.
+    """
+
+    def __init__(
+        self,
+        functions: FunctionReader,
+        roles: RoleReader,
+        sources: SourceReader,
+        inventories: Callable[[], InventoryReader],
+        organization: OrganizationReader,
+    ) -> None:
+        self._functions = functions
+        self._roles = roles
+        self._sources = sources
+        self._inventories = inventories
+        self._organization = organization
+        self.forget()
+
+    def snapshot(
+        self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
+    ) -> Snapshot:
+        """Read what `scope` needs; what cannot be read is in the snapshot as Unread, nothing raises.
+
+        Inventories are read after `not_before`, in seconds since 1970. `refusals` are the calls about the function
+        that AWS refused: what they ask for is read as well, also where there is no such function.
+        """
+        function = self._functions.function(target.arn)
+        if scope is Scope.INVOKE_POLICY and function is not None:
+            return self._who_may_invoke(target, function, not_before)
+        if scope is Scope.INVOKE_POLICY or (function is None and not refusals):
+            return Snapshot(target, None)
+        return self._what_the_roles_allow(target, function, refusals)
+
+    def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
+        """Return the stack that a function belongs to: CloudFormation tags what it makes, and nobody else may."""
+        tags = self._functions.tags(target)
+        if isinstance(tags, Unread):
+            return tags
+        return ManagedBy("cloudformation", tags[STACK_TAG]) if STACK_TAG in tags else None
+
+    def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
+        policies = self._functions.resource_policies(target)
+        reader = self._inventories()
+        inventories = reader.read(target, not_before)
+        documents = [policy.document for policy in policies if isinstance(policy, ResourcePolicy)]
+        statements = [statement for document in documents for statement in document.statements]
+        conditions = [condition for statement in statements for condition in statement.conditions]
+        by_url = any(text.lower() == "lambda:invokefunctionurl" for item in statements for text in item.action_texts)
+        keys = {condition.key for condition in conditions}
+        sources = (text for condition in conditions if condition.key == "aws:sourcearn" for text in condition.texts)
+        return Snapshot(
+            target,
+            function,
+            resource_policies=policies,
+            function_urls=self._functions.function_urls(target) if by_url or keys & FUNCTION_URL_KEYS else None,
+            own_organization=self._own_organization(conditions),
+            inventories=inventories,
+            foreign_buckets={
+                bucket: reader.bucket_exists(bucket, not_before) for bucket in _foreign_buckets(sources, inventories)
+            },
+        )
+
+    def _what_the_roles_allow(
+        self, target: FunctionTarget, function: Function | Unread | None, refusals: Sequence[Refusal]
+    ) -> Snapshot:
+        snapshot = self._what_runs(target, function, refusals) if function else Snapshot(target, None)
+        running = set(snapshot.role_arns.values())
+        named = {refusal.role_arn for refusal in refusals if _is_own_role(refusal.role_arn, target)}
+        roles = {arn: self._role(arn) for arn in sorted(running | named)}
+        trusts = [role.trust_policy for role in roles.values() if isinstance(role, Role)]
+        conditions = [item for trust in trusts for statement in trust.statements for item in statement.conditions]
+        snapshot = replace(
+            snapshot, roles=roles, refusals=tuple(refusals), own_organization=self._own_organization(conditions)
+        )
+        return self._with_denials(self._with_sources(snapshot))
+
+    def _what_runs(self, target: FunctionTarget, function: Function | Unread, refusals: Sequence[Refusal]) -> Snapshot:
+        """Return the mappings and destinations of a function, with the versions behind them."""
+        mappings, configs = self._mappings_of(target), self._functions.invoke_configs(target)
+        arns = {target.arn, *(refusal.function_arn for refusal in refusals)}
+        if not isinstance(mappings, Unread):
+            arns |= {mapping.function_arn for mapping in mappings}
+        if not isinstance(configs, Unread):
+            arns |= {config.function_arn for config in configs if config.on_success or config.on_failure}
+        versions = {arn: function if arn == target.arn else self._functions.function(arn) for arn in sorted(arns)}
+        return Snapshot(target, function, mappings=mappings, versions=versions, invoke_configs=configs)
+
+    def _with_sources(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot with the state and the policies of what it takes roles to use, where they can turn it.
+
+        What is encrypted may name a key, and a function's file system its policy: what is read may ask for more.
+        """
+        for _ in range(_ROUNDS):
+            states = {arn: self._sources.state(arn, snapshot.target) for arn in sorted(states_to_read(snapshot))}
+            found = {arn: state for arn, state in states.items() if state is not None}
+            if not found:
+                break
+            snapshot = replace(snapshot, sources={**snapshot.sources, **found})
+        policies = {arn: self._sources.policy(arn, snapshot.target) for arn in sorted(policies_to_read(snapshot))}
+        return replace(snapshot, source_policies=policies)
+
+    def _with_denials(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot with what the organization denies the roles, where AWS itself says that one is refused."""
+        roles = dict(snapshot.roles)
+        for arn, asked in refused_by_aws(snapshot).items():
+            role = roles[arn]
+            if isinstance(role, Role):
+                denials = self._organization.denied(arn, asked, snapshot.target.region)
+                roles[arn] = replace(role, denied_by_organization=denials)
+        return replace(snapshot, roles=roles)
+
+    def _own_organization(self, conditions: Iterable[Condition]) -> str | Unread | None:
+        """Return the own organization where a condition speaks of one, else None."""
+        asked = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
+        return self._organization.own_organization() if asked else None
+
+    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+        """Read what `scope` needs afresh, with the function's tags, which say whether it may be changed."""
+        self.forget()
+        return replace(self.snapshot(target, scope), tags=self._functions.tags(target))
+
+    def forget(self) -> None:
+        """Read everything anew from now on, but for what serves longer than a batch."""
+        self._seen_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
+        self._seen_roles: dict[str, Role | Unread | None] = {}
+        self._roles.forget()
+        self._sources.forget()
+
+    def _mappings_of(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
+        # Read at the first snapshot and not before, so that it is younger than every look of the batch.
+        if self._seen_mappings is None:
+            self._seen_mappings = self._functions.mappings()
+        if isinstance(self._seen_mappings, Unread):
+            return self._seen_mappings
+        return self._seen_mappings.get(target.arn, ())
+
+    def _role(self, arn: str) -> Role | Unread | None:
+        if arn not in self._seen_roles:
+            self._seen_roles[arn] = self._roles.role(arn)
+        return self._seen_roles[arn]
+
+
+_ROUNDS = 3
+"""How often what was read may ask for more; no more than two have been seen."""
+
+_ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths", "aws:principalorgid", "aws:principalorgpaths"})
+
+
+def _foreign_buckets(patterns: Iterable[str], inventories: Iterable[Inventory]) -> set[str]:
+    """Return the buckets that are named and are not among those of the account."""
+    own = next((inventory.sources for inventory in inventories if inventory.name == "s3"), None)
+    named = {source_named(pattern) for pattern in patterns}
+    return {arn for arn in named if arn and ":s3:::" in arn and not isinstance(own, Unread | None) and arn not in own}
+
+
+def _is_own_role(arn: str, target: FunctionTarget) -> bool:
+    """Tell whether a role that an event names is one of the account: of another's, IAM would read its namesake."""
+    return re.fullmatch(rf"arn:{target.partition}:iam::{target.account}:role/.+", arn) is not None

@@ -1,0 +1,18 @@
+"""Event buses that are sent to: their policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.sources.base import Look, Seen, Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+
+def bus(client: EventBridgeClient, arn: str) -> Seen:
+    """Describe an event bus; one that has no policy leaves it out."""
+    return Seen(policy=client.describe_event_bus(Name=arn).get("Policy", ""))
+
+
+EVENTS = Service("events", "events", policy=Look("events:DescribeEventBus", bus))

@@ -1,0 +1,23 @@
+"""Functions that are sent to: their policy, and that of each of their versions and aliases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.sources.base import Look, Seen, Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+def policy(client: LambdaClient, arn: str) -> Seen:
+    """Read the policy of a function, or of the version or the alias that the ARN ends in."""
+    return Seen(policy=client.get_policy(FunctionName=arn)["Policy"])
+
+
+def _function(arn: str) -> str:
+    """Return the function's own ARN where any of its versions may be meant."""
+    return arn.removesuffix(":*")
+
+
+FUNCTIONS = Service("lambda", "lambda", policy=Look("lambda:GetPolicy", policy, about=_function))

@@ -1,0 +1,42 @@
+"""Secrets: their key and their policy, and never their value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.sources.base import Look, Seen, Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from permission_guard.model.targets import FunctionTarget
+
+_SUFFIX = "-??????"
+
+
+def named(name: str, function: FunctionTarget) -> str:
+    """Return the ARN of a secret of which only the name is given, as far as it is known."""
+    return f"arn:{function.partition}:secretsmanager:{function.region}:{function.account}:secret:{name}"
+
+
+def description(client: SecretsManagerClient, arn: str) -> Seen:
+    """Read which key encrypts a secret; of `aws/secretsmanager`, it says nothing."""
+    return Seen(key=client.describe_secret(SecretId=arn).get("KmsKeyId", ""))
+
+
+def policy(client: SecretsManagerClient, arn: str) -> Seen:
+    """Read the policy of a secret."""
+    return Seen(policy=client.get_resource_policy(SecretId=arn).get("ResourcePolicy", ""))
+
+
+def _as_given(arn: str) -> str:
+    """Return an ARN without the six characters at its end, where they are not known: Secrets Manager finds it."""
+    return arn.removesuffix(_SUFFIX)
+
+
+SECRETSMANAGER = Service(
+    "secretsmanager",
+    "secretsmanager",
+    state=Look("secretsmanager:DescribeSecret", description, about=_as_given),
+    policy=Look("secretsmanager:GetResourcePolicy", policy, about=_as_given),
+)

@@ -1,0 +1,21 @@
+"""Topics: the key they are encrypted with and their policy, in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.readers.sources.base import Look, Seen, Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+
+def attributes(client: SNSClient, arn: str) -> Seen:
+    """Read the attributes of a topic; one that is not encrypted names no key."""
+    found = client.get_topic_attributes(TopicArn=arn)["Attributes"]
+    return Seen(key=found.get("KmsMasterKeyId", ""), policy=found.get("Policy", ""))
+
+
+_LOOK = Look("sns:GetTopicAttributes", attributes)
+
+SNS = Service("sns", "sns", state=_LOOK, policy=_LOOK)

@@ -1,0 +1,39 @@
+"""Ask CloudFormation what it owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from permission_guard.aws.calls import error_code, is_denied
+from permission_guard.model.state import Unread
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+_ACTION = "cloudformation:DescribeStackResources"
+
+
+class StackReader:
+    """What CloudFormation knows of resources."""
+
+    def __init__(self, client: CloudFormationClient) -> None:
+        self._cloudformation = client
+
+    def stack_of(self, physical_id: str) -> str | Unread | None:
+        """Return the stack of this region that owns a resource, None when none does.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
+        """
+        try:
+            reply = self._cloudformation.describe_stack_resources(PhysicalResourceId=physical_id)
+        except ClientError as error:
+            message = error.response.get("Error", {}).get("Message", "")
+            # CloudFormation has one code for all that is wrong with a request; only the words tell.
+            if error_code(error) == "ValidationError" and "does not exist" in message:
+                return None
+            return Unread(_ACTION, error_code(error), message, denied=is_denied(error))
+        except BotoCoreError as error:
+            return Unread(_ACTION, type(error).__name__, str(error), denied=False)
+        return next((resource["StackName"] for resource in reply["StackResources"] if "StackName" in resource), None)

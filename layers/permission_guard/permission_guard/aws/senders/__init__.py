@@ -1,0 +1,1 @@
+"""Senders: put messages on queues and events on the bus."""

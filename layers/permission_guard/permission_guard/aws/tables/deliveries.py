@@ -1,0 +1,167 @@
+"""The delivery ledger in DynamoDB.
+
+| attribute      | what                                                                                       |
+|----------------|--------------------------------------------------------------------------------------------|
+| `finding_id`   | hash key                                                                                   |
+| `channel`      | range key: `sns`, `slack`, `ticket:opsitem`                                                |
+| `revision`     | the last revision delivered; absent while the first one has not gone through               |
+| `reference`    | what that delivery left behind, such as an OpsItem's id                                    |
+| `locked_until` | epoch milliseconds; absent while nobody delivers                                           |
+| `locked_by`    | the token of the claim that holds the lock                                                 |
+| `expires_at`   | epoch seconds, the table's TTL attribute; only on the records of findings that resolved    |
+
+Each step is one conditional UpdateItem, which DynamoDB applies to the item as a whole, so two invocations never both
+get the lock. Nothing is read first, so nothing can be read stale.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from permission_guard.delivery.ledger import LOCK_FOR, Claim, Delivery, Skip, refusal
+from permission_guard.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
+
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_FREE = "(attribute_not_exists(locked_until) OR locked_until <= :now)"
+_NEWER = "(attribute_not_exists(revision) OR revision < :revision)"
+_MINE = "locked_by = :token"
+
+
+class DeliveryTable:
+    """Deliveries kept in one DynamoDB table; the DeliveryLedger of the deployed functions.
+
+    `lock_for` has to be longer than the timeout of the function that sends.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, lock_for: timedelta = LOCK_FOR) -> None:
+        self._dynamodb = client
+        self._name = table_name
+        self._lock_for = lock_for
+
+    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
+        """Take the lock for one revision, or say why it is not to be delivered."""
+        until = now + self._lock_for
+        token = uuid4().hex
+        try:
+            reply = self._dynamodb.update_item(
+                TableName=self._name,
+                Key=_key(finding_id, channel),
+                # A record that is about to expire must not vanish while its next delivery is under way.
+                UpdateExpression="SET locked_until = :until, locked_by = :token REMOVE expires_at",
+                ConditionExpression=f"{_FREE} AND {_NEWER}",
+                ExpressionAttributeValues={
+                    ":now": _milliseconds(now),
+                    ":until": _milliseconds(until),
+                    ":token": {"S": token},
+                    ":revision": {"N": str(revision)},
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            held = _failed_condition(error)
+            if held is None:
+                raise
+            skip = refusal(_delivery(held), revision, now)
+            if skip is None:  # the condition and `refusal` disagree: the reply held less than the item
+                raise ConflictError(f"the delivery record of {finding_id} at {channel} changed meanwhile") from error
+            return skip
+        return Claim(
+            finding_id=finding_id,
+            channel=channel,
+            revision=revision,
+            token=token,
+            locked_until=until,
+            reference=_delivery(reply["Attributes"]).reference,
+        )
+
+    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        """Record the delivery and give the lock back; ConflictError when another claim took the lock."""
+        sets = ["revision = :revision"]
+        values: dict[str, AttributeValueTypeDef] = {
+            ":token": {"S": claim.token},
+            ":revision": {"N": str(claim.revision)},
+        }
+        if reference is not None:
+            sets.append("#reference = :reference")
+            values[":reference"] = {"S": reference}
+        if expires_at is not None:
+            sets.append("expires_at = :expires_at")
+            values[":expires_at"] = {"N": str(int(expires_at.timestamp()))}
+        # REFERENCE is a reserved word, and a name that is not used is an error.
+        names = {"#reference": "reference"} if reference is not None else {}
+        mine = self._update(claim, f"SET {', '.join(sets)} REMOVE locked_until, locked_by", values, names)
+        if not mine:
+            raise ConflictError(
+                f"the delivery of revision {claim.revision} of {claim.finding_id} to {claim.channel} took longer than "
+                "its lock, and another invocation has taken over"
+            )
+
+    def release(self, claim: Claim) -> None:
+        """Give the lock back without a delivery; nothing happens when another claim has it by now."""
+        self._update(claim, "REMOVE locked_until, locked_by", {":token": {"S": claim.token}})
+
+    def _update(
+        self,
+        claim: Claim,
+        update: str,
+        values: Mapping[str, AttributeValueTypeDef],
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Write to the record as long as the claim holds it; tell whether it did."""
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._name,
+            "Key": _key(claim.finding_id, claim.channel),
+            "UpdateExpression": update,
+            "ConditionExpression": _MINE,
+            "ExpressionAttributeValues": values,
+        }
+        if names:
+            request["ExpressionAttributeNames"] = names
+        try:
+            self._dynamodb.update_item(**request)
+        except ClientError as error:
+            if _failed_condition(error) is None:
+                raise
+            return False
+        return True
+
+
+def _key(finding_id: str, channel: str) -> dict[str, AttributeValueTypeDef]:
+    return {"finding_id": {"S": finding_id}, "channel": {"S": channel}}
+
+
+def _milliseconds(moment: datetime) -> AttributeValueTypeDef:
+    return {"N": str((moment - _EPOCH) // _MILLISECOND)}
+
+
+def _failed_condition(error: ClientError) -> Mapping[str, Any] | None:
+    """Return the item that failed the condition, None when the error is another one."""
+    if error.response.get("Error", {}).get("Code") != _CONDITION_FAILED:
+        return None
+    response: Mapping[str, Any] = error.response
+    item: Mapping[str, Any] = response.get("Item", {})
+    return item
+
+
+def _delivery(item: Mapping[str, Any]) -> Delivery:
+    """Read a record; the SDK's form of a number is a string."""
+    locked_until = item.get("locked_until")
+    return Delivery(
+        revision=int(item["revision"]["N"]) if "revision" in item else None,
+        reference=item["reference"]["S"] if "reference" in item else None,
+        locked_until=_EPOCH + int(locked_until["N"]) * _MILLISECOND if locked_until else None,
+    )

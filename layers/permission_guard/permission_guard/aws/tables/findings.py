@@ -1,0 +1,256 @@
+"""The findings table in DynamoDB.
+
+| pk               | sk             | what                                                                        |
+|------------------|----------------|-----------------------------------------------------------------------------|
+| FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
+| FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
+|                  |                | when no look was written for long: the sweep looks at what exists; and the  |
+|                  |                | `notes` that the last one left                                              |
+| ROLES            | ROLE#(…)       | the index of roles to functions, of role_index.py                           |
+| FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
+
+Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
+newer one cannot write, whatever the clocks say. It is conditional on the notes as well: what a look knew from the one
+before it is still so.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from permission_guard.aws.calls import error_code
+from permission_guard.aws.tables.role_index import entry_of
+from permission_guard.errors import ConflictError
+from permission_guard.findings.checkpoint import Begun, Notes
+from permission_guard.findings.conflicts import despite_conflicts
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.findings import Finding, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from permission_guard.findings.lifecycle import Change
+    from permission_guard.model.targets import FunctionTarget, Scope
+
+STATUS_INDEX = "by-status"
+FINDING_PREFIX = "FINDING#"
+KEEP_RESOLVED = timedelta(days=90)
+KEEP_LOOKS = timedelta(days=90)
+
+# A transaction takes 100 actions, of which the look itself is one.
+_WRITES_A_TRANSACTION = 99
+_MAX_UNKNOWNS = 20
+_BEGIN_TRIES = 4
+
+
+class FindingsTable:
+    """Findings kept in one DynamoDB table; the FindingStore of the deployed functions."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._dynamodb = client
+        self._name = table_name
+
+    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
+        """Return a number that is higher than that of every look begun before, and the notes of the last one."""
+        return despite_conflicts(lambda: self._begin(target, scope), tries=_BEGIN_TRIES)
+
+    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
+        """Return every recorded finding of a function, with its versions and aliases."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": _pk(target)}, ":prefix": {"S": FINDING_PREFIX}},
+            ConsistentRead=True,
+        )
+        return tuple(read_finding(item) for page in pages for item in page["Items"])
+
+    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+        """Return one recorded finding, None when there is none."""
+        key = {"pk": {"S": _pk(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
+        reply = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return read_finding(reply["Item"]) if "Item" in reply else None
+
+    def commit_look(
+        self,
+        target: FunctionTarget,
+        scope: Scope,
+        begun: Begun,
+        notes: Notes,
+        *,
+        changes: Sequence[Change],
+        unknowns: Sequence[str],
+        now: str,
+    ) -> bool:
+        """Write a look's changes and notes; False when another one knows better, ConflictError when a finding moved."""
+        written: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._name,
+                "Key": _look_key(target, scope),
+                "UpdateExpression": (
+                    "SET written = :look, looked_at = :now, unknowns = :unknowns, notes = :notes, expires_at = :expires"
+                ),
+                "ConditionExpression": (
+                    "(attribute_not_exists(written) OR written <= :look)"
+                    " AND (attribute_not_exists(notes) OR notes = :before OR notes = :notes)"
+                ),
+                "ExpressionAttributeValues": {
+                    ":look": {"N": str(begun.number)},
+                    ":now": {"S": now},
+                    ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                    ":before": {"S": begun.text},
+                    ":notes": {"S": notes.to_json()},
+                    ":expires": _in(KEEP_LOOKS, now),
+                },
+            },
+        }
+        writes = [*self._indexed(target, begun.notes, notes, now), *map(self._changed, changes)]
+        # Seldom more than one round; each is whole in itself, and when one is refused the look is done again.
+        rounds = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
+        return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in rounds)
+
+    def put_finding(self, change: Change) -> None:
+        """Write one finding; ConflictError when it was changed since it was read."""
+        try:
+            self._dynamodb.put_item(**self._put(change))
+        except ClientError as error:
+            if error_code(error) not in ("ConditionalCheckFailedException", "TransactionConflictException"):
+                raise
+            raise ConflictError(f"finding {change.finding.id} was changed by somebody else") from error
+
+    def take_fix_slot(self, hour: str, limit: int) -> bool:
+        """Count one more fix in an hour (`2026-11-20T09`); False when the limit is reached."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._name,
+                Key={"pk": {"S": f"FIXES#{hour}"}, "sk": {"S": "COUNT"}},
+                UpdateExpression="ADD fixes :one SET expires_at = :expires",
+                ConditionExpression="attribute_not_exists(fixes) OR fixes < :limit",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":limit": {"N": str(limit)},
+                    ":expires": {"N": str(int((datetime.now(UTC) + timedelta(days=2)).timestamp()))},
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
+        """List the functions that have a finding which is not resolved, open or suppressed, each once."""
+        seen: set[FunctionTarget] = set()
+        for status in (Status.OPEN, Status.SUPPRESSED):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._name,
+                IndexName=STATUS_INDEX,
+                KeyConditionExpression="#status = :status",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":status": {"S": status}},
+            )
+            for item in (item for page in pages for item in page["Items"]):
+                target = parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]
+                if target not in seen:
+                    seen.add(target)
+                    yield target
+
+    def _begin(self, target: FunctionTarget, scope: Scope) -> Begun:
+        try:
+            reply = self._dynamodb.update_item(
+                TableName=self._name,
+                Key=_look_key(target, scope),
+                UpdateExpression="ADD begun :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            # The look before this one is being written at this very moment.
+            if error_code(error) != "TransactionConflictException":
+                raise
+            raise ConflictError(f"a look at {target.arn} is being written") from error
+        look = reply["Attributes"]
+        number = int(look["begun"]["N"])
+        return Begun.after(number, look["notes"]["S"]) if "notes" in look else Begun(number)
+
+    def _indexed(self, target: FunctionTarget, before: Notes, notes: Notes, now: str) -> list[TransactWriteItemTypeDef]:
+        over = int(datetime.fromisoformat(now).timestamp())
+        entries = [entry_of(role, target) for role in sorted(notes.roles - before.roles)]
+        entries += [entry_of(role, target, until=over) for role in sorted(before.roles - notes.roles)]
+        return [{"Put": {"TableName": self._name, "Item": entry}} for entry in entries]
+
+    def _changed(self, change: Change) -> TransactWriteItemTypeDef:
+        return {"Put": self._put(change)}
+
+    def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> bool:
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if codes[:1] == ["ConditionalCheckFailed"]:
+                return False
+            if "ConditionalCheckFailed" in codes or "TransactionConflict" in codes:
+                raise ConflictError("a finding was changed by somebody else") from error
+            raise
+        return True
+
+    def _put(self, change: Change) -> Any:
+        arguments: dict[str, Any] = {"TableName": self._name, "Item": _item(change.finding)}
+        if change.expected_revision is None:
+            return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
+        # A fix that was begun is no transition, so the revision does not tell of it; its number of attempts does.
+        return arguments | {
+            "ConditionExpression": (
+                "revision = :expected AND (attribute_not_exists(fix_attempts) OR fix_attempts <= :attempts)"
+            ),
+            "ExpressionAttributeValues": {
+                ":expected": {"N": str(change.expected_revision)},
+                ":attempts": {"N": str(_attempts(change.finding))},
+            },
+        }
+
+
+def read_finding(item: Mapping[str, Any]) -> Finding:
+    """Read a finding from an item in DynamoDB's own JSON, of the table or of its stream.
+
+    KeyError, TypeError or ValueError when it is not one.
+    """
+    return Finding.from_document(json.loads(item["document"]["S"]))
+
+
+def _item(finding: Finding) -> dict[str, Any]:
+    target = parse_function_arn(finding.function_arn)[0]
+    item = {
+        "pk": {"S": _pk(target)},
+        "sk": {"S": FINDING_PREFIX + finding.id},
+        "status": {"S": finding.status},
+        "changed_at": {"S": finding.changed_at},
+        "revision": {"N": str(finding.revision)},
+        "fix_attempts": {"N": str(_attempts(finding))},
+        "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
+    }
+    if finding.status is Status.RESOLVED:
+        item["expires_at"] = _in(KEEP_RESOLVED, finding.changed_at)
+    return item
+
+
+def _in(delay: timedelta, now: str) -> Any:
+    return {"N": str(int((datetime.fromisoformat(now) + delay).timestamp()))}
+
+
+def _attempts(finding: Finding) -> int:
+    return finding.fix.attempts if finding.fix else 0
+
+
+def _pk(target: FunctionTarget) -> str:
+    return f"FUNCTION#{target.arn}"
+
+
+def _look_key(target: FunctionTarget, scope: Scope) -> Any:
+    return {"pk": {"S": _pk(target)}, "sk": {"S": f"LOOK#{scope}"}}

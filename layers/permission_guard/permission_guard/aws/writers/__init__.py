@@ -1,0 +1,1 @@
+"""Writers: change IAM or Lambda. Only the fix function's composition root imports them."""

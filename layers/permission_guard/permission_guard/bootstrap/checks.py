@@ -1,0 +1,88 @@
+"""The composition root of the checkers: puts their parts together."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.organization import OrganizationReader
+from permission_guard.aws.readers.roles import AwsManagedPolicies, RoleReader
+from permission_guard.aws.readers.snapshots import StateReader
+from permission_guard.aws.readers.sources.reader import SourceReader
+from permission_guard.aws.senders.check_queue import LookQueue
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.checks.batch import CheckBatch
+from permission_guard.checks.checker import Checker
+from permission_guard.clock import utc_now
+from permission_guard.config import CheckSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from permission_guard.aws.readers.inventories import InventoryReader
+    from permission_guard.model.targets import Scope
+    from permission_guard.rules import Rule
+
+Rules = tuple[type["Rule"], ...]
+"""Rules that are still to be told whom to trust."""
+
+
+def check_batch(
+    scope: Scope, rules: Rules, environment: Mapping[str, str], logger: Logger, metrics: Metrics
+) -> CheckBatch:
+    """Return what works off one batch of a checker's queue; ConfigurationError when a setting is missing.
+
+    `rules` are those of the scope: each function imports its own alone, since a cold start waits for imports.
+    """
+    settings = CheckSettings.from_environment(environment)
+    functions = FunctionReader(client("lambda"))
+    roles = RoleReader(client("iam"), _aws_managed_policies())
+    index = RoleIndex(client("dynamodb"), settings.findings_table, functions)
+    checker = Checker(
+        scope,
+        tuple(rule(settings.trust) for rule in rules),
+        state_reader(functions, roles),
+        FindingsTable(client("dynamodb"), settings.findings_table),
+        utc_now,
+        users=index,
+        settles=settings.settling_seconds > 0,
+    )
+    return CheckBatch(
+        scope,
+        checker,
+        index,
+        roles,
+        LookQueue(client("sqs"), settings.look_queue_url, settings.settling_seconds),
+        logger=logger,
+        metrics=metrics,
+    )
+
+
+def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
+    """Return what reads snapshots; clients that few looks need are made when they are needed."""
+    return StateReader(
+        functions,
+        roles,
+        SourceReader(client),
+        _inventories,
+        OrganizationReader(lambda: client("organizations"), lambda: client("iam")),
+    )
+
+
+@cache
+def _inventories() -> InventoryReader:
+    """Return what an execution environment remembers of what can invoke functions."""
+    from permission_guard.aws.readers.inventories import InventoryReader  # noqa: PLC0415 - not every cold start needs it
+
+    return InventoryReader(client)
+
+
+@cache
+def _aws_managed_policies() -> AwsManagedPolicies:
+    """Return what an execution environment remembers of AWS managed policies."""
+    return AwsManagedPolicies()

@@ -1,0 +1,40 @@
+"""The composition root of the fixer; apart from the checkers', which do not wait for its imports."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.readers.fix_state import LiveFacts
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.writers.roles import RoleWriter
+from permission_guard.bootstrap.checks import state_reader
+from permission_guard.clock import utc_now
+from permission_guard.config import FixSettings
+from permission_guard.fixes.fixer import Fixer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.bootstrap.checks import Rules
+
+
+def fixer(rules: Rules, environment: Mapping[str, str]) -> Fixer:
+    """Return what puts findings of some rules right; ConfigurationError when a setting is missing or wrong."""
+    settings = FixSettings.from_environment(environment)
+    table = FindingsTable(client("dynamodb"), settings.findings_table)
+    return Fixer(
+        mode=settings.mode,
+        max_fixes_an_hour=settings.max_fixes_an_hour,
+        rules={rule.id: rule(settings.trust) for rule in rules},
+        source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
+        facts=LiveFacts(client("iam"), client("cloudformation")),
+        store=table,
+        slots=table,
+        writer=RoleWriter(client("iam")),
+        clock=utc_now,
+        wait=time.sleep,
+    )

@@ -1,0 +1,36 @@
+"""The composition root of the ticket systems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from permission_guard.delivery.tickets.base import TicketSystem
+
+
+def _ops_items(client: Callable[[Any], Any]) -> TicketSystem:
+    from permission_guard.delivery.tickets.ops_item.system import OpsItems  # noqa: PLC0415 - only `aws/` knows AWS, and only who uses it loads it
+
+    return OpsItems(client("ssm"))
+
+
+TICKET_SYSTEMS: Mapping[str, Callable[[Callable[[Any], Any]], TicketSystem | None]] = {
+    "none": lambda _client: None,
+    "opsitem": _ops_items,
+}
+"""Every value of the TicketSystem parameter: a function that makes the system, or returns None for no tickets."""
+
+
+def ticket_system(name: str, client: Callable[[Any], Any]) -> TicketSystem | None:
+    """Return the ticket system of that name, None for `none`; ConfigurationError for any other name.
+
+    `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
+    """
+    make = TICKET_SYSTEMS.get(name)
+    if make is None:
+        raise ConfigurationError(f"TicketSystem is {name!r}; it can be {', '.join(TICKET_SYSTEMS)}")
+    return make(client)

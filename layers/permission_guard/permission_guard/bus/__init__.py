@@ -1,0 +1,1 @@
+"""The event bus `permission-guard`: its events, and the publisher."""

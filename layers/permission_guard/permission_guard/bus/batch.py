@@ -1,0 +1,45 @@
+"""Work off a batch of events of the bus `permission-guard`, one by one, every message answered for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from permission_guard.bus.events import BusEvent, read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from permission_guard.model.targets import JSON
+
+
+def work_off(
+    event: Mapping[str, JSON],
+    handle: Callable[[BusEvent], None],
+    logger: Logger,
+    metrics: Metrics,
+) -> dict[str, JSON]:
+    """Give each message's event to `handle`; return Lambda's partial batch response.
+
+    Whatever `handle` raises is logged with the finding's id, and its message comes again, in the end to the
+    dead-letter queue.
+    """
+    failed = []
+    for record in event["Records"]:
+        finding_id = "unknown"
+        try:
+            received = read_event(record["body"])
+            finding_id = received.finding_id
+            handle(received)
+        except Exception as error:
+            logger.exception(
+                "message could not be handled",
+                extra={"message_id": record["messageId"], "finding_id": finding_id, "error": type(error).__name__},
+            )
+            failed.append({"itemIdentifier": record["messageId"]})
+    metrics.add_metric(name="MessagesReceived", unit=MetricUnit.Count, value=len(event["Records"]))
+    metrics.add_metric(name="MessagesFailed", unit=MetricUnit.Count, value=len(failed))
+    return {"batchItemFailures": failed}

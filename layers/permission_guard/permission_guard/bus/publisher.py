@@ -1,0 +1,55 @@
+"""The outbox: what the findings table's stream says has happened becomes events on the bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from permission_guard.aws.tables.findings_stream import transition_of
+from permission_guard.errors import MalformedEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
+
+
+class Bus(Protocol):
+    """Where transitions are told."""
+
+    def publish(self, finding: Finding) -> None:
+        """Tell of a finding's last transition."""
+
+
+def publish(event: Mapping[str, JSON], bus: Bus, logger: Logger, metrics: Metrics) -> dict[str, JSON]:
+    """Publish a batch of stream records in their order; return Lambda's partial batch response.
+
+    A stream goes on from the first record that failed, so that a finding's transitions never change places.
+    """
+    published = 0
+    failed: list[dict[str, JSON]] = []
+    for record in event["Records"]:
+        try:
+            finding = transition_of(record)
+            if finding is None:
+                continue
+            bus.publish(finding)
+        except MalformedEventError as error:
+            # It would be malformed the next time as well, and hold up all that comes after it. The item stays there.
+            logger.warning("item is no finding and was not published", extra={"reason": str(error)})
+            metrics.add_metric(name="RecordsMalformed", unit=MetricUnit.Count, value=1)
+            continue
+        except Exception:
+            sequence_number = record["dynamodb"]["SequenceNumber"]
+            logger.exception("stream record could not be published", extra={"sequence_number": sequence_number})
+            failed.append({"itemIdentifier": sequence_number})
+            break
+        published += 1
+        logger.info(str(finding.transition), extra={"finding_id": finding.id, "revision": finding.revision})
+    metrics.add_metric(name="EventsPublished", unit=MetricUnit.Count, value=published)
+    metrics.add_metric(name="RecordsFailed", unit=MetricUnit.Count, value=len(failed))
+    return {"batchItemFailures": failed}

@@ -1,0 +1,1 @@
+"""Check functions: read, evaluate, reconcile."""

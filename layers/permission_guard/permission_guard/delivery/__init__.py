@@ -1,0 +1,1 @@
+"""Deliver findings to people: the ledger, the message, alert channels and ticket systems."""

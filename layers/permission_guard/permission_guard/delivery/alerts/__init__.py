@@ -1,0 +1,1 @@
+"""Alert channels: one folder a system, formatter and client side by side."""

@@ -1,0 +1,155 @@
+"""An alert as a Slack message, and the channel that posts it to an incoming webhook.
+
+What others wrote stands in `rich_text`, whose text Slack takes literally: no mention, link or formatting can be written
+in it. The header and the fields take mrkdwn, so there `&`, `<` and `>` are escaped, values are inline code, and
+`verbatim` keeps Slack from turning names and addresses into links. The severity is told by a sign and a word, never by
+a colour. Limits: https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.message import Form, compose
+from permission_guard.delivery.text import ELLIPSIS, one_line
+from permission_guard.model.findings import Status
+from permission_guard.model.verdicts import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.delivery.message import Message, Section
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
+
+DEFAULT_WEBHOOK_PREFIX = "https://hooks.slack.com/"
+"""What a webhook's URL begins with, unless a deployment says otherwise (GovSlack, a proxy, a test)."""
+
+MAX_BLOCKS = 50
+MAX_HEADER = 150
+MAX_FIELDS = 10
+
+_MAX_SECTION = 2_500
+# Slack refuses messages that are too long in all (`msg_blocks_too_long`) without saying how long that is.
+_MAX_SECTIONS = 10_000
+_MAX_FALLBACK = 300
+
+_SIGNS = {Severity.CRITICAL: "‼", Severity.HIGH: "❗", Severity.MEDIUM: "⚠", Severity.LOW: "ℹ"}  # noqa: RUF001 - the sign is meant
+_SETTLED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id")
+_TOO_LONG = "Too long for Slack: see the finding itself."
+
+
+def payload(finding: Finding) -> dict[str, JSON]:
+    """Return the body of the POST to the webhook: blocks, and a line for notifications and screen readers."""
+    message = compose(finding)
+    return {
+        "text": escape(message.headline, _MAX_FALLBACK),
+        "blocks": blocks(finding, message),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def blocks(finding: Finding, message: Message) -> list[dict[str, JSON]]:
+    """Return a message as Block Kit blocks."""
+    sign = _SETTLED_SIGNS.get(finding.status, _SIGNS[finding.severity])
+    above: list[dict[str, JSON]] = [
+        {
+            "type": "header",
+            "text": {"type": "plain_text", "text": escape(f"{sign} {message.headline}", MAX_HEADER), "emoji": False},
+        },
+        {
+            "type": "section",
+            "fields": [_field(label, value) for label, value in message.facts if label not in _IN_CONTEXT][:MAX_FIELDS],
+        },
+        _rich_text([_text(message.happened)]),
+    ]
+    below = {"type": "context", "elements": [_mrkdwn(_context(message))]}
+    room = MAX_BLOCKS - len(above) - 1
+    return [*above, *list(_sections(message.sections))[:room], below]
+
+
+def escape(text: str, limit: int) -> str:
+    """Return text with Slack's control characters as entities, at most `limit` UTF-16 units, never half an entity."""
+    pieces: list[str] = []
+    left = limit
+    for char in text:
+        piece = _ENTITIES.get(char, char)
+        left -= _units(piece)
+        pieces.append(piece)
+        if left < 0:
+            break
+    else:
+        return "".join(pieces)
+    while left < 1:  # room for the ellipsis
+        left += _units(pieces.pop())
+    return "".join(pieces) + ELLIPSIS
+
+
+def _cut(text: str, limit: int) -> str:
+    if _units(text) <= limit:
+        return text
+    return text.encode("utf-16-le")[: 2 * (limit - 1)].decode("utf-16-le", errors="ignore") + ELLIPSIS
+
+
+def _units(text: str) -> int:
+    """Return the length as Slack's clients count it, where an emoji is two."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _field(label: str, value: str) -> dict[str, JSON]:
+    return _mrkdwn(f"*{label}*\n{_inline_code(value)}")
+
+
+def _context(message: Message) -> str:
+    return " · ".join(f"{label} {_inline_code(value)}" for label, value in message.facts if label in _IN_CONTEXT)
+
+
+def _inline_code(value: str) -> str:
+    """Return a value as inline code; a backtick in it would end it."""
+    shown = escape(value.replace("`", "'"), _MAX_FALLBACK)
+    return f"`{shown}`"
+
+
+def _mrkdwn(text: str) -> dict[str, JSON]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
+    """Yield a block a section, as long as there is room; what is left out is named."""
+    left = _MAX_SECTIONS
+    omitted: list[str] = []
+    for section in sections:
+        block, size = _section(section)
+        if size > left:
+            omitted.append(section.title)
+            continue
+        left -= size
+        yield block
+    if omitted:
+        yield _rich_text(
+            [_text(f"Left out, since Slack takes no more: {one_line(', '.join(omitted), _MAX_FALLBACK)}.")]
+        )
+
+
+def _section(section: Section) -> tuple[dict[str, JSON], int]:
+    if section.form is Form.COMMAND and _units(section.text) > _MAX_SECTION:
+        return _rich_text([_text(section.title, bold=True), _text(f"\n{_TOO_LONG}")]), len(_TOO_LONG)
+    text = _cut(section.text, _MAX_SECTION)
+    if section.form is Form.PROSE:
+        return _rich_text([_text(section.title, bold=True), _text(f"\n{text}")]), _units(text)
+    preformatted = {"type": "rich_text_preformatted", "elements": [_text(text)]}
+    return _rich_text([_text(section.title, bold=True)], preformatted), _units(text)
+
+
+def _rich_text(elements: list[dict[str, JSON]], *more: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}, *more]}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, JSON]:
+    element: dict[str, JSON] = {"type": "text", "text": text}
+    if bold:
+        element["style"] = {"bold": True}
+    return element

@@ -1,0 +1,51 @@
+"""Publish findings to an SNS topic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from permission_guard.aws.calls import error_code
+from permission_guard.delivery.alerts.sns.message import publication
+from permission_guard.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import PublishInputTypeDef
+
+    from permission_guard.model.findings import Finding
+
+
+class SnsChannel:
+    """Publishes each finding to one topic; the reference is the message's id."""
+
+    name = "sns"
+
+    def __init__(self, client: SNSClient, topic_arn: str) -> None:
+        self._sns = client
+        self._topic_arn = topic_arn
+
+    def send(self, finding: Finding, reference: str | None) -> str:  # noqa: ARG002 - every message is a new one
+        """Publish the finding; DeliveryError when SNS did not take it."""
+        try:
+            return self._sns.publish(**self._request(finding))["MessageId"]
+        except ClientError as error:
+            raise DeliveryError(f"SNS did not take the message for {self._topic_arn}: {error_code(error)}") from error
+        except BotoCoreError as error:
+            raise DeliveryError(f"SNS could not be reached: {type(error).__name__}") from error
+
+    def _request(self, finding: Finding) -> PublishInputTypeDef:
+        content = publication(finding)
+        request: PublishInputTypeDef = {
+            "TopicArn": self._topic_arn,
+            "Subject": content.subject,
+            "Message": content.message,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in content.attributes.items()
+            },
+        }
+        if self._topic_arn.endswith(".fifo"):
+            request["MessageGroupId"] = finding.id
+            request["MessageDeduplicationId"] = f"{finding.id}-{finding.revision}"
+        return request

@@ -1,0 +1,57 @@
+"""An alert as an SNS message: plain text for people, attributes for subscription filters.
+
+Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.message import compose
+from permission_guard.delivery.text import cut_bytes
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.model.findings import Finding
+
+MAX_SUBJECT = 99
+MAX_MESSAGE_BYTES = 250_000
+"""Of 262,144, which the attributes count towards."""
+
+_DOTS = "..."
+
+
+@record(frozen=True, slots=True)
+class Publication:
+    """What is published. Each attribute is a String, so that a filter policy can name its values."""
+
+    subject: str
+    message: str
+    attributes: Mapping[str, str]
+
+
+def publication(finding: Finding) -> Publication:
+    """Return a finding as an SNS message."""
+    message = compose(finding)
+    return Publication(
+        subject=_subject(message.headline),
+        message=cut_bytes(message.body, MAX_MESSAGE_BYTES),
+        attributes={
+            "severity": str(finding.severity),
+            "rule_id": finding.rule_id,
+            "transition": str(finding.transition),
+            "status": str(finding.status),
+            "account": finding.account,
+            "region": finding.region,
+        },
+    )
+
+
+def _subject(headline: str) -> str:
+    """Return ASCII of less than 100 characters; mail clients and SNS itself refuse or garble the rest."""
+    ascii_only = headline.replace("…", _DOTS).encode("ascii", errors="replace").decode("ascii")
+    if len(ascii_only) <= MAX_SUBJECT:
+        return ascii_only
+    return ascii_only[: MAX_SUBJECT - len(_DOTS)].rstrip() + _DOTS

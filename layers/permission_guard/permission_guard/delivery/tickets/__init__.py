@@ -1,0 +1,1 @@
+"""Ticket systems: one folder a system, formatter and client side by side."""

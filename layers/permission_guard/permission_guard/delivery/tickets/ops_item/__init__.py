@@ -1,0 +1,1 @@
+"""OpsItems of AWS Systems Manager OpsCenter."""

@@ -1,0 +1,1 @@
+"""From CloudTrail events and queue messages to check targets."""

@@ -1,0 +1,37 @@
+"""The message with which a check is requested."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from permission_guard.bus.events import SOURCE
+from permission_guard.model.findings import MAX_EVENT_IDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.model.targets import FunctionTarget
+
+
+LOOK_DETAIL_TYPE = "Look Requested"
+
+
+def look_request(
+    targets: Sequence[FunctionTarget],
+    requested_at: str | None = None,
+    *,
+    settled: bool = True,
+    thorough: bool = True,
+    causes: Sequence[str] = (),
+    tool: str = "",
+) -> str:
+    """Return the body of a message that asks for some functions to be looked at.
+
+    `requested_at` is ISO-8601; what is shared with other functions is read after it. `causes` are the ids of the events
+    that it goes back to, `tool` is the infrastructure code that made the change.
+    """
+    optional = {"requested_at": requested_at, "causes": list(causes[:MAX_EVENT_IDS]), "tool": tool}
+    told = {name: value for name, value in optional.items() if value}
+    detail = {"functions": [target.arn for target in targets], "settled": settled, "thorough": thorough, **told}
+    return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})

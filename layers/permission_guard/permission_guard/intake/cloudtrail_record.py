@@ -1,0 +1,117 @@
+"""Read an EventBridge event that carries a CloudTrail record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from permission_guard.errors import MalformedEventError
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from permission_guard.model.targets import JSON
+
+_VERSION_SUFFIX = re.compile(r"\d{8}(v\d+)?$")
+
+
+CLOUDFORMATION = "cloudformation"
+
+
+TERRAFORM = "terraform"
+
+
+_CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
+
+
+# A product of the user agent, as in `APN/1.0 HashiCorp/1.0 Terraform/1.9.5 …`; OpenTofu is Terraform's heir.
+_TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
+
+
+@record(frozen=True, slots=True)
+class Record:
+    """The parts of a CloudTrail record that are used.
+
+    `tool` is the infrastructure code that called, "" if unknown. `time` is ISO-8601, "" if the record has none. `named`
+    are the ARNs by which a record of something that nobody called names what it is about.
+    """
+
+    event_id: str
+    event_source: str
+    event_name: str
+    region: str
+    account: str
+    error_code: str | None
+    error_message: str
+    request: Mapping[str, JSON]
+    response: Mapping[str, JSON] | None
+    tool: str = ""
+    time: str = ""
+    named: tuple[str, ...] = ()
+
+    @property
+    def api(self) -> str:
+        """The public API's name: `AddPermission` for `AddPermission20150331v2`."""
+        return _VERSION_SUFFIX.sub("", self.event_name)
+
+
+def parse_record(event: JSON) -> Record:
+    """Read an EventBridge event that carries a CloudTrail record; MalformedEventError names what is missing."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        raise MalformedEventError("the event has no `detail` object, so it is not a CloudTrail record")
+    request, response = detail.get("requestParameters"), detail.get("responseElements")
+    return Record(
+        event_id=_text(detail, "eventID"),
+        event_source=_text(detail, "eventSource"),
+        event_name=_text(detail, "eventName"),
+        region=_text(detail, "awsRegion"),
+        account=_account(detail, event),
+        error_code=detail.get("errorCode"),
+        error_message=str(detail.get("errorMessage") or ""),
+        request=request if isinstance(request, Mapping) else {},
+        response=response if isinstance(response, Mapping) else None,
+        tool=_tool(detail),
+        time=str(detail.get("eventTime") or ""),
+        named=tuple(_named(detail)),
+    )
+
+
+def event_id_of(event: JSON) -> str:
+    """Return the CloudTrail event id for a log line, or `unknown`; never raises."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    found = detail.get("eventID") if isinstance(detail, Mapping) else None
+    return found if isinstance(found, str) else "unknown"
+
+
+def _tool(detail: Mapping[str, JSON]) -> str:
+    """Tell which infrastructure code called; whatever does not look as AWS writes it is nobody's."""
+    identity, agent = detail.get("userIdentity"), detail.get("userAgent")
+    invoked_by = identity.get("invokedBy") if isinstance(identity, Mapping) else None
+    if _CLOUDFORMATION_SERVICE in (invoked_by, detail.get("sourceIPAddress"), agent):
+        return CLOUDFORMATION
+    return TERRAFORM if isinstance(agent, str) and _TERRAFORM_PRODUCT.search(agent) else ""
+
+
+def _text(detail: Mapping[str, JSON], key: str) -> str:
+    value = detail.get(key)
+    if not isinstance(value, str) or not value:
+        raise MalformedEventError(f"the CloudTrail record has no `{key}`")
+    return value
+
+
+def _named(detail: Mapping[str, JSON]) -> Iterator[str]:
+    """Yield the ARNs of a record's resources, and whatever its service says of an event that nobody called for."""
+    resources, said = detail.get("resources"), detail.get("serviceEventDetails")
+    found = [
+        entry.get("ARN") for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, dict)
+    ]
+    found += said.values() if isinstance(said, dict) else ()
+    yield from (text for text in found if isinstance(text, str))
+
+
+def _account(detail: Mapping[str, JSON], event: Mapping[str, JSON]) -> str:
+    for account in (detail.get("recipientAccountId"), event.get("account")):
+        if isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account):
+            return account
+    raise MalformedEventError("the CloudTrail record names no account")

@@ -1,0 +1,183 @@
+"""Read what AWS refused for want of a permission of the execution role: who asked what of which function.
+
+Lambda looks at the role when a mapping is created, when a function is created or configured, and when the results of
+its asynchronous invocations are sent somewhere; what it misses it says in words, of which these forms were seen. The
+words name a service by its own name (`SQS`), or only by an ARN.
+
+    The function execution role does not have permissions to call GetQueueAttributes on SQS.
+    The provided execution role does not have permissions to call CreateNetworkInterface on EC2
+    The function's execution role does not have permissions to call Publish on arn:…
+    Cannot access stream ARN. Please ensure the role can perform the GetRecords, … and ListStreams Actions on your …
+    Cannot access cluster ARN. Please ensure the role can perform the DescribeClusterV2 (recommended) or … actions on …
+    Cannot access secret manager, please ensure the role can perform the 'secretsmanager:GetSecretValue' action on …
+    The role defined for the function cannot be assumed by Lambda.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.errors import MalformedEventError
+from permission_guard.model.arns import parse_function_name
+from permission_guard.model.state import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.intake.cloudtrail_record import Record
+    from permission_guard.model.targets import JSON
+
+
+_MOST_OF_A_MESSAGE: Final = 1_000
+_MOST_OF_A_CONFIGURATION: Final = 4_096
+_ABOUT_THE_ROLE: Final = re.compile(
+    r"does not have permissions? to call|ensure (?:that )?the role can perform|cannot be assumed by Lambda",
+    re.IGNORECASE,
+)
+
+_ROLE: Final = re.compile(
+    r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII
+)
+"""One that IAM takes: of any other, every look for a day would be told that it cannot be read."""
+
+# ── What is kept of a request ───────────────────────────────────────────────────────────────────────────────────────
+
+_Shape = re.Pattern[str] | list[Any] | dict[str, Any]
+"""A text that a pattern fits; a list, written as the shape of its items and how many at most; or an object."""
+
+# Half of a surrogate pair is no text: no service takes it.
+_A_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
+_AN_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[!-~]{1,512}")
+_A_SERVER: Final = re.compile(r"[\w.-]{1,253}:[0-9]{1,5}", re.ASCII)
+_A_DESTINATION: Final = re.compile(rf"{_AN_ARN.pattern}|kafka://[\w.-]{{1,249}}", re.ASCII)
+_ACCESS: Final = [{"Type": re.compile(r"[A-Z0-9_]{1,64}"), "URI": _A_TEXT}, 22]
+_KAFKA: Final = {
+    "ConsumerGroupId": _A_TEXT,
+    "SchemaRegistryConfig": {"SchemaRegistryURI": _A_TEXT, "AccessConfigs": _ACCESS},
+}
+_DESTINATIONS: Final[dict[str, _Shape]] = {
+    "DestinationConfig": {"OnFailure": {"Destination": _A_DESTINATION}, "OnSuccess": {"Destination": _A_DESTINATION}}
+}
+_MAPPING: Final[dict[str, _Shape]] = {
+    "EventSourceArn": _AN_ARN,
+    "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [_A_SERVER, 10]}},
+    "Topics": [_A_TEXT, 1],
+    "Queues": [_A_TEXT, 1],
+    **_DESTINATIONS,
+    "AmazonManagedKafkaEventSourceConfig": _KAFKA,
+    "SelfManagedKafkaEventSourceConfig": _KAFKA,
+    "SourceAccessConfigurations": _ACCESS,
+}
+_FUNCTION: Final[dict[str, _Shape]] = {
+    "DeadLetterConfig": {"TargetArn": _AN_ARN},
+    "VpcConfig": {"SubnetIds": [re.compile(r"subnet-[0-9a-f]{1,32}"), 16]},
+}
+_ASKED: Final = {
+    "CreateEventSourceMapping": _MAPPING,
+    "CreateFunction": _FUNCTION,
+    "UpdateFunctionConfiguration": _FUNCTION,
+    "PutFunctionEventInvokeConfig": _DESTINATIONS,
+    "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
+}
+"""By the API: what a permission can hang on, named as the Lambda API names it."""
+
+
+def refusal_of(record: Record) -> Refusal | None:
+    """Return the call that was refused because of the execution role; None where a record tells of anything else.
+
+    What the event says is bounded and of the right type afterwards, and no more than that. MalformedEventError where no
+    function is named.
+    """
+    shape = _ASKED.get(record.api) if record.event_source == "lambda.amazonaws.com" else None
+    if shape is None or record.error_code != "InvalidParameterValueException":
+        return None
+    message = _cleaned(record.error_message)
+    if not _ABOUT_THE_ROLE.search(message):
+        return None
+    function_arn, account = _function(record)
+    role = record.request.get("role") if shape is _FUNCTION else None
+    role_arn = role if isinstance(role, str) and _is_role(role, record.account) else ""
+    # A role of another account cannot be read, and without any there is nothing to look at.
+    is_role_unusable = (role is not None or record.api == "CreateFunction") and not role_arn
+    if account != record.account or is_role_unusable:
+        return None
+    return Refusal(
+        api=record.api,
+        function_arn=function_arn,
+        role_arn=role_arn,
+        message=message,
+        at=_time(record.time),
+        configuration=_bounded(record.request, shape),
+    )
+
+
+def _cleaned(message: str) -> str:
+    """Return a message in one line, without control characters, and not without end."""
+    text = message[: 2 * _MOST_OF_A_MESSAGE]
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_MOST_OF_A_MESSAGE]
+
+
+def _time(text: str) -> str:
+    """Return a record's time as everything else is timed, empty where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC).isoformat(timespec="milliseconds") if at.tzinfo else ""
+    except (ValueError, OverflowError):  # the latter from the first and the last day of all
+        return ""
+
+
+def _function(record: Record) -> tuple[str, str]:
+    """Return the ARN of the function that a call names, with its qualifier, and its account.
+
+    The qualifier is in the name, or a parameter of its own; where it is in both, AWS takes no two that differ.
+    """
+    name = record.request.get("functionName")
+    if not isinstance(name, str):
+        raise MalformedEventError(f"{record.event_name} has no `functionName`")
+    try:
+        target, qualifier = parse_function_name(name, region=record.region, account=record.account)
+        named = record.request.get("qualifier")
+        if qualifier is None and named is not None:
+            qualifier = parse_function_name(f"{target.arn}:{named}", region="", account="")[1]
+    except ValueError as error:
+        raise MalformedEventError(str(error)) from error
+    is_qualified = qualifier is not None and qualifier != "$LATEST"
+    return f"{target.arn}:{qualifier}" if is_qualified else target.arn, target.account
+
+
+def _is_role(arn: str, account: str) -> bool:
+    match = _ROLE.fullmatch(arn)
+    return match is not None and match["account"] == account
+
+
+def _bounded(request: Mapping[str, JSON], shape: dict[str, _Shape]) -> dict[str, JSON]:
+    """Return what a shape asks for of a request, as long as all of it is small: what decides most comes first."""
+    kept: dict[str, JSON] = {}
+    for name, part in shape.items():
+        value = _shaped(_member(request, name), part)
+        longer = {**kept, name: value}
+        if value is not None and len(json.dumps(longer)) <= _MOST_OF_A_CONFIGURATION:
+            kept = longer
+    return kept
+
+
+def _shaped(value: JSON, shape: _Shape) -> JSON:
+    """Return as much of a value as has the shape, None where nothing has."""
+    if isinstance(shape, re.Pattern):
+        return value if isinstance(value, str) and shape.fullmatch(value) else None
+    if isinstance(shape, list):
+        item, most = shape
+        items = value[:most] if isinstance(value, list) else []
+        return [found for found in (_shaped(each, item) for each in items) if found is not None] or None
+    if not isinstance(value, dict):
+        return None
+    members = {name: _shaped(_member(value, name), part) for name, part in shape.items()}
+    return {name: found for name, found in members.items() if found is not None} or None
+
+
+def _member(value: Mapping[str, JSON], name: str) -> JSON:
+    """Return a member by its name in the API: CloudTrail writes the first letter small, but not in the keys of maps."""
+    return value.get(name[0].lower() + name[1:], value.get(name))

@@ -1,0 +1,1 @@
+"""The nouns: targets, state, verdicts, findings, ARNs."""

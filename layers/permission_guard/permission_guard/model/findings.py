@@ -1,0 +1,137 @@
+"""What is recorded: findings, their transitions and the fixes that were tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from permission_guard.model.state import ManagedBy
+from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.records import field, record
+
+if TYPE_CHECKING:
+    from permission_guard.model.targets import JSON
+
+
+class Status(StrEnum):
+    """Where a finding stands."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    SUPPRESSED = "suppressed"
+
+
+class Transition(StrEnum):
+    """What happened to a finding last; the `detail-type` of the event that tells of it."""
+
+    OPENED = "Finding Opened"
+    REOPENED = "Finding Reopened"
+    RESOLVED = "Finding Resolved"
+    SUPPRESSED = "Finding Suppressed"
+    FIX_PROPOSED = "Fix Proposed"
+    FIX_APPROVED = "Fix Approved"
+    FIX_APPLIED = "Fix Applied"
+    FIX_REFUSED = "Fix Refused"
+    FIX_FAILED = "Fix Failed"
+    FIX_UNDO_REQUESTED = "Fix Undo Requested"
+    FIX_UNDONE = "Fix Undone"
+
+
+class FixResult(StrEnum):
+    """How far a fix came. `applying` is written before the change is made, so that a crash cannot hide it."""
+
+    PROPOSED = "proposed"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class FixRecord:
+    """The last thing the fixer did, or would not do, about a finding.
+
+    `change` is the call that is made, with all it names. `before` and `after` hold what it touches, complete enough
+    to put it back; `undo` is the command that does. `approve` is the command with which a person agrees to a
+    proposal, where FixMode asks for one.
+    """
+
+    name: str
+    result: FixResult
+    summary: str
+    at: str
+    attempts: int
+    change: Mapping[str, JSON] = field(default_factory=dict)
+    before: Mapping[str, JSON] = field(default_factory=dict)
+    after: Mapping[str, JSON] = field(default_factory=dict)
+    undo: str = ""
+    approve: str = ""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The finding document, version 1: the table's item, the event's detail, what every sender reads.
+
+    Times are ISO-8601 in UTC. `revision` counts transitions; `transition` names the last one. The first of the
+    `remedies` is the one for the code that the function is managed by, where that is known.
+    """
+
+    id: str
+    rule_id: str
+    rule_name: str
+    severity: Severity
+    partition: str
+    account: str
+    region: str
+    function_arn: str
+    subject: str
+    title: str
+    reason: str
+    impact: str
+    evidence: Mapping[str, JSON]
+    remedies: tuple[Remedy, ...]
+    status: Status
+    revision: int
+    transition: Transition
+    opened_at: str
+    changed_at: str
+    resolution: str = ""
+    event_ids: tuple[str, ...] = ()
+    managed_by: ManagedBy | None = None
+    fix: FixRecord | None = None
+    version: int = 1
+
+    def to_document(self) -> dict[str, JSON]:
+        """Return the finding as plain JSON values, the form `docs/schemas/finding.v1.json` describes."""
+        document = asdict(self)
+        document["remedies"] = list(document["remedies"])
+        document["event_ids"] = list(self.event_ids)
+        return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, JSON]) -> Self:
+        """Read a finding document; KeyError, TypeError or ValueError when it is not one.
+
+        What a newer version has added is passed over, so that an older one can still read it.
+        """
+        fields = _known_fields(cls, document)
+        fields["severity"] = Severity(fields["severity"])
+        fields["status"] = Status(fields["status"])
+        fields["transition"] = Transition(fields["transition"])
+        fields["remedies"] = tuple(Remedy(**_known_fields(Remedy, remedy)) for remedy in fields["remedies"])
+        fields["event_ids"] = tuple(fields.get("event_ids", ()))
+        if fields.get("managed_by") is not None:
+            fields["managed_by"] = ManagedBy(**_known_fields(ManagedBy, fields["managed_by"]))
+        if fields.get("fix") is not None:
+            fix = _known_fields(FixRecord, fields["fix"])
+            fields["fix"] = FixRecord(**{**fix, "result": FixResult(fix["result"])})
+        return cls(**fields)
+
+
+MAX_EVENT_IDS = 5
+
+
+def _known_fields(cls: Any, document: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {name: document[name] for name in cls.__dataclass_fields__ if name in document}

@@ -1,0 +1,1 @@
+"""What a configuration requires of the execution role, and whether the role allows it."""

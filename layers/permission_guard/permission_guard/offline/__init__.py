@@ -1,0 +1,1 @@
+"""Read templates and policy files into the same model as a live account."""

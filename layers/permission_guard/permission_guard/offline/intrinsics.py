@@ -1,0 +1,329 @@
+"""CloudFormation's intrinsic functions, resolved without AWS.
+
+What the file does not say (a parameter without a default, an import, an attribute that only AWS makes up) stays a
+*hole* in the text, with a name that a person knows it by. `holes` lists them, `fill` puts values in their place.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from permission_guard.offline.physical_names import attribute, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from permission_guard.model.targets import JSON
+
+NO_VALUE: Final = object()
+"""What `AWS::NoValue` is: the property is not there."""
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_HOLE: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
+_DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
+
+_SETTLED_BY: Final = {"Fn::And": False, "Fn::Or": True}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A value that the file does not say.
+
+    `own`: it belongs to something that the same stack makes, so that it is of the own account. `allowed` are the only
+    values that it may have, where the template lists them.
+    """
+
+    name: str
+    own: bool = False
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a template is taken to be deployed."""
+
+    account: str
+    region: str
+    partition: str
+
+    @property
+    def url_suffix(self) -> str:
+        """What AWS::URLSuffix is there."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Resolves the values of one template.
+
+    `parameters` are values that are given, `choices` what conditions are taken to be that the file does not decide.
+    `found` collects the holes that were met, `undecided` the conditions.
+    """
+
+    template: Mapping[str, Any]
+    place: Place
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, bool] = field(default_factory=dict)
+    found: dict[str, Hole] = field(default_factory=dict)
+    undecided: dict[str, None] = field(default_factory=dict)
+    _asking: set[str] = field(default_factory=set)
+
+    def value(self, raw: JSON) -> JSON:
+        """Return a value with everything resolved that can be; NO_VALUE where the property is not there."""
+        if isinstance(raw, str):
+            return _DYNAMIC.sub(lambda match: self.hole(match[0]), raw)
+        if isinstance(raw, list):
+            return [item for item in map(self.value, raw) if item is not NO_VALUE]
+        if not isinstance(raw, dict):
+            return raw
+        if len(raw) == 1:
+            name, argument = next(iter(raw.items()))
+            if name == "Ref" or str(name).startswith("Fn::"):
+                return self._call(name, argument)
+        return {
+            key: item for key, item in ((key, self.value(item)) for key, item in raw.items()) if item is not NO_VALUE
+        }
+
+    def properties(self, logical_id: str) -> dict[str, JSON]:
+        """Return the properties of a resource, resolved; a resource without any has none."""
+        resource = self.resources.get(logical_id)
+        found = self.value(resource.get("Properties", {})) if isinstance(resource, dict) else {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """The template's resources, by their logical ids."""
+        found = self.template.get("Resources")
+        return found if isinstance(found, dict) else {}
+
+    def type_of(self, logical_id: str) -> str:
+        """Return the type of a resource, empty where there is no such resource."""
+        resource = self.resources.get(logical_id)
+        return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
+
+    def hole(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
+        """Return the text that stands for what is not known."""
+        self.found.setdefault(name, Hole(name, own, allowed))
+        return f"{_OPEN}{name}{_CLOSE}"
+
+    def condition(self, name: str) -> bool | None:
+        """Tell whether a condition of the template holds; None when the file does not decide it."""
+        conditions = self.template.get("Conditions")
+        raw = conditions.get(name) if isinstance(conditions, dict) else None
+        decided = self.once(f"condition {name}", lambda: self._holds(raw))
+        if decided is None:
+            self.undecided.setdefault(name)
+            return self.choices.get(name)
+        return decided
+
+    # ── Conditions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _holds(self, raw: JSON) -> bool | None:
+        if not isinstance(raw, dict) or len(raw) != 1:
+            return None
+        name, argument = next(iter(raw.items()))
+        if name == "Condition":
+            return self.condition(str(argument))
+        parts = argument if isinstance(argument, list) else []
+        if name == "Fn::Equals" and len(parts) == 2:  # noqa: PLR2004 - it compares two values
+            return _equal(self.value(parts[0]), self.value(parts[1]))
+        answers = [self._holds(part) for part in parts]
+        if name == "Fn::Not" and answers:
+            return None if answers[0] is None else not answers[0]
+        if name in _SETTLED_BY:
+            settling = _SETTLED_BY[name]
+            return settling if settling in answers else None if None in answers else not settling
+        return None
+
+    def once(self, about: str, ask: Callable[[], T]) -> T | None:
+        """Ask about something; None when the answer leads back to the question."""
+        if about in self._asking:
+            return None
+        self._asking.add(about)
+        try:
+            return ask()
+        finally:
+            self._asking.discard(about)
+
+    # ── Functions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _call(self, name: str, argument: JSON) -> JSON:
+        functions: dict[str, Callable[[JSON], JSON]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._get_att,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::If": self._if,
+            "Fn::FindInMap": self._find_in_map,
+            "Fn::ImportValue": self._import,
+        }
+        function = functions.get(name)
+        found = function(argument) if function else None
+        return self.hole(name) if found is None else found
+
+    def _ref(self, name: JSON) -> JSON:
+        if not isinstance(name, str):
+            return None
+        if name.startswith("AWS::"):
+            return self._pseudo(name)
+        parameters = self.template.get("Parameters")
+        if isinstance(parameters, dict) and name in parameters:
+            return self._parameter(name, parameters[name])
+        return reference(self, name) if self.type_of(name) else self.hole(name)
+
+    def _pseudo(self, name: str) -> JSON:
+        place = self.place
+        stack = f"arn:{place.partition}:cloudformation:{place.region}:{place.account}:stack/my-stack/0a1b2c3d-4e5f-6a7b"
+        values = {
+            "AWS::AccountId": place.account,
+            "AWS::Region": place.region,
+            "AWS::Partition": place.partition,
+            "AWS::URLSuffix": place.url_suffix,
+            "AWS::StackName": "my-stack",
+            "AWS::StackId": stack,
+            "AWS::NotificationARNs": [],
+            "AWS::NoValue": NO_VALUE,
+        }
+        return values.get(name)
+
+    def _parameter(self, name: str, about: JSON) -> JSON:
+        about = about if isinstance(about, dict) else {}
+        kind = str(about.get("Type", "String"))
+        given = self.parameters.get(name)
+        found = given if given is not None else about.get("Default")
+        if found is None or (given is None and kind.startswith("AWS::SSM::Parameter::")):
+            allowed = about.get("AllowedValues")
+            return self.hole(name, allowed=tuple(map(text, allowed)) if isinstance(allowed, list) else ())
+        if "List" in kind:
+            return [part.strip() for part in text(found).split(",")]
+        return self.value(text(found))
+
+    def _get_att(self, argument: JSON) -> JSON:
+        parts = argument.split(".", 1) if isinstance(argument, str) else argument
+        if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+            return None
+        logical_id, name = parts[0], ".".join(parts[1:])
+        return attribute(self, logical_id, name) if self.type_of(logical_id) else self.hole(f"{logical_id}.{name}")
+
+    def _sub(self, argument: JSON) -> JSON:
+        template, given = argument if _is_pair(argument) else (argument, {})
+        if not isinstance(template, str) or not isinstance(given, dict):
+            return None
+
+        def put(match: re.Match[str]) -> str:
+            literal, name = match[1], match[2]
+            if literal:
+                return f"${{{name}}}"
+            raw = given.get(name, {"Fn::GetAtt": name} if "." in name else {"Ref": name})
+            found = self.value(raw)
+            return text(found) if _is_scalar(found) else self.hole(name)
+
+        return self.value(_VARIABLE.sub(put, template))
+
+    def _join(self, argument: JSON) -> JSON:
+        if not _is_pair(argument):
+            return None
+        between, parts = argument[0], self.value(argument[1])
+        if not isinstance(parts, list) or not all(map(_is_scalar, parts)):
+            return parts if isinstance(parts, str) and _HOLE.fullmatch(parts) else None
+        return str(between).join(map(text, parts))
+
+    def _select(self, argument: JSON) -> JSON:
+        if not _is_pair(argument):
+            return None
+        index, items = text(self.value(argument[0])), self.value(argument[1])
+        if isinstance(items, list) and index.isdigit() and int(index) < len(items):
+            return items[int(index)]
+        return items if isinstance(items, str) and _HOLE.fullmatch(items) else None
+
+    def _split(self, argument: JSON) -> JSON:
+        if not _is_pair(argument):
+            return None
+        between, whole = str(argument[0]), self.value(argument[1])
+        if not isinstance(whole, str) or not between:
+            return None
+        first = next(iter(holes(whole)), None)
+        return whole.split(between) if first is None else self._part_of(first)
+
+    def _part_of(self, name: str) -> str:
+        """Return the text that stands for some part of a hole's value."""
+        return self.hole(name, own=self.found[name].own)
+
+    def _if(self, argument: JSON) -> JSON:
+        if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - a condition and two branches
+            return None
+        holds = self.condition(str(argument[0]))
+        return self.value(argument[2] if holds is False else argument[1])
+
+    def _find_in_map(self, argument: JSON) -> JSON:
+        if not isinstance(argument, list):
+            return None
+        found: JSON = self.template.get("Mappings")
+        for key in map(self.value, argument[:3]):
+            found = found.get(text(key)) if isinstance(found, dict) and _is_scalar(key) else None
+        if found is None and len(argument) > 3 and isinstance(argument[3], dict):  # noqa: PLR2004 - and a default
+            found = argument[3].get("DefaultValue")
+        return None if found is None else self.value(found)
+
+    def _import(self, argument: JSON) -> JSON:
+        name = self.value(argument)
+        return self.hole(f"import of {fill(text(name), {})}" if _is_scalar(name) else "an import")
+
+
+def text(value: JSON) -> str:
+    """Return a scalar as CloudFormation writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def holes(value: JSON) -> dict[str, None]:
+    """Return the names of the holes in a value, in their order."""
+    if isinstance(value, str):
+        return dict.fromkeys(_HOLE.findall(value))
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name: None for part in parts for name in holes(part)}
+
+
+def whole_hole(value: JSON) -> str | None:
+    """Return the name of the hole that a text is, and nothing but that."""
+    match = _HOLE.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+def begins_with(value: str) -> str | None:
+    """Return the name of the hole that a text begins with."""
+    match = _HOLE.match(value)
+    return match[1] if match else None
+
+
+def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
+    """Return a value with texts in its holes; what is not given is shown as `${its name}`."""
+    if isinstance(value, str):
+        return _HOLE.sub(lambda match: fills.get(match[1], f"${{{match[1]}}}"), value)
+    if isinstance(value, list):
+        return [fill(item, fills) for item in value]
+    if isinstance(value, dict):
+        return {fill(key, fills): fill(item, fills) for key, item in value.items()}
+    return value
+
+
+def _equal(left: JSON, right: JSON) -> bool | None:
+    if not (_is_scalar(left) and _is_scalar(right)):
+        return None
+    if text(left) == text(right):
+        return True
+    return None if holes(text(left)) or holes(text(right)) else False
+
+
+def _is_scalar(value: JSON) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+def _is_pair(value: JSON) -> bool:
+    return isinstance(value, list) and len(value) == 2  # noqa: PLR2004 - a pair

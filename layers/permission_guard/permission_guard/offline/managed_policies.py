@@ -1,0 +1,93 @@
+"""AWS managed policies that execution roles often have: what they grant, as far as a file has to be judged without AWS.
+
+A template names them and does not hold them. Those below are from "AWS managed policies for Lambda features" in the
+Lambda guide, and what is often attached besides; the one that a type of event source names carries that type's needs.
+Of any other nothing is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam import LambdaCall, Policy, parse_policy
+from permission_guard.needs.base import NeedKind
+from permission_guard.needs.event_sources import EVENT_SOURCES, event_source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from permission_guard.model.state import EventSourceMapping
+
+_LOGS: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+_TRACES: Final = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+_INTERFACES: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+_FILES: Final = ("ClientMount", "ClientWrite", "ClientRootAccess")
+_ANY: Final = "*"
+
+Grants = tuple[tuple[str, tuple[str, ...]], ...]
+"""Resources, each with the actions that are granted on it."""
+
+_GRANTS: Final[dict[str, Grants]] = {
+    "AdministratorAccess": ((_ANY, ("*",)),),
+    "AWSLambdaExecute": (
+        ("arn:*:logs:*:*:*", ("logs:*",)),
+        ("arn:*:s3:::*", ("s3:GetObject", "s3:PutObject")),
+    ),
+    "AWSXRayDaemonWriteAccess": ((_ANY, _TRACES),),
+    "AWSXrayWriteOnlyAccess": ((_ANY, _TRACES),),
+    "AmazonElasticFileSystemClientFullAccess": ((_ANY, tuple(f"elasticfilesystem:{name}" for name in _FILES)),),
+    "AmazonElasticFileSystemClientReadOnlyAccess": ((_ANY, ("elasticfilesystem:ClientMount",)),),
+    "AmazonElasticFileSystemClientReadWriteAccess": (
+        (_ANY, tuple(f"elasticfilesystem:{name}" for name in _FILES[:2])),
+    ),
+    "AmazonS3FilesClientFullAccess": ((_ANY, tuple(f"s3files:{name}" for name in _FILES)),),
+    "AmazonS3FilesClientReadWriteAccess": ((_ANY, tuple(f"s3files:{name}" for name in _FILES[:2])),),
+    "CloudWatchLambdaApplicationSignalsExecutionRolePolicy": (
+        (_ANY, ("xray:PutTraceSegments",)),
+        ("arn:*:logs:*:*:log-group:/aws/application-signals/data:*", _LOGS),
+    ),
+    "CloudWatchLambdaInsightsExecutionRolePolicy": (
+        (_ANY, ("logs:CreateLogGroup",)),
+        ("arn:*:logs:*:*:log-group:/aws/lambda-insights:*", ("logs:CreateLogStream", "logs:PutLogEvents")),
+    ),
+    "CloudWatchLogsFullAccess": ((_ANY, ("logs:*",)),),
+    "service-role/AWSLambdaBasicDurableExecutionRolePolicy": (
+        (_ANY, ("lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState", *_LOGS)),
+    ),
+    "service-role/AWSLambdaBasicExecutionRole": ((_ANY, _LOGS),),
+    "service-role/AWSLambdaENIManagementAccess": ((_ANY, _INTERFACES),),
+    "service-role/AWSLambdaRole": ((_ANY, ("lambda:InvokeFunction",)),),
+    "service-role/AWSLambdaVPCAccessExecutionRole": ((_ANY, ("ec2:DescribeSubnets", *_INTERFACES, *_LOGS)),),
+}
+
+
+def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy | None:
+    """Return what an AWS managed policy grants for some mappings; None when it is not known."""
+    name = arn.partition(":policy/")[2]
+    for source in EVENT_SOURCES:
+        if source.managed_policy and source.managed_policy == name:
+            needed = [
+                need.action
+                for mapping in mappings
+                if event_source_of(mapping) is source
+                for need in source.needs(mapping)
+                if need.kind is NeedKind.READ or need.call is LambdaCall.NETWORK_INTERFACE
+            ]
+            return _granting(arn, ((_ANY, (*dict.fromkeys(needed), *_LOGS)),))
+    return _granting(arn, _GRANTS[name]) if name in _GRANTS else None
+
+
+def extreme(arn: str, *, most: bool) -> Policy:
+    """Return a policy that grants everything, or nothing: what is not known lies between them."""
+    return _granting(arn, ((_ANY, ("*" if most else "none:None",)),))
+
+
+def _granting(arn: str, grants: Grants) -> Policy:
+    statements = [{"Effect": "Allow", "Action": list(actions), "Resource": resource} for resource, actions in grants]
+    return parse_policy({"Version": "2012-10-17", "Statement": statements}, name=arn)

@@ -1,0 +1,194 @@
+"""What resources of a template are called once they are made: names as the template gives them, plausible ones else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.model.targets import JSON
+    from permission_guard.offline.intrinsics import Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a type of resource is named.
+
+    `name` is the property that names it. `arn` is its ARN and `ref` what `Ref` returns, with `{p}` partition, `{r}`
+    region, `{a}` account and `{n}` name. `attributes` are those besides the ARN's and the name's.
+    """
+
+    arn: str
+    name: str = ""
+    ref: str = "{n}"
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+_QUEUE_URL: Final = "https://sqs.{r}.amazonaws.com/{a}/{n}"
+_TABLE: Final = "arn:{p}:dynamodb:{r}:{a}:table/{n}"
+_STREAM: Final = f"{_TABLE}/stream/2026-01-01T00:00:00.000"
+_POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
+
+_FORMS: Final = {
+    "AWS::AmazonMQ::Broker": Form("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
+    "AWS::ApiGateway::RestApi": Form("arn:{p}:apigateway:{r}::/restapis/{n}"),
+    "AWS::ApiGatewayV2::Api": Form("arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),)),
+    "AWS::AppSync::GraphQLApi": Form(
+        "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
+    ),
+    "AWS::Bedrock::Agent": Form("arn:{p}:bedrock:{r}:{a}:agent/{n}", attributes=(("AgentId", "{n}"),)),
+    "AWS::CloudFront::Distribution": Form("arn:{p}:cloudfront::{a}:distribution/{n}", attributes=(("Id", "{n}"),)),
+    "AWS::CloudWatch::Alarm": Form("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
+    "AWS::CloudWatch::CompositeAlarm": Form("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
+    "AWS::CodeCommit::Repository": Form("arn:{p}:codecommit:{r}:{a}:{n}", "RepositoryName"),
+    "AWS::Cognito::UserPool": Form(_POOL, ref="{r}_{n}", attributes=(("UserPoolId", "{r}_{n}"),)),
+    "AWS::Config::ConfigRule": Form(
+        "arn:{p}:config:{r}:{a}:config-rule/config-rule-{n}", attributes=(("ConfigRuleId", "config-rule-{n}"),)
+    ),
+    "AWS::DynamoDB::GlobalTable": Form(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
+    "AWS::DynamoDB::Table": Form(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": Form(
+        "arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
+        "Name",
+        ref="arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
+    ),
+    "AWS::Events::EventBus": Form("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
+    "AWS::Events::Rule": Form("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
+    "AWS::IAM::ManagedPolicy": Form("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
+    "AWS::IAM::Role": Form("arn:{p}:iam::{a}:role/{n}", "RoleName"),
+    "AWS::IAM::User": Form("arn:{p}:iam::{a}:user/{n}", "UserName"),
+    "AWS::IoT::Authorizer": Form("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
+    "AWS::IoT::TopicRule": Form("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
+    "AWS::Kinesis::Stream": Form("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
+    "AWS::Lambda::Function": Form("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
+    "AWS::Logs::LogGroup": Form("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
+    "AWS::S3::Bucket": Form("arn:{p}:s3:::{n}", "BucketName"),
+    "AWS::SNS::Topic": Form("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
+    "AWS::SQS::Queue": Form(
+        "arn:{p}:sqs:{r}:{a}:{n}", "QueueName", ref=_QUEUE_URL, attributes=(("QueueUrl", _QUEUE_URL),)
+    ),
+    "AWS::SecretsManager::Secret": Form(
+        "arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf",
+        "Name",
+        ref="arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf",
+        attributes=(("Id", "arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf"),),
+    ),
+    "AWS::StepFunctions::StateMachine": Form(
+        "arn:{p}:states:{r}:{a}:stateMachine:{n}", "StateMachineName", ref="arn:{p}:states:{r}:{a}:stateMachine:{n}"
+    ),
+    "AWS::VpcLattice::TargetGroup": Form(
+        "arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
+        ref="arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
+        attributes=(("Id", "{n}"),),
+    ),
+}
+"""Types that invoke functions, that functions read, or that they are made of; from CloudFormation's reference."""
+
+
+def reference(resolver: Resolver, logical_id: str) -> JSON:
+    """Return what `Ref` returns of a resource."""
+    kind = resolver.type_of(logical_id)
+    if kind in _SPECIAL:
+        return _SPECIAL[kind](resolver, logical_id)
+    form = _FORMS.get(kind)
+    if form is None:
+        return _unknown(resolver, logical_id, "")
+    if kind == "AWS::IAM::ManagedPolicy":
+        return _arn(resolver, logical_id, form)
+    return _written(resolver, logical_id, form, form.ref)
+
+
+def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
+    """Return an attribute of a resource."""
+    kind = resolver.type_of(logical_id)
+    if kind in _SPECIAL:
+        if name.lower().endswith("arn"):
+            return _SPECIAL[kind](resolver, logical_id)
+        return "1" if name == "Version" else _unknown(resolver, logical_id, name)
+    form = _FORMS.get(kind)
+    if form is None:
+        return _unknown(resolver, logical_id, name)
+    special = dict(form.attributes).get(name, "{n}" if form.name and name == form.name else None)
+    if special is not None:
+        return _written(resolver, logical_id, form, special)
+    return _arn(resolver, logical_id, form) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
+
+
+def physical_name(resolver: Resolver, logical_id: str) -> str:
+    """Return the name of a resource: as its property says, the logical id where that says nothing."""
+    form = _FORMS.get(resolver.type_of(logical_id))
+    return _own_name(resolver, logical_id, form.name if form else "")
+
+
+def _own_name(resolver: Resolver, logical_id: str, name: str) -> str:
+    properties = resolver.resources[logical_id].get("Properties")
+    raw = properties.get(name) if isinstance(properties, dict) else None
+    found = resolver.once(f"{name} of {logical_id}", lambda: resolver.value(raw))
+    return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
+
+
+def _written(resolver: Resolver, logical_id: str, form: Form, text: str) -> str:
+    place = resolver.place
+    name = _own_name(resolver, logical_id, form.name)
+    return text.format(p=place.partition, r=place.region, a=place.account, n=name)
+
+
+def _arn(resolver: Resolver, logical_id: str, form: Form) -> str:
+    """Return a resource's ARN; those of roles, policies and EventBridge rules have more in them than the name."""
+    arn = _written(resolver, logical_id, form, form.arn)
+    kind = resolver.type_of(logical_id)
+    if kind == "AWS::Events::Rule":
+        bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]
+        return arn if bus in {logical_id, "default"} else arn.replace(":rule/", f":rule/{bus}/")
+    if kind.startswith("AWS::IAM::"):
+        return arn.replace("/", path_of(resolver, logical_id), 1)
+    return arn
+
+
+def path_of(resolver: Resolver, logical_id: str) -> str:
+    """Return the path of a role or policy."""
+    path = _own_name(resolver, logical_id, "Path")
+    return path if path.startswith("/") and path.endswith("/") else "/"
+
+
+def _qualified(resolver: Resolver, logical_id: str) -> str:
+    """Return the ARN of an alias or a version."""
+    place = resolver.place
+    function = _own_name(resolver, logical_id, "FunctionName")
+    arn = f"arn:{place.partition}:lambda:{place.region}:{place.account}:function:{function}"
+    arn = function if function.startswith("arn:") else arn
+    kind = resolver.type_of(logical_id)
+    return f"{arn}:{_own_name(resolver, logical_id, 'Name')}" if kind == "AWS::Lambda::Alias" else f"{arn}:1"
+
+
+def _consumer(resolver: Resolver, logical_id: str) -> str:
+    stream = _own_name(resolver, logical_id, "StreamARN")
+    return f"{stream}/consumer/{_own_name(resolver, logical_id, 'ConsumerName')}:1"
+
+
+def _stage(resolver: Resolver, logical_id: str) -> str:
+    return _own_name(resolver, logical_id, "StageName")
+
+
+def _id(_resolver: Resolver, logical_id: str) -> str:
+    return logical_id
+
+
+def _unknown(resolver: Resolver, logical_id: str, name: str) -> str:
+    """Return a hole: of the own account for what AWS makes, of anybody's for what others make up."""
+    kind = resolver.type_of(logical_id)
+    own = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
+    return resolver.hole(f"{logical_id}.{name}" if name else logical_id, own=own)
+
+
+_SPECIAL: Final[dict[str, Callable[[Resolver, str], str]]] = {
+    "AWS::ApiGateway::Authorizer": _id,
+    "AWS::ApiGateway::Stage": _stage,
+    "AWS::ApiGatewayV2::Authorizer": _id,
+    "AWS::Kinesis::StreamConsumer": _consumer,
+    "AWS::Lambda::Alias": _qualified,
+    "AWS::Lambda::Version": _qualified,
+}
+"""Types whose reference, and ARN where they have one, are made of more than a name."""

@@ -1,0 +1,95 @@
+"""SAM templates: made into what CloudFormation deploys, without AWS, by the translator that AWS itself runs."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.offline.input_file import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.offline.intrinsics import Place
+
+TRANSFORM: Final = "AWS::Serverless-2016-10-31"
+
+_ANYWHERE: Final = "s3://bucket/key"
+_LOCAL_FILES: Final = {
+    "AWS::Serverless::Api": "DefinitionUri",
+    "AWS::Serverless::HttpApi": "DefinitionUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::Serverless::StateMachine": "DefinitionUri",
+}
+
+
+def is_sam(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template asks for SAM's transform."""
+    transform = template.get("Transform")
+    return TRANSFORM in (transform if isinstance(transform, list) else [transform])
+
+
+def translated(template: Mapping[str, Any], place: Place, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the CloudFormation template that SAM makes of one; InputError when it would refuse it."""
+    try:
+        from samtranslator.internal.managed_policies import (  # type: ignore[import-untyped] # noqa: PLC0415 - optional
+            get_bundled_managed_policy_map,
+        )
+        from samtranslator.model.exceptions import (  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+            InvalidDocumentException,
+        )
+        from samtranslator.parser.parser import Parser  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+        from samtranslator.translator.translator import (  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+            Translator,
+        )
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "a SAM template needs AWS's translator: pip install 'permission-guard[cli]' (or aws-sam-translator)"
+        ) from error
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it logs what it also raises
+    body = _without_local_files(template)
+    # It wants a session for nothing but the region; a real one would look for credentials.
+    session: Any = SimpleNamespace(region_name=place.region)
+    translator = Translator(None, Parser(), boto_session=session)
+    given = {"AWS::Region": place.region, "AWS::Partition": place.partition, **parameters}
+    try:
+        result: dict[str, Any] = translator.translate(
+            body,
+            given,
+            get_managed_policy_map=lambda: get_bundled_managed_policy_map(place.partition) or {},
+        )
+    except InvalidDocumentException as error:
+        causes = " ".join(cause.message for cause in error.causes)
+        raise InputError(f"SAM would refuse the template: {causes}") from error
+    except Exception as error:  # the translator fails on some malformed templates in its own ways
+        raise InputError(f"SAM's translator failed on the template: {type(error).__name__}: {error}") from error
+    return result
+
+
+def _without_local_files(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy in which code and definitions lie where the translator accepts them; none of it is read."""
+    body = copy.deepcopy(dict(template))
+    settings = body.get("Globals")
+    function = settings.get("Function") if isinstance(settings, dict) else None
+    if isinstance(function, dict) and isinstance(function.get("CodeUri"), str):
+        function["CodeUri"] = _ANYWHERE
+    resources = body.get("Resources")
+    for resource in resources.values() if isinstance(resources, dict) else ():
+        if not isinstance(resource, dict):
+            continue
+        properties = resource.setdefault("Properties", {})
+        if isinstance(properties, dict):
+            _replace(str(resource.get("Type")), properties, function if isinstance(function, dict) else {})
+    return body
+
+
+def _replace(kind: str, properties: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    if kind == "AWS::Serverless::Function":
+        if (properties.get("PackageType") or defaults.get("PackageType")) == "Image":
+            properties.setdefault("ImageUri", "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository:tag")
+        elif "InlineCode" not in properties:
+            properties["CodeUri"] = _ANYWHERE
+    elif kind in _LOCAL_FILES and isinstance(properties.get(_LOCAL_FILES[kind]), str):
+        properties[_LOCAL_FILES[kind]] = _ANYWHERE

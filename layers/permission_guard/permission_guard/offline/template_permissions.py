@@ -1,0 +1,362 @@
+"""The questions that a CloudFormation template raises: one a permission, one an event source mapping."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.iam import parse_policy
+from permission_guard.model.arns import parse_function_name
+from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, Snapshot, Unread
+from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.offline.input_file import InputError
+from permission_guard.offline.intrinsics import Resolver, fill, holes, text
+from permission_guard.offline.physical_names import physical_name
+from permission_guard.offline.scenarios import Gap, Guesses, Question, World, gaps_in, untold, ways
+from permission_guard.remedies.permission import Permission, statement_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from permission_guard.iam import TrustSet
+    from permission_guard.model.targets import JSON
+    from permission_guard.offline.intrinsics import Place
+
+PERMISSION: Final = "AWS::Lambda::Permission"
+RESOURCE_POLICY: Final = "AWS::Lambda::ResourcePolicy"
+MAPPING: Final = "AWS::Lambda::EventSourceMapping"
+
+OFFLINE_ORGANIZATION: Final = untold("name your own with --trusted-organization")
+
+_MOST_CHOICES: Final = 64
+TOO_MANY: Final = untold("Too much of it hangs on references that the file does not resolve.")
+_UNREADABLE: Final = untold("The policy cannot be read as the template writes it.")
+
+# AddPermission's parameters, as CloudFormation names them, and the condition keys that Lambda makes of them.
+_PARAMETERS: Final = {
+    "SourceArn": ("source_arn", "aws:sourcearn"),
+    "SourceAccount": ("source_account", "aws:sourceaccount"),
+    "PrincipalOrgID": ("principal_org_id", "aws:principalorgid"),
+    "EventSourceToken": ("event_source_token", "lambda:eventsourcetoken"),
+    "FunctionUrlAuthType": ("function_url_auth_type", "lambda:functionurlauthtype"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template of CloudFormation, where it is deployed, and what is given for its parameters.
+
+    `source_ids` are the resources of the file itself: what SAM makes besides is not among them.
+    """
+
+    body: Mapping[str, Any]
+    place: Place
+    trust: TrustSet
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    source_ids: frozenset[str] = frozenset()
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def resolver(self, choices: Mapping[str, bool]) -> Resolver:
+        """Return what resolves the template's values, with conditions taken to be as given."""
+        return Resolver(self.body, self.place, self.parameters, choices)
+
+    def ids_of(self, kind: str) -> list[str]:
+        """Return the logical ids of the resources of a type."""
+        resources = Resolver(self.body, self.place).resources
+        return [name for name, about in resources.items() if isinstance(about, dict) and about.get("Type") == kind]
+
+    def token(self, name: str) -> str:
+        """Return a text that may stand for a reference anywhere, and that nothing else contains."""
+        return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
+
+    @property
+    def guesses(self) -> Guesses:
+        """What may stand in gaps."""
+        known = {self.place.account, *self.trust.accounts}
+        stranger = next(account for account in _strangers() if account not in known)
+        return Guesses(self.place, stranger, tuple(sorted(self.trust.organizations)))
+
+    def is_made(self, resolver: Resolver, logical_id: str) -> bool:
+        """Tell whether a resource is made, with the conditions as they are or are taken to be."""
+        name = resolver.resources[logical_id].get("Condition")
+        return not isinstance(name, str) or resolver.condition(name) is not False
+
+    def resolvers(self, logical_id: str, explore: Callable[[Resolver], object] | None = None) -> Iterator[Resolver]:
+        """Yield one resolver for each way in which undecided conditions matter to a resource that is made.
+
+        They matter to its own properties, and to whatever `explore` resolves besides.
+        """
+        name = Resolver(self.body, self.place).resources[logical_id].get("Condition")
+        waiting: list[dict[str, bool]] = [{} if name is None else {str(name): True}]
+        seen = 0
+        while waiting:
+            if seen > _MOST_CHOICES:
+                raise InputError(f"{logical_id} hangs on too many conditions: decide some with --parameter")
+            choices = waiting.pop()
+            resolver = self.resolver(choices)
+            if not self.is_made(resolver, logical_id):
+                continue
+            resolver.properties(logical_id)
+            if explore:
+                explore(resolver)
+            open_ones = [name for name in resolver.undecided if name not in choices]
+            if open_ones:
+                waiting += [{**choices, open_ones[0]: False}, {**choices, open_ones[0]: True}]
+                continue
+            seen += 1
+            yield resolver
+
+    def function_of(self, written: JSON) -> tuple[FunctionTarget, str | None]:
+        """Return the function that a text names, and its qualifier."""
+        name = fill(text(written), {name: self.token(name) for name in holes(text(written))})
+        place = self.place
+        try:
+            target, qualifier = parse_function_name(name, region=place.region, account=place.account)
+        except ValueError:
+            name = re.sub(r"[^a-zA-Z0-9-_]+", "-", name).strip("-")[:64] or "function"
+            return FunctionTarget(place.partition, place.region, place.account, name), None
+        target = target if name.startswith("arn:") else replace(target, partition=place.partition)
+        return target, None if qualifier == "$LATEST" else qualifier
+
+    def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
+        """Return how to show what was put in place of references."""
+        guesses = self.guesses
+        pairs = {self.token(name): f"${{{name}}}" for name in fills}
+        return pairs | {guess: f"${{{name}}}" for name, guess in fills.items() if guesses.hides(guess)}
+
+    def function_urls(self, resolver: Resolver, target: FunctionTarget) -> tuple[FunctionUrl, ...] | None:
+        """Return the URLs that the template gives a function; None for one that it does not make."""
+        names = {self.function_of(physical_name(resolver, name))[0] for name in self.ids_of("AWS::Lambda::Function")}
+        if target not in names:
+            return None
+        found = []
+        for logical_id in self.ids_of("AWS::Lambda::Url"):
+            about = resolver.properties(logical_id)
+            of, qualifier = self.function_of(about.get("TargetFunctionArn", ""))
+            if of == target and self.is_made(resolver, logical_id):
+                named = about.get("Qualifier")
+                url = f"https://{logical_id.lower()}.lambda-url.{self.place.region}.on.aws/"
+                found.append(FunctionUrl(text(named) if named else qualifier, url, text(about.get("AuthType", ""))))
+        return tuple(found)
+
+
+def _strangers() -> Iterator[str]:
+    return (digit * 12 for digit in "9876543210")
+
+
+# ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A statement of a resource with what is not resolved in it, in one way that undecided conditions may be.
+
+    `content` is the statement, or the parameters of AddPermission; None where the policy cannot be read. `denies` are
+    the Deny statements beside it.
+    """
+
+    resolver: Resolver
+    logical_id: str
+    sid: str
+    function: str
+    content: Mapping[str, Any] | None
+    gaps: tuple[tuple[str, Gap], ...] = ()
+    principals: tuple[str, ...] = ()
+    denies: tuple[Mapping[str, Any], ...] = ()
+    version: JSON = "2012-10-17"
+
+
+def permission_questions(template: Template) -> tuple[list[Question], list[str]]:
+    """Return a question for each statement, and the ids of resources that the parameters leave out."""
+    left_out: list[str] = []
+    drafts: dict[tuple[str, str], list[_Draft]] = {}
+    for kind, read in ((PERMISSION, _permission), (RESOURCE_POLICY, _policy)):
+        for logical_id in template.ids_of(kind):
+            resolvers = list(template.resolvers(logical_id))
+            for draft in (draft for resolver in resolvers for draft in read(resolver, logical_id)):
+                drafts.setdefault((logical_id, draft.sid), []).append(draft)
+            if not resolvers:
+                left_out.append(logical_id)
+    beside: dict[str, list[_Draft]] = {}
+    for first, *_ in drafts.values():
+        beside.setdefault(_policy_arn(template, first)[1], []).append(first)
+    questions = [
+        Question(
+            tuple(world for draft in same for world in _worlds(template, draft, beside)),
+            frozenset({Scope.INVOKE_POLICY}),
+            subject=f"statement/{sid}",
+            from_template=True,
+            source_id=logical_id,
+            by_sam=logical_id not in template.source_ids,
+            written=_written(template.body["Resources"][logical_id].get("Properties"), template),
+        )
+        for (logical_id, sid), same in drafts.items()
+    ]
+    return questions, left_out
+
+
+def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
+    """Yield the statement that a permission makes."""
+    about = resolver.properties(logical_id)
+    for name in ("FunctionName", "Principal", "Action", *sorted(about.keys() & _PARAMETERS)):
+        if not _is_text(about.get(name)):
+            about[name] = resolver.hole(f"{logical_id}.{name}")
+    via_url = text(about.get("InvokedViaFunctionUrl", False))
+    gaps = [*gaps_in("principal", text(about["Principal"])), *gaps_in("action", text(about["Action"]))]
+    gaps += gaps_in("lambda:invokedviafunctionurl", via_url)
+    for name, (_, key) in _PARAMETERS.items():
+        gaps += gaps_in(key, text(about.get(name, "")))
+    content = {
+        "statement_id": logical_id,
+        "action": text(about["Action"]),
+        "principal": text(about["Principal"]),
+        **{option: text(about[name]) for name, (option, _) in _PARAMETERS.items() if name in about},
+        "invoked_via_function_url": via_url,
+    }
+    known = _known([about["Principal"]])
+    yield _Draft(resolver, logical_id, logical_id, text(about["FunctionName"]), content, tuple(gaps), known)
+
+
+def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
+    """Yield the Allow statements of a policy written as a document, each with the Deny statements beside it."""
+    about = resolver.properties(logical_id)
+    arn = about.get("ResourceArn")
+    function = text(arn) if _is_text(arn) else resolver.hole(f"{logical_id}.ResourceArn")
+    document = about.get("PolicyDocument")
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            document = json.loads(document)
+    listed = document.get("Statement") if isinstance(document, dict) else None
+    statements = [listed] if isinstance(listed, dict) else listed
+    if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
+        yield _Draft(resolver, logical_id, logical_id, function, None)
+        return
+    denies = tuple(item for item in statements if item.get("Effect") == "Deny")
+    version = document.get("Version") if isinstance(document, dict) else None
+    for number, item in enumerate((item for item in statements if item.get("Effect") != "Deny"), start=1):
+        sid = item.get("Sid")
+        named = {**item, "Sid": sid if isinstance(sid, str) and not holes(sid) else f"{logical_id}-{number}"}
+        gaps = tuple(gap for one in (item, *denies) for gap in _gaps_of(one))
+        known = _known(_services(item))
+        yield _Draft(resolver, logical_id, named["Sid"], function, named, gaps, known, denies, version)
+
+
+def _gaps_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Gap]]:
+    """Yield what is not resolved in a statement and matters to what it says; its own resource and name do not."""
+    for element, value in statement.items():
+        if element in {"Principal", "NotPrincipal"}:
+            for part in value.values() if isinstance(value, dict) else [value]:
+                yield from gaps_in("principal", part)
+        elif element == "Condition" and isinstance(value, dict):
+            for keys in value.values():
+                for key, texts in keys.items() if isinstance(keys, dict) else ():
+                    yield from gaps_in(str(key).lower(), texts)
+        elif element not in {"Resource", "NotResource", "Sid"}:
+            yield from gaps_in(element.lower().removeprefix("not"), value)
+
+
+def _services(statement: Mapping[str, Any]) -> list[JSON]:
+    principal = statement.get("Principal")
+    named = principal.get("Service", []) if isinstance(principal, dict) else []
+    return named if isinstance(named, list) else [named]
+
+
+def _known(principals: Sequence[JSON]) -> tuple[str, ...]:
+    return tuple(name for name in principals if isinstance(name, str) and "." in name and not holes(name))
+
+
+def _worlds(template: Template, draft: _Draft, beside: Mapping[str, Sequence[_Draft]]) -> Iterator[World]:
+    """Yield every way in which a statement may be, as far as the file leaves it open; those beside it stay."""
+    target, arn, qualifier = _policy_arn(template, draft)
+    urls = template.function_urls(draft.resolver, target)
+    others = [other for other in beside.get(arn, ()) if (other.logical_id, other.sid) != (draft.logical_id, draft.sid)]
+    kept = [statement for other in others for statement in _statements(other, arn, _first_guess(template, other))]
+    rest = {name: template.token(name) for name in draft.resolver.found}
+    assumed = {f"the condition {name}": str(holds) for name, holds in draft.resolver.choices.items()}
+    found_any = False
+    for way in ways(_guesses(template, draft)) if draft.content is not None else ():
+        found_any = True
+        fills = {**rest, **way}
+        document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *kept]}
+        policy = ResourcePolicy(arn, qualifier, "", parse_policy(document, name="resource-based policy"))
+        yield World(_snapshot(target, policy, urls), {**assumed, **way}, template.shown(fills))
+    if not found_any:
+        yield World(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
+
+
+def _policy_arn(template: Template, draft: _Draft) -> tuple[FunctionTarget, str, str | None]:
+    """Return the function that a statement is for, and the ARN and the qualifier whose policy it belongs to."""
+    target, qualifier = template.function_of(draft.function)
+    return target, f"{target.arn}:{qualifier}" if qualifier else target.arn, qualifier
+
+
+def _guesses(template: Template, draft: _Draft) -> dict[str, list[str]]:
+    gaps: dict[str, list[Gap]] = {}
+    for name, gap in draft.gaps:
+        gaps.setdefault(name, []).append(gap)
+    return {
+        name: template.guesses.of(draft.resolver.found[name], places, draft.principals, template.token(name))
+        for name, places in gaps.items()
+    }
+
+
+def _first_guess(template: Template, draft: _Draft) -> dict[str, str]:
+    tokens = {name: template.token(name) for name in draft.resolver.found}
+    return tokens | {name: guesses[0] for name, guesses in _guesses(template, draft).items()}
+
+
+def _statements(draft: _Draft, arn: str, fills: Mapping[str, str]) -> list[JSON]:
+    """Return a statement as Lambda writes it, with the Deny statements beside it."""
+    filled = fill(dict(draft.content or {}), fills)
+    if "statement_id" in filled:
+        via_url = filled.pop("invoked_via_function_url").lower() == "true"
+        return [statement_of(Permission(function_name="", invoked_via_function_url=via_url, **filled), arn)]
+    return [filled, *(fill(dict(deny), fills) for deny in draft.denies)] if filled else []
+
+
+def _snapshot(
+    target: FunctionTarget, policy: ResourcePolicy | Unread, urls: tuple[FunctionUrl, ...] | None
+) -> Snapshot:
+    return Snapshot(
+        target,
+        Function(target.arn, target.name, ""),
+        resource_policies=(policy,),
+        function_urls=urls,
+        own_organization=OFFLINE_ORGANIZATION,
+    )
+
+
+def _is_text(value: JSON) -> bool:
+    return isinstance(value, (str, int))
+
+
+def _written(properties: JSON, template: Template) -> dict[str, str]:
+    """Return the expressions with which a resource writes its values, by what they resolve to."""
+    found = {}
+    resolver = template.resolver({})
+    for name, raw in properties.items() if isinstance(properties, dict) else ():
+        expression = _expression(raw)
+        value = resolver.value(raw) if expression else None
+        if isinstance(value, str) and name == "FunctionName":
+            target, qualifier = template.function_of(value)
+            found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
+        elif isinstance(value, str):
+            found[fill(value, {})] = expression
+    return found
+
+
+def _expression(raw: JSON) -> str:
+    """Return a reference in YAML's short form; nothing for what is none."""
+    if not isinstance(raw, dict) or len(raw) != 1:
+        return ""
+    name, argument = next(iter(raw.items()))
+    if name == "Ref":
+        return f"!Ref {argument}"
+    if name == "Fn::Sub" and isinstance(argument, str):
+        return f"!Sub {json.dumps(argument)}"
+    if name == "Fn::GetAtt":
+        return f"!GetAtt {'.'.join(map(str, argument)) if isinstance(argument, list) else argument}"
+    return ""

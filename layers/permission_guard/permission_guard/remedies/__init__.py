@@ -1,0 +1,1 @@
+"""The text to paste: AWS CLI, SAM and CloudFormation, Terraform."""

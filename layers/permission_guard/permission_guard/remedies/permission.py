@@ -1,0 +1,207 @@
+"""A statement as AddPermission's parameters, and those as the AWS CLI, CloudFormation and Terraform write them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import asdict
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.model.targets import JSON
+
+_LONGEST_SID: Final = 100
+
+# How Lambda writes AddPermission's parameters into a statement; the API takes no other condition.
+_CONDITIONS: Final = {
+    "source_arn": ("ArnLike", "AWS:SourceArn"),
+    "source_account": ("StringEquals", "AWS:SourceAccount"),
+    "principal_org_id": ("StringEquals", "aws:PrincipalOrgID"),
+    "event_source_token": ("StringEquals", "lambda:EventSourceToken"),
+    "function_url_auth_type": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "invoked_via_function_url": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+_PARAMETERS: Final = {key.lower(): (name, operator) for name, (operator, key) in _CONDITIONS.items()}
+# For an ARN that AddPermission takes, these mean the same: only its resource may hold a wildcard.
+_SAME: Final = {"ArnEquals": "ArnLike", "StringLike": "ArnLike"}
+_ACTION: Final = re.compile(r"lambda:[*]|lambda:[a-zA-Z]+|[*]")
+# What AddPermission takes, and the names in capitals that are for a person to replace.
+_FORMS: Final = {
+    "source_arn": re.compile(
+        r"arn:aws[a-zA-Z0-9-]*:[a-zA-Z0-9-]+:((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d)?:(\d{12})?:.*", re.ASCII
+    ),
+    "source_account": re.compile(r"\d{12}|[A-Z-]+", re.ASCII),
+    "principal_org_id": re.compile(r"o-[a-z0-9]{10,32}", re.ASCII),
+    "event_source_token": re.compile(r"[a-zA-Z0-9._-]{1,256}", re.ASCII),
+    "function_url_auth_type": re.compile(r"NONE|AWS_IAM"),
+    "invoked_via_function_url": re.compile(r"true"),
+}
+_SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+_CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
+# Words that YAML 1.1 takes for something else than a text.
+_YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """The parameters of AddPermission, in the order in which they are written; empty ones are left out.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+    """
+
+    function_name: str
+    qualifier: str = ""
+    statement_id: str
+    action: str
+    principal: str
+    source_arn: str = ""
+    source_account: str = ""
+    principal_org_id: str = ""
+    event_source_token: str = ""
+    function_url_auth_type: str = ""
+    invoked_via_function_url: bool = False
+
+    @property
+    def values(self) -> dict[str, str | bool]:
+        """The parameters that are set."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def function(self) -> str:
+        """The function's name, with its qualifier."""
+        return f"{self.function_name}:{self.qualifier}" if self.qualifier else self.function_name
+
+    def to_cli(self) -> str:
+        """Return the AWS CLI's command."""
+        options = (
+            f"--{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
+            for name, value in self.values.items()
+        )
+        return f"aws lambda add-permission {' '.join(options)}"
+
+    def to_sam(self) -> str:
+        """Return the CloudFormation resource."""
+        lines = ["Type: AWS::Lambda::Permission", "Properties:", f"  FunctionName: {_yaml(self.function)}"]
+        skipped = ("function_name", "qualifier", "statement_id")
+        lines += [f"  {_property(name)}: {_yaml(value)}" for name, value in self.values.items() if name not in skipped]
+        return "\n".join(lines)
+
+    def to_terraform(self) -> str:
+        """Return the resource of Terraform's AWS provider."""
+        values = self.values
+        width = max(map(len, values))
+        lines = [f"  {name.ljust(width)} = {_hcl(value)}" for name, value in values.items()]
+        label = re.sub(r"\W+", "_", self.statement_id, flags=re.ASCII).strip("_").lower()
+        label = label if label[:1].isalpha() else f"permission_{label}".rstrip("_")
+        return "\n".join((f'resource "aws_lambda_permission" "{label}" {{', *lines, "}"))
+
+
+def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Permission, ...]:
+    """Return the permissions that together say what a statement says; none when AddPermission cannot say it.
+
+    Each has one principal, action and source.
+    """
+    read = _conditions(statement.get("Condition", {}))
+    principals, actions = _principals(statement.get("Principal")), _list(statement.get("Action"))
+    said = statement.get("Effect") == "Allow" and _list(statement.get("Resource")) == [resource_arn]
+    if not said or read is None or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions):
+        return ()
+    sources = read.pop("source_arn", [""])
+    if any(len(values) != 1 for values in read.values()):
+        return ()
+    single: dict[str, Any] = {name: values[0] for name, values in read.items()}
+    single["invoked_via_function_url"] = "invoked_via_function_url" in single
+    name, _, qualifier = resource_arn.split(":function:", 1)[-1].partition(":")
+    found = list(product(principals, actions, sources))
+    return tuple(
+        Permission(
+            function_name=name,
+            qualifier=qualifier,
+            statement_id=sid(str(statement.get("Sid") or "permission"), f"-{number}" if len(found) > 1 else ""),
+            action=str(action),
+            principal=principal,
+            source_arn=source,
+            **single,
+        )
+        for number, (principal, action, source) in enumerate(found, start=1)
+    )
+
+
+def statement_of(permission: Permission, resource_arn: str) -> dict[str, JSON]:
+    """Return the statement that AddPermission writes."""
+    condition: dict[str, dict[str, str]] = {}
+    values = permission.values
+    for name, (operator, key) in _CONDITIONS.items():
+        if name in values:
+            condition.setdefault(operator, {})[key] = "true" if values[name] is True else str(values[name])
+    text = permission.principal
+    is_service = "." in text and not text.startswith("arn:")
+    return {
+        "Sid": permission.statement_id,
+        "Effect": "Allow",
+        "Principal": text if text == "*" else {"Service" if is_service else "AWS": text},
+        "Action": permission.action,
+        "Resource": resource_arn,
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+def sid(name: str, suffix: str) -> str:
+    """Return a Sid of a form and length that AddPermission takes and no shell misreads; the suffix stays whole."""
+    tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: _LONGEST_SID // 2]
+    head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: _LONGEST_SID - len(tail)]
+    return f"{head}{tail}".lstrip("-") or "permission"
+
+
+def _conditions(block: JSON) -> dict[str, list[str]] | None:
+    """Read a Condition element as AddPermission's parameters; None when it says something else."""
+    read: dict[str, list[str]] = {}
+    if not isinstance(block, dict) or not all(isinstance(keys, dict) for keys in block.values()):
+        return None
+    for operator, keys in block.items():
+        for key, values in keys.items():
+            name, own = _PARAMETERS.get(key.lower(), ("", ""))
+            same = operator == own or (_SAME.get(operator) == own and name == "source_arn")
+            texts = ["true" if value is True else str(value) for value in _list(values)]
+            if not name or not same or name in read or not all(map(_FORMS[name].fullmatch, texts)):
+                return None
+            read[name] = texts
+    return read
+
+
+def _principals(written: JSON) -> list[str]:
+    """Return the principals as AddPermission takes them; none when it cannot take all of them."""
+    if written == "*":
+        return ["*"]
+    if not isinstance(written, dict):
+        return []
+    forms = {"AWS": _CALLER, "Service": _SERVICE}
+    pairs = [(forms.get(kind), value) for kind, values in written.items() for value in _list(values)]
+    texts = [value for form, value in pairs if form and isinstance(value, str) and form.fullmatch(value)]
+    return texts if len(texts) == len(pairs) else []
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else [value]
+
+
+def _property(name: str) -> str:
+    """Return a parameter's name as CloudFormation spells it."""
+    return {"principal_org_id": "PrincipalOrgID"}.get(name, "".join(word.capitalize() for word in name.split("_")))
+
+
+def _yaml(value: str | bool) -> str:
+    if isinstance(value, bool):
+        return "true"
+    plain = re.fullmatch(r"[A-Za-z][\w:./@-]*", value, re.ASCII) and value.lower() not in _YAML_WORDS
+    return value if plain and not value.endswith(":") else json.dumps(value)
+
+
+def _hcl(value: str | bool) -> str:
+    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")

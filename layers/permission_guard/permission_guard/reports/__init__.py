@@ -1,0 +1,1 @@
+"""Print what was found: tables and JSON."""

@@ -1,0 +1,212 @@
+"""What `permission-guard check` prints: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from permission_guard.model.verdicts import Outcome, Severity
+from permission_guard.offline.template_remedies import cures_in
+from permission_guard.rules import RULES
+from permission_guard.rules.invoke_policy.untrusted_account import UntrustedAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.model.verdicts import Remedy, Verdict
+    from permission_guard.offline.intrinsics import Place
+    from permission_guard.offline.scenarios import Question
+    from permission_guard.rules import Rule
+
+_COLOURS: Final = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+}
+_WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+_CURES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "policy-statement": "policy statement"}
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be judged."""
+
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A verdict that is not a pass, with where it is from."""
+
+    file: str
+    function: str
+    subject: str
+    rule: type[Rule]
+    verdict: Verdict
+    remedies: tuple[Remedy, ...]
+    in_template: bool
+
+    @classmethod
+    def of(cls, file: str, verdict: Verdict, question: Question, place: Place) -> Checked:
+        """Return a verdict on a question of a file."""
+        rule = next(one for one in RULES if one.id == verdict.rule_id)
+        subject = verdict.subject or question.source_id or "the whole policy"
+        made = " (made by SAM)" if question.by_sam else ""
+        return cls(
+            file,
+            verdict.function_arn.partition(":function:")[2],
+            subject.removeprefix("statement/") + made,
+            rule,
+            verdict,
+            cures_in(verdict, question, place),
+            question.from_template,
+        )
+
+    @property
+    def severity(self) -> Severity:
+        """How bad this case is."""
+        return self.verdict.severity or self.rule.severity
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values: the verdict, and where it is from."""
+        about = self.verdict
+        document: dict[str, Any] = {
+            "file": self.file,
+            "rule_id": self.rule.id,
+            "rule_name": self.rule.name,
+            "function_arn": about.function_arn,
+            "subject": about.subject,
+            "outcome": str(about.outcome),
+            "reason": about.reason,
+        }
+        if about.outcome is Outcome.VIOLATION:
+            document |= {
+                "severity": str(self.severity),
+                "title": about.title,
+                "impact": about.impact,
+                "evidence": dict(about.evidence),
+                "remedies": [{"kind": remedy.kind, "text": remedy.text} for remedy in self.remedies],
+            }
+        return document
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that was found in all files.
+
+    `not_asked` are the rules that need an account; `placeholder` is the account of templates where none was given.
+    """
+
+    not_asked: Sequence[type[Rule]]
+    findings: list[Checked] = field(default_factory=list)
+    unknowns: list[Checked] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    placeholder: str = ""
+    passed: int = 0
+    files: int = 0
+
+    def add(self, checked: Checked) -> None:
+        """Add what is not a pass, once: of a function with two event source mappings, the role is asked about twice."""
+        known = self.findings if checked.verdict.outcome is Outcome.VIOLATION else self.unknowns
+        if (checked.file, checked.subject, checked.verdict) not in [
+            (one.file, one.subject, one.verdict) for one in known
+        ]:
+            known.append(checked)
+
+
+def print_json(results: Results) -> None:
+    """Print all results as one JSON object."""
+    typer.echo(
+        json.dumps(
+            {
+                "findings": [one.document() for one in results.findings],
+                "unknowns": [one.document() for one in results.unknowns],
+                "errors": [{"file": one.file, "message": one.message} for one in results.failed],
+                "left_out": [{"file": file, "resource": name} for file, name in results.left_out],
+                "counts": {
+                    "files": results.files,
+                    "findings": len(results.findings),
+                    "unknowns": len(results.unknowns),
+                    "passed": results.passed,
+                    "errors": len(results.failed),
+                },
+                "not_asked": [{"rule_id": rule.id, "rule_name": rule.name} for rule in results.not_asked],
+            },
+            indent=2,
+        )
+    )
+
+
+def print_table(results: Results) -> None:
+    """Print a table of the findings with their reasons and cures, then what is not certain."""
+    console = Console(highlight=False)
+    findings = sorted(results.findings, key=lambda one: (one.file, _WORST_FIRST.index(one.severity)))
+    if findings:
+        console.print(_findings_table(findings))
+        for one in findings:
+            _print_finding(console, one)
+    if results.unknowns:
+        console.print(_unknowns_table(results.unknowns))
+    for failed in results.failed:
+        typer.echo(f"{failed.file}: {failed.message}", err=True)
+    _print_summary(console, results)
+
+
+def _findings_table(findings: Sequence[Checked]) -> Table:
+    table = Table()
+    for heading in ("file", "function", "subject", "rule", "severity", "title"):
+        table.add_column(heading, overflow="fold")
+    for one in findings:
+        severity = f"[{_COLOURS[one.severity]}]{one.severity}[/]"
+        cells = map(escape, (one.file, one.function, one.subject, one.rule.id))
+        table.add_row(*cells, severity, escape(one.verdict.title))
+    return table
+
+
+def _print_finding(console: Console, one: Checked) -> None:
+    where = f"{one.file}: {one.function}, {one.subject}"
+    console.print(f"\n[bold]{one.rule.id} {one.rule.name}[/bold]  {escape(where)}", soft_wrap=True)
+    console.print(escape(f"{one.verdict.reason} {one.verdict.impact}"))
+    if one.remedies:
+        first = one.remedies[0]
+        console.print(f"Cure ({_CURES.get(first.kind, first.kind)}):")
+        for line in first.text.split("\n"):
+            console.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
+    """Return the unknowns, those of several rules for the same reason together."""
+    table = Table(title="Not certain", title_justify="left")
+    for heading in ("file", "function", "subject", "rules", "why"):
+        table.add_column(heading, overflow="fold")
+    together: dict[tuple[str, str, str, str], list[str]] = {}
+    for one in unknowns:
+        together.setdefault((one.file, one.function, one.subject, one.verdict.reason), []).append(one.rule.id)
+    for (file, function, subject, reason), rules in together.items():
+        table.add_row(*map(escape, (file, function, subject, " ".join(rules), reason)))
+    return table
+
+
+def _print_summary(console: Console, results: Results) -> None:
+    files = f"{results.files} file{'' if results.files == 1 else 's'}"
+    console.print(
+        f"\n{len(results.findings)} found, {len(results.unknowns)} not certain, {results.passed} passed in {files}."
+    )
+    for file, name in results.left_out:
+        console.print(escape(f"{file}: {name} is not made with the parameters as they stand, and was not judged."))
+    if results.placeholder and any(one.in_template and one.rule is UntrustedAccount for one in results.findings):
+        console.print(
+            f"Templates were taken to be deployed to account {results.placeholder}: say --account if they are not."
+        )
+    if results.not_asked:
+        names = ", ".join(f"{rule.id} {rule.name}" for rule in results.not_asked)
+        console.print(f"Not asked, because they need an account: {names}.")

@@ -1,0 +1,107 @@
+"""PG211 feature-permission-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.model.verdicts import Severity
+from permission_guard.needs.features import OPTIONAL_FEATURES
+from permission_guard.rules.execution_role.function_rule import FunctionRule
+from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from permission_guard.model.state import Function, Sources
+
+_IMPACTS = {f"feature/{feature.subject}": feature.impact for feature in OPTIONAL_FEATURES}
+
+
+class FeaturePermissionMissing(FunctionRule):
+    """Allow a function what the features take that its configuration turns on.
+
+    ## What it flags
+
+    A feature that is turned on and whose permissions the execution role lacks:
+
+    - **Durable execution** (`DurableConfig`): `lambda:CheckpointDurableExecution` and
+      `lambda:GetDurableExecutionState` on the function's executions, whose ARNs go on after that of a version.
+    - **Amazon EFS** (`FileSystemConfigs`): `elasticfilesystem:ClientMount`, where the file system has a policy. One
+      without a policy lets in whoever reaches it.
+    - **Amazon S3 Files** (`FileSystemConfigs`): `s3files:ClientMount` on the file system or the access point.
+    - **Lambda Insights** (its layer): writing to the log group `/aws/lambda-insights`, and making it where it does not
+      exist.
+    - **Application Signals** (its layer): `xray:PutTraceSegments`, and writing to the log group
+      `/aws/application-signals/data`.
+
+    SnapStart, code signing and capacity providers take nothing of the execution role.
+
+    ## Why it matters
+
+    AWS does not check these when the feature is turned on. A durable execution fails at its first checkpoint; a file
+    system that cannot be mounted fails every invocation; Lambda Insights and Application Signals stay empty without a
+    word.
+
+    ## How to fix
+
+    Attach the AWS managed policy that the finding names to the execution role, or allow the missing actions in a policy
+    of your own. For durable execution its resource ends in `:*`, as in
+    `arn:aws:lambda:us-east-1:123456789012:function:orders:*`: an ARN without a qualifier matches no execution. If an
+    explicit deny or a permissions boundary is named as the cause, change that.
+
+    ## Fix safety
+
+    Not fixed automatically yet. The AWS managed policies for Amazon EFS, Amazon S3 Files and durable execution are for
+    any resource of the account, so that a policy of your own can be narrower.
+
+    ## Limits
+
+    Writing to a file system, and reading large objects of Amazon S3 Files past the mount, are not asked for: a function
+    may only read, and read through the mount. Where the own policy of a file system or of a durable function was not
+    read, a role without the permission is unknown, since that policy may let it in; so it always is for Amazon S3
+    Files. A policy for the executions of some versions is unknown. Whether the layer of Application Signals is at work
+    is told by environment variables, which are not read: a role without its permissions is unknown. Extensions inside a
+    container image are not seen.
+
+    ## References
+
+    - https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem-efs.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem-s3files.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/monitoring-insights.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/monitoring-application-signals.html
+    - https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+    """
+
+    id = "PG211"
+    name = "feature-permission-missing"
+    severity = Severity.MEDIUM
+    subjects = "feature/*"
+    reads = (
+        ROLE_READS
+        | POLICY_READS
+        | {
+            "logs:DescribeLogGroups",
+            "elasticfilesystem:DescribeAccessPoints",
+            "elasticfilesystem:DescribeFileSystemPolicy",
+            "lambda:GetPolicy",
+        }
+    )
+
+    def ask(self, function: Function, sources: Sources) -> Iterator[Question]:
+        """Yield what each feature takes that the function has."""
+        for feature in OPTIONAL_FEATURES:
+            if feature.is_used(function):
+                yield Question(
+                    function,
+                    f"feature/{feature.subject}",
+                    feature.needs(function, sources),
+                    feature.purpose,
+                    feature.managed_policy,
+                    {"feature": feature.name},
+                )
+
+    def impact(self, question: Question) -> str:
+        """Say what does not work."""
+        return _IMPACTS[question.subject]

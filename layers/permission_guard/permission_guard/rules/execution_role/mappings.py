@@ -1,0 +1,89 @@
+"""What the rules on event source mappings have in common: which mappings they ask about, and what AWS says of those."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from permission_guard.model.state import SwitchedOffBy, Unread, subject
+from permission_guard.needs.base import required
+from permission_guard.needs.event_sources import event_source_of
+from permission_guard.needs.event_sources.access import part
+from permission_guard.records import record
+from permission_guard.rules.base import known
+from permission_guard.rules.execution_role.need_rule import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from permission_guard.model.state import EventSourceMapping, Function, Snapshot, Sources
+    from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Verdict
+    from permission_guard.needs.base import Need, NeedKind
+    from permission_guard.needs.event_sources import EventSource
+    from permission_guard.rules.base import Rule
+
+
+@record(frozen=True, slots=True)
+class Polled:
+    """A mapping of a known type that is meant to be on, and the function or version that it invokes.
+
+    The function has the ARN that the mapping names: an alias's where it names one.
+    """
+
+    mapping: EventSourceMapping
+    source: EventSource
+    function: Function
+
+    def needs(self, kind: NeedKind, sources: Sources) -> tuple[Need, ...]:
+        """Return what the mapping requires of one kind."""
+        return required(self.source.needs(self.mapping, sources), kind)
+
+    def question(self, needs: tuple[Need, ...], purpose: str, managed_policy: str = "", **more: JSON) -> Question:
+        """Return the question whether the role is allowed some needs of the mapping; `more` are facts."""
+        mapping = self.mapping
+        facts = {
+            "event_source_mapping": mapping.uuid,
+            "event_source_arn": mapping.event_source_arn,
+            "event_source_type": self.source.name,
+            "disabled_by_aws": mapping.switched_off_by is SwitchedOffBy.AWS,
+            "state": mapping.state,
+            "state_transition_reason": mapping.state_transition_reason,
+            "last_processing_result": mapping.last_processing_result,
+            **more,
+        }
+        return Question(self.function, subject(mapping), needs, purpose, managed_policy, facts, mapping)
+
+
+def polled(rule: Rule, snapshot: Snapshot) -> Iterator[Polled | Verdict]:
+    """Yield each mapping of a known type; a verdict of the rule where there is nothing to ask, or nobody can tell.
+
+    UnknownStateError when the mappings could not be read.
+    """
+    for mapping in known(snapshot.mappings):
+        source, function = event_source_of(mapping), snapshot.versions.get(mapping.function_arn)
+        if source is None or function is None:  # the alias or version went after the mapping was listed
+            continue
+        if isinstance(function, Unread):
+            yield rule.unknown(mapping.function_arn, subject(mapping), str(function))
+        elif mapping.is_off_on_purpose:
+            reason = "The event source mapping is disabled on purpose: nothing is polled."
+            yield rule.passed(mapping.function_arn, subject(mapping), reason)
+        else:
+            yield Polled(mapping, source, replace(function, arn=mapping.function_arn))
+
+
+def name_of(mapping: EventSourceMapping) -> str:
+    """Return what a person calls the source: its ARN, or the servers of a cluster that has none."""
+    if mapping.event_source_arn:
+        return mapping.event_source_arn
+    endpoints = part(mapping.configuration["SelfManagedEventSource"], "Endpoints")
+    servers = (server for servers in endpoints.values() if isinstance(servers, list) for server in servers)
+    return ", ".join(map(str, servers)) or "its cluster"
+
+
+def said_by_aws(mapping: EventSourceMapping) -> Iterator[str]:
+    """Yield what AWS says of having switched the mapping off, where it has."""
+    if mapping.switched_off_by is SwitchedOffBy.AWS:
+        words = filter(None, (mapping.state_transition_reason, mapping.last_processing_result))
+        yield f'AWS switched the event source mapping off: "{"; ".join(words)}".'

@@ -1,0 +1,277 @@
+"""What the rules on needs have in common: a subject needs actions, its role is allowed all of them or lacks some."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from permission_guard.iam import EvalDecision, parse_policy
+from permission_guard.model.state import Role, Unread
+from permission_guard.model.targets import Scope
+from permission_guard.model.verdicts import Verdict, finding_id
+from permission_guard.needs.decision import decide
+from permission_guard.records import field, record
+from permission_guard.remedies import execution_role as role_cures
+from permission_guard.rules.base import Rule, known
+from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
+from permission_guard.rules.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from permission_guard.iam import Decision
+    from permission_guard.model.state import EventSourceMapping, Function, Snapshot
+    from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Remedy
+    from permission_guard.needs.base import Need
+
+
+@record(frozen=True, slots=True)
+class Question:
+    """What one subject needs of the role of a function or a version.
+
+    `purpose` continues "cannot ..." and "may ...". `managed_policy` is the path and name of the AWS managed policy that
+    carries all of the needs, empty where there is none. `facts` go into the evidence. `mapping` is the event source
+    mapping that it is about, if any.
+    """
+
+    function: Function
+    subject: str
+    needs: tuple[Need, ...]
+    purpose: str
+    managed_policy: str = ""
+    facts: Mapping[str, JSON] = field(default_factory=dict)
+    mapping: EventSourceMapping | None = None
+
+
+@record(frozen=True, slots=True)
+class Lack:
+    """What a role is not allowed, and why.
+
+    `decisions` has a decision for each need; it is empty where there is no role. `in_the_way` has those that stay
+    denied whatever is added to the role's own policies: by a Deny, the permissions boundary, the resource's policy or
+    one of the organization.
+    """
+
+    needs: tuple[Need, ...]
+    cause: str
+    role: Role | None = None
+    decisions: Mapping[Need, Decision] = field(default_factory=dict)
+    in_the_way: Mapping[Need, Decision] = field(default_factory=dict)
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether a Deny has to be changed: no Allow stands against it."""
+        return any(decision.decision is EvalDecision.EXPLICIT_DENY for decision in self.in_the_way.values())
+
+    @property
+    def bounded(self) -> tuple[Need, ...]:
+        """What the permissions boundary has no room for."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "boundary")
+
+    @property
+    def foreign(self) -> tuple[Need, ...]:
+        """What the resource's own policy has to allow."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "resource")
+
+    @property
+    def by_organization(self) -> tuple[Need, ...]:
+        """What a policy of the organization denies."""
+        return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "organization")
+
+    @property
+    def own(self) -> tuple[Need, ...]:
+        """What the role's own policies do not allow."""
+        if self.role is None:
+            return self.needs
+        return tuple(need for need, decision in self.decisions.items() if decision.blocked_by == "identity")
+
+
+class NeedRule(Rule):
+    """A question about what the role must be allowed, one for each subject."""
+
+    scope = Scope.EXECUTION_ROLE
+    settles = True
+    reads: ClassVar[frozenset[str]] = ROLE_READS | POLICY_READS
+
+    @abstractmethod
+    def questions(self, snapshot: Snapshot) -> Iterable[Question | Verdict]:
+        """Yield what each subject needs; a verdict where that is not even a question."""
+
+    @abstractmethod
+    def impact(self, question: Question) -> str:
+        """Say what is broken as long as an action is missing."""
+
+    def title(self, question: Question, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for those that say more
+        """Say in a few words what cannot be done."""
+        return f"{question.function.name} cannot {question.purpose}"
+
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Yield a verdict for each subject; a version that needs the same of the same role is no subject of its own."""
+        asked = set()
+        for question in self.questions(snapshot):
+            if isinstance(question, Verdict):
+                yield question
+                continue
+            key = (question.function.role_arn, question.subject, question.needs)
+            if key not in asked:
+                asked.add(key)
+                yield self.answer(question, snapshot)
+
+    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on one subject."""
+        function, subject = question.function, question.subject
+        role = snapshot.roles.get(function.role_arn)
+        if isinstance(role, Unread):
+            return self.unknown(function.arn, subject, str(role))
+        if role is None:
+            return self.unknown(function.arn, subject, f"{function.role_arn} does not exist, as PG207 tells.")
+        needs = [need for need in question.needs if not need.recommended]
+        decisions = {need: decide(need, role, function.arn, snapshot.source_policies) for need in needs}
+        missing = {need: decision for need, decision in decisions.items() if decision.denied}
+        if missing:
+            return self.lacking(question, _lack(role, missing, function, snapshot))
+        unclear: dict[str, list[Need]] = {}
+        for need, decision in decisions.items():
+            if not decision.allowed:
+                why = f"Not certain: {need.doubt}." if need.doubt else decision.explain()
+                unclear.setdefault(why, []).append(need)
+        if unclear:
+            reasons = (f"{list_of(of, ' and ')}: {why}" for why, of in unclear.items())
+            return self.unknown(function.arn, subject, " ".join(reasons))
+        return self.passed(function.arn, subject, f"{role.arn} may {question.purpose}.")
+
+    def lacking(self, question: Question, lack: Lack) -> Verdict:
+        """Return the violation that a role lacks what a subject needs."""
+        function = question.function
+        lacks = f"{function.role_arn} is not allowed {list_of(lack.needs)}." if lack.needs else f"{function.role_arn}:"
+        return self.violation(
+            function_arn=function.arn,
+            subject=question.subject,
+            title=self.title(question, lack.needs),
+            reason=" ".join([lacks, *_purposes(lack.needs), lack.cause, *_advice(lack)]),
+            impact=self.impact(question),
+            evidence={
+                "role_arn": function.role_arn,
+                "missing": [_shown(need) for need in lack.needs],
+                "managed_policy_arn": _managed_policy_arn(question),
+                **_obstacles(lack),
+                **question.facts,
+                **_said_of(function),
+            },
+            remedies=self.cures(question, lack),
+        )
+
+    def cures(self, question: Question, lack: Lack) -> tuple[Remedy, ...]:
+        """Return what can be pasted: AWS's managed policy where one carries all, else a policy with what is missing.
+
+        Where that alone does not help, the statement for the boundary, or for the role's side of what a key's or
+        another resource's own policy has to allow too, is all there is; where a Deny is in the way, there is nothing.
+        """
+        if lack.is_denied:
+            return ()
+        if lack.role is None or lack.in_the_way:
+            wanted = [need for need in lack.needs if need in lack.own or need in lack.bounded]
+            return (role_cures.statement_cure(wanted),) if wanted else ()
+        if policy_arn := _managed_policy_arn(question):
+            command, terraform = role_cures.attached(lack.role.arn, policy_arn)
+        else:
+            found = finding_id(self.id, question.function.arn, question.subject)
+            name = role_cures.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
+            command, terraform = role_cures.put(lack.role.arn, name, lack.needs)
+        return role_cures.all_of(command, lack.needs, terraform)
+
+
+def functions_of(snapshot: Snapshot) -> Iterator[Function]:
+    """Yield the function and those of its versions that were read, the function first.
+
+    NeedRule asks nothing twice: a version that needs the same of the same role is passed over there.
+    """
+    own = known(snapshot.versions.get(snapshot.target.arn))
+    if own is not None:
+        yield own
+    for arn, version in sorted(snapshot.versions.items()):
+        if arn != snapshot.target.arn and version is not None and not isinstance(version, Unread):
+            yield version
+
+
+def list_of(needs: Iterable[Need], joint: str = "; nor ") -> str:
+    """Return the actions with their resources, in words."""
+    actions: dict[str, dict[str, None]] = {}
+    for need in needs:
+        actions.setdefault(need.resource, {})[need.action] = None
+    return joint.join(f"{listed(named)} on {resource}" for resource, named in actions.items())
+
+
+def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snapshot: Snapshot) -> Lack:
+    """Return what is missing, with what would still be denied if the role's own policies allowed all of it."""
+    own = parse_policy({"Version": "2012-10-17", "Statement": role_cures.statements(list(missing))})
+    mended = replace(role, inline={**role.inline, "": own})
+    after = {need: decide(need, mended, function.arn, snapshot.source_policies) for need in missing}
+    return Lack(
+        tuple(missing),
+        " ".join(sorted({decision.explain() for decision in missing.values()})),
+        role,
+        missing,
+        {need: decision for need, decision in after.items() if decision.denied},
+    )
+
+
+def _managed_policy_arn(question: Question) -> str | None:
+    role_arn = question.function.role_arn
+    return role_cures.by_aws(question.managed_policy, role_arn) if question.managed_policy else None
+
+
+def _purposes(needs: Iterable[Need]) -> Iterator[str]:
+    """Yield what the actions are needed for, where that does not go without saying."""
+    purposes = dict.fromkeys(need.purpose for need in needs if need.purpose)
+    if purposes:
+        yield f"Lambda needs that {listed(purposes)}."
+
+
+def _advice(lack: Lack) -> Iterator[str]:
+    """Yield which policies besides the role's have to change."""
+    if lack.is_denied:
+        yield "Adding a policy to the role does not help: the Deny has to change."
+    if lack.by_organization:
+        yield "Adding a policy to the role does not help: whoever manages the organization has to let it."
+    if lack.role and lack.bounded:
+        yield f"The permissions boundary {lack.role.boundary_arn} has to allow it as well."
+    for resource in dict.fromkeys(need.resource for need in lack.foreign):
+        yield f"The policy of {resource} has to let in the role or its account."
+
+
+def _obstacles(lack: Lack) -> dict[str, JSON]:
+    """Return the statements that deny, and the boundary that has no room, as evidence."""
+    found: dict[str, JSON] = {}
+    statements = dict.fromkeys(
+        decision.statement for decision in lack.in_the_way.values() if decision.decision is EvalDecision.EXPLICIT_DENY
+    )
+    if statements:
+        found["denied_by"] = [
+            {"statement": one.sid or one.index + 1, "policy": one.policy, "kind": one.kind} for one in statements if one
+        ]
+    if lack.role and lack.bounded:
+        found["permissions_boundary_arn"] = lack.role.boundary_arn
+    if lack.by_organization:
+        found["denied_by_organization"] = [_shown(need) for need in lack.by_organization]
+    return found
+
+
+def _shown(need: Need) -> dict[str, JSON]:
+    purpose = {"purpose": need.purpose} if need.purpose else {}
+    return {"action": need.action, "resource": need.resource, **purpose}
+
+
+_REASONS = {
+    "StateReasonCode": "function_state_reason_code",
+    "StateReason": "function_state_reason",
+    "LastUpdateStatusReasonCode": "function_update_reason_code",
+    "LastUpdateStatusReason": "function_update_reason",
+}
+
+
+def _said_of(function: Function) -> dict[str, JSON]:
+    """Return what AWS says of the function's state, where it says anything: `InsufficientRolePermissions`, say."""
+    return {name: function.configuration[key] for key, name in _REASONS.items() if function.configuration.get(key)}

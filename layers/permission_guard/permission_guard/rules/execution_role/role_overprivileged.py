@@ -1,0 +1,305 @@
+"""PG210 role-overprivileged."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam import (
+    Decision,
+    EvalDecision,
+    LambdaCall,
+    Principal,
+    Request,
+    evaluate,
+    execution_role_context,
+    parse_policy,
+)
+from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.needs.decision import policies_of
+from permission_guard.remedies.execution_role import free_name
+from permission_guard.rules.execution_role.privileges import (
+    ADMINISTER,
+    ANYTHING,
+    HARMLESS,
+    NAME,
+    PATHS,
+    Path,
+    Step,
+    on_itself,
+    whole_of,
+)
+from permission_guard.rules.execution_role.role_rule import RoleRule
+from permission_guard.rules.wording import listed, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from permission_guard.model.state import Role, Snapshot
+    from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Verdict
+
+_NOT_THERE: Final = (
+    "aws:ResourceTag/",
+    "ec2:ResourceTag/",
+    "iam:ResourceTag/",
+    "s3:ExistingObjectTag/",
+    "secretsmanager:ResourceTag/",
+    "ssm:resourceTag/",
+    "iam:PermissionsBoundary",
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+)
+"""The keys that a call of the function's own code, on something without tags and without a boundary, does not have."""
+_DENY_NAME: Final = "DenyPrivilegeEscalation"
+
+
+class RoleOverprivileged(RoleRule):
+    """Allow the execution role what the function needs, and nothing that leads to everything else.
+
+    ## What it flags
+
+    - high: an administrator, who is allowed every action on every resource, or every action but some;
+    - high: a way to become one. The role may change policies, trust policies, keys or passwords of whatever role,
+      user or policy there is, or its own; assume any role; change the code of any function; or pass any role to a
+      service that then works with it (`iam:PassRole` with `lambda:CreateFunction`, `ec2:RunInstances`,
+      `glue:CreateJob`, `cloudformation:CreateStack` …);
+    - medium: everything with a service, on whatever there is of it: `s3:*`, `dynamodb:*` on `*`.
+
+    What is asked is what AWS would decide, for a resource of a name that nobody has thought of and without tags. What
+    the permissions boundary or a Deny takes away is no finding, and neither is what is held to names, tags or the
+    policies that may be attached. One finding a role names all of them, with the statements that grant them.
+
+    Not flagged: wildcards that only read, `logs:*` and `xray:*` as AWS itself writes them, and single actions on `*`,
+    as in `AWSLambdaBasicExecutionRole` and its kin.
+
+    ## Why it matters
+
+    Whoever can have the function run code of theirs, by an injection or a dependency, is what its role is. With one of
+    these, that is the whole account or all of a service's data, not what the function works on.
+
+    ## How to fix
+
+    Replace the policy by one with the actions that the function takes on the resources that it works on: IAM tells
+    when each action was last used. Until then, a statement that denies the actions of the ways to more stops them; an
+    action that the function needs on something of its own is first to be allowed, and excepted, by name.
+
+    ## Fix safety
+
+    Not fixed automatically: nobody but its owner knows what the function needs.
+
+    ## Limits
+
+    Service control policies are not read, and neither is what other roles and their trust policies would make of a
+    way: it is a finding though no role is there to be passed. Writing to everything action by action, or by several
+    patterns (`s3:Put*`, `s3:Delete*`), is not called a whole service. What hangs on a policy that could not be read,
+    or on a condition whose key is not known, is unknown.
+
+    ## References
+
+    - https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    - https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    """
+
+    id = "PG210"
+    name = "role-overprivileged"
+    severity = Severity.HIGH
+
+    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Flag what a role may do beyond what any function needs."""
+        if role is None:
+            return
+        arn, subject = snapshot.target.arn, f"role/{role_arn}"
+        found = _Asked(role, snapshot).find()
+        if found.anything or found.paths or found.services:
+            yield self._overprivileged(found, role, snapshot)
+        elif found.doubts:
+            yield self.unknown(arn, subject, f"{found.doubts[0]} What {role_arn} may do is therefore not certain.")
+        else:
+            reason = f"{role_arn} is no administrator, has no way to become one, and no service as a whole."
+            yield self.passed(arn, subject, reason)
+
+    def _overprivileged(self, found: _Found, role: Role, snapshot: Snapshot) -> Verdict:
+        name = snapshot.target.name
+        gains = [path.gain for path in found.paths]
+        services = [f"{service}:*" for service in found.services]
+        if found.administrator:
+            title = f"{name} runs as an administrator"
+            reason = f"{role.arn} is allowed every action on every resource."
+        elif found.anything:
+            title = f"{name} may do nearly everything"
+            reason = f"{role.arn} is allowed every action on every resource, but for what its policies except."
+        elif gains:
+            title = f"{name} can become more than it is: it may {some(gains)}"
+            reason = f"{role.arn} may {listed(gains)}, by {listed(dict.fromkeys(path.name for path in found.paths))}."
+        else:
+            title = f"{name} may do everything with {some([service.removesuffix(':*') for service in services])}"
+            reason = f"{role.arn} is allowed {listed(services)} on whatever there is."
+        by = sorted(
+            {text for texts in (found.anything, *found.paths.values(), *found.services.values()) for text in texts}
+        )
+        return self.violation(
+            function_arn=snapshot.target.arn,
+            subject=f"role/{role.arn}",
+            title=title,
+            reason=" ".join([reason, *([f"Granted by {listed(by)}."] if by else [])]),
+            impact=_IMPACT_OF_ALL if found.anything or gains else _IMPACT_OF_SERVICES,
+            evidence={
+                "role_arn": role.arn,
+                "administrator": found.administrator,
+                "everything": bool(found.anything),
+                "escalation": [{"by": path.name, "gain": path.gain} for path in found.paths],
+                "services": services,
+                "granted_by": by,
+            },
+            remedies=_cures(found, role),
+            severity=None if found.anything or gains else Severity.MEDIUM,
+        )
+
+
+_IMPACT_OF_ALL: Final = (
+    "Whoever can have the function run code of theirs, by an injection or a dependency, has the account."
+)
+_IMPACT_OF_SERVICES: Final = (
+    "Whoever can have the function run code of theirs can read, change and delete everything there is of it in the "
+    "account, not only what the function works on."
+)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a role is allowed, each with the statements that grant it, and why some of it is not certain."""
+
+    administrator: bool = False
+    anything: tuple[str, ...] = ()
+    paths: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    services: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+
+
+class _Asked:
+    """A role, and everything that the decisions on it hang on."""
+
+    def __init__(self, role: Role, snapshot: Snapshot) -> None:
+        target = snapshot.target
+        self._role = role
+        self._target = target
+        self._fills = {"p": target.partition, "r": target.region, "a": target.account, "n": NAME}
+        # Keys and roles are asked as well, by their own policies; most of those leave it to the account who may.
+        delegating = {"Effect": "Allow", "Principal": {"AWS": target.account}, "Action": "*", "Resource": "*"}
+        self._policies = policies_of(role, parse_policy({"Version": "2012-10-17", "Statement": [delegating]}))
+
+    def find(self) -> _Found:
+        """Ask everything."""
+        found = _Found()
+        own = tuple(arn for arn in self._role.attached if ":iam::aws:" not in arn)
+        found.anything = self._all_allowed((ANYTHING,), found.doubts)
+        found.administrator = bool(found.anything and self._all_allowed((ADMINISTER,), found.doubts))
+        for path in PATHS:
+            granted = self._all_allowed(path.steps, found.doubts)
+            if granted:
+                found.paths[path] = granted
+        known = {step.action for path in found.paths for step in path.steps[:1]}
+        for path in on_itself(self._role.arn, own):
+            granted = () if path.name in known else self._all_allowed(path.steps, found.doubts)
+            if granted:
+                found.paths[path] = granted
+        for service in () if found.anything else self._services():
+            steps = whole_of(service)
+            granted = next(filter(None, (self._all_allowed((step,), found.doubts) for step in steps)), ())
+            if granted:
+                found.services[service] = granted
+        return found
+
+    def _services(self) -> list[str]:
+        """Return the services all of which some statement allows, on whatever it may be."""
+        texts = {
+            text.lower()
+            for policy in self._policies.identity
+            for statement in policy.statements
+            if statement.effect == "Allow" and not statement.not_action
+            for text in statement.action_texts
+        }
+        whole = {text.partition(":")[0] for text in texts if ":" in text and not text.partition(":")[2].strip("*")}
+        return sorted(service for service in whole - HARMLESS if service.replace("-", "").isalnum())
+
+    def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[str, ...]:
+        """Return the statements that grant all steps, nothing where one is denied or is not certain."""
+        decisions = [self._decide(step) for step in steps]
+        if all(decision.allowed for decision in decisions):
+            return tuple(dict.fromkeys(str(decision.statement) for decision in decisions))
+        if not any(decision.denied for decision in decisions):
+            doubts += [decision.explain() for decision in decisions if not decision.allowed]
+        return ()
+
+    def _is_spoken_of(self, action: str) -> bool:
+        """Tell whether some policy may allow an action, which most roles' policies say nothing of."""
+        policies = self._policies
+        return bool(policies.unread) or any(
+            policy.unreadable or policy.speaking_of(action.lower())[1] for policy in policies.identity
+        )
+
+    def _decide(self, step: Step) -> Decision:
+        role, target = self._role, self._target
+        if not self._is_spoken_of(step.action):
+            return Decision(EvalDecision.IMPLICIT_DENY)
+        resource = step.resource.format_map(self._fills)
+        own_boundary = {"iam:PermissionsBoundary": role.boundary_arn} if resource == role.arn else {}
+        context = execution_role_context(
+            LambdaCall.CODE,
+            role_arn=role.arn,
+            account=target.account,
+            region=target.region,
+            function_arn=target.arn,
+            tags=role.tags,
+            resource_account=target.account,
+            known={
+                **{key: value.format_map(self._fills) for key, value in step.context},
+                **own_boundary,
+                "aws:ViaAWSService": False,
+            },
+            absent=[key for key in _NOT_THERE if key not in own_boundary],
+        )
+        return evaluate(Request(Principal.role(role.arn), step.action, resource, context), self._policies)
+
+
+def _cures(found: _Found, role: Role) -> tuple[Remedy, ...]:
+    """Return how to see what is needed, how to detach what AWS wrote, and what stops the ways to more meanwhile."""
+    asked = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
+    job = f"job=$(aws iam generate-service-last-accessed-details {asked})"
+    commands = [f'{job} && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
+    granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
+    by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
+    if by_aws:
+        commands.append("# This takes away all that it grants: allow what the function needs first.")
+    commands += [f"aws iam detach-role-policy --role-name {role.name} --policy-arn {arn}" for arn in by_aws]
+    if not found.paths:
+        narrow: JSON = {
+            "Effect": "Allow",
+            "Action": [f"{service}:ACTION" for service in found.services],
+            "Resource": ["RESOURCE-ARN"],
+        }
+        return Remedy("aws-cli", "\n".join(commands)), Remedy("policy-statement", json.dumps(narrow, indent=2))
+    actions = sorted({path.steps[0].action for path in found.paths})
+    shown: JSON = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
+    name, document = free_name(_DENY_NAME, role), {"Version": "2012-10-17", "Statement": [shown]}
+    text = shlex.quote(json.dumps(document))
+    commands.append(f"aws iam put-role-policy --role-name {role.name} --policy-name {name} --policy-document {text}")
+    written = json.dumps(document, indent=2).replace("\n", "\n  ")
+    terraform = (
+        f'resource "aws_iam_role_policy" "limits" {{\n'
+        f'  name   = "{name}"\n'
+        f'  role   = "{role.name}"\n'
+        f"  policy = jsonencode({written})\n"
+        f"}}"
+    )
+    return (
+        Remedy("aws-cli", "\n".join(commands)),
+        Remedy("policy-statement", json.dumps(shown, indent=2)),
+        Remedy("terraform", terraform),
+    )

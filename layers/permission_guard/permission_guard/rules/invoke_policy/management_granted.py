@@ -1,0 +1,213 @@
+"""PG109 management-granted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam import Hold
+from permission_guard.iam.arn import is_account_id, parse_arn
+from permission_guard.invokers import invoker_of
+from permission_guard.model.verdicts import Severity
+from permission_guard.remedies.invoke_policy import removed, replaced
+from permission_guard.remedies.permission import sid
+from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from permission_guard.iam import PrincipalExposure
+    from permission_guard.invokers.allowed import Allowed
+    from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Remedy
+
+TAKEOVER: Final = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "AddPermission", "PutResourcePolicy")
+"""What changes the code, what it runs with, or who may do anything of this."""
+
+CHANGES: Final = (
+    *TAKEOVER,
+    "CreateAlias",
+    "CreateFunctionUrlConfig",
+    "DeleteAlias",
+    "DeleteFunction",
+    "DeleteFunctionCodeSigningConfig",
+    "DeleteFunctionConcurrency",
+    "DeleteFunctionEventInvokeConfig",
+    "DeleteFunctionUrlConfig",
+    "DeleteProvisionedConcurrencyConfig",
+    "DeleteResourcePolicy",
+    "DisableReplication",
+    "EnableReplication",
+    "PublishVersion",
+    "PutFunctionCodeSigningConfig",
+    "PutFunctionConcurrency",
+    "PutFunctionEventInvokeConfig",
+    "PutFunctionRecursionConfig",
+    "PutFunctionScalingConfig",
+    "PutProvisionedConcurrencyConfig",
+    "PutRuntimeManagementConfig",
+    "RemovePermission",
+    "StopDurableExecution",
+    "TagResource",
+    "UntagResource",
+    "UpdateAlias",
+    "UpdateFunctionEventInvokeConfig",
+    "UpdateFunctionUrlConfig",
+)
+"""What changes a function, its versions, aliases, URLs or policy; what matters most comes first.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+"""
+
+SECRETS: Final = ("GetFunction", "GetFunctionConfiguration", "ListVersionsByFunction")
+"""What shows a function's code, or the configuration, which has the environment variables."""
+
+READS: Final = (
+    *SECRETS,
+    "GetDurableExecution",
+    "GetDurableExecutionHistory",
+    "GetDurableExecutionState",
+    "GetPolicy",
+    "GetResourcePolicy",
+)
+"""What shows the code, the configuration, the policy or what the function works on."""
+
+_SHOWN: Final = 3
+_INVOKE: Final = {
+    "lambda:invokefunction": "lambda:InvokeFunction",
+    "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
+}
+
+
+class ManagementGranted(StatementRule):
+    """Allow others to invoke a function, not to change it.
+
+    ## What it flags
+
+    A statement that grants more than invoking: `lambda:*`, changes of the code, the configuration or the policy; and to
+    those who are not trusted also reading the code and the configuration, which has the environment variables.
+
+    ## Why it matters
+
+    Whoever may change the code runs what they like with the function's execution role. Whoever may change the policy
+    lets in whom they like.
+
+    ## How to fix
+
+    Grant `lambda:InvokeFunction` alone. Let people and pipelines change functions by the policies of their own roles,
+    where their account's administrators see it.
+
+    ## Fix safety
+
+    Not fixed automatically: a pipeline may deploy by it.
+
+    ## Limits
+
+    Changes of the code, the configuration or the policy are critical for anyone and for accounts that are not trusted,
+    high for trusted ones, and medium inside the own account and for services, which can hardly use them; other changes,
+    and reading, are one less. The statements with which Lambda@Edge replicates a version pass. An action that Lambda
+    does not have grants nothing and passes.
+
+    ## References
+
+    - https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    - https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+    """
+
+    id = "PG109"
+    name = "management-granted"
+    severity = Severity.CRITICAL
+
+    def judge(self, allowed: Allowed) -> Complaint | str:
+        """Flag grants of anything that changes the function, and to outsiders of what shows it."""
+        holders = [item for item in allowed.exposure.principals if _can_use(item)]
+        outsiders = [item for item in holders if item.kind != "Service" and item.hold is not Hold.HELD]
+        changes, reads = _granted(CHANGES, allowed), _granted(READS, allowed)
+        if not holders or not (changes or (reads and outsiders)):
+            return "The statement lets nobody change the function, nor anyone who is not trusted read it."
+        names = changes or reads
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        shown = [f"lambda:{name}" for name in names[:_SHOWN]]
+        who = listed(list(dict.fromkeys(_name(item) for item in (holders if changes else outsiders))))
+        begun = f"{who[0].upper()}{who[1:]}" if who.startswith("anyone") else who
+        besides = ", not only invoke it" if allowed.exposure.grants_invoke else ""
+        return Complaint(
+            title=f"{begun} may {'change' if changes else 'read'} {allowed.function}{besides}",
+            reason=f"The statement grants {who} {', '.join(shown) + more if more else listed(shown)}.",
+            impact=_impact(names),
+            severity=_severity(allowed, holders, outsiders, names),
+            evidence={"actions": list(allowed.exposure.beyond_invoke), "principals": [item.value for item in holders]},
+            remedies=_cure(allowed, outsiders),
+        )
+
+
+def _name(item: PrincipalExposure) -> str:
+    """Return a principal for a sentence."""
+    if item.value != "*":
+        return item.value
+    held_to = listed([*item.accounts, *item.organizations]) if item.accounts or item.organizations else ""
+    if held_to:
+        return f"anyone of {held_to}"
+    return "anyone whom the conditions admit" if item.hold is Hold.HELD else "anyone"
+
+
+def _can_use(item: PrincipalExposure) -> bool:
+    if item.hold is Hold.NEVER:
+        return False
+    return item.kind != "Service" or not (invoker_of(item.value).written_by_aws or invoker_of(item.value).has_ended)
+
+
+def _granted(actions: Iterable[str], allowed: Allowed) -> list[str]:
+    return [name for name in actions if allowed.statement.match_action(f"lambda:{name.lower()}") > 0]
+
+
+def _impact(names: list[str]) -> str:
+    if not set(names).isdisjoint(TAKEOVER):
+        return (
+            "Whoever changes the code runs what they like with the function's execution role; whoever changes the "
+            "policy lets in whom they like."
+        )
+    if not set(names).isdisjoint(CHANGES):
+        return "The function can be stopped, deleted, or made to run what it should not."
+    if not set(names).isdisjoint(SECRETS):
+        return "The code can be fetched, or the environment variables, which often hold secrets, can be read."
+    return "It can be seen who may call the function, or what it works on."
+
+
+def _severity(
+    allowed: Allowed, holders: list[PrincipalExposure], outsiders: list[PrincipalExposure], names: list[str]
+) -> Severity:
+    """Go by who has it, and one less where neither code, configuration nor policy can be changed."""
+    own = allowed.snapshot.target.account
+    others = any(item.kind != "Service" and _account(item.value) != own for item in holders)
+    grades = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+    grade = 3 if outsiders else 2 if others else 1
+    return grades[grade if not set(names).isdisjoint(TAKEOVER) else grade - 1]
+
+
+def _account(value: str) -> str:
+    arn = parse_arn(value)
+    return value if is_account_id(value) else arn.account if arn else ""
+
+
+def _cure(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
+    """Leave the invoking to whoever has it, but to just anyone; take away the rest."""
+    principals = [item.value for item in allowed.exposure.principals]
+    anyone = {item.value for item in outsiders if item.hold is Hold.OPEN}
+    whom = _without(allowed.statement.raw.get("Principal"), anyone)
+    if not allowed.exposure.grants_invoke or not whom:
+        return removed(allowed, principals)
+    named = [_INVOKE[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKE]
+    by_url = "lambda:InvokeFunctionUrl" if allowed.exposure.function_url else "lambda:InvokeFunction"
+    actions = [by_url] if allowed.statement.not_action or not named else list(dict.fromkeys(named))
+    kept = {key: value for key, value in allowed.statement.raw.items() if key != "NotAction"}
+    kept |= {"Sid": sid(allowed.name, "-invoke"), "Principal": whom}
+    return replaced(allowed, [{**kept, "Action": actions[0] if len(actions) == 1 else actions}], principals)
+
+
+def _without(written: JSON, anyone: set[str]) -> JSON:
+    """Return a Principal element without some principals; nothing when none is left, or it cannot be told."""
+    if not isinstance(written, dict):
+        return None if written in anyone else written
+    lists = {kind: values if isinstance(values, list) else [values] for kind, values in written.items()}
+    kept = {kind: [value for value in values if value not in anyone] for kind, values in lists.items()}
+    return {kind: values[0] if len(values) == 1 else values for kind, values in kept.items() if values}

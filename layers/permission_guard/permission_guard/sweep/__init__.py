@@ -1,0 +1,1 @@
+"""The scheduled sweep of one account and region."""

@@ -1,0 +1,53 @@
+"""Alarms: of every type, whatever the state that calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes import ACCOUNT, REGION
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+
+if TYPE_CHECKING:
+    from tests.unit.aws.readers.inventories.conftest import Account
+
+ALARMS = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm"
+
+
+def alarm(name: str, **more: Any) -> dict[str, Any]:
+    """Return an entry of DescribeAlarms."""
+    return {"AlarmName": name, "AlarmArn": f"{ALARMS}:{name}", "ActionsEnabled": True, **more}
+
+
+def test_alarms_of_every_type_are_found(account: Account) -> None:
+    """CloudWatch lists only metric alarms unless it is asked for the others."""
+    page = {
+        "MetricAlarms": [alarm("high", AlarmActions=[f"arn:aws:sns:{REGION}:{ACCOUNT}:people", FUNCTION])],
+        "CompositeAlarms": [alarm("both", OKActions=[LIVE])],
+        "LogAlarms": [alarm("words", AlarmActions=[LIVE])],
+    }
+    kinds = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+    account.say("cloudwatch", "describe_alarms", page, AlarmTypes=kinds)
+    inventory = read_one(account, "cloudwatch")
+    assert inventory.sources == frozenset({f"{ALARMS}:{name}" for name in ("high", "both", "words")})
+    assert told(inventory.triggers) == {
+        (f"{ALARMS}:high", FUNCTION, "the alarm high"),
+        (f"{ALARMS}:both", LIVE, "the alarm both"),
+        (f"{ALARMS}:words", LIVE, "the alarm words"),
+    }
+
+
+@pytest.mark.parametrize("actions", ["AlarmActions", "OKActions", "InsufficientDataActions"])
+def test_the_actions_of_every_state_are_found(account: Account, actions: str) -> None:
+    """Each of them calls."""
+    account.say("cloudwatch", "describe_alarms", {"MetricAlarms": [alarm("high", **{actions: [LIVE]})]})
+    assert told(read_one(account, "cloudwatch").triggers) == {(f"{ALARMS}:high", LIVE, "the alarm high")}
+
+
+def test_an_alarm_whose_actions_are_off_calls_nothing(account: Account) -> None:
+    """It exists all the same."""
+    page = {"MetricAlarms": [alarm("high", ActionsEnabled=False, AlarmActions=[LIVE])]}
+    account.say("cloudwatch", "describe_alarms", page)
+    inventory = read_one(account, "cloudwatch")
+    assert (inventory.sources, inventory.triggers) == (frozenset({f"{ALARMS}:high"}), ())

@@ -1,0 +1,45 @@
+"""Rules of AWS Config: a custom one calls its function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes import ACCOUNT, REGION
+from tests.unit.aws.readers.inventories.conftest import LIVE, read_one, told
+
+if TYPE_CHECKING:
+    from tests.unit.aws.readers.inventories.conftest import Account
+
+RULE = f"arn:aws:config:{REGION}:{ACCOUNT}:config-rule/config-rule-1"
+
+
+def a_rule(owner: str = "CUSTOM_LAMBDA", identifier: str = LIVE, state: str = "ACTIVE") -> dict[str, Any]:
+    """Return a page of DescribeConfigRules."""
+    rule = {"ConfigRuleName": "tagged", "ConfigRuleArn": RULE, "ConfigRuleState": state}
+    return {"ConfigRules": [{**rule, "Source": {"Owner": owner, "SourceIdentifier": identifier}}]}
+
+
+def test_a_custom_rule_calls_its_function(account: Account) -> None:
+    """Its ARN has the rule's id, not its name."""
+    account.say("config", "describe_config_rules", a_rule())
+    inventory = read_one(account, "config")
+    assert inventory.sources == frozenset({RULE})
+    assert told(inventory.triggers) == {(RULE, LIVE, "the Config rule tagged")}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        a_rule(owner="AWS", identifier="S3_BUCKET_VERSIONING_ENABLED"),
+        a_rule(owner="CUSTOM_POLICY", identifier="-"),
+        a_rule(state="DELETING"),
+        a_rule(state="DELETING_RESULTS"),
+    ],
+)
+def test_a_rule_of_aws_and_one_that_is_being_deleted_call_nothing(account: Account, page: dict[str, Any]) -> None:
+    """They exist all the same."""
+    account.say("config", "describe_config_rules", page)
+    inventory = read_one(account, "config")
+    assert (inventory.sources, inventory.triggers) == (frozenset({RULE}), ())

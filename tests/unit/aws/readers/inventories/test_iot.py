@@ -1,0 +1,46 @@
+"""IoT Core: topic rules with their error actions, and authorizers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.fakes import ACCOUNT, REGION
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+
+if TYPE_CHECKING:
+    from tests.unit.aws.readers.inventories.conftest import Account
+
+IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
+
+
+def test_the_actions_of_a_rule_and_its_error_action_are_found(account: Account) -> None:
+    """Other actions write with a role."""
+    account.say("iot", "list_topic_rules", {"rules": [{"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts"}]})
+    actions = [{"lambda": {"functionArn": FUNCTION}}, {"sns": {"targetArn": "arn", "roleArn": "arn"}}]
+    rule = {"rule": {"actions": actions, "errorAction": {"lambda": {"functionArn": LIVE}}}}
+    account.say("iot", "get_topic_rule", rule, ruleName="alerts")
+    assert told(read_one(account, "iot").triggers) == {
+        (f"{IOT}:rule/alerts", FUNCTION, "the IoT rule alerts"),
+        (f"{IOT}:rule/alerts", LIVE, "the IoT rule alerts"),
+    }
+
+
+def test_a_rule_that_is_off_exists_and_calls_nothing(account: Account) -> None:
+    """It is not even asked for."""
+    rule = {"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts", "ruleDisabled": True}
+    account.say("iot", "list_topic_rules", {"rules": [rule]})
+    assert read_one(account, "iot").sources == frozenset({f"{IOT}:rule/alerts"})
+    assert account.operations("iot") == ["list_topic_rules", "list_authorizers"]
+
+
+def test_an_authorizer_that_is_not_active_exists_and_calls_nothing(account: Account) -> None:
+    """Its status is told only when it is described."""
+    names = {"door": "ACTIVE", "old": "INACTIVE"}
+    listed = [{"authorizerName": name, "authorizerArn": f"{IOT}:authorizer/{name}"} for name in names]
+    account.say("iot", "list_authorizers", {"authorizers": listed})
+    for name, status in names.items():
+        described = {"authorizerFunctionArn": LIVE, "status": status}
+        account.say("iot", "describe_authorizer", {"authorizerDescription": described}, authorizerName=name)
+    inventory = read_one(account, "iot")
+    assert inventory.sources == frozenset({f"{IOT}:authorizer/{name}" for name in names})
+    assert told(inventory.triggers) == {(f"{IOT}:authorizer/door", LIVE, "the IoT authorizer door")}

@@ -1,0 +1,53 @@
+"""Topics: the account's own are sources, and it may be subscribed to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes import ACCOUNT, REGION
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+
+if TYPE_CHECKING:
+    from tests.unit.aws.readers.inventories.conftest import Account
+
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:orders"
+FOREIGN = f"arn:aws:sns:{REGION}:999999999999:news"
+
+
+def subscription(**more: str) -> dict[str, str]:
+    """Return an entry of ListSubscriptions."""
+    return {"TopicArn": TOPIC, "Protocol": "lambda", "Endpoint": FUNCTION, "SubscriptionArn": f"{TOPIC}:1", **more}
+
+
+def test_subscriptions_are_found_on_every_page(account: Account) -> None:
+    """The qualifier is that of the endpoint."""
+    account.say("sns", "list_topics", {"Topics": [{"TopicArn": TOPIC}]})
+    account.say("sns", "list_subscriptions", {"Subscriptions": [subscription()], "NextToken": "more"})
+    account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(Endpoint=LIVE)]}, NextToken="more")
+    inventory = read_one(account, "sns")
+    assert inventory.sources == frozenset({TOPIC})
+    assert told(inventory.triggers) == {(TOPIC, FUNCTION, "the topic orders"), (TOPIC, LIVE, "the topic orders")}
+
+
+def test_a_topic_of_another_account_calls_in_its_own_name(account: Account) -> None:
+    """It is no source of this account, so nothing can be said of whether it exists."""
+    account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(TopicArn=FOREIGN)]})
+    inventory = read_one(account, "sns")
+    assert inventory.sources == frozenset()
+    assert [(trigger.source, trigger.source_account) for trigger in inventory.triggers] == [(FOREIGN, "999999999999")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"SubscriptionArn": "PendingConfirmation"},
+        {"SubscriptionArn": "Deleted"},
+        {"Protocol": "sqs", "Endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"},
+    ],
+)
+def test_what_is_not_in_force_or_goes_elsewhere_is_no_trigger(account: Account, more: dict[str, str]) -> None:
+    """SNS keeps a deleted subscription in the list for a while."""
+    account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(**more)]})
+    assert read_one(account, "sns").triggers == ()

@@ -1,0 +1,305 @@
+"""Reading functions: every page, every qualifier, and every way in which it can fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.model.state import EventInvokeConfig, Function, ResourcePolicy, Unread
+from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, OTHER, QUEUE_ARN, ROLE_ARN, TARGET
+from tests.unit.aws.conftest import Answers
+
+CONFIGURATION = {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN, "Timeout": 3}
+THROTTLED = "TooManyRequestsException"
+
+
+def policy(sid: str) -> dict[str, Any]:
+    """Return a GetPolicy reply."""
+    statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION_ARN,
+    }
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}), "RevisionId": f"revision-{sid}"}
+
+
+def mapping(number: int = 0, **more: Any) -> dict[str, Any]:
+    """Return an entry of ListEventSourceMappings."""
+    uuid = MAPPING_UUID[:-1] + str(number)
+    return {"UUID": uuid, "FunctionArn": FUNCTION_ARN, "EventSourceArn": QUEUE_ARN, "State": "Enabled", **more}
+
+
+# ── A function ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answers) -> None:
+    """The name is the function's, also where a version was asked for."""
+    lambda_answers.say("get_function_configuration", CONFIGURATION, FunctionName=f"{FUNCTION_ARN}:live")
+    function = FunctionReader(lambda_answers.client).function(f"{FUNCTION_ARN}:live")
+    assert isinstance(function, Function)
+    assert (function.arn, function.name, function.role_arn) == (f"{FUNCTION_ARN}:live", "orders", ROLE_ARN)
+    assert function.configuration["Timeout"] == 3
+
+
+def test_the_values_of_environment_variables_go_no_further(lambda_answers: Answers) -> None:
+    """They may be secrets, and no rule needs them."""
+    secret = {"Variables": {"PASSWORD": "hunter2"}}
+    lambda_answers.say("get_function_configuration", {**CONFIGURATION, "Environment": secret})
+    assert "hunter2" not in repr(FunctionReader(lambda_answers.client).function(FUNCTION_ARN))
+
+
+def test_a_function_that_does_not_exist_is_none(lambda_answers: Answers) -> None:
+    """Not an error: it was deleted."""
+    lambda_answers.fail("get_function_configuration", "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) is None
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
+def test_a_function_that_cannot_be_read_says_why(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """The action is the permission that may be missing."""
+    lambda_answers.fail("get_function_configuration", code)
+    assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) == Unread(
+        "lambda:GetFunctionConfiguration", code, "no", denied=denied
+    )
+
+
+# ── Resource policies ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_policies_of_the_function_its_aliases_and_versions_are_read(lambda_answers: Answers) -> None:
+    """Each qualifier has its own, on every page; $LATEST has none, and one without a policy is passed over."""
+    say, version = lambda_answers.say, {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN}
+    versions = "list_versions_by_function"
+    say("list_aliases", {"Aliases": [{"Name": "live"}], "NextMarker": "2"}, FunctionName=FUNCTION_ARN)
+    say("list_aliases", {"Aliases": [{"Name": "beta"}]}, FunctionName=FUNCTION_ARN, Marker="2")
+    say(versions, {"Versions": [{**version, "Version": "$LATEST"}], "NextMarker": "2"}, FunctionName=FUNCTION_ARN)
+    say(versions, {"Versions": [{**version, "Version": "1"}]}, FunctionName=FUNCTION_ARN, Marker="2")
+    say("get_policy", policy("a"), FunctionName=FUNCTION_ARN)
+    say("get_policy", policy("b"), FunctionName=FUNCTION_ARN, Qualifier="live")
+    lambda_answers.fail("get_policy", "ResourceNotFoundException", status=404)
+    say("get_policy", policy("c"), FunctionName=FUNCTION_ARN, Qualifier="1")
+    found = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert all(isinstance(item, ResourcePolicy) for item in found)
+    read = [item for item in found if isinstance(item, ResourcePolicy)]
+    assert [(item.qualifier, item.resource_arn, item.revision_id) for item in read] == [
+        (None, FUNCTION_ARN, "revision-a"),
+        ("live", f"{FUNCTION_ARN}:live", "revision-b"),
+        ("1", f"{FUNCTION_ARN}:1", "revision-c"),
+    ]
+    assert [item.document.statements[0].sid for item in read] == ["a", "b", "c"]
+
+
+def test_what_of_the_policies_cannot_be_read_is_among_them(lambda_answers: Answers) -> None:
+    """The aliases are denied, the versions throttled, and of the function's own policy a part is better than none."""
+    lambda_answers.fail("list_aliases", "AccessDeniedException")
+    lambda_answers.fail("list_versions_by_function", THROTTLED)
+    lambda_answers.say("get_policy", policy("a"))
+    own, aliases, versions = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert isinstance(own, ResourcePolicy)
+    assert aliases == Unread("lambda:ListAliases", "AccessDeniedException", "no", denied=True)
+    assert versions == Unread("lambda:ListVersionsByFunction", THROTTLED, "no", denied=False)
+
+
+def test_a_policy_that_cannot_be_read_is_not_one_that_does_not_exist(lambda_answers: Answers) -> None:
+    """The one is unknown, the other nothing."""
+    lambda_answers.say("list_aliases", {"Aliases": []})
+    lambda_answers.say("list_versions_by_function", {"Versions": []})
+    lambda_answers.fail("get_policy", "AccessDeniedException")
+    (own,) = FunctionReader(lambda_answers.client).resource_policies(TARGET)
+    assert own == Unread("lambda:GetPolicy", "AccessDeniedException", "no", denied=True)
+
+
+def test_a_function_that_goes_while_its_policies_are_read_has_none(lambda_answers: Answers) -> None:
+    """Deleted in between: nothing is left to judge."""
+    for operation in ("list_aliases", "list_versions_by_function", "get_policy"):
+        lambda_answers.fail(operation, "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).resource_policies(TARGET) == ()
+
+
+# ── Event source mappings ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_mappings_of_the_account_are_read_from_every_page(lambda_answers: Answers) -> None:
+    """All of them, whatever function they are of: only so those of aliases and versions are certainly among them."""
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:event-source-mapping:{MAPPING_UUID}"
+    first = mapping(1, StateTransitionReason="USER_INITIATED", LastProcessingResult="OK", EventSourceMappingArn=arn)
+    other = mapping(2, FunctionArn=f"{OTHER.arn}:7")
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [first, other], "NextMarker": "2"})
+    kafka = {"UUID": MAPPING_UUID, "FunctionArn": f"{FUNCTION_ARN}:live", "SelfManagedEventSource": {}}
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [kafka]}, Marker="2")
+    mappings = FunctionReader(lambda_answers.client).mappings()
+    assert not isinstance(mappings, Unread)
+    assert mappings.keys() == {FUNCTION_ARN, OTHER.arn}
+    assert [each.function_arn for each in mappings[OTHER.arn]] == [f"{OTHER.arn}:7"]
+    queue, stream = mappings[FUNCTION_ARN]
+    assert (queue.event_source_arn, queue.state, queue.arn) == (QUEUE_ARN, "Enabled", arn)
+    assert (queue.state_transition_reason, queue.last_processing_result) == ("USER_INITIATED", "OK")
+    assert (stream.event_source_arn, stream.state, stream.last_processing_result) == (None, "", "")
+    assert stream.function_arn == f"{FUNCTION_ARN}:live"
+    assert stream.configuration["SelfManagedEventSource"] == {}
+
+
+def test_mappings_are_listed_without_naming_a_function() -> None:
+    """AWS does not say what a list for the unqualified function leaves out."""
+    answers = Answers("lambda")
+    asked: list[dict[str, Any]] = []
+    answers.client.meta.events.register("provide-client-params.lambda.*", lambda params, **_more: asked.append(params))
+    answers.say("list_event_source_mappings", {"EventSourceMappings": []})
+    assert FunctionReader(answers.client).mappings() == {}
+    assert asked == [{}]
+
+
+@pytest.mark.parametrize("code", [THROTTLED, "ResourceNotFoundException"])
+def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: Answers, code: str) -> None:
+    """Half a list would resolve the findings of the other half."""
+    lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [mapping()], "NextMarker": "2"})
+    lambda_answers.fail("list_event_source_mappings", code)
+    mappings = FunctionReader(lambda_answers.client).mappings()
+    assert isinstance(mappings, Unread)
+    assert (mappings.action, mappings.code, mappings.denied) == ("lambda:ListEventSourceMappings", code, False)
+
+
+# ── Destinations of asynchronous invocations ────────────────────────────────────────────────────────────────────────
+
+
+def destinations(success: str = "", failure: str = "") -> dict[str, Any]:
+    """Return the part of a configuration that says where results go."""
+    named = {"OnSuccess": success, "OnFailure": failure}
+    return {"DestinationConfig": {name: {"Destination": arn} for name, arn in named.items() if arn}}
+
+
+def test_the_destinations_of_a_function_and_its_versions_are_read_on_every_page(lambda_answers: Answers) -> None:
+    """AWS calls the function itself `$LATEST`; a configuration may be about retries alone."""
+    pages: list[dict[str, Any]] = [
+        {
+            "FunctionEventInvokeConfigs": [
+                {"FunctionArn": f"{FUNCTION_ARN}:$LATEST", **destinations("arn:aws:sns:bus", QUEUE_ARN)},
+                {"FunctionArn": f"{FUNCTION_ARN}:live", **destinations(failure=QUEUE_ARN)},
+            ],
+            "NextMarker": "more",
+        },
+        {"FunctionEventInvokeConfigs": [{"FunctionArn": f"{FUNCTION_ARN}:7", "MaximumRetryAttempts": 0}]},
+    ]
+    lambda_answers.say("list_function_event_invoke_configs", pages[0], FunctionName=FUNCTION_ARN)
+    lambda_answers.say("list_function_event_invoke_configs", pages[1], FunctionName=FUNCTION_ARN, Marker="more")
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == (
+        EventInvokeConfig(FUNCTION_ARN, "arn:aws:sns:bus", QUEUE_ARN),
+        EventInvokeConfig(f"{FUNCTION_ARN}:live", "", QUEUE_ARN),
+        EventInvokeConfig(f"{FUNCTION_ARN}:7"),
+    )
+
+
+def test_a_function_that_went_meanwhile_has_no_destinations(lambda_answers: Answers) -> None:
+    """It was there when its configuration was read."""
+    lambda_answers.fail("list_function_event_invoke_configs", "ResourceNotFoundException")
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == ()
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
+def test_destinations_that_cannot_be_read_are_unread(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """They are not no destinations."""
+    lambda_answers.fail("list_function_event_invoke_configs", code)
+    unread = Unread("lambda:ListFunctionEventInvokeConfigs", code, "no", denied=denied)
+    assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == unread
+
+
+# ── Tags ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("reply", "tags"), [({"Tags": {"team": "orders"}}, {"team": "orders"}), ({}, {})])
+def test_tags_are_read(lambda_answers: Answers, reply: dict[str, Any], tags: dict[str, str]) -> None:
+    """A function without tags has an empty set of them, which is known."""
+    lambda_answers.say("list_tags", reply, Resource=FUNCTION_ARN)
+    assert FunctionReader(lambda_answers.client).tags(TARGET) == tags
+
+
+@pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ResourceNotFoundException", False)])
+def test_tags_that_cannot_be_read_are_never_no_tags(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """A guard rests on them."""
+    lambda_answers.fail("list_tags", code)
+    tags = FunctionReader(lambda_answers.client).tags(TARGET)
+    assert isinstance(tags, Unread)
+    assert (tags.action, tags.code, tags.denied) == ("lambda:ListTags", code, denied)
+
+
+# ── All functions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+OTHER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/invoices-role"
+
+
+def configuration(name: str, role: str = ROLE_ARN) -> dict[str, Any]:
+    """Return an entry of ListFunctions."""
+    return {"FunctionName": name, "FunctionArn": FUNCTION_ARN.replace("orders", name), "Role": role}
+
+
+def two_pages(answers: Answers) -> None:
+    """Answer ListFunctions in two pages."""
+    page = [configuration("orders"), configuration("invoices", OTHER_ROLE)]
+    answers.say("list_functions", {"Functions": page, "NextMarker": "2"})
+    page = [configuration("returns", ROLE_ARN), configuration("guest", ROLE_ARN.replace(ACCOUNT, "111122223333"))]
+    answers.say("list_functions", {"Functions": page}, Marker="2")
+
+
+def test_all_functions_are_listed_from_every_page_with_their_roles(lambda_answers: Answers) -> None:
+    """By a role's name and account: its path does not matter."""
+    two_pages(lambda_answers)
+    found = dict(FunctionReader(lambda_answers.client).roles_of_functions())
+    assert {target.name: (role.account, role.name) for target, role in found.items()} == {
+        "orders": (ACCOUNT, "orders-role"),
+        "invoices": (ACCOUNT, "invoices-role"),
+        "returns": (ACCOUNT, "orders-role"),
+        "guest": ("111122223333", "orders-role"),
+    }
+
+
+def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers) -> None:
+    """Nothing must be taken for all."""
+    lambda_answers.say("list_functions", {"Functions": [configuration("orders")], "NextMarker": "2"})
+    lambda_answers.fail("list_functions", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        list(FunctionReader(lambda_answers.client).roles_of_functions())
+
+
+# ── Function URLs ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def url_config(arn: str, auth_type: str) -> dict[str, Any]:
+    """Return an entry of ListFunctionUrlConfigs."""
+    times = {"CreationTime": "2026-11-20T09:30:00Z", "LastModifiedTime": "2026-11-20T09:30:00Z"}
+    return {
+        "FunctionUrl": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
+        "FunctionArn": arn,
+        "AuthType": auth_type,
+        **times,
+    }
+
+
+def test_the_urls_of_a_function_and_of_its_aliases_are_read_on_every_page(lambda_answers: Answers) -> None:
+    """The qualifier is the alias's, None for the function's own."""
+    first = {"FunctionUrlConfigs": [url_config(FUNCTION_ARN, "NONE")], "NextMarker": "more"}
+    second = {"FunctionUrlConfigs": [url_config(f"{FUNCTION_ARN}:live", "AWS_IAM")]}
+    lambda_answers.say("list_function_url_configs", first, FunctionName=FUNCTION_ARN)
+    lambda_answers.say("list_function_url_configs", second, FunctionName=FUNCTION_ARN, Marker="more")
+    urls = FunctionReader(lambda_answers.client).function_urls(TARGET)
+    assert not isinstance(urls, Unread)
+    assert [(url.qualifier, url.auth_type) for url in urls] == [(None, "NONE"), ("live", "AWS_IAM")]
+
+
+def test_a_function_that_went_meanwhile_has_no_urls(lambda_answers: Answers) -> None:
+    """Nor is that an error."""
+    lambda_answers.fail("list_function_url_configs", "ResourceNotFoundException", status=404)
+    assert FunctionReader(lambda_answers.client).function_urls(TARGET) == ()
+
+
+def test_urls_that_may_not_be_read_are_unread(lambda_answers: Answers) -> None:
+    """The rule says so."""
+    lambda_answers.fail("list_function_url_configs", "AccessDeniedException", status=403)
+    urls = FunctionReader(lambda_answers.client).function_urls(TARGET)
+    assert isinstance(urls, Unread)
+    assert urls.action == "lambda:ListFunctionUrlConfigs"

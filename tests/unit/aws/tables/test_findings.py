@@ -1,0 +1,392 @@
+"""The findings table: looks in their order, findings with their revisions, and nothing overwritten unseen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+
+from permission_guard.aws.tables.findings import KEEP_LOOKS, KEEP_RESOLVED, FindingsTable, read_finding
+from permission_guard.errors import ConflictError
+from permission_guard.findings.checkpoint import Begun, Notes
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope
+from permission_guard.model.verdicts import finding_id
+from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SCOPE = Scope.EXECUTION_ROLE
+PK = f"FUNCTION#{FUNCTION_ARN}"
+
+
+@pytest.fixture
+def dynamodb(moto_account: None) -> DynamoDBClient:
+    """Return a client of a DynamoDB in memory that has the table."""
+    client = boto3.client("dynamodb")
+    client.create_table(**TABLE)
+    return client
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBClient) -> FindingsTable:
+    """Return what is tested."""
+    return FindingsTable(dynamodb, TABLE_NAME)
+
+
+def item(dynamodb: DynamoDBClient, pk: str, sk: str) -> dict[str, Any]:
+    """Return an item as it is stored."""
+    return dict(dynamodb.get_item(TableName=TABLE_NAME, Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item", {}))
+
+
+def commit(
+    table: FindingsTable,
+    begun: Begun,
+    changes: Sequence[Change] = (),
+    unknowns: Sequence[str] = (),
+    *,
+    notes: Notes | None = None,
+    now: str = NOW,
+) -> bool:
+    """Write a look."""
+    left = begun.notes if notes is None else notes
+    return table.commit_look(TARGET, SCOPE, begun, left, changes=changes, unknowns=unknowns, now=now)
+
+
+def many(count: int) -> list[Finding]:
+    """Return findings about different subjects."""
+    subjects = [f"event-source-mapping/{number}" for number in range(count)]
+    return [a_finding(id=finding_id("PG201", FUNCTION_ARN, subject), subject=subject) for subject in subjects]
+
+
+# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_look_has_a_higher_number_than_those_before(table: FindingsTable) -> None:
+    """Every function and every scope counts by itself."""
+    assert [table.begin_look(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
+    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).number == 1
+    assert table.begin_look(OTHER, SCOPE).number == 1
+
+
+def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
+    table: FindingsTable, dynamodb: DynamoDBClient
+) -> None:
+    """The look's item says what people ask: when, and what was unknown."""
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, [Change(a_finding(), None)], ["PG201: denied"])
+    assert table.findings_of(TARGET) == (a_finding(),)
+    look = item(dynamodb, PK, "LOOK#execution_role")
+    assert (look["written"], look["begun"], look["looked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
+    assert look["unknowns"] == {"L": [{"S": "PG201: denied"}]}
+
+
+def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Every look puts it off: what exists is looked at twice a day."""
+    later = (datetime.fromisoformat(NOW) + timedelta(days=1)).isoformat()
+    for now in (NOW, later):
+        assert commit(table, table.begin_look(TARGET, SCOPE), now=now)
+        expires = int(item(dynamodb, PK, "LOOK#execution_role")["expires_at"]["N"])
+        assert expires == int((datetime.fromisoformat(now) + KEEP_LOOKS).timestamp())
+    table.begin_look(TARGET, SCOPE)
+    assert "expires_at" in item(dynamodb, PK, "LOOK#execution_role")
+
+
+def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """That all was right is worth knowing; many unknowns are cut short."""
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, unknowns=[f"unknown {n}" for n in range(50)])
+    assert len(item(dynamodb, PK, "LOOK#execution_role")["unknowns"]["L"]) == 20
+
+
+def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
+    """Neither the look nor its findings."""
+    older, newer = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, newer)
+    assert not commit(table, older, [Change(a_finding(), None)])
+    assert table.findings_of(TARGET) == ()
+
+
+def test_the_same_look_may_be_written_again(table: FindingsTable) -> None:
+    """It is tried again after a conflict, or when the answer was lost."""
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun)
+    assert commit(table, begun, [Change(a_finding(), None)])
+    assert table.findings_of(TARGET) == (a_finding(),)
+
+
+def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """All or none: the finding that nobody else touched is not written either."""
+    first, second = many(2)
+    table.put_finding(Change(first, None))
+    begun = table.begin_look(TARGET, SCOPE)
+    moved = replace(first, status=Status.RESOLVED, revision=8)
+    with pytest.raises(ConflictError):
+        commit(table, begun, [Change(moved, 7), Change(second, None)])
+    assert table.findings_of(TARGET) == (first,)
+    assert "written" not in item(dynamodb, PK, "LOOK#execution_role")
+
+
+def test_a_finding_that_somebody_else_opened_first_is_a_conflict(table: FindingsTable) -> None:
+    """A new one must not overwrite."""
+    table.put_finding(Change(a_finding(), None))
+    with pytest.raises(ConflictError):
+        commit(table, table.begin_look(TARGET, SCOPE), [Change(a_finding(reason="Another."), None)])
+
+
+def test_more_changes_than_a_transaction_takes_are_all_written(table: FindingsTable) -> None:
+    """A function with hundreds of mappings, all of a role that lost its policy."""
+    findings = many(250)
+    begun = table.begin_look(TARGET, SCOPE)
+    assert commit(table, begun, [Change(finding, None) for finding in findings])
+    assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
+
+
+def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_are(moto_account: None) -> None:
+    """DynamoDB says TransactionConflict when two write the same item at once."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    for reasons, error in (
+        ([{"Code": "None"}, {"Code": "TransactionConflict"}], ConflictError),
+        ([{"Code": "TransactionConflict"}, {"Code": "None"}], ConflictError),
+        ([{"Code": "None"}, {"Code": "ProvisionedThroughputExceeded"}], ClientError),
+        ([{"Code": "None"}, {"Code": "ValidationError"}], ClientError),
+    ):
+        with Stubber(client) as stubber:
+            stubber.add_client_error(
+                "transact_write_items",
+                "TransactionCanceledException",
+                modeled_fields={"CancellationReasons": reasons},
+            )
+            with pytest.raises(error):
+                commit(table, Begun(1), [Change(a_finding(), None)])
+
+
+# ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_finding_is_read_back_as_it_was_written(table: FindingsTable) -> None:
+    """By its function and its id; there is none of another."""
+    table.put_finding(Change(a_finding(), None))
+    assert table.finding(TARGET, FINDING_ID) == a_finding()
+    assert table.finding(TARGET, "other") is None
+    assert table.finding(OTHER, FINDING_ID) is None
+
+
+def test_findings_of_aliases_are_with_their_function(table: FindingsTable) -> None:
+    """So a function that is gone takes them all with it; another function's are not among them."""
+    alias = a_finding(id="alias", function_arn=f"{FUNCTION_ARN}:live")
+    longer = FunctionTarget("aws", "us-east-1", "123456789012", "orders-2")
+    for finding in (a_finding(), alias, a_finding(id="longer", function_arn=longer.arn)):
+        table.put_finding(Change(finding, None))
+    assert {finding.id for finding in table.findings_of(TARGET)} == {FINDING_ID, "alias"}
+    assert table.finding(TARGET, "alias") == alias
+
+
+def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> None:
+    """A page ends at a megabyte."""
+    for finding in many(12):
+        table.put_finding(Change(replace(finding, evidence={"statement": "x" * 100_000}), None))
+    assert len(table.findings_of(TARGET)) == 12
+
+
+def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_account: None) -> None:
+    """DynamoDB refuses the count for a moment; waiting for the queue to bring the message again would take minutes."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    with Stubber(client) as stubber:
+        for _ in range(2):
+            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
+        stubber.add_response("update_item", {"Attributes": {"begun": {"N": "7"}}})
+        assert table.begin_look(TARGET, Scope.EXECUTION_ROLE).number == 7
+        for _ in range(4):
+            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
+        with pytest.raises(ConflictError, match="is being written"):
+            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+        stubber.add_client_error("update_item", "AccessDeniedException", "no", 400)
+        with pytest.raises(client.exceptions.ClientError):
+            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+
+
+def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None:
+    """An eventually consistent read would have the look reconciled with an old record."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    with Stubber(client) as stubber:
+        key = {"pk": {"S": PK}, "sk": {"S": f"FINDING#{FINDING_ID}"}}
+        stubber.add_response("get_item", {}, {"TableName": TABLE_NAME, "Key": key, "ConsistentRead": True})
+        query = {"TableName": TABLE_NAME, "ConsistentRead": True}
+        stubber.add_response(
+            "query", {"Items": []}, {**query, "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY}
+        )
+        assert table.finding(TARGET, FINDING_ID) is None
+        assert table.findings_of(TARGET) == ()
+        stubber.assert_no_pending_responses()
+
+
+def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) -> None:
+    """Both had read revision 1."""
+    table.put_finding(Change(a_finding(), None))
+    told = a_finding(revision=2, transition=Transition.FIX_PROPOSED)
+    table.put_finding(Change(told, 1))
+    with pytest.raises(ConflictError):
+        table.put_finding(Change(a_finding(revision=2, status=Status.RESOLVED), 1))
+    assert table.finding(TARGET, FINDING_ID) == told
+
+
+def test_a_look_never_overwrites_a_fix_that_was_begun_since_it_read(table: FindingsTable) -> None:
+    """Beginning is no transition: the revision is the same, and yet what the fix remembers must not be lost."""
+    table.put_finding(Change(a_finding(), None))
+    intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="attach it", at=NOW, attempts=1)
+    begun = a_finding(fix=intent)
+    table.put_finding(Change(begun, 1))
+    resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
+    for write in (
+        lambda: table.put_finding(Change(resolved, 1)),
+        lambda: commit(table, table.begin_look(TARGET, SCOPE), [Change(resolved, 1)]),
+    ):
+        with pytest.raises(ConflictError):
+            write()
+    assert table.finding(TARGET, FINDING_ID) == begun
+    applied = replace(begun, fix=replace(intent, result=FixResult.APPLIED), revision=2)
+    table.put_finding(Change(applied, 1))
+    assert commit(table, table.begin_look(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
+
+
+def test_a_finding_that_is_gone_is_not_written_again_by_who_had_read_it(table: FindingsTable) -> None:
+    """It expired in between."""
+    with pytest.raises(ConflictError):
+        table.put_finding(Change(a_finding(revision=2), 1))
+
+
+def test_resolved_findings_are_forgotten_and_open_ones_never(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The time to live is set when it is resolved and taken away when it is back."""
+    sk = f"FINDING#{FINDING_ID}"
+    table.put_finding(Change(a_finding(), None))
+    assert "expires_at" not in item(dynamodb, PK, sk)
+    table.put_finding(Change(a_finding(status=Status.RESOLVED, revision=2), 1))
+    expires = datetime.fromtimestamp(int(item(dynamodb, PK, sk)["expires_at"]["N"]), UTC)
+    assert expires == datetime.fromisoformat(NOW).replace(microsecond=0) + KEEP_RESOLVED
+    table.put_finding(Change(a_finding(status=Status.OPEN, revision=3), 2))
+    assert "expires_at" not in item(dynamodb, PK, sk)
+
+
+def test_the_item_has_what_the_index_and_the_stream_need(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """And the document, as the schema has it."""
+    table.put_finding(Change(a_finding(), None))
+    stored = item(dynamodb, PK, f"FINDING#{FINDING_ID}")
+    assert (stored["status"], stored["changed_at"], stored["revision"]) == ({"S": "open"}, {"S": NOW}, {"N": "1"})
+    assert json.loads(stored["document"]["S"]) == a_finding().to_document()
+    assert read_finding(stored) == a_finding()
+
+
+def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -> None:
+    """A table that does not exist is no conflict, and no full hour."""
+    table = FindingsTable(boto3.client("dynamodb"), "missing")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table.put_finding(Change(a_finding(), None))
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table.take_fix_slot("2026-11-20T09", 1)
+
+
+# ── Open findings, and fixes an hour ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
+    """Two findings of one function, one of an alias of another, a suppressed one; resolved ones do not count."""
+    for finding in (
+        *many(2),
+        a_finding(id="alias", function_arn=f"{OTHER.arn}:live"),
+        a_finding(id="resolved", function_arn=f"{FUNCTION_ARN}-resolved", status=Status.RESOLVED),
+        a_finding(id="suppressed", function_arn=f"{FUNCTION_ARN}-suppressed", status=Status.SUPPRESSED),
+        a_finding(id="suppressed", status=Status.SUPPRESSED),
+    ):
+        table.put_finding(Change(finding, None))
+    suppressed = FunctionTarget("aws", "us-east-1", "123456789012", "orders-suppressed")
+    assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET, suppressed]
+
+
+def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The count is forgotten after some days."""
+    assert [table.take_fix_slot("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
+    assert table.take_fix_slot("2026-11-20T10", 2)
+    count = item(dynamodb, "FIXES#2026-11-20T09", "COUNT")
+    assert count["fixes"] == {"N": "2"}
+    expires = datetime.fromtimestamp(int(count["expires_at"]["N"]), UTC)
+    assert datetime.now(UTC) + timedelta(hours=2) < expires < datetime.now(UTC) + timedelta(days=3)
+
+
+# ── What a look leaves for the next one ──────────────────────────────────────────────────────────────────────────────
+
+NOTES = Notes(roles=frozenset({ROLE_TARGET}), has_findings=False)
+
+
+def index_of(dynamodb: DynamoDBClient) -> list[str]:
+    """Return the entries of the index of roles that are not over."""
+    items = dynamodb.scan(TableName=TABLE_NAME)["Items"]
+    return [item["sk"]["S"] for item in items if item["pk"]["S"] == "ROLES" and "expires_at" not in item]
+
+
+def test_the_next_look_finds_the_notes_that_the_last_one_left(table: FindingsTable) -> None:
+    """The first one finds none, and knows nothing of findings."""
+    first = table.begin_look(TARGET, SCOPE)
+    assert first.notes == Notes(frozenset(), (), has_findings=True)
+    assert commit(table, first, notes=NOTES)
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).notes == Notes()
+
+
+def test_a_look_that_was_begun_with_other_notes_is_not_written(table: FindingsTable) -> None:
+    """Both were begun before either was written: the second does not know what the first one found."""
+    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, first, notes=NOTES)
+    assert not commit(table, second, notes=Notes(has_findings=False))
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+
+
+@pytest.mark.parametrize("kept", ['{"of": "another version"}', "", json.dumps(json.loads(NOTES.to_json()), indent=1)])
+def test_notes_that_another_version_wrote_hold_up_no_look(
+    table: FindingsTable, dynamodb: DynamoDBClient, kept: str
+) -> None:
+    """Read or not, they are what this look was begun with: it is written, and so is the next one."""
+    key = {"pk": {"S": PK}, "sk": {"S": f"LOOK#{SCOPE}"}}
+    dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "notes": {"S": kept}})
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=Notes())
+
+
+def test_two_looks_that_leave_the_same_notes_are_both_written(table: FindingsTable) -> None:
+    """Nothing that one of them knew is lost."""
+    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    assert commit(table, first, notes=NOTES)
+    assert commit(table, second, notes=NOTES)
+
+
+def test_the_index_of_roles_is_written_together_with_the_look(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """A role that is used no longer goes out; a look that is not written leaves the index alone."""
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
+    assert index_of(dynamodb) == [f"ROLE#{ROLE_TARGET.account}/{ROLE_TARGET.name}#{FUNCTION_ARN}"]
+    stale = table.begin_look(TARGET, SCOPE)
+    other = RoleTarget(ROLE_TARGET.account, "another")
+    assert commit(table, table.begin_look(TARGET, SCOPE), notes=replace(NOTES, roles=frozenset({other})))
+    assert not commit(table, stale, notes=replace(NOTES, roles=frozenset()))
+    assert index_of(dynamodb) == [f"ROLE#{other.account}/another#{FUNCTION_ARN}"]
+
+
+def test_a_look_with_more_changes_than_a_transaction_takes_is_written_with_its_notes(table: FindingsTable) -> None:
+    """The later rounds find the notes that the first one wrote."""
+    changes = [Change(finding, None) for finding in many(250)]
+    assert commit(table, table.begin_look(TARGET, SCOPE), changes, notes=NOTES)
+    assert len(table.findings_of(TARGET)) == 250
+    assert table.begin_look(TARGET, SCOPE).notes == NOTES

@@ -1,0 +1,62 @@
+"""A batch of events of the bus: each is handled by itself, and each message is answered for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from permission_guard.bus.batch import work_off
+from permission_guard.errors import DeliveryError
+from permission_guard.model.findings import Transition
+from tests.fakes import FINDING_ID, a_finding
+
+if TYPE_CHECKING:
+    from permission_guard.bus.events import BusEvent
+    from tests.unit.conftest import Told
+
+
+def body(finding_id: str = FINDING_ID, detail_type: str = "Finding Opened") -> str:
+    """Return an event of the bus as SQS carries it."""
+    detail = a_finding(id=finding_id).to_document()
+    return json.dumps({"source": "permission-guard", "detail-type": detail_type, "detail": detail})
+
+
+def test_each_message_is_handled_with_what_its_event_says(told: Told) -> None:
+    """In their order."""
+    seen: list[tuple[Transition, str]] = []
+    event = {
+        "Records": [
+            {"messageId": "m0", "body": body()},
+            {"messageId": "m1", "body": body(detail_type="Fix Approved")},
+        ]
+    }
+
+    def handle(received: BusEvent) -> None:
+        seen.append((received.transition, received.finding_id))
+
+    assert work_off(event, handle, told.logger, told.metrics) == {"batchItemFailures": []}
+    assert seen == [(Transition.OPENED, FINDING_ID), (Transition.FIX_APPROVED, FINDING_ID)]
+    assert told.counts == {"MessagesReceived": 2}
+
+
+def test_a_message_that_fails_comes_again_and_the_others_do_not(told: Told) -> None:
+    """The log names the finding and what went wrong."""
+
+    def handle(received: BusEvent) -> None:
+        if received.finding_id == "bad":
+            raise DeliveryError("the channel is closed")
+
+    event = {
+        "Records": [
+            {"messageId": "m0", "body": body("bad")},
+            {"messageId": "m1", "body": body()},
+            {"messageId": "m2", "body": "{"},
+        ]
+    }
+    answer = work_off(event, handle, told.logger, told.metrics)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
+    first, second = told.lines
+    assert (first["finding_id"], first["error"], first["message_id"]) == ("bad", "DeliveryError", "m0")
+    assert "the channel is closed" in first["exception"]
+    assert (second["finding_id"], second["error"]) == ("unknown", "MalformedEventError")
+    assert told.counts == {"MessagesReceived": 3, "MessagesFailed": 2}

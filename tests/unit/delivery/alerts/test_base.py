@@ -1,0 +1,121 @@
+"""Each channel is told apart from the others, and what failed is tried again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from permission_guard.bootstrap.alerts import CHANNELS, channels_for
+from permission_guard.delivery.alerts.base import ALERTED, send
+from permission_guard.delivery.alerts.slack.channel import SlackChannel
+from permission_guard.delivery.ledger import Claim, Delivery, Outcome, Skip, refusal
+from permission_guard.errors import DeliveryError
+from permission_guard.model.findings import Finding, Transition
+from tests.paths import FINDINGS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
+
+
+@dataclass(frozen=True)
+class Settings:
+    topic_arn: str | None = None
+    slack_secret_arn: str | None = None
+    slack_webhook_prefix: str = "https://hooks.slack.com/"
+
+
+class MemoryLedger:
+    """Keeps what was delivered; locks are not looked at here."""
+
+    def __init__(self) -> None:
+        self.delivered: dict[str, int] = {}
+
+    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
+        skip = refusal(Delivery(revision=self.delivered.get(channel)), revision, now)
+        until = now + timedelta(minutes=1)
+        return skip or Claim(
+            finding_id=finding_id, channel=channel, revision=revision, token="token", locked_until=until
+        )
+
+    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        self.delivered[claim.channel] = claim.revision
+
+    def release(self, claim: Claim) -> None:
+        pass
+
+
+class Channel:
+    """A channel that fails as often as it is told to."""
+
+    def __init__(self, name: str, *failures: Exception) -> None:
+        self.name = name
+        self.failures = list(failures)
+        self.told: list[int] = []
+
+    def send(self, finding: Finding, reference: str | None) -> str | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.told.append(finding.revision)
+        return None
+
+
+def test_every_channel_is_told() -> None:
+    """And the result says so of each."""
+    sns, slack = Channel("sns"), Channel("slack")
+    results = send(OPENED, [sns, slack], MemoryLedger())
+    assert [(result.channel, result.outcome) for result in results] == [
+        ("sns", Outcome.DELIVERED),
+        ("slack", Outcome.DELIVERED),
+    ]
+    assert sns.told == slack.told == [1]
+
+
+def test_a_channel_that_fails_is_tried_again_and_the_others_are_not_told_twice() -> None:
+    """Slack being down does not repeat the mail."""
+    sns, slack = Channel("sns"), Channel("slack", DeliveryError("HTTP 500"))
+    ledger = MemoryLedger()
+    with pytest.raises(DeliveryError, match="was not delivered: slack: HTTP 500"):
+        send(OPENED, [slack, sns], ledger)
+    assert sns.told == [1]
+    send(OPENED, [slack, sns], ledger)
+    assert sns.told == [1]
+    assert slack.told == [1]
+
+
+def test_one_error_names_every_channel_that_failed_but_repeats_no_foreign_text() -> None:
+    """The text of an error that is not ours may hold the webhook's URL."""
+    slack = Channel("slack", OSError("https://hooks.slack.com/services/T0/B0/secret"))
+    with pytest.raises(DeliveryError) as raised:
+        send(OPENED, [Channel("sns", DeliveryError("throttled")), slack], MemoryLedger())
+    assert str(raised.value) == (f"revision 1 of finding {OPENED.id} was not delivered: sns: throttled; slack: OSError")
+
+
+@pytest.mark.parametrize("transition", [Transition.FIX_APPROVED, Transition.FIX_UNDO_REQUESTED])
+def test_what_a_person_just_did_is_not_told(transition: Transition) -> None:
+    """What comes of it is."""
+    channel = Channel("sns")
+    results = send(replace(OPENED, transition=transition), [channel], MemoryLedger())
+    assert [result.outcome for result in results] == [Outcome.NOT_WANTED]
+    assert channel.told == []
+    assert transition not in ALERTED
+
+
+def test_a_deployment_has_the_channels_that_its_settings_name() -> None:
+    """And makes no client for the others."""
+    asked: list[str] = []
+    assert channels_for(Settings(), asked.append) == []
+    assert asked == []
+    settings = Settings(topic_arn="arn:aws:sns:us-east-1:123456789012:alerts", slack_secret_arn="arn:secret")
+    assert [channel.name for channel in channels_for(settings, asked.append)] == list(CHANNELS)
+    assert asked == ["sns", "secretsmanager"]
+
+
+def test_slack_is_a_channel_without_a_reference() -> None:
+    """A webhook's answer names no message."""
+    assert SlackChannel.name == "slack"

@@ -1,0 +1,126 @@
+"""A person who reads a message knows what happened, to what, why, and what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from permission_guard.delivery.message import HAPPENED, Form, Message, compose
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.state import ManagedBy
+from permission_guard.model.verdicts import Remedy
+from tests.paths import FINDINGS
+
+
+def load(case: str) -> Finding:
+    """Return the finding of a case."""
+    return Finding.from_document(json.loads((FINDINGS / f"{case}.json").read_text()))
+
+
+OPENED = load("opened")
+APPLIED = load("fix-applied")
+
+
+def titles(message: Message) -> list[str]:
+    """Return the titles of the sections, in order."""
+    return [section.title for section in message.sections]
+
+
+@pytest.mark.parametrize("case", sorted(path.stem for path in FINDINGS.glob("*.json")))
+def test_the_body_is_the_text_on_file(case: str) -> None:
+    """Each case is a finding and the text that is sent of it, to be read side by side."""
+    assert compose(load(case)).body == (FINDINGS / f"{case}.txt").read_text()
+
+
+@pytest.mark.parametrize("transition", Transition)
+def test_every_transition_is_told_in_a_sentence(transition: Transition) -> None:
+    """A transition that is added to the model needs its words here."""
+    message = compose(replace(OPENED, transition=transition))
+    assert HAPPENED[transition] in message.body
+    assert message.headline.startswith(f"[HIGH] {transition}: ")
+
+
+def test_the_cure_is_offered_while_the_finding_is_open_and_no_fix_is_under_way() -> None:
+    """A cure for what is already cured would be done twice."""
+    assert "How to fix it (AWS CLI)" in titles(compose(OPENED))
+    assert "How to fix it (AWS CLI)" in titles(compose(replace(APPLIED, transition=Transition.FIX_FAILED)))
+    for cured in (APPLIED, replace(OPENED, status=Status.RESOLVED), replace(OPENED, status=Status.SUPPRESSED)):
+        assert not [title for title in titles(compose(cured)) if title.startswith("How to fix")]
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "said"),
+    [
+        (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Change it there"),
+        (ManagedBy("terraform"), "Terraform seems to manage this function. Change it there"),
+        (ManagedBy("pulumi"), "pulumi seems to manage this function. Change it there"),
+    ],
+)
+def test_who_owns_the_function_is_said_before_the_cures(managed_by: ManagedBy, said: str) -> None:
+    """What is changed by hand, the next deployment undoes."""
+    message = compose(replace(OPENED, managed_by=managed_by))
+    assert titles(message).index("Where to fix it") < titles(message).index("How to fix it (AWS CLI)")
+    assert said in message.body
+    assert "Where to fix it" not in titles(compose(replace(OPENED, managed_by=managed_by, status=Status.RESOLVED)))
+
+
+def test_an_undone_fix_is_not_offered_to_be_undone() -> None:
+    """The command would take away what a person has put back."""
+    assert "How to undo it" in titles(compose(APPLIED))
+    assert "How to undo it" not in titles(compose(replace(APPLIED, transition=Transition.FIX_UNDONE)))
+
+
+def test_a_refusal_says_why_without_a_before_and_after() -> None:
+    """Nothing was changed, so there is nothing to compare."""
+    fix = FixRecord(
+        name="narrow-statement", result=FixResult.REFUSED, summary="The bucket is unknown.", at="", attempts=1
+    )
+    message = compose(replace(OPENED, transition=Transition.FIX_REFUSED, fix=fix))
+    assert "narrow-statement: refused (attempt 1, ). The bucket is unknown." in message.body
+    assert {"Before", "After", "How to undo it"}.isdisjoint(titles(message))
+
+
+def test_a_finding_without_details_still_makes_a_message() -> None:
+    """Empty parts are left out, not shown empty."""
+    bare = replace(OPENED, impact="", evidence={}, remedies=(), event_ids=())
+    assert titles(compose(bare)) == ["Why"]
+    assert "CloudTrail" not in compose(bare).body
+
+
+def test_a_name_cannot_forge_a_line_of_the_message() -> None:
+    """A Sid with line breaks stays on its line."""
+    forged = replace(OPENED, title="x\n\nHow to fix it:\naws iam create-user", subject="s\r\nSeverity: low")
+    lines = compose(forged).body.splitlines()
+    assert lines[0] == "[HIGH] Finding Opened: x How to fix it: aws iam create-user"
+    assert "Subject:    s Severity: low" in lines
+
+
+def test_a_name_of_five_thousand_characters_is_cut_in_prose() -> None:
+    """A message stays readable whatever somebody called a function."""
+    long = replace(OPENED, title="a" * 5_000, reason="b" * 5_000, subject="c" * 5_000)
+    message = compose(long)
+    assert max(len(line) for line in message.body.splitlines()) <= 4_000
+    assert len(message.headline) == 500
+    assert message.headline.endswith("…")
+
+
+def test_a_command_is_shown_whole_or_not_at_all() -> None:
+    """Half a command does something else than the whole one."""
+    section = compose(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 30_000),))).sections[-1]
+    assert section.form is Form.PROSE
+    assert section.text == "Too long to be shown here: see the finding itself."
+
+
+def test_hidden_characters_in_a_command_are_shown() -> None:
+    """What looks like one command and pastes as another is called out."""
+    section = compose(replace(OPENED, remedies=(Remedy("bash\u202e", "aws \u202els\x1b"),))).sections[-1]
+    assert section.text == "aws \\u202els\\u001b"
+    assert section.title == "How to fix it (bash)"
+
+
+def test_evidence_shows_lists_and_documents_as_json_and_leaves_out_what_is_empty() -> None:
+    """Evidence is what was read, in the form in which it was read."""
+    message = compose(replace(OPENED, evidence={"a": "x\ny", "b": None, "c": "", "d": 3, "e": ["z"], "f": False}))
+    assert message.sections[2].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'

@@ -1,0 +1,220 @@
+"""What an OpsItem says of a finding, within what OpsCenter takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from permission_guard.delivery.tickets.ops_item.content import MAX_VALUE, content, is_stale, status_to_set
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.state import ManagedBy
+from permission_guard.model.verdicts import Remedy, Severity
+from tests.paths import FINDINGS
+
+
+def load(case: str) -> Finding:
+    """Return the finding of a case."""
+    return Finding.from_document(json.loads((FINDINGS / f"{case}.json").read_text()))
+
+
+OPENED = load("opened")
+APPLIED = load("fix-applied")
+RESOLVED = load("resolved")
+HOSTILE = "<script> [click](https://evil.example) ![x](y) `code` ``` # *b* \x1b\r\n\u202e 🚀 <!channel>"
+
+
+def test_a_new_ops_item_says_what_is_wrong_how_bad_it_is_and_what_to_do() -> None:
+    """The description is read first; the rest is in the operational data."""
+    item = content(OPENED)
+    assert item.title == "PG201: orders cannot read its SQS queue"
+    assert item.severity == "2"
+    assert "**A problem was found.**" in item.description
+    assert f"- Function: `{OPENED.function_arn}`" in item.description
+    assert OPENED.reason in item.description
+    assert f"```\n{OPENED.remedies[0].text}\n```" in item.description
+    assert item.data["fix_with_terraform"] == OPENED.remedies[1].text
+
+
+def test_an_ops_item_can_be_found_by_finding_rule_function_and_status() -> None:
+    """OpsCenter searches in what is marked as searchable."""
+    item = content(OPENED)
+    found_by = {key: item.data[key] for key in ("finding_id", "rule_id", "function_name", "status")}
+    assert found_by == {"finding_id": OPENED.id, "rule_id": "PG201", "function_name": "orders", "status": "open"}
+    assert found_by.keys() < item.searchable
+    assert "reason" not in item.searchable
+
+
+def test_an_ops_item_names_its_resources() -> None:
+    """OpsCenter shows them as related, the role as well where the finding is about one."""
+    assert json.loads(content(OPENED).data["/aws/resources"]) == [
+        {"arn": OPENED.function_arn},
+        {"arn": "arn:aws:iam::123456789012:role/service-role/orders-role"},
+    ]
+    assert json.loads(content(load("reopened")).data["/aws/resources"]) == [{"arn": OPENED.function_arn}]
+
+
+def test_only_a_new_ops_item_has_a_deduplication_string() -> None:
+    """AWS does not let it be edited."""
+    assert json.loads(content(OPENED).data["/aws/dedup"]) == {"dedupString": OPENED.id}
+    assert "/aws/dedup" not in content(APPLIED, {}).data
+
+
+@pytest.mark.parametrize(
+    ("severity", "shown", "priority"),
+    [(Severity.CRITICAL, "1", 1), (Severity.HIGH, "2", 2), (Severity.MEDIUM, "3", 3), (Severity.LOW, "4", 4)],
+)
+def test_each_severity_has_its_number(severity: Severity, shown: str, priority: int) -> None:
+    """In OpsCenter 1 is the worst."""
+    item = content(replace(OPENED, severity=severity))
+    assert (item.severity, item.priority) == (shown, priority)
+
+
+def test_what_happened_adds_up() -> None:
+    """One entry a revision, oldest first, with what the bot did."""
+    first = content(OPENED).data
+    second = content(APPLIED, first).data
+    again = content(APPLIED, second).data
+    third = content(RESOLVED, again).data
+    assert [(event["revision"], event["what"]) for event in json.loads(third["history"])] == [
+        (1, "Finding Opened"),
+        (3, "Fix Applied"),
+        (4, "Finding Resolved"),
+    ]
+    assert json.loads(third["history"])[1]["summary"] == "Attached AWSLambdaSQSQueueExecutionRole to orders-role."
+    assert "summary" not in json.loads(third["history"])[0]
+    assert third["bot_fix_undo"].startswith("aws iam detach-role-policy")
+
+
+def test_a_long_history_forgets_its_beginning() -> None:
+    """A value takes 20 KB."""
+    data: dict[str, str] = {}
+    for revision in range(1, 20):
+        fix = FixRecord(name="f", result=FixResult.FAILED, summary="🚀" * 300, at="", attempts=revision)
+        data = dict(content(replace(OPENED, revision=revision, fix=fix), data).data)
+    revisions = [event["revision"] for event in json.loads(data["history"])]
+    assert revisions == list(range(revisions[0], 20))
+    assert revisions[0] > 1
+    assert len(data["history"].encode()) <= MAX_VALUE
+
+
+@pytest.mark.parametrize("history", ["not json", '{"a": 1}', '["a", 1]', "[]", "3"])
+def test_a_history_that_a_person_edited_is_started_anew(history: str) -> None:
+    """Operational data can be edited by anyone with access; that must not stop the ticket."""
+    data = content(OPENED, {"history": history}).data
+    assert [event["revision"] for event in json.loads(data["history"])] == [1]
+
+
+def test_cures_of_one_kind_stand_below_each_other() -> None:
+    """None of them gets lost."""
+    data = content(replace(OPENED, remedies=(Remedy("aws-cli", "one"), Remedy("aws-cli", "two")))).data
+    assert data["fix_with_aws-cli"] == "one\n\ntwo"
+
+
+def test_a_command_that_does_not_fit_is_not_cut() -> None:
+    """Half a command does something else than the whole one."""
+    data = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 20_001),))).data
+    assert data["fix_with_aws-cli"] == "Too long for an OpsItem: see the finding itself."
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        OPENED,
+        APPLIED,
+        RESOLVED,
+        replace(
+            APPLIED,
+            title=HOSTILE,
+            reason=HOSTILE,
+            impact=HOSTILE,
+            subject=HOSTILE,
+            function_arn=HOSTILE,
+            rule_id="R" * 5_000,
+            evidence={HOSTILE: HOSTILE, "role_arn": ["not", "text"]},
+            remedies=(Remedy(HOSTILE, HOSTILE),),
+        ),
+        replace(
+            OPENED,
+            title="🚀" * 5_000,
+            reason="ä" * 5_000,
+            impact="`" * 5_000,
+            function_arn="f" * 5_000,
+            subject="s" * 5_000,
+            evidence={"role_arn": "r" * 30_000},
+            remedies=(Remedy("k" * 300, "x" * 1_500), Remedy("aws-cli", "`" * 600)),
+        ),
+        replace(OPENED, title="", reason="", impact="", evidence={}, remedies=(), subject=""),
+    ],
+)
+def test_whatever_the_finding_the_ops_item_is_one_that_opscenter_takes(finding: Finding) -> None:
+    """Limits and patterns of the API, in bytes to be on the safe side."""
+    item = content(finding)
+    assert 1 <= len(item.title.encode()) <= 1_024
+    assert item.title.isprintable()
+    assert 1 <= len(item.description.encode()) <= 2_048
+    for key, value in item.data.items():
+        assert 1 <= len(key) <= 128
+        assert key.isprintable()
+        assert 1 <= len(value.encode()) <= 20_480
+        assert value.strip()
+    for key, value in item.tags.items():
+        assert re.fullmatch(r"[\w .:/=+\-@]{1,128}", key)
+        assert re.fullmatch(r"[\w .:/=+\-@]{0,256}", value)
+
+
+def test_nobody_can_link_or_format_through_a_name() -> None:
+    """OpsCenter renders Markdown: a name is shown, not obeyed."""
+    item = content(replace(OPENED, reason=HOSTILE, subject=HOSTILE, remedies=(Remedy("aws-cli", "a ```` b"),)))
+    assert r"\<script\> \[click\](https://evil.example)" in item.description
+    assert "- Subject: `<script> [click](https://evil.example) ![x](y) 'code' ''' # *b*" in item.description
+    assert "`````\na ```` b\n`````" in item.description
+
+
+def test_what_there_was_no_room_for_is_in_the_operational_data() -> None:
+    """And the description says so."""
+    item = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 1_500),)))
+    assert item.description.endswith("More is in the operational data of this OpsItem.")
+    assert item.data["fix_with_aws-cli"] == "x" * 1_500
+
+
+@pytest.mark.parametrize(
+    ("finding", "earlier", "status"),
+    [
+        (OPENED, {"status": "open"}, None),
+        (OPENED, {}, None),
+        (OPENED, {"status": "resolved"}, "Open"),
+        (OPENED, {"status": "suppressed"}, "Open"),
+        (RESOLVED, {"status": "open"}, "Resolved"),
+        (RESOLVED, {"status": "resolved"}, "Resolved"),
+        (replace(OPENED, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED), {"status": "open"}, "Resolved"),
+    ],
+)
+def test_the_status_follows_the_finding_and_otherwise_the_person(
+    finding: Finding, earlier: dict[str, str], status: str | None
+) -> None:
+    """InProgress is not set back, and only what was closed with the finding is opened with it."""
+    assert status_to_set(finding, earlier) == status
+
+
+@pytest.mark.parametrize(("revision", "stale"), [("2", True), ("1", False), ("0", False), ("", False), ("x", False)])
+def test_an_ops_item_that_is_ahead_is_not_set_back(revision: str, *, stale: bool) -> None:
+    """Even when the delivery ledger has forgotten."""
+    assert is_stale(OPENED, {"revision": revision, "opened_at": OPENED.opened_at}) is stale
+
+
+def test_an_ops_item_of_a_former_table_is_taken_over() -> None:
+    """The table was made anew, and revisions count from one again: the later opening is the newer one."""
+    assert not is_stale(OPENED, {"revision": "7", "opened_at": "2025-01-01T00:00:00.000+00:00"})
+    assert not is_stale(OPENED, {"revision": "7"})
+
+
+def test_who_owns_the_function_is_in_the_operational_data() -> None:
+    """The cure belongs there."""
+    assert content(replace(OPENED, managed_by=ManagedBy("cloudformation", "shop"))).data["managed_by"] == (
+        "cloudformation shop"
+    )
+    assert content(replace(OPENED, managed_by=ManagedBy("terraform"))).data["managed_by"] == "terraform"
+    assert "managed_by" not in content(OPENED).data

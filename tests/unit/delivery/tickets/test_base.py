@@ -1,0 +1,150 @@
+"""A finding's ticket is opened once, follows the finding, and never goes back in time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
+from permission_guard.delivery.ledger import Claim, Delivery, Outcome, Skip, refusal
+from permission_guard.delivery.tickets.base import record
+from permission_guard.errors import ConfigurationError
+from permission_guard.model.findings import Finding, Status, Transition
+from tests.paths import FINDINGS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
+RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
+
+
+class MemoryLedger:
+    """Keeps the last delivery of one finding; locks are not looked at here."""
+
+    def __init__(self) -> None:
+        self.held = Delivery()
+        self.channel = ""
+
+    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
+        self.channel = channel
+        return refusal(self.held, revision, now) or Claim(
+            finding_id=finding_id,
+            channel=channel,
+            revision=revision,
+            token="token",
+            locked_until=now + timedelta(minutes=1),
+            reference=self.held.reference,
+        )
+
+    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        self.held = Delivery(revision=claim.revision, reference=reference)
+
+    def release(self, claim: Claim) -> None:
+        pass
+
+
+class Tickets:
+    """A ticket system in a dictionary."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.tickets: dict[str, str] = {}
+
+    def open(self, finding: Finding) -> str:
+        reference = f"T-{len(self.tickets) + 1}"
+        self.tickets[reference] = f"open, revision {finding.revision}"
+        return reference
+
+    def update(self, reference: str, finding: Finding) -> str:
+        self.tickets[reference] = f"open, revision {finding.revision}"
+        return reference
+
+    def resolve(self, reference: str, finding: Finding) -> str:
+        self.tickets[reference] = f"resolved, revision {finding.revision}"
+        return reference
+
+    def find(self, finding: Finding) -> str | None:
+        return next((reference for reference, state in self.tickets.items() if state.startswith("open")), None)
+
+
+def states_after(*findings: Finding) -> dict[str, str]:
+    """Return the tickets after some transitions, in the order in which they arrive."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    for finding in findings:
+        record(finding, tickets, ledger)
+    return tickets.tickets
+
+
+def test_a_finding_has_one_ticket_through_its_life() -> None:
+    """Opened, updated, resolved and opened again: one ticket, and not one a run."""
+    proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    reopened = replace(OPENED, revision=4, transition=Transition.REOPENED)
+    assert states_after(OPENED) == {"T-1": "open, revision 1"}
+    assert states_after(OPENED, proposed) == {"T-1": "open, revision 2"}
+    assert states_after(OPENED, proposed, replace(RESOLVED, revision=3)) == {"T-1": "resolved, revision 3"}
+    assert states_after(OPENED, RESOLVED, reopened) == {"T-1": "open, revision 4"}
+
+
+def test_a_message_that_arrives_twice_opens_one_ticket() -> None:
+    """SQS delivers at least once."""
+    assert states_after(OPENED, OPENED) == {"T-1": "open, revision 1"}
+
+
+def test_a_stale_message_does_not_open_a_resolved_ticket_again() -> None:
+    """Nor does it open one for a problem that is gone."""
+    late = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    assert states_after(OPENED, replace(RESOLVED, revision=3), late) == {"T-1": "resolved, revision 3"}
+    assert states_after(RESOLVED, OPENED) == {}
+
+
+def test_an_event_that_was_overtaken_is_made_up_for_by_the_next() -> None:
+    """The status decides: the ticket opens again though nobody saw the finding reopen."""
+    proposed = replace(OPENED, revision=4, transition=Transition.FIX_PROPOSED)
+    assert states_after(OPENED, RESOLVED, proposed) == {"T-1": "open, revision 4"}
+
+
+def test_a_finding_that_is_not_open_gets_no_ticket() -> None:
+    """There is nothing to do."""
+    suppressed = replace(OPENED, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
+    assert states_after(RESOLVED) == {}
+    assert states_after(suppressed) == {}
+
+
+def test_a_suppressed_finding_closes_its_ticket() -> None:
+    """Somebody decided that nothing is to be done."""
+    suppressed = replace(OPENED, revision=2, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
+    assert states_after(OPENED, suppressed) == {"T-1": "resolved, revision 2"}
+
+
+def test_a_ticket_that_nobody_recorded_is_found_and_closed() -> None:
+    """Its opening was cut short after the ticket system had it."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    tickets.open(OPENED)
+    result = record(RESOLVED, tickets, ledger)
+    assert tickets.tickets == {"T-1": "resolved, revision 2"}
+    assert (result.outcome, result.reference) == (Outcome.DELIVERED, "T-1")
+    assert ledger.channel == "ticket:memory"
+
+
+def test_the_parameter_names_the_system() -> None:
+    """`none` is no tickets, and makes no client."""
+    asked: list[str] = []
+    assert ticket_system("none", asked.append) is None
+    assert asked == []
+    system = ticket_system("opsitem", asked.append)
+    assert system is not None
+    assert system.name == "opsitem"
+    assert asked == ["ssm"]
+
+
+def test_a_system_that_does_not_exist_is_a_wrong_configuration() -> None:
+    """The message says which there are."""
+    with pytest.raises(ConfigurationError, match="TicketSystem is 'jira'; it can be none, opsitem"):
+        ticket_system("jira", lambda _service: None)
+    assert list(TICKET_SYSTEMS) == ["none", "opsitem"]

@@ -1,0 +1,219 @@
+"""Records that AWS wrote and others published, where they are at hand: what each leads to, and what made the call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from permission_guard.errors import MalformedEventError, UnknownEventError
+from permission_guard.intake.cloudtrail import look_for
+from permission_guard.intake.cloudtrail_record import parse_record
+from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope, Target
+
+RECORDED = Path(__file__).parents[3] / "shared" / "cloudtrail"
+
+OTHER_SCOPE = "changes nothing that this checker reads"
+FAILED = "the call did not succeed"
+NEVER = "IAM deletes no policy that anybody has or is limited by"
+
+pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded CloudTrail events are not at hand")
+
+
+def _recorded(account: str, function: str | None = None, role: str | None = None, region: str = "us-east-1") -> Target:
+    if role is not None:
+        return RoleTarget(account, role)
+    return FunctionTarget("aws", region, account, str(function))
+
+
+_STRATUS = "123837392027"
+_STACKD = "000000000000"
+_BACKDOOR = _recorded(_STRATUS, "stratus-red-team-backdoor-f-func")
+_OVERWRITE = _recorded(_STRATUS, "stratus-red-team-olc-func-xhfgzaowxc")
+_INVALID = f"{FAILED}: InvalidParameterValueException"
+
+
+def _stratus_role(name: str) -> tuple[str, Target]:
+    return OTHER_SCOPE, _recorded(_STRATUS, role=f"stratus-red-team-{name}")
+
+
+def _both(outcome: Target | str) -> tuple[Target | str, Target | str]:
+    return outcome, outcome
+
+
+# For the invoke policy and for the execution role; an error says what it names.
+EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError]] = {
+    "AddPermission20150331v2__file-5019308995__PARTIAL": MalformedEventError,
+    "AddPermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
+    "AttachRolePolicy__invictus-ir": _stratus_role("ec2-steal-credentials-role"),
+    "AttachRolePolicy__invictus-ir_2": _stratus_role("ec2-enumerate-role"),
+    "AttachRolePolicy__invictus-ir_3": _stratus_role("ec2lui-role-pcccexdthk"),
+    "CreateEventSourceMapping20150331__aws-docs": (
+        OTHER_SCOPE,
+        _recorded("123456789012", "example-function", region="us-east-2"),
+    ),
+    "CreateFunction20150331__invictus-ir": _both(_BACKDOOR),
+    "CreateFunction20150331__invictus-ir_2": _both(_OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_2": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_3": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__invictus-ir__InvalidParameterValueException_4": (_INVALID, _OVERWRITE),
+    "CreateFunction20150331__stackd-native-2026__DENIED-WITHOUT-errorCode": _both(f"{FAILED}: no response"),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__bucket-only": _both(_INVALID),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__missing-bucket": _both(_INVALID),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable": (
+        _INVALID,
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm"),
+    ),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__role-not-assumable_2": (
+        _INVALID,
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm"),
+    ),
+    "CreateFunction20150331__stackd-native-2026__InvalidParameterValueException__s3-bucket-policy": _both(_INVALID),
+    "CreateFunction20150331__stackd-native-2026__assumed-role": _both(
+        _recorded(_STACKD, "stackd-s3code-a14f509c-version")
+    ),
+    "CreateFunction20150331__stackd-native-2026__custom-loggroup": _both(
+        _recorded(_STACKD, "stackd-s3code-a14f509c-copy")
+    ),
+    "CreateFunction20150331__stackd-native-2026__publish-copy": _both(_recorded(_STACKD, "stackd-s3code-a14f509c-fn")),
+    "CreateFunction20150331__stackd-native-2026__publish-s3-reference": _both(
+        _recorded(_STACKD, "stackd-s3code-2d461b98-never-invoked")
+    ),
+    "CreateFunction20150331__stackd-native-2026__publish-s3-reference_2": _both(
+        _recorded(_STACKD, "stackd-s3code-2d461b98-warm")
+    ),
+    "CreatePolicy__invictus-ir": UnknownEventError,
+    "CreatePolicy__invictus-ir_2": UnknownEventError,
+    "CreateRole__invictus-ir": _stratus_role("ec2-get-password-data-role"),
+    "CreateRole__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
+    "CreateRole__invictus-ir_3": _stratus_role("remove-flow-logs-role"),
+    "DeleteFunction20150331__aws-docs": _both(_recorded("111122223333", "basic-node-task")),
+    "DeleteFunction20150331__invictus-ir": _both(_BACKDOOR),
+    "DeleteFunction20150331__invictus-ir_2": _both(_OVERWRITE),
+    "DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation": _both(
+        f"{FAILED}: ResourceNotFoundException"
+    ),
+    "DeletePolicy__invictus-ir": _both(NEVER),
+    "DeletePolicy__invictus-ir_2": _both(NEVER),
+    "DeleteRolePolicy__invictus-ir": _stratus_role("remove-flow-logs-role"),
+    "DeleteRolePolicy__invictus-ir_2": _stratus_role("get-usr-data-role"),
+    "DeleteRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
+    "DeleteRole__invictus-ir": _stratus_role("usr-data-role"),
+    "DeleteRole__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
+    "DeleteRole__invictus-ir_3": _stratus_role("ec2-get-password-data-role"),
+    "DetachRolePolicy__invictus-ir": _stratus_role("usr-data-role"),
+    "DetachRolePolicy__invictus-ir_2": _stratus_role("ec2lui-role-pcccexdthk"),
+    "DetachRolePolicy__invictus-ir_3": _stratus_role("ec2-steal-credentials-role"),
+    "GetAccountAuthorizationDetails__invictus-ir": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir_2": UnknownEventError,
+    "GetFunction20150331v2__invictus-ir_3": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir_2": UnknownEventError,
+    "GetFunctionCodeSigningConfig__invictus-ir_3": UnknownEventError,
+    "GetFunction__aws-docs__AccessDenied": UnknownEventError,
+    "InvokeExecution__blog-40670456179__DATA-EVENT-async": UnknownEventError,
+    "Invoke__blog-40670456179__DATA-EVENT-events-service": UnknownEventError,
+    "Invoke__blog-40670456179__DATA-EVENT-states-role": UnknownEventError,
+    "LambdaESMDisabled__aws-docs-2022__PARTIAL": MalformedEventError,
+    "PutRolePolicy__invictus-ir": _stratus_role("ec2-get-password-data-role"),
+    "PutRolePolicy__invictus-ir_2": _stratus_role("ec2-steal-credentials-role"),
+    "PutRolePolicy__invictus-ir_3": _stratus_role("leave-org-role"),
+    "RemovePermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
+    "UpdateAssumeRolePolicy__invictus-ir": _stratus_role("backdoor-r-role"),
+    "UpdateAssumeRolePolicy__invictus-ir_2": _stratus_role("backdoor-r-role"),
+    "UpdateFunctionCode20150331v2__elastic-integrations__PARTIAL": MalformedEventError,
+    "UpdateFunctionCode20150331v2__invictus-ir": _both(_OVERWRITE),
+    "UpdateFunctionCode20150331v2__invictus-ir_2": _both(_OVERWRITE),
+}
+
+SCOPES = (Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE)
+READABLE = [name for name, expected in EXPECTED.items() if expected is not MalformedEventError]
+
+FROM_CLOUDFORMATION = {"DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation"}
+FROM_NOTHING_KNOWN = {
+    # By people, consoles and services: boto3, a simulated attack itself, `AWS Internal`, services that invoke.
+    "AddPermission20150331v2__invictus-ir",
+    "CreateEventSourceMapping20150331__aws-docs",
+    "DeleteFunction20150331__aws-docs",
+    "GetAccountAuthorizationDetails__invictus-ir",
+    "GetFunction__aws-docs__AccessDenied",
+    "InvokeExecution__blog-40670456179__DATA-EVENT-async",
+    "Invoke__blog-40670456179__DATA-EVENT-events-service",
+    "Invoke__blog-40670456179__DATA-EVENT-states-role",
+    "RemovePermission20150331v2__invictus-ir",
+    "UpdateAssumeRolePolicy__invictus-ir",
+    "UpdateAssumeRolePolicy__invictus-ir_2",
+    "UpdateFunctionCode20150331v2__invictus-ir",
+    "UpdateFunctionCode20150331v2__invictus-ir_2",
+} | {name for name in EXPECTED if "__stackd-native-2026" in name}
+"""All the others were made by Terraform, which set up what was attacked."""
+
+
+def load(name: str) -> Any:
+    """Load a record, in as much of an envelope as is looked at."""
+    record = json.loads((RECORDED / f"{name}.json").read_text())
+    return {"detail-type": "AWS API Call via CloudTrail", "detail": record}
+
+
+@pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED)
+def test_every_recorded_event_leads_where_it_should(
+    name: str, expected: tuple[Target | str, Target | str] | type[MalformedEventError]
+) -> None:
+    """The target, or none and the reason, for both scopes; or a clear error."""
+    if isinstance(expected, type):
+        for scope in SCOPES:
+            with pytest.raises(MalformedEventError) as error:
+                look_for(parse_record(load(name)), scope)
+            assert type(error.value) is expected
+        return
+    for scope, outcome in zip(SCOPES, expected, strict=True):
+        found = look_for(parse_record(load(name)), scope)
+        if isinstance(outcome, str):
+            assert found.targets == ()
+            assert outcome in found.reason
+        else:
+            assert found.targets == (outcome,)
+            assert found.reason == ""
+
+
+def test_every_recorded_event_has_its_expectation() -> None:
+    """None is passed over, and none is made up."""
+    assert {path.stem for path in RECORDED.glob("*.json")} == EXPECTED.keys()
+    assert EXPECTED.keys() >= FROM_CLOUDFORMATION | FROM_NOTHING_KNOWN
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_every_recorded_event_tells_the_tool_that_called(name: str) -> None:
+    """From real identities, addresses and user agents."""
+    tool = "" if name in FROM_NOTHING_KNOWN else "cloudformation" if name in FROM_CLOUDFORMATION else "terraform"
+    assert parse_record(load(name)).tool == tool
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
+    """What is refused, or of no concern, was made by nobody."""
+    record = parse_record(load(name))
+    for scope in SCOPES:
+        try:
+            look = look_for(record, scope)
+        except UnknownEventError:
+            continue
+        assert look.tool == (record.tool if look.targets and not look.refusal else "")
+
+
+@pytest.mark.parametrize("name", [name for name in READABLE if "CreateFunction" in name])
+def test_of_the_functions_that_were_not_created_those_were_refused_for_the_role(name: str) -> None:
+    """With the role that was asked for, and what AWS said."""
+    record = parse_record(load(name))
+    refusal = look_for(record, Scope.EXECUTION_ROLE).refusal
+    if "cannot be assumed" not in record.error_message:
+        assert refusal is None
+        return
+    assert refusal is not None
+    assert refusal.role_arn == record.request["role"]
+    assert refusal.function_arn.endswith(f":{record.account}:function:{record.request['functionName']}")
+    assert refusal.message == "The role defined for the function cannot be assumed by Lambda."

@@ -1,0 +1,178 @@
+"""The nouns: what is stored and sent is what was meant, and ids never change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.state import Snapshot, SwitchedOffBy
+from permission_guard.model.targets import RoleTarget
+from permission_guard.model.verdicts import Remedy, finding_id
+from tests.fakes import (
+    DENIED,
+    FUNCTION_ARN,
+    MAPPING_SUBJECT,
+    NOW,
+    QUEUE_ARN,
+    ROLE_ARN,
+    TARGET,
+    THROTTLED,
+    a_finding,
+    a_function,
+    a_mapping,
+    a_role,
+)
+
+FIXED = a_finding(
+    status=Status.RESOLVED,
+    transition=Transition.FIX_APPLIED,
+    remedies=(Remedy("aws-cli", "aws iam attach-role-policy"),),
+    event_ids=("704f34be-8e02-4fd4-ba8e-d4ddfed2d00b",),
+    resolution="The role may read the queue.",
+    fix=FixRecord(
+        name="attach-managed-policy",
+        result=FixResult.APPLIED,
+        summary="attach it",
+        at=NOW,
+        attempts=1,
+        before={"attached_policies": []},
+        after={"attached_policies": ["arn:aws:iam::aws:policy/x"]},
+        undo="aws iam detach-role-policy",
+    ),
+)
+
+
+@pytest.mark.parametrize("finding", [a_finding(), FIXED], ids=["bare", "with everything"])
+def test_a_finding_survives_being_stored_as_json(finding: Finding) -> None:
+    """What is read back is equal, down to the enumerations and tuples."""
+    read = Finding.from_document(json.loads(json.dumps(finding.to_document())))
+    assert read == finding
+    assert isinstance(read.transition, Transition)
+    assert read.fix is None or isinstance(read.fix.result, FixResult)
+
+
+def test_the_document_holds_plain_json_values_and_says_its_version() -> None:
+    """A reader needs none of our types."""
+    document = FIXED.to_document()
+    assert document["version"] == 1
+    assert document["status"] == "resolved"
+    assert document["fix"]["result"] == "applied"
+    assert document["remedies"] == [{"kind": "aws-cli", "text": "aws iam attach-role-policy"}]
+    assert document["event_ids"] == ["704f34be-8e02-4fd4-ba8e-d4ddfed2d00b"]
+    assert type(document["severity"]) is str
+
+
+def test_a_document_of_an_older_writer_may_lack_what_has_a_default() -> None:
+    """Fields that came later are filled in."""
+    document = a_finding().to_document()
+    for name in ("fix", "event_ids", "resolution", "version"):
+        del document[name]
+    assert Finding.from_document(document) == a_finding()
+
+
+def test_a_document_of_a_newer_writer_is_read_without_what_it_has_added() -> None:
+    """After a deployment is rolled back, the findings written meanwhile can still be read."""
+    document = FIXED.to_document()
+    document["reviewer"] = "maria"
+    document["fix"]["approve"] = "aws events put-events"
+    document["fix"]["ticket"] = "oi-1"
+    document["remedies"][0]["language"] = "bash"
+    read = Finding.from_document(document)
+    assert read.fix is not None
+    assert read.fix.approve == "aws events put-events"
+    assert replace(read, fix=FIXED.fix) == FIXED
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"status": "closed"}, ValueError),
+        ({"transition": "Finding Forgotten"}, ValueError),
+        ({"remedies": [{"kind": "aws-cli"}]}, TypeError),
+        ({"fix": {"result": "applied"}}, TypeError),
+    ],
+)
+def test_a_document_that_is_no_finding_is_an_error(change: dict[str, object], error: type[Exception]) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(error):
+        Finding.from_document({**a_finding().to_document(), **change})
+
+
+def test_a_document_without_a_status_is_an_error() -> None:
+    """Nothing is guessed, here either."""
+    document = a_finding().to_document()
+    del document["status"]
+    with pytest.raises(KeyError):
+        Finding.from_document(document)
+
+
+def test_the_id_of_a_finding_never_changes() -> None:
+    """Tables and tickets out there hold this very text."""
+    assert finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT) == "cee529e84633a62d46d03b2a1ea636a0"
+
+
+def test_rule_function_and_subject_each_make_another_id() -> None:
+    """The qualifier is part of the function's ARN."""
+    ids = {
+        finding_id("PG201", FUNCTION_ARN, "a"),
+        finding_id("PG202", FUNCTION_ARN, "a"),
+        finding_id("PG201", f"{FUNCTION_ARN}:live", "a"),
+        finding_id("PG201", FUNCTION_ARN, "b"),
+    }
+    assert len(ids) == 4
+
+
+def test_a_snapshot_knows_everything_of_it_that_could_not_be_read() -> None:
+    """The unread parts are found wherever they are."""
+    role = replace(a_role(), attached={"arn:aws:iam::aws:policy/x": THROTTLED}, inline={"y": DENIED}, boundary=DENIED)
+    snapshot = Snapshot(
+        TARGET,
+        a_function(),
+        resource_policies=(DENIED,),
+        mappings=THROTTLED,
+        versions={FUNCTION_ARN: a_function(), f"{FUNCTION_ARN}:live": DENIED, f"{FUNCTION_ARN}:1": None},
+        roles={ROLE_ARN: role, f"{ROLE_ARN}-1": None, f"{ROLE_ARN}-2": THROTTLED},
+        tags=DENIED,
+    )
+    assert sorted(unread.code for unread in snapshot.unread) == ["AccessDenied"] * 5 + ["Throttling"] * 3
+    assert Snapshot(TARGET, a_function(), roles={ROLE_ARN: a_role()}).unread == ()
+
+
+def test_an_unread_part_says_what_was_asked_and_what_came_back() -> None:
+    """The text is what people read in a log line and in a verdict."""
+    assert str(DENIED) == "iam:GetRole failed with AccessDenied: not authorized to perform: iam:GetRole"
+
+
+def test_targets_can_be_keys_and_functions_know_their_arn() -> None:
+    """Equal targets are merged."""
+    assert TARGET.arn == "arn:aws:lambda:us-east-1:123456789012:function:orders"
+    assert QUEUE_ARN not in TARGET.arn
+    assert len({RoleTarget("123456789012", "a"), RoleTarget("123456789012", "a")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "by", "on_purpose"),
+    [
+        ("Enabled", "USER_INITIATED", None, False),
+        ("Creating", "USER_INITIATED", None, False),
+        ("Enabling", "Lambda does not have required permissions", None, False),
+        ("Updating", "", None, False),
+        ("Deleting", "USER_INITIATED", None, True),
+        ("Disabled", "USER_INITIATED", SwitchedOffBy.PERSON, True),
+        ("Disabled", "User initiated", SwitchedOffBy.PERSON, True),
+        ("Disabling", "User action", SwitchedOffBy.PERSON, True),
+        ("Disabled", "Lambda does not have required permissions", SwitchedOffBy.AWS, False),
+        ("Disabling", "LAMBDA_INITIATED", SwitchedOffBy.AWS, False),
+        ("Disabled", "  ", SwitchedOffBy.UNTOLD, False),
+    ],
+)
+def test_who_switched_a_mapping_off_is_read_from_what_aws_says(
+    state: str, reason: str, by: SwitchedOffBy | None, on_purpose: bool
+) -> None:
+    """A fresh mapping, or one that is being switched on again, is not off."""
+    mapping = a_mapping(state=state, state_transition_reason=reason)
+    assert mapping.switched_off_by is by
+    assert mapping.is_off_on_purpose is on_purpose

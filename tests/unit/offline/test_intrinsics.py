@@ -1,0 +1,247 @@
+"""Intrinsic functions are resolved as far as the file says what they are; the rest stays a gap with a name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from permission_guard.offline.intrinsics import NO_VALUE, Place, Resolver, fill, holes
+
+PARAMETERS = {
+    "Name": {"Type": "String", "Default": "orders"},
+    "Size": {"Type": "Number", "Default": 3},
+    "On": {"Type": "String", "Default": True},
+    "Names": {"Type": "CommaDelimitedList", "Default": "a, b"},
+    "Given": {"Type": "String"},
+    "Stored": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/orders/topic"},
+    "Odd": None,
+}
+RESOURCES = {
+    "Topic": {"Type": "AWS::SNS::Topic"},
+    "Named": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": "Name"}}},
+    "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Fn::Sub": "${Name}-dlq"}}},
+    "Files": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Ref": "Given"}}},
+    "Rule": {"Type": "AWS::Events::Rule"},
+    "BusRule": {"Type": "AWS::Events::Rule", "Properties": {"EventBusName": {"Ref": "Bus"}}},
+    "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bus"}},
+    "Role": {"Type": "AWS::IAM::Role", "Properties": {"Path": "/app/"}},
+    "Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Path": "/app/", "ManagedPolicyName": "read"}},
+    "Users": {"Type": "AWS::Cognito::UserPool"},
+    "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": {"StageName": "live"}},
+    "Authorizer": {"Type": "AWS::ApiGateway::Authorizer"},
+    "Alias": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": "orders", "Name": "live"}},
+    "Loop": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": "Loop"}}},
+    "Machine": {"Type": "AWS::Robotics::Machine"},
+    "Custom": {"Type": "Custom::Thing"},
+    "Untyped": {},
+    "NoProperties": {"Type": "AWS::SNS::Topic", "Properties": 3},
+}
+CONDITIONS = {
+    "Yes": {"Fn::Equals": [{"Ref": "Name"}, "orders"]},
+    "No": {"Fn::Not": [{"Condition": "Yes"}]},
+    "Maybe": {"Fn::Equals": [{"Ref": "Given"}, "x"]},
+    "Same": {"Fn::Equals": [{"Ref": "Given"}, {"Ref": "Given"}]},
+    "List": {"Fn::Equals": [["a"], "x"]},
+    "Loop": {"Condition": "Loop"},
+    "Odd": {"Fn::Other": []},
+    "Both": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "Maybe"}]},
+    "Neither": {"Fn::And": [{"Condition": "No"}, {"Condition": "Maybe"}]},
+    "All": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "Same"}]},
+    "Either": {"Fn::Or": [{"Condition": "Yes"}, {"Condition": "Maybe"}]},
+    "Any": {"Fn::Or": [{"Condition": "No"}, {"Condition": "Maybe"}]},
+    "None": {"Fn::Or": [{"Condition": "No"}, {"Condition": "No"}]},
+    "NotMaybe": {"Fn::Not": [{"Condition": "Maybe"}]},
+}
+TEMPLATE = {
+    "Parameters": PARAMETERS,
+    "Resources": RESOURCES,
+    "Conditions": CONDITIONS,
+    "Mappings": {"Accounts": {"us-east-1": {"partner": "111122223333"}}},
+}
+
+
+def resolver(**given: str) -> Resolver:
+    """Return a resolver of the template, with parameters given."""
+    return Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), given)
+
+
+def shown(raw: Any) -> Any:
+    """Return a value with what is resolved, and with the names of what is not."""
+    return fill(resolver().value(raw), {})
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (3, 3),
+        (None, None),
+        ([1, {"Ref": "AWS::NoValue"}, {"a": {"Ref": "Name"}}], [1, {"a": "orders"}]),
+        ({"a": {"Ref": "AWS::NoValue"}, "b": 1}, {"b": 1}),
+        ({"Ref": "AWS::AccountId"}, "123456789012"),
+        ({"Ref": "AWS::Region"}, "us-east-1"),
+        ({"Ref": "AWS::URLSuffix"}, "amazonaws.com"),
+        ({"Ref": "AWS::StackName"}, "my-stack"),
+        ({"Ref": "AWS::NotificationARNs"}, []),
+        ({"Ref": "AWS::Other"}, "${Ref}"),
+        ({"Ref": "Name"}, "orders"),
+        ({"Ref": "Size"}, "3"),
+        ({"Ref": "On"}, "true"),
+        ({"Ref": "Names"}, ["a", "b"]),
+        ({"Ref": "Given"}, "${Given}"),
+        ({"Ref": "Stored"}, "${Stored}"),
+        ({"Ref": "Odd"}, "${Odd}"),
+        ({"Ref": "Nothing"}, "${Nothing}"),
+        ({"Ref": ["Name"]}, "${Ref}"),
+        ("{{resolve:ssm:/a}}/b", "${{{resolve:ssm:/a}}}/b"),
+    ],
+)
+def test_parameters_and_pseudo_parameters_are_resolved(raw: Any, value: Any) -> None:
+    """By their defaults; what has none is a gap."""
+    assert shown(raw) == value
+
+
+def test_no_value_is_told_apart_from_nothing() -> None:
+    """A property that is not there is not an empty one."""
+    assert resolver().value({"Ref": "AWS::NoValue"}) is NO_VALUE
+
+
+def test_a_parameter_that_is_given_outweighs_its_default() -> None:
+    """Also one whose value is stored elsewhere."""
+    found = resolver(Name="a", Stored="b", Names="x,y")
+    assert [found.value({"Ref": name}) for name in ("Name", "Stored", "Names")] == ["a", "b", ["x", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ({"Ref": "Topic"}, "arn:aws:sns:us-east-1:123456789012:Topic"),
+        ({"Ref": "Named"}, "arn:aws:sns:us-east-1:123456789012:orders"),
+        ({"Fn::GetAtt": ["Named", "TopicName"]}, "orders"),
+        ({"Fn::GetAtt": "Queue.Arn"}, "arn:aws:sqs:us-east-1:123456789012:orders-dlq"),
+        ({"Ref": "Queue"}, "https://sqs.us-east-1.amazonaws.com/123456789012/orders-dlq"),
+        ({"Fn::GetAtt": ["Files", "Arn"]}, "arn:aws:s3:::${Given}"),
+        ({"Ref": "Rule"}, "Rule"),
+        ({"Fn::GetAtt": ["Rule", "Arn"]}, "arn:aws:events:us-east-1:123456789012:rule/Rule"),
+        ({"Fn::GetAtt": ["BusRule", "Arn"]}, "arn:aws:events:us-east-1:123456789012:rule/bus/BusRule"),
+        ({"Fn::GetAtt": ["Role", "Arn"]}, "arn:aws:iam::123456789012:role/app/Role"),
+        ({"Ref": "Policy"}, "arn:aws:iam::123456789012:policy/app/read"),
+        ({"Ref": "Users"}, "us-east-1_Users"),
+        ({"Fn::GetAtt": ["Users", "Arn"]}, "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Users"),
+        ({"Fn::GetAtt": ["Users", "ProviderName"]}, "${Users.ProviderName}"),
+        ({"Ref": "Stage"}, "live"),
+        ({"Ref": "Authorizer"}, "Authorizer"),
+        ({"Ref": "Alias"}, "arn:aws:lambda:us-east-1:123456789012:function:orders:live"),
+        ({"Fn::GetAtt": ["Alias", "AliasArn"]}, "arn:aws:lambda:us-east-1:123456789012:function:orders:live"),
+        ({"Fn::GetAtt": ["Alias", "Other"]}, "${Alias.Other}"),
+        ({"Ref": "Loop"}, "arn:aws:sns:us-east-1:123456789012:arn:aws:sns:us-east-1:123456789012:Loop"),
+        ({"Ref": "NoProperties"}, "arn:aws:sns:us-east-1:123456789012:NoProperties"),
+        ({"Ref": "Machine"}, "${Machine}"),
+        ({"Fn::GetAtt": ["Machine", "Arn"]}, "${Machine.Arn}"),
+        ({"Fn::GetAtt": ["Untyped", "Arn"]}, "${Untyped.Arn}"),
+        ({"Fn::GetAtt": ["Topic", {"Ref": "Name"}]}, "${Fn::GetAtt}"),
+        ({"Fn::GetAtt": 3}, "${Fn::GetAtt}"),
+    ],
+)
+def test_resources_have_the_names_that_they_will_have(raw: Any, value: Any) -> None:
+    """As their properties say, else plausible ones; what only AWS makes up is a gap."""
+    assert shown(raw) == value
+
+
+def test_what_aws_makes_is_of_the_own_account() -> None:
+    """What a custom resource returns may be anybody's."""
+    found = resolver()
+    found.value([{"Fn::GetAtt": ["Machine", "Arn"]}, {"Fn::GetAtt": ["Custom", "Arn"]}, {"Ref": "Given"}])
+    assert {name: hole.own for name, hole in found.found.items()} == {
+        "Machine.Arn": True,
+        "Custom.Arn": False,
+        "Given": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ({"Fn::Sub": "${Name}-${AWS::Region}-${!aws:username}"}, "orders-us-east-1-${aws:username}"),
+        ({"Fn::Sub": "${Queue.QueueName}/${Given}"}, "orders-dlq/${Given}"),
+        ({"Fn::Sub": ["${a}-${Name}", {"a": {"Ref": "Size"}}]}, "3-orders"),
+        ({"Fn::Sub": "${Names}"}, "${Names}"),
+        ({"Fn::Sub": ["${a}", 3]}, "${Fn::Sub}"),
+        ({"Fn::Sub": 3}, "${Fn::Sub}"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Name"}, 3]]}, "a-orders-3"),
+        ({"Fn::Join": ["-", {"Ref": "Names"}]}, "a-b"),
+        ({"Fn::Join": ["-", {"Ref": "Given"}]}, "${Given}"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Names"}]]}, "${Fn::Join}"),
+        ({"Fn::Join": "a"}, "${Fn::Join}"),
+        ({"Fn::Select": [1, {"Ref": "Names"}]}, "b"),
+        ({"Fn::Select": ["1", {"Fn::Split": ["-", {"Fn::GetAtt": ["Queue", "QueueName"]}]}]}, "dlq"),
+        ({"Fn::Select": [0, {"Fn::Split": ["-", {"Fn::Sub": "a-${Given}"}]}]}, "${Given}"),
+        ({"Fn::Select": [9, {"Ref": "Names"}]}, "${Fn::Select}"),
+        ({"Fn::Select": 3}, "${Fn::Select}"),
+        ({"Fn::Split": 3}, "${Fn::Split}"),
+        ({"Fn::Split": ["", "a"]}, "${Fn::Split}"),
+        ({"Fn::Split": ["-", ["a"]]}, "${Fn::Split}"),
+        ({"Fn::If": ["Yes", "a", "b"]}, "a"),
+        ({"Fn::If": ["No", "a", {"Ref": "Name"}]}, "orders"),
+        ({"Fn::If": ["Yes"]}, "${Fn::If}"),
+        ({"Fn::FindInMap": ["Accounts", {"Ref": "AWS::Region"}, "partner"]}, "111122223333"),
+        ({"Fn::FindInMap": ["Accounts", {"Ref": "Given"}, "partner"]}, "${Fn::FindInMap}"),
+        ({"Fn::FindInMap": ["Accounts", "x", "y", {"DefaultValue": {"Ref": "Name"}}]}, "orders"),
+        ({"Fn::FindInMap": ["Accounts", ["x"], "y"]}, "${Fn::FindInMap}"),
+        ({"Fn::FindInMap": "Accounts"}, "${Fn::FindInMap}"),
+        ({"Fn::ImportValue": {"Fn::Sub": "${Name}-${Given}"}}, "${import of orders-${Given}}"),
+        ({"Fn::ImportValue": {"Ref": "Names"}}, "${an import}"),
+        ({"Fn::Base64": "a"}, "${Fn::Base64}"),
+    ],
+)
+def test_functions_are_resolved_where_what_they_take_is(raw: Any, value: Any) -> None:
+    """Else the gap goes by the name of what is missing, or by that of the function."""
+    assert shown(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("Yes", True),
+        ("No", False),
+        ("Maybe", None),
+        ("Same", True),
+        ("List", None),
+        ("Loop", None),
+        ("Odd", None),
+        ("Missing", None),
+        ("Both", None),
+        ("Neither", False),
+        ("All", True),
+        ("Either", True),
+        ("Any", None),
+        ("None", False),
+        ("NotMaybe", None),
+    ],
+)
+def test_a_condition_holds_or_not_or_is_not_decided(name: str, holds: bool | None) -> None:
+    """One that hangs on a gap is not decided, unless the rest settles it."""
+    assert resolver().condition(name) is holds
+
+
+def test_an_undecided_condition_is_what_it_is_taken_to_be() -> None:
+    """And so is what hangs on it."""
+    taken = Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), {}, {"Maybe": False})
+    assert taken.condition("Maybe") is False
+    assert taken.condition("NotMaybe") is True
+    assert taken.value({"Fn::If": ["Maybe", "a", "b"]}) == "b"
+    assert list(taken.undecided) == ["Maybe"]
+
+
+def test_the_domain_of_china_is_another() -> None:
+    """AWS::URLSuffix says so."""
+    assert Resolver({}, Place("123456789012", "cn-north-1", "aws-cn")).value({"Ref": "AWS::URLSuffix"}) == (
+        "amazonaws.com.cn"
+    )
+
+
+def test_gaps_are_found_and_filled_wherever_they_are() -> None:
+    """In lists, in objects, in the middle of a text."""
+    value = resolver().value({"a": [{"Ref": "Given"}, 3], "b": {"Fn::Sub": "x-${Custom.Arn}"}})
+    assert list(holes(value)) == ["Given", "Custom.Arn"]
+    assert fill(value, {"Given": "1", "Custom.Arn": "2"}) == {"a": ["1", 3], "b": "x-2"}

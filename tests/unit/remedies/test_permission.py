@@ -1,0 +1,187 @@
+"""AddPermission's parameters: read from a statement, written as one, and as the tools write them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
+from tests.fakes import ACCOUNT, FUNCTION_ARN
+
+ALIAS_ARN = f"{FUNCTION_ARN}:live"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:new-orders"
+SKILL = "amzn1.ask.skill.0a1b2c3d-1111-2222-3333-444455556666"
+
+PERMISSIONS = st.builds(
+    Permission,
+    function_name=st.just("orders"),
+    qualifier=st.sampled_from(["", "live", "7"]),
+    statement_id=st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}", fullmatch=True),
+    action=st.sampled_from(["lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:invokeFunction", "lambda:*"]),
+    principal=st.sampled_from(["*", "s3.amazonaws.com", "arn:aws:iam::111122223333:role/deploy", "111122223333"]),
+    source_arn=st.sampled_from(["", TOPIC, "arn:aws:s3:::example-*", "arn:aws:logs:us-east-1:123456789012:x:*"]),
+    source_account=st.sampled_from(["", ACCOUNT]),
+    principal_org_id=st.sampled_from(["", "o-exampleorg1"]),
+    event_source_token=st.sampled_from(["", SKILL]),
+    function_url_auth_type=st.sampled_from(["", "NONE", "AWS_IAM"]),
+    invoked_via_function_url=st.booleans(),
+)
+
+
+def statement(**elements: Any) -> dict[str, Any]:
+    """Return a statement for a topic."""
+    return {
+        "Sid": "topic",
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION_ARN,
+        **elements,
+    }
+
+
+def arn_of(permission: Permission) -> str:
+    """Return the ARN whose policy a permission belongs to."""
+    return f"{FUNCTION_ARN}:{permission.qualifier}" if permission.qualifier else FUNCTION_ARN
+
+
+@given(PERMISSIONS)
+def test_what_a_statement_says_is_what_was_said_in_it(permission: Permission) -> None:
+    """From the parameters to the statement and back."""
+    arn = arn_of(permission)
+    assert permissions_of(statement_of(permission, arn), arn) == (permission,)
+
+
+@given(PERMISSIONS)
+def test_the_resource_for_sam_is_valid_yaml_with_the_same_values(permission: Permission) -> None:
+    """An account stays a text, a flag stays a flag, and a star is a text too."""
+    resource = yaml.safe_load(permission.to_sam())
+    assert resource["Type"] == "AWS::Lambda::Permission"
+    others = {"function_name", "qualifier", "statement_id"}
+    values = [value for name, value in permission.values.items() if name not in others]
+    assert [*resource["Properties"].values()] == [permission.function, *values]
+
+
+@given(PERMISSIONS)
+def test_the_command_s_words_are_the_values(permission: Permission) -> None:
+    """Whatever the shell would make of them."""
+    words = shlex.split(permission.to_cli())
+    assert words[:3] == ["aws", "lambda", "add-permission"]
+    assert [word for word in words[3:] if not word.startswith("--")] == [
+        value for value in permission.values.values() if value is not True
+    ]
+    assert ("--invoked-via-function-url" in words) == permission.invoked_via_function_url
+
+
+@given(PERMISSIONS)
+def test_the_resource_for_terraform_has_a_line_for_each_value(permission: Permission) -> None:
+    """And a label that Terraform takes."""
+    head, *lines, tail = permission.to_terraform().splitlines()
+    assert re.fullmatch(r'resource "aws_lambda_permission" "[a-z][a-z0-9_]*" \{', head)
+    assert tail == "}"
+    pairs = [line.split(" = ", 1) for line in lines]
+    assert {name.strip(): json.loads(value) for name, value in pairs} == permission.values
+
+
+def test_a_list_of_sources_is_a_permission_each() -> None:
+    """So are a list of principals and one of actions; their Sids are numbered."""
+    found = permissions_of(
+        statement(
+            Principal={"Service": ["sns.amazonaws.com", "events.amazonaws.com"]},
+            Action=["lambda:InvokeFunction", "lambda:GetFunction"],
+            Condition={"ArnLike": {"AWS:SourceArn": [TOPIC, f"{TOPIC}-2"]}},
+        ),
+        FUNCTION_ARN,
+    )
+    assert [item.statement_id for item in found] == [f"topic-{number}" for number in range(1, 9)]
+    assert len({(item.principal, item.action, item.source_arn) for item in found}) == 8
+
+
+@pytest.mark.parametrize("operator", ["ArnLike", "ArnEquals", "StringLike"])
+def test_operators_that_mean_the_same_of_such_an_arn_are_read(operator: str) -> None:
+    """AddPermission writes but one of them."""
+    (permission,) = permissions_of(statement(Condition={operator: {"aws:sourcearn": TOPIC}}), FUNCTION_ARN)
+    assert statement_of(permission, FUNCTION_ARN)["Condition"] == {"ArnLike": {"AWS:SourceArn": TOPIC}}
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Effect": "Deny"},
+        {"Resource": f"{FUNCTION_ARN}:*"},
+        {"Resource": ALIAS_ARN},
+        {"Action": ["lambda:Invoke*"]},
+        {"Action": 7},
+        {"Principal": {"Federated": "accounts.google.com"}},
+        {"Principal": {"Service": "*"}},
+        {"Principal": {"AWS": "arn:aws:iam::*:root"}},
+        {"Principal": {"AWS": ["111122223333", 7]}},
+        {"Principal": "sns.amazonaws.com"},
+        {"Principal": None},
+        {"Condition": "none"},
+        {"Condition": {"StringEquals": "none"}},
+        {"Condition": {"StringEquals": {"AWS:SourceArn": TOPIC}}},
+        {"Condition": {"StringEquals": {"aws:SourceOrgID": "o-exampleorg1"}}},
+        {"Condition": {"StringEqualsIfExists": {"AWS:SourceAccount": ACCOUNT}}},
+        {"Condition": {"StringEquals": {"AWS:SourceAccount": [ACCOUNT, "111122223333"]}}},
+        {"Condition": {"StringEquals": {"AWS:SourceAccount": "${aws:ResourceAccount}"}}},
+        {"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-short"}}},
+        {"Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:sns:*:123456789012:orders"}}},
+        {"Condition": {"ArnLike": {"AWS:SourceArn": TOPIC}, "ArnEquals": {"aws:SourceArn": TOPIC}}},
+        {"Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "false"}}},
+        {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+    ],
+    ids=json.dumps,
+)
+def test_what_add_permission_cannot_say_is_no_permission(elements: dict[str, Any]) -> None:
+    """Half of it would be another statement."""
+    assert permissions_of(statement(**elements), FUNCTION_ARN) == ()
+
+
+def test_without_its_principal_or_action_a_statement_says_nothing_that_can_be_added() -> None:
+    """It has a NotPrincipal, a NotAction."""
+    without = statement(NotPrincipal={"AWS": ACCOUNT})
+    del without["Principal"]
+    assert permissions_of(without, FUNCTION_ARN) == ()
+    without = statement(NotAction="lambda:GetFunction")
+    del without["Action"]
+    assert permissions_of(without, FUNCTION_ARN) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "expected"),
+    [
+        ("uploads", "-scoped", "uploads-scoped"),
+        ("dots.and dots", "", "dots-and-dots"),
+        ("a" * 120, "-scoped", "a" * 93 + "-scoped"),
+        ("--uploads", "", "uploads"),
+        ("---", "-scoped", "scoped"),
+        ("", "", "permission"),
+    ],
+)
+def test_a_sid_is_one_that_the_api_takes_and_that_is_no_option(name: str, suffix: str, expected: str) -> None:
+    """A dash at the front would make the command read it as an option."""
+    assert sid(name, suffix) == expected
+
+
+@pytest.mark.parametrize("name", ["on", "No", "y", "null", "true", "orders:", "1e3", "012345678901"])
+def test_names_that_yaml_takes_for_something_else_stay_texts(name: str) -> None:
+    """A function may be called `on`."""
+    permission = Permission(function_name=name, statement_id="s", action="lambda:InvokeFunction", principal="*")
+    assert yaml.safe_load(permission.to_sam())["Properties"]["FunctionName"] == name
+
+
+def test_what_looks_like_a_template_to_terraform_is_a_text() -> None:
+    """A policy variable would be evaluated, or refused."""
+    permission = Permission(function_name="orders", statement_id="7", action="lambda:*", principal="*")
+    text = replace(permission, source_arn="arn:aws:s3:::${aws:userid}-%{x}").to_terraform()
+    assert '"arn:aws:s3:::$${aws:userid}-%%{x}"' in text
+    assert '"permission_7"' in text

@@ -1,0 +1,202 @@
+"""What the findings on an execution role offer to paste makes them go away, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.checks.engine import evaluate
+from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.model.state import Snapshot
+from permission_guard.model.verdicts import Outcome, Verdict
+from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
+from permission_guard.rules.execution_role.role_overprivileged import RoleOverprivileged
+from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
+from tests.fakes import ACCOUNT, FUNCTION_ARN, ROLE_ARN, TARGET, TRUST_LAMBDA, a_function, a_role, allow, statement
+
+if TYPE_CHECKING:
+    from permission_guard.model.state import Role
+    from permission_guard.rules import Rule
+
+NOBODY = TrustSet(frozenset())
+LAMBDA = TRUST_LAMBDA["Statement"][0]
+OTHER = "999988887777"
+GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+WEB = "sts:AssumeRoleWithWebIdentity"
+
+
+def trusting(*statements: Any) -> Role:
+    """Return a role with a trust policy."""
+    return replace(a_role(), trust_policy=parse_policy({"Version": "2012-10-17", "Statement": list(statements)}))
+
+
+def trust(principal: Any, action: str = "sts:AssumeRole", **more: Any) -> dict[str, Any]:
+    """Return a statement of a trust policy."""
+    return {"Effect": "Allow", "Principal": principal, "Action": action, **more}
+
+
+def deny(principal: Any, **more: Any) -> dict[str, Any]:
+    """Return one that denies."""
+    return {**trust(principal, **more), "Effect": "Deny"}
+
+
+def ask(rule: type[Rule], role: Role | None) -> list[Verdict]:
+    """Return what a rule says of a function with a role."""
+    versions = {FUNCTION_ARN: a_function()}
+    snapshot = Snapshot(TARGET, a_function(), versions=versions, roles={ROLE_ARN: role})
+    return list(evaluate(snapshot, [rule(NOBODY)]).verdicts)
+
+
+def violation(rule: type[Rule], role: Role | None) -> Verdict:
+    """Return the one thing that is wrong."""
+    (found,) = [verdict for verdict in ask(rule, role) if verdict.outcome is Outcome.VIOLATION]
+    return found
+
+
+def remedy(verdict: Verdict, kind: str) -> str:
+    """Return one cure."""
+    return next(item.text for item in verdict.remedies if item.kind == kind)
+
+
+def pasted(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the statements of the trust policy that the command puts."""
+    words = shlex.split(remedy(verdict, "aws-cli"))
+    assert words[:5] == ["aws", "iam", "update-assume-role-policy", "--role-name", "orders-role"]
+    statements: list[dict[str, Any]] = json.loads(words[words.index("--policy-document") + 1])["Statement"]
+    return statements
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [trust({"Service": "states.amazonaws.com"})],
+        [trust({"Service": "lambda.amazonaws.com"}, Condition={"StringEquals": {"aws:SourceAccount": OTHER}})],
+        [LAMBDA, deny({"AWS": "*"})],
+        [LAMBDA, deny("*"), deny({"Service": "lambda.amazonaws.com"})],
+        [deny("*", Condition={"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}})],
+        [LAMBDA, {"Effect": "Deny", "NotPrincipal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}],
+    ],
+)
+def test_the_new_trust_policy_lets_lambda_in_and_denies_everybody_else_what_it_did(statements: list[Any]) -> None:
+    """What is there stays, but for Lambda."""
+    cured = pasted(violation(RoleNotAssumable, trusting(*statements)))
+    assert [verdict.outcome for verdict in ask(RoleNotAssumable, trusting(*cured))] == [Outcome.PASS]
+    for old, new in zip(statements, cured, strict=False):
+        assert {**new, "Condition": None} == {**old, "Condition": None}
+        assert new == old or "aws:PrincipalServiceName" in new["Condition"]["StringNotEqualsIfExists"]
+
+
+def test_a_deny_that_does_not_hold_for_lambda_is_left_alone() -> None:
+    """It protects the role from others."""
+    others = deny("*", Condition={"StringNotEquals": {"aws:SourceAccount": ACCOUNT}})
+    assert pasted(violation(RoleNotAssumable, trusting(others))) == [others, LAMBDA]
+
+
+def test_a_role_that_is_gone_is_made_by_its_name_and_path_and_set_again() -> None:
+    """Lambda holds on to the identity of the old one until then."""
+    create, wait, attach, update = remedy(violation(RoleNotAssumable, None), "aws-cli").split(" &&\n")
+    assert create.startswith("aws iam create-role --role-name orders-role --path /service-role/ ")
+    assert json.loads(shlex.split(create)[-1]) == TRUST_LAMBDA
+    assert wait == "aws iam wait role-exists --role-name orders-role"
+    assert attach.endswith("/AWSLambdaBasicExecutionRole")
+    assert update.startswith("aws lambda update-function-configuration --region us-east-1 --function-name orders ")
+    assert update.endswith(f" --role {ROLE_ARN}")
+    assert 'path = "/service-role/"' in remedy(violation(RoleNotAssumable, None), "terraform")
+
+
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        (trust("*"), None),
+        (trust({"AWS": OTHER}), None),
+        (
+            trust({"AWS": [OTHER, f"arn:aws:iam::{ACCOUNT}:role/deploy"]}),
+            {"AWS": f"arn:aws:iam::{ACCOUNT}:role/deploy"},
+        ),
+        (
+            trust({"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com", "ec2.amazonaws.com"]}),
+            {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]},
+        ),
+        (
+            trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": "lambda.amazonaws.com"}),
+            {"Service": "lambda.amazonaws.com"},
+        ),
+        (trust({"Federated": GITHUB}, WEB), None),
+        ({"Effect": "Allow", "NotPrincipal": {"AWS": OTHER}, "Action": "sts:AssumeRole"}, None),
+    ],
+)
+def test_whoever_should_not_be_let_in_is_taken_out_and_lambda_stays(statement: Any, left: Any) -> None:
+    """All others are left as they are written."""
+    cured = pasted(violation(RoleTrustTooBroad, trusting(statement)))
+    assert all(verdict.outcome is Outcome.PASS for verdict in ask(RoleTrustTooBroad, trusting(*cured)))
+    assert [verdict.outcome for verdict in ask(RoleNotAssumable, trusting(*cured))] == [Outcome.PASS]
+    assert cured[0] == ({**statement, "Principal": left} if left else LAMBDA)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        {"StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}},
+        {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:*"}},
+    ],
+)
+def test_the_statement_for_an_identity_provider_has_the_condition_that_it_lacks(condition: Any) -> None:
+    """What a person fills in is in capitals."""
+    wide = trust({"Federated": GITHUB}, WEB, **({"Condition": condition} if condition else {}))
+    narrowed = json.loads(remedy(violation(RoleTrustTooBroad, trusting(LAMBDA, wide)), "policy-statement"))
+    claims = {
+        "token.actions.githubusercontent.com:aud": "AUDIENCE",
+        "token.actions.githubusercontent.com:sub": "SUBJECT",
+    }
+    assert narrowed == {**wide, "Condition": {"StringEquals": claims}}
+    assert all(verdict.outcome is Outcome.PASS for verdict in ask(RoleTrustTooBroad, trusting(LAMBDA, narrowed)))
+
+
+def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
+    """Whatever stands before it."""
+    wide = trust({"AWS": OTHER})
+    one, other = violation(RoleTrustTooBroad, trusting(wide)), violation(RoleTrustTooBroad, trusting(LAMBDA, wide))
+    assert one.subject == other.subject
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        allow("iam:*"),
+        allow("iam:PassRole", "lambda:*", "ec2:RunInstances"),
+        allow("iam:PutRolePolicy", resource=ROLE_ARN),
+        allow("sts:AssumeRole"),
+    ],
+)
+def test_the_statement_that_denies_stops_every_way_to_more(document: Any) -> None:
+    """What is left is at most a service as a whole."""
+    found = violation(RoleOverprivileged, a_role(document))
+    command = remedy(found, "aws-cli").splitlines()[-1]
+    words = shlex.split(command)
+    assert words[:3] == ["aws", "iam", "put-role-policy"]
+    put = json.loads(words[-1])
+    assert put["Statement"] == [json.loads(remedy(found, "policy-statement"))]
+    rest = [verdict.evidence.get("escalation", []) for verdict in ask(RoleOverprivileged, a_role(document, put))]
+    assert rest == [[]]
+
+
+def test_what_aws_wrote_is_detached() -> None:
+    """Nobody can change such a policy; but what is used is seen first, and who pastes it is warned."""
+    arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    role = a_role(attached={arn: parse_policy(allow("s3:*"), name=arn)})
+    look, warning, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
+    assert look.startswith(f"job=$(aws iam generate-service-last-accessed-details --arn {ROLE_ARN} ")
+    assert look.endswith('aws iam get-service-last-accessed-details --job-id "$job"')
+    assert warning.startswith("# ")
+    assert detach == f"aws iam detach-role-policy --role-name orders-role --policy-arn {arn}"
+
+
+def test_an_inline_policy_of_the_same_name_is_not_replaced() -> None:
+    """Putting one by its name would."""
+    role = replace(a_role(), inline={"DenyPrivilegeEscalation": parse_policy({"Statement": [statement("iam:*")]})})
+    assert "--policy-name DenyPrivilegeEscalation-2 " in remedy(violation(RoleOverprivileged, role), "aws-cli")

@@ -1,0 +1,171 @@
+"""PG209: a role is told at one of its functions, and what is offered gives another one the same permissions."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from permission_guard.checks.engine import evaluate
+from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.model.state import Role, Snapshot
+from permission_guard.model.verdicts import Outcome, Verdict
+from permission_guard.rules.execution_role.role_shared import RoleShared
+from tests.fakes import DENIED, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA, a_function, a_role
+
+if TYPE_CHECKING:
+    from permission_guard.model.targets import FunctionTarget
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/limits"
+
+
+def named(name: str) -> FunctionTarget:
+    """Return a function of the account."""
+    return replace(TARGET, name=name)
+
+
+def look(name: str, others: list[str], role: Role | None = None, role_arn: str = ROLE_ARN) -> Verdict:
+    """Return what a look at one function says of its role, with which others run as well."""
+    target = named(name)
+    users = tuple(sorted(map(named, others)))
+    snapshot = Snapshot(
+        target,
+        a_function(target, role_arn),
+        versions={target.arn: a_function(target, role_arn)},
+        roles={role_arn: role or a_role()},
+        role_users={role_arn: users},
+    )
+    (verdict,) = evaluate(snapshot, [RoleShared(TrustSet(frozenset()))]).verdicts
+    return verdict
+
+
+def remedy(verdict: Verdict, kind: str) -> str:
+    """Return one cure."""
+    return next(item.text for item in verdict.remedies if item.kind == kind)
+
+
+def offered(verdict: Verdict) -> list[list[str]]:
+    """Return the words of the commands that follow the one that looks who runs with the role."""
+    first, rest = remedy(verdict, "aws-cli").split("\n", 1)
+    query = f"Functions[?Role=='{verdict.evidence['role_arn']}'].FunctionName"
+    assert shlex.split(first) == [
+        *("aws", "lambda", "list-functions", "--region", "us-east-1"),
+        *("--query", query, "--output", "text"),
+    ]
+    return [shlex.split(command) for command in rest.split(" &&\n")]
+
+
+def options(words: list[str]) -> dict[str, str]:
+    """Read a command's options."""
+    return dict(zip(words[3::2], words[4::2], strict=True))
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["orders", "payments", "invoices"], ["z", "Z", "0", "a-b"]])
+def test_exactly_one_of_the_functions_has_the_finding_and_the_others_say_which(names: list[str]) -> None:
+    """Whether the list has the function that is looked at yet or not."""
+    first = min(names)
+    for name in names:
+        for listed in (names, [other for other in names if other != name]):
+            verdict = look(name, listed)
+            if name == first:
+                assert verdict.outcome is Outcome.VIOLATION
+                assert verdict.evidence["functions"] == sorted(names)
+            else:
+                assert verdict.outcome is Outcome.PASS
+                assert verdict.reason.endswith(f"the finding is at {first}.")
+
+
+def test_the_finding_stays_the_same_when_a_function_joins() -> None:
+    """It is one of the role: whoever was told of it has its ticket already."""
+    assert look("a", ["a", "b"]).finding_id == look("a", ["a", "b", "c"]).finding_id
+
+
+def test_a_thousand_functions_fit_into_a_message() -> None:
+    """They are counted, and some are named."""
+    verdict = look("f-0000", [f"f-{number:04}" for number in range(1000)])
+    assert verdict.title == "1000 functions share the execution role orders-role"
+    assert verdict.reason == f"f-0000, f-0001, f-0002, f-0003, f-0004 and 995 more run with {ROLE_ARN}."
+    assert len(verdict.evidence["functions"]) == 50
+    assert len(json.dumps(dict(verdict.evidence))) < 2_000
+
+
+def test_the_commands_make_the_same_role_again_and_set_it_at_last() -> None:
+    """With its path, trust policy, boundary, managed and inline policies."""
+    role = a_role(SQS_POLICY, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY))
+    create, wait, attach, put, update = offered(look("orders", ["orders", "payments"], role))
+    name = "orders-execution-role"
+    assert create[1:3] == ["iam", "create-role"]
+    assert json.loads(options(create).pop("--assume-role-policy-document")) == TRUST_LAMBDA
+    assert options(create)["--path"] == "/service-role/"
+    assert options(create)["--permissions-boundary"] == BOUNDARY
+    assert wait == ["aws", "iam", "wait", "role-exists", "--role-name", name]
+    assert options(attach) == {"--role-name": name, "--policy-arn": SQS_POLICY_ARN}
+    assert options(put)["--policy-name"] == "inline-0"
+    assert json.loads(options(put)["--policy-document"]) == SQS_POLICY
+    assert options(update) == {
+        "--region": "us-east-1",
+        "--function-name": "orders",
+        "--role": f"arn:aws:iam::123456789012:role/service-role/{name}",
+    }
+
+
+@pytest.mark.parametrize("function", ["orders", "o" * 64])
+@pytest.mark.parametrize("shared", ["orders-role", "orders-execution-role", f"{'o' * 59}-role", "orders"])
+def test_the_new_role_has_a_name_that_iam_takes_and_that_is_not_the_shared_one_s(function: str, shared: str) -> None:
+    """Up to 64 characters."""
+    arn = f"arn:aws:iam::123456789012:role/{shared}"
+    create = options(offered(look(function, [function, "z"], a_role(arn=arn), arn))[0])
+    assert len(create["--role-name"]) <= 64
+    assert create["--role-name"] != shared
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        replace(a_role(), inline={"inline-0": DENIED}),
+        replace(a_role(), inline={"inline-0": parse_policy("no JSON")}),
+        replace(a_role(), trust_policy=parse_policy("no JSON")),
+    ],
+)
+def test_what_cannot_be_copied_as_a_whole_is_not_offered(role: Role) -> None:
+    """A function would fail for want of what is missing."""
+    (only,) = look("orders", ["orders", "payments"], role).remedies
+    assert only.kind == "aws-cli"
+    assert only.text.startswith("aws lambda list-functions ")
+    assert "\n" not in only.text
+
+
+@pytest.mark.parametrize(
+    ("role", "properties"),
+    [
+        (a_role(), {"Policies": []}),
+        (
+            a_role(SQS_POLICY, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY)),
+            {"PermissionsBoundary": BOUNDARY, "Policies": [SQS_POLICY_ARN, SQS_POLICY]},
+        ),
+    ],
+)
+def test_sam_makes_a_role_where_none_is_named(role: Role, properties: dict[str, Any]) -> None:
+    """What is to be pasted is YAML."""
+    resource = yaml.safe_load(remedy(look("orders", ["orders", "payments"], role), "sam"))
+    assert resource == {"Type": "AWS::Serverless::Function", "Properties": properties}
+
+
+def test_terraform_has_the_role_with_all_its_policies() -> None:
+    """A variable of IAM's is not taken for one of Terraform's."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "${aws:x}"}]}
+    role = a_role(document, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY))
+    text = remedy(look("orders", ["orders", "payments"], role), "terraform")
+    assert '"$${aws:x}"' in text
+    assert f'permissions_boundary = "{BOUNDARY}"' in text
+    assert f'toset(["{SQS_POLICY_ARN}"])' in text
+    assert text.count("{") == text.count("}")
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("resource ")] == [
+        '"aws_iam_role"',
+        '"aws_iam_role_policy_attachment"',
+        '"aws_iam_role_policy"',
+    ]
