@@ -1,11 +1,11 @@
 """How soon a lost read permission is found, by source and by the way it was lost: `make bench-drift`.
 
-The stack of template.yaml, deployed in the sandbox, with changes settling for one second. A time is that from the call
-which changes the role to the recorded finding: event bus, queue, two looks of the checker with the settling between
-them, table. A resolution is one look, and waits for nothing. Beside it the sandbox's own time: from the event bus to a
+The stack of template.yaml, deployed in the sandbox, with a grace period of one second. A time is that from the call
+which changes the role to the recorded finding: event bus, queue, two checks with the grace period between them,
+table. A resolution takes one check and does not wait. Beside it the sandbox's own time: from the event bus to a
 queue, with nothing of the bot.
 
-On AWS the trail adds its own minutes before the bus, and `SettlingSeconds` is 120 by default.
+On AWS the trail adds its own minutes before the bus, and `GracePeriodSeconds` is 120 by default.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sandbox.drift import SOURCES, WAYS, Reader
-from sandbox.engineer import Engineer
-from sandbox.process import ACCOUNT, REGION, Sandbox, SandboxError
-from sandbox.watcher import Watcher
+from sandbox.client.drift import SOURCES, WAYS, Reader
+from sandbox.client.engineer import Engineer
+from sandbox.client.process import ACCOUNT, REGION, Sandbox, SandboxError
+from sandbox.client.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TRIES = 5
 _ROUND_TRIPS = 30
-_SETTLING = 1
+_GRACE_PERIOD = 1
 _DEADLINE = 20.0
 _SOURCE = "benchmark.drift"
 
@@ -54,7 +54,7 @@ def round_trip(aws: Sandbox) -> Callable[[], float]:
 
 def measure(aws: Sandbox) -> None:
     """Print a row for each source and way, and then the yardstick."""
-    outputs = aws.deploy("permission-guard", {"FixMode": "off", "SettlingSeconds": str(_SETTLING)})
+    outputs = aws.deploy("permission-guard", {"FixMode": "off", "GracePeriodSeconds": str(_GRACE_PERIOD)})
     engineer, watcher = Engineer(aws), Watcher(aws, outputs)
     trip = round_trip(aws)
     print(f"{'source':<8} {'way':<20} {'opened':>8} {'resolved':>9}   median of {_TRIES}, seconds")
@@ -67,10 +67,9 @@ def measure(aws: Sandbox) -> None:
                 resolved.append(reader.seconds(way.regain, "resolved", deadline=_DEADLINE))
             print(f"{source:<8} {way.name:<20} {median(opened):>8.2f} {median(resolved):>9.2f}", flush=True)
     trips = median(trip() for _ in range(_ROUND_TRIPS))
-    print(
-        f"\nopened: {_SETTLING} s of settling is in it. EventBridge to SQS alone, in the same sandbox: {trips:.3f} s."
-    )
-    print("On AWS the trail adds its own minutes, and SettlingSeconds is 120 by default.")
+    print(f"\nopened: includes {_GRACE_PERIOD} s of grace period.")
+    print(f"EventBridge to SQS alone, in the same sandbox: {trips:.3f} s.")
+    print("On AWS the trail adds its own minutes, and GracePeriodSeconds is 120 by default.")
 
 
 def main() -> int:

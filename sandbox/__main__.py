@@ -1,6 +1,6 @@
 """`python -m sandbox`."""
 
-from sandbox.cli import app
+from sandbox.client.cli import app
 
 if __name__ == "__main__":
     app()

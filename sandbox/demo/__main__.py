@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.client.engineer import Engineer
+from sandbox.client.process import Sandbox, SandboxError, shell_setup
+from sandbox.client.watcher import Watcher
 from sandbox.demo.screen import Screen
 from sandbox.demo.story import Story
-from sandbox.engineer import Engineer
-from sandbox.process import Sandbox, SandboxError
-from sandbox.watcher import Watcher
 
 if TYPE_CHECKING:
     from types import FrameType
 
 STACK = "permission-guard"
-_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem", "SettlingSeconds": "1"}
+_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem", "GracePeriodSeconds": "1"}
 _LOG_LINES = 12
 
 
@@ -34,7 +34,7 @@ def main(
     screen.title(
         "Permission Guard",
         "AWS on this machine, the stack of template.yaml, FixMode=auto.\n"
-        "What a role lacks is told when it has settled: for 1 s here, for 2 minutes by default.",
+        "Grace period before alerting: 1 s here, 2 minutes by default.",
     )
     try:
         with _started(screen) as aws:
@@ -73,14 +73,14 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
 
 
 def _last_errors(log: str) -> str:
-    told = [line for line in log.splitlines() if '"level":"ERROR"' in line or " ERROR " in line]
-    return "\n".join(told[-_LOG_LINES:]) or "The bot's logs show no error."
+    errors = [line for line in log.splitlines() if '"level":"ERROR"' in line or " ERROR " in line]
+    return "\n".join(errors[-_LOG_LINES:]) or "The bot's logs show no error."
 
 
 def _keep(aws: Sandbox, screen: Screen) -> None:
-    screen.say(f"\nThe sandbox goes on at {aws.endpoint} until Ctrl-C. In another terminal:\n")
-    for name, value in aws.exports().items():
-        screen.say(f"export {name}={value}")
+    screen.say(f"\nThe sandbox keeps running at {aws.endpoint} until Ctrl-C. In another terminal:\n")
+    for line in shell_setup(aws.port):
+        screen.copyable(line)
     signal.pause()
 
 

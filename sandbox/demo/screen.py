@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sandbox.watcher import Finding
+    from sandbox.client.watcher import Finding
 
 WIDTH = 112
 _ALERT_LINES = 5
@@ -36,7 +36,7 @@ class Screen:
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Show that something takes its time, and then how long it took."""
+        """Show a spinner, and then how long the step took."""
         began = time.monotonic()
         with self._console.status(f"{what} ..."):
             yield
@@ -53,7 +53,7 @@ class Screen:
         self._console.print(Text(f"$ {command}", style="cyan"))
 
     def found(self, finding: Finding, seconds: float) -> None:
-        """Show what was found, why, and how long after the call."""
+        """Show a finding, its reason, and how long after the call it came."""
         severity = finding["severity"]
         title = f"[{_COLOURS[severity]}]{severity.upper()}[/] {finding['rule_id']} {finding['rule_name']}"
         body = Group(
@@ -65,7 +65,7 @@ class Screen:
         self._console.print(Panel(body, title=title, title_align="left", subtitle=footer, border_style="red"))
 
     def clean(self, what: str, seconds: float) -> None:
-        """Show that something was looked at and is all right."""
+        """Show that a check found no problem."""
         self._console.print(f"[green]✓[/] {what} [dim]({seconds:.2f} s after the call)[/]")
 
     def alert(self, notification: dict[str, Any]) -> None:
@@ -76,18 +76,18 @@ class Screen:
         self._console.print(Panel(body, title=title, title_align="left", border_style="yellow"))
 
     def ops_item(self, item: dict[str, Any]) -> None:
-        """Show where the ticket stands."""
+        """Show the ticket's status."""
         colour = "green" if item["Status"] == "Resolved" else "yellow"
         self._console.print(
             f"[{colour}]●[/] OpsItem {item['OpsItemId']} is [bold]{item['Status']}[/]: {escape(item['Title'])}"
         )
 
     def fix(self, finding: Finding, before: Sequence[str], after: Sequence[str], seconds: float) -> None:
-        """Show a fix: what was done, AWS's own state before and after, and how to take it back."""
+        """Show a fix: the change, the role's policies before and after, and how to undo it."""
         fix = finding["fix"]
         table = Table(title_justify="left", show_lines=False, expand=True)
-        table.add_column("IAM says, before")
-        table.add_column("IAM says, after")
+        table.add_column("policies before")
+        table.add_column("policies after")
         table.add_row(*("\n".join(arn.rpartition("/")[2] for arn in policies) for policies in (before, after)))
         body = Group(
             Text(f"{fix['result']}: {fix['summary']}", style="bold"), table, Text(f"undo: {fix['undo']}", style="dim")
@@ -114,10 +114,14 @@ class Screen:
         """Print a line."""
         self._console.print(text)
 
+    def copyable(self, line: str) -> None:
+        """Print a line to copy into a shell: neither wrapped nor read as markup."""
+        self._console.print(Text(line), soft_wrap=True)
+
     def failed(self, what: str, details: str) -> None:
-        """Show what did not happen, and what the bot's logs say of it."""
+        """Show which step failed, and the bot's last errors."""
         body = Group(Text(what, style="bold"), Text(details, style="dim"))
-        self._console.print(Panel(body, title="This did not happen", border_style="red"))
+        self._console.print(Panel(body, title="This step failed", border_style="red"))
 
     def save_picture(self, path: Path) -> None:
         """Write everything that was shown as an SVG."""

@@ -1,16 +1,16 @@
-"""The story: what an engineer does, and what the bot makes of it. Every step waits until it has really happened."""
+"""The story: what an engineer does, and how the bot responds. Each step waits until it has happened."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from sandbox.engineer import SQS_POLICY, Engineer
-from sandbox.process import ACCOUNT
+from sandbox.client.engineer import SQS_POLICY, Engineer
+from sandbox.client.process import ACCOUNT
 
 if TYPE_CHECKING:
+    from sandbox.client.watcher import Finding, Watcher
     from sandbox.demo.screen import Screen
-    from sandbox.watcher import Finding, Watcher
 
 Row = tuple[str, str, str]
 
@@ -22,20 +22,20 @@ class Story:
         self._engineer, self._watcher, self._screen = engineer, watcher, screen
 
     def play(self) -> list[Row]:
-        """Play all parts and return what happened, a row a change."""
+        """Play all parts and return one row for each change."""
         return [
-            *self._a_trigger_anyone_can_pull(),
-            self._a_trigger_that_is_held(),
-            self._a_queue_that_nobody_reads(),
-            self._a_role_with_hands_off(),
+            *self._permission_without_a_source(),
+            self._permission_with_a_source(),
+            self._detached_queue_policy(),
+            self._role_tagged_never(),
         ]
 
-    def _a_trigger_anyone_can_pull(self) -> list[Row]:
+    def _permission_without_a_source(self) -> list[Row]:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
         screen.step(
             1,
-            "A trigger that anyone can pull",
-            "An engineer lets S3 call a function that makes thumbnails, and forgets to say whose bucket.",
+            "S3 is allowed without a source",
+            "An engineer allows S3 to invoke a function, but does not name the bucket or its account.",
         )
         bucket = engineer.bucket("holiday-photos")
         arn = engineer.function("thumbnails", engineer.role("thumbnails-role"))
@@ -47,12 +47,12 @@ class Story:
         screen.alert(watcher.alert(finding["id"], "Finding Opened"))
         screen.ops_item(watcher.ops_item(finding["id"], "Open"))
 
-        screen.say("[italic]The alert carries the cure. The engineer pastes it, with the bucket's name filled in.[/]")
-        cured = time.monotonic()
+        screen.say("[italic]The alert contains the remedy. The engineer pastes it and fills in the bucket's name.[/]")
+        pasted = time.monotonic()
         engineer.permit("thumbnails", "photos-scoped", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
         engineer.forbid("thumbnails", "photos")
         watcher.finding(arn, "PG102", _is_resolved, what="resolved")
-        resolved = time.monotonic() - cured
+        resolved = time.monotonic() - pasted
         screen.clean("The finding is resolved", resolved)
         screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return [
@@ -60,28 +60,30 @@ class Story:
             ("scoped permission instead", "resolved, OpsItem resolved", f"{resolved:.2f} s"),
         ]
 
-    def _a_trigger_that_is_held(self) -> Row:
+    def _permission_with_a_source(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
-        screen.step(2, "A trigger that is held", "The same, done right: the bot looks, and stays silent.")
+        screen.step(
+            2, "S3 is allowed with a source", "The same permission, with bucket and account: the bot finds nothing."
+        )
         arn = engineer.function("reports", engineer.role("reports-role"))
         bucket = engineer.bucket("monthly-reports")
-        before = watcher.looked_at(arn, "invoke_policy")
+        before = watcher.checked(arn, "invoke_policy")
         called = time.monotonic()
         engineer.permit("reports", "reports", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
-        watcher.looked_at(arn, "invoke_policy", more_than=before)
+        watcher.checked(arn, "invoke_policy", more_than=before)
         seconds = time.monotonic() - called
         found = watcher.findings(arn)
         if found:
-            raise TimeoutError(f"silence about {arn}: {found[0]['title']}")
-        screen.clean("Looked at, and nothing found", seconds)
-        return ("S3 permission with bucket and account", "looked at, nothing found", f"{seconds:.2f} s")
+            raise TimeoutError(f"clean check of {arn}: {found[0]['title']}")
+        screen.clean("Checked: no findings", seconds)
+        return ("S3 permission with bucket and account", "checked, no findings", f"{seconds:.2f} s")
 
-    def _a_queue_that_nobody_reads(self) -> Row:
+    def _detached_queue_policy(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
         screen.step(
             3,
-            "A queue that nobody reads any more",
-            "A clean-up detaches a policy that nobody seemed to need. Lambda polls with it; AWS says nothing.",
+            "A function can no longer read its queue",
+            "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
         )
         arn = self._function_on_a_queue("orders")
         before = engineer.attached("orders-role")
@@ -94,19 +96,19 @@ class Story:
         fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
         after = engineer.attached("orders-role")
         if after != before:
-            raise TimeoutError(f"role as it was before: it has {after}")
+            raise TimeoutError(f"role with its former policies: it has {after}")
         screen.fix(fixed, between, after, time.monotonic() - called)
         watcher.finding(arn, "PG201", _is_resolved, what="resolved")
         screen.alert(watcher.alert(finding["id"], "Fix Applied"))
         screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return ("SQS policy detached from the role", "PG201, policy attached again, resolved", f"{seconds:.2f} s")
 
-    def _a_role_with_hands_off(self) -> Row:
+    def _role_tagged_never(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
         screen.step(
             4,
-            "A role that is not to be touched",
-            "The same again, on a role whose owner tagged it permission-guard:fix=never: reported, not repaired.",
+            "A role that the bot must not change",
+            "The same again, on a role tagged permission-guard:fix=never: the bot reports it and does not fix it.",
         )
         arn = self._function_on_a_queue("ledger", {"permission-guard:fix": "never"})
         called = time.monotonic()
@@ -117,16 +119,16 @@ class Story:
         refused = watcher.finding(arn, "PG201", _is_refused, what="refused")
         screen.refused(refused)
         if SQS_POLICY in engineer.attached("ledger-role"):
-            raise TimeoutError("hands off ledger-role: a policy is attached to it")
+            raise TimeoutError("unchanged ledger-role: a policy was attached to it")
         screen.ops_item(watcher.ops_item(finding["id"], "Open"))
         return ("the same on a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")
 
     def _function_on_a_queue(self, name: str, tags: dict[str, str] | None = None) -> str:
         engineer, watcher = self._engineer, self._watcher
         arn = engineer.function(name, engineer.role(f"{name}-role", SQS_POLICY, tags=tags))
-        seen = watcher.looked_at(arn, "execution_role")
+        seen = watcher.checked(arn, "execution_role")
         engineer.mapping(name, engineer.queue(name))
-        watcher.looked_at(arn, "execution_role", more_than=seen)
+        watcher.checked(arn, "execution_role", more_than=seen)
         return arn
 
 

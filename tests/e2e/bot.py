@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.engineer import Engineer
-from sandbox.process import ACCOUNT, REGION, Sandbox, poll
-from sandbox.watcher import DEADLINE, Watcher
+from sandbox.client.engineer import Engineer
+from sandbox.client.process import ACCOUNT, REGION, Sandbox, poll
+from sandbox.client.watcher import DEADLINE, Watcher
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, listed
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STACK = "permission-guard"
-SETTLING = 1
-"""Seconds that a change settles, unless a test says otherwise: the real way, and no longer than it takes to show it."""
+GRACE_PERIOD = 1
+"""The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +65,46 @@ class Bot:
         lines = []
         for page in pages:
             for event in page["events"]:
-                told = event["message"].splitlines()
-                lines += [json.loads(line) for line in told if line.startswith("{")]
+                text = event["message"].splitlines()
+                lines += [json.loads(line) for line in text if line.startswith("{")]
         return lines
 
     def wait_for_log(self, function: str, *, event_id: str = "", **expected: Any) -> dict[str, Any]:
         """Wait for a log line of a function that has all these values, about an event where one is given.
 
-        A look can be about several events: those whose messages came in one batch.
+        A check can have several events: those whose messages came in one batch.
         """
 
-        def look() -> dict[str, Any]:
+        def probe() -> dict[str, Any]:
             lines = self.log_lines(function)
             about = (line for line in lines if not event_id or event_id in line.get("cloudtrail_event_ids", ()))
             return next((line for line in about if all(line.get(k) == v for k, v in expected.items())), {})
 
         try:
-            return poll(look, deadline=DEADLINE, what=f"log line of {function} with {expected} about {event_id}")
+            return poll(probe, deadline=DEADLINE, what=f"log line of {function} with {expected} about {event_id}")
         except TimeoutError as error:
             error.add_note("\n".join(["its last lines:", *map(json.dumps, self.log_lines(function)[-10:])]))
             raise
 
     @contextmanager
     def events_lost(self) -> Iterator[None]:
-        """Have every event that is caused meanwhile delivered to nobody."""
-        self.settle()
+        """Deliver none of the events that are caused meanwhile."""
+        self.wait_for_delivery()
         self.aws.deliver(copies=0)
         try:
             yield
-            self.settle()
+            self.wait_for_delivery()
         finally:
             self.aws.deliver(copies=1)
 
-    def settle(self) -> None:
+    def wait_for_delivery(self) -> None:
         """Wait until the trail has delivered everything that was recorded."""
 
-        def look() -> bool:
+        def probe() -> bool:
             health = self.aws.health()
             return bool(health["recorded"] == health["delivered"])
 
-        poll(look, deadline=DEADLINE, what="trail that has delivered everything")
+        poll(probe, deadline=DEADLINE, what="trail that has delivered everything")
 
 
 def envelope(record: dict[str, Any]) -> str:
@@ -145,8 +145,8 @@ def deployed_statements(role: str) -> list[dict[str, Any]]:
 def deployed(**parameters: str) -> Iterator[Bot]:
     """Start a sandbox of its own and deploy the stack in it.
 
-    What a change breaks settles for one second: unknown at first, as on AWS, and told by the delayed look.
+    The grace period is one second: a finding is unknown at first, as on AWS, and the delayed check reports it.
     """
     with Sandbox.start() as aws:
-        outputs = aws.deploy(STACK, {"SettlingSeconds": str(SETTLING), **parameters})
+        outputs = aws.deploy(STACK, {"GracePeriodSeconds": str(GRACE_PERIOD), **parameters})
         yield Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))

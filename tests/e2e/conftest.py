@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.process import ACCOUNT, INTERPRETER, Sandbox
+from sandbox.client.process import ACCOUNT, INTERPRETER, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.validate import ParamValidator
 
 if TYPE_CHECKING:
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 NAME = "inventories"
 INVOCATION = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{}/invocations"

@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=off: what else a role is asked: refused calls, destinations, logs, who shares it."""
+"""The deployed stack with FixMode=off: further rules for roles: denied calls, destinations, logs, who shares it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, NETWORK_POLICY, SQS_POLICY
-from tests.e2e.bot import SETTLING, Bot, deployed
+from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, NETWORK_POLICY, SQS_POLICY
+from tests.e2e.bot import GRACE_PERIOD, Bot, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AT_ONCE = 4.0
-"""Seconds from a call that AWS refused to the recorded finding: nothing settles."""
+"""Seconds from a call that AWS denied to the recorded finding: it has no grace period."""
 NOT_ASSUMED = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ASSUMED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
@@ -47,21 +47,21 @@ def rules_of(bot: Bot, function_arn: str) -> set[tuple[str, str]]:
     return {(one["rule_id"], one["status"]) for one in bot.watcher.findings(function_arn)}
 
 
-def cure(finding: dict[str, Any]) -> str:
-    """Return every cure of a finding, as one text."""
+def remedy(finding: dict[str, Any]) -> str:
+    """Return every remedy of a finding, as one text."""
     return "\n".join(one["text"] for one in finding["remedies"])
 
 
 def sweep(bot: Bot) -> None:
-    """Have every function of the account looked at, and wait until all were."""
+    """Have every function of the account checked, and wait until all were."""
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
     all_done(bot)
 
 
 def all_done(bot: Bot) -> None:
-    """Wait until everything that was changed so far was looked at, and has settled."""
-    bot.settle()
+    """Wait until everything that was changed so far was checked, and its grace period is over."""
+    bot.wait_for_delivery()
     bot.wait_until_empty("ExecutionRoleQueue")
 
 
@@ -72,10 +72,10 @@ def test_the_bot_finds_nothing_at_itself_and_knows_all_it_needs(bot: Bot) -> Non
     own = [one["FunctionArn"] for one in bot.engineer.functions.list_functions()["Functions"]]
     assert len(own) > 5
     for arn in own:
-        bot.watcher.looked_at(arn, "execution_role")
+        bot.watcher.checked(arn, "execution_role")
         assert bot.watcher.findings(arn) == []
-    told = ("verdict is unknown", "state could not be read", "a look failed")
-    assert [line for line in bot.log_lines("CheckExecutionRole") if line.get("message") in told] == []
+    failures = ("verdict is unknown", "state could not be read", "look failed", "check failed")
+    assert [line for line in bot.log_lines("CheckExecutionRole") if line.get("message") in failures] == []
 
 
 @pytest.mark.parametrize(
@@ -86,19 +86,19 @@ def test_the_bot_finds_nothing_at_itself_and_knows_all_it_needs(bot: Bot) -> Non
         ("table", DYNAMODB_POLICY, "dynamodb:GetRecords"),
     ],
 )
-def test_a_refused_mapping_is_told_at_once_until_it_comes_to_be(
+def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
     bot: Bot, unique: str, make: str, policy: str, action: str
 ) -> None:
-    """Lambda names one action of a role that it does not name; the finding names all, the role, and the cure."""
+    """Lambda names one action of a role that it does not name; the finding names all, the role, and the remedy."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     source = getattr(bot.engineer, make)(unique)
-    with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException) as refusal:
+    with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException) as denied:
         bot.engineer.mapping(unique, source)
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
     assert action in [one["action"] for one in finding["evidence"]["missing"]]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
-    assert refusal.value.response["Error"]["Message"] in finding["reason"]
-    assert f"aws iam attach-role-policy --role-name {unique}-role --policy-arn {policy}" in cure(finding)
+    assert denied.value.response["Error"]["Message"] in finding["reason"]
+    assert f"aws iam attach-role-policy --role-name {unique}-role --policy-arn {policy}" in remedy(finding)
 
     bot.engineer.attach(f"{unique}-role", policy)
     bot.engineer.mapping(unique, source)
@@ -107,7 +107,7 @@ def test_a_refused_mapping_is_told_at_once_until_it_comes_to_be(
     assert rules_of(bot, arn) == {("PG213", "resolved")}
 
 
-def test_a_function_that_aws_refused_to_create_is_told_though_it_does_not_exist(bot: Bot, unique: str) -> None:
+def test_a_function_that_aws_denied_to_create_is_reported_though_it_does_not_exist(bot: Bot, unique: str) -> None:
     """The finding says whose trust policy is at fault; the function that is created after all resolves it."""
     role = bot.engineer.role(f"{unique}-role")
     bot.engineer.iam.update_assume_role_policy(RoleName=f"{unique}-role", PolicyDocument=trust(NOT_ASSUMED))
@@ -117,7 +117,7 @@ def test_a_function_that_aws_refused_to_create_is_told_though_it_does_not_exist(
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
     assert finding["subject"] == "refused/CreateFunction/role"
     assert finding["evidence"]["missing"] == [{"action": "sts:AssumeRole", "resource": role}]
-    assert "update-assume-role-policy" in cure(finding)
+    assert "update-assume-role-policy" in remedy(finding)
 
     bot.engineer.iam.update_assume_role_policy(RoleName=f"{unique}-role", PolicyDocument=trust(ASSUMED))
     assert bot.engineer.function(unique, role) == arn
@@ -127,25 +127,25 @@ def test_a_function_that_aws_refused_to_create_is_told_though_it_does_not_exist(
 
 
 @pytest.mark.parametrize("feature", ["network", "dead-letter queue"])
-def test_a_configuration_that_aws_refused_names_what_the_role_lacks(bot: Bot, unique: str, feature: str) -> None:
+def test_a_configuration_that_aws_denied_names_what_the_role_lacks(bot: Bot, unique: str, feature: str) -> None:
     """Of a function that exists: its finding is over once the role has what AWS asked for."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     asked: dict[str, Any]
     if feature == "network":
         asked = {"VpcConfig": {"SubnetIds": ["subnet-0a"], "SecurityGroupIds": ["sg-0a"]}}
-        action, resource, cured = "ec2:CreateNetworkInterface", "*", NETWORK_POLICY
+        action, resource, policy = "ec2:CreateNetworkInterface", "*", NETWORK_POLICY
     else:
         asked = {"DeadLetterConfig": {"TargetArn": queue}}
         action, resource = "sqs:SendMessage", queue
-        cured = bot.engineer.policy(unique, {"Effect": "Allow", "Action": action, "Resource": queue})
+        policy = bot.engineer.policy(unique, {"Effect": "Allow", "Action": action, "Resource": queue})
     with pytest.raises(functions.exceptions.InvalidParameterValueException):
         functions.update_function_configuration(FunctionName=unique, **asked)
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
     missing = [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]]
     assert (action, resource) in missing
 
-    bot.engineer.attach(f"{unique}-role", cured)
+    bot.engineer.attach(f"{unique}-role", policy)
     bot.watcher.finding(arn, "PG213", is_resolved)
     functions.update_function_configuration(FunctionName=unique, **asked)
     all_done(bot)
@@ -153,7 +153,9 @@ def test_a_configuration_that_aws_refused_names_what_the_role_lacks(bot: Bot, un
 
 
 @pytest.mark.parametrize("of", ["function", "alias"])
-def test_a_destination_that_aws_refused_is_told_at_once_until_results_go_there(bot: Bot, unique: str, of: str) -> None:
+def test_a_destination_that_aws_denied_is_reported_at_once_until_results_go_there(
+    bot: Bot, unique: str, of: str
+) -> None:
     """The finding names the role, which AWS does not, and the statement that it takes."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
@@ -162,13 +164,13 @@ def test_a_destination_that_aws_refused_is_told_at_once_until_results_go_there(b
         version = functions.publish_version(FunctionName=unique)["Version"]
         arn = functions.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)["AliasArn"]
         asked["Qualifier"] = "live"
-    with pytest.raises(functions.exceptions.InvalidParameterValueException) as refusal:
+    with pytest.raises(functions.exceptions.InvalidParameterValueException) as denied:
         functions.put_function_event_invoke_config(**asked)
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
     assert finding["subject"] == f"refused/PutFunctionEventInvokeConfig/{queue}"
     assert [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]] == [("sqs:SendMessage", queue)]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
-    assert refusal.value.response["Error"]["Message"] in finding["reason"]
+    assert denied.value.response["Error"]["Message"] in finding["reason"]
 
     sending = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
     bot.engineer.attach(f"{unique}-role", bot.engineer.policy(unique, sending))
@@ -182,7 +184,7 @@ def test_a_destination_that_aws_refused_is_told_at_once_until_results_go_there(b
 def test_a_destination_that_the_role_may_no_longer_send_to_is_found_until_it_is_not_sent_to(
     bot: Bot, unique: str, remedy: str
 ) -> None:
-    """AWS refuses such a destination, and says nothing of one that becomes such: results would be lost."""
+    """AWS rejects such a destination, but reports no error when one becomes such: results would be lost."""
     functions, queue, other = bot.engineer.functions, bot.engineer.queue(unique), bot.engineer.queue(f"{unique}-other")
     sending = {"Effect": "Allow", "Action": "sqs:SendMessage"}
     policy = bot.engineer.policy(unique, {**sending, "Resource": queue})
@@ -210,11 +212,11 @@ def test_a_destination_that_the_role_may_no_longer_send_to_is_found_until_it_is_
 
 
 def test_a_destination_that_was_put_before_anyone_looked_is_found_by_its_own_event(bot: Bot, unique: str) -> None:
-    """Nothing but PutFunctionEventInvokeConfig is heard of; the role lacks the permission by the time of the look."""
+    """Nothing but PutFunctionEventInvokeConfig is heard of; the role lacks the permission by the time of the check."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     policy = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue})
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role", policy))
-    bot.watcher.looked_at(arn, "execution_role")
+    bot.watcher.checked(arn, "execution_role")
     with bot.events_lost():
         since = bot.aws.last_record()
         failed = {"OnFailure": {"Destination": queue}}
@@ -229,7 +231,7 @@ def test_two_functions_with_one_role_are_one_finding_that_names_both(bot: Bot, u
     """It is at the first by name, and over when the other gets a role of its own."""
     role = bot.engineer.role(f"{unique}-role")
     first = bot.engineer.function(f"{unique}-a", role)
-    bot.watcher.looked_at(first, "execution_role")
+    bot.watcher.checked(first, "execution_role")
     second = bot.engineer.function(f"{unique}-b", role)
     finding = bot.watcher.finding(first, "PG209", is_open)
     assert finding["evidence"]["functions"] == [f"{unique}-a", f"{unique}-b"]
@@ -251,7 +253,7 @@ def test_after_a_sweep_a_change_of_a_role_finds_its_functions_without_listing_th
     bot.aws.inject_fault("lambda", "ListFunctions", code="AccessDeniedException", status=403, count=1_000)
     try:
         arn = bot.engineer.function(f"{unique}-later", bot.engineer.role(f"{unique}-later-role"))
-        bot.watcher.looked_at(arn, "execution_role")
+        bot.watcher.checked(arn, "execution_role")
         bot.engineer.detach(f"{unique}-later-role", LOGS_POLICY)
         bot.engineer.detach(f"{unique}-role", LOGS_POLICY)
         bot.watcher.finding(arn, "PG204", is_open)
@@ -262,28 +264,28 @@ def test_after_a_sweep_a_change_of_a_role_finds_its_functions_without_listing_th
         bot.aws.clear_faults()
 
 
-def test_a_function_that_may_not_write_its_logs_is_found_after_it_settled(bot: Bot, unique: str) -> None:
-    """Detaching the basic policy opens PG204, medium and with its cure; attaching it again resolves it."""
+def test_a_function_that_may_not_write_its_logs_is_found_after_the_grace_period(bot: Bot, unique: str) -> None:
+    """Detaching the basic policy opens PG204, medium and with its remedy; attaching it again resolves it."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    seen = bot.watcher.looked_at(arn, "execution_role")
+    seen = bot.watcher.checked(arn, "execution_role")
     called = time.monotonic()
     bot.engineer.detach(f"{unique}-role", LOGS_POLICY)
-    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    bot.watcher.checked(arn, "execution_role", more_than=seen)
     finding = bot.watcher.finding(arn, "PG204", is_open)
-    assert time.monotonic() - called >= SETTLING
+    assert time.monotonic() - called >= GRACE_PERIOD
     assert f"/aws/lambda/{unique}" in finding["title"] + finding["reason"]
-    assert LOGS_POLICY in cure(finding)
+    assert LOGS_POLICY in remedy(finding)
     bot.engineer.attach(f"{unique}-role", LOGS_POLICY)
     bot.watcher.finding(arn, "PG204", is_resolved)
     assert rules_of(bot, arn) == {("PG204", "resolved")}
 
 
-def test_what_is_mended_while_it_settles_is_told_to_nobody(bot: Bot, unique: str) -> None:
+def test_what_is_fixed_within_the_grace_period_is_not_reported(bot: Bot, unique: str) -> None:
     """A deployment that takes a policy away and gives another in its place opens nothing."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    seen = bot.watcher.looked_at(arn, "execution_role")
+    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.detach(f"{unique}-role", LOGS_POLICY)
-    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    bot.watcher.checked(arn, "execution_role", more_than=seen)
     bot.engineer.attach(f"{unique}-role", SQS_POLICY)
     all_done(bot)
     assert bot.watcher.findings(arn) == []

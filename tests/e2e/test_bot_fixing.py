@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=auto: what it repairs, what it refuses, and what it cannot do."""
+"""The deployed stack with FixMode=auto: what it fixes, which fixes it rejects, and what it cannot do."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, SQS_POLICY
-from sandbox.process import ACCOUNT
+from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, SQS_POLICY
+from sandbox.client.process import ACCOUNT
 from tests.e2e.bot import Bot, deployed
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def bot() -> Iterator[Bot]:
 def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
     """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", policy, tags=tags))
-    seen = bot.watcher.looked_at(arn, "execution_role")
+    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
-    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    bot.watcher.checked(arn, "execution_role", more_than=seen)
     return arn
 
 
@@ -58,7 +58,7 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
 
 
 def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
-    """The owner's word stands: the fix is refused, the finding and its ticket stay open."""
+    """The owner's tag decides: the fix is rejected, the finding and its ticket stay open."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY, {"permission-guard:fix": "never"})
     bot.engineer.detach(f"{unique}-role", SQS_POLICY)
     finding = bot.watcher.finding(arn, "PG201", has_fix("refused"))
@@ -69,7 +69,7 @@ def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
 
 
 def test_a_deny_makes_attaching_useless_and_is_refused(bot: Bot, unique: str) -> None:
-    """Where an explicit Deny is the cause, nothing is attached, and the refusal names the Deny."""
+    """Where an explicit Deny is the cause, nothing is attached, and the finding names the Deny."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
     deny = {"Sid": "NoReading", "Effect": "Deny", "Action": "sqs:Receive*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
@@ -106,14 +106,14 @@ def as_the_fixer(bot: Bot) -> Any:
 
 @pytest.mark.parametrize("policy", [SQS_POLICY, KINESIS_POLICY, DYNAMODB_POLICY])
 def test_the_fixer_may_attach_the_policies_on_its_list(bot: Bot, as_the_fixer: Any, unique: str, policy: str) -> None:
-    """The proof that the refusals below are for the policy, and not for something else."""
+    """Proof that the denials below are caused by the policy, and by nothing else."""
     bot.engineer.role(unique, writes_logs=False)
     as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=policy)
     assert bot.engineer.attached(unique) == [policy]
 
 
 def test_the_fixer_cannot_attach_administrator_access(bot: Bot, as_the_fixer: Any, unique: str) -> None:
-    """Whatever its code might do, IAM does not let it: AdministratorAccess is not on the list."""
+    """IAM denies the call, whatever the code does: AdministratorAccess is not on the list."""
     bot.engineer.role(unique, writes_logs=False)
     with pytest.raises(ClientError) as denied:
         as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=ADMINISTRATOR)

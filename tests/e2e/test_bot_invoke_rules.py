@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.process import ACCOUNT, REGION
+from sandbox.client.process import ACCOUNT, REGION
 from tests.e2e.bot import Bot, deployed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def bot() -> Iterator[Bot]:
 def arn(bot: Bot, unique: str) -> str:
     """A function that the bot has seen."""
     made = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    bot.watcher.looked_at(made, "invoke_policy")
+    bot.watcher.checked(made, "invoke_policy")
     return made
 
 
@@ -43,7 +43,7 @@ def is_resolved(finding: dict[str, Any]) -> bool:
 
 
 def sweep(bot: Bot) -> None:
-    """Have everything looked at, as the schedule does."""
+    """Have everything checked, as the schedule does."""
     reply = bot.aws.client("lambda").invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply
 
@@ -74,7 +74,7 @@ OPENERS: dict[str, dict[str, str]] = {
 def test_a_statement_opens_the_rule_it_breaks_and_its_removal_resolves_it(
     bot: Bot, arn: str, unique: str, rule_id: str
 ) -> None:
-    """Both within seconds of the call, and told as an alert each."""
+    """Both within seconds of the call, and one alert for each."""
     client = bot.engineer.functions
     client.add_permission(FunctionName=unique, StatementId="wrong", **OPENERS[rule_id])
     finding = bot.watcher.finding(arn, rule_id, is_open, deadline=5.0)
@@ -129,7 +129,7 @@ def test_the_cure_that_a_finding_offers_resolves_it(bot: Bot, arn: str, unique: 
 
 
 def test_a_whole_policy_put_in_place_is_judged_by_alias_as_well(bot: Bot, arn: str, unique: str) -> None:
-    """PutResourcePolicy on an alias; the cure restores a state without findings."""
+    """PutResourcePolicy on an alias; the remedy restores a state without findings."""
     version = bot.engineer.functions.publish_version(FunctionName=unique)["Version"]
     bot.engineer.functions.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)
     alias = f"{arn}:live"
@@ -174,7 +174,7 @@ def test_a_url_without_authentication_and_what_it_leaves_behind(bot: Bot, arn: s
 
 
 def test_a_rule_s_target_without_a_statement_is_found_by_the_sweep(bot: Bot, arn: str, unique: str) -> None:
-    """PG112 names the rule; the statement that its cure offers resolves it at once."""
+    """PG112 names the rule; the statement of its remedy resolves it at once."""
     events = bot.aws.client("events")
     events.create_event_bus(Name=unique)
     rule = events.put_rule(Name="paid", EventBusName=unique, EventPattern=json.dumps({"source": ["shop"]}))["RuleArn"]
@@ -193,9 +193,9 @@ def test_a_rule_s_target_with_a_role_needs_no_statement(bot: Bot, arn: str, uniq
     role = bot.engineer.role(f"{unique}-events")
     events.put_rule(Name=unique, EventPattern=json.dumps({"source": ["shop"]}))
     events.put_targets(Rule=unique, Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
-    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    seen = bot.watcher.checked(arn, "invoke_policy")
     sweep(bot)
-    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    bot.watcher.checked(arn, "invoke_policy", more_than=seen)
     assert bot.watcher.findings(arn) == []
 
 
@@ -228,9 +228,9 @@ def test_what_careful_people_write_opens_nothing(bot: Bot, arn: str, unique: str
     permit(unique, "rules", "events.amazonaws.com", SourceArn=rules)
     permit(unique, "skill", "alexa-appkit.amazon.com", EventSourceToken="amzn1.ask.skill.1")
     permit(unique, "own", ACCOUNT)
-    bot.settle()
+    bot.wait_for_delivery()
     bot.wait_until_empty("InvokePolicyQueue")
-    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    seen = bot.watcher.checked(arn, "invoke_policy")
     sweep(bot)
-    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    bot.watcher.checked(arn, "invoke_policy", more_than=seen)
     assert bot.watcher.findings(arn) == []

@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=off: what it finds, tells and leaves alone."""
+"""The deployed stack with FixMode=off: what it finds, reports and does not change."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.engineer import LOGS_POLICY, SQS_POLICY
-from sandbox.process import ACCOUNT, REGION, poll
-from sandbox.watcher import DEADLINE
+from sandbox.client.engineer import LOGS_POLICY, SQS_POLICY
+from sandbox.client.process import ACCOUNT, REGION, poll
+from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import Bot, deployed, envelope
 
 if TYPE_CHECKING:
@@ -49,20 +49,20 @@ def is_resolved(finding: dict[str, Any]) -> bool:
 def function_reading(bot: Bot, name: str, source_arn: str, *policies: str) -> str:
     """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", *policies))
-    seen = bot.watcher.looked_at(arn, "execution_role")
+    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
-    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    bot.watcher.checked(arn, "execution_role", more_than=seen)
     return arn
 
 
 def test_permission_without_a_source_is_found_within_five_seconds(bot: Bot, unique: str) -> None:
     """`aws lambda add-permission` for S3 without a source opens PG102; with bucket and account it opens none."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    bot.watcher.looked_at(arn, "invoke_policy")
+    bot.watcher.checked(arn, "invoke_policy")
     base = ("lambda", "add-permission", "--function-name", unique, "--action", "lambda:InvokeFunction")
     s3 = (*base, "--principal", "s3.amazonaws.com")
     aws_cli(bot, *s3, "--statement-id", "good", "--source-arn", "arn:aws:s3:::a-bucket", "--source-account", ACCOUNT)
-    seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=1)
+    seen = bot.watcher.checked(arn, "invoke_policy", more_than=1)
     assert bot.watcher.findings(arn) == []
 
     aws_cli(bot, *s3, "--statement-id", "bad")
@@ -72,7 +72,7 @@ def test_permission_without_a_source_is_found_within_five_seconds(bot: Bot, uniq
     assert finding["subject"] == "statement/bad"
     assert finding["severity"] == "high"
     assert "s3.amazonaws.com" in finding["reason"]
-    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    bot.watcher.checked(arn, "invoke_policy", more_than=seen)
     assert [one["subject"] for one in bot.watcher.findings(arn)] == ["statement/bad"]
 
 
@@ -84,7 +84,7 @@ def test_the_ticket_lives_with_its_finding(bot: Bot, unique: str) -> None:
     item = bot.watcher.ops_item(finding["id"], "Open")
     assert item["Source"] == "permission-guard"
     assert unique in item["Title"]
-    # Each is told before the next change: news that is overtaken is not told after it.
+    # Each is delivered before the next change: an overtaken transition is not delivered after it.
     bot.watcher.alert(finding["id"], "Finding Opened")
 
     bot.engineer.forbid(unique, "broad")
@@ -102,7 +102,7 @@ def test_the_ticket_lives_with_its_finding(bot: Bot, unique: str) -> None:
 
 
 def test_a_lost_read_permission_is_reported_and_left_alone(bot: Bot, unique: str) -> None:
-    """With FixMode off, PG201 opens when the policy goes, names what is missing, and nobody attaches anything."""
+    """With FixMode off, PG201 opens when the policy is detached, names what is missing, and nothing is attached."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
     assert bot.watcher.findings(arn) == []
 
@@ -122,11 +122,11 @@ def test_a_lost_read_permission_is_reported_and_left_alone(bot: Bot, unique: str
 def test_an_event_that_comes_three_times_is_one_finding(bot: Bot, unique: str) -> None:
     """Repeated events change nothing: one finding at its first revision, one alert, one OpsItem."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    seen = bot.watcher.checked(arn, "invoke_policy")
     since = bot.aws.last_record()
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
     record = bot.aws.wait_for_record("AddPermission20150331v2", since)
-    bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+    bot.watcher.checked(arn, "invoke_policy", more_than=seen)
     bot.send("InvokePolicyQueue", envelope(record), envelope(record), envelope(record))
     bot.wait_until_empty("InvokePolicyQueue")
 
@@ -142,7 +142,7 @@ def test_an_event_that_comes_three_times_is_one_finding(bot: Bot, unique: str) -
 def test_events_in_the_wrong_order_end_in_the_true_state(bot: Bot, unique: str) -> None:
     """The removal's event before the addition's: what AWS says is what is recorded, not what the last event says."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    seen = bot.watcher.looked_at(arn, "invoke_policy")
+    seen = bot.watcher.checked(arn, "invoke_policy")
     since = bot.aws.last_record()
     with bot.events_lost():
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
@@ -151,12 +151,12 @@ def test_events_in_the_wrong_order_end_in_the_true_state(bot: Bot, unique: str) 
     removed = bot.aws.wait_for_record("RemovePermission20150331v2", since)
     for record in (removed, added):
         bot.send("InvokePolicyQueue", envelope(record))
-        seen = bot.watcher.looked_at(arn, "invoke_policy", more_than=seen)
+        seen = bot.watcher.checked(arn, "invoke_policy", more_than=seen)
     assert bot.watcher.findings(arn) == []
 
 
 def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: str) -> None:
-    """What is gone needs no cure: finding and ticket are resolved, and a late event does not bring them back."""
+    """A deleted function needs no remedy: finding and ticket are resolved, and a late event does not reopen them."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     since = bot.aws.last_record()
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
@@ -178,7 +178,7 @@ def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: st
 def test_throttled_reads_are_tried_again(bot: Bot, unique: str) -> None:
     """A throttled GetPolicy costs time, never a finding."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    bot.watcher.looked_at(arn, "invoke_policy")
+    bot.watcher.checked(arn, "invoke_policy")
     bot.aws.inject_fault("lambda", "GetPolicy", count=2)
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
     bot.watcher.finding(arn, "PG102", is_open)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.drift import SOURCES, WAYS, Reader, Way
-from sandbox.engineer import SQS_POLICY, document
-from tests.e2e.bot import SETTLING, Bot, deployed
+from sandbox.client.drift import SOURCES, WAYS, Reader, Way
+from sandbox.client.engineer import SQS_POLICY, document
+from tests.e2e.bot import GRACE_PERIOD, Bot, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPENED_WITHIN = 5.0
-"""Seconds from the call to the recorded finding, settling among them; on AWS the trail adds its own minutes."""
+"""Seconds from the call to the recorded finding, with the grace period; on AWS the trail adds its own minutes."""
 RESOLVED_WITHIN = 4.0
 """The same for what is right again, which nothing waits for."""
 
@@ -39,13 +39,13 @@ def reader(bot: Bot, request: pytest.FixtureRequest) -> Reader:
 def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_regained_resolves_it(
     bot: Bot, reader: Reader, way: Way
 ) -> None:
-    """Nobody is told while it settles, then at once; of nothing else; and at once when all is well again."""
+    """No alert in the grace period, then one; about nothing else; and at once when the permission is back."""
     opened = reader.seconds(way.lose, "open", deadline=OPENED_WITHIN)
     finding = bot.watcher.finding(reader.arn, "PG201")
     missing = {one["action"] for one in finding["evidence"]["missing"]}
     resolved = reader.seconds(way.regain, "resolved", deadline=RESOLVED_WITHIN)
 
-    assert SETTLING <= opened <= OPENED_WITHIN
+    assert GRACE_PERIOD <= opened <= OPENED_WITHIN
     assert resolved <= RESOLVED_WITHIN
     assert way.cause in finding["reason"]
     assert missing
@@ -58,9 +58,9 @@ def test_a_new_version_of_a_boundary_is_seen_at_whoever_it_limits(bot: Bot, uniq
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     reader = Reader(bot.engineer, bot.watcher, unique, "queue")
     iam, boundary = bot.engineer.iam, bot.engineer.policy(unique, everything)
-    seen = bot.watcher.looked_at(reader.arn, "execution_role")
+    seen = bot.watcher.checked(reader.arn, "execution_role")
     iam.put_role_permissions_boundary(RoleName=reader.role, PermissionsBoundary=boundary)
-    bot.watcher.looked_at(reader.arn, "execution_role", more_than=seen)
+    bot.watcher.checked(reader.arn, "execution_role", more_than=seen)
     assert bot.watcher.findings(reader.arn) == []
 
     less = document({**everything, "Action": ["logs:*", "sqs:ReceiveMessage"]})
@@ -82,7 +82,7 @@ def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -
     """Its event comes, and says that nothing has changed; that of its deletion does not even come."""
     reader = Reader(bot.engineer, bot.watcher, unique, "queue")
     all_done(bot)
-    seen = bot.watcher.looked_at(reader.arn, "execution_role")
+    seen = bot.watcher.checked(reader.arn, "execution_role")
     since = bot.aws.last_record()
     other = document({"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
     bot.engineer.iam.create_policy_version(PolicyArn=reader.policy, PolicyDocument=other)
@@ -91,7 +91,7 @@ def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -
     assert line["reason"] == "the new version is not the policy's default"
     bot.engineer.iam.delete_policy_version(PolicyArn=reader.policy, VersionId="v2")
     all_done(bot)
-    assert bot.watcher.looked_at(reader.arn, "execution_role") == seen
+    assert bot.watcher.checked(reader.arn, "execution_role") == seen
     assert bot.watcher.findings(reader.arn) == []
 
 
@@ -101,9 +101,9 @@ def test_an_alias_that_moves_to_a_version_with_another_role_is_judged_by_it(bot:
     arn = engineer.function(unique, engineer.role(f"{unique}-role", SQS_POLICY))
     functions.publish_version(FunctionName=unique)
     functions.create_alias(FunctionName=unique, Name="live", FunctionVersion="1")
-    seen = bot.watcher.looked_at(arn, "execution_role")
+    seen = bot.watcher.checked(arn, "execution_role")
     engineer.mapping(f"{unique}:live", engineer.queue(unique))
-    bot.watcher.looked_at(arn, "execution_role", more_than=seen)
+    bot.watcher.checked(arn, "execution_role", more_than=seen)
     functions.update_function_configuration(FunctionName=unique, Role=engineer.role(f"{unique}-other"))
     functions.publish_version(FunctionName=unique)
     all_done(bot)
@@ -122,6 +122,6 @@ def test_an_alias_that_moves_to_a_version_with_another_role_is_judged_by_it(bot:
 
 
 def all_done(bot: Bot) -> None:
-    """Wait until everything that was changed so far was looked at."""
-    bot.settle()
+    """Wait until everything that was changed so far was checked."""
+    bot.wait_for_delivery()
     bot.wait_until_empty("ExecutionRoleQueue")

@@ -1,4 +1,4 @@
-"""The deployed stack tells Slack: a webhook on this machine stands in for Slack's."""
+"""The deployed stack alerts Slack: a webhook on this machine stands in for Slack's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.engineer import Engineer
-from sandbox.process import Sandbox, poll
-from sandbox.watcher import DEADLINE, Watcher
+from sandbox.client.engineer import Engineer
+from sandbox.client.process import Sandbox, poll
+from sandbox.client.watcher import DEADLINE, Watcher
 from tests.e2e.bot import STACK, Bot
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ WEBHOOK_PATH = "/services/T000/B000/not-a-real-secret"
 
 
 @contextmanager
-def slack(*, refusals: int) -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
+def slack(*, denied_calls: int) -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
     """Serve a webhook that first says 429 some times; yield its URL, the messages it took, and every status it gave."""
     taken: list[dict[str, Any]] = []
     statuses: list[int] = []
@@ -28,7 +28,7 @@ def slack(*, refusals: int) -> Iterator[tuple[str, list[dict[str, Any]], list[in
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            busy = len(statuses) < refusals
+            busy = len(statuses) < denied_calls
             statuses.append(429 if busy else 200)
             self.send_response(statuses[-1])
             if busy:
@@ -52,7 +52,7 @@ def slack(*, refusals: int) -> Iterator[tuple[str, list[dict[str, Any]], list[in
 
 def test_a_finding_reaches_slack_through_a_rate_limit_and_the_webhook_stays_secret() -> None:
     """The message arrives once, as blocks, after Slack asked to wait; the webhook's URL is in no log."""
-    with slack(refusals=1) as (url, taken, statuses), Sandbox.start() as aws:
+    with slack(denied_calls=1) as (url, taken, statuses), Sandbox.start() as aws:
         secret = aws.client("secretsmanager").create_secret(
             Name="slack", SecretString=json.dumps({"webhook_url": url})
         )["ARN"]
@@ -73,14 +73,14 @@ def test_a_finding_reaches_slack_through_a_rate_limit_and_the_webhook_stays_secr
         assert taken[0]["blocks"][0]["type"] == "header"
         bot.watcher.alert(finding["id"], "Finding Opened")
 
-        told = json.dumps(bot.log_lines("SendAlert"))
-        assert "delivered" in told
-        assert WEBHOOK_PATH not in told
+        lines = json.dumps(bot.log_lines("SendAlert"))
+        assert "delivered" in lines
+        assert WEBHOOK_PATH not in lines
         assert WEBHOOK_PATH not in aws.log
 
 
 def allow_webhooks_on_this_machine(bot: Bot) -> None:
-    """Let the deployed function post elsewhere than to hooks.slack.com; it refuses to otherwise."""
+    """Allow the deployed function to post elsewhere than to hooks.slack.com, which it rejects by default."""
     name = bot.resource("SendAlertFunction")
     environment = bot.engineer.functions.get_function_configuration(FunctionName=name)["Environment"]
     environment["Variables"]["SLACK_WEBHOOK_PREFIX"] = "http://127.0.0.1:"

@@ -1,4 +1,4 @@
-"""`make demo` tells the whole story, or fails."""
+"""`make demo` shows the whole story, or fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from sandbox import watcher
+from sandbox.client import watcher
 from sandbox.demo import __main__ as demo
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def program() -> typer.Typer:
 
 
 def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
-    """What was called, found, alerted, ticketed, fixed and refused is on the screen, and the exit code is 0."""
+    """What was called, found, alerted, ticketed, fixed and rejected is on the screen, and the exit code is 0."""
     picture = tmp_path / "demo.svg"
     shown = CliRunner().invoke(program(), ["--picture", str(picture)])
     assert shown.exit_code == 0, shown.output
@@ -36,9 +36,9 @@ def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
         "alert by SNS",
         "is Open: PG102",
         "is Resolved: PG102",
-        "Looked at, and nothing found",
+        "Checked: no findings",
         "HIGH PG201 event-source-read-missing",
-        "for 1 s here, for 2 minutes by default",
+        "1 s here, 2 minutes by default",
         "policy attached again, resolved",
         "AWSLambdaSQSQueueExecutionRole",
         "fix refused",
@@ -49,11 +49,11 @@ def test_the_demo_shows_every_step_and_ends_well(tmp_path: Path) -> None:
 
 
 def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a bot that may not fix, the story cannot be told to its end: it says what is missing and exits with 1."""
+    """When fixes are off, the demo names the missing step and exits with 1."""
     monkeypatch.setitem(demo._PARAMETERS, "FixMode", "off")
     monkeypatch.setattr(watcher.Watcher.finding, "__kwdefaults__", {"what": "", "deadline": 3.0})
     shown = CliRunner().invoke(program(), [])
     assert shown.exit_code == 1
-    assert "This did not happen" in shown.output
+    assert "This step failed" in shown.output
     assert "PG201" in shown.output
     assert "fixed" in shown.output

@@ -1,4 +1,4 @@
-"""What Lambda refuses when a function or a mapping is made, in AWS's words."""
+"""What Lambda rejects when a function or a mapping is made, in AWS's words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 SQS_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
 CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
@@ -46,31 +46,31 @@ def data_stream(sandbox: Sandbox, unique: str) -> str:
     return str(kinesis.describe_stream_summary(StreamName=unique)["StreamDescriptionSummary"]["StreamARN"])
 
 
-def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[str, str, int]:
-    """Return the code, message and HTTP status with which a call is refused."""
-    with pytest.raises(ClientError) as refused:
+def rejection(call: Callable[..., Any], **arguments: Any) -> tuple[str, str, int]:
+    """Return the code, message and HTTP status with which a call is rejected."""
+    with pytest.raises(ClientError) as rejected:
         call(**arguments)
-    response = refused.value.response
+    response = rejected.value.response
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     return response["Error"]["Code"], response["Error"]["Message"], status
 
 
-def test_a_role_without_any_sqs_permission_is_refused_and_then_accepted_with_the_managed_policy(
+def test_a_role_without_any_sqs_permission_is_rejected_and_then_accepted_with_the_managed_policy(
     sandbox: Sandbox, make_function: Callable[..., str], queue: str, unique: str
 ) -> None:
-    """A role without any SQS permission is refused and then accepted with the managed policy."""
+    """A role without any SQS permission is rejected and then accepted with the managed policy."""
     make_function(unique)
     client = sandbox.client("lambda")
     mapping = {"FunctionName": unique, "EventSourceArn": queue}
     since = sandbox.last_record()
 
-    refused = refusal(client.create_event_source_mapping, **mapping)
+    rejected = rejection(client.create_event_source_mapping, **mapping)
     record = sandbox.wait_for_record("CreateEventSourceMapping20150331", since)
     sandbox.client("iam").attach_role_policy(RoleName=f"{unique}-role", PolicyArn=SQS_POLICY)
     created = client.create_event_source_mapping(**mapping)
 
     text = "The function execution role does not have permissions to call ReceiveMessage on SQS."
-    assert refused == ("InvalidParameterValueException", text, 400)
+    assert rejected == ("InvalidParameterValueException", text, 400)
     assert (record["errorCode"], record["errorMessage"]) == ("InvalidParameterValueException", text)
     assert record["requestParameters"]["eventSourceArn"] == queue
     assert record["responseElements"] is None
@@ -85,7 +85,7 @@ def test_one_missing_action_is_named(
     most = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": queue}
     make_function(unique, role=make_role(unique, most))
 
-    _, message, _ = refusal(
+    _, message, _ = rejection(
         sandbox.client("lambda").create_event_source_mapping, FunctionName=unique, EventSourceArn=queue
     )
 
@@ -98,7 +98,7 @@ def test_a_permission_on_another_queue_does_not_count(
     """A permission on another queue does not count."""
     make_function(unique, role=make_role(unique, {"Effect": "Allow", "Action": "sqs:*", "Resource": f"{queue}-other"}))
 
-    code, _, _ = refusal(
+    code, _, _ = rejection(
         sandbox.client("lambda").create_event_source_mapping, FunctionName=unique, EventSourceArn=queue
     )
 
@@ -128,7 +128,7 @@ def test_a_deny_a_boundary_and_the_queue_policy_are_honoured(
         sandbox.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(own)})
     make_function(unique, role=role)
 
-    code, _, _ = refusal(
+    code, _, _ = rejection(
         sandbox.client("lambda").create_event_source_mapping, FunctionName=unique, EventSourceArn=queue
     )
 
@@ -144,7 +144,7 @@ def test_a_mapping_cannot_be_moved_to_a_function_that_cannot_read_its_source(
     client = sandbox.client("lambda")
     mapping = client.create_event_source_mapping(FunctionName=unique, EventSourceArn=queue)
 
-    code, _, _ = refusal(client.update_event_source_mapping, UUID=mapping["UUID"], FunctionName=f"{unique}-other")
+    code, _, _ = rejection(client.update_event_source_mapping, UUID=mapping["UUID"], FunctionName=f"{unique}-other")
 
     assert code == "InvalidParameterValueException"
     assert client.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=2)["BatchSize"] == 2
@@ -160,7 +160,7 @@ def test_a_table_stream_needs_no_list_streams(
     client = sandbox.client("lambda")
     source = {"EventSourceArn": table_stream, "StartingPosition": "LATEST"}
 
-    code, message, _ = refusal(client.create_event_source_mapping, FunctionName=f"{unique}-no", **source)
+    code, message, _ = rejection(client.create_event_source_mapping, FunctionName=f"{unique}-no", **source)
     created = client.create_event_source_mapping(FunctionName=unique, **source)
 
     assert code == "InvalidParameterValueException"
@@ -171,14 +171,14 @@ def test_a_table_stream_needs_no_list_streams(
     assert created["EventSourceArn"] == table_stream
 
 
-def test_a_kinesis_stream_is_refused_in_its_own_words(
+def test_a_kinesis_stream_is_rejected_in_its_own_words(
     sandbox: Sandbox, make_function: Callable[..., str], data_stream: str, unique: str
 ) -> None:
-    """A Kinesis stream is refused in its own words."""
+    """A Kinesis stream is rejected in its own words."""
     make_function(unique)
     mapping = {"FunctionName": unique, "EventSourceArn": data_stream, "StartingPosition": "LATEST"}
 
-    _, message, _ = refusal(sandbox.client("lambda").create_event_source_mapping, **mapping)
+    _, message, _ = rejection(sandbox.client("lambda").create_event_source_mapping, **mapping)
 
     assert message == (
         f"Cannot access stream {data_stream}. Please ensure the role can perform the GetRecords, GetShardIterator, "
@@ -186,10 +186,10 @@ def test_a_kinesis_stream_is_refused_in_its_own_words(
     )
 
 
-def test_a_role_that_lambda_cannot_assume_is_refused(
+def test_a_role_that_lambda_cannot_assume_is_rejected(
     sandbox: Sandbox, make_role: Callable[..., str], make_function: Callable[..., str], code: bytes, unique: str
 ) -> None:
-    """A role that Lambda cannot assume is refused."""
+    """A role that Lambda cannot assume is rejected."""
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = make_role(unique, trust={"Version": "2012-10-17", "Statement": [ec2]})
     make_function(f"{unique}-good")
@@ -197,18 +197,18 @@ def test_a_role_that_lambda_cannot_assume_is_refused(
     function = {"FunctionName": unique, "Runtime": "python3.13", "Handler": "app.handler", "Code": {"ZipFile": code}}
     since = sandbox.last_record()
 
-    assert refusal(client.create_function, Role=role, **function)[:2] == (
+    assert rejection(client.create_function, Role=role, **function)[:2] == (
         "InvalidParameterValueException",
         CANNOT_ASSUME,
     )
-    assert refusal(client.create_function, Role=f"{role}-that-is-not-there", **function)[1] == CANNOT_ASSUME
-    changed = refusal(client.update_function_configuration, FunctionName=f"{unique}-good", Role=role)
+    assert rejection(client.create_function, Role=f"{role}-that-is-not-there", **function)[1] == CANNOT_ASSUME
+    changed = rejection(client.update_function_configuration, FunctionName=f"{unique}-good", Role=role)
     assert changed[1] == CANNOT_ASSUME
     record = sandbox.wait_for_record("CreateFunction20150331", since)
     assert (record["errorMessage"], record["requestParameters"]["role"]) == (CANNOT_ASSUME, role)
 
 
-def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_refused(
+def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_rejected(
     *,
     sandbox: Sandbox,
     make_role: Callable[..., str],
@@ -232,8 +232,8 @@ def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_refused(
     for words, settings in cases.items():
         text = f"The provided execution role does not have permissions to call {words}"
         expected = ("InvalidParameterValueException", text, 400)
-        assert refusal(client.update_function_configuration, FunctionName=unique, **settings) == expected
-        assert refusal(client.create_function, **new, **function, **settings) == expected
+        assert rejection(client.update_function_configuration, FunctionName=unique, **settings) == expected
+        assert rejection(client.create_function, **new, **function, **settings) == expected
 
     allow = {"Effect": "Allow", "Action": ["sqs:SendMessage", "sns:Publish", "ec2:*"], "Resource": "*"}
     able = make_role(f"{unique}-able", allow)
@@ -241,11 +241,11 @@ def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_refused(
         client.create_function(FunctionName=f"{unique}-{number}", Role=able, **function, **settings)
     # A function that has it all may not be given a role that lacks it.
     without = {"FunctionName": f"{unique}-0", "Role": new["Role"]}
-    assert "SendMessage" in refusal(client.update_function_configuration, **without)[1]
+    assert "SendMessage" in rejection(client.update_function_configuration, **without)[1]
     client.update_function_configuration(FunctionName=unique, Timeout=5)
 
 
-def test_a_destination_that_the_role_may_not_send_to_is_refused(
+def test_a_destination_that_the_role_may_not_send_to_is_rejected(
     *,
     sandbox: Sandbox,
     make_role: Callable[..., str],
@@ -267,8 +267,8 @@ def test_a_destination_that_the_role_may_not_send_to_is_refused(
         config = {"DestinationConfig": {"OnFailure": {"Destination": arn}}}
         text = f"The function's execution role does not have permissions to call {action} on {arn}"
         expected = ("InvalidParameterValueException", text, 400)
-        assert refusal(client.put_function_event_invoke_config, FunctionName=unique, **config) == expected
-        assert refusal(client.update_function_event_invoke_config, FunctionName=unique, **config) == expected
+        assert rejection(client.put_function_event_invoke_config, FunctionName=unique, **config) == expected
+        assert rejection(client.update_function_event_invoke_config, FunctionName=unique, **config) == expected
         client.put_function_event_invoke_config(FunctionName=unique, Qualifier=version, **config)
     (kept,) = [
         one

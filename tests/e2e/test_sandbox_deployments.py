@@ -1,4 +1,4 @@
-"""What CloudFormation writes comes into the trail, and is refused as Lambda refuses it."""
+"""What CloudFormation writes is in the trail, and fails where Lambda rejects it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.process import ACCOUNT, Sandbox, SandboxError, poll
+from sandbox.client.process import ACCOUNT, Sandbox, SandboxError, poll
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,36 +55,36 @@ def template(*, managed: list[str] | None = None, trust: dict[str, Any] | None =
     return json.dumps({"Resources": resources})
 
 
-def settled(sandbox: Sandbox, name: str) -> str:
-    """Wait until a stack has settled, and return its status."""
+def after_grace_period(sandbox: Sandbox, name: str) -> str:
+    """Wait until a stack is stable, and return its status."""
     cloudformation = sandbox.client("cloudformation")
 
-    def look() -> str:
+    def probe() -> str:
         try:
             status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
         except ClientError:
             return "GONE"
         return status if status.endswith(SETTLED) and "CLEANUP" not in status else ""
 
-    return poll(look, deadline=10, what=f"settled stack {name}")
+    return poll(probe, deadline=10, what=f"stable stack {name}")
 
 
 def test_a_stack_is_told_from_its_role_to_its_deletion(sandbox: Sandbox, unique: str) -> None:
-    """A stack is told from its role to its deletion."""
+    """The trail holds a stack from its role to its deletion."""
     cloudformation = sandbox.client("cloudformation")
     since = sandbox.last_record()
 
     cloudformation.create_stack(StackName=unique, TemplateBody=template(), Capabilities=["CAPABILITY_IAM"])
-    assert settled(sandbox, unique) == "CREATE_COMPLETE"
+    assert after_grace_period(sandbox, unique) == "CREATE_COMPLETE"
     created = sandbox.records(since)
     middle = sandbox.last_record()
     changed = template(timeout=5, managed=[])
     cloudformation.update_stack(StackName=unique, TemplateBody=changed, Capabilities=["CAPABILITY_IAM"])
-    assert settled(sandbox, unique) == "UPDATE_COMPLETE"
+    assert after_grace_period(sandbox, unique) == "UPDATE_COMPLETE"
     updated = sandbox.records(middle)
     last = sandbox.last_record()
     cloudformation.delete_stack(StackName=unique)
-    settled(sandbox, unique)
+    after_grace_period(sandbox, unique)
     sandbox.wait_for_record("DeleteRole", last)
     deleted = sandbox.records(last)
 
@@ -118,7 +118,7 @@ def test_a_template_sets_the_boundary_of_its_role(sandbox: Sandbox, unique: str)
     """A template sets the boundary of its role."""
     cloudformation = sandbox.client("cloudformation")
     cloudformation.create_stack(StackName=unique, TemplateBody=template(), Capabilities=["CAPABILITY_IAM"])
-    settled(sandbox, unique)
+    after_grace_period(sandbox, unique)
 
     resource = cloudformation.describe_stack_resource(StackName=unique, LogicalResourceId="Role")
     role = sandbox.client("iam").get_role(RoleName=resource["StackResourceDetail"]["PhysicalResourceId"])["Role"]
@@ -141,16 +141,16 @@ def test_a_template_sets_the_boundary_of_its_role(sandbox: Sandbox, unique: str)
         ),
     ],
 )
-def test_a_stack_fails_where_lambda_refuses(
+def test_a_stack_fails_where_lambda_rejects(
     sandbox: Sandbox, unique: str, options: dict[str, Any], reason: str, event: str
 ) -> None:
-    """A stack fails where Lambda refuses."""
+    """A stack fails where Lambda rejects a call."""
     cloudformation = sandbox.client("cloudformation")
     since = sandbox.last_record()
 
     body = template(**options)
     cloudformation.create_stack(StackName=unique, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
-    status = settled(sandbox, unique)
+    status = after_grace_period(sandbox, unique)
 
     reasons = [one.get("ResourceStatusReason", "") for one in stack_events(sandbox, unique)]
     assert status == "ROLLBACK_COMPLETE"
@@ -177,10 +177,10 @@ def test_asynchronous_invocations_are_told_when_they_are_configured_and_no_longe
     stack = {"StackName": unique, "Capabilities": ["CAPABILITY_IAM"]}
 
     cloudformation.create_stack(**stack, TemplateBody=json.dumps(more))
-    assert settled(sandbox, unique) == "CREATE_COMPLETE"
+    assert after_grace_period(sandbox, unique) == "CREATE_COMPLETE"
     put = sandbox.wait_for_record("PutFunctionEventInvokeConfig", since)
     cloudformation.update_stack(**stack, TemplateBody=template())
-    assert settled(sandbox, unique) == "UPDATE_COMPLETE"
+    assert after_grace_period(sandbox, unique) == "UPDATE_COMPLETE"
     deleted = sandbox.wait_for_record("DeleteFunctionEventInvokeConfig", since)
 
     assert put["requestParameters"]["maximumRetryAttempts"] == 1

@@ -14,7 +14,7 @@ from permission_guard.aws.readers.inventories import InventoryReader
 from permission_guard.aws.readers.inventories.services import INVENTORY_READS
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Unread
-from sandbox.process import ACCOUNT, REGION
+from sandbox.client.process import ACCOUNT, REGION
 from tests.e2e.bot import deployed_statements
 from tests.e2e.sources import CALLS, IDS, NAME, Sources, ask
 from tests.template.sam_template import listed
@@ -22,7 +22,7 @@ from tests.template.sam_template import listed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 OTHERS = {"AccessKeyId": "111122223333", "SecretAccessKey": "x", "SessionToken": None}
 """The root of another account."""

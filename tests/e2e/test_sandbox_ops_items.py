@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 
 def item(unique: str, dedup: str = "", **more: Any) -> dict[str, Any]:

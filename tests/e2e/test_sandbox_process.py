@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from sandbox.process import INTERPRETER, ROOT, Sandbox, SandboxError, exports, poll
+from sandbox.client.process import INTERPRETER, ROOT, Sandbox, SandboxError, exports, poll, shell_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,14 +67,14 @@ def test_a_start_without_the_environment_says_what_to_run(tmp_path: Path) -> Non
         Sandbox.start(interpreter=tmp_path / "python")
 
 
-def test_a_port_in_use_is_named_with_the_cure(sandbox: Sandbox) -> None:
-    """A port in use is named with the cure."""
+def test_a_port_in_use_is_named_with_what_to_do(sandbox: Sandbox) -> None:
+    """A port in use is named, with what to do."""
     with pytest.raises(SandboxError, match=f"Port {sandbox.port} is in use. .*--port"):
         Sandbox.start(sandbox.port)
 
 
-def test_another_version_of_ministack_is_refused(tmp_path: Path) -> None:
-    """Another version of MiniStack is refused."""
+def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
+    """Another version of MiniStack is rejected."""
     with pytest.raises(SandboxError, match=r"MiniStack is [\d.]+, the sandbox needs 9\.9\.9"):
         Sandbox.start(run_dir=tmp_path / "run", settings={"SANDBOX_MINISTACK_VERSION": "9.9.9"})
 
@@ -84,21 +84,24 @@ def test_another_version_of_ministack_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        ("del ministack.services.lambda_svc._get_policy", "The hook ministack.services.lambda_svc._get_policy is gone"),
+        (
+            "del ministack.services.lambda_svc._get_policy",
+            "The hook ministack.services.lambda_svc._get_policy is missing",
+        ),
         ("ministack.services.lambda_svc._create_esm = lambda: 0", "_create_esm takes (), not (data)."),
-        ("sandbox.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm does not take"),
-        ("sandbox.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context does not take"),
-        ("sandbox.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets does not take"),
-        ("sandbox.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request does not take"),
-        ("sandbox.trail.deliver = lambda record: None", "_put_events brought no record"),
+        ("sandbox.server.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm does not take"),
+        ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context does not take"),
+        ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets does not take"),
+        ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request does not take"),
+        ("sandbox.server.trail.deliver = lambda record: None", "_put_events brought no record"),
     ],
 )
 def test_a_hook_that_does_not_take_stops_the_start(tmp_path: Path, broken: str, sentence: str) -> None:
     """A hook that does not take stops the start."""
     modules = "import ministack.services.lambda_svc\n"
     if broken.startswith("sandbox"):
-        modules += "import sandbox.hooks, sandbox.trail\n"
-    (tmp_path / "broken.py").write_text(f"{modules}{broken}\nfrom sandbox.server import app\n")
+        modules += "import sandbox.server.hooks, sandbox.server.trail\n"
+    (tmp_path / "broken.py").write_text(f"{modules}{broken}\nfrom sandbox.server.app import app\n")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AUTH": "true", "TMPDIR": str(tmp_path)}
     quiet = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "BIND_HOST": "127.0.0.1"}
     with socket.socket() as free:
@@ -176,6 +179,29 @@ def test_the_aws_cli_works_with_the_environment(sandbox: Sandbox, unique: str) -
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["Role"]["RoleName"] == unique
     assert "aws-cli" in sandbox.wait_for_record("CreateRole", since)["userAgent"]
+
+
+def test_the_printed_setup_keeps_the_aws_cli_on_this_machine(sandbox: Sandbox, unique: str) -> None:
+    """With nothing but the printed setup, SQS calls reach the sandbox: any other host would meet a closed proxy."""
+    url = sandbox.client("sqs").create_queue(QueueName=unique)["QueueUrl"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    closed = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    commands = [
+        "aws sqs list-queues",
+        f"aws sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn",
+        f"aws iam list-roles --query 'length(Roles[?RoleName==`{unique}`])'",
+    ]
+
+    for command, expected in zip(commands, (url, f"arn:aws:sqs:us-east-1:123456789012:{unique}", "0"), strict=True):
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join([*shell_setup(sandbox.port), command])],
+            env={"PATH": path, "AWS_PROFILE": "mine", **closed},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout
 
 
 def test_serve_prints_each_record_and_ends_at_ctrl_c(tmp_path: Path) -> None:

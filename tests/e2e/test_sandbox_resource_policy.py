@@ -15,12 +15,12 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from sandbox.process import ACCOUNT, REGION
+from sandbox.client.process import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 S3 = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
 STALE = "PreconditionFailedException"

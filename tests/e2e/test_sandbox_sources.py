@@ -11,15 +11,15 @@ from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.iam import Policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import SourceState, Unread
-from sandbox.engineer import Engineer, document
-from sandbox.process import ACCOUNT, REGION
+from sandbox.client.engineer import Engineer, document
+from sandbox.client.process import ACCOUNT, REGION
 from tests.e2e.bot import deployed_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from permission_guard.model.targets import FunctionTarget
-    from sandbox.process import Sandbox
+    from sandbox.client.process import Sandbox
 
 NAME = "sources-of-needs"
 _HERE = f"{REGION}:{ACCOUNT}"

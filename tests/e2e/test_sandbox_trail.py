@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from permission_guard.intake.cloudtrail import look_for
+from permission_guard.intake.cloudtrail import targets_of_record
 from permission_guard.intake.cloudtrail_record import parse_record
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.targets import PolicyTarget, RoleTarget, Scope
-from sandbox.process import ACCOUNT, ROOT, Sandbox, poll
+from permission_guard.model.targets import Direction, PolicyTarget, RoleTarget
+from sandbox.client.process import ACCOUNT, ROOT, Sandbox, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -286,7 +286,9 @@ def test_tags_of_a_role_are_recorded_as_the_bot_reads_them(
     for name in ("TagRole", "UntagRole"):
         record = sandbox.wait_for_record(name, since)
         envelope = {"source": "aws.iam", "account": ACCOUNT, "region": "us-east-1", "detail": record}
-        assert look_for(parse_record(envelope), Scope.EXECUTION_ROLE).targets == (RoleTarget(ACCOUNT, unique),)
+        assert targets_of_record(parse_record(envelope), Direction.EXECUTION_ROLE).targets == (
+            RoleTarget(ACCOUNT, unique),
+        )
 
 
 def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
@@ -324,7 +326,7 @@ def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
     assert (dropped["requestParameters"], dropped["responseElements"]) == ({**named, "name": "live"}, None)
     assert published["responseElements"]["functionArn"] == f"{arn}:2"
     for one in (version, alias, url, changed, refused, gone, moved, dropped, published):
-        targets = look_for(parse_record({"detail": one}), Scope.INVOKE_POLICY).targets
+        targets = targets_of_record(parse_record({"detail": one}), Direction.INVOKE_POLICY).targets
         assert targets == (() if one is refused else (parse_function_arn(arn)[0],)), one["eventName"]
 
 
@@ -349,7 +351,7 @@ def test_versions_of_a_policy_are_recorded_as_the_bot_reads_them(sandbox: Sandbo
     for one in (chosen, gone):
         assert (one["requestParameters"].keys(), one["responseElements"]) == ({"policyArn", "versionId"}, None)
     for one in (default, spare, chosen, gone):
-        targets = look_for(parse_record({"detail": one}), Scope.EXECUTION_ROLE).targets
+        targets = targets_of_record(parse_record({"detail": one}), Direction.EXECUTION_ROLE).targets
         assert targets == ((PolicyTarget(ACCOUNT, arn),) if one in (default, chosen) else ()), one["eventName"]
 
 

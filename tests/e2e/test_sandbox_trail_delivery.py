@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.process import ACCOUNT, Sandbox, poll
+from sandbox.client.process import ACCOUNT, Sandbox, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from sandbox import api
-from sandbox.api import Call, Request
+from sandbox.server import api
+from sandbox.server.api import Call, Request
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
 

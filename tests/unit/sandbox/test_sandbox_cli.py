@@ -1,10 +1,10 @@
-"""What the sandbox tells a person."""
+"""What the sandbox prints for a person."""
 
 from __future__ import annotations
 
 import pytest
 
-from sandbox import cli, process
+from sandbox.client import cli, process
 
 SESSION = {"type": "AssumedRole", "arn": "arn:aws:sts::123456789012:assumed-role/deployer/me"}
 
@@ -42,11 +42,11 @@ def test_stack_parameters_are_quoted_for_sam(value: str, argument: str) -> None:
     assert process._override("Key", value) == argument
 
 
-def test_a_refused_start_is_told_in_the_servers_own_sentence() -> None:
-    """A refused start is told in the server's own sentence, or else by the end of its log."""
-    log = "INFO starting\nsandbox: The hook x is gone.\nTraceback ...\n"
+def test_a_failed_start_is_reported_in_the_servers_own_sentence() -> None:
+    """A failed start is reported in the server's own sentence, or else by the end of its log."""
+    log = "INFO starting\nsandbox: The hook x is missing.\nTraceback ...\n"
 
-    assert process._why_it_ended(log) == "The sandbox refused to start: The hook x is gone."
+    assert process._why_it_ended(log) == "The sandbox did not start: The hook x is missing."
     assert process._why_it_ended("INFO starting\nboom\n").endswith("INFO starting\nboom\n")
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from sandbox import records
-from sandbox.api import Call
-from sandbox.records import Caller, Outcome
+from sandbox.server import records
+from sandbox.server.api import Call
+from sandbox.server.records import Caller, CallOutcome
 
 NOW = datetime(2026, 11, 20, 21, 5, 41, tzinfo=UTC)
 ROOT = Caller({"type": "Root"}, "127.0.0.1", "aws-cli/2")
 
 
-def written(call: Call, outcome: Outcome | None = None, region: str = "eu-west-1") -> dict[str, Any]:
+def written(call: Call, outcome: CallOutcome | None = None, region: str = "eu-west-1") -> dict[str, Any]:
     """Return the record of a call."""
-    return records.record(call, outcome or Outcome(), ROOT, account="123456789012", region=region, at=NOW)
+    return records.record(call, outcome or CallOutcome(), ROOT, account="123456789012", region=region, at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_environment_values_never_reach_the_trail() -> None:
     secret = {"Variables": {"TOKEN": "s3cret"}}
     call = Call("lambda", "UpdateFunctionConfiguration", {"FunctionName": "f", "Environment": secret})
 
-    record = written(call, Outcome(output={"FunctionName": "f", "Environment": secret}))
+    record = written(call, CallOutcome(output={"FunctionName": "f", "Environment": secret}))
 
     assert "s3cret" not in json.dumps(record)
     assert record["requestParameters"]["environment"] == {}
@@ -121,8 +121,8 @@ def test_a_code_update_takes_the_function_apart() -> None:
 
 def test_times_in_answers_are_written_for_people() -> None:
     """Times in answers are written for people."""
-    mapping = written(Call("lambda", "CreateEventSourceMapping"), Outcome(output={"LastModified": NOW.timestamp()}))
-    role = written(Call("iam", "CreateRole"), Outcome(output={"Role": {"CreateDate": NOW}}))
+    mapping = written(Call("lambda", "CreateEventSourceMapping"), CallOutcome(output={"LastModified": NOW.timestamp()}))
+    role = written(Call("iam", "CreateRole"), CallOutcome(output={"Role": {"CreateDate": NOW}}))
 
     assert mapping["responseElements"] == {"lastModified": "Nov 20, 2026, 9:05:41 PM"}
     assert role["responseElements"] == {"role": {"createDate": "Nov 20, 2026 9:05:41 PM"}}
@@ -132,7 +132,7 @@ def test_a_denied_call_has_no_parameters() -> None:
     """A denied call has no parameters."""
     call = Call("lambda", "AddPermission", {"FunctionName": "f"})
 
-    record = written(call, Outcome(error_code="AccessDeniedException", error_message="User: u is not authorized"))
+    record = written(call, CallOutcome(error_code="AccessDeniedException", error_message="User: u is not authorized"))
 
     assert record["errorCode"] == "AccessDenied"
     assert (record["requestParameters"], record["responseElements"]) == (None, None)
@@ -168,7 +168,7 @@ def test_iam_errors_carry_the_name_of_their_exception() -> None:
 @pytest.mark.parametrize("code", ["ValidationException", "UnrecognizedClientException", "InvalidClientTokenId"])
 def test_rejected_syntax_and_unknown_callers_leave_no_record(code: str) -> None:
     """Rejected syntax and unknown callers leave no record."""
-    assert not records.is_logged_outcome(Outcome(error_code=code))
+    assert not records.is_logged_outcome(CallOutcome(error_code=code))
 
 
 def test_an_empty_answer_is_null() -> None:

@@ -1,0 +1,1 @@
+"""What runs in the development environment: starts the sandbox, works in it, watches the bot."""

@@ -1,0 +1,119 @@
+"""`python -m sandbox serve`: the sandbox in the foreground, with its trail and the bot's answers as they happen."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.client.activity import Activity
+from sandbox.client.process import ACCOUNT, REGION, Sandbox, SandboxError, shell_setup
+from sandbox.client.watcher import Watcher
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+STACK = "permission-guard"
+_PAUSE = 0.5
+_PARAMETERS = {"TicketSystem": "opsitem"}
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="AWS on this machine, for the demo and the tests.")
+
+_TERRAFORM = """\
+# Terraform, in the provider "aws" block:
+#   skip_credentials_validation = true
+#   skip_metadata_api_check     = true
+#   skip_region_validation      = true
+#   s3_use_path_style           = true
+#   endpoints { <each service you use, e.g. lambda> = "<AWS_ENDPOINT_URL above>" }
+"""
+
+
+@app.callback()
+def main() -> None:
+    """AWS on this machine, for the demo and the tests."""
+
+
+@app.command()
+def serve(
+    parameters: Annotated[list[str] | None, typer.Argument(help="Stack parameters for --deploy, as KEY=VALUE.")] = None,
+    port: Annotated[int, typer.Option(help="The loopback port to serve on.")] = 4566,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Deploy the built stack first.")] = False,
+    stack_name: Annotated[str, typer.Option(help="The name of the stack that --deploy makes.")] = STACK,
+) -> None:
+    """Serve AWS on this machine until Ctrl-C, and print each Lambda and IAM write, and what the bot answers."""
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
+        signal.signal(ending, _interrupt)
+    try:
+        with Sandbox.start(port) as aws:
+            print(banner(aws))
+            activity = Activity(_deploy(aws, stack_name, parameters or [])) if deploy else None
+            follow(aws, activity)
+    except SandboxError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left behind.")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def banner(aws: Sandbox) -> str:
+    """Return what a person needs to use the sandbox from another terminal."""
+    lines = [f"AWS account {ACCOUNT}, region {REGION}, at {aws.endpoint} (Ctrl-C ends it). In another terminal:", ""]
+    return "\n".join([*lines, *shell_setup(aws.port), "", _TERRAFORM])
+
+
+def _deploy(aws: Sandbox, stack_name: str, arguments: list[str]) -> Watcher:
+    wrong = [argument for argument in arguments if "=" not in argument]
+    if wrong:
+        raise SandboxError(f"Stack parameters must be KEY=VALUE; got {wrong[0]!r}.")
+    began = time.monotonic()
+    print(f"Deploying {stack_name} ...", flush=True)
+    given = dict(argument.split("=", 1) for argument in arguments)
+    outputs = aws.deploy(stack_name, {**_PARAMETERS, **given})
+    print(f"Deployed in {time.monotonic() - began:.1f} s.")
+    for name, value in outputs.items():
+        print(f"  {name} = {value}")
+    return Watcher(aws, outputs)
+
+
+def follow(aws: Sandbox, activity: Activity | None = None) -> None:
+    """Print a line for each record and each answer of the bot, until interrupted."""
+    seen = 0
+    answers = ", and what the bot answers" if activity else ""
+    print(f"Lambda and IAM writes, as CloudTrail records them{answers}:", flush=True)
+    while aws.is_running():
+        records, last = aws.trail(seen)
+        for record in records:
+            print(line(record), flush=True)
+        seen = last
+        if activity and not _print_answers(activity):
+            activity = None
+        time.sleep(_PAUSE)
+    raise SandboxError(f"The sandbox ended by itself:\n{aws.log[-2_000:]}")
+
+
+def _print_answers(activity: Activity) -> bool:
+    """Print what the bot has done; False when its table can no longer be read, as after the stack's deletion."""
+    try:
+        for answer in activity.lines():
+            print(answer, flush=True)
+    except (ClientError, BotoCoreError) as error:
+        print(f"The bot's answers can no longer be read, and are not printed any more: {error}", flush=True)
+        return False
+    return True
+
+
+def line(record: dict[str, Any]) -> str:
+    """Return one record in one line: time, event, who, how it ended."""
+    identity = record["userIdentity"]
+    who = identity.get("arn", identity["type"]).rpartition(":")[2]
+    via = f" via {identity['invokedBy']}" if "invokedBy" in identity else ""
+    outcome = f"{record['errorCode']}: {record['errorMessage']}" if "errorCode" in record else "ok"
+    return f"{record['eventTime'][11:19]}  {record['eventName']:<40} {who}{via}  {outcome}"

@@ -1,0 +1,166 @@
+"""An ordinary engineer at work: makes roles, functions, queues and buckets, with plain AWS calls.
+
+The demo and the end-to-end tests act through this, as anybody would with boto3.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from sandbox.client.process import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.client.process import Sandbox
+
+MANAGED = "arn:aws:iam::aws:policy/service-role/"
+LOGS_POLICY = f"{MANAGED}AWSLambdaBasicExecutionRole"
+SQS_POLICY = f"{MANAGED}AWSLambdaSQSQueueExecutionRole"
+KINESIS_POLICY = f"{MANAGED}AWSLambdaKinesisExecutionRole"
+NETWORK_POLICY = f"{MANAGED}AWSLambdaVPCAccessExecutionRole"
+DYNAMODB_POLICY = f"{MANAGED}AWSLambdaDynamoDBExecutionRole"
+
+_TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+class Engineer:
+    """Makes calls; `report` takes each as the AWS CLI would spell it."""
+
+    def __init__(self, aws: Sandbox, report: Callable[[str], None] = lambda _: None) -> None:
+        self._report = report
+        self.iam = aws.client("iam")
+        self.functions = aws.client("lambda")
+        self._sqs, self._s3 = aws.client("sqs"), aws.client("s3")
+        self._kinesis, self._dynamodb = aws.client("kinesis"), aws.client("dynamodb")
+
+    def role(
+        self, name: str, *policy_arns: str, tags: Mapping[str, str] | None = None, writes_logs: bool = True
+    ) -> str:
+        """Make an execution role with managed policies, that of logs among them, and return its ARN."""
+        self._report(f"aws iam create-role --role-name {name} --assume-role-policy-document ...")
+        role = self.iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=document(_TRUST),
+            Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+        )
+        for arn in ([LOGS_POLICY] if writes_logs else []) + list(policy_arns):
+            self.attach(name, arn)
+        return str(role["Role"]["Arn"])
+
+    def policy(self, name: str, *statements: Mapping[str, Any]) -> str:
+        """Make a customer managed policy and return its ARN."""
+        self._report(f"aws iam create-policy --policy-name {name} --policy-document ...")
+        made = self.iam.create_policy(PolicyName=name, PolicyDocument=document(*statements))
+        return str(made["Policy"]["Arn"])
+
+    def attach(self, role: str, policy_arn: str) -> None:
+        """Attach a managed policy."""
+        self._report(f"aws iam attach-role-policy --role-name {role} --policy-arn {policy_arn}")
+        self.iam.attach_role_policy(RoleName=role, PolicyArn=policy_arn)
+
+    def detach(self, role: str, policy_arn: str) -> None:
+        """Detach a managed policy."""
+        self._report(f"aws iam detach-role-policy --role-name {role} --policy-arn {policy_arn}")
+        self.iam.detach_role_policy(RoleName=role, PolicyArn=policy_arn)
+
+    def attached(self, role: str) -> list[str]:
+        """Return the ARNs of a role's managed policies, as IAM lists them."""
+        policies = self.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        return sorted(policy["PolicyArn"] for policy in policies)
+
+    def function(self, name: str, role_arn: str, **settings: Any) -> str:
+        """Make a function and return its ARN."""
+        self._report(f"aws lambda create-function --function-name {name} --role {role_arn} ...")
+        made = self.functions.create_function(
+            FunctionName=name,
+            Role=role_arn,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Code={"ZipFile": _package()},
+            **settings,
+        )
+        return str(made["FunctionArn"])
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket and return its ARN."""
+        self._report(f"aws s3api create-bucket --bucket {name}")
+        self._s3.create_bucket(Bucket=name)
+        return f"arn:aws:s3:::{name}"
+
+    def queue(self, name: str) -> str:
+        """Make a queue and return its ARN."""
+        self._report(f"aws sqs create-queue --queue-name {name}")
+        self._sqs.create_queue(QueueName=name)
+        return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+
+    def stream(self, name: str) -> str:
+        """Make a data stream and return its ARN."""
+        self._report(f"aws kinesis create-stream --stream-name {name} --shard-count 1")
+        self._kinesis.create_stream(StreamName=name, ShardCount=1)
+        return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+
+    def table(self, name: str) -> str:
+        """Make a table with a stream and return the stream's ARN."""
+        self._report(f"aws dynamodb create-table --table-name {name} --stream-specification StreamEnabled=true,...")
+        made = self._dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+        return str(made["TableDescription"]["LatestStreamArn"])
+
+    def mapping(self, function: str, source_arn: str) -> str:
+        """Map an event source to a function and return the mapping's UUID."""
+        self._report(
+            f"aws lambda create-event-source-mapping --function-name {function} --event-source-arn {source_arn}"
+        )
+        position = {} if ":sqs:" in source_arn else {"StartingPosition": "LATEST"}
+        made = self.functions.create_event_source_mapping(FunctionName=function, EventSourceArn=source_arn, **position)
+        return str(made["UUID"])
+
+    def permit(self, function: str, sid: str, principal: str, **conditions: str) -> None:
+        """Add a statement to a function's policy; `conditions` are SourceArn, SourceAccount and the like."""
+        options = "".join(f" --{_option(name)} {value}" for name, value in conditions.items())
+        self._report(
+            f"aws lambda add-permission --function-name {function} --statement-id {sid} "
+            f"--action lambda:InvokeFunction --principal {principal}{options}"
+        )
+        self.functions.add_permission(
+            FunctionName=function,
+            StatementId=sid,
+            Action="lambda:InvokeFunction",
+            Principal=principal,
+            **conditions,
+        )
+
+    def forbid(self, function: str, sid: str) -> None:
+        """Remove a statement from a function's policy."""
+        self._report(f"aws lambda remove-permission --function-name {function} --statement-id {sid}")
+        self.functions.remove_permission(FunctionName=function, StatementId=sid)
+
+    def delete(self, function: str) -> None:
+        """Delete a function."""
+        self._report(f"aws lambda delete-function --function-name {function}")
+        self.functions.delete_function(FunctionName=function)
+
+
+def document(*statements: Mapping[str, Any]) -> str:
+    """Return a policy as IAM takes it."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def _option(name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
+
+
+def _package() -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return {'seen': event}\n")
+    return package.getvalue()

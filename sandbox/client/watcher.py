@@ -1,0 +1,131 @@
+"""Watches the deployed bot from outside: its findings table, its alerts, its OpsItems."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sandbox.client.process import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.client.process import Sandbox
+
+DEADLINE = 20.0
+"""Seconds within which anything that should happen has happened; a cold start is in it."""
+
+Finding = dict[str, Any]
+OpsItem = dict[str, Any]
+
+
+class Watcher:
+    """Sees what an owner of the account sees. `outputs` are the stack's."""
+
+    def __init__(self, aws: Sandbox, outputs: Mapping[str, str]) -> None:
+        self._dynamodb, self._ssm, self._sqs = aws.client("dynamodb"), aws.client("ssm"), aws.client("sqs")
+        self.table = outputs["FindingsTableName"]
+        self._inbox = self._subscribe(aws, outputs["AlertTopicArn"])
+        self._alerts: list[dict[str, Any]] = []
+
+    def _subscribe(self, aws: Sandbox, topic_arn: str) -> str:
+        """Make a queue that gets every alert, as an engineer's inbox would."""
+        url = self._sqs.create_queue(QueueName="alert-inbox")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        aws.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+        return str(url)
+
+    def findings(self, function_arn: str | None = None) -> list[Finding]:
+        """Return the recorded findings, of one function or of all."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        found = [json.loads(item["document"]["S"]) for page in pages for item in page["Items"] if "document" in item]
+        return [one for one in found if function_arn is None or one["function_arn"] == function_arn]
+
+    def finding(
+        self,
+        function_arn: str,
+        rule_id: str,
+        so_far: Callable[[Finding], bool] = lambda _: True,
+        *,
+        what: str = "",
+        deadline: float = DEADLINE,
+    ) -> Finding:
+        """Wait for a finding of a rule that is as `so_far` asks."""
+
+        def probe() -> Finding | None:
+            found = self.findings(function_arn)
+            return next((one for one in found if one["rule_id"] == rule_id and so_far(one)), None)
+
+        return poll(probe, deadline=deadline, what=f"{rule_id} of {function_arn} {what}".strip())
+
+    def checked(self, function_arn: str, direction: str, *, more_than: int = 0, deadline: float = DEADLINE) -> int:
+        """Wait until a check of a function was recorded, and return its number."""
+        key = {"pk": {"S": f"FUNCTION#{function_arn}"}, "sk": {"S": f"CHECK#{direction}"}}
+
+        def probe() -> int:
+            item = self._dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
+            written = int(item.get("written", {"N": "0"})["N"])
+            return written if written > more_than and written == int(item["started"]["N"]) else 0
+
+        return poll(probe, deadline=deadline, what=f"check of {function_arn} ({direction})")
+
+    def alert(self, finding_id: str, transition: str, *, deadline: float = DEADLINE) -> dict[str, Any]:
+        """Wait for the alert of a finding's transition; return the notification as SNS sent it."""
+
+        def probe() -> dict[str, Any] | None:
+            self._read_inbox()
+            for alert in self._alerts:
+                reported = alert.get("MessageAttributes", {}).get("transition", {}).get("Value")
+                if finding_id in alert["Message"] and reported == transition:
+                    return alert
+            return None
+
+        return poll(probe, deadline=deadline, what=f"alert {transition!r} of finding {finding_id}")
+
+    def alerts(self, finding_id: str) -> list[dict[str, Any]]:
+        """Return every alert of a finding that has come so far."""
+        return [alert for alert in self.inbox() if finding_id in alert["Message"]]
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """Return every alert that has come so far, as SNS sent it."""
+        self._read_inbox()
+        return list(self._alerts)
+
+    def _read_inbox(self) -> None:
+        while True:
+            reply = self._sqs.receive_message(QueueUrl=self._inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+            for message in reply.get("Messages", []):
+                self._alerts.append(json.loads(message["Body"]))
+                self._sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
+            if not reply.get("Messages"):
+                return
+
+    def ops_items(self, finding_id: str) -> list[OpsItem]:
+        """Return every OpsItem of a finding, whatever its status."""
+        asked = json.dumps({"key": "finding_id", "value": finding_id})
+        reply = self._ssm.describe_ops_items(
+            OpsItemFilters=[{"Key": "OperationalData", "Values": [asked], "Operator": "Equal"}]
+        )
+        return [self._ssm.get_ops_item(OpsItemId=one["OpsItemId"])["OpsItem"] for one in reply["OpsItemSummaries"]]
+
+    def tickets(self) -> list[OpsItem]:
+        """Return a summary of every OpsItem in the account."""
+        pages = self._ssm.get_paginator("describe_ops_items").paginate()
+        return [item for page in pages for item in page["OpsItemSummaries"]]
+
+    def ops_item(self, finding_id: str, status: str, *, deadline: float = DEADLINE) -> OpsItem:
+        """Wait for a finding's OpsItem to have a status."""
+
+        def probe() -> OpsItem | None:
+            return next((one for one in self.ops_items(finding_id) if one["Status"] == status), None)
+
+        return poll(probe, deadline=deadline, what=f"{status} OpsItem of finding {finding_id}")

@@ -1,0 +1,1 @@
+"""What runs inside MiniStack's interpreter: the AWS of the sandbox."""

@@ -1,0 +1,101 @@
+"""Puts the sandbox's functions in the place of MiniStack's."""
+
+from __future__ import annotations
+
+import importlib
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from sandbox.server import (
+    admission,
+    deployments,
+    function_answers,
+    iam_answers,
+    inside,
+    listings,
+    organization,
+    pin,
+    policy_keys,
+    resource_names,
+    resource_policy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sandbox.server.api import Call
+    from sandbox.server.own_service import OwnService
+    from sandbox.server.records import CallOutcome
+
+
+def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], None]) -> None:
+    """Replace every hook of the pin; `report` takes the writes that CloudFormation makes."""
+    answers = {service.service: service.wrap_handle_request for service in own}
+    wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
+        pin.IAM_ACTION: policy_keys.wrap_iam_action,
+        pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
+        pin.RESOURCE_ARN: resource_names.wrap_resource_arn,
+        pin.CONTEXT: policy_keys.wrap_context,
+        pin.DENIAL: policy_keys.wrap_denial,
+        pin.RESOLVE_NAME: policy_keys.wrap_names,
+        pin.LAMBDA_REQUEST: lambda inner: resource_policy.wrap_handle_request(
+            function_answers.wrap_handle_request(inner)
+        ),
+        pin.CREATE_FUNCTION: admission.wrap_create_function,
+        pin.UPDATE_CONFIG: admission.wrap_update_config,
+        pin.UPDATE_CODE: function_answers.wrap_update_code,
+        pin.CREATE_URL: function_answers.wrap_create_url,
+        pin.PUT_INVOKE_CONFIG: lambda inner: admission.wrap_put_invoke_config(
+            function_answers.wrap_put_invoke_config(inner)
+        ),
+        pin.LIST_URLS: function_answers.wrap_list_urls,
+        pin.CREATE_MAPPING: admission.wrap_create_mapping,
+        pin.UPDATE_MAPPING: admission.wrap_update_mapping,
+        pin.ADD_PERMISSION: lambda _: resource_policy.add_permission,
+        pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
+        pin.GET_POLICY: lambda _: resource_policy.get_policy,
+        pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
+        pin.SSM_REQUEST: answers["ssm"],
+        pin.LOGS_REQUEST: answers["logs"],
+        pin.IOT_REQUEST: answers["iot"],
+        pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
+        pin.SECRETS: listings.wrap_list_secrets,
+        pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
+        pin.EVENT_BUS: listings.wrap_describe_bus,
+        pin.EVENT_RULES: listings.wrap_list_rules,
+        pin.EVENT_TARGETS: listings.wrap_list_targets,
+        pin.BUCKETS: listings.wrap_list_buckets,
+        pin.USER_POOL: listings.wrap_user_pool,
+        pin.TARGET_GROUP: listings.wrap_target_group,
+        pin.ALARMS: listings.wrap_describe_alarms,
+        pin.PROVISION: lambda inner: deployments.wrap_provision(inner, report),
+        pin.UPDATE: lambda inner: deployments.wrap_update(inner, report),
+        pin.DELETE: lambda inner: deployments.wrap_delete(inner, report),
+    }
+    for hook in pin.HOOKS:
+        module = importlib.import_module(hook.module)
+        setattr(module, hook.name, wraps[hook](getattr(module, hook.name)))
+    iam_answers.install(inside.IAM_HANDLERS)
+    health = "DescribeTargetHealth"
+    inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
+    _tick_every_second()
+    _call_over_tls()
+
+
+def _tick_every_second() -> None:
+    """Make schedules fire on the second; MiniStack checks every ten."""
+    for module, name in (("scheduler", "_SCHEDULE_TICK_INTERVAL"), ("eventbridge", "_SCHEDULER_TICK_INTERVAL")):
+        target = importlib.import_module(f"ministack.services.{module}")
+        if not hasattr(target, name):
+            raise pin.PinError(f"The hook ministack.services.{module}.{name} is missing.")
+        setattr(target, name, 1)
+
+
+def _call_over_tls() -> None:
+    """Make every call count as made over TLS, as it is on AWS: policies deny what is not (`aws:SecureTransport`)."""
+    evaluator = importlib.import_module("ministack.core.iam_evaluator")
+    if not hasattr(evaluator, "_request_origin"):
+        raise pin.PinError("The hook ministack.core.iam_evaluator._request_origin is missing.")
+    # What MiniStack does by itself, outside of any request, finds the default.
+    origin = ContextVar("request_origin", default=("127.0.0.1", True))
+    evaluator._request_origin = origin  # type: ignore[attr-defined]  # noqa: SLF001 - a hook

@@ -1,0 +1,119 @@
+"""Everything private that the sandbox reads inside MiniStack, under public names: check here first at a new pin."""
+
+from __future__ import annotations
+
+from ministack.core.iam_evaluator import (
+    _conditions_met as conditions_met,
+)
+from ministack.core.iam_evaluator import (
+    _gather_role_policies as role_policies,
+)
+from ministack.core.iam_evaluator import (
+    _permissions_boundary as permissions_boundary,
+)
+from ministack.core.iam_evaluator import (
+    _resource_policy as resource_policy_of,
+)
+from ministack.core.iam_evaluator import (
+    _role_name_from_assumed_arn as role_name_from_session,
+)
+from ministack.services.alb import (
+    _ACTION_MAP as LOAD_BALANCING_HANDLERS,
+)
+from ministack.services.cloudwatch import (
+    _alarms as metric_alarms,
+)
+from ministack.services.cloudwatch import (
+    _composite_alarms as composite_alarms,
+)
+from ministack.services.eventbridge import (
+    _event_buses as event_buses,
+)
+from ministack.services.eventbridge import (
+    _put_events as put_events,
+)
+from ministack.services.eventbridge import (
+    _put_rule as put_rule,
+)
+from ministack.services.eventbridge import (
+    _put_targets as put_targets,
+)
+from ministack.services.eventbridge import (
+    _rules as event_rules,
+)
+from ministack.services.iam import (
+    _IAM_HANDLERS as IAM_HANDLERS,
+)
+from ministack.services.iam import (
+    _access_keys as access_keys,
+)
+from ministack.services.iam import (
+    _policies as managed_policies,
+)
+from ministack.services.iam import (
+    _roles as roles,
+)
+from ministack.services.iam import (
+    _users as users,
+)
+from ministack.services.kms import (
+    _aliases as key_aliases,
+)
+from ministack.services.lambda_svc import (
+    _esms as event_source_mappings,
+)
+from ministack.services.lambda_svc import (
+    _function_urls as function_urls,
+)
+from ministack.services.lambda_svc import (
+    _functions as functions,
+)
+from ministack.services.lambda_svc import (
+    _resolve_request_scoped_name_and_qualifier as resolve_function,
+)
+from ministack.services.lambda_svc import (
+    _validate_function_qualifier_exists as qualifier_error,
+)
+from ministack.services.organizations import (
+    _ensure_org as make_organization,
+)
+from ministack.services.organizations import (
+    _orgs as organizations,
+)
+from ministack.services.secretsmanager import (
+    _secrets as secrets,
+)
+from ministack.services.sts import (
+    _sessions as sessions,
+)
+
+__all__ = [
+    "IAM_HANDLERS",
+    "LOAD_BALANCING_HANDLERS",
+    "access_keys",
+    "composite_alarms",
+    "conditions_met",
+    "event_buses",
+    "event_rules",
+    "event_source_mappings",
+    "function_urls",
+    "functions",
+    "key_aliases",
+    "make_organization",
+    "managed_policies",
+    "metric_alarms",
+    "organizations",
+    "permissions_boundary",
+    "put_events",
+    "put_rule",
+    "put_targets",
+    "qualifier_error",
+    "resolve_function",
+    "resource_policy_of",
+    "role_name_from_session",
+    "role_policies",
+    "roles",
+    "secrets",
+    "sessions",
+    "users",
+]

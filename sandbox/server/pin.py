@@ -1,0 +1,142 @@
+"""The MiniStack version that the sandbox is written for, and every function of it that is replaced.
+
+Checked by name before anything of it is imported, so that a new version fails with a sentence and not a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+VERSION = "1.5.33"
+
+
+class PinError(Exception):
+    """MiniStack is not what the sandbox is written for; the message names the hook and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A function of MiniStack that the sandbox replaces, and the parameters it must have."""
+
+    module: str
+    name: str
+    parameters: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+_ACTIONS = "ministack.core.iam_actions"
+_LAMBDA = "ministack.services.lambda_svc"
+_STACKS = "ministack.services.cloudformation.stacks"
+_REQUEST = "method path headers body query_params"
+
+IAM_ACTION = Hook(_ACTIONS, "extract_iam_action", "service method path headers body query_params")
+LAMBDA_ACTION = Hook(_ACTIONS, "_lambda_action", "method path")
+RESOURCE_ARN = Hook(_ACTIONS, "extract_resource_arn", "service method path headers body query_params region account_id")
+CONTEXT = Hook(_ACTIONS, "request_tag_context", "service iam_action body params")
+DENIAL = Hook(
+    _ACTIONS,
+    "access_denied_response",
+    "service action principal_arn request_id error_code message headers resource_arn explicit_deny resource_policy_arn",
+)
+RESOLVE_NAME = Hook(_LAMBDA, "_resolve_name_and_qualifier", "name_or_arn")
+LAMBDA_REQUEST = Hook(_LAMBDA, "handle_request", _REQUEST)
+CREATE_FUNCTION = Hook(_LAMBDA, "_create_function", "data")
+UPDATE_CONFIG = Hook(_LAMBDA, "_update_config", "name data")
+UPDATE_CODE = Hook(_LAMBDA, "_update_code", "name data")
+CREATE_URL = Hook(_LAMBDA, "_create_function_url_config", "func_name data qualifier")
+PUT_INVOKE_CONFIG = Hook(_LAMBDA, "_put_event_invoke_config", "func_name qualifier data")
+LIST_URLS = Hook(_LAMBDA, "_list_function_url_configs", "func_name query_params")
+CREATE_MAPPING = Hook(_LAMBDA, "_create_esm", "data")
+UPDATE_MAPPING = Hook(_LAMBDA, "_update_esm", "esm_id data")
+ADD_PERMISSION = Hook(_LAMBDA, "_add_permission", "func_name data query_params path_qualifier")
+REMOVE_PERMISSION = Hook(_LAMBDA, "_remove_permission", "func_name sid query_params path_qualifier")
+GET_POLICY = Hook(_LAMBDA, "_get_policy", "func_name query_params path_qualifier")
+DELETE_ALIAS = Hook(_LAMBDA, "_delete_alias", "func_name alias_name")
+SSM_REQUEST = Hook("ministack.services.ssm", "handle_request", _REQUEST)
+LOGS_REQUEST = Hook("ministack.services.cloudwatch_logs", "handle_request", _REQUEST)
+IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
+ORGANIZATIONS_REQUEST = Hook("ministack.services.organizations", "handle_request", _REQUEST)
+SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
+SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
+EVENT_BUS = Hook("ministack.services.eventbridge", "_describe_event_bus", "data")
+EVENT_RULES = Hook("ministack.services.eventbridge", "_list_rules", "data")
+EVENT_TARGETS = Hook("ministack.services.eventbridge", "_list_targets_by_rule", "data")
+BUCKETS = Hook("ministack.services.s3", "_list_buckets", "query_params signed_region")
+USER_POOL = Hook("ministack.services.cognito", "_describe_user_pool", "data")
+TARGET_GROUP = Hook("ministack.services.alb", "_tg_xml", "tg")
+ALARMS = Hook("ministack.services.cloudwatch", "_describe_alarms", "params cbor_data is_cbor is_json")
+PROVISION = Hook(_STACKS, "_provision_resource", "resource_type logical_id props stack_name")
+UPDATE = Hook(
+    _STACKS, "_update_resource", "resource_type physical_id old_props new_props stack_name logical_id old_attrs"
+)
+DELETE = Hook(_STACKS, "_delete_resource", "resource_type physical_id props stack_name logical_id")
+
+HOOKS: tuple[Hook, ...] = (
+    IAM_ACTION,
+    LAMBDA_ACTION,
+    RESOURCE_ARN,
+    CONTEXT,
+    DENIAL,
+    RESOLVE_NAME,
+    LAMBDA_REQUEST,
+    CREATE_FUNCTION,
+    UPDATE_CONFIG,
+    UPDATE_CODE,
+    CREATE_URL,
+    PUT_INVOKE_CONFIG,
+    LIST_URLS,
+    CREATE_MAPPING,
+    UPDATE_MAPPING,
+    ADD_PERMISSION,
+    REMOVE_PERMISSION,
+    GET_POLICY,
+    DELETE_ALIAS,
+    SSM_REQUEST,
+    LOGS_REQUEST,
+    IOT_REQUEST,
+    ORGANIZATIONS_REQUEST,
+    SECRETS,
+    SUBSCRIPTION_FILTERS,
+    EVENT_BUS,
+    EVENT_RULES,
+    EVENT_TARGETS,
+    BUCKETS,
+    USER_POOL,
+    TARGET_GROUP,
+    ALARMS,
+    PROVISION,
+    UPDATE,
+    DELETE,
+)
+
+
+def check(expected: str = "", hooks: tuple[Hook, ...] = HOOKS) -> None:
+    """Raise PinError unless MiniStack has the pinned version and every hook its expected parameters.
+
+    `SANDBOX_MINISTACK_VERSION` replaces the pin, to try another version.
+    """
+    expected = expected or os.environ.get("SANDBOX_MINISTACK_VERSION", VERSION)
+    try:
+        present = version("ministack")
+    except PackageNotFoundError:
+        raise PinError("MiniStack is not installed in this environment. Run `make setup`.") from None
+    if present != expected:
+        raise PinError(f"MiniStack is {present}, the sandbox needs {expected}. Run `make setup`.")
+    for hook in hooks:
+        _check_hook(hook)
+
+
+def _check_hook(hook: Hook) -> None:
+    try:
+        function = getattr(importlib.import_module(hook.module), hook.name)
+    except (ImportError, AttributeError):
+        raise PinError(f"The hook {hook} is missing: MiniStack {VERSION} has it.") from None
+    found = " ".join(inspect.signature(function).parameters)
+    if found != hook.parameters:
+        raise PinError(f"The hook {hook} takes ({found}), not ({hook.parameters}).")

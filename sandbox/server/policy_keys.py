@@ -1,0 +1,125 @@
+"""Teaches MiniStack's authorization the actions and condition keys that it does not know.
+
+Its own table of Lambda paths is coarse (deleting a mapping is not checked at all, reading a function's concurrency asks
+for `PutFunctionConcurrency`); botocore's model names the operation exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ministack.core.iam_actions import identity_denial_message
+from ministack.core.responses import get_account_id, get_region
+
+from sandbox.server import api, inside
+from sandbox.server.context import current_call
+from sandbox.server.resource_names import PARTIAL_ARN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.server.api import Call
+
+# The few operations whose action has another name.
+_ACTIONS: Mapping[str, str] = {
+    "GetLayerVersionByArn": "GetLayerVersion",
+    "Invoke": "InvokeFunction",
+    "InvokeAsync": "InvokeFunction",
+    "InvokeWithResponseStream": "InvokeFunction",
+}
+
+
+def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Authorize SQS's batch operations as AWS does: by the action of the single one."""
+
+    def extract_iam_action(service: str, *rest: Any) -> str | None:
+        action = inner(service, *rest)
+        return action.removesuffix("Batch") if action and service == "sqs" else action
+
+    return extract_iam_action
+
+
+def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
+    """Name Lambda's actions by botocore's model."""
+
+    def lambda_action(method: str, path: str) -> str | None:
+        found = api.match("lambda", method, path)
+        return _ACTIONS.get(found[0], found[0]) if found else inner(method, path)
+
+    return lambda_action
+
+
+def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Add the condition keys of IAM and Lambda to those of request tags."""
+
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        known = inner(service, iam_action, body, params)
+        call = current_call.get()
+        return known if call is None else {**known, **condition_keys(call)}
+
+    return request_tag_context
+
+
+def condition_keys(call: Call) -> dict[str, Any]:
+    """Return the service's own condition keys that a call carries."""
+    if call.service == "iam":
+        return _iam_keys(call.params)
+    if call.service == "lambda":
+        return _lambda_keys(call)
+    return {}
+
+
+def _iam_keys(params: Mapping[str, Any]) -> dict[str, Any]:
+    entity = inside.roles.get(params.get("RoleName", "")) or inside.users.get(params.get("UserName", "")) or {}
+    keys = {f"iam:ResourceTag/{tag['Key']}": tag["Value"] for tag in entity.get("Tags") or []}
+    if "PolicyArn" in params:
+        keys["iam:PolicyARN"] = params["PolicyArn"]
+    # For the calls that set no boundary, the key holds the one that the role or user already has.
+    boundary = params.get("PermissionsBoundary") or entity.get("PermissionsBoundary")
+    if boundary:
+        keys["iam:PermissionsBoundary"] = boundary
+    return keys
+
+
+def _lambda_keys(call: Call) -> dict[str, Any]:
+    params = call.params
+    keys: dict[str, Any] = {}
+    if call.operation == "AddPermission" and "Principal" in params:
+        keys["lambda:Principal"] = params["Principal"]
+    if "FunctionUrlAuthType" in params or "AuthType" in params:
+        keys["lambda:FunctionUrlAuthType"] = params.get("FunctionUrlAuthType") or params["AuthType"]
+    if call.operation.endswith("EventSourceMapping") and (function := _mapped_function(params)):
+        keys["lambda:FunctionArn"] = function
+    return keys
+
+
+def _mapped_function(params: Mapping[str, Any]) -> str:
+    if "FunctionName" not in params:
+        mapping = inside.event_source_mappings.get(params.get("UUID", ""))
+        return str(mapping["FunctionArn"]) if mapping else ""
+    name, qualifier = inside.resolve_function(params["FunctionName"])
+    suffix = f":{qualifier}" if qualifier else ""
+    return f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}{suffix}"
+
+
+def wrap_denial(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """Name the resource in a denial by Lambda or IAM, as AWS does."""
+
+    def access_denied_response(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> Any:
+        plain = not details.get("message") and not details.get("error_code") and not details.get("resource_policy_arn")
+        if service in {"lambda", "iam"} and plain:
+            resource, explicit = details.get("resource_arn", "*"), bool(details.get("explicit_deny"))
+            details["message"] = identity_denial_message(action, principal_arn, resource, explicit)
+        return inner(service, action, principal_arn, request_id, **details)
+
+    return access_denied_response
+
+
+def wrap_names(inner: Callable[[str], tuple[str, str | None]]) -> Callable[[str], tuple[str, str | None]]:
+    """Read partial ARNs (`123456789012:function:name:qualifier`) as names, which Lambda takes everywhere."""
+
+    def resolve(name_or_arn: str) -> tuple[str, str | None]:
+        partial = PARTIAL_ARN.fullmatch(name_or_arn or "")
+        return inner(partial["rest"] if partial else name_or_arn)
+
+    return resolve

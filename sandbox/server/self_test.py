@@ -1,0 +1,280 @@
+"""Tries every hook on the running application, as a client would, and leaves nothing behind.
+
+A hook that MiniStack no longer calls would be silent: a permission that is never checked, a record that never comes.
+The probes run in an account of their own, and end with a reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from sandbox.server import pin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.server.gateway import Gateway
+
+_ACCOUNT = "000000000001"
+_REGION = "us-east-1"
+_DEADLINE = 1.0
+_ROOT = Credentials(_ACCOUNT, "sandbox")
+_FUNCTIONS = "/2015-03-31/functions"
+_MAPPINGS = "/2015-03-31/event-source-mappings"
+_ROLE = f"arn:aws:iam::{_ACCOUNT}:role/probe"
+_ALLOWED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+_TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": "lambda.amazonaws.com", "AWS": f"arn:aws:iam::{_ACCOUNT}:root"},
+    "Action": "sts:AssumeRole",
+}
+_MAY_ATTACH_ONE = {
+    "Effect": "Allow",
+    "Action": "iam:AttachRolePolicy",
+    "Resource": "*",
+    "Condition": {"ArnEquals": {"iam:PolicyARN": _ALLOWED}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body or "{}")
+
+
+async def run(gateway: Gateway) -> None:
+    """Raise PinError, naming the hook, unless each one takes."""
+    try:
+        await _make_function(gateway)
+        await _try_policy_keys(gateway)
+        await _try_resource_policy(gateway)
+        await _try_ops_items(gateway)
+        await _try_what_invokes(gateway)
+        await _try_admission(gateway)
+        await _try_deployments(gateway)
+        await _try_trail(gateway)
+    finally:
+        await _call(gateway, "POST", "/_ministack/reset")
+
+
+async def _make_function(gateway: Gateway) -> None:
+    trust, allow = _policy(_TRUST), _policy(_MAY_ATTACH_ONE)
+    await _iam(gateway, "CreateRole", RoleName="probe", AssumeRolePolicyDocument=trust)
+    await _iam(gateway, "PutRolePolicy", RoleName="probe", PolicyName="probe", PolicyDocument=allow)
+    function = {"FunctionName": "probe", "Role": _ROLE, "Runtime": "python3.13", "Handler": "a.b", "Code": {}}
+    reply = await _lambda(gateway, "POST", _FUNCTIONS, function)
+    _require(reply.status == HTTPStatus.CREATED, pin.CREATE_FUNCTION, reply)
+    lost = {**function, "FunctionName": "lost", "Role": _ROLE + "-that-is-not-there"}
+    reply = await _lambda(gateway, "POST", _FUNCTIONS, lost)
+    _require("cannot be assumed by Lambda" in reply.body, pin.CREATE_FUNCTION, reply)
+
+
+async def _try_policy_keys(gateway: Gateway) -> None:
+    """Hold a condition on iam:PolicyARN to it: the named policy goes through, no other does."""
+    reply = await _query(gateway, "sts", "AssumeRole", _ROOT, RoleArn=_ROLE, RoleSessionName="probe")
+    tokens = [_element(reply.body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+    session = Credentials(*tokens)
+    for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ReadOnly", "Admin"), HTTPStatus.FORBIDDEN)):
+        reply = await _query(gateway, "iam", "AttachRolePolicy", session, RoleName="probe", PolicyArn=arn)
+        _require(reply.status == expected, pin.CONTEXT, reply)
+    reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
+    if "NoSuchEntity" not in reply.body:
+        raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS does not take: {reply.body}")
+    batch = json.dumps({"QueueUrl": f"http://localhost/{_ACCOUNT}/probe", "Entries": []}).encode()
+    headers = {"x-amz-target": "AmazonSQS.SendMessageBatch", "content-type": "application/x-amz-json-1.0"}
+    reply = await _call(gateway, "POST", "/", "sqs", body=batch, headers=headers, credentials=session)
+    _require("allows the sqs:SendMessage action" in reply.body, pin.IAM_ACTION, reply)
+    reply = await _lambda(gateway, "DELETE", f"{_MAPPINGS}/probe", credentials=session)
+    _require("lambda:DeleteEventSourceMapping on resource:" in reply.body, pin.LAMBDA_ACTION, reply)
+
+
+async def _try_resource_policy(gateway: Gateway) -> None:
+    path = f"{_FUNCTIONS}/probe/policy"
+    reply = await _lambda(gateway, "GET", path)
+    _require(reply.status == HTTPStatus.NOT_FOUND, pin.GET_POLICY, reply)
+    statement = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    reply = await _lambda(gateway, "POST", path, statement)
+    _require(reply.status == HTTPStatus.CREATED, pin.ADD_PERMISSION, reply)
+    reply = await _lambda(gateway, "DELETE", f"{path}/s")
+    _require(reply.status == HTTPStatus.NO_CONTENT, pin.REMOVE_PERMISSION, reply)
+    arn = f"arn:aws:lambda:{_REGION}:{_ACCOUNT}:function:probe"
+    reply = await _lambda(gateway, "GET", f"/2026-07-09/resource-policy/{arn}")
+    _require("does not exist" in reply.body, pin.LAMBDA_REQUEST, reply)
+
+
+async def _try_ops_items(gateway: Gateway) -> None:
+    item = {"Title": "probe", "Source": "sandbox", "Description": "probe"}
+    reply = await _json(gateway, "ssm", "AmazonSSM.CreateOpsItem", item)
+    _require(reply.status == HTTPStatus.OK, pin.SSM_REQUEST, reply)
+    reply = await _json(gateway, "ssm", "AmazonSSM.GetOpsItem", {"OpsItemId": reply.json()["OpsItemId"]})
+    _require(reply.json().get("OpsItem", {}).get("Title") == "probe", pin.SSM_REQUEST, reply)
+
+
+async def _try_what_invokes(gateway: Gateway) -> None:
+    """Ask the services that can be set up to invoke functions for what MiniStack leaves out or makes up."""
+    reply = await _json(gateway, "logs", "Logs_20140328.DescribeAccountPolicies", {"policyType": "FIELD_INDEX_POLICY"})
+    _require(reply.status == HTTPStatus.OK, pin.LOGS_REQUEST, reply)
+    reply = await _call(gateway, "GET", "/authorizers", "iot")
+    _require(reply.status == HTTPStatus.OK, pin.IOT_REQUEST, reply)
+    reply = await _json(gateway, "organizations", "AWSOrganizationsV20161128.DescribeOrganization", {})
+    _require("AWSOrganizationsNotInUseException" in reply.body, pin.ORGANIZATIONS_REQUEST, reply)
+    secret = {"SecretId": "probe", "RotationLambdaARN": "arn:aws:lambda:::probe"}
+    await _json(gateway, "secretsmanager", "secretsmanager.CreateSecret", {"Name": "probe", "SecretString": "probe"})
+    await _json(gateway, "secretsmanager", "secretsmanager.RotateSecret", secret)
+    reply = await _json(gateway, "secretsmanager", "secretsmanager.ListSecrets", {})
+    _require("RotationLambdaARN" in reply.body, pin.SECRETS, reply)
+    reply = await _json(gateway, "events", "AWSEvents.ListRules", {"EventBusName": "probe"})
+    _require("does not exist" in reply.body, pin.EVENT_RULES, reply)
+    reply = await _json(gateway, "events", "AWSEvents.ListTargetsByRule", {"Rule": "probe"})
+    _require("does not exist" in reply.body, pin.EVENT_TARGETS, reply)
+    bus = f"arn:aws:events:{_REGION}:{_ACCOUNT}:event-bus/default"
+    reply = await _json(gateway, "events", "AWSEvents.DescribeEventBus", {"Name": bus})
+    _require(reply.status == HTTPStatus.OK, pin.EVENT_BUS, reply)
+    reply = await _lambda(gateway, "GET", "/2021-10-31/functions/lost/urls")
+    _require("does not exist" in reply.body, pin.LIST_URLS, reply)
+
+
+async def _try_admission(gateway: Gateway) -> None:
+    reply = await _lambda(
+        gateway, "PUT", "/2019-09-25/functions/probe/event-invoke-config", {"MaximumRetryAttempts": 1}
+    )
+    _require(":$LATEST" in reply.body, pin.PUT_INVOKE_CONFIG, reply)
+    mapping = {"FunctionName": "probe", "EventSourceArn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
+    reply = await _lambda(gateway, "POST", _MAPPINGS, mapping)
+    _require("does not have permissions" in reply.body, pin.CREATE_MAPPING, reply)
+
+
+async def _try_deployments(gateway: Gateway) -> None:
+    """Let CloudFormation make a role, which must come into the trail."""
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [_TRUST]}}}
+    before = gateway.trail.since(0)["last"]
+    template = json.dumps({"Resources": {"Role": role}})
+    params = {"StackName": "probe", "TemplateBody": template, "Capabilities.member.1": "CAPABILITY_IAM"}
+    reply = await _query(gateway, "cloudformation", "CreateStack", _ROOT, **params)
+
+    async def made() -> bool:
+        return any(one["eventName"] == "CreateRole" for one in gateway.trail.since(before)["records"])
+
+    _require(await _within(_DEADLINE, made), pin.PROVISION, reply)
+
+
+async def _try_trail(gateway: Gateway) -> None:
+    """Write something, which must reach a rule's queue through the default bus."""
+    pattern = json.dumps({"source": ["aws.lambda"], "detail": {"eventName": [{"prefix": "DeleteFunction"}]}})
+    target = {"Id": "queue", "Arn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
+    await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "probe"})
+    await _json(gateway, "events", "AWSEvents.PutRule", {"Name": "probe", "EventPattern": pattern})
+    await _json(gateway, "events", "AWSEvents.PutTargets", {"Rule": "probe", "Targets": [target]})
+    await _lambda(gateway, "DELETE", f"{_FUNCTIONS}/probe")
+    url = {"QueueUrl": f"http://localhost/{_ACCOUNT}/probe"}
+
+    async def received() -> bool:
+        reply = await _json(gateway, "sqs", "AmazonSQS.ReceiveMessage", url)
+        return "DeleteFunction20150331" in reply.body
+
+    if not await _within(_DEADLINE, received):
+        raise pin.PinError("The hook ministack.services.eventbridge._put_events brought no record to a rule's queue.")
+
+
+async def _within(seconds: float, holds: Callable[[], Any]) -> bool:
+    until = time.monotonic() + seconds
+    while not await holds():
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.005)
+    return True
+
+
+def _require(holds: Any, hook: pin.Hook, reply: _Reply) -> None:
+    if not holds:
+        raise pin.PinError(f"The hook {hook} does not take: MiniStack answered {reply.status} {reply.body}")
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _element(xml: str, name: str) -> str:
+    found = re.search(f"<{name}>([^<]*)</{name}>", xml)
+    return found[1] if found else ""
+
+
+async def _iam(gateway: Gateway, action: str, **params: str) -> _Reply:
+    return await _query(gateway, "iam", action, _ROOT, **params)
+
+
+async def _query(gateway: Gateway, service: str, action: str, credentials: Credentials, **params: str) -> _Reply:
+    body = urlencode({"Action": action, "Version": "2010-05-08", **params}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return await _call(gateway, "POST", "/", service, body=body, headers=headers, credentials=credentials)
+
+
+async def _lambda(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    document: dict[str, Any] | None = None,
+    credentials: Credentials = _ROOT,
+) -> _Reply:
+    body = json.dumps(document).encode() if document else b""
+    return await _call(gateway, method, path, "lambda", body=body, credentials=credentials)
+
+
+async def _json(gateway: Gateway, service: str, target: str, document: dict[str, Any]) -> _Reply:
+    headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
+    return await _call(gateway, "POST", "/", service, body=json.dumps(document).encode(), headers=headers)
+
+
+async def _call(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    service: str = "",
+    *,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    credentials: Credentials = _ROOT,
+) -> _Reply:
+    """Make one request of the application; without a service, unsigned."""
+    request = AWSRequest(method, f"http://localhost{path}", headers or {}, body)
+    request.headers["content-length"] = str(len(body))
+    if service:
+        SigV4Auth(credentials, service, _REGION).add_auth(request)
+    status, answer = 0, bytearray()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        nonlocal status
+        status = message.get("status", status)
+        answer.extend(message.get("body", b""))
+
+    lines = [(name.lower().encode(), str(value).encode()) for name, value in request.headers.items()]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), *lines],
+        "client": ("127.0.0.1", 0),
+        "scheme": "http",
+    }
+    # A task gives the request a context of its own, as a server does.
+    await asyncio.create_task(gateway.serve(scope, receive, send))
+    return _Reply(status, answer.decode())
