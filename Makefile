@@ -54,7 +54,7 @@ demo: setup build ## Watch a misconfigured function being found, reported, ticke
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 .PHONY: sandbox
-sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566, DEPLOY=1 deploys the stack too, with PARAMETERS)
+sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566; DEPLOY=1 deploys the stack too, with PARAMETERS, and prints what the bot answers)
 	@$(if $(DEPLOY),$(MAKE) build)
 	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy $(PARAMETERS))
 
@@ -74,6 +74,7 @@ lint: setup ## Check style, types and the templates
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/cfn-lint template.yaml stacks/*.yaml
 	@$(BIN)/sam validate --lint
 	@$(UV) lock --check --quiet

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.policies.functions import TRUST, Expected, Sample, defective_function, good_function
 from permission_guard.checks.engine import evaluate
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.rules import rules_for
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SEED: Final = 2026
 HALF: Final = 250
-RULES: Final = rules_for(Scope.INVOKE_POLICY, TRUST)
+RULES: Final = rules_for(Direction.INVOKE_POLICY, TRUST)
 
 
 @dataclass(frozen=True, slots=True)

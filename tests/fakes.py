@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
-from permission_guard.findings.checkpoint import Begun
+from permission_guard.findings.checkpoint import CheckRun
 from permission_guard.iam import parse_policy
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
-from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import Severity, finding_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from permission_guard.findings.checkpoint import Notes
+    from permission_guard.findings.checkpoint import Checkpoint
     from permission_guard.findings.lifecycle import Change
     from permission_guard.iam import Policy
-    from permission_guard.model.state import Refusal
+    from permission_guard.model.state import DeniedCall
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -189,21 +189,26 @@ class InMemoryFindings:
     """
 
     documents: dict[tuple[str, str], str] = field(default_factory=dict)
-    begun: dict[tuple[str, Scope], int] = field(default_factory=dict)
-    written: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    run: dict[tuple[str, Direction], int] = field(default_factory=dict)
+    written: dict[tuple[str, Direction], int] = field(default_factory=dict)
     unknowns: list[str] = field(default_factory=list)
     history: list[Finding] = field(default_factory=list)
     fixes: dict[str, int] = field(default_factory=dict)
-    notes: dict[tuple[str, Scope], str] = field(default_factory=dict)
+    checkpoint: dict[tuple[str, Direction], str] = field(default_factory=dict)
     users: dict[RoleTarget, set[FunctionTarget]] = field(default_factory=dict)
     is_complete: bool = True
     queries: int = 0
     before_write: Callable[[], None] = lambda: None
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
-        key = (target.arn, scope)
-        self.begun[key] = self.begun.get(key, 0) + 1
-        return Begun.after(self.begun[key], self.notes[key]) if key in self.notes else Begun(self.begun[key])
+    def forget(self) -> None:
+        """Nothing is remembered: every answer is read afresh."""
+
+    def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
+        key = (target.arn, direction)
+        self.run[key] = self.run.get(key, 0) + 1
+        return (
+            CheckRun.after(self.run[key], self.checkpoint[key]) if key in self.checkpoint else CheckRun(self.run[key])
+        )
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
@@ -216,32 +221,32 @@ class InMemoryFindings:
         text = self.documents.get((target.arn, finding_id))
         return _parse(text) if text else None
 
-    def commit_look(
+    def commit_check(
         self,
         target: FunctionTarget,
-        scope: Scope,
-        begun: Begun,
-        notes: Notes,
+        direction: Direction,
+        run: CheckRun,
+        checkpoint: Checkpoint,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
         now: str,
     ) -> bool:
         self.before_write()
-        key = (target.arn, scope)
-        if self.written.get(key, 0) > begun.number or self.notes.get(key, notes.to_json()) not in {
-            begun.text,
-            notes.to_json(),
+        key = (target.arn, direction)
+        if self.written.get(key, 0) > run.number or self.checkpoint.get(key, checkpoint.to_json()) not in {
+            run.text,
+            checkpoint.to_json(),
         }:
             return False
         assert len({change.finding.id for change in changes}) == len(changes), "a transaction takes an item once"
         for change in changes:
             self._check(change)
-        self.written[key] = begun.number
-        self.notes[key] = notes.to_json()
-        for role in begun.notes.roles - notes.roles:
+        self.written[key] = run.number
+        self.checkpoint[key] = checkpoint.to_json()
+        for role in run.checkpoint.roles - checkpoint.roles:
             self.users[role].discard(target)
-        for role in notes.roles:
+        for role in checkpoint.roles:
             self.users.setdefault(role, set()).add(target)
         self.unknowns = list(unknowns)
         for change in changes:
@@ -259,7 +264,7 @@ class InMemoryFindings:
         self.documents[arn, finding.id] = json.dumps(finding.to_document())
         self.history.append(finding)
 
-    def take_fix_slot(self, hour: str, limit: int) -> bool:
+    def take_fix_quota(self, hour: str, limit: int) -> bool:
         if self.fixes.get(hour, 0) >= limit:
             return False
         self.fixes[hour] = self.fixes.get(hour, 0) + 1
@@ -298,22 +303,27 @@ class InMemoryState:
     reads: int = 0
     forgotten: int = 0
     not_before: float = 0.0
-    refusals: tuple[Refusal, ...] = ()
+    denied_calls: tuple[DeniedCall, ...] = ()
 
     def snapshot(
-        self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
+        self,
+        target: FunctionTarget,
+        direction: Direction,
+        *,
+        not_before: float = 0.0,
+        denied_calls: Sequence[DeniedCall] = (),
     ) -> Snapshot:
         self.reads += 1
         self.not_before = not_before
-        self.refusals = tuple(refusals)
+        self.denied_calls = tuple(denied_calls)
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
-        return replace(shown, target=target, refusals=self.refusals)
+        return replace(shown, target=target, denied_calls=self.denied_calls)
 
     def forget(self) -> None:
         self.forgotten += 1
 
-    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
-        return self.snapshot(target, scope)
+    def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
+        return self.snapshot(target, direction)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         return self.owner

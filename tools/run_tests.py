@@ -1,4 +1,4 @@
-"""`make test`: runs the four tiers of tests one after the other and counts them; a tier without tests is a failure."""
+"""`make test`: runs the tiers of tests one after the other and counts them; a tier without tests is a failure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ TIERS = ("unit", "integration", "template", "e2e")
 
 # The pure package is measured where it is tested without a server.
 _COVERED = frozenset({"unit", "integration"})
+
+# The end-to-end tests share one sandbox; the others run in a process for each core.
+_PARALLEL = frozenset({"unit", "integration", "template"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,18 @@ def run_tier(name: str, results: Path) -> Tier:
     covered = ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"] if name in _COVERED else []
     print(f"── {name} ".ljust(100, "─"), flush=True)
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", f"tests/{name}", "-q", f"--junitxml={report}", *covered, *sys.argv[1:]]
+    workers = ["-n", "auto", "--dist", "loadscope"] if name in _PARALLEL else []
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"tests/{name}",
+        "-q",
+        f"--junitxml={report}",
+        *workers,
+        *covered,
+        *sys.argv[1:],
+    ]
     exit_code = subprocess.run(command, check=False).returncode
     suite = ET.parse(report).getroot().find("testsuite") if report.exists() else None  # noqa: S314 - as above
     counts = suite.attrib if suite is not None else {}

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.fixes import fixer
-from permission_guard.bus.batch import work_off
+from permission_guard.bus.batch import process_batch
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Transition
 from permission_guard.rules.execution_role import RULES
@@ -27,7 +27,7 @@ metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Handle findings that opened or were approved; return the messages that have to come again."""
-    return work_off(event, _fix, logger, metrics)
+    return process_batch(event, _fix, logger, metrics)
 
 
 def _fix(event: BusEvent) -> None:

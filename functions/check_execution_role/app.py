@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.bootstrap.checks import check_batch
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
@@ -22,5 +22,5 @@ metrics = Metrics(namespace="PermissionGuard", service="check_execution_role")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Look at what a batch of queue messages names; return the messages that have to come again."""
-    batch = check_batch(Scope.EXECUTION_ROLE, RULES, os.environ, logger, metrics)
+    batch = check_batch(Direction.EXECUTION_ROLE, RULES, os.environ, logger, metrics)
     return batch.handle(event, context.get_remaining_time_in_millis)

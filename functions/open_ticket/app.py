@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from permission_guard.aws.clients import client
-from permission_guard.aws.tables.deliveries import DeliveryTable
-from permission_guard.bootstrap.tickets import ticket_system
-from permission_guard.bus.batch import work_off
-from permission_guard.config import TicketSettings
-from permission_guard.delivery.tickets.base import record
+from permission_guard.bootstrap.tickets import ticket_updater
+from permission_guard.bus.batch import process_batch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,15 +23,14 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Bring the tickets of a batch of transitions up to date; return the messages that have to come again."""
-    return work_off(event, _ticket, logger, metrics)
+    return process_batch(event, _ticket, logger, metrics)
 
 
 def _ticket(event: BusEvent) -> None:
     finding = event.finding
-    settings = TicketSettings.from_environment(os.environ)
-    system = ticket_system(settings.ticket_system, client)
-    if system is None:
+    update = ticket_updater(os.environ)
+    if update is None:
         return
-    result = record(finding, system, DeliveryTable(client("dynamodb"), settings.deliveries_table))
+    result = update(finding)
     about = {"finding_id": finding.id, "revision": finding.revision, "transition": event.transition}
     logger.info(result.outcome, extra=about | {"ticket": result.reference})

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from permission_guard.aws.clients import client
-from permission_guard.aws.senders.event_bus import EventBus
-from permission_guard.bus.publisher import publish
-from permission_guard.config import PublishSettings
+from permission_guard.bootstrap.publisher import publisher
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,5 +20,4 @@ metrics = Metrics(namespace="PermissionGuard", service="publish_findings")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Publish a batch of stream records in their order; return the first that failed, from which the stream goes on."""
-    settings = PublishSettings.from_environment(os.environ)
-    return publish(event, EventBus(client("events"), settings.event_bus), logger, metrics)
+    return publisher(os.environ, logger, metrics)(event)

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.aws.clients import client
-from permission_guard.aws.readers.functions import FunctionReader
-from permission_guard.aws.senders.check_queue import LookQueue
-from permission_guard.aws.senders.event_bus import EventBus
-from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.aws.tables.role_index import RoleIndex
-from permission_guard.config import SweepSettings
-from permission_guard.sweep.sweep import sweep
+from permission_guard.bootstrap.sweep import sweeper
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,13 +22,7 @@ metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
     """Request the looks and tell of what is open; return how many there were."""
-    settings = SweepSettings.from_environment(os.environ)
-    swept = sweep(
-        RoleIndex(client("dynamodb"), settings.findings_table, FunctionReader(client("lambda"))),
-        FindingsTable(client("dynamodb"), settings.findings_table),
-        [LookQueue(client("sqs"), url).now for url in settings.queue_urls],
-        EventBus(client("events"), settings.event_bus),
-    )
+    swept = sweeper(os.environ)()
     metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)
     metrics.add_metric(name="FindingsOpen", unit=MetricUnit.Count, value=swept.open_findings)
     logger.info("looks requested", extra=asdict(swept))

@@ -20,7 +20,7 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from permission_guard.aws import clients
 from permission_guard.aws.tables.findings import FindingsTable, read_finding
-from permission_guard.bootstrap import checks as wiring
+from permission_guard.bootstrap import alerts, checks, fixes, publisher, sweep, tickets
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
     QUEUE_ARN,
@@ -269,6 +269,14 @@ def _attachable_policies() -> str:
     return json.dumps({name: every[name] for name in names})
 
 
+def forget_what_was_put_together() -> None:
+    """Have the composition roots, and the clients beneath them, made anew: an execution environment of its own."""
+    for module in (alerts, checks, clients, fixes, publisher, sweep, tickets):
+        for part in vars(module).values():
+            if hasattr(part, "cache_clear"):
+                part.cache_clear()
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
     """Return an account in memory, with the environment that template.yaml gives to the functions."""
@@ -277,8 +285,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
         "FINDINGS_TABLE": TABLE_NAME,
-        "LOOK_QUEUE_URL": "to be made",
-        "SETTLING_SECONDS": "0",
+        "CHECK_QUEUE_URL": "to be made",
+        "GRACE_PERIOD_SECONDS": "0",
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
         "FIX_MODE": "off",
@@ -287,11 +295,10 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setenv(name, value)
     # moto brings along a copy of all of AWS's managed policies; parsing a thousand of them takes a second a test.
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
-    clients._client.cache_clear()
-    wiring._aws_managed_policies.cache_clear()
-    monkeypatch.setattr(wiring, "_inventories", lambda: NOTHING_SET_UP)
+    forget_what_was_put_together()
+    monkeypatch.setattr(checks, "_inventories", lambda: NOTHING_SET_UP)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         made = Account(lambda: capsys.readouterr().out)
-        monkeypatch.setenv("LOOK_QUEUE_URL", made.queue("looks"))
+        monkeypatch.setenv("CHECK_QUEUE_URL", made.queue("looks"))
         yield made
-    clients._client.cache_clear()
+    forget_what_was_put_together()

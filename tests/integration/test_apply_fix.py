@@ -84,8 +84,8 @@ def test_the_undo_command_takes_it_back(broken: Account) -> None:
 
 def test_the_same_event_twice_in_one_batch_is_one_fix(broken: Account) -> None:
     """What the event says is not asked again: the table knows."""
-    told = event(broken.finding)
-    run = broken.run("apply_fix", sqs_event(told, told))
+    logged = event(broken.finding)
+    run = broken.run("apply_fix", sqs_event(logged, logged))
     assert run.failed == []
     assert run.calls.count("iam:AttachRolePolicy") == 1
     assert run.counts["FixesApplied"] == 1

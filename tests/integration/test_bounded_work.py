@@ -55,7 +55,7 @@ def test_one_change_of_a_role_with_fifty_functions_is_one_batch(swept: Account) 
     make_sharing(swept, 50)
     swept.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
     run = swept.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
-    assert (run.failed, run.counts["FunctionsLookedAt"], run.counts["FindingsOpened"]) == ([], 50, 50)
+    assert (run.failed, run.counts["FunctionsChecked"], run.counts["FindingsOpened"]) == ([], 50, 50)
     assert Counter(run.calls) == {
         "dynamodb:GetItem": 1,
         "dynamodb:Query": 1 + 1,
@@ -77,10 +77,10 @@ def test_of_a_role_with_more_functions_than_a_batch_is_for_the_others_are_reques
     make_sharing(swept, 75)
     swept.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
     run = swept.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
-    assert (run.failed, run.counts["FunctionsLookedAt"], run.counts["LooksRequested"]) == ([], 50, 25)
+    assert (run.failed, run.counts["FunctionsChecked"], run.counts["ChecksRequested"]) == ([], 50, 25)
     assert run.calls.count("sqs:SendMessageBatch") == 3
     rest = swept.run("check_execution_role", sqs_event(*swept.received("looks")))
-    assert (rest.counts["FunctionsLookedAt"], rest.counts["FindingsOpened"]) == (25, 25)
+    assert (rest.counts["FunctionsChecked"], rest.counts["FindingsOpened"]) == (25, 25)
     assert rest.calls.count("iam:GetRole") == 1
     assert len([finding for finding in swept.findings if finding.rule_id == "PG201"]) == 75
 
@@ -92,7 +92,7 @@ def test_a_managed_policy_of_a_hundred_roles_is_resolved_by_the_index(swept: Acc
         swept.make_function(f"orders-{number:02}", f"{ROLE_ARN}-{number}")
     swept.run("sweep_account", SCHEDULED)
     run = swept.run("check_execution_role", sqs_event(cloudtrail("create_policy_version", policyArn=policy)))
-    assert (run.failed, run.counts["FunctionsLookedAt"], run.counts["LooksRequested"]) == ([], 50, 50)
+    assert (run.failed, run.counts["FunctionsChecked"], run.counts["ChecksRequested"]) == ([], 50, 50)
     assert {call: number for call, number in Counter(run.calls).items() if ":List" in call} == {
         "iam:ListEntitiesForPolicy": 1,
         "iam:ListAttachedRolePolicies": 50,
@@ -112,7 +112,7 @@ def test_two_changes_of_a_policy_before_the_first_sweep_are_one_batch(account: A
     events = [cloudtrail(name, policyArn=policy) for name in ("create_policy_version", "set_default_policy_version")]
     run = account.run("check_execution_role", sqs_event(*events))
     assert run.failed == []
-    assert run.counts["FunctionsLookedAt"] == 50
+    assert run.counts["FunctionsChecked"] == 50
     assert Counter(call for call in run.calls if not call.startswith("dynamodb:")) == {
         "iam:ListEntitiesForPolicy": 1,
         "lambda:ListFunctions": 1,

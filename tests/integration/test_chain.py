@@ -38,13 +38,13 @@ def deployed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 def test_a_function_that_lost_its_queue_is_found_fixed_and_told_of(deployed: Account) -> None:
     """Each function gets only what the one before it wrote."""
-    told = 0
+    logged = 0
 
     def publish() -> None:
-        nonlocal told
+        nonlocal logged
         records = deployed.stream()["Records"]
-        assert deployed.run("publish_findings", {"Records": records[told:]}).failed == []
-        told = len(records)
+        assert deployed.run("publish_findings", {"Records": records[logged:]}).failed == []
+        logged = len(records)
 
     deployed.make_role()
     deployed.make_function()

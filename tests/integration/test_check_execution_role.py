@@ -42,7 +42,7 @@ def test_a_mapping_whose_role_may_not_read_becomes_a_finding(account: Account) -
     )
     assert finding.evidence["managed_policy_arn"] == SQS_POLICY_ARN
     assert finding.remedies[0].text.startswith(f"aws iam attach-role-policy --role-name {ROLE}")
-    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsLookedAt": 1}
+    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 
 def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Account) -> None:
@@ -118,7 +118,7 @@ def test_a_change_of_the_role_is_seen_at_every_function_that_runs_with_it(accoun
     found = sorted((finding.rule_id, finding.function_arn.rsplit(":", 1)[-1]) for finding in account.findings)
     assert found == [("PG201", "invoices"), ("PG201", "orders"), ("PG209", "invoices")]
     assert run.calls.count("iam:GetRole") == 1
-    assert run.counts["FunctionsLookedAt"] == 2
+    assert run.counts["FunctionsChecked"] == 2
 
 
 def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(account: Account) -> None:

@@ -38,7 +38,7 @@ def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
     assert finding.event_ids == ("704f34be-8e02-4fd4-ba8e-d4ddfed2d00b",)
     assert finding.evidence["statement"]["Principal"] == {"Service": "s3.amazonaws.com"}
     assert run.line("Finding Opened")["cloudtrail_event_ids"] == ["704f34be-8e02-4fd4-ba8e-d4ddfed2d00b"]
-    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsLookedAt": 1}
+    assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 
 def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:

@@ -105,8 +105,8 @@ def test_a_wrong_value_is_a_wrong_configuration_that_names_the_secret_and_not_th
     holds(stubber, **secret)
     with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=ARN) as raised:
         WebhookSecret(client, ARN).get()
-    told = "".join(traceback.format_exception(raised.value)) + caplog.text
-    assert "Zx9Qsecret" not in told
+    logged = "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert "Zx9Qsecret" not in logged
     assert raised.value.__context__ is None
 
 

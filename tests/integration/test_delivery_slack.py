@@ -257,8 +257,8 @@ def test_the_url_is_in_no_error_and_in_no_log(
     monkeypatch.setenv("NO_PROXY", "*")
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
         SlackChannel(Url(url)).send(OPENED, None)
-    told = "".join(traceback.format_exception(raised.value)) + caplog.text
-    assert "Zx9Qsecret" not in told
+    logged = "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert "Zx9Qsecret" not in logged
     assert raised.value.__context__ is None
     assert raised.value.__cause__ is None
 

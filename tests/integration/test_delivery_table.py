@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
-from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, Outcome, Skip, deliver
+from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, DeliveryOutcome, Skip, deliver
 from permission_guard.errors import ConflictError, DeliveryBusyError
 from permission_guard.model.findings import Finding, Status
 from tests.paths import FINDINGS
@@ -130,8 +130,8 @@ def test_a_released_claim_can_be_taken_at_once(ledger: DeliveryTable) -> None:
 def test_a_revision_that_was_delivered_or_overtaken_is_skipped(ledger: DeliveryTable) -> None:
     """And the result says which, with the reference of what was delivered."""
     ledger.complete(take(ledger, revision=3), "oi-1", None)
-    assert ledger.claim("f1", "slack", 3, NOW) == Skip(outcome=Outcome.ALREADY_DELIVERED, reference="oi-1")
-    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=Outcome.OVERTAKEN, reference="oi-1")
+    assert ledger.claim("f1", "slack", 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
+    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.OVERTAKEN, reference="oi-1")
 
 
 def test_a_claim_carries_the_reference_of_the_delivery_before(ledger: DeliveryTable) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.inventories import InventoryReader
-from permission_guard.bootstrap import checks as wiring
-from permission_guard.intake.check_requests import look_request
+from permission_guard.bootstrap import checks
+from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from tests.fakes import FUNCTION_ARN, TARGET
@@ -30,7 +30,7 @@ RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 def read_inventories(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read what is set up, as an execution environment that was just made."""
     reader = InventoryReader(client)
-    monkeypatch.setattr(wiring, "_inventories", lambda: reader)
+    monkeypatch.setattr(checks, "_inventories", lambda: reader)
     for service, operation in NOT_IN_MOTO:
         client(service).meta.events.register(f"before-call.*.{operation}", lambda **_more: NOTHING)
 
@@ -57,7 +57,7 @@ def let_in(account: Account) -> None:
 def test_a_rule_that_no_statement_lets_in_is_found_by_the_sweep_and_resolved(account: Account) -> None:
     """The finding names the rule, and its cure lets that one in."""
     set_up_nightly(account)
-    run = account.run("check_invoke_policy", sqs_event(look_request([TARGET])))
+    run = account.run("check_invoke_policy", sqs_event(check_request_body([TARGET])))
     finding = account.finding
     assert (finding.rule_id, finding.subject) == ("PG112", f"trigger/events.amazonaws.com/{RULE_ARN}")
     assert f"--source-arn {RULE_ARN}" in finding.remedies[0].text
@@ -71,7 +71,7 @@ def test_a_permission_that_goes_before_its_rule_does_is_looked_at_again_and_told
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which is the order in which CloudFormation takes an event away."""
-    monkeypatch.setenv("SETTLING_SECONDS", "120")
+    monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
     set_up_nightly(account)
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
     assert run.failed == []
@@ -84,7 +84,7 @@ def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody outside can make it anew, so it is no great matter."""
-    monkeypatch.setenv("SETTLING_SECONDS", "120")
+    monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
     account.make_role()
     account.make_function()
     account.lambda_.add_permission(
@@ -96,7 +96,7 @@ def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(
     )
     account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
     assert account.findings == []
-    account.run("check_invoke_policy", sqs_event(look_request([TARGET])))
+    account.run("check_invoke_policy", sqs_event(check_request_body([TARGET])))
     assert (account.finding.rule_id, account.finding.severity) == ("PG110", Severity.LOW)
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_read_is_unknown_and_stops_nothing(account: Account, monk
     monkeypatch.setattr(client("iot"), "get_paginator", refuse)
     monkeypatch.setattr(client("iot"), "list_topic_rules", refuse)
     set_up_nightly(account)
-    run = account.run("check_invoke_policy", sqs_event(look_request([TARGET])))
+    run = account.run("check_invoke_policy", sqs_event(check_request_body([TARGET])))
     assert run.failed == []
     assert account.finding.rule_id == "PG112"
     unknown = [line for line in run.lines if line["message"] == "verdict is unknown"]

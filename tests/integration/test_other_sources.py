@@ -14,12 +14,12 @@ from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.roles import RoleReader
-from permission_guard.bootstrap import checks as wiring
+from permission_guard.bootstrap import checks
 from permission_guard.checks.batch import CheckBatch
-from permission_guard.checks.checker import Checker, Look, Occasion
+from permission_guard.checks.checker import Checker, CheckRequest, CheckResult
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Status
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.rules.execution_role import RULES
 from tests.fakes import ACCOUNT, MAPPING_SUBJECT, ROLE_ARN, TARGET, Clock, InMemoryFindings
 from tests.integration.conftest import cloudtrail, sqs_event
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from permission_guard.model.findings import Finding
 
-SCOPE = Scope.EXECUTION_ROLE
-ONCE_SETTLED = Occasion(settled=True, thorough=True)
+SCOPE = Direction.EXECUTION_ROLE
+ONCE_SETTLED = CheckRequest(after_grace_period=True, full=True)
 EACH = pytest.mark.parametrize("source", SOURCES, ids=str)
 
 
@@ -57,7 +57,7 @@ EACH = pytest.mark.parametrize("source", SOURCES, ids=str)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """Return an account that is to be set up; every client of the checker's is one of its own."""
     made = Aws()
-    monkeypatch.setattr(wiring, "client", made.client)
+    monkeypatch.setattr(checks, "client", made.client)
     yield made
     made.close()
 
@@ -67,14 +67,14 @@ def poll(aws: Aws, source: Source, grants: Iterable[Grant]) -> None:
     aws.replies = {**function(source.mapping), **role((*LOGGING, *grants)), **source.replies}
 
 
-def checker(aws: Aws, store: InMemoryFindings, *, settles: bool = True) -> Checker:
+def checker(aws: Aws, store: InMemoryFindings, *, grace_period: bool = True) -> Checker:
     """Return a checker with every rule of the scope, put together as the function does."""
-    reader = wiring.state_reader(FunctionReader(aws.client("lambda")), RoleReader(aws.client("iam")))
+    reader = checks.state_reader(FunctionReader(aws.client("lambda")), RoleReader(aws.client("iam")))
     rules = [rule(TrustSet(frozenset())) for rule in RULES]
-    return Checker(SCOPE, rules, reader, store, Clock(), users=store, settles=settles)
+    return Checker(SCOPE, rules, reader, store, Clock(), users=store, grace_period=grace_period)
 
 
-def look(aws: Aws, store: InMemoryFindings) -> Look:
+def look(aws: Aws, store: InMemoryFindings) -> CheckResult:
     """Look at the function once what was changed has settled."""
     looked = checker(aws, store)
     return looked.look(TARGET, looked.begin(TARGET), ONCE_SETTLED)
@@ -90,7 +90,7 @@ def missing(finding: Finding) -> list[Grant]:
     return [(one["action"], one["resource"]) for one in finding.evidence["missing"]]
 
 
-def unknowns(looked: Look) -> list[tuple[str, str | None]]:
+def unknowns(looked: CheckResult) -> list[tuple[str, str | None]]:
     """Return of which rules a look cannot tell, and of what."""
     return [(verdict.rule_id, verdict.subject) for verdict in looked.report.unknowns]
 
@@ -122,8 +122,8 @@ def test_a_complete_role_is_told_nothing_and_nothing_stays_unknown(aws: Aws, sou
     looked = look(aws, store)
     assert [*looked.report.violations, *looked.report.unknowns] == []
     assert findings_of(store) == []
-    told = {verdict.rule_id for verdict in looked.report.passes if verdict.subject == MAPPING_SUBJECT}
-    assert {"PG201", "PG202"} <= told
+    logged = {verdict.rule_id for verdict in looked.report.passes if verdict.subject == MAPPING_SUBJECT}
+    assert {"PG201", "PG202"} <= logged
 
 
 @pytest.mark.parametrize(("source", "grant"), short_of("reading"))
@@ -156,9 +156,9 @@ def test_a_role_that_only_writes_logs_is_told_all_that_it_lacks_and_that_it_is_m
     store = InMemoryFindings()
     poll(aws, source, [])
     look(aws, store)
-    told = {finding.rule_id: set(missing(finding)) for finding in findings_of(store)}
+    logged = {finding.rule_id: set(missing(finding)) for finding in findings_of(store)}
     expected = {"PG201": set(source.reading), "PG202": set(source.dependencies)}
-    assert told == {rule: grants for rule, grants in expected.items() if grants}
+    assert logged == {rule: grants for rule, grants in expected.items() if grants}
     poll(aws, source, source.needed)
     look(aws, store)
     assert {finding.status for finding in findings_of(store)} <= {Status.RESOLVED}
@@ -327,7 +327,7 @@ def test_only_what_fails_in_passing_has_the_message_come_again(
     metrics = Metrics(namespace="PermissionGuard", service="other-sources")
     batch = CheckBatch(
         SCOPE,
-        checker(aws, store, settles=False),
+        checker(aws, store, grace_period=False),
         store,
         RoleReader(aws.client("iam")),
         NoRequests(),
@@ -349,11 +349,11 @@ def test_a_finding_stays_as_long_as_nobody_can_tell(aws: Aws, hidden: Hidden) ->
     store = InMemoryFindings()
     hidden.set_up(aws)
     look(aws, store)
-    told = store.one()
-    assert (told.rule_id, told.status) == (hidden.rule, Status.OPEN)
+    logged = store.one()
+    assert (logged.rule_id, logged.status) == (hidden.rule, Status.OPEN)
     aws.refused[hidden.operation] = "AccessDeniedException"
     look(aws, store)
-    assert findings_of(store) == [told]
+    assert findings_of(store) == [logged]
 
 
 class NoRequests:

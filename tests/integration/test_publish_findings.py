@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, TARGET, a_finding
 from tests.integration.conftest import BUS, EVENTS
 
@@ -38,9 +38,11 @@ def heard(account: Account) -> list[dict[str, Any]]:
 def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> None:
     """Opened, other words (told to nobody), resolved: the stream of the table itself, in its order."""
     table = listening.table
-    begun = table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+    started = table.start_check(TARGET, Direction.EXECUTION_ROLE)
     changes = [Change(a_finding(), None)]
-    table.commit_look(TARGET, Scope.EXECUTION_ROLE, begun, begun.notes, changes=changes, unknowns=(), now=NOW)
+    table.commit_check(
+        TARGET, Direction.EXECUTION_ROLE, started, started.checkpoint, changes=changes, unknowns=(), now=NOW
+    )
     table.put_finding(Change(a_finding(reason="Other words."), 1))
     resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
     table.put_finding(Change(resolved, 1))

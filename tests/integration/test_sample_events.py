@@ -35,16 +35,16 @@ def test_a_batch_of_changes_is_one_look_at_one_function(orders: Account, checker
     """Every message is answered for, whatever its form."""
     run = orders.run(checker, sample(f"sqs/{checker}"))
     assert run.failed == []
-    assert run.counts["FunctionsLookedAt"] == 1
+    assert run.counts["FunctionsChecked"] == 1
     assert run.counts["EventsIgnored"] == 1
 
 
 def test_requested_looks_are_made(orders: Account) -> None:
     """The second function of the request does not exist, and that is an answer."""
-    run = orders.run("check_execution_role", sample("sqs/look_requested"))
+    run = orders.run("check_execution_role", sample("sqs/check_requested"))
     assert run.failed == []
-    assert run.counts["FunctionsLookedAt"] == 2
-    assert run.counts["FunctionsGone"] == 1
+    assert run.counts["FunctionsChecked"] == 2
+    assert run.counts["FunctionsDeleted"] == 1
 
 
 def test_malformed_messages_come_back_and_the_good_one_does_not(orders: Account) -> None:

@@ -1,4 +1,4 @@
-"""What the code calls: the IAM actions of every AWS operation that modules of `aws/` reach."""
+"""What the code calls: the IAM actions of every AWS operation that modules of the package reach."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.paths import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AWS = REPOSITORY / "layers" / "permission_guard" / "permission_guard" / "aws"
+PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 
 # The name under which a class of `aws/` keeps its client, and the client's service.
 CLIENTS = {
@@ -66,7 +66,7 @@ def operations(service: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Uses:
-    """A module of `aws/` and those of its functions or methods that are called; all of them if none is named."""
+    """A module of the package, by its path, and its functions or methods that are called: all if none is named."""
 
     module: str
     methods: frozenset[str] = frozenset()
@@ -91,13 +91,13 @@ class Uses:
 
 
 def uses(module: str, *methods: str, service: str = "") -> set[str]:
-    """Return the IAM actions that some methods of a module of `aws/` take."""
+    """Return the IAM actions that some methods of a module of the package take."""
     return Uses(module, frozenset(methods), service).actions
 
 
 @cache
 def _functions(module: str) -> dict[str, ast.AST]:
-    tree = ast.parse((AWS / f"{module}.py").read_text())
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     nodes = [*tree.body, *(node for body in classes for node in body.body)]
     return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}

@@ -19,7 +19,7 @@ EVERYTHING = {
     "TicketSystem": "opsitem",
     "TrustedAccounts": "111122223333,999999999999",
     "TrustedOrganizations": "o-exampleorgid",
-    "SettlingSeconds": "120",
+    "GracePeriodSeconds": "120",
 }
 """Parameters with which everything that the template can deploy is deployed."""
 

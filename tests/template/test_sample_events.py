@@ -43,8 +43,8 @@ def test_the_readme_says_why_each_record_is_there() -> None:
     table = README.split("| record |")[1]
     names = re.findall(r"`([a-z_]+\*?)`", table)
     for path in (EVENTS / "cloudtrail").glob("*.json"):
-        told = [name for name in names if path.stem == name or (name[-1] == "*" and path.stem.startswith(name[:-1]))]
-        assert told, path.stem
+        logged = [name for name in names if path.stem == name or (name[-1] == "*" and path.stem.startswith(name[:-1]))]
+        assert logged, path.stem
 
 
 @pytest.mark.parametrize("path", INVOKED["sqs"])

@@ -112,9 +112,9 @@ def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: T
     ("function", "variable", "resource"),
     [
         ("CheckInvokePolicyFunction", "FINDINGS_TABLE", "FindingsTable"),
-        ("CheckInvokePolicyFunction", "LOOK_QUEUE_URL", "InvokePolicyQueue"),
+        ("CheckInvokePolicyFunction", "CHECK_QUEUE_URL", "InvokePolicyQueue"),
         ("CheckExecutionRoleFunction", "FINDINGS_TABLE", "FindingsTable"),
-        ("CheckExecutionRoleFunction", "LOOK_QUEUE_URL", "ExecutionRoleQueue"),
+        ("CheckExecutionRoleFunction", "CHECK_QUEUE_URL", "ExecutionRoleQueue"),
         ("SweepAccountFunction", "FINDINGS_TABLE", "FindingsTable"),
         ("SweepAccountFunction", "INVOKE_POLICY_QUEUE_URL", "InvokePolicyQueue"),
         ("SweepAccountFunction", "EXECUTION_ROLE_QUEUE_URL", "ExecutionRoleQueue"),

@@ -125,12 +125,12 @@ def test_the_ticket_systems_are_those_that_the_code_knows(template: Template) ->
 
 def test_a_change_may_take_as_long_to_settle_as_a_message_may_wait(template: Template) -> None:
     """SQS holds one back for a quarter of an hour at most; the code takes what the template does."""
-    parameter = template.parameters["SettlingSeconds"]
+    parameter = template.parameters["GracePeriodSeconds"]
     assert (parameter["MinValue"], parameter["MaxValue"]) == (0, 900)
-    required = {"FINDINGS_TABLE": "findings", "LOOK_QUEUE_URL": "https://sqs/own"}
+    required = {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"}
     for seconds in (0, parameter["Default"], 900):
-        settings = CheckSettings.from_environment({**required, "SETTLING_SECONDS": str(seconds)})
-        assert settings.settling_seconds == seconds
+        settings = CheckSettings.from_environment({**required, "GRACE_PERIOD_SECONDS": str(seconds)})
+        assert settings.grace_period_seconds == seconds
 
 
 def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
@@ -138,7 +138,7 @@ def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
     assert defaults.pop("FixMode") == "off"
     assert defaults.pop("TicketSystem") == "none"
-    assert defaults.pop("SettlingSeconds") == 120  # as long as AWS says that IAM may take
+    assert defaults.pop("GracePeriodSeconds") == 120  # as long as AWS says that IAM may take
     assert set(defaults.values()) == {""}
 
 

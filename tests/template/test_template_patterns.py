@@ -15,10 +15,10 @@ from moto.events.models import EventPattern
 from permission_guard.aws.tables.findings import FINDING_PREFIX
 from permission_guard.bus.events import SOURCE
 from permission_guard.errors import UnknownEventError
-from permission_guard.intake.cloudtrail import _APIS, IAM, LAMBDA, look_for
+from permission_guard.intake.cloudtrail import _APIS, IAM, LAMBDA, targets_of_record
 from permission_guard.intake.cloudtrail_record import parse_record
 from permission_guard.model.findings import Transition
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, referred
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EVENTS = REPOSITORY / "events"
 ACCOUNT = "123456789012"
 SUFFIXES = ("", "20150331", "20150331v2")
-CHECKER = {Scope.INVOKE_POLICY: "CheckInvokePolicyFunction", Scope.EXECUTION_ROLE: "CheckExecutionRoleFunction"}
+CHECKER = {Direction.INVOKE_POLICY: "CheckInvokePolicyFunction", Direction.EXECUTION_ROLE: "CheckExecutionRoleFunction"}
 SERVICE_EVENTS = {name for (_, name), row in _APIS.items() if not row.is_call}
 SENDERS = {"SendAlertFunction", "OpenTicketFunction", "ApplyFixFunction"}
 
@@ -110,15 +110,15 @@ def test_the_matcher_wants_every_part_and_one_of_each_list() -> None:
 # ── From CloudTrail to the checkers ─────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("scope", Scope)
-def test_every_api_that_concerns_a_checker_reaches_its_queue(template: Template, scope: Scope) -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_every_api_that_concerns_a_checker_reaches_its_queue(template: Template, direction: Direction) -> None:
     """In every version of its name; IAM's names have none."""
     lost = [
         name + suffix
         for (source, name), row in _APIS.items()
-        if scope in row.scopes
+        if direction in row.directions
         for suffix in (SUFFIXES if source == LAMBDA else ("",))
-        if not reaches(template, CHECKER[scope], call(source, name + suffix))
+        if not reaches(template, CHECKER[direction], call(source, name + suffix))
     ]
     assert lost == []
 
@@ -162,9 +162,9 @@ def test_the_same_call_to_another_service_reaches_nobody(template: Template, fun
 def test_every_sample_that_names_a_target_reaches_the_checker_that_looks(template: Template, path: Any) -> None:
     """The patterns and the table agree on whole events as well; what reaches no one names no target."""
     event = json.loads(path.read_text())
-    for scope, function in CHECKER.items():
+    for direction, function in CHECKER.items():
         try:
-            targets = look_for(parse_record(event), scope).targets
+            targets = targets_of_record(parse_record(event), direction).targets
         except UnknownEventError:
             continue
         if targets:
@@ -178,31 +178,31 @@ def test_what_changes_no_permission_wakes_nobody(template: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "scopes"),
+    ("name", "directions"),
     [
-        ("update_function_code", set(Scope)),
-        ("update_function_code_unpublished", set(Scope)),
-        ("publish_version", set(Scope)),
-        ("update_alias", set(Scope)),
-        ("create_policy_version", {Scope.EXECUTION_ROLE}),
-        ("create_policy_version_not_default", {Scope.EXECUTION_ROLE}),
-        ("set_default_policy_version", {Scope.EXECUTION_ROLE}),
+        ("update_function_code", set(Direction)),
+        ("update_function_code_unpublished", set(Direction)),
+        ("publish_version", set(Direction)),
+        ("update_alias", set(Direction)),
+        ("create_policy_version", {Direction.EXECUTION_ROLE}),
+        ("create_policy_version_not_default", {Direction.EXECUTION_ROLE}),
+        ("set_default_policy_version", {Direction.EXECUTION_ROLE}),
         ("delete_policy_version", set()),
         ("delete_policy", set()),
     ],
 )
-def test_new_versions_wake_those_whom_they_concern(template: Template, name: str, scopes: set[Scope]) -> None:
+def test_new_versions_wake_those_whom_they_concern(template: Template, name: str, directions: set[Direction]) -> None:
     """Whether code came with a version, or a policy's version is the default, is for the checker to see."""
     event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     woken = {function for function in {*CHECKER.values(), *SENDERS} if reaches(template, function, event)}
-    assert woken == {CHECKER[scope] for scope in scopes}
+    assert woken == {CHECKER[direction] for direction in directions}
 
 
 def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
     """A prefix that begins another API's name would bring that as well; these two do, and the table knows what."""
     longer = {
         (prefix, name)
-        for rule in rules_of(template, CHECKER[Scope.INVOKE_POLICY]).values()
+        for rule in rules_of(template, CHECKER[Direction.INVOKE_POLICY]).values()
         for prefix in (pattern["prefix"] for pattern in rule["detail"]["eventName"])
         for name in operations("lambda")
         if name.startswith(prefix) and name != prefix
@@ -224,7 +224,7 @@ def test_failed_calls_reach_the_checker_of_roles(template: Template, name: str) 
     """What was refused for the role is worth a look, so no pattern asks for success."""
     event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     assert event["detail"]["errorCode"]
-    assert reaches(template, CHECKER[Scope.EXECUTION_ROLE], event)
+    assert reaches(template, CHECKER[Direction.EXECUTION_ROLE], event)
 
 
 @pytest.mark.parametrize("detail_type", ["AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"])
@@ -234,8 +234,8 @@ def test_a_mapping_that_aws_switched_off_reaches_the_checker_of_roles_alone(
     """As what nobody called for, or as AWS's documentation has it, a data event."""
     event = json.loads((EVENTS / "cloudtrail" / "lambda_esm_disabled.json").read_text())
     event["detail-type"] = detail_type
-    assert reaches(template, CHECKER[Scope.EXECUTION_ROLE], event)
-    assert not reaches(template, CHECKER[Scope.INVOKE_POLICY], event)
+    assert reaches(template, CHECKER[Direction.EXECUTION_ROLE], event)
+    assert not reaches(template, CHECKER[Direction.INVOKE_POLICY], event)
 
 
 def test_other_events_that_nobody_called_for_reach_nobody(template: Template) -> None:
@@ -246,17 +246,17 @@ def test_other_events_that_nobody_called_for_reach_nobody(template: Template) ->
 
 
 @pytest.mark.parametrize(
-    ("api", "scopes"),
+    ("api", "directions"),
     [
-        ("PutFunctionEventInvokeConfig", {Scope.EXECUTION_ROLE}),
-        ("UpdateFunctionEventInvokeConfig", {Scope.EXECUTION_ROLE}),
-        ("DeleteFunctionEventInvokeConfig", set(Scope)),  # one prefix has it among the deletions of functions
+        ("PutFunctionEventInvokeConfig", {Direction.EXECUTION_ROLE}),
+        ("UpdateFunctionEventInvokeConfig", {Direction.EXECUTION_ROLE}),
+        ("DeleteFunctionEventInvokeConfig", set(Direction)),  # one prefix has it among the deletions of functions
     ],
 )
-def test_where_results_go_is_for_the_checker_of_roles(template: Template, api: str, scopes: set[Scope]) -> None:
+def test_where_results_go_is_for_the_checker_of_roles(template: Template, api: str, directions: set[Direction]) -> None:
     """It is the role that has to be allowed to send them."""
-    reached = {scope for scope, function in CHECKER.items() if reaches(template, function, call(LAMBDA, api))}
-    assert reached == scopes
+    reached = {direction for direction, function in CHECKER.items() if reaches(template, function, call(LAMBDA, api))}
+    assert reached == directions
 
 
 def test_cloudtrails_rules_listen_on_the_default_bus(template: Template) -> None:
@@ -314,12 +314,12 @@ def test_a_fix_never_starts_from_what_a_fix_did(template: Template) -> None:
     }
 
 
-@pytest.mark.parametrize("scope", Scope)
-def test_changes_of_other_accounts_reach_nobody(template: Template, scope: Scope) -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_changes_of_other_accounts_reach_nobody(template: Template, direction: Direction) -> None:
     """A bus may receive the events of many accounts; the bot can read its own only."""
     event = call(LAMBDA, "CreateFunction20150331")
-    assert reaches(template, CHECKER[scope], event)
-    assert not reaches(template, CHECKER[scope], call(LAMBDA, "CreateFunction20150331", account="999999999999"))
+    assert reaches(template, CHECKER[direction], event)
+    assert not reaches(template, CHECKER[direction], call(LAMBDA, "CreateFunction20150331", account="999999999999"))
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_only_findings_leave_the_table_through_the_outbox(template: Template) ->
     records = json.loads((EVENTS / "stream" / "publish_findings.json").read_text())["Records"]
     assert all(matches(pattern, record) for record in records)
     record = records[0]
-    for sort_key in ("LOOK#invoke_policy", "COUNT", FINDING_PREFIX.lower(), FINDING_PREFIX[:-1]):
+    for sort_key in ("CHECK#invoke_policy", "COUNT", FINDING_PREFIX.lower(), FINDING_PREFIX[:-1]):
         record["dynamodb"]["NewImage"]["sk"]["S"] = sort_key
         assert not matches(pattern, record), sort_key
     del record["dynamodb"]["NewImage"]

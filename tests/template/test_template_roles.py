@@ -11,16 +11,18 @@ from permission_guard.aws.readers.permissions import READS
 from permission_guard.aws.readers.sources import services as sources
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.rules import RULES
-from tests.template.calls import AWS, CLIENTS, NOT_OPERATIONS, operations, uses
+from tests.template.calls import CLIENTS, NOT_OPERATIONS, PACKAGE, operations, uses
 from tests.template.sam_template import Template, listed, referred, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from permission_guard.aws.readers.inventories.base import Service
-    from permission_guard.aws.readers.sources.base import Service as Source
+    from permission_guard.aws.readers.inventories.base import InvokingService
+    from permission_guard.aws.readers.sources.base import SourceService
+
+READERS = PACKAGE / "aws" / "readers"
 
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -29,19 +31,19 @@ KEEP_FAILED = {"sqs:SendMessage"}
 """What Lambda itself does with a function's role; the code shows nothing of it."""
 
 
-def module_of(service: Service) -> str:
+def module_of(service: InvokingService) -> str:
     """Return the module of `aws/` that reads an inventory."""
-    return "/".join(service.read.__module__.split(".")[-2:])
+    return "/".join(service.read.__module__.split(".")[1:])
 
 
-def source_module(source: Source) -> str:
+def source_module(source: SourceService) -> str:
     """Return the module of `aws/` that looks at a source."""
     look = source.policy or source.state
     assert look is not None
-    return "/".join(look.call.__module__.split(".")[-2:])
+    return "/".join(look.call.__module__.split(".")[1:])
 
 
-def actions_of(source: Source) -> set[str]:
+def actions_of(source: SourceService) -> set[str]:
     """Return the IAM actions that a source declares."""
     return {look.action for look in (source.state, source.policy, source.grants) if look}
 
@@ -49,42 +51,49 @@ def actions_of(source: Source) -> set[str]:
 # ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reads(scope: Scope) -> set[str]:
-    return set(READS[scope]).union(*(rule.reads for rule in RULES if rule.scope is scope))
+def _reads(scope: Direction) -> set[str]:
+    return set(READS[scope]).union(*(rule.reads for rule in RULES if rule.direction is scope))
 
 
 def _expected() -> dict[str, set[str]]:
-    record = uses("findings_table", "begin_look", "findings_of", "commit_look")
-    again = uses("look_queue", service="sqs")
+    record = uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
+    again = uses("aws/senders/check_queue", service="sqs")
     fixed = [rule for rule in RULES if fix_for(rule.id)]
-    fixer_reads = set().union(*(READS[rule.scope] | rule.reads for rule in fixed))
+    fixer_reads = set().union(*(READS[rule.direction] | rule.reads for rule in fixed))
     return {
-        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | again | _reads(Scope.INVOKE_POLICY),
+        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | again | _reads(Direction.INVOKE_POLICY),
         "CheckExecutionRoleFunction": OWN_LOGS
         | RECEIVE
         | record
         | again
-        | _reads(Scope.EXECUTION_ROLE)
-        | uses("role_index", "functions_of_roles", "is_complete")
-        | uses("functions", "roles_of_functions")
-        | uses("roles", "roles_of_policy"),
+        | _reads(Direction.EXECUTION_ROLE)
+        | uses("aws/tables/role_index", "functions_of_roles", "is_complete")
+        | uses("aws/readers/functions", "roles_of_functions")
+        | uses("aws/readers/roles", "roles_of_policy"),
         "SweepAccountFunction": OWN_LOGS
         | KEEP_FAILED
-        | uses("functions", "roles_of_functions")
-        | uses("role_index", "rebuild")
-        | uses("findings_table", "functions_with_open_findings", "findings_of")
-        | uses("event_bus")
-        | uses("look_queue", service="sqs"),
-        "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("event_bus"),
-        "SendAlertFunction": OWN_LOGS | RECEIVE | uses("delivery_table") | uses("sns") | uses("secrets"),
-        "OpenTicketFunction": OWN_LOGS | RECEIVE | uses("delivery_table") | uses("ops_items"),
+        | uses("aws/readers/functions", "roles_of_functions")
+        | uses("aws/tables/role_index", "rebuild")
+        | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+        | uses("aws/senders/event_bus")
+        | uses("aws/senders/check_queue", service="sqs"),
+        "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("aws/senders/event_bus"),
+        "SendAlertFunction": OWN_LOGS
+        | RECEIVE
+        | uses("aws/tables/deliveries")
+        | uses("delivery/alerts/sns/channel")
+        | uses("aws/readers/secrets"),
+        "OpenTicketFunction": OWN_LOGS
+        | RECEIVE
+        | uses("aws/tables/deliveries")
+        | uses("delivery/tickets/ops_item/system"),
         "ApplyFixFunction": OWN_LOGS
         | RECEIVE
         | fixer_reads
         | set().union(*(fix.writes | fix.reads for fix in FIXES))
-        | uses("functions", "tags")
-        | uses("roles", "managed_policy")
-        | uses("findings_table", "finding", "put_finding", "take_fix_slot"),
+        | uses("aws/readers/functions", "tags")
+        | uses("aws/readers/roles", "managed_policy")
+        | uses("aws/tables/findings", "finding", "put_finding", "take_fix_quota"),
     }
 
 
@@ -109,22 +118,22 @@ def test_every_function_is_held_to_its_permissions(template: Template) -> None:
 
 def test_what_a_scope_reads_is_what_its_readers_call() -> None:
     """So that READS, on which the roles rest, is not a list that somebody forgot."""
-    assert READS[Scope.INVOKE_POLICY] == (
-        uses("functions", "function", "resource_policies", "function_urls", "tags")
-        | uses("organization", "own_organization")
-        | uses("inventories/reader", service="s3")
+    assert READS[Direction.INVOKE_POLICY] == (
+        uses("aws/readers/functions", "function", "resource_policies", "function_urls", "tags")
+        | uses("aws/readers/organization", "own_organization")
+        | uses("aws/readers/inventories/reader", service="s3")
         | set().union(*(uses(module_of(service), service=service.name) for service in SERVICES))
     )
-    assert READS[Scope.EXECUTION_ROLE] == (
-        uses("functions", "function", "invoke_configs", "mappings", "tags")
-        | uses("roles", "role")
-        | uses("organization", "own_organization", "denied")
+    assert READS[Direction.EXECUTION_ROLE] == (
+        uses("aws/readers/functions", "function", "invoke_configs", "mappings", "tags")
+        | uses("aws/readers/roles", "role")
+        | uses("aws/readers/organization", "own_organization", "denied")
         | set().union(*(actions_of(source) for source in sources.SERVICES.values()))
     )
 
 
 @pytest.mark.parametrize("source", sources.SERVICES.values(), ids=lambda source: str(source.name))
-def test_a_look_at_a_source_declares_the_action_that_it_calls(source: Source) -> None:
+def test_a_look_at_a_source_declares_the_action_that_it_calls(source: SourceService) -> None:
     """One look is one call, so that what is denied is named by the permission that is missing."""
     assert uses(source_module(source), service=source.client) == actions_of(source)
 
@@ -133,13 +142,13 @@ def test_every_source_is_looked_at() -> None:
     """A module with calls that is in no list would be a service that nobody looks at."""
     parts = {"__init__", "base", "reader", "services"}
     assert {source_module(source) for source in sources.SERVICES.values()} == {
-        f"sources/{path.stem}" for path in (AWS / "sources").glob("*.py") if path.stem not in parts
+        f"aws/readers/sources/{path.stem}" for path in (READERS / "sources").glob("*.py") if path.stem not in parts
     }
 
 
 def test_no_data_is_read_with_what_a_role_needs_to_know() -> None:
     """What is in queues, streams, tables, buckets and secrets is nobody's business here."""
-    assert not READS[Scope.EXECUTION_ROLE] & {
+    assert not READS[Direction.EXECUTION_ROLE] & {
         "dynamodb:GetItem",
         "dynamodb:GetRecords",
         "kinesis:GetRecords",
@@ -153,7 +162,7 @@ def test_no_data_is_read_with_what_a_role_needs_to_know() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
-def test_an_inventory_declares_the_actions_that_it_calls(service: Service) -> None:
+def test_an_inventory_declares_the_actions_that_it_calls(service: InvokingService) -> None:
     """Both ways: one that is missing is denied, one too many is a permission for nothing."""
     assert uses(module_of(service), service=service.name) == set(service.actions)
 
@@ -162,7 +171,9 @@ def test_every_inventory_is_read() -> None:
     """A module with calls that is in no list would be a service that nobody looks at."""
     parts = {"__init__", "apis", "base", "reader", "services"}
     assert {module_of(service) for service in SERVICES} == {
-        f"inventories/{path.stem}" for path in (AWS / "inventories").glob("*.py") if path.stem not in parts
+        f"aws/readers/inventories/{path.stem}"
+        for path in (READERS / "inventories").glob("*.py")
+        if path.stem not in parts
     }
     assert len(SERVICES) == len({service.name for service in SERVICES})
 
@@ -170,30 +181,30 @@ def test_every_inventory_is_read() -> None:
 def test_a_bucket_is_asked_for_without_a_permission() -> None:
     """HeadBucket tells even strangers that a bucket is not there, so the role allows nothing for it."""
     assert operations("s3")["head_bucket"] == "s3:HeadBucket"
-    assert uses("inventories/reader", "bucket_exists", service="s3") == set()
-    assert "head_bucket" in (AWS / "inventories" / "reader.py").read_text()
+    assert uses("aws/readers/inventories/reader", "bucket_exists", service="s3") == set()
+    assert "head_bucket" in (READERS / "inventories" / "reader.py").read_text()
 
 
 def test_what_the_fixes_write_is_what_the_writer_calls() -> None:
     """The one module that writes has no call that no fix declares."""
-    assert set().union(*(fix.writes for fix in FIXES)) == uses("role_writer")
+    assert set().union(*(fix.writes for fix in FIXES)) == uses("aws/writers/roles")
 
 
 def test_the_calls_are_found_in_the_code() -> None:
     """The search sees calls, paginators, methods that are handed on and what they reach, and nothing else."""
-    assert uses("functions", "resource_policies") == {
+    assert uses("aws/readers/functions", "resource_policies") == {
         "lambda:GetPolicy",
         "lambda:ListAliases",
         "lambda:ListVersionsByFunction",
     }
-    assert uses("findings_table", "functions_with_open_findings") == {"dynamodb:Query"}
-    assert uses("inventories/events", service="events") == {
+    assert uses("aws/tables/findings", "functions_with_open_findings") == {"dynamodb:Query"}
+    assert uses("aws/readers/inventories/events", service="events") == {
         "events:ListEventBuses",
         "events:ListRules",
         "events:ListTargetsByRule",
     }
     with pytest.raises(AssertionError, match="no_such_method"):
-        uses("functions", "no_such_method")
+        uses("aws/readers/functions", "no_such_method")
 
 
 def test_every_actions_name_is_one_that_a_service_has(template: Template) -> None:
@@ -291,8 +302,8 @@ def test_inline_policies_are_never_written(template: Template) -> None:
 @pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
 def test_a_checker_only_reads_what_it_checks(template: Template, function: str) -> None:
     """All it writes is its own: its findings, its log, that a message is done, and that it wants to look again."""
-    own = OWN_LOGS | RECEIVE | uses("look_queue", service="sqs")
-    own |= uses("findings_table", "begin_look", "findings_of", "commit_look")
+    own = OWN_LOGS | RECEIVE | uses("aws/senders/check_queue", service="sqs")
+    own |= uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
     reading = ("Get", "List", "Describe", "Simulate", "GET")
     for action in template.allowed(template.role_of(function)) - own:
         assert action.split(":")[1].startswith(reading), action

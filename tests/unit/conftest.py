@@ -18,7 +18,7 @@ _NUMBERS = count()
 
 
 @dataclass
-class Told:
+class Logged:
     """What was logged and counted."""
 
     logger: Logger
@@ -48,10 +48,10 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
+def logged() -> Iterator[Logged]:
     """Return a logger and metrics that nobody used before."""
     stream = io.StringIO()
     metrics = Metrics(namespace="PermissionGuard", service="unit")
     metrics.clear_metrics()
-    yield Told(Logger(service=f"unit-{next(_NUMBERS)}", stream=stream), metrics, stream)
+    yield Logged(Logger(service=f"unit-{next(_NUMBERS)}", stream=stream), metrics, stream)
     metrics.clear_metrics()

@@ -19,7 +19,7 @@ from permission_guard.errors import ConfigurationError
 from permission_guard.iam import TrustSet
 
 WHOLE: dict[Any, dict[str, str]] = {
-    CheckSettings: {"FINDINGS_TABLE": "findings", "LOOK_QUEUE_URL": "https://sqs/own"},
+    CheckSettings: {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"},
     SweepSettings: {
         "EVENT_BUS": "permission-guard",
         "FINDINGS_TABLE": "findings",
@@ -60,7 +60,7 @@ def test_the_sweep_knows_both_queues_in_the_order_of_the_scopes() -> None:
 def test_a_time_to_settle_that_sqs_cannot_wait_is_refused(value: str) -> None:
     """Before anything is read, and not when the first message is sent."""
     with pytest.raises(ConfigurationError, match="must be a number from 0 to 900"):
-        CheckSettings.from_environment({**WHOLE[CheckSettings], "SETTLING_SECONDS": value})
+        CheckSettings.from_environment({**WHOLE[CheckSettings], "GRACE_PERIOD_SECONDS": value})
 
 
 def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
@@ -68,7 +68,7 @@ def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
     settings = CheckSettings.from_environment(
         {
             "FINDINGS_TABLE": " findings ",
-            "LOOK_QUEUE_URL": "https://sqs/own",
+            "CHECK_QUEUE_URL": "https://sqs/own",
             "TRUSTED_ACCOUNTS": "111122223333, 999999999999,",
             "TRUSTED_ORGANIZATIONS": "o-exampleorgid",
         }

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from permission_guard.aws.readers.fix_state import LiveFacts
+from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.snapshots import StateReader
-from permission_guard.aws.senders.check_queue import LookQueue
+from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bus.publisher import Bus
-from permission_guard.checks.batch import FunctionDirectory, LookRequests
+from permission_guard.checks.batch import CheckRequests, FunctionDirectory
 from permission_guard.checks.checker import RoleUsers, SnapshotSource
 from permission_guard.findings.store import FindingStore
-from permission_guard.fixes.base import Facts, Writer
-from permission_guard.fixes.fixer import FixSlots, FixStateSource
+from permission_guard.fixes.base import FixState, Writer
+from permission_guard.fixes.fixer import FixQuota, FixStateSource
 from permission_guard.sweep.sweep import OpenFindings
 from permission_guard.sweep.sweep import RoleIndex as SweptIndex
 from tests.fakes import InMemoryFindings, InMemoryState
@@ -30,22 +30,22 @@ from tests.fakes import InMemoryFindings, InMemoryState
     [
         (FindingStore, FindingsTable),
         (FindingStore, InMemoryFindings),
-        (FixSlots, FindingsTable),
-        (FixSlots, InMemoryFindings),
+        (FixQuota, FindingsTable),
+        (FixQuota, InMemoryFindings),
         (OpenFindings, FindingsTable),
         (SnapshotSource, StateReader),
         (SnapshotSource, InMemoryState),
         (FixStateSource, StateReader),
         (FixStateSource, InMemoryState),
-        (Facts, LiveFacts),
-        (Facts, InMemoryState),
+        (FixState, LiveFixState),
+        (FixState, InMemoryState),
         (Writer, RoleWriter),
         (Writer, InMemoryState),
         (FunctionDirectory, RoleIndex),
         (RoleUsers, RoleIndex),
         (RoleUsers, InMemoryFindings),
         (SweptIndex, RoleIndex),
-        (LookRequests, LookQueue),
+        (CheckRequests, CheckQueue),
         (Bus, EventBus),
     ],
     ids=lambda value: value.__name__,

@@ -13,7 +13,7 @@ from permission_guard.iam.decision import Decision
 from permission_guard.records import field, record
 
 
-@record(frozen=True, slots=True)
+@record
 class Point:
     """A record with every kind of field."""
 
@@ -57,7 +57,8 @@ def test_records_cannot_be_changed() -> None:
 
 def test_records_work_with_dataclasses_copy_and_pickle() -> None:
     """So that nobody need know that they are no dataclasses."""
-    assert dataclasses.is_dataclass(PolicySet)
+    kind: object = PolicySet
+    assert dataclasses.is_dataclass(kind)
     assert [item.name for item in dataclasses.fields(StatementRef)] == ["policy", "sid", "index", "effect", "kind"]
     changed = dataclasses.replace(PolicySet(unread=("p",)), boundary_unread="denied")
     assert (changed.unread, changed.boundary_unread) == (("p",), "denied")
@@ -75,7 +76,7 @@ def test_a_record_matches_by_position() -> None:
     assert Request.__match_args__[0] == "principal"
 
 
-@record(frozen=True, slots=True, order=True)
+@record(order=True)
 class Place:
     """A record that can be sorted."""
 
@@ -83,7 +84,7 @@ class Place:
     seat: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Named:
     """A record whose fields are named; one without a default may follow one with."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.rules import rules_for
 from tests.unit.rules.corpus_judgements import FAMILIES, Family, family_of
 from tools.corpus.text import COLLECTION, GENERATORS, by_generator, count, paragraph
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CORPUS: Final = COLLECTION / "statements.jsonl"
 TARGET: Final = FunctionTarget("aws", "us-east-1", "123456789012", "orders")
 RULES: Final = tuple(
-    rule for rule in rules_for(Scope.INVOKE_POLICY, TrustSet(frozenset({TARGET.account}))) if rule.offline
+    rule for rule in rules_for(Direction.INVOKE_POLICY, TrustSet(frozenset({TARGET.account}))) if rule.offline
 )
 
 TOOLS: Final = (

@@ -26,17 +26,17 @@ class FixMode(StrEnum):
     AUTO = "auto"
 
 
-@record(frozen=True, slots=True)
+@record
 class CheckSettings:
     """Of the checker functions.
 
-    `look_queue_url` is their own queue, where they ask to look again; `settling_seconds` later where something was
+    `check_queue_url` is their own queue, where they ask to look again; `grace_period_seconds` later where something was
     changed just now, and never where that is 0.
     """
 
     findings_table: str
-    look_queue_url: str
-    settling_seconds: int
+    check_queue_url: str
+    grace_period_seconds: int
     trust: TrustSet
 
     @classmethod
@@ -44,13 +44,13 @@ class CheckSettings:
         """Read them; ConfigurationError names what is missing or wrong."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
-            look_queue_url=_required(environment, "LOOK_QUEUE_URL"),
-            settling_seconds=_settling_seconds(environment),
+            check_queue_url=_required(environment, "CHECK_QUEUE_URL"),
+            grace_period_seconds=_grace_period_seconds(environment),
             trust=_trust(environment),
         )
 
 
-@record(frozen=True, slots=True)
+@record
 class SweepSettings:
     """Of the sweep function."""
 
@@ -71,7 +71,7 @@ class SweepSettings:
         )
 
 
-@record(frozen=True, slots=True)
+@record
 class PublishSettings:
     """Of the function that publishes findings."""
 
@@ -83,7 +83,7 @@ class PublishSettings:
         return cls(event_bus=_required(environment, "EVENT_BUS"))
 
 
-@record(frozen=True, slots=True)
+@record
 class AlertSettings:
     """Of the function that sends alerts. Either channel may be absent."""
 
@@ -103,7 +103,7 @@ class AlertSettings:
         )
 
 
-@record(frozen=True, slots=True)
+@record
 class TicketSettings:
     """Of the function that opens tickets."""
 
@@ -119,7 +119,7 @@ class TicketSettings:
         )
 
 
-@record(frozen=True, slots=True)
+@record
 class FixSettings:
     """Of the function that fixes. `max_fixes_an_hour` holds for the whole account and region."""
 
@@ -140,10 +140,10 @@ class FixSettings:
         return cls(_required(environment, "FINDINGS_TABLE"), _trust(environment), FixMode(mode), int(limit))
 
 
-def _settling_seconds(environment: Mapping[str, str]) -> int:
-    seconds = environment.get("SETTLING_SECONDS", "120")
+def _grace_period_seconds(environment: Mapping[str, str]) -> int:
+    seconds = environment.get("GRACE_PERIOD_SECONDS", "120")
     if not re.fullmatch(r"\d{1,3}", seconds) or int(seconds) > _MAX_DELAY_SECONDS:
-        raise ConfigurationError(f"SETTLING_SECONDS is {seconds!r:.50}; it must be a number from 0 to 900")
+        raise ConfigurationError(f"GRACE_PERIOD_SECONDS is {seconds!r:.50}; it must be a number from 0 to 900")
     return int(seconds)
 
 

@@ -58,3 +58,12 @@ class WriteFailedError(PermissionGuardError):
 
 class FixRefusedError(PermissionGuardError):
     """A fix that must not be made, or whose guard could not be evaluated."""
+
+
+def error_code(error: Exception) -> str:
+    """Return AWS's own code of a botocore `ClientError`, such as `TooManyRequestsException`; `Unknown` without one.
+
+    It stands here because senders outside `aws/` need it too. It reads the error's `response` and imports nothing.
+    """
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", "Unknown"))

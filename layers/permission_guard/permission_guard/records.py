@@ -2,7 +2,7 @@
 
 Importing `dataclasses` loads `inspect`, which takes longer than the whole of the policy engine, and making a dataclass
 takes several times as long as making a record: a Lambda function that starts should not wait for dozens of them. A type
-checker sees `dataclasses.dataclass` itself; what is made here has the same fields, equality, order of arguments and
+checker sees a dataclass (PEP 681); what is made here has the same fields, equality, order of arguments and
 immutability, and works with `dataclasses.replace` and `copy`.
 """
 
@@ -10,8 +10,24 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dataclasses import dataclass as record
+    from collections.abc import Callable
     from dataclasses import field
+    from typing import TypeVar, dataclass_transform, overload
+
+    T = TypeVar("T")
+
+    @overload
+    def record(cls: type[T], /) -> type[T]: ...
+
+    @overload
+    def record(*, order: bool = False, kw_only: bool = False) -> Callable[[type[T]], type[T]]: ...
+
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def record(
+        cls: type[T] | None = None, /, *, order: bool = False, kw_only: bool = False
+    ) -> type[T] | Callable[[type[T]], type[T]]:
+        """Make a class a record: frozen, slotted, equal by its fields; with `order`, comparable by them."""
+        raise NotImplementedError
 else:
     _REQUIRED = object()
 
@@ -58,10 +74,8 @@ else:
                 setattr(owner, name, getattr(made, name))
             return getattr(made, self._name)
 
-    def record(*, frozen, slots, order=False, kw_only=False):
-        """Return a decorator that makes a class a record; it is always frozen and slotted."""
-        assert frozen  # noqa: S101 - there is no other kind
-        assert slots  # noqa: S101 - likewise
+    def record(cls=None, /, *, order=False, kw_only=False):
+        """Make a class a record: frozen, slotted, equal by its fields; with `order`, comparable by them."""
 
         def decorate(cls):
             names = tuple(cls.__annotations__)
@@ -80,7 +94,7 @@ else:
             body["__match_args__"] = names
             return type(cls)(cls.__name__, cls.__bases__, body)
 
-        return decorate
+        return decorate if cls is None else decorate(cls)
 
     def _methods(qualname, fields, *, kw_only):
         """Return the methods of a record; only `__init__`, which runs often, is worth generating."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from permission_guard.aws.calls import error_code, is_passing, read
+from permission_guard.aws.calls import is_passing, read
+from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from permission_guard.bus.batch import work_off
+from permission_guard.bus.batch import process_batch
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Transition
 from tests.fakes import FINDING_ID, a_finding
 
 if TYPE_CHECKING:
     from permission_guard.bus.events import BusEvent
-    from tests.unit.conftest import Told
+    from tests.unit.conftest import Logged
 
 
 def body(finding_id: str = FINDING_ID, detail_type: str = "Finding Opened") -> str:
@@ -21,7 +21,7 @@ def body(finding_id: str = FINDING_ID, detail_type: str = "Finding Opened") -> s
     return json.dumps({"source": "permission-guard", "detail-type": detail_type, "detail": detail})
 
 
-def test_each_message_is_handled_with_what_its_event_says(told: Told) -> None:
+def test_each_message_is_handled_with_what_its_event_says(logged: Logged) -> None:
     """In their order."""
     seen: list[tuple[Transition, str]] = []
     event = {
@@ -34,12 +34,12 @@ def test_each_message_is_handled_with_what_its_event_says(told: Told) -> None:
     def handle(received: BusEvent) -> None:
         seen.append((received.transition, received.finding_id))
 
-    assert work_off(event, handle, told.logger, told.metrics) == {"batchItemFailures": []}
+    assert process_batch(event, handle, logged.logger, logged.metrics) == {"batchItemFailures": []}
     assert seen == [(Transition.OPENED, FINDING_ID), (Transition.FIX_APPROVED, FINDING_ID)]
-    assert told.counts == {"MessagesReceived": 2}
+    assert logged.counts == {"MessagesReceived": 2}
 
 
-def test_a_message_that_fails_comes_again_and_the_others_do_not(told: Told) -> None:
+def test_a_message_that_fails_comes_again_and_the_others_do_not(logged: Logged) -> None:
     """The log names the finding and what went wrong."""
 
     def handle(received: BusEvent) -> None:
@@ -53,10 +53,10 @@ def test_a_message_that_fails_comes_again_and_the_others_do_not(told: Told) -> N
             {"messageId": "m2", "body": "{"},
         ]
     }
-    answer = work_off(event, handle, told.logger, told.metrics)
+    answer = process_batch(event, handle, logged.logger, logged.metrics)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
-    first, second = told.lines
+    first, second = logged.lines
     assert (first["finding_id"], first["error"], first["message_id"]) == ("bad", "DeliveryError", "m0")
     assert "the channel is closed" in first["exception"]
     assert (second["finding_id"], second["error"]) == ("unknown", "MalformedEventError")
-    assert told.counts == {"MessagesReceived": 3, "MessagesFailed": 2}
+    assert logged.counts == {"MessagesReceived": 3, "MessagesFailed": 2}

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.checks.checker import Checker, Occasion
+from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
-from permission_guard.model.state import EventInvokeConfig, ManagedBy, Refusal, Snapshot
-from permission_guard.model.targets import RoleTarget, Scope
-from permission_guard.rules.execution_role.call_denied import CallRefused
+from permission_guard.model.state import DeniedCall, EventInvokeConfig, ManagedBy, Snapshot
+from permission_guard.model.targets import Direction, RoleTarget
+from permission_guard.rules.execution_role.call_denied import CallDenied
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
@@ -38,7 +38,7 @@ from tests.fakes import (
     polling,
 )
 
-SCOPE = Scope.EXECUTION_ROLE
+SCOPE = Direction.EXECUTION_ROLE
 RULES = [rule(TrustSet(frozenset())) for rule in (EventSourceReadMissing, RoleNotAssumable, RoleShared)]
 """One of each kind, so that the states can be small."""
 
@@ -48,14 +48,14 @@ RIGHT = polling(a_role(SQS_POLICY))
 
 def checker(state: InMemoryState, store: InMemoryFindings) -> Checker:
     """Return what is tested, where nothing has to settle."""
-    return Checker(SCOPE, RULES, state, store, Clock(), users=store, settles=False)
+    return Checker(SCOPE, RULES, state, store, Clock(), users=store, grace_period=False)
 
 
 def test_a_violation_is_recorded_with_the_events_that_led_to_it() -> None:
     """The finding is in the store, and the look says that it opened."""
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
-    look = seen.look(TARGET, seen.begin(TARGET), Occasion(event_ids=("e1",)))
+    look = seen.look(TARGET, seen.begin(TARGET), CheckRequest(event_ids=("e1",)))
     assert store.one().status is Status.OPEN
     assert store.one().event_ids == ("e1",)
     assert [change.finding.transition for change in look.changes] == [Transition.OPENED]
@@ -78,8 +78,8 @@ def test_a_finding_is_resolved_once_its_cause_is_gone_and_reopened_when_it_is_ba
     for now in (BROKEN, RIGHT, BROKEN):
         state.state = now
         seen.look(TARGET, seen.begin(TARGET))
-    told = [(finding.transition, finding.revision) for finding in store.history]
-    assert told == [(Transition.OPENED, 1), (Transition.RESOLVED, 2), (Transition.REOPENED, 3)]
+    logged = [(finding.transition, finding.revision) for finding in store.history]
+    assert logged == [(Transition.OPENED, 1), (Transition.RESOLVED, 2), (Transition.REOPENED, 3)]
 
 
 def test_a_stale_look_never_overwrites_a_newer_one() -> None:
@@ -112,8 +112,8 @@ def test_looks_of_the_two_scopes_do_not_overtake_each_other() -> None:
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
     number = seen.begin(TARGET)
-    other = [store.begin_look(TARGET, Scope.INVOKE_POLICY) for _ in range(3)][-1]
-    store.commit_look(TARGET, Scope.INVOKE_POLICY, other, other.notes, changes=(), unknowns=(), now="")
+    other = [store.start_check(TARGET, Direction.INVOKE_POLICY) for _ in range(3)][-1]
+    store.commit_check(TARGET, Direction.INVOKE_POLICY, other, other.checkpoint, changes=(), unknowns=(), now="")
     assert not seen.look(TARGET, number).stale
 
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_told_is_recorded_with_the_look_and_changes_no_finding() 
     state.state = replace(BROKEN, roles={ROLE_ARN: DENIED})
     look = seen.look(TARGET, seen.begin(TARGET))
     assert look.unread == (DENIED,)
-    assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in RULES if not rule.thorough]
+    assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in RULES if not rule.full_check_only]
     assert store.one().status is Status.OPEN
     assert len(store.history) == 1
 
@@ -243,9 +243,9 @@ def test_a_finding_that_nobody_knew_of_is_found_when_it_cannot_be_written() -> N
     seen = checker(state, store)
     seen.look(TARGET, seen.begin(TARGET))
     state.state = BROKEN
-    begun = seen.begin(TARGET)
+    run = seen.begin(TARGET)
     store.put(a_finding(revision=3, status=Status.RESOLVED, transition=Transition.RESOLVED))
-    seen.look(TARGET, begun)
+    seen.look(TARGET, run)
     assert (store.one().status, store.one().revision) == (Status.OPEN, 4)
 
 
@@ -260,7 +260,7 @@ def test_who_shares_a_role_is_asked_when_the_roles_changed_and_when_the_look_is_
     store.users[ROLE_TARGET].discard(other)
     seen.look(TARGET, seen.begin(TARGET))
     assert store.one().status is Status.OPEN
-    seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True))
+    seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True))
     assert store.one().status is Status.RESOLVED
 
 
@@ -272,7 +272,7 @@ def test_the_first_of_the_other_users_of_a_role_is_to_be_looked_at_when_a_functi
     store.users[ROLE_TARGET] = set(others)
     first = min(others)
     assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
-    assert seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True)).others == ()
+    assert seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True)).others == ()
     state.state = Snapshot(TARGET, None)
     assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
     assert store.users[ROLE_TARGET] == others
@@ -293,7 +293,7 @@ def test_a_role_that_cannot_be_read_any_more_is_not_forgotten() -> None:
     seen.look(TARGET, seen.begin(TARGET))
     state.state = replace(RIGHT, function=DENIED, versions={FUNCTION_ARN: DENIED})
     seen.look(TARGET, seen.begin(TARGET))
-    assert seen.begin(TARGET).notes.roles == {ROLE_TARGET}
+    assert seen.begin(TARGET).checkpoint.roles == {ROLE_TARGET}
 
 
 LIVE = f"{FUNCTION_ARN}:live"
@@ -315,7 +315,7 @@ def test_a_version_that_only_a_destination_tells_of_is_not_forgotten_when_destin
     assert store.one().rule_id == "PG207"
     state.state = replace(RIGHT, invoke_configs=THROTTLED)
     seen.look(TARGET, seen.begin(TARGET))
-    assert seen.begin(TARGET).notes.roles == {ROLE_TARGET, RoleTarget(ACCOUNT, "live")}
+    assert seen.begin(TARGET).checkpoint.roles == {ROLE_TARGET, RoleTarget(ACCOUNT, "live")}
     assert store.one().status is Status.OPEN
 
 
@@ -323,7 +323,9 @@ def test_a_version_that_only_a_destination_tells_of_is_not_forgotten_when_destin
 def test_what_a_version_lacks_is_not_resolved_when_it_cannot_be_read_which_versions_run(later: Snapshot) -> None:
     """Of the function itself it is known all the same."""
     store, state = InMemoryFindings(), InMemoryState(replace(BOTH_RUN, roles={**RIGHT.roles, LIVE_ROLE_ARN: a_role()}))
-    seen = Checker(SCOPE, [LoggingMissing(TrustSet(frozenset()))], state, store, Clock(), users=store, settles=False)
+    seen = Checker(
+        SCOPE, [LoggingMissing(TrustSet(frozenset()))], state, store, Clock(), users=store, grace_period=False
+    )
     seen.look(TARGET, seen.begin(TARGET))
     assert (store.one().function_arn, store.one().status) == (LIVE, Status.OPEN)
     state.state = later
@@ -334,7 +336,7 @@ def test_what_a_version_lacks_is_not_resolved_when_it_cannot_be_read_which_versi
 
 def test_a_call_that_succeeded_in_the_end_is_not_missed_once_the_function_is_gone() -> None:
     """Within a day of it, function and role are taken away together: nobody waits for that any more."""
-    refused = Refusal(
+    refused = DeniedCall(
         api="CreateFunction",
         function_arn=FUNCTION_ARN,
         role_arn=ROLE_ARN,
@@ -343,15 +345,15 @@ def test_a_call_that_succeeded_in_the_end_is_not_missed_once_the_function_is_gon
     )
     nobody = Snapshot(TARGET, None, roles={ROLE_ARN: None})
     store, state = InMemoryFindings(), InMemoryState(nobody)
-    seen = Checker(SCOPE, [CallRefused(TrustSet(frozenset()))], state, store, Clock(), users=store)
-    seen.look(TARGET, seen.begin(TARGET), Occasion(refusals=(refused,)))
+    seen = Checker(SCOPE, [CallDenied(TrustSet(frozenset()))], state, store, Clock(), users=store)
+    seen.look(TARGET, seen.begin(TARGET), CheckRequest(denied_calls=(refused,)))
     seen.look(TARGET, seen.begin(TARGET))
-    assert (store.one().status, seen.begin(TARGET).notes.refusals) == (Status.OPEN, (refused,))
+    assert (store.one().status, seen.begin(TARGET).checkpoint.denied_calls) == (Status.OPEN, (refused,))
     for now in (RIGHT, nobody):
         state.state = now
         seen.look(TARGET, seen.begin(TARGET))
         assert store.one().status is Status.RESOLVED
-    assert seen.begin(TARGET).notes.refusals == ()
+    assert seen.begin(TARGET).checkpoint.denied_calls == ()
 
 
 def test_the_owner_is_read_for_what_is_new_and_by_a_thorough_look() -> None:
@@ -363,5 +365,5 @@ def test_the_owner_is_read_for_what_is_new_and_by_a_thorough_look() -> None:
     state.owner = ManagedBy("cloudformation", "warehouse")
     seen.look(TARGET, seen.begin(TARGET))
     assert store.one().managed_by == ManagedBy("cloudformation", "shop")
-    seen.look(TARGET, seen.begin(TARGET), Occasion(thorough=True))
+    seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True))
     assert store.one().managed_by == ManagedBy("cloudformation", "warehouse")

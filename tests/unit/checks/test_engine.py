@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
 from permission_guard.model.state import Snapshot
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.rules.base import Rule, known
 from tests.fakes import DENIED, FUNCTION_ARN, TARGET, a_function
@@ -23,11 +23,11 @@ TRUST = TrustSet(frozenset())
 class Content(Rule):
     """A rule that finds one thing wrong and one thing right."""
 
-    id, name, severity, scope, reads = (
+    id, name, severity, direction, reads = (
         "PG901",
         "content",
         Severity.LOW,
-        Scope.EXECUTION_ROLE,
+        Direction.EXECUTION_ROLE,
         frozenset({"iam:GetRole"}),
     )
 
@@ -51,7 +51,7 @@ class Crashing(Content):
 class OfRefusals(Content):
     """A rule that asks about calls that were refused."""
 
-    id, of_refusals = "PG904", True
+    id, of_denied_calls = "PG904", True
 
 
 class Blind(Content):

@@ -111,7 +111,7 @@ def test_standard_input_is_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "logged"),
     [
         ("", "neither a policy nor a template"),
         ("[]", "neither a policy nor a template"),
@@ -143,14 +143,14 @@ def test_standard_input_is_a_dash() -> None:
         ('{"Policy":"' + "é", "not JSON"),
     ],
 )
-def test_what_cannot_be_judged_is_wrong_usage_with_one_sentence(tmp_path: Path, content: Any, told: str) -> None:
+def test_what_cannot_be_judged_is_wrong_usage_with_one_sentence(tmp_path: Path, content: Any, logged: str) -> None:
     """No traceback; the sentence names the file and the cure."""
     file = tmp_path / "input.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     code, output = run(str(file))
     assert code == 2
     assert str(file) in output
-    assert told in " ".join(output.split())
+    assert logged in " ".join(output.split())
     assert "Traceback" not in output
 
 
@@ -164,7 +164,7 @@ def test_a_file_that_is_not_there_or_no_text_is_wrong_usage(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "logged"),
     [
         (("--rule", "PG999"), "PG102"),
         (("--rule", "PG110"), "asks an account"),
@@ -174,13 +174,13 @@ def test_a_file_that_is_not_there_or_no_text_is_wrong_usage(tmp_path: Path) -> N
         (("--format", "xml"), "xml"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_wrong_usage(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+def test_an_option_that_cannot_be_meant_is_wrong_usage(tmp_path: Path, options: tuple[str, ...], logged: str) -> None:
     """Before any file is read."""
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(reply(BROAD)))
     code, output = run(str(file), *options)
     assert code == 2
-    assert told in output
+    assert logged in output
 
 
 # ── How it exits ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -157,7 +157,7 @@ def test_local_files_and_images_are_not_looked_for(check: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "logged"),
     [
         (template(event("Nonsense")), "SAM would refuse the template"),
         ({"Transform": [TRANSFORM], "Resources": {"Orders": 3}}, "SAM would refuse the template"),
@@ -165,11 +165,11 @@ def test_local_files_and_images_are_not_looked_for(check: Any) -> None:
         ({"Transform": TRANSFORM, "Resources": {"A": {"Type": [], "Properties": 3}}, "Globals": 3}, "SAM"),
     ],
 )
-def test_what_sam_refuses_is_told_in_its_words(check: Any, body: Any, told: str) -> None:
+def test_what_sam_refuses_is_told_in_its_words(check: Any, body: Any, logged: str) -> None:
     """It cannot be judged."""
     said = check(body)
     assert said.code == 2
-    assert told in said.document["errors"][0]["message"]
+    assert logged in said.document["errors"][0]["message"]
 
 
 def test_a_translator_that_breaks_is_told(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,11 +184,11 @@ def test_a_translator_that_breaks_is_told(check: Any, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("missing", "content", "told"),
+    ("missing", "content", "logged"),
     [("samtranslator", f"Transform: {TRANSFORM}\nResources: {{}}", "AWS's translator"), ("yaml", "a: b", "PyYAML")],
 )
 def test_what_is_not_installed_is_told_with_the_cure(
-    check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, told: str
+    check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, logged: str
 ) -> None:
     """The packages are optional, for those who have such files."""
     imported = builtins.__import__
@@ -201,7 +201,7 @@ def test_what_is_not_installed_is_told_with_the_cure(
     monkeypatch.setattr(builtins, "__import__", without)
     said = check(content)
     assert said.code == 2
-    assert told in said.document["errors"][0]["message"]
+    assert logged in said.document["errors"][0]["message"]
     assert "pip install 'permission-guard[cli]'" in said.document["errors"][0]["message"]
 
 

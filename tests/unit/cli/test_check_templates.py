@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from permission_guard.iam import TrustSet
 from permission_guard.offline.documents import contents
 from permission_guard.offline.input_file import InputError
-from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import judge
 from permission_guard.rules import RULES
 from tests.unit.cli.conftest import run
@@ -568,6 +568,6 @@ def test_no_template_makes_it_crash(body: dict[str, Any]) -> None:
         found = contents(body, HERE, TrustSet(frozenset()), {})
     except InputError:
         return
-    for question in found.questions:
-        for verdict in judge(question, rules):
+    for offline_check in found.offline_checks:
+        for verdict in judge(offline_check, rules):
             assert "crashed" not in verdict.reason

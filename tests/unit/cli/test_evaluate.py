@@ -120,7 +120,7 @@ def test_json_is_for_programs(ask: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "told"),
+    ("content", "options", "logged"),
     [
         ("{", (), "is not JSON"),
         ({"identiti": []}, (), "identiti"),
@@ -132,11 +132,11 @@ def test_json_is_for_programs(ask: Any) -> None:
         (policy(ALLOW), ("--call", "sing"), "sing"),
     ],
 )
-def test_wrong_usage_says_what_is_wrong_and_exits_with_2(ask: Any, content: Any, options: Any, told: str) -> None:
+def test_wrong_usage_says_what_is_wrong_and_exits_with_2(ask: Any, content: Any, options: Any, logged: str) -> None:
     """No traceback, one sentence with the cure."""
     code, output = ask(content, *options)
     assert code == 2
-    assert told in output
+    assert logged in output
     assert "Traceback" not in output
 
 

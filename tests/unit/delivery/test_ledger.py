@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from permission_guard.delivery.ledger import BUSY_WAITS, KEEP_RESOLVED, Claim, Delivery, Outcome, Skip, deliver, refusal
+from permission_guard.delivery.ledger import (
+    BUSY_WAITS,
+    KEEP_RESOLVED,
+    Claim,
+    Delivery,
+    DeliveryOutcome,
+    Skip,
+    deliver,
+    refusal,
+)
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
 from permission_guard.model.findings import Finding, Status
 from tests.paths import FINDINGS
@@ -61,7 +70,9 @@ class Recorder:
         return self.references.pop(0) if self.references else None
 
 
-def deliver_to(ledger: MemoryLedger, send: Recorder, finding: Finding = OPENED, channel: str = "sns") -> Outcome:
+def deliver_to(
+    ledger: MemoryLedger, send: Recorder, finding: Finding = OPENED, channel: str = "sns"
+) -> DeliveryOutcome:
     """Deliver a finding and return what became of it."""
     return deliver(ledger, channel, finding, send, clock=lambda: NOW).outcome
 
@@ -69,8 +80,8 @@ def deliver_to(ledger: MemoryLedger, send: Recorder, finding: Finding = OPENED, 
 def test_a_message_that_arrives_twice_is_sent_once() -> None:
     """SQS delivers at least once; people are told once."""
     ledger, send = MemoryLedger(), Recorder()
-    assert deliver_to(ledger, send) is Outcome.DELIVERED
-    assert deliver_to(ledger, send) is Outcome.ALREADY_DELIVERED
+    assert deliver_to(ledger, send) is DeliveryOutcome.DELIVERED
+    assert deliver_to(ledger, send) is DeliveryOutcome.ALREADY_DELIVERED
     assert send.sent == [(1, None)]
 
 
@@ -78,15 +89,15 @@ def test_an_older_revision_is_not_sent_after_a_newer_one() -> None:
     """Nobody reads that a problem was found after reading that it is gone."""
     ledger, send = MemoryLedger(), Recorder()
     deliver_to(ledger, send, replace(OPENED, revision=2))
-    assert deliver_to(ledger, send, OPENED) is Outcome.OVERTAKEN
+    assert deliver_to(ledger, send, OPENED) is DeliveryOutcome.OVERTAKEN
     assert send.sent == [(2, None)]
 
 
 def test_each_channel_is_delivered_to_apart() -> None:
     """What Slack has says nothing of what SNS has."""
     ledger, send = MemoryLedger(), Recorder()
-    assert deliver_to(ledger, send, channel="sns") is Outcome.DELIVERED
-    assert deliver_to(ledger, send, channel="slack") is Outcome.DELIVERED
+    assert deliver_to(ledger, send, channel="sns") is DeliveryOutcome.DELIVERED
+    assert deliver_to(ledger, send, channel="slack") is DeliveryOutcome.DELIVERED
     assert len(send.sent) == 2
 
 
@@ -114,7 +125,7 @@ def test_a_failed_delivery_gives_the_lock_back_so_that_the_retry_goes_at_once() 
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="Slack is down"):
         deliver(ledger, "sns", OPENED, fail, clock=lambda: NOW)
-    assert deliver_to(ledger, Recorder()) is Outcome.DELIVERED
+    assert deliver_to(ledger, Recorder()) is DeliveryOutcome.DELIVERED
 
 
 def test_a_delivery_under_way_keeps_others_out_until_its_lock_ends() -> None:
@@ -127,7 +138,7 @@ def test_a_delivery_under_way_keeps_others_out_until_its_lock_ends() -> None:
     assert waited == list(BUSY_WAITS)
     assert sum(BUSY_WAITS) < 5  # three messages of a batch, each with its tries, have to fit into a minute
     late = NOW + timedelta(minutes=1)
-    assert deliver(ledger, "sns", OPENED, send, clock=lambda: late).outcome is Outcome.DELIVERED
+    assert deliver(ledger, "sns", OPENED, send, clock=lambda: late).outcome is DeliveryOutcome.DELIVERED
 
 
 def test_a_delivery_that_is_about_to_end_is_waited_for() -> None:
@@ -143,15 +154,15 @@ def test_a_delivery_that_is_about_to_end_is_waited_for() -> None:
             ledger.complete(claim, "message-1", None)
 
     result = deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=wait)
-    assert (result.outcome, result.reference) == (Outcome.DELIVERED, "message-2")
+    assert (result.outcome, result.reference) == (DeliveryOutcome.DELIVERED, "message-2")
     assert waited == list(BUSY_WAITS[:2])
 
 
 def test_an_old_message_does_not_wait_for_a_newer_one_to_be_sent() -> None:
     """It is not to be sent in any case."""
     held = Delivery(revision=3, reference="oi-1", locked_until=NOW + timedelta(minutes=1))
-    assert refusal(held, 2, NOW) == Skip(outcome=Outcome.OVERTAKEN, reference="oi-1")
-    assert refusal(held, 3, NOW) == Skip(outcome=Outcome.ALREADY_DELIVERED, reference="oi-1")
+    assert refusal(held, 2, NOW) == Skip(outcome=DeliveryOutcome.OVERTAKEN, reference="oi-1")
+    assert refusal(held, 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
 
 
 def test_only_the_record_of_a_resolved_finding_is_ever_forgotten() -> None:

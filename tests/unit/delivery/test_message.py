@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.delivery.message import HAPPENED, Form, Message, compose
+from permission_guard.delivery.message import HAPPENED, FindingMessage, SectionStyle, compose
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Remedy
@@ -23,7 +23,7 @@ OPENED = load("opened")
 APPLIED = load("fix-applied")
 
 
-def titles(message: Message) -> list[str]:
+def titles(message: FindingMessage) -> list[str]:
     """Return the titles of the sections, in order."""
     return [section.title for section in message.sections]
 
@@ -109,7 +109,7 @@ def test_a_name_of_five_thousand_characters_is_cut_in_prose() -> None:
 def test_a_command_is_shown_whole_or_not_at_all() -> None:
     """Half a command does something else than the whole one."""
     section = compose(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 30_000),))).sections[-1]
-    assert section.form is Form.PROSE
+    assert section.form is SectionStyle.PROSE
     assert section.text == "Too long to be shown here: see the finding itself."
 
 

@@ -24,7 +24,7 @@ ROLE_RULES = {"PG201": RULE_OBJECTS["PG201"]}
 
 def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str = "So it is.") -> Verdict:
     """Return what PG201 says of a subject."""
-    told = (
+    logged = (
         {"title": "It is wrong", "impact": "Bad.", "remedies": (Remedy("aws-cli", "aws"),), "evidence": {"a": [1]}}
         if outcome is Outcome.VIOLATION
         else {}
@@ -35,7 +35,7 @@ def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str
         subject=subject,
         outcome=outcome,
         reason=reason,
-        **told,  # type: ignore[arg-type]
+        **logged,  # type: ignore[arg-type]
     )
 
 
@@ -178,8 +178,8 @@ def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_r
 )
 def test_what_is_said_of_a_function_that_does_not_exist_counts(said: Verdict, resolution: str | None) -> None:
     """A pass gives the reason, unknown leaves what was there, and what is not mentioned went with the function."""
-    told = reconcile([OPEN], report(said, gone=True), now=LATER)
-    resolved = [change.finding for change in told if change.finding.status is Status.RESOLVED]
+    logged = reconcile([OPEN], report(said, gone=True), now=LATER)
+    resolved = [change.finding for change in logged if change.finding.status is Status.RESOLVED]
     assert [finding.resolution for finding in resolved] == ([resolution] if resolution else [])
 
 

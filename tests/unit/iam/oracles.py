@@ -19,7 +19,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
-from permission_guard.iam.exposure import Hold
+from permission_guard.iam.exposure import Restriction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,14 +59,14 @@ def aws_documentation() -> Iterator[Question]:
 
 def _level(found: Exposure) -> str:
     holds = {
-        Hold.FOREIGN if item.kind == "Federated" and item.hold is Hold.OPEN else item.hold
+        Restriction.FOREIGN if item.kind == "Federated" and item.restriction is Restriction.OPEN else item.restriction
         for statement in found.statements
         if not statement.closed_by and not statement.malformed
         for item in statement.principals
     }
-    if Hold.OPEN in holds:
+    if Restriction.OPEN in holds:
         return "public"
-    return "shared" if holds & {Hold.WEAK, Hold.FOREIGN} else "private"
+    return "shared" if holds & {Restriction.WEAK, Restriction.FOREIGN} else "private"
 
 
 def steampipe() -> Iterator[Question]:
@@ -77,11 +77,11 @@ def steampipe() -> Iterator[Question]:
         yield Question(case["id"], case["expected"]["AccessLevel"], _level(found))
 
 
-def _holds(statement: JSON, trusted: frozenset[str], organizations: frozenset[str] = frozenset()) -> set[Hold]:
+def _holds(statement: JSON, trusted: frozenset[str], organizations: frozenset[str] = frozenset()) -> set[Restriction]:
     whole = {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*", **statement}
     policy = parse_policy({"Version": "2012-10-17", "Statement": whole})
     found = exposure(policy, TrustSet(trusted, organizations))
-    return {item.hold for part in found.statements for item in part.principals}
+    return {item.restriction for part in found.statements for item in part.principals}
 
 
 def prowler() -> Iterator[Question]:
@@ -94,11 +94,13 @@ def prowler() -> Iterator[Question]:
             own = frozenset({args.get("source_account") or OWN})
             holds = _holds({"Condition": args["condition_statement"]}, own)
             foreign_is_fine = args.get("is_cross_account_allowed", True)
-            ours = not holds & ({Hold.OPEN} if foreign_is_fine else {Hold.OPEN, Hold.FOREIGN, Hold.WEAK})
+            ours = not holds & (
+                {Restriction.OPEN} if foreign_is_fine else {Restriction.OPEN, Restriction.FOREIGN, Restriction.WEAK}
+            )
         elif case["fn"] == "has_restrictive_source_arn_condition":
             own = frozenset({args["source_account"] or OWN})
             holds = _holds({"Condition": args["statement"].get("Condition", {})}, own)
-            ours = not holds & {Hold.OPEN, Hold.FOREIGN if args["source_account"] else Hold.OPEN}
+            ours = not holds & {Restriction.OPEN, Restriction.FOREIGN if args["source_account"] else Restriction.OPEN}
         elif case["fn"] == "has_public_principal":
             statement = {"Effect": "Allow", "Action": "*", "Resource": "*", **args["statement"]}
             found = exposure(parse_policy({"Statement": statement}), TrustSet(frozenset({OWN})))
@@ -111,9 +113,9 @@ def prowler() -> Iterator[Question]:
 def _is_public_for_prowler(args: JSON) -> bool:
     trusted = frozenset({args["source_account"], *(args["trusted_account_ids"] or ())})
     found = exposure(parse_policy(args["policy"]), TrustSet(trusted))
-    wanted = {Hold.OPEN} if args["is_cross_account_allowed"] else {Hold.OPEN, Hold.FOREIGN}
+    wanted = {Restriction.OPEN} if args["is_cross_account_allowed"] else {Restriction.OPEN, Restriction.FOREIGN}
     return any(
-        item.hold in wanted and (item.kind != "Service" or args["check_cross_service_confused_deputy"])
+        item.restriction in wanted and (item.kind != "Service" or args["check_cross_service_confused_deputy"])
         for statement in found.statements
         for item in statement.principals
     )
@@ -134,7 +136,7 @@ def policyuniverse() -> Iterator[Question]:
             policy = parse_policy({"Version": "2012-10-17", "Statement": document})
             ours = exposure(policy, TrustSet(frozenset({OWN}))).public
         elif case["fn"] == "Statement.is_condition_internet_accessible":
-            ours = Hold.OPEN in _holds({"Condition": document.get("Condition", {})}, frozenset({OWN}))
+            ours = Restriction.OPEN in _holds({"Condition": document.get("Condition", {})}, frozenset({OWN}))
         yield Question(name, case["result"], ours)
 
 
@@ -144,9 +146,13 @@ def cloud_custodian() -> Iterator[Question]:
         config = case["config"]
         trust = TrustSet(frozenset(config.get("allowed_accounts", ())), frozenset(config.get("allowed_orgid", ())))
         found = exposure(parse_policy(case["policy"]), trust)
-        bad = {Hold.OPEN} if config.get("everyone_only") else {Hold.OPEN, Hold.FOREIGN, Hold.WEAK}
+        bad = (
+            {Restriction.OPEN}
+            if config.get("everyone_only")
+            else {Restriction.OPEN, Restriction.FOREIGN, Restriction.WEAK}
+        )
         ours = any(
-            item.hold in bad and item.kind != "Service" and item.value not in trust.accounts
+            item.restriction in bad and item.kind != "Service" and item.value not in trust.accounts
             for statement in found.statements
             for item in statement.principals
         )

@@ -52,7 +52,7 @@ def test_a_held_statement_has_nothing_to_say() -> None:
     ).statements
     assert statement.reasons == ()
     assert not statement.weak
-    assert statement.services_held == ("sns.amazonaws.com",)
+    assert statement.services_restricted == ("sns.amazonaws.com",)
     assert [(item.key, item.operator, item.values, item.effective) for item in statement.scoping] == [
         ("aws:SourceAccount", "StringEquals", ("123456789012",), True)
     ]

@@ -20,7 +20,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
-from permission_guard.iam.exposure import Hold
+from permission_guard.iam.exposure import Restriction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,17 +135,17 @@ def test_whoever_gets_in_was_foretold(party: str) -> None:
         policy = parse_policy(document)
         (statement,) = exposure(policy, TRUST).statements
         (principal,) = statement.principals
-        seen[principal.hold] += 1
+        seen[principal.restriction] += 1
         for account, organization, request in CALLERS[party]:
             if not evaluate(request, PolicySet(identity=(ALL,), resource=policy)).allowed:
                 continue
             if party == "Principal" and account == OWN:
                 continue  # in its own account the identity policy is enough
             assert statement.closed_by is None, (document, request)
-            assert principal.hold is not Hold.NEVER, (document, request)
+            assert principal.restriction is not Restriction.NEVER, (document, request)
             if account in TRUST.accounts or organization in TRUST.organizations:
                 continue
-            assert principal.hold is not Hold.HELD, (document, request)
-            if principal.hold is Hold.FOREIGN:
+            assert principal.restriction is not Restriction.HELD, (document, request)
+            if principal.restriction is Restriction.FOREIGN:
                 assert account in principal.accounts or organization in principal.organizations, (document, request)
-    assert min(seen[hold] for hold in Hold if hold is not Hold.WEAK) > 200, seen
+    assert min(seen[restriction] for restriction in Restriction if restriction is not Restriction.WEAK) > 200, seen

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from permission_guard.iam import ABSENT, Context
-from permission_guard.iam.policy_variables import Template, Variable
+from permission_guard.iam.policy_variables import Variable, VariableText
 
 CONTEXT = Context({"aws:username": "ann", "s": "*", "m": ["a"]}, unknown=["u"], default=ABSENT)
 
 
 def matches(text: str, value: str) -> tuple[bool, bool]:
     """Tell whether a text with variables matches, and whether that is exact."""
-    glob, exact = Template(text, variables=True, wildcards=True).resolve(CONTEXT.lookup)
+    glob, exact = VariableText(text, variables=True, wildcards=True).resolve(CONTEXT.lookup)
     return (glob is not None and glob.matches(value)), exact
 
 
@@ -52,9 +52,9 @@ def test_an_unknown_value_is_not_exact() -> None:
 
 def test_variables_are_off_unless_told() -> None:
     """As in a document of 2008."""
-    template = Template("${aws:username}", variables=False, wildcards=False)
+    template = VariableText("${aws:username}", variables=False, wildcards=False)
     assert template.variables == ()
     assert template.glob is not None
     assert template.glob.matches("${aws:username}")
-    on = Template("${aws:username}", variables=True, wildcards=False)
+    on = VariableText("${aws:username}", variables=True, wildcards=False)
     assert [type(part) for part in on.parts] == [Variable]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.intake.cloudtrail import Look, look_for
+from permission_guard.intake.cloudtrail import RecordTargets, targets_of_record
 from permission_guard.intake.cloudtrail_record import event_id_of, parse_record
-from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget, Scope, Target
+from permission_guard.model.targets import Direction, FunctionTarget, PolicyTarget, RoleTarget, Target
 from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ def changed(name: str, **detail: Any) -> Any:
     return sample
 
 
-def look(sample: Any, scope: Scope = Scope.INVOKE_POLICY) -> Look:
+def look(sample: Any, direction: Direction = Direction.INVOKE_POLICY) -> RecordTargets:
     """Read an event and ask where to look."""
-    return look_for(parse_record(sample), scope)
+    return targets_of_record(parse_record(sample), direction)
 
 
-def check(found: Look, expected: Target | str) -> None:
+def check(found: RecordTargets, expected: Target | str) -> None:
     """Expect a target, or none and a reason."""
     if isinstance(expected, str):
         assert found.targets == ()
@@ -132,8 +132,8 @@ def check(found: Look, expected: Target | str) -> None:
 def test_every_sample_leads_where_it_should(name: str, expected: tuple[Target | str, Target | str]) -> None:
     """For both scopes: the target, or none and the reason."""
     sample = event(name)
-    for scope, outcome in zip((Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE), expected, strict=True):
-        found = look(sample, scope)
+    for direction, outcome in zip((Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE), expected, strict=True):
+        found = look(sample, direction)
         assert found.event_id == sample["detail"]["eventID"]
         check(found, outcome)
 
@@ -144,12 +144,12 @@ def test_every_sample_has_its_expectation() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
-@pytest.mark.parametrize("scope", Scope)
-def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, scope: Scope) -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, direction: Direction) -> None:
     """AWS may have added one that matters, so a person has to look."""
     sample = event(name)
     with pytest.raises(UnknownEventError, match=sample["detail"]["eventName"]):
-        look(sample, scope)
+        look(sample, direction)
 
 
 # ── Names of events and functions ───────────────────────────────────────────────────────────────────────────────────
@@ -220,20 +220,20 @@ def test_a_bare_name_is_of_the_partition_region_and_account_of_the_record(region
 def test_the_function_of_a_mapping_comes_from_the_answer(name: str) -> None:
     """These calls are made by the mapping's UUID and say nothing of the function."""
     assert "functionName" not in event(name)["detail"]["requestParameters"]
-    check(look(event(name), Scope.EXECUTION_ROLE), ORDERS)
+    check(look(event(name), Direction.EXECUTION_ROLE), ORDERS)
 
 
 def test_the_answer_about_a_mapping_wins_over_the_request() -> None:
     """An update may move the mapping: the answer names where it is now."""
     sample = event("update_event_source_mapping")
     sample["detail"]["requestParameters"]["functionName"] = "orders-before"
-    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize("name", ["a", "orders_role=+,.@-1", "r" * 64])
 def test_every_name_that_iam_allows_is_taken(name: str) -> None:
     """Letters, digits and `_+=,.@-`, up to 64 of them."""
-    found = look(changed("attach_role_policy", requestParameters={"roleName": name}), Scope.EXECUTION_ROLE)
+    found = look(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
     check(found, RoleTarget("123456789012", name))
 
 
@@ -293,8 +293,8 @@ def test_new_code_counts_only_as_a_version(request_: dict[str, Any]) -> None:
     sample = event("update_function_code")
     del sample["detail"]["requestParameters"]["publish"]
     sample["detail"]["requestParameters"] |= request_
-    for scope in Scope:
-        check(look(sample, scope), UNPUBLISHED)
+    for direction in Direction:
+        check(look(sample, direction), UNPUBLISHED)
 
 
 # ── Managed policies ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -322,13 +322,13 @@ def test_a_new_version_of_a_policy_counts_where_it_is_the_default(
     sample = event("create_policy_version")
     sample["detail"]["requestParameters"]["setAsDefault"] = set_as_default
     sample["detail"]["responseElements"] = {"policyVersion": version}
-    check(look(sample, Scope.EXECUTION_ROLE), expected)
+    check(look(sample, Direction.EXECUTION_ROLE), expected)
 
 
 def test_a_new_version_without_an_answer_did_not_come_to_be() -> None:
     """IAM tells its number."""
     sample = changed("create_policy_version", responseElements=None)
-    check(look(sample, Scope.EXECUTION_ROLE), f"{FAILED}: no response")
+    check(look(sample, Direction.EXECUTION_ROLE), f"{FAILED}: no response")
 
 
 @pytest.mark.parametrize("name", ["create_policy_version", "set_default_policy_version"])
@@ -337,7 +337,7 @@ def test_a_policy_of_another_account_is_not_ours(name: str, account: str) -> Non
     """Nobody here can change one; AWS changes its own without an event."""
     sample = event(name)
     sample["detail"]["requestParameters"]["policyArn"] = POLICY.arn.replace("123456789012", account)
-    check(look(sample, Scope.EXECUTION_ROLE), f"the change is to account {account}, not to this one")
+    check(look(sample, Direction.EXECUTION_ROLE), f"the change is to account {account}, not to this one")
 
 
 @pytest.mark.parametrize("arn", [None, 7, "", "read-incoming-orders", "arn:aws:iam::123456789012:role/a", ["arn"]])
@@ -346,15 +346,15 @@ def test_a_policy_arn_that_iam_would_refuse_is_malformed(arn: Any) -> None:
     sample = event("set_default_policy_version")
     sample["detail"]["requestParameters"]["policyArn"] = arn
     with pytest.raises(MalformedEventError, match=r"no `policyArn`|not a managed policy's ARN"):
-        look(sample, Scope.EXECUTION_ROLE)
+        look(sample, Direction.EXECUTION_ROLE)
 
 
 @pytest.mark.parametrize("name", ["delete_policy", "delete_policy_version"])
-@pytest.mark.parametrize("scope", Scope)
-def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, scope: Scope) -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, direction: Direction) -> None:
     """Whatever the record says besides; and it is no unknown API, should a rule ever match it."""
     for sample in (event(name), changed(name, requestParameters=None), changed(name, errorCode="DeleteConflict")):
-        found = look(sample, scope)
+        found = look(sample, direction)
         assert found.targets == ()
         assert found.reason.startswith("IAM deletes no ")
 
@@ -370,7 +370,7 @@ def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, s
 def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
     """The person who could not create it is told what the role lacks."""
     sample = changed("create_event_source_mapping_refused_queue", errorMessage=message)
-    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
 def test_a_mapping_refused_for_another_reason_is_not(code: str, message: str | None) -> None:
     """It says nothing of the role."""
     sample = changed("create_event_source_mapping_refused_queue", errorCode=code, errorMessage=message)
-    check(look(sample, Scope.EXECUTION_ROLE), f"{FAILED}: {code}")
+    check(look(sample, Direction.EXECUTION_ROLE), f"{FAILED}: {code}")
 
 
 @pytest.mark.parametrize("name", ["update_event_source_mapping_failed", "delete_function_not_found"])
@@ -393,24 +393,24 @@ def test_the_same_words_about_another_call_do_not_make_it_a_target(name: str) ->
     """The role is looked at when something is created or configured."""
     refused = event("create_event_source_mapping_refused_queue")["detail"]
     said = {key: refused[key] for key in ("errorCode", "errorMessage")}
-    check(look(changed(name, **said), Scope.EXECUTION_ROLE), FAILED)
+    check(look(changed(name, **said), Direction.EXECUTION_ROLE), FAILED)
 
 
 def test_a_look_carries_what_was_refused_and_for_the_execution_role_alone() -> None:
     """Whoever checks who may invoke has nothing to do with it; what succeeded was not refused."""
-    refused = look(event("create_function_refused_role"), Scope.EXECUTION_ROLE).refusal
+    refused = look(event("create_function_refused_role"), Direction.EXECUTION_ROLE).refusal
     assert refused is not None
     assert (refused.api, refused.function_arn) == ("CreateFunction", ORDERS.arn)
-    assert look(event("create_function_refused_role"), Scope.INVOKE_POLICY).refusal is None
-    assert look(event("create_function"), Scope.EXECUTION_ROLE).refusal is None
-    assert look(event("create_function_failed"), Scope.EXECUTION_ROLE).refusal is None
+    assert look(event("create_function_refused_role"), Direction.INVOKE_POLICY).refusal is None
+    assert look(event("create_function"), Direction.EXECUTION_ROLE).refusal is None
+    assert look(event("create_function_failed"), Direction.EXECUTION_ROLE).refusal is None
 
 
 def test_a_refused_mapping_without_a_function_is_malformed() -> None:
     """Only the request could have named it."""
     sample = changed("create_event_source_mapping_refused_queue", requestParameters=None)
     with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
-        look(sample, Scope.EXECUTION_ROLE)
+        look(sample, Direction.EXECUTION_ROLE)
 
 
 # ── Mappings that AWS switched off ──────────────────────────────────────────────────────────────────────────────────
@@ -432,28 +432,28 @@ def test_the_function_of_a_mapping_that_aws_switched_off_is_found_wherever_it_is
 ) -> None:
     """AWS documents where the reason is, and not where the function is; whatever the reason, a look does no harm."""
     sample = changed("lambda_esm_disabled", resources=resources, serviceEventDetails=details)
-    check(look(sample, Scope.EXECUTION_ROLE), ORDERS)
+    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize("details", [None, "text", [], {}, {"ESMDisableReason": "AUTHORIZATION_ERROR"}])
 def test_a_mapping_that_aws_switched_off_and_does_not_name_is_left_to_the_sweep(details: Any) -> None:
     """Such a message would fail each time and help nobody; the sweep reads every mapping's state."""
     sample = changed("lambda_esm_disabled", resources=None, serviceEventDetails=details)
-    found = look(sample, Scope.EXECUTION_ROLE)
+    found = look(sample, Direction.EXECUTION_ROLE)
     check(found, "the sweep sees it")
 
 
 @pytest.mark.parametrize("detail", [{"errorCode": "AUTHORIZATION_ERROR"}, {"responseElements": None}])
 def test_what_nobody_called_for_does_not_fail(detail: dict[str, Any]) -> None:
     """Whatever else the record says, the mapping is off."""
-    check(look(changed("lambda_esm_disabled", **detail), Scope.EXECUTION_ROLE), ORDERS)
+    check(look(changed("lambda_esm_disabled", **detail), Direction.EXECUTION_ROLE), ORDERS)
 
 
 def test_a_mapping_of_another_account_s_function_is_not_ours() -> None:
     """Its ARN says whose it is."""
     arn = ORDERS.arn.replace("123456789012", "999999999999")
     sample = changed("lambda_esm_disabled", resources=[{"ARN": arn}])
-    check(look(sample, Scope.EXECUTION_ROLE), "to account 999999999999, not to this one")
+    check(look(sample, Direction.EXECUTION_ROLE), "to account 999999999999, not to this one")
 
 
 # ── Who made the change ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -530,19 +530,19 @@ def test_what_is_not_written_as_aws_writes_it_names_no_tool(key: str, value: Any
 
 
 @pytest.mark.parametrize(
-    ("name", "scope"),
+    ("name", "direction"),
     [
-        ("add_permission_denied", Scope.INVOKE_POLICY),
-        ("update_function_code_unpublished", Scope.INVOKE_POLICY),
-        ("add_permission_full_arn", Scope.EXECUTION_ROLE),
-        ("create_event_source_mapping_refused_queue", Scope.EXECUTION_ROLE),
+        ("add_permission_denied", Direction.INVOKE_POLICY),
+        ("update_function_code_unpublished", Direction.INVOKE_POLICY),
+        ("add_permission_full_arn", Direction.EXECUTION_ROLE),
+        ("create_event_source_mapping_refused_queue", Direction.EXECUTION_ROLE),
     ],
 )
-def test_only_what_changed_something_was_made_by_a_tool(name: str, scope: Scope) -> None:
+def test_only_what_changed_something_was_made_by_a_tool(name: str, direction: Direction) -> None:
     """A call that was refused made no change, even where it is worth a look."""
     sample = changed(name, sourceIPAddress=CLOUDFORMATION)
     assert parse_record(sample).tool == "cloudformation"
-    assert look(sample, scope).tool == ""
+    assert look(sample, direction).tool == ""
 
 
 # ── Whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -554,8 +554,8 @@ def test_only_what_changed_something_was_made_by_a_tool(name: str, scope: Scope)
 def test_other_services_are_ignored_and_not_unknown(service: str) -> None:
     """PutResourcePolicy alone exists in a dozen of them."""
     sample = changed("put_resource_policy", eventSource=f"{service}.amazonaws.com")
-    for scope in Scope:
-        check(look(sample, scope), f"{service}.amazonaws.com is not watched")
+    for direction in Direction:
+        check(look(sample, direction), f"{service}.amazonaws.com is not watched")
 
 
 def test_an_iam_event_name_from_lambda_is_unknown() -> None:
@@ -601,9 +601,9 @@ MISSING = {
 @pytest.mark.parametrize(("name", "missing"), MISSING.items(), ids=MISSING)
 def test_a_malformed_event_is_an_error_that_names_what_is_wrong(name: str, missing: str) -> None:
     """Whoever finds it in the dead-letter queue knows what to look for."""
-    scope = Scope.EXECUTION_ROLE if name.startswith(("role", "policy")) else Scope.INVOKE_POLICY
+    direction = Direction.EXECUTION_ROLE if name.startswith(("role", "policy")) else Direction.INVOKE_POLICY
     with pytest.raises(MalformedEventError, match=missing):
-        look(event(name, MALFORMED), scope)
+        look(event(name, MALFORMED), direction)
 
 
 def test_every_malformed_sample_has_its_expectation() -> None:
@@ -660,7 +660,7 @@ def test_a_resource_policy_is_of_a_function_arn(arn: Any) -> None:
 def test_a_role_name_that_iam_would_refuse_is_malformed(name: Any) -> None:
     """It never becomes part of a call."""
     with pytest.raises(MalformedEventError, match="no valid `roleName`"):
-        look(changed("attach_role_policy", requestParameters={"roleName": name}), Scope.EXECUTION_ROLE)
+        look(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
 
 
 def test_a_huge_event_name_does_not_flood_the_log() -> None:
@@ -691,6 +691,6 @@ def test_the_policy_of_a_runtime_is_nobodys_concern() -> None:
     """Lambda's runtimes have resource policies of their own; they say nothing of who may invoke a function."""
     event = json.loads((CORPUS / "put_resource_policy.json").read_text())
     event["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
-    look = look_for(parse_record(event), Scope.INVOKE_POLICY)
+    look = targets_of_record(parse_record(event), Direction.INVOKE_POLICY)
     assert look.targets == ()
     assert "something else than a function" in look.reason

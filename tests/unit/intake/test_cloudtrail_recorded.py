@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.intake.cloudtrail import look_for
+from permission_guard.intake.cloudtrail import targets_of_record
 from permission_guard.intake.cloudtrail_record import parse_record
-from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope, Target
+from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget, Target
+from tests.paths import REPOSITORY
 
-RECORDED = Path(__file__).parents[3] / "shared" / "cloudtrail"
+RECORDED = REPOSITORY.parent / "shared" / "cloudtrail"
 
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
@@ -130,7 +130,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError
     "UpdateFunctionCode20150331v2__invictus-ir_2": _both(_OVERWRITE),
 }
 
-SCOPES = (Scope.INVOKE_POLICY, Scope.EXECUTION_ROLE)
+SCOPES = (Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE)
 READABLE = [name for name, expected in EXPECTED.items() if expected is not MalformedEventError]
 
 FROM_CLOUDFORMATION = {"DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation"}
@@ -165,13 +165,13 @@ def test_every_recorded_event_leads_where_it_should(
 ) -> None:
     """The target, or none and the reason, for both scopes; or a clear error."""
     if isinstance(expected, type):
-        for scope in SCOPES:
+        for direction in SCOPES:
             with pytest.raises(MalformedEventError) as error:
-                look_for(parse_record(load(name)), scope)
+                targets_of_record(parse_record(load(name)), direction)
             assert type(error.value) is expected
         return
-    for scope, outcome in zip(SCOPES, expected, strict=True):
-        found = look_for(parse_record(load(name)), scope)
+    for direction, outcome in zip(SCOPES, expected, strict=True):
+        found = targets_of_record(parse_record(load(name)), direction)
         if isinstance(outcome, str):
             assert found.targets == ()
             assert outcome in found.reason
@@ -197,9 +197,9 @@ def test_every_recorded_event_tells_the_tool_that_called(name: str) -> None:
 def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
     """What is refused, or of no concern, was made by nobody."""
     record = parse_record(load(name))
-    for scope in SCOPES:
+    for direction in SCOPES:
         try:
-            look = look_for(record, scope)
+            look = targets_of_record(record, direction)
         except UnknownEventError:
             continue
         assert look.tool == (record.tool if look.targets and not look.refusal else "")
@@ -209,7 +209,7 @@ def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
 def test_of_the_functions_that_were_not_created_those_were_refused_for_the_role(name: str) -> None:
     """With the role that was asked for, and what AWS said."""
     record = parse_record(load(name))
-    refusal = look_for(record, Scope.EXECUTION_ROLE).refusal
+    refusal = targets_of_record(record, Direction.EXECUTION_ROLE).refusal
     if "cannot be assumed" not in record.error_message:
         assert refusal is None
         return

@@ -10,8 +10,8 @@ import pytest
 
 from permission_guard.errors import MalformedEventError
 from permission_guard.intake.cloudtrail_record import parse_record
-from permission_guard.intake.denied_calls import refusal_of
-from permission_guard.model.state import EventInvokeConfig, EventSourceMapping, Refusal
+from permission_guard.intake.denied_calls import denied_call_of
+from permission_guard.model.state import DeniedCall, EventInvokeConfig, EventSourceMapping
 from permission_guard.needs.aws_messages import named_actions
 from permission_guard.needs.event_sources import event_source_of
 from tests.paths import EVENTS
@@ -35,7 +35,7 @@ def event(name: str) -> Any:
     return json.loads((CORPUS / f"{name}.json").read_text())
 
 
-def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> Refusal | None:
+def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> DeniedCall | None:
     """Read a sample event, with some of its request and its record changed; None takes a part away."""
     sample = event(name)
     for target, changes in ((sample["detail"]["requestParameters"], request or {}), (sample["detail"], detail)):
@@ -44,7 +44,7 @@ def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> 
                 target.pop(key, None)
             else:
                 target[key] = value
-    return refusal_of(parse_record(sample))
+    return denied_call_of(parse_record(sample))
 
 
 def asked(name: str, request: dict[str, Any] | None = None, **detail: Any) -> Any:
@@ -178,7 +178,7 @@ def test_every_version_of_the_calls_is_read(name: str, api: str, suffix: str) ->
 def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
     """Named as the API names it, so that it can be asked what it needs."""
     refusal = refused(SECRET)
-    assert refusal == Refusal(
+    assert refusal == DeniedCall(
         api="CreateEventSourceMapping",
         function_arn=f"{ARN}:live",
         role_arn="",
@@ -227,7 +227,7 @@ def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> No
     """Which is a parameter of its own; a role is none of its parameters."""
     failed = "arn:aws:sqs:us-east-1:123456789012:failed-orders"
     refusal = refused(DESTINATION, {"role": ROLE_ARN})
-    assert refusal == Refusal(
+    assert refusal == DeniedCall(
         api="PutFunctionEventInvokeConfig",
         function_arn=f"{ARN}:live",
         role_arn="",

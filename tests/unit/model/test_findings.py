@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
-from permission_guard.model.state import Snapshot, SwitchedOffBy
+from permission_guard.model.state import DisabledBy, Snapshot
 from permission_guard.model.targets import RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
 from tests.fakes import (
@@ -161,18 +161,18 @@ def test_targets_can_be_keys_and_functions_know_their_arn() -> None:
         ("Enabling", "Lambda does not have required permissions", None, False),
         ("Updating", "", None, False),
         ("Deleting", "USER_INITIATED", None, True),
-        ("Disabled", "USER_INITIATED", SwitchedOffBy.PERSON, True),
-        ("Disabled", "User initiated", SwitchedOffBy.PERSON, True),
-        ("Disabling", "User action", SwitchedOffBy.PERSON, True),
-        ("Disabled", "Lambda does not have required permissions", SwitchedOffBy.AWS, False),
-        ("Disabling", "LAMBDA_INITIATED", SwitchedOffBy.AWS, False),
-        ("Disabled", "  ", SwitchedOffBy.UNTOLD, False),
+        ("Disabled", "USER_INITIATED", DisabledBy.PERSON, True),
+        ("Disabled", "User initiated", DisabledBy.PERSON, True),
+        ("Disabling", "User action", DisabledBy.PERSON, True),
+        ("Disabled", "Lambda does not have required permissions", DisabledBy.AWS, False),
+        ("Disabling", "LAMBDA_INITIATED", DisabledBy.AWS, False),
+        ("Disabled", "  ", DisabledBy.UNKNOWN, False),
     ],
 )
 def test_who_switched_a_mapping_off_is_read_from_what_aws_says(
-    state: str, reason: str, by: SwitchedOffBy | None, on_purpose: bool
+    state: str, reason: str, by: DisabledBy | None, on_purpose: bool
 ) -> None:
     """A fresh mapping, or one that is being switched on again, is not off."""
     mapping = a_mapping(state=state, state_transition_reason=reason)
-    assert mapping.switched_off_by is by
-    assert mapping.is_off_on_purpose is on_purpose
+    assert mapping.disabled_by is by
+    assert mapping.is_disabled_on_purpose is on_purpose

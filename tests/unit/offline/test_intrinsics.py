@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from permission_guard.offline.intrinsics import NO_VALUE, Place, Resolver, fill, holes
+from permission_guard.offline.intrinsics import NO_VALUE, Resolver, fill, unresolved_in
+from permission_guard.offline.physical_names import Place
 
 PARAMETERS = {
     "Name": {"Type": "String", "Default": "orders"},
@@ -152,7 +153,7 @@ def test_what_aws_makes_is_of_the_own_account() -> None:
     """What a custom resource returns may be anybody's."""
     found = resolver()
     found.value([{"Fn::GetAtt": ["Machine", "Arn"]}, {"Fn::GetAtt": ["Custom", "Arn"]}, {"Ref": "Given"}])
-    assert {name: hole.own for name, hole in found.found.items()} == {
+    assert {name: unresolved.own for name, unresolved in found.found.items()} == {
         "Machine.Arn": True,
         "Custom.Arn": False,
         "Given": False,
@@ -243,5 +244,5 @@ def test_the_domain_of_china_is_another() -> None:
 def test_gaps_are_found_and_filled_wherever_they_are() -> None:
     """In lists, in objects, in the middle of a text."""
     value = resolver().value({"a": [{"Ref": "Given"}, 3], "b": {"Fn::Sub": "x-${Custom.Arn}"}})
-    assert list(holes(value)) == ["Given", "Custom.Arn"]
+    assert list(unresolved_in(value)) == ["Given", "Custom.Arn"]
     assert fill(value, {"Given": "1", "Custom.Arn": "2"}) == {"a": ["1", 3], "b": "x-2"}

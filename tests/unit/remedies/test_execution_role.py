@@ -29,7 +29,7 @@ def finding(source: str, *documents: dict[str, Any], **mapping: str) -> Verdict:
     return verdict
 
 
-def cure(verdict: Verdict, kind: str) -> str:
+def remedy(verdict: Verdict, kind: str) -> str:
     """Return one cure."""
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
@@ -37,7 +37,7 @@ def cure(verdict: Verdict, kind: str) -> str:
 def test_without_a_managed_policy_the_command_puts_one_with_exactly_what_is_missing() -> None:
     """Pasted, it makes the finding go away; what the role is allowed already is not in it."""
     describe = allow("rds:DescribeDBClusters", resource=DOCUMENTS)
-    words = shlex.split(cure(finding(DOCUMENTS, describe), "aws-cli"))
+    words = shlex.split(remedy(finding(DOCUMENTS, describe), "aws-cli"))
     assert words[:7] == ["aws", "iam", "put-role-policy", "--role-name", "orders-role", "--policy-name", NAME]
     document = json.loads(words[8])
     assert document["Statement"] == [
@@ -45,12 +45,12 @@ def test_without_a_managed_policy_the_command_puts_one_with_exactly_what_is_miss
         {"Effect": "Allow", "Action": ["rds:DescribeDBSubnetGroups"], "Resource": [GROUPS[1]]},
     ]
     assert finding(DOCUMENTS, describe, document).outcome is Outcome.PASS
-    assert json.loads(cure(finding(DOCUMENTS, describe), "policy-statement")) == document["Statement"]
+    assert json.loads(remedy(finding(DOCUMENTS, describe), "policy-statement")) == document["Statement"]
 
 
 def test_terraform_has_the_same_policy() -> None:
     """As a policy of the role's own."""
-    text = cure(finding(BROKER), "terraform")
+    text = remedy(finding(BROKER), "terraform")
     assert text.startswith(f'resource "aws_iam_role_policy" "{NAME.replace("-", "_")}" {{\n')
     assert f'  name   = "{NAME}"\n  role   = "orders-role"\n' in text
     document = json.loads(text.split("jsonencode(")[1].rsplit(")", 1)[0])
@@ -67,15 +67,15 @@ def test_a_managed_policy_is_attached_where_aws_has_one() -> None:
     """As for queues and streams."""
     policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaMSKExecutionRole"
     command = f"aws iam attach-role-policy --role-name orders-role --policy-arn {policy}"
-    assert cure(finding(CLUSTER), "aws-cli") == command
-    assert f'policy_arn = "{policy}"' in cure(finding(CLUSTER), "terraform")
+    assert remedy(finding(CLUSTER), "aws-cli") == command
+    assert f'policy_arn = "{policy}"' in remedy(finding(CLUSTER), "terraform")
     assert finding(BROKER).evidence["managed_policy_arn"] is None
 
 
 def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_there() -> None:
     """In the other order AWS would switch it off again."""
     off = {"state": "Disabled", "state_transition_reason": "EVENT_SOURCE_AUTHZ_ERROR"}
-    put, enable = cure(finding(BROKER, **off), "aws-cli").splitlines()
+    put, enable = remedy(finding(BROKER, **off), "aws-cli").splitlines()
     assert put.startswith("aws iam put-role-policy ")
     assert enable == f"aws lambda update-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID} --enabled"
 

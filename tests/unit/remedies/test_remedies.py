@@ -163,7 +163,7 @@ def test_a_mapping_that_aws_switched_off_is_enabled_and_nothing_else() -> None:
     """When the role may read again, no policy is offered."""
     verdict = unreadable_queue(SQS_POLICY, **BY_AWS)
     assert verdict.outcome is Outcome.VIOLATION
-    assert [(cure.kind, cure.text) for cure in verdict.remedies] == [("aws-cli", ENABLE)]
+    assert [(remedy.kind, remedy.text) for remedy in verdict.remedies] == [("aws-cli", ENABLE)]
 
 
 def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_attached() -> None:

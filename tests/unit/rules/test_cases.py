@@ -9,7 +9,7 @@ A case holds a state in the words of AWS's own replies, and what is to be said o
 - `sources`: what was read of event sources, secrets, destinations and log groups, by their ARNs, in the words of
   `SourceState`; `source_policies`: their policies by their ARNs, null where there is none;
 - `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: names of functions by their role's ARN;
-- `refusals`: calls that AWS refused, in the words of `Refusal`;
+- `denied_calls`: calls that AWS refused, in the words of `DeniedCall`;
 - `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
 - `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;
 - `inventories`: by AWS's name of the API, `sources` and `triggers` (of which `source_arns`, `source_account` and
@@ -35,12 +35,12 @@ from permission_guard.checks.engine import evaluate
 from permission_guard.iam import Policy, TrustSet, parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import (
+    DeniedCall,
     EventInvokeConfig,
     EventSourceMapping,
     Function,
     FunctionUrl,
     Inventory,
-    Refusal,
     ResourcePolicy,
     Role,
     Snapshot,
@@ -63,7 +63,7 @@ PRINCIPALS = {service.name: service.principal for service in SERVICES}
 
 INVOKE_CASES = [path for path in RULE_CASES if path.parent.name.startswith("PG1")]
 FLAGGED = [path for path in INVOKE_CASES if "flagged_by" in json.loads(path.read_text())]
-DEFAULT_CURES = ("aws-cli", "terraform")
+DEFAULT_REMEDIES = ("aws-cli", "terraform")
 KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNKNOWN}
 
 
@@ -88,7 +88,7 @@ def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
             assert entry["evidence"].items() <= verdict.evidence.items()
             assert [need["action"] for need in verdict.evidence.get("missing", ())] == entry.get("missing", [])
             assert verdict.impact
-            assert {remedy.kind for remedy in verdict.remedies} >= set(entry.get("cures", DEFAULT_CURES))
+            assert {remedy.kind for remedy in verdict.remedies} >= set(entry.get("remedies", DEFAULT_REMEDIES))
 
 
 @pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -190,7 +190,7 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
             arn: unread_of(names) if isinstance(names, dict) else tuple(replace(TARGET, name=name) for name in names)
             for arn, names in case.get("role_users", {}).items()
         },
-        refusals=tuple(Refusal(**entry) for entry in case.get("refusals", ())),
+        denied_calls=tuple(DeniedCall(**entry) for entry in case.get("denied_calls", ())),
     )
 
 

@@ -11,7 +11,7 @@ from permission_guard import rules
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.fixes import FIXES
 from permission_guard.iam import TrustSet
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.rules import RULES, rules_for, rules_of
 from permission_guard.rules.base import UnknownStateError, known
@@ -29,7 +29,7 @@ def test_ids_and_names_are_given_once() -> None:
 
 def test_every_fix_is_for_rules_that_the_fixer_is_given() -> None:
     """apply_fix imports the rules on execution roles alone."""
-    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in rules_of(Scope.EXECUTION_ROLE)}
+    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in rules_of(Direction.EXECUTION_ROLE)}
 
 
 def test_the_package_has_nothing_else_to_offer_late() -> None:
@@ -44,7 +44,7 @@ def test_a_rule_s_metadata_is_whole(rule: Any) -> None:
     assert re.fullmatch(r"PG[12]\d\d", rule.id)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.name)
     assert isinstance(rule.severity, Severity)
-    assert rule.scope is (Scope.INVOKE_POLICY if rule.id.startswith("PG1") else Scope.EXECUTION_ROLE)
+    assert rule.direction is (Direction.INVOKE_POLICY if rule.id.startswith("PG1") else Direction.EXECUTION_ROLE)
 
 
 @EACH_RULE
@@ -60,13 +60,13 @@ def test_a_rule_s_documentation_has_its_sections_in_their_order(rule: Any) -> No
 def test_a_rule_reads_nothing_that_its_scope_does_not(rule: Any) -> None:
     """The checker's role is made for its scope; thorough looks may list functions besides."""
     assert rule.reads
-    assert rule.reads <= READS[rule.scope] | ({"lambda:ListFunctions"} if rule.thorough else set())
+    assert rule.reads <= READS[rule.direction] | ({"lambda:ListFunctions"} if rule.full_check_only else set())
 
 
 def test_the_rules_of_a_scope_are_all_of_them_and_know_whom_to_trust() -> None:
     """Each rule belongs to one scope."""
     trust = TrustSet(frozenset({"111122223333"}))
-    found = [rule for scope in Scope for rule in rules_for(scope, trust)]
+    found = [rule for direction in Direction for rule in rules_for(direction, trust)]
     assert {rule.id for rule in found} == {rule.id for rule in RULES}
     assert all(rule.trust is trust for rule in found)
 

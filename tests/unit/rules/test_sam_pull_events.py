@@ -25,7 +25,7 @@ from permission_guard.needs.decision import decide
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.offline.documents import contents
 from permission_guard.offline.input_file import InputError
-from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.physical_names import Place
 from permission_guard.offline.sam import TRANSFORM
 from permission_guard.offline.scenarios import judge
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
@@ -38,7 +38,7 @@ from tests.unit.rules.sam_pull_events import OTHER_CASES, READ, TAKE_NOTHING, Ca
 if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping
     from permission_guard.needs.base import NeedKind
-    from permission_guard.offline.scenarios import Question
+    from permission_guard.offline.scenarios import OfflineCheck
 
 CASES: Final = (*OTHER_CASES, *KAFKA_CASES)
 TRUST: Final = TrustSet(frozenset())
@@ -48,7 +48,7 @@ STRANGER: Final = "111122223333"
 QUOTED: Final = re.compile(r"'(\w+)'")
 
 
-def question(event: str, properties: dict[str, Any], resources: dict[str, Any] | None = None) -> Question:
+def offline_check(event: str, properties: dict[str, Any], resources: dict[str, Any] | None = None) -> OfflineCheck:
     """Return what `permission-guard check` asks of the mapping that SAM makes of an event."""
     about = {
         "InlineCode": "#",
@@ -58,7 +58,7 @@ def question(event: str, properties: dict[str, Any], resources: dict[str, Any] |
     }
     function = {"Type": "AWS::Serverless::Function", "Properties": about}
     template = {"Transform": TRANSFORM, "Resources": {"Bill": function, **copy.deepcopy(resources or {})}}
-    asked = contents(template, Place(ACCOUNT, REGION, "aws"), TRUST, {}).questions
+    asked = contents(template, Place(ACCOUNT, REGION, "aws"), TRUST, {}).offline_checks
     (found,) = [one for one in asked if one.source_id == "BillOn"]
     return found
 
@@ -72,7 +72,7 @@ def published() -> dict[str, Any]:
 
 def made(case: Case) -> tuple[EventSourceMapping, Role]:
     """Return the mapping and the role that SAM makes, with AWS's managed policies as they are."""
-    (world,) = question(case.event, case.properties, case.resources).worlds
+    (world,) = offline_check(case.event, case.properties, case.resources).scenarios
     assert not isinstance(world.snapshot.mappings, Unread)
     (mapping,) = world.snapshot.mappings
     (role,) = world.snapshot.roles.values()
@@ -111,7 +111,7 @@ def test_the_role_that_sam_makes_lacks_what_the_table_says(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if READ not in case.lacks], ids=lambda case: case.name)
 def test_the_command_finds_no_fault_with_reading(case: Case) -> None:
     """Whoever checks a template of SAM's is not told of anything that is as it should be."""
-    verdicts = list(judge(question(case.event, case.properties, case.resources), [EventSourceReadMissing(TRUST)]))
+    verdicts = list(judge(offline_check(case.event, case.properties, case.resources), [EventSourceReadMissing(TRUST)]))
     assert verdicts
     assert [verdict.reason for verdict in verdicts if verdict.outcome is Outcome.VIOLATION] == []
 
@@ -159,7 +159,7 @@ def test_there_is_a_case_for_each_way_to_sign_in_that_sam_supports(event: str) -
     (case, *_) = [case for case in CASES if case.event == event]
     odd = {**case.properties, "SourceAccessConfigurations": [{"Type": "PALM_READING", "URI": "hand"}]}
     with pytest.raises(InputError, match="The supported values are") as refused:
-        question(event, odd)
+        offline_check(event, odd)
     assert set(QUOTED.findall(str(refused.value))) == types_of(event)
 
 
@@ -168,7 +168,7 @@ def test_there_is_a_case_for_each_type_of_destination() -> None:
     (case, *_) = [case for case in CASES if case.event == "Kinesis"]
     odd = {"OnFailure": {"Type": "Bottle", "Destination": "sea"}}
     with pytest.raises(InputError, match="only valid values for 'Type'") as refused:
-        question("Kinesis", {**case.properties, "DestinationConfig": odd})
+        offline_check("Kinesis", {**case.properties, "DestinationConfig": odd})
     configs = [case.properties.get("DestinationConfig", {}) for case in CASES]
     types = {config["OnFailure"]["Type"] for config in configs if "Type" in config.get("OnFailure", {})}
     assert set(QUOTED.findall(str(refused.value))) - {"Type"} == types

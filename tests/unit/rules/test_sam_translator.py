@@ -20,7 +20,7 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.remedies.permission import Permission, statement_of
 from permission_guard.rules import rules_for
 from tests.fakes import ACCOUNT
@@ -28,7 +28,7 @@ from tests.unit.rules.sam_events import CASES, PULLED, WITHOUT_STATEMENTS, Case,
 
 REGION: Final = "us-east-1"
 PSEUDO: Final = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::StackName": "stack"}
-RULES: Final = [rule for rule in rules_for(Scope.INVOKE_POLICY, TrustSet(frozenset({ACCOUNT}))) if rule.offline]
+RULES: Final = [rule for rule in rules_for(Direction.INVOKE_POLICY, TrustSet(frozenset({ACCOUNT}))) if rule.offline]
 
 ARNS: Final = {
     "AWS::ApiGateway::RestApi": "",

@@ -1,7 +1,7 @@
 """What all rules on roles say of setups that people and tools make, and that work: `tests/cases/setups/<name>.json`.
 
 A setup is written like a case, of which the docstring of `test_cases` tells. It stands for an account: only what the
-bot would ask for is read of `sources` and `source_policies`. In place of a policy of AWS's stands `AWS`. `told` lists
+bot would ask for is read of `sources` and `source_policies`. In place of a policy of AWS's stands `AWS`. `logged` lists
 what is said besides that all is well: rule, outcome, and the severity of a violation.
 """
 
@@ -16,7 +16,7 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.of_snapshot import policies_to_read, states_to_read
 from permission_guard.rules import rules_for
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Snapshot
 
 SETUPS = sorted((CASES / "setups").glob("*.json"))
-RULES = rules_for(Scope.EXECUTION_ROLE, TrustSet(frozenset()))
+RULES = rules_for(Direction.EXECUTION_ROLE, TrustSet(frozenset()))
 MANAGED: dict[str, Any] = json.loads(aws_managed_policies_data)
 
 EACH = pytest.mark.parametrize("path", SETUPS, ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Role, Snapshot
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.rules import rules_for
 from tests.fakes import ACCOUNT, FUNCTION_ARN, ROLE_ARN, TARGET, a_function, a_policy, a_role, allow, statement
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Verdict
 
-RULES = rules_for(Scope.EXECUTION_ROLE, TrustSet(frozenset()))
+RULES = rules_for(Direction.EXECUTION_ROLE, TrustSet(frozenset()))
 MOST: Final = 100_000
 """Bytes: less than half of what SNS takes (256 KB) and a quarter of an item in DynamoDB (400 KB)."""
 LONGEST_TITLE: Final = 250
@@ -50,7 +50,7 @@ ROLES: Final = {
 }
 
 
-def told(role: Role) -> tuple[Verdict, ...]:
+def logged(role: Role) -> tuple[Verdict, ...]:
     """Return what is found of a role that a thousand functions share."""
     users = tuple(FunctionTarget("aws", "us-east-1", ACCOUNT, f"{'orders' * 10}-{number}") for number in range(1000))
     snapshot = Snapshot(
@@ -66,7 +66,7 @@ def told(role: Role) -> tuple[Verdict, ...]:
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
 def test_a_finding_stays_small(role: Role) -> None:
     """Its title fits on a few lines, and all of it into a message, an item and a ticket."""
-    found = told(role)
+    found = logged(role)
     assert found
     for verdict in found:
         size = len(json.dumps(asdict(verdict)).encode())

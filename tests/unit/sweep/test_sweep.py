@@ -26,7 +26,7 @@ class Account:
     existing: list[FunctionTarget]
     found: list[FunctionTarget]
     findings: dict[FunctionTarget, list[Finding]] = field(default_factory=dict)
-    told: list[Finding] = field(default_factory=list)
+    logged: list[Finding] = field(default_factory=list)
     gone: list[FunctionTarget] = field(default_factory=list)
 
     def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
@@ -39,7 +39,7 @@ class Account:
         return self.findings.get(target, [])
 
     def publish(self, finding: Finding) -> None:
-        self.told.append(finding)
+        self.logged.append(finding)
 
 
 class Queue(list["FunctionTarget"]):
@@ -106,4 +106,4 @@ def test_what_is_open_is_told_again() -> None:
     still_open, over = a_finding(), a_finding(id="over", status=Status.RESOLVED)
     account = Account([TARGET], [TARGET], {TARGET: [still_open, over]})
     assert sweep(account, account, [Queue().request], account).open_findings == 1
-    assert account.told == [still_open]
+    assert account.logged == [still_open]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ def read(action: str, call: Callable[[], T]) -> T | Unread | None:
         return Unread(action, code, message, denied=code in _DENIED)
     except BotoCoreError as error:
         return Unread(action, type(error).__name__, str(error), denied=False)
-
-
-def error_code(error: ClientError) -> str:
-    """Return AWS's own code of an error, such as `TooManyRequestsException`."""
-    return error.response.get("Error", {}).get("Code", "Unknown")
 
 
 def is_passing(error: ClientError) -> bool:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from permission_guard import __version__
+from permission_guard.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -91,4 +93,7 @@ def client(service: str) -> Any:
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    try:
+        return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    except BotoCoreError as error:
+        raise ConfigurationError(f"boto3 cannot make a client for {service}: {error}") from error

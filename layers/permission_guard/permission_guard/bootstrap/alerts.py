@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from permission_guard import config
+from permission_guard.aws.clients import client
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.ledger import DeliveryResult
+    from permission_guard.model.findings import Finding
 
 
 class AlertSettings(Protocol):
@@ -50,6 +57,18 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
     "slack": _slack,
 }
 """Every channel by name: a function that makes it, or returns None when the settings leave it off."""
+
+
+def alert_sender(environment: Mapping[str, str]) -> Callable[[Finding], list[DeliveryResult]]:
+    """Return what sends the alerts of a finding's last transition; ConfigurationError when a setting is missing."""
+    return _sender(config.AlertSettings.from_environment(environment))
+
+
+@cache
+def _sender(settings: config.AlertSettings) -> Callable[[Finding], list[DeliveryResult]]:
+    """Connect once an execution environment: the Slack channel remembers its webhook."""
+    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+    return partial(send, channels=channels_for(settings, client), ledger=ledger)
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:

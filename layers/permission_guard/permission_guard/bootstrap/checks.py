@@ -11,7 +11,7 @@ from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.roles import AwsManagedPolicies, RoleReader
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.aws.readers.sources.reader import SourceReader
-from permission_guard.aws.senders.check_queue import LookQueue
+from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.checks.batch import CheckBatch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from permission_guard.aws.readers.inventories import InventoryReader
-    from permission_guard.model.targets import Scope
+    from permission_guard.model.targets import Direction
     from permission_guard.rules import Rule
 
 Rules = tuple[type["Rule"], ...]
@@ -33,31 +33,37 @@ Rules = tuple[type["Rule"], ...]
 
 
 def check_batch(
-    scope: Scope, rules: Rules, environment: Mapping[str, str], logger: Logger, metrics: Metrics
+    direction: Direction, rules: Rules, environment: Mapping[str, str], logger: Logger, metrics: Metrics
 ) -> CheckBatch:
     """Return what works off one batch of a checker's queue; ConfigurationError when a setting is missing.
 
     `rules` are those of the scope: each function imports its own alone, since a cold start waits for imports.
     """
-    settings = CheckSettings.from_environment(environment)
+    return _check_batch(direction, rules, CheckSettings.from_environment(environment), logger, metrics)
+
+
+@cache
+def _check_batch(
+    direction: Direction, rules: Rules, settings: CheckSettings, logger: Logger, metrics: Metrics
+) -> CheckBatch:
     functions = FunctionReader(client("lambda"))
     roles = RoleReader(client("iam"), _aws_managed_policies())
     index = RoleIndex(client("dynamodb"), settings.findings_table, functions)
     checker = Checker(
-        scope,
+        direction,
         tuple(rule(settings.trust) for rule in rules),
         state_reader(functions, roles),
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
         users=index,
-        settles=settings.settling_seconds > 0,
+        grace_period=settings.grace_period_seconds > 0,
     )
     return CheckBatch(
-        scope,
+        direction,
         checker,
         index,
         roles,
-        LookQueue(client("sqs"), settings.look_queue_url, settings.settling_seconds),
+        CheckQueue(client("sqs"), settings.check_queue_url, settings.grace_period_seconds),
         logger=logger,
         metrics=metrics,
     )

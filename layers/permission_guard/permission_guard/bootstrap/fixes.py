@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.readers.fix_state import LiveFacts
+from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.tables.findings import FindingsTable
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
 
 def fixer(rules: Rules, environment: Mapping[str, str]) -> Fixer:
     """Return what puts findings of some rules right; ConfigurationError when a setting is missing or wrong."""
-    settings = FixSettings.from_environment(environment)
+    return _fixer(rules, FixSettings.from_environment(environment))
+
+
+@cache
+def _fixer(rules: Rules, settings: FixSettings) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
     return Fixer(
         mode=settings.mode,
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule(settings.trust) for rule in rules},
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        facts=LiveFacts(client("iam"), client("cloudformation")),
+        fix_state=LiveFixState(client("iam"), client("cloudformation")),
         store=table,
-        slots=table,
+        quota=table,
         writer=RoleWriter(client("iam")),
         clock=utc_now,
         wait=time.sleep,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.clients import client
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.config import TicketSettings
+from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.model.findings import Finding
 
 
 def _ops_items(client: Callable[[Any], Any]) -> TicketSystem:
@@ -23,6 +30,19 @@ TICKET_SYSTEMS: Mapping[str, Callable[[Callable[[Any], Any]], TicketSystem | Non
     "opsitem": _ops_items,
 }
 """Every value of the TicketSystem parameter: a function that makes the system, or returns None for no tickets."""
+
+
+def ticket_updater(environment: Mapping[str, str]) -> Callable[[Finding], DeliveryResult] | None:
+    """Return what brings a finding's ticket up to date, None for no tickets; ConfigurationError for a wrong setting."""
+    return _updater(TicketSettings.from_environment(environment))
+
+
+@cache
+def _updater(settings: TicketSettings) -> Callable[[Finding], DeliveryResult] | None:
+    system = ticket_system(settings.ticket_system, client)
+    if system is None:
+        return None
+    return partial(update_ticket, system=system, ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table))
 
 
 def ticket_system(name: str, client: Callable[[Any], Any]) -> TicketSystem | None:

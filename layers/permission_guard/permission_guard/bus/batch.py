@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 
-def work_off(
+def process_batch(
     event: Mapping[str, JSON],
     handle: Callable[[BusEvent], None],
     logger: Logger,

@@ -17,7 +17,7 @@ SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
 
 
-@record(frozen=True, slots=True)
+@record
 class BusEvent:
     """An event of the bus: the transition that its detail-type names, and its detail.
 

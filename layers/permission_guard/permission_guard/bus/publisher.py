@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.aws.tables.findings_stream import transition_of
 from permission_guard.errors import MalformedEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools import Logger, Metrics
 
@@ -25,16 +24,24 @@ class Bus(Protocol):
         """Tell of a finding's last transition."""
 
 
-def publish(event: Mapping[str, JSON], bus: Bus, logger: Logger, metrics: Metrics) -> dict[str, JSON]:
+def publish(
+    event: Mapping[str, JSON],
+    read: Callable[[Mapping[str, JSON]], Finding | None],
+    bus: Bus,
+    logger: Logger,
+    metrics: Metrics,
+) -> dict[str, JSON]:
     """Publish a batch of stream records in their order; return Lambda's partial batch response.
 
-    A stream goes on from the first record that failed, so that a finding's transitions never change places.
+    `read` returns the finding whose transition a stream record carries, None where it carries none; MalformedEventError
+    when the item cannot be read. A stream goes on from the first record that failed, so that a finding's transitions
+    never change places.
     """
     published = 0
     failed: list[dict[str, JSON]] = []
     for record in event["Records"]:
         try:
-            finding = transition_of(record)
+            finding = read(record)
             if finding is None:
                 continue
             bus.publish(finding)

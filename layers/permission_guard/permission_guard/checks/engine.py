@@ -21,7 +21,7 @@ def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
     Of a function that does not exist, only the calls that AWS refused can be asked about.
     """
     gone = snapshot.function is None
-    asked = [rule for rule in rules if rule.of_refusals] if gone else rules
+    asked = [rule for rule in rules if rule.of_denied_calls] if gone else rules
     verdicts = tuple(verdict for rule in asked for verdict in _ask(rule, snapshot))
     return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, gone=gone)
 

@@ -15,7 +15,7 @@ from permission_guard.model.arns import partition_of
 from permission_guard.model.verdicts import Outcome
 from permission_guard.offline.documents import contents
 from permission_guard.offline.input_file import InputError, read
-from permission_guard.offline.intrinsics import Place
+from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import judge
 from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
 from permission_guard.rules import RULES
@@ -118,12 +118,12 @@ def _check_file(file: Path, asked: _Asked, results: Results) -> None:
         return
     results.files += 1
     results.left_out += [(str(file), name) for name in found.left_out]
-    for question in found.questions:
-        for verdict in judge(question, asked.rules):
+    for offline_check in found.offline_checks:
+        for verdict in judge(offline_check, asked.rules):
             if verdict.outcome is Outcome.PASS:
                 results.passed += 1
             else:
-                results.add(Checked.of(str(file), verdict, question, asked.place))
+                results.add(Checked.of(str(file), verdict, offline_check, asked.place))
 
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:

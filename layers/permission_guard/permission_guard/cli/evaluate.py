@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from permission_guard.errors import ConfigurationError
 from permission_guard.iam import (
     Decision,
     EvalDecision,
@@ -156,18 +157,15 @@ def _from_file(role: str, path: Path) -> _Caller:
 
 def _from_account(role: str) -> _Caller:
     """Read the role and all of its policies from AWS."""
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - files are judged without boto3
-
-    from permission_guard.aws.clients import client  # noqa: PLC0415 - as above
-    from permission_guard.aws.readers.roles import RoleReader  # noqa: PLC0415 - as above
+    from permission_guard.bootstrap.roles import live_role  # noqa: PLC0415 - files are evaluated without boto3
     from permission_guard.model.state import Unread  # noqa: PLC0415 - as above
     from permission_guard.needs.decision import policies_of  # noqa: PLC0415 - as above
 
     name = role.rsplit("/", 1)[-1]
     try:
-        found = RoleReader(client("iam")).role(f"arn:aws:iam::000000000000:role/{name}")
-    except BotoCoreError as error:
-        raise typer.BadParameter(f"AWS cannot be asked: {error}") from error
+        found = live_role(name)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
     if found is None:
         raise typer.BadParameter(f"there is no role {name!r} in this account")
     if isinstance(found, Unread):

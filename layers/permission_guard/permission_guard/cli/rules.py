@@ -78,7 +78,7 @@ def _document(rule: type[Rule]) -> dict[str, Any]:
         "id": rule.id,
         "name": rule.name,
         "severity": str(rule.severity),
-        "scope": str(rule.scope),
+        "scope": str(rule.direction),
         "summary": textwrap.dedent(rule.__doc__ or "").strip().split("\n", 1)[0],
         "reads": sorted(rule.reads),
         "fix": fix.name if fix else None,

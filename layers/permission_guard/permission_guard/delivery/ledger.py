@@ -40,7 +40,7 @@ the ledger outlived it, a finding that comes back as a new one would look old.
 """
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of one revision of a finding at one channel."""
 
     DELIVERED = "delivered"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     NOT_WANTED = "not told at this channel"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Delivery:
     """What the ledger holds of one finding at one channel: the last delivery, and the lock of a running one."""
 
@@ -58,7 +58,7 @@ class Delivery:
     locked_until: datetime | None = None
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Claim:
     """The right to deliver one revision, until `locked_until`.
 
@@ -73,20 +73,20 @@ class Claim:
     reference: str | None = None
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Skip:
     """There is nothing to deliver, and why; `reference` is what an earlier delivery left behind."""
 
-    outcome: Outcome
+    outcome: DeliveryOutcome
     reference: str | None = None
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class DeliveryResult:
     """What `deliver` did, for the log."""
 
     channel: str
-    outcome: Outcome
+    outcome: DeliveryOutcome
     reference: str | None = None
 
 
@@ -118,7 +118,9 @@ def refusal(held: Delivery, revision: int, now: datetime) -> Skip | None:
     """
     if held.revision is not None and held.revision >= revision:
         same = held.revision == revision
-        return Skip(outcome=Outcome.ALREADY_DELIVERED if same else Outcome.OVERTAKEN, reference=held.reference)
+        return Skip(
+            outcome=DeliveryOutcome.ALREADY_DELIVERED if same else DeliveryOutcome.OVERTAKEN, reference=held.reference
+        )
     if held.locked_until is not None and held.locked_until > now:
         raise DeliveryBusyError(f"another invocation is delivering this finding until {held.locked_until.isoformat()}")
     return None
@@ -149,7 +151,7 @@ def deliver(
     if reference is None:
         reference = claim.reference
     ledger.complete(claim, reference, _expiry(finding, clock()))
-    return DeliveryResult(channel=channel, outcome=Outcome.DELIVERED, reference=reference)
+    return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
 
 
 def _claim(

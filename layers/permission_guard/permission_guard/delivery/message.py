@@ -51,7 +51,7 @@ _LISTING = 20_000
 _EVENTS_SHOWN = 3
 
 
-class Form(Enum):
+class SectionStyle(Enum):
     """How the text of a section may be treated."""
 
     PROSE = auto()  # wrapped and cut as needed
@@ -59,17 +59,17 @@ class Form(Enum):
     COMMAND = auto()  # to be pasted: shown whole or not at all, since half a command does something else
 
 
-@record(frozen=True, slots=True)
+@record
 class Section:
     """A titled part of a message."""
 
     title: str
     text: str
-    form: Form
+    form: SectionStyle
 
 
-@record(frozen=True, slots=True)
-class Message:
+@record
+class FindingMessage:
     """A message for people; nothing in it is longer than it can be read, and all of it is printable."""
 
     headline: str
@@ -86,9 +86,9 @@ class Message:
         return "\n\n".join([self.headline, self.happened, facts, *sections]) + "\n"
 
 
-def compose(finding: Finding) -> Message:
+def compose(finding: Finding) -> FindingMessage:
     """Return what a person has to know of a finding and of what happened to it last."""
-    return Message(
+    return FindingMessage(
         headline=headline(finding),
         happened=HAPPENED[finding.transition],
         facts=tuple((label, one_line(value, _FACT)) for label, value in _facts(finding) if value),
@@ -132,7 +132,7 @@ def _sections(finding: Finding) -> Iterator[Section]:
     if finding.fix is not None:
         yield from _fix(finding.fix, finding.transition)
     if finding.evidence and not is_resolved:
-        yield Section("Evidence", cut(_evidence(finding.evidence), _LISTING), Form.LISTING)
+        yield Section("Evidence", cut(_evidence(finding.evidence), _LISTING), SectionStyle.LISTING)
     if needs_a_cure and finding.managed_by is not None:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_a_cure:
@@ -156,22 +156,22 @@ def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
     if fix.approve:
         yield _command("How to approve it", fix.approve)
     if fix.before:
-        yield Section("Before", cut(as_json(fix.before), _LISTING), Form.LISTING)
+        yield Section("Before", cut(as_json(fix.before), _LISTING), SectionStyle.LISTING)
     if fix.after:
-        yield Section("After", cut(as_json(fix.after), _LISTING), Form.LISTING)
+        yield Section("After", cut(as_json(fix.after), _LISTING), SectionStyle.LISTING)
     if fix.undo and transition is not Transition.FIX_UNDONE:
         yield _command("How to undo it", fix.undo)
 
 
 def _prose(title: str, text: str) -> Section:
-    return Section(title, one_line(text, _PROSE), Form.PROSE)
+    return Section(title, one_line(text, _PROSE), SectionStyle.PROSE)
 
 
 def _command(title: str, text: str) -> Section:
     shown = listing(text).strip()
     if len(shown) > _LISTING:
-        return Section(title, "Too long to be shown here: see the finding itself.", Form.PROSE)
-    return Section(title, shown, Form.COMMAND)
+        return Section(title, "Too long to be shown here: see the finding itself.", SectionStyle.PROSE)
+    return Section(title, shown, SectionStyle.COMMAND)
 
 
 def _evidence(evidence: Mapping[str, JSON]) -> str:

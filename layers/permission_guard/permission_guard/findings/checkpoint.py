@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from permission_guard.model.state import Refusal
+from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from permission_guard.needs.aws_messages import named_actions
 from permission_guard.records import record
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-KEEP_REFUSALS = timedelta(days=1)
-_MAX_REFUSALS = 10
+KEEP_DENIED_CALLS = timedelta(days=1)
+_MAX_DENIED_CALLS = 10
 
 
-@record(frozen=True, slots=True)
-class Notes:
+@record
+class Checkpoint:
     """What the last look that was recorded knew.
 
-    `roles` are those that the function and its versions ran with. `refusals` are the calls about it that AWS refused,
-    of a day. `has_findings` is false where none was ever recorded, so that nobody needs to ask for them.
+    `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
+    within a day. `has_findings` is false where none was ever recorded, so that they need not be read.
     """
 
     roles: frozenset[RoleTarget] = frozenset()
-    refusals: tuple[Refusal, ...] = ()
+    denied_calls: tuple[DeniedCall, ...] = ()
     has_findings: bool = True
 
     def to_json(self) -> str:
@@ -38,7 +38,7 @@ class Notes:
         roles = sorted((role.account, role.name) for role in self.roles)
         document = {
             "roles": roles,
-            "refusals": [asdict(refusal) for refusal in self.refusals],
+            "denied_calls": [asdict(refusal) for refusal in self.denied_calls],
             "has_findings": self.has_findings,
         }
         return json.dumps(document, sort_keys=True)
@@ -52,47 +52,47 @@ class Notes:
         document = json.loads(text)
         return cls(
             roles=frozenset(RoleTarget(account, name) for account, name in document["roles"]),
-            refusals=tuple(map(_refusal, document["refusals"])),
+            denied_calls=tuple(map(_refusal, document["denied_calls"])),
             has_findings=bool(document["has_findings"]),
         )
 
 
-@record(frozen=True, slots=True)
-class Begun:
+@record
+class CheckRun:
     """A look that was begun: its number, and the notes that the last one left.
 
     `text` is how they are kept: another version of this may have written them, in other words than this one would.
     """
 
     number: int
-    notes: Notes = Notes()
+    checkpoint: Checkpoint = Checkpoint()
     text: str = ""
 
     @classmethod
     def after(cls, number: int, text: str) -> Self:
         """Return a look with the notes in a text; what cannot be read as such is forgotten, and is overwritten."""
         try:
-            notes = Notes.from_json(text)
+            checkpoint = Checkpoint.from_json(text)
         except (KeyError, TypeError, ValueError):
-            notes = Notes()
-        return cls(number, notes, text)
+            checkpoint = Checkpoint()
+        return cls(number, checkpoint, text)
 
 
-def still_told(known: Iterable[Refusal], new: Iterable[Refusal], now: str) -> tuple[Refusal, ...]:
+def still_relevant(known: Iterable[DeniedCall], new: Iterable[DeniedCall], now: str) -> tuple[DeniedCall, ...]:
     """Return the refusals of the last day, the last of each call that was tried, the oldest first.
 
     When a call was refused is what an event says: a time that is none, or that is yet to come, is now. Of more than ten
     only the last are kept: somebody who tries a hundred names gets ten findings.
     """
-    last: dict[tuple[str, ...], Refusal] = {}
+    last: dict[tuple[str, ...], DeniedCall] = {}
     for refusal in (*known, *(_heard(refusal, now) for refusal in new)):
-        if _time(now) - _time(refusal.at) < KEEP_REFUSALS:
+        if _time(now) - _time(refusal.at) < KEEP_DENIED_CALLS:
             last.pop(_what(refusal), None)
             last[_what(refusal)] = refusal
-    return tuple(last.values())[-_MAX_REFUSALS:]
+    return tuple(last.values())[-_MAX_DENIED_CALLS:]
 
 
-def _what(refusal: Refusal) -> tuple[str, ...]:
+def _what(refusal: DeniedCall) -> tuple[str, ...]:
     """Return what was tried: of which source, or, where it is about the function itself, with which service."""
     asked = refusal.configuration
     source = asked.get("EventSourceArn") or asked.get("SelfManagedEventSource")
@@ -101,13 +101,13 @@ def _what(refusal: Refusal) -> tuple[str, ...]:
     return refusal.api, refusal.function_arn, refusal.role_arn, *about
 
 
-def _refusal(document: Mapping[str, JSON]) -> Refusal:
-    refusal = Refusal(**{name: document[name] for name in Refusal.__dataclass_fields__ if name in document})
+def _refusal(document: Mapping[str, JSON]) -> DeniedCall:
+    refusal = DeniedCall(**{name: document[name] for name in DeniedCall.__dataclass_fields__ if name in document})
     _time(refusal.at)
     return refusal
 
 
-def _heard(refusal: Refusal, now: str) -> Refusal:
+def _heard(refusal: DeniedCall, now: str) -> DeniedCall:
     try:
         is_past = _time(refusal.at) <= _time(now)
     except ValueError:

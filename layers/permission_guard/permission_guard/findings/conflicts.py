@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def despite_conflicts(call: Callable[[], T], *, tries: int = 5) -> T:
+def retry_on_conflict(call: Callable[[], T], *, tries: int = 5) -> T:
     """Return what `call`, which reads before it writes, returns in the end; the last ConflictError is raised."""
     for _ in range(tries - 1):
         with suppress(ConflictError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.rules.report import Report
 
 
-@record(frozen=True, slots=True)
+@record
 class Change:
     """A finding to write. `expected_revision` is the one it was read at, None where there was none."""
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.findings.checkpoint import Begun, Notes
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import FunctionTarget, Scope
+    from permission_guard.model.targets import Direction, FunctionTarget
 
 
 class FindingStore(Protocol):
     """A record of findings in which a stale look never overwrites a newer one."""
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
+    def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         """Return a number that is higher than that of every look begun before; take it before anything is read."""
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
@@ -25,12 +25,12 @@ class FindingStore(Protocol):
     def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
         """Return one recorded finding."""
 
-    def commit_look(
+    def commit_check(
         self,
         target: FunctionTarget,
-        scope: Scope,
-        begun: Begun,
-        notes: Notes,
+        direction: Direction,
+        run: CheckRun,
+        checkpoint: Checkpoint,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],

@@ -21,7 +21,7 @@ from permission_guard.remedies.execution_role import by_aws
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.fixes.base import Facts, Writer
+    from permission_guard.fixes.base import FixState, Writer
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import EventSourceMapping, Snapshot
     from permission_guard.model.targets import JSON
@@ -38,7 +38,7 @@ class AttachManagedPolicy:
     reads: ClassVar[frozenset[str]] = frozenset({"lambda:ListTags", "cloudformation:DescribeStackResources"})
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
-    def plan(self, finding: Finding, snapshot: Snapshot, facts: Facts) -> Plan:
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
         """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
         mapping = _mapping(finding, snapshot)
         source = event_source_of(mapping)
@@ -49,13 +49,13 @@ class AttachManagedPolicy:
             # What was found, told and perhaps approved is about another role: the next look tells of this one.
             raise RetryableError(f"{function.arn} runs with {role.arn} by now, and the finding is about another role")
         guard_function(snapshot, finding)
-        guard_role(role, snapshot.target.account, facts.stack_of(role.name))
+        guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
         own = snapshot.source_policies
         needs = required(source.needs(mapping, snapshot.sources), NeedKind.READ)
         if all(decide(need, role, function.arn, own).allowed for need in needs):
             raise FixRefusedError("The role has every permission that is needed. What is wrong is something else.")
         policy_arn = by_aws(source.managed_policy, role.arn)
-        document = facts.managed_policy(policy_arn)
+        document = fix_state.managed_policy(policy_arn)
         if isinstance(document, Unread):
             reason = f"{policy_arn} could not be read: {document}."
             lasting = document.denied or document.code == "NoSuchEntity"
@@ -76,13 +76,13 @@ class AttachManagedPolicy:
         """Attach the policy."""
         writer.attach_role_policy(role_name(change["role_arn"]), change["policy_arn"])
 
-    def state(self, change: Mapping[str, JSON], facts: Facts) -> Mapping[str, JSON]:
+    def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the role and its attached policies, None for a role that is gone."""
-        return _state(change["role_arn"], _role(change, facts))
+        return _state(change["role_arn"], _role(change, fix_state))
 
-    def is_made(self, change: Mapping[str, JSON], facts: Facts) -> bool:
+    def is_made(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Tell whether the policy is attached to the role."""
-        role = _role(change, facts)
+        role = _role(change, fix_state)
         return role is not None and change["policy_arn"] in role.attached
 
 
@@ -90,8 +90,8 @@ def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:
     return {"role_arn": role_arn, "attached_policies": sorted(role.attached) if role else None}
 
 
-def _role(change: Mapping[str, JSON], facts: Facts) -> Role | None:
-    role = facts.role(change["role_arn"])
+def _role(change: Mapping[str, JSON], fix_state: FixState) -> Role | None:
+    role = fix_state.role(change["role_arn"])
     if isinstance(role, Unread):
         raise RetryableError(f"{change['role_arn']} could not be read: {role}")
     return role

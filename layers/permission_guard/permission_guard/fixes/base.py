@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Plan:
     """One change to make, in words and as the call that makes it; what it touches now; how to take it back."""
 
@@ -25,7 +25,7 @@ class Plan:
     undo: str
 
 
-class Facts(Protocol):
+class FixState(Protocol):
     """What a fix has to know besides the snapshot."""
 
     def managed_policy(self, arn: str) -> Policy | Unread:
@@ -57,7 +57,7 @@ class Fix(Protocol):
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 
-    def plan(self, finding: Finding, snapshot: Snapshot, facts: Facts) -> Plan:
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
         """Return what to do about a finding that the snapshot still shows.
 
         FixRefusedError says why nothing; RetryableError when that cannot be told this time.
@@ -66,8 +66,8 @@ class Fix(Protocol):
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
         """Carry the change out."""
 
-    def state(self, change: Mapping[str, JSON], facts: Facts) -> Mapping[str, JSON]:
+    def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return what the change touches as it is now; RetryableError when that cannot be read."""
 
-    def is_made(self, change: Mapping[str, JSON], facts: Facts) -> bool:
+    def is_made(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Tell whether AWS shows the change; RetryableError when that cannot be read."""

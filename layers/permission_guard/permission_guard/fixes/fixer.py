@@ -11,7 +11,7 @@ from permission_guard.bus.events import SOURCE
 from permission_guard.checks.engine import evaluate
 from permission_guard.config import FixMode
 from permission_guard.errors import FixNotVisibleError, FixRefusedError, RetryableError, WriteFailedError
-from permission_guard.findings.conflicts import despite_conflicts
+from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.lifecycle import Change, speaks_of
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.findings.store import FindingStore
-    from permission_guard.fixes.base import Facts, Fix, Plan, Writer
+    from permission_guard.fixes.base import Fix, FixState, Plan, Writer
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import FunctionTarget, Scope
+    from permission_guard.model.targets import Direction, FunctionTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -45,18 +45,18 @@ _NEW = (Transition.OPENED, Transition.REOPENED)
 class FixStateSource(Protocol):
     """Where state is read from, afresh."""
 
-    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
+    def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
         """Read what a scope needs of a function, and its tags."""
 
 
-class FixSlots(Protocol):
+class FixQuota(Protocol):
     """How many fixes may be made in an hour."""
 
-    def take_fix_slot(self, hour: str, limit: int) -> bool:
+    def take_fix_quota(self, hour: str, limit: int) -> bool:
         """Count one more fix; False when the limit is reached."""
 
 
-@record(frozen=True, slots=True)
+@record
 class FixOutcome:
     """What the fixer did about a finding. `result` is None where there was nothing to do."""
 
@@ -66,7 +66,7 @@ class FixOutcome:
     record: FixRecord | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Fixer:
     """Handles findings one by one.
 
@@ -77,9 +77,9 @@ class Fixer:
     max_fixes_an_hour: int
     rules: Mapping[str, Rule]
     source: FixStateSource
-    facts: Facts
+    fix_state: FixState
     store: FindingStore
-    slots: FixSlots
+    quota: FixQuota
     writer: Writer
     clock: Callable[[], str]
     wait: Callable[[float], None]
@@ -95,11 +95,11 @@ class Fixer:
         fix = fix_for(finding.rule_id) if finding else None
         if finding is None or fix is None:
             return FixOutcome(finding_id, None, "there is no such finding" if finding is None else "no fix is known")
-        begun = _begun(finding)
-        if begun and fix.is_made(begun.change, self.facts):
-            return self._record_applied(target, finding, fix, begun)
+        run = _started(finding)
+        if run and fix.is_made(run.change, self.fix_state):
+            return self._record_applied(target, finding, fix, run)
         outcome = self._handle(target, finding, fix, approved_revision)
-        if begun and outcome.record is None:
+        if run and outcome.record is None:
             # It was cut short before it was made, and is not made now: no record may say that it is under way.
             summary = f"It was begun and does not show: {outcome.summary}."
             return self._record(target, finding, self._said(finding, fix, FixResult.REFUSED, summary))
@@ -147,7 +147,7 @@ class Fixer:
         snapshot, verdict = self._look(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "it is right already")
-        plan = _plan(fix, finding, snapshot, verdict, self.facts)
+        plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
         intent = replace(
             self._said(finding, fix, FixResult.APPLYING, plan.summary),
             attempts=tries + 1,
@@ -159,7 +159,7 @@ class Fixer:
         if not (agreed or self.mode is FixMode.AUTO):
             proposal = replace(intent, result=FixResult.PROPOSED, attempts=tries, undo="")
             return self._record(target, finding, proposal)
-        if not self.slots.take_fix_slot(self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour):
+        if not self.quota.take_fix_quota(self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour):
             # Not a refusal, which would be the last word: the sweep tells of what is open, and it is tried again.
             return FixOutcome(finding.id, None, f"{self.max_fixes_an_hour} fixes were made in this hour: it waits")
         # Remembered before it is made: whatever happens now, the state to go back to is known.
@@ -173,7 +173,7 @@ class Fixer:
             return self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
         for delay in self.verify_after:
             self.wait(delay)
-            if fix.is_made(intent.change, self.facts):
+            if fix.is_made(intent.change, self.fix_state):
                 return self._record_applied(target, finding, fix, intent)
         # Raised, not recorded as failed: the change is made, and only reading it back can tell what came of it.
         raise FixNotVisibleError(f"{intent.summary} was done and does not show yet. Undo: {intent.undo}")
@@ -181,7 +181,7 @@ class Fixer:
     def _look(self, target: FunctionTarget, finding: Finding) -> tuple[Snapshot, Verdict | None]:
         """Read the state afresh and judge the finding's subject by its rule; None when the subject is gone."""
         rule = self.rules[finding.rule_id]
-        snapshot = self.source.snapshot_for_fix(target, rule.scope)
+        snapshot = self.source.snapshot_for_fix(target, rule.direction)
         report = evaluate(snapshot, (rule,))
         for verdict in report.verdicts:
             if speaks_of(verdict, finding):
@@ -190,15 +190,15 @@ class Fixer:
 
     def _said(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
         """Return what is said of a fix now; of one that was begun, what is known of it is kept."""
-        begun = _begun(finding)
-        if begun:
-            return replace(begun, result=result, summary=summary)
+        run = _started(finding)
+        if run:
+            return replace(run, result=result, summary=summary)
         attempts = finding.fix.attempts if finding.fix else 0
         return FixRecord(name=fix.name, result=result, summary=summary, at=self.clock(), attempts=attempts)
 
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix, intent: FixRecord) -> FixOutcome:
         """Record a fix that AWS shows, and say so if the finding's subject is not right even so."""
-        after = fix.state(intent.change, self.facts)
+        after = fix.state(intent.change, self.fix_state)
         _, verdict = self._look(target, finding)
         summary = intent.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
@@ -208,7 +208,7 @@ class Fixer:
     def _record(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
         """Write what was done into the finding, whatever became of it meanwhile."""
         said = replace(record, at=self.clock())
-        return despite_conflicts(lambda: self._write(target, finding, said))
+        return retry_on_conflict(lambda: self._write(target, finding, said))
 
     def _write(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
@@ -226,7 +226,7 @@ class Fixer:
         return FixOutcome(finding.id, record.result, record.summary, record)
 
 
-def _begun(finding: Finding) -> FixRecord | None:
+def _started(finding: Finding) -> FixRecord | None:
     """Return the fix that was begun and whose end was not recorded."""
     return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
 
@@ -243,7 +243,7 @@ def _approval(finding: Finding, revision: int) -> str:
     return f"aws events put-events --region {finding.region} --entries {shlex.quote(json.dumps([entry]))}"
 
 
-def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, facts: Facts) -> Plan:
+def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:
     """Plan a fix for what the snapshot shows; FixRefusedError when it shows nothing definite.
 
     RetryableError when a passing fault is the reason: a refusal would be the last word.
@@ -253,4 +253,4 @@ def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fact
         raise RetryableError(f"It cannot be told yet whether this is still so: {passing[0]}")
     if verdict.outcome is Outcome.UNKNOWN:
         raise FixRefusedError(f"It cannot be told whether this is still so: {verdict.reason}")
-    return fix.plan(finding, snapshot, facts)
+    return fix.plan(finding, snapshot, fix_state)

@@ -11,7 +11,14 @@ from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.documents import Policy, parse_policy, unread_policy
 from permission_guard.iam.evaluation import PolicySet, evaluate
 from permission_guard.iam.execution_context import LambdaCall, execution_role_context
-from permission_guard.iam.exposure import Exposure, Hold, PrincipalExposure, StatementExposure, TrustSet, exposure
+from permission_guard.iam.exposure import (
+    Exposure,
+    PrincipalExposure,
+    Restriction,
+    StatementExposure,
+    TrustSet,
+    exposure,
+)
 from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.iam.principals import Principal, PrincipalKind
 from permission_guard.iam.request import Request
@@ -27,7 +34,6 @@ __all__ = [
     "Decision",
     "EvalDecision",
     "Exposure",
-    "Hold",
     "LambdaCall",
     "Policy",
     "PolicySet",
@@ -35,6 +41,7 @@ __all__ = [
     "PrincipalExposure",
     "PrincipalKind",
     "Request",
+    "Restriction",
     "Statement",
     "StatementExposure",
     "StatementRef",

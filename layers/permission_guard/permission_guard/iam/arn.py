@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PARTS: Final = 6
 
 
-@record(frozen=True, slots=True)
+@record
 class Arn:
     """The six parts of `arn:partition:service:region:account:resource`; `resource` keeps its own colons."""
 

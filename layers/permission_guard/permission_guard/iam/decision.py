@@ -16,7 +16,7 @@ class EvalDecision(StrEnum):
     CONDITIONAL = "conditional"
 
 
-@record(frozen=True, slots=True)
+@record
 class StatementRef:
     """The statement that decided: the policy's name and kind (`identity`, `boundary`, `scp` …), Sid, index, effect."""
 
@@ -31,7 +31,7 @@ class StatementRef:
         return f"{label} of the {self.kind} policy{f' {self.policy!r}' if self.policy else ''}"
 
 
-@record(frozen=True, slots=True)
+@record
 class Decision:
     """The answer to one request.
 

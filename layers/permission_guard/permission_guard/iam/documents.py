@@ -25,7 +25,7 @@ Spoken = tuple[tuple[Statement, int], ...]
 """Statements that may speak of an action, each with how sure that is."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Policy:
     """A policy. `document` is the parsed JSON, or None where there is none; `problems` say what could not be read.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.policy_types import Layer, doubts_of, evaluate_identity, evaluate_resource
+from permission_guard.iam.policy_types import PolicyTypeResult, doubts_of, evaluate_identity, evaluate_resource
 from permission_guard.iam.principals import PrincipalKind
 from permission_guard.iam.request import Request, lookup_of, resource_of
 from permission_guard.records import record
@@ -30,7 +30,7 @@ RCP: Final = "rcp"
 RESOURCE: Final = "resource"
 
 
-@record(frozen=True, slots=True)
+@record
 class PolicySet:
     """Every policy that bears on a request.
 
@@ -59,31 +59,33 @@ def evaluate(request: Request, policies: PolicySet) -> Decision:
     lookup = lookup_of(request)
     action = request.action.lower()
     resource = resource_of(request, action)
-    layers = _layers(request, policies, action, resource, lookup)
-    for layer in layers:
-        if layer.deny == TRUE:
-            return Decision(EvalDecision.EXPLICIT_DENY, layer.reference(denies=True))
-    allowed, blocked_by = _combine(request, policies, layers)
+    results = _layers(request, policies, action, resource, lookup)
+    for result in results:
+        if result.deny == TRUE:
+            return Decision(EvalDecision.EXPLICIT_DENY, result.reference(denies=True))
+    allowed, blocked_by = _combine(request, policies, results)
     if allowed == FALSE:
         return Decision(EvalDecision.IMPLICIT_DENY, None, blocked_by)
     if allowed == TRUE:
-        denying = [layer for layer in layers if layer.deny]
+        denying = [result for result in results if result.deny]
         if not denying:
-            return Decision(EvalDecision.ALLOWED, _granting(layers))
+            return Decision(EvalDecision.ALLOWED, _granting(results))
         return _conditional(denying, lookup, request, denies_only=True)
-    return _conditional([layer for layer in layers if layer.may_allow or layer.deny == UNKNOWN], lookup, request)
+    return _conditional([result for result in results if result.may_allow or result.deny == UNKNOWN], lookup, request)
 
 
-def _layers(request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup) -> list[Layer]:
+def _layers(
+    request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup
+) -> list[PolicyTypeResult]:
     """Evaluate every layer that applies to the caller, in the order in which AWS names them."""
     principal = request.principal
-    layers: list[Layer] = []
+    results: list[PolicyTypeResult] = []
     identity = principal.is_identity
     bounded = policies.boundary is not None or bool(policies.boundary_unread)
     if policies.scps and (identity or principal.kind is PrincipalKind.ACCOUNT) and not _exempt(request, policies):
-        layers += [evaluate_identity(SCP, level, action, resource, lookup) for level in policies.scps]
+        results += [evaluate_identity(SCP, level, action, resource, lookup) for level in policies.scps]
     if policies.rcps and not principal.is_service_linked and not _in_management_account(request, policies):
-        layers += [
+        results += [
             evaluate_resource(RCP, level, principal, action=action, resource=resource, lookup=lookup, bounded=bounded)
             for level in policies.rcps
         ]
@@ -91,16 +93,16 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
         own = evaluate_identity(IDENTITY, policies.identity, action, resource, lookup)
         for reason in policies.unread:
             own.unread(f"an identity policy could not be read: {reason}")
-        layers.append(own)
+        results.append(own)
         if policies.boundary is not None:
-            layers.append(evaluate_identity(BOUNDARY, (policies.boundary,), action, resource, lookup))
+            results.append(evaluate_identity(BOUNDARY, (policies.boundary,), action, resource, lookup))
         elif policies.boundary_unread:
-            layers.append(Layer(BOUNDARY))
-            layers[-1].unread(f"the permissions boundary could not be read: {policies.boundary_unread}")
+            results.append(PolicyTypeResult(BOUNDARY))
+            results[-1].unread(f"the permissions boundary could not be read: {policies.boundary_unread}")
         if policies.session is not None:
-            layers.append(evaluate_identity(SESSION, (policies.session,), action, resource, lookup))
+            results.append(evaluate_identity(SESSION, (policies.session,), action, resource, lookup))
     if policies.resource is not None:
-        layers.append(
+        results.append(
             evaluate_resource(
                 RESOURCE,
                 (policies.resource,),
@@ -112,9 +114,9 @@ def _layers(request: Request, policies: PolicySet, action: str, resource: str, l
             )
         )
     elif policies.resource_unread:
-        layers.append(Layer(RESOURCE))
-        layers[-1].unread(f"the resource's policy could not be read: {policies.resource_unread}")
-    return layers
+        results.append(PolicyTypeResult(RESOURCE))
+        results[-1].unread(f"the resource's policy could not be read: {policies.resource_unread}")
+    return results
 
 
 def _in_management_account(request: Request, policies: PolicySet) -> bool:
@@ -126,16 +128,16 @@ def _exempt(request: Request, policies: PolicySet) -> bool:
     return policies.management_account or request.principal.is_service_linked
 
 
-def _combine(request: Request, policies: PolicySet, layers: list[Layer]) -> tuple[int, str | None]:
+def _combine(request: Request, policies: PolicySet, results: list[PolicyTypeResult]) -> tuple[int, str | None]:
     """Return whether the layers together allow, and the layer that does not."""
-    truth = {layer.kind: layer.allow for layer in layers if layer.kind not in {SCP, RCP}}
+    truth = {result.kind: result.allow for result in results if result.kind not in {SCP, RCP}}
     organization = TRUE
-    for layer in layers:
-        if layer.kind in {SCP, RCP} and layer.allow < organization:
-            organization = layer.allow
+    for result in results:
+        if result.kind in {SCP, RCP} and result.allow < organization:
+            organization = result.allow
             if organization == FALSE:
-                return FALSE, layer.kind
-    resource = next((layer for layer in layers if layer.kind == RESOURCE), None)
+                return FALSE, result.kind
+    resource = next((result for result in results if result.kind == RESOURCE), None)
     limits = min(truth.get(BOUNDARY, TRUE), truth.get(SESSION, TRUE))
     if request.principal.is_identity:
         side = min(truth[IDENTITY], limits)
@@ -152,7 +154,7 @@ def _combine(request: Request, policies: PolicySet, layers: list[Layer]) -> tupl
     return min(granted, organization), None
 
 
-def _same_account(request: Request, side: int, limits: int, resource: Layer | None) -> int:
+def _same_account(request: Request, side: int, limits: int, resource: PolicyTypeResult | None) -> int:
     """Combine both sides inside one account: either is enough, but for keys and roles, whose policy must delegate."""
     if needs_resource_policy(request):
         if resource is None:
@@ -187,24 +189,26 @@ def _blocking(truth: dict[str, int], request: Request, side: int) -> str:
     return next((kind for kind in (IDENTITY, BOUNDARY, SESSION) if truth.get(kind, TRUE) == FALSE), RESOURCE)
 
 
-def _granting(layers: list[Layer]) -> StatementRef | None:
+def _granting(results: list[PolicyTypeResult]) -> StatementRef | None:
     """Return the statement that granted: the identity's where nothing limits it, else the resource's."""
-    granted = {layer.kind: layer for layer in layers if layer.allow == TRUE}
-    limited = any(layer.kind in {BOUNDARY, SESSION} and layer.allow != TRUE for layer in layers)
+    granted = {result.kind: result for result in results if result.allow == TRUE}
+    limited = any(result.kind in {BOUNDARY, SESSION} and result.allow != TRUE for result in results)
     chosen = granted.get(RESOURCE if limited or IDENTITY not in granted else IDENTITY)
     return chosen.reference(denies=False) if chosen else None
 
 
-def _conditional(layers: list[Layer], lookup: Lookup, request: Request, *, denies_only: bool = False) -> Decision:
+def _conditional(
+    results: list[PolicyTypeResult], lookup: Lookup, request: Request, *, denies_only: bool = False
+) -> Decision:
     """Say what the answer hinges on."""
     keys: dict[str, None] = {}
     reasons: dict[str, None] = {}
-    hinge: StatementRef | None = None
-    for layer in layers:
-        hinge = hinge or layer.reference(denies=layer.deny == UNKNOWN)
-        for unknown, why in doubts_of(layer, lookup, denies_only=denies_only):
+    deciding: StatementRef | None = None
+    for result in results:
+        deciding = deciding or result.reference(denies=result.deny == UNKNOWN)
+        for unknown, why in doubts_of(result, lookup, denies_only=denies_only):
             keys.update(dict.fromkeys(unknown))
             reasons.update(dict.fromkeys(why))
     if not keys and not reasons and needs_resource_policy(request):
         reasons["whether the resource's own policy delegates to the account is not known"] = None
-    return Decision(EvalDecision.CONDITIONAL, hinge, None, tuple(keys), tuple(reasons))
+    return Decision(EvalDecision.CONDITIONAL, deciding, None, tuple(keys), tuple(reasons))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 ANYONE: Final = "*"
 
 
-@record(frozen=True, slots=True)
+@record
 class TrustSet:
     """The accounts, the resource's own among them, and the organizations that may be let in."""
 
@@ -48,7 +48,7 @@ class TrustSet:
     organizations: frozenset[str] = frozenset()
 
 
-class Hold(StrEnum):
+class Restriction(StrEnum):
     """How a principal is held by the conditions of its statement."""
 
     OPEN = "open"
@@ -62,7 +62,7 @@ class Hold(StrEnum):
     """The conditions are never true for it."""
 
 
-@record(frozen=True, slots=True)
+@record
 class PrincipalExposure:
     """How one principal of a statement is held.
 
@@ -71,13 +71,13 @@ class PrincipalExposure:
 
     kind: str
     value: str
-    hold: Hold
+    restriction: Restriction
     accounts: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
     why: str = ""
 
 
-@record(frozen=True, slots=True)
+@record
 class ScopingCondition:
     """A condition on a key that can tell callers apart, and whether it restricts anything."""
 
@@ -87,7 +87,7 @@ class ScopingCondition:
     effective: bool
 
 
-@record(frozen=True, slots=True)
+@record
 class StatementExposure:
     """Whom one Allow statement lets in.
 
@@ -113,35 +113,37 @@ class StatementExposure:
     @property
     def public(self) -> bool:
         """Whether anyone is let in."""
-        return any(item.kind == "AWS" and item.hold is Hold.OPEN for item in self.principals)
+        return any(item.kind == "AWS" and item.restriction is Restriction.OPEN for item in self.principals)
 
-    def _services(self, hold: Hold) -> tuple[str, ...]:
-        return tuple(item.value for item in self.principals if item.kind == "Service" and item.hold is hold)
+    def _services(self, restriction: Restriction) -> tuple[str, ...]:
+        return tuple(
+            item.value for item in self.principals if item.kind == "Service" and item.restriction is restriction
+        )
 
     @property
     def services_open(self) -> tuple[str, ...]:
         """The service principals that anyone can make call."""
-        return self._services(Hold.OPEN)
+        return self._services(Restriction.OPEN)
 
     @property
     def services_weak(self) -> tuple[str, ...]:
         """The service principals that are held only by a name without an account."""
-        return self._services(Hold.WEAK)
+        return self._services(Restriction.WEAK)
 
     @property
-    def services_held(self) -> tuple[str, ...]:
+    def services_restricted(self) -> tuple[str, ...]:
         """The service principals that are held to what is trusted."""
-        return self._services(Hold.HELD)
+        return self._services(Restriction.HELD)
 
     @property
     def services_foreign(self) -> tuple[str, ...]:
         """The service principals that are held to an account or organization that is not trusted."""
-        return self._services(Hold.FOREIGN)
+        return self._services(Restriction.FOREIGN)
 
     @property
     def weak(self) -> bool:
         """Whether some principal, also `*`, is held only by a name without an account."""
-        return any(item.hold is Hold.WEAK for item in self.principals)
+        return any(item.restriction is Restriction.WEAK for item in self.principals)
 
     @property
     def foreign_accounts(self) -> tuple[str, ...]:
@@ -156,7 +158,9 @@ class StatementExposure:
     @property
     def federated(self) -> tuple[str, ...]:
         """The identity providers whose users are let in."""
-        return tuple(item.value for item in self.principals if item.kind == "Federated" and item.hold is Hold.OPEN)
+        return tuple(
+            item.value for item in self.principals if item.kind == "Federated" and item.restriction is Restriction.OPEN
+        )
 
     @property
     def effective_keys(self) -> frozenset[str]:
@@ -169,7 +173,7 @@ class StatementExposure:
         return frozenset(item.key.lower() for item in self.scoping)
 
 
-@record(frozen=True, slots=True)
+@record
 class Exposure:
     """Whom a resource policy lets in, statement by statement.
 
@@ -272,7 +276,7 @@ def _statement(
         )
         for kind, value in principals
     )
-    never = bool(exposures) and all(item.hold is Hold.NEVER for item in exposures)
+    never = bool(exposures) and all(item.restriction is Restriction.NEVER for item in exposures)
     beyond = (
         tuple(text for text in statement.action_texts if not is_invoke(text))
         if not statement.not_action
@@ -329,7 +333,7 @@ def _judge(kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], t
     if unsent:
         scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
     if kind == "AWS" and is_unique_id(value):
-        return PrincipalExposure(kind, value, Hold.NEVER, why=f"the principal {value} was deleted")
+        return PrincipalExposure(kind, value, Restriction.NEVER, why=f"the principal {value} was deleted")
     if kind == "AWS" and value != ANYONE:
         scopes = [_own_scope(value), *scopes]
     elif kind == "CanonicalUser":
@@ -337,8 +341,8 @@ def _judge(kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], t
     scopes = _agreed(scopes)
     dead = next((scope for scope in scopes if scope.nobody), None)
     if dead is not None:
-        return PrincipalExposure(kind, value, Hold.NEVER, why=dead.why)
-    return _hold(kind, value, [scope for scope in scopes if not scope.is_open], trust)
+        return PrincipalExposure(kind, value, Restriction.NEVER, why=dead.why)
+    return _restriction(kind, value, [scope for scope in scopes if not scope.is_open], trust)
 
 
 def _own_scope(value: str) -> Scope:
@@ -369,27 +373,29 @@ def _is_by_account(scope: Scope) -> bool:
     return bool(scope.accounts) and OWN not in scope.accounts and not other
 
 
-def _hold(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> PrincipalExposure:
+def _restriction(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> PrincipalExposure:
     if not narrowing:
-        return PrincipalExposure(kind, value, Hold.OPEN, why=_open_reason(kind, value))
+        return PrincipalExposure(kind, value, Restriction.OPEN, why=_open_reason(kind, value))
     outside: list[tuple[frozenset[str], frozenset[str]]] = []
     for scope in narrowing:
         accounts = scope.accounts - trust.accounts - {OWN}
         organizations = scope.organizations - trust.organizations
         if not (scope.weak or scope.narrow or accounts or organizations):
-            return PrincipalExposure(kind, value, Hold.HELD)
+            return PrincipalExposure(kind, value, Restriction.HELD)
         if not scope.weak and (accounts or organizations):
             outside.append((accounts, organizations))
     if not outside and any(scope.narrow and not scope.weak for scope in narrowing):
-        return PrincipalExposure(kind, value, Hold.HELD)
+        return PrincipalExposure(kind, value, Restriction.HELD)
     if not outside:
         weak = [scope.accounts - trust.accounts - {OWN} for scope in narrowing]
         accounts = frozenset.intersection(*weak)
         why = f"{value} is held only by a name that carries no account"
-        return PrincipalExposure(kind, value, Hold.WEAK, tuple(sorted(accounts)), why=why)
+        return PrincipalExposure(kind, value, Restriction.WEAK, tuple(sorted(accounts)), why=why)
     accounts, organizations = min(outside, key=lambda pair: len(pair[0]) + len(pair[1]))
     why = f"{value} is held to {', '.join(sorted(accounts | organizations))}"
-    return PrincipalExposure(kind, value, Hold.FOREIGN, tuple(sorted(accounts)), tuple(sorted(organizations)), why)
+    return PrincipalExposure(
+        kind, value, Restriction.FOREIGN, tuple(sorted(accounts)), tuple(sorted(organizations)), why
+    )
 
 
 def _open_reason(kind: str, value: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.policy_variables import Template, fill, split_parts
+from permission_guard.iam.policy_variables import VariableText, fill, split_parts
 from permission_guard.iam.values import (
     in_network,
     ip_address,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     """Compares a context value with one value of the policy."""
 
 
-@record(frozen=True, slots=True)
+@record
 class PolicyValue:
     """One value of a condition, compiled.
 
@@ -45,7 +45,7 @@ class PolicyValue:
     never: bool = False
 
 
-@record(frozen=True, slots=True)
+@record
 class Operator:
     """A condition operator without its set qualifier and without IfExists.
 
@@ -74,7 +74,7 @@ def _malformed(kind: str, text: str) -> PolicyValue:
 def _string(*, wildcards: bool, ignore_case: bool) -> Callable[[str, bool], PolicyValue]:
     def prepare(text: str, variables: bool) -> PolicyValue:
         if variables and "${" in text:
-            return _template(Template(text, variables=True, wildcards=wildcards), ignore_case=ignore_case)
+            return _template(VariableText(text, variables=True, wildcards=wildcards), ignore_case=ignore_case)
         if wildcards and ("*" in text or "?" in text):
             glob = compile_glob(text)
             return PolicyValue(lambda value, _: TRUE if glob.matches(value) else FALSE)
@@ -86,7 +86,7 @@ def _string(*, wildcards: bool, ignore_case: bool) -> Callable[[str, bool], Poli
     return prepare
 
 
-def _template(template: Template, *, ignore_case: bool) -> PolicyValue:
+def _template(template: VariableText, *, ignore_case: bool) -> PolicyValue:
     def test(value: str, lookup: Lookup) -> int:
         tokens, exact = fill(template.parts, lookup)
         if tokens is None:
@@ -105,7 +105,7 @@ def _arn(text: str, variables: bool) -> PolicyValue:
     if text != "" and not text.strip("*"):
         return PolicyValue(_doubt, problem="how AWS compares an ARN with '*' is not documented")
     if variables and "${" in text:
-        return _arn_template(Template(text, variables=True, wildcards=True))
+        return _arn_template(VariableText(text, variables=True, wildcards=True))
     pieces = text.split(":", PARTS - 1)
     if len(pieces) < PARTS:
         return PolicyValue(_never, problem=f"{text!r} is not an ARN", never=True)
@@ -117,7 +117,7 @@ def _arn(text: str, variables: bool) -> PolicyValue:
     return PolicyValue(test)
 
 
-def _arn_template(template: Template) -> PolicyValue:
+def _arn_template(template: VariableText) -> PolicyValue:
     """Compile an ARN with variables: the colons of a variable's name or value part nothing."""
     segments = split_parts(template.parts)
     if len(segments) < PARTS:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from permission_guard.iam.principals import Principal
     from permission_guard.iam.statements import Statement
 
-    Hinge = tuple[Policy, Statement]
+    DecidingStatement = tuple[Policy, Statement]
 
 
-class Layer:
+class PolicyTypeResult:
     """What the policies of one kind say: whether they deny, and whether they allow.
 
     For the policies of a resource `account`, `role` and `direct` tell apart how they allow; `allow` is the best.
@@ -41,8 +41,8 @@ class Layer:
         self.kind = kind
         self.allow = self.deny = FALSE
         self.account = self.role = self.direct = FALSE
-        self.allowed_by: Hinge | None = None
-        self.denied_by: Hinge | None = None
+        self.allowed_by: DecidingStatement | None = None
+        self.denied_by: DecidingStatement | None = None
         self.unsure_allows: list[Statement] = []
         self.unsure_denies: list[Statement] = []
         self.unread_reasons: list[str] = []
@@ -61,40 +61,42 @@ class Layer:
 
     def reference(self, *, denies: bool) -> StatementRef | None:
         """Return the statement that denies, or the one that allows."""
-        hinge = self.denied_by if denies else self.allowed_by
-        if hinge is None:
+        deciding = self.denied_by if denies else self.allowed_by
+        if deciding is None:
             return None
-        policy, statement = hinge
+        policy, statement = deciding
         return StatementRef(policy.name, statement.sid, statement.index, statement.effect, self.kind)
 
 
-def evaluate_identity(kind: str, policies: Iterable[Policy], action: str, resource: str, lookup: Lookup) -> Layer:
+def evaluate_identity(
+    kind: str, policies: Iterable[Policy], action: str, resource: str, lookup: Lookup
+) -> PolicyTypeResult:
     """Evaluate policies that name no principal: those of an identity, a boundary, a session or an SCP level."""
-    layer = Layer(kind)
+    result = PolicyTypeResult(kind)
     for policy in policies:
         if policy.unreadable:
-            layer.unread(_unread(kind, policy))
+            result.unread(_unread(kind, policy))
             continue
         denies, allows = policy.speaking_of(action)
         for statement, sure in denies:
             matched = _limited(min(sure, statement.match(resource, lookup)), statement)
             if matched == UNKNOWN:
-                layer.unsure_denies.append(statement)
-            if matched > layer.deny:
-                layer.deny, layer.denied_by = matched, (policy, statement)
+                result.unsure_denies.append(statement)
+            if matched > result.deny:
+                result.deny, result.denied_by = matched, (policy, statement)
                 if matched == TRUE:
-                    return layer
-        if layer.allow == TRUE:
+                    return result
+        if result.allow == TRUE:
             continue
         for statement, sure in allows:
             matched = _limited(min(sure, statement.match(resource, lookup)), statement)
             if matched == UNKNOWN:
-                layer.unsure_allows.append(statement)
-            if matched > layer.allow:
-                layer.allow, layer.allowed_by = matched, (policy, statement)
+                result.unsure_allows.append(statement)
+            if matched > result.allow:
+                result.allow, result.allowed_by = matched, (policy, statement)
                 if matched == TRUE:
                     break
-    return layer
+    return result
 
 
 def evaluate_resource(
@@ -106,36 +108,36 @@ def evaluate_resource(
     resource: str,
     lookup: Lookup,
     bounded: bool,
-) -> Layer:
+) -> PolicyTypeResult:
     """Evaluate policies that name principals: the resource's own, or those of an RCP level."""
-    layer = Layer(kind)
+    result = PolicyTypeResult(kind)
     for policy in policies:
         if policy.unreadable:
-            layer.unread(_unread(kind, policy))
+            result.unread(_unread(kind, policy))
             continue
         denies, allows = policy.speaking_of(action)
         for statement, sure in denies:
             means = _means(statement, principal, denies=True, bounded=bounded)
             matched = min(sure, max(means), statement.match(resource, lookup))
             if matched == UNKNOWN:
-                layer.unsure_denies.append(statement)
-            if matched > layer.deny:
-                layer.deny, layer.denied_by = matched, (policy, statement)
+                result.unsure_denies.append(statement)
+            if matched > result.deny:
+                result.deny, result.denied_by = matched, (policy, statement)
                 if matched == TRUE:
-                    return layer
+                    return result
         for statement, sure in allows:
             means = _means(statement, principal, denies=False, bounded=bounded)
             matched = min(sure, statement.match(resource, lookup)) if max(means) else FALSE
             account, role, direct = (min(matched, means[0]), min(matched, means[1]), min(matched, means[2]))
-            layer.account = max(layer.account, account)
-            layer.role = max(layer.role, role)
-            layer.direct = max(layer.direct, direct)
+            result.account = max(result.account, account)
+            result.role = max(result.role, role)
+            result.direct = max(result.direct, direct)
             best = max(account, role, direct)
             if best == UNKNOWN:
-                layer.unsure_allows.append(statement)
-            if best > layer.allow:
-                layer.allow, layer.allowed_by = best, (policy, statement)
-    return layer
+                result.unsure_allows.append(statement)
+            if best > result.allow:
+                result.allow, result.allowed_by = best, (policy, statement)
+    return result
 
 
 def _limited(matched: int, statement: Statement) -> int:
@@ -153,11 +155,11 @@ def _unread(kind: str, policy: Policy) -> str:
     return f"the {kind} policy {policy.name!r} could not be read: {'; '.join(policy.problems)}"
 
 
-def doubts_of(layer: Layer, lookup: Lookup, *, denies_only: bool) -> Iterator[tuple[list[str], list[str]]]:
+def doubts_of(result: PolicyTypeResult, lookup: Lookup, *, denies_only: bool) -> Iterator[tuple[list[str], list[str]]]:
     """Yield the unknown keys and the reasons behind a layer that is not certain."""
-    yield [], layer.unread_reasons
-    unsure = list(layer.unsure_denies)
-    if not denies_only and layer.may_allow:
-        unsure += layer.unsure_allows
+    yield [], result.unread_reasons
+    unsure = list(result.unsure_denies)
+    if not denies_only and result.may_allow:
+        unsure += result.unsure_allows
     for statement in unsure:
         yield list(statement.unknown_keys(lookup)), list(statement.problems)

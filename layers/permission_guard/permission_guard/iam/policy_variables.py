@@ -36,7 +36,7 @@ class Variable:
 Part = Token | Variable
 
 
-class Template:
+class VariableText:
     """A text with variables, or with none, and with wildcards where its place knows wildcards."""
 
     __slots__ = ("glob", "parts", "text", "variables")
@@ -107,7 +107,7 @@ def split_parts(parts: list[Part]) -> list[list[Part]]:
 
 
 def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
-    """Put the values in place of the variables; see `Template.resolve`."""
+    """Put the values in place of the variables; see `VariableText.resolve`."""
     tokens: list[Token] = []
     exact = True
     for part in parts:

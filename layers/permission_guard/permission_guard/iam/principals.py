@@ -35,7 +35,7 @@ _IDENTITIES: Final = frozenset(
 )
 
 
-@record(frozen=True, slots=True)
+@record
 class Principal:
     """A caller. Build it with one of the class methods.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Lookup = Callable[[str], Found]
 
 
-@record(frozen=True, slots=True)
+@record
 class Request:
     """What somebody wants to do. `resource` is an ARN, or `*` for actions without resource-level permissions."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import PARTS
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.policy_variables import Template, Variable, fill, split_parts
+from permission_guard.iam.policy_variables import Variable, VariableText, fill, split_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ResourcePattern:
             self._segments = _ambiguous(text)
 
     def _with_variables(self, text: str, short: int) -> None:
-        template = Template(text, variables=True, wildcards=True)
+        template = VariableText(text, variables=True, wildcards=True)
         segments = split_parts(template.parts)
         early = segments[: PARTS - 1]
         self._variable_early = any(isinstance(part, Variable) for segment in early for part in segment)

@@ -95,7 +95,7 @@ _OWN_VARIABLES: Final = {
 }
 
 
-@record(frozen=True, slots=True)
+@record
 class Scope:
     """Whom a condition lets in.
 

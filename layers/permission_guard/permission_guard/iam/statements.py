@@ -29,7 +29,7 @@ class Twice(dict[str, object]):
     """A JSON object in which a key appears twice: AWS refuses it."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Statement:
     """A statement of a policy.
 

@@ -65,7 +65,7 @@ def is_arn(text: str) -> bool:
     return text.count(":") >= 5  # noqa: PLR2004
 
 
-@record(frozen=True, slots=True)
+@record
 class Address:
     """An IP address or a network: family 4 or 6, the bits as an integer, and how many of them count."""
 

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import FunctionTarget
 
 
-LOOK_DETAIL_TYPE = "Look Requested"
+CHECK_DETAIL_TYPE = "Check Requested"
 
 
-def look_request(
+def check_request_body(
     targets: Sequence[FunctionTarget],
     requested_at: str | None = None,
     *,
-    settled: bool = True,
-    thorough: bool = True,
+    after_grace_period: bool = True,
+    full: bool = True,
     causes: Sequence[str] = (),
     tool: str = "",
 ) -> str:
@@ -33,5 +33,10 @@ def look_request(
     """
     optional = {"requested_at": requested_at, "causes": list(causes[:MAX_EVENT_IDS]), "tool": tool}
     told = {name: value for name, value in optional.items() if value}
-    detail = {"functions": [target.arn for target in targets], "settled": settled, "thorough": thorough, **told}
-    return json.dumps({"source": SOURCE, "detail-type": LOOK_DETAIL_TYPE, "detail": detail})
+    detail = {
+        "functions": [target.arn for target in targets],
+        "after_grace_period": after_grace_period,
+        "full": full,
+        **told,
+    }
+    return json.dumps({"source": SOURCE, "detail-type": CHECK_DETAIL_TYPE, "detail": detail})

@@ -13,21 +13,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.intake.denied_calls import refusal_of
+from permission_guard.intake.denied_calls import denied_call_of
 from permission_guard.model.arns import parse_function_arn, parse_function_name, parse_policy_arn
-from permission_guard.model.targets import JSON, FunctionTarget, PolicyTarget, RoleTarget, Scope, Target
+from permission_guard.model.targets import JSON, Direction, FunctionTarget, PolicyTarget, RoleTarget, Target
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from permission_guard.intake.cloudtrail_record import Record
-    from permission_guard.model.state import Refusal
+    from permission_guard.intake.cloudtrail_record import CloudTrailRecord
+    from permission_guard.model.state import DeniedCall
 
 LAMBDA = "lambda.amazonaws.com"
 IAM = "iam.amazonaws.com"
 
 
-@record(frozen=True, slots=True)
-class Look:
+@record
+class RecordTargets:
     """What follows from one record: the targets, or none and the reason.
 
     `tool` is the infrastructure code that made the change, "" if that is unknown or nothing was changed. `refusal` is
@@ -38,11 +38,11 @@ class Look:
     targets: tuple[Target, ...]
     reason: str = ""
     tool: str = ""
-    refusal: Refusal | None = None
+    refusal: DeniedCall | None = None
 
 
-def look_for(record: Record, scope: Scope) -> Look:
-    """Return where `scope` has to look after this record.
+def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordTargets:
+    """Return where `direction` has to look after this record.
 
     UnknownEventError for an API that is in no table: AWS may have added one that matters. MalformedEventError when
     the record lacks the name of what it changed.
@@ -51,23 +51,23 @@ def look_for(record: Record, scope: Scope) -> Look:
     if row is None:
         # Only Lambda's and IAM's writes are ours; PutResourcePolicy, for one, exists in a dozen services.
         if record.event_source not in (LAMBDA, IAM):
-            return Look(record.event_id, (), f"{record.event_source} is not watched")
+            return RecordTargets(record.event_id, (), f"{record.event_source} is not watched")
         raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
-    if scope not in row.scopes:
-        return Look(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
+    if direction not in row.directions:
+        return RecordTargets(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
     why_not = _why_nothing_changed(record, row)
-    refusal = refusal_of(record) if why_not and scope is Scope.EXECUTION_ROLE else None
+    refusal = denied_call_of(record) if why_not and direction is Direction.EXECUTION_ROLE else None
     if why_not and refusal is None:
-        return Look(record.event_id, (), why_not)
+        return RecordTargets(record.event_id, (), why_not)
     target = row.locate(record)
     if target is None:
-        return Look(record.event_id, (), row.nameless)
+        return RecordTargets(record.event_id, (), row.nameless)
     if target.account != record.account:
-        return Look(record.event_id, (), f"the change is to account {target.account}, not to this one")
-    return Look(record.event_id, (target,), tool="" if why_not else record.tool, refusal=refusal)
+        return RecordTargets(record.event_id, (), f"the change is to account {target.account}, not to this one")
+    return RecordTargets(record.event_id, (target,), tool="" if why_not else record.tool, refusal=refusal)
 
 
-def _why_nothing_changed(record: Record, row: _Row) -> str:
+def _why_nothing_changed(record: CloudTrailRecord, row: _Row) -> str:
     """Return why the call took no effect, "" if it did.
 
     A denied CreateFunction was seen in the trail without any errorCode, its responseElements null; so for calls that
@@ -78,13 +78,13 @@ def _why_nothing_changed(record: Record, row: _Row) -> str:
     return row.idle(record)
 
 
-def _publishes_nothing(record: Record) -> str:
+def _publishes_nothing(record: CloudTrailRecord) -> str:
     if record.request.get("publish") is not True or record.request.get("dryRun") is True:
         return "the call published no version"
     return ""
 
 
-def _changes_no_default(record: Record) -> str:
+def _changes_no_default(record: CloudTrailRecord) -> str:
     """Only a policy's default version says anything; IAM answers whether the new one is it."""
     version = (record.response or {}).get("policyVersion")
     is_default = version.get("isDefaultVersion") if isinstance(version, Mapping) else None
@@ -93,21 +93,21 @@ def _changes_no_default(record: Record) -> str:
     return ""
 
 
-def _never_idle(_record: Record) -> str:
+def _never_idle(_record: CloudTrailRecord) -> str:
     return ""
 
 
-def _named_function(record: Record) -> FunctionTarget:
+def _named_function(record: CloudTrailRecord) -> FunctionTarget:
     return _function(record, record.request.get("functionName"), "functionName")
 
 
-def _mapped_function(record: Record) -> FunctionTarget:
+def _mapped_function(record: CloudTrailRecord) -> FunctionTarget:
     """Return the function of a mapping. The answer names it; updates and deletions ask by the mapping's UUID."""
     answered = (record.response or {}).get("functionArn")
     return _function(record, answered or record.request.get("functionName"), "functionArn")
 
 
-def _polled_function(record: Record) -> FunctionTarget | None:
+def _polled_function(record: CloudTrailRecord) -> FunctionTarget | None:
     """Return the function of a mapping that AWS switched off, None where the record names none.
 
     AWS documents no more of it than the reason. Records on functions name theirs among `resources`, as those of
@@ -121,7 +121,7 @@ def _polled_function(record: Record) -> FunctionTarget | None:
     return None
 
 
-def _resource_function(record: Record) -> FunctionTarget | None:
+def _resource_function(record: CloudTrailRecord) -> FunctionTarget | None:
     """Return the function whose policy it is, None for a runtime's: those have policies as well."""
     arn = record.request.get("resourceArn")
     if not isinstance(arn, str):
@@ -134,7 +134,7 @@ def _resource_function(record: Record) -> FunctionTarget | None:
         raise MalformedEventError(str(error)) from error
 
 
-def _function(record: Record, name: JSON, key: str) -> FunctionTarget:
+def _function(record: CloudTrailRecord, name: JSON, key: str) -> FunctionTarget:
     if not isinstance(name, str):
         raise MalformedEventError(f"{record.event_name} has no `{key}`")
     try:
@@ -143,14 +143,14 @@ def _function(record: Record, name: JSON, key: str) -> FunctionTarget:
         raise MalformedEventError(str(error)) from error
 
 
-def _named_role(record: Record) -> RoleTarget:
+def _named_role(record: CloudTrailRecord) -> RoleTarget:
     name = record.request.get("roleName")
     if not isinstance(name, str) or not re.fullmatch(r"[\w+=,.@-]{1,64}", name, re.ASCII):
         raise MalformedEventError(f"{record.event_name} has no valid `roleName`")
     return RoleTarget(record.account, name)
 
 
-def _named_policy(record: Record) -> PolicyTarget:
+def _named_policy(record: CloudTrailRecord) -> PolicyTarget:
     arn = record.request.get("policyArn")
     if not isinstance(arn, str):
         raise MalformedEventError(f"{record.event_name} has no `policyArn`")
@@ -160,7 +160,7 @@ def _named_policy(record: Record) -> PolicyTarget:
         raise MalformedEventError(str(error)) from error
 
 
-@record(frozen=True, slots=True)
+@record
 class _Row:
     """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
 
@@ -170,19 +170,19 @@ class _Row:
     to look at where the record does not name it.
     """
 
-    locate: Callable[[Record], Target | None]
-    scopes: frozenset[Scope]
+    locate: Callable[[CloudTrailRecord], Target | None]
+    directions: frozenset[Direction]
     answers: bool
-    idle: Callable[[Record], str] = _never_idle
+    idle: Callable[[CloudTrailRecord], str] = _never_idle
     never: str = ""
     is_call: bool = True
     nameless: str = "the change is to something else than a function, a role or a policy"
 
 
-_INVOKE = frozenset({Scope.INVOKE_POLICY})
-_ROLE = frozenset({Scope.EXECUTION_ROLE})
+_INVOKE = frozenset({Direction.INVOKE_POLICY})
+_ROLE = frozenset({Direction.EXECUTION_ROLE})
 _BOTH = _INVOKE | _ROLE
-_NEITHER: frozenset[Scope] = frozenset()
+_NEITHER: frozenset[Direction] = frozenset()
 
 _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "CreateFunction"): _Row(_named_function, _BOTH, answers=True),

@@ -28,8 +28,8 @@ _CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
 _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 
 
-@record(frozen=True, slots=True)
-class Record:
+@record
+class CloudTrailRecord:
     """The parts of a CloudTrail record that are used.
 
     `tool` is the infrastructure code that called, "" if unknown. `time` is ISO-8601, "" if the record has none. `named`
@@ -55,13 +55,13 @@ class Record:
         return _VERSION_SUFFIX.sub("", self.event_name)
 
 
-def parse_record(event: JSON) -> Record:
+def parse_record(event: JSON) -> CloudTrailRecord:
     """Read an EventBridge event that carries a CloudTrail record; MalformedEventError names what is missing."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     if not isinstance(detail, Mapping):
         raise MalformedEventError("the event has no `detail` object, so it is not a CloudTrail record")
     request, response = detail.get("requestParameters"), detail.get("responseElements")
-    return Record(
+    return CloudTrailRecord(
         event_id=_text(detail, "eventID"),
         event_source=_text(detail, "eventSource"),
         event_name=_text(detail, "eventName"),

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import MalformedEventError
 from permission_guard.model.arns import parse_function_name
-from permission_guard.model.state import Refusal
+from permission_guard.model.state import DeniedCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.intake.cloudtrail_record import Record
+    from permission_guard.intake.cloudtrail_record import CloudTrailRecord
     from permission_guard.model.targets import JSON
 
 
@@ -85,7 +85,7 @@ _ASKED: Final = {
 """By the API: what a permission can hang on, named as the Lambda API names it."""
 
 
-def refusal_of(record: Record) -> Refusal | None:
+def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
     """Return the call that was refused because of the execution role; None where a record tells of anything else.
 
     What the event says is bounded and of the right type afterwards, and no more than that. MalformedEventError where no
@@ -104,7 +104,7 @@ def refusal_of(record: Record) -> Refusal | None:
     is_role_unusable = (role is not None or record.api == "CreateFunction") and not role_arn
     if account != record.account or is_role_unusable:
         return None
-    return Refusal(
+    return DeniedCall(
         api=record.api,
         function_arn=function_arn,
         role_arn=role_arn,
@@ -129,7 +129,7 @@ def _time(text: str) -> str:
         return ""
 
 
-def _function(record: Record) -> tuple[str, str]:
+def _function(record: CloudTrailRecord) -> tuple[str, str]:
     """Return the ARN of the function that a call names, with its qualifier, and its account.
 
     The qualifier is in the name, or a parameter of its own; where it is in both, AWS takes no two that differ.

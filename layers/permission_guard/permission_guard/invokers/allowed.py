@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import SOURCE_KEYS, Hold, TrustSet, exposure
+from permission_guard.iam import SOURCE_KEYS, Restriction, TrustSet, exposure
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.invokers import Invoker, invoker_of, never_sent
 from permission_guard.records import record
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import ResourcePolicy, Snapshot, Trigger
 
 
-@record(frozen=True, slots=True)
+@record
 class Allowed:
     """An Allow statement of a function's, version's or alias's policy, with whom it lets in."""
 
@@ -53,9 +53,9 @@ class Allowed:
         found = ((invoker_of(item.value), item) for item in self.exposure.principals if item.kind == "Service")
         return tuple((invoker, item) for invoker, item in found if invoker.calls_by_policy)
 
-    def services_held(self, hold: Hold) -> tuple[tuple[Invoker, str], ...]:
+    def services_with(self, restriction: Restriction) -> tuple[tuple[Invoker, str], ...]:
         """Return those of `services` that are held in one way, with the principals as they are written."""
-        return tuple((invoker, item.value) for invoker, item in self.services if item.hold is hold)
+        return tuple((invoker, item.value) for invoker, item in self.services if item.restriction is restriction)
 
     @property
     def only_for_services(self) -> bool:

@@ -37,7 +37,7 @@ class Sent(StrEnum):
     UNKNOWN = "unknown"
 
 
-@record(frozen=True, slots=True)
+@record
 class Invoker:
     """A service principal, and how it invokes functions.
 

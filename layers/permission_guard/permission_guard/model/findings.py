@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from permission_guard.model.state import ManagedBy
+from permission_guard.model.targets import JSON  # noqa: TC001 - as above
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import field, record
-
-if TYPE_CHECKING:
-    from permission_guard.model.targets import JSON
 
 
 class Status(StrEnum):
@@ -49,7 +47,7 @@ class FixResult(StrEnum):
     FAILED = "failed"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class FixRecord:
     """The last thing the fixer did, or would not do, about a finding.
 
@@ -70,7 +68,7 @@ class FixRecord:
     approve: str = ""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Finding:
     """The finding document, version 1: the table's item, the event's detail, what every sender reads.
 

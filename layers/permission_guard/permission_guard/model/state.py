@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON, FunctionTarget
 
 
-@record(frozen=True, slots=True)
+@record
 class Unread:
     """A piece of state that could not be read; whatever rests on it is unknown, never a pass.
 
@@ -29,7 +29,7 @@ class Unread:
         return f"{self.action} failed with {self.code}: {self.message}"
 
 
-@record(frozen=True, slots=True)
+@record
 class ResourcePolicy:
     """The resource-based policy of a function, one of its versions or one of its aliases."""
 
@@ -39,19 +39,19 @@ class ResourcePolicy:
     document: Policy
 
 
-class SwitchedOffBy(StrEnum):
+class DisabledBy(StrEnum):
     """Who switched an event source mapping off, as far as AWS tells."""
 
     PERSON = "person"
     AWS = "aws"
-    UNTOLD = "untold"
+    UNKNOWN = "unknown"
 
 
 # What AWS says of a change that its caller asked for: queues say the first, streams the second.
 _BY_A_PERSON = frozenset({"user initiated", "user action"})
 
 
-@record(frozen=True, slots=True)
+@record
 class EventSourceMapping:
     """An event source mapping, as ListEventSourceMappings returns it."""
 
@@ -65,22 +65,22 @@ class EventSourceMapping:
     configuration: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
-    def switched_off_by(self) -> SwitchedOffBy | None:
+    def disabled_by(self) -> DisabledBy | None:
         """Who switched it off; None when it is on, or on its way there."""
         if self.state not in ("Disabled", "Disabling"):
             return None
         reason = self.state_transition_reason.strip().lower().replace("_", " ")
         if not reason:
-            return SwitchedOffBy.UNTOLD
-        return SwitchedOffBy.PERSON if reason in _BY_A_PERSON else SwitchedOffBy.AWS
+            return DisabledBy.UNKNOWN
+        return DisabledBy.PERSON if reason in _BY_A_PERSON else DisabledBy.AWS
 
     @property
-    def is_off_on_purpose(self) -> bool:
+    def is_disabled_on_purpose(self) -> bool:
         """Whether a person switched it off, or is deleting it."""
-        return self.state == "Deleting" or self.switched_off_by is SwitchedOffBy.PERSON
+        return self.state == "Deleting" or self.disabled_by is DisabledBy.PERSON
 
 
-@record(frozen=True, slots=True)
+@record
 class Role:
     """An execution role with the documents of every policy that bears on it.
 
@@ -101,7 +101,7 @@ class Role:
     denied_by_organization: frozenset[tuple[str, str]] | Unread = frozenset()
 
 
-@record(frozen=True, slots=True)
+@record
 class Function:
     """What GetFunctionConfiguration says, as far as any rule reads it. A version has its own role."""
 
@@ -111,7 +111,7 @@ class Function:
     configuration: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@record(frozen=True, slots=True)
+@record
 class EventInvokeConfig:
     """Where the results of asynchronous invocations go, as ListFunctionEventInvokeConfigs returns it.
 
@@ -124,8 +124,8 @@ class EventInvokeConfig:
     on_failure: str = ""
 
 
-@record(frozen=True, slots=True, kw_only=True)
-class Refusal:
+@record(kw_only=True)
+class DeniedCall:
     """A call that AWS refused for what the execution role may not do, with what was asked for.
 
     `api` is `CreateEventSourceMapping`, `CreateFunction`, `UpdateFunctionConfiguration`, `PutFunctionEventInvokeConfig`
@@ -159,7 +159,7 @@ class Refusal:
         return EventInvokeConfig(self.function_arn, success, failure)
 
 
-@record(frozen=True, slots=True)
+@record
 class FunctionUrl:
     """A function URL: of the function, or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
 
@@ -168,7 +168,7 @@ class FunctionUrl:
     auth_type: str
 
 
-@record(frozen=True, slots=True)
+@record
 class Snapshot:
     """One function's state at one moment, as far as one scope reads it.
 
@@ -179,8 +179,8 @@ class Snapshot:
     one of those runs with (None when the role does not exist). `sources` and `source_policies` have, by ARN, the state
     and the resource-based policies (None where there is none) of event sources, secrets, keys, destinations and log
     groups where they can turn the answer. `role_users` has the functions that run with each role, in the order of
-    their names. `refusals` are the calls about the function that AWS refused lately; they may be all there is of it.
-    Parts the scope does not read stay at their defaults; `tags` are read for a fix only, and None where they were not.
+    their names. `denied_calls` are the calls about the function that AWS denied lately; it may not exist.
+    Parts that the direction does not read stay at their defaults; `tags` are read for a fix only, else None.
     """
 
     target: FunctionTarget
@@ -197,7 +197,7 @@ class Snapshot:
     sources: Mapping[str, SourceState | Unread] = field(default_factory=dict)
     source_policies: Mapping[str, Policy | Unread | None] = field(default_factory=dict)
     role_users: Mapping[str, tuple[FunctionTarget, ...] | Unread] = field(default_factory=dict)
-    refusals: tuple[Refusal, ...] = ()
+    denied_calls: tuple[DeniedCall, ...] = ()
     tags: Mapping[str, str] | Unread | None = None
 
     @property
@@ -243,7 +243,7 @@ STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation puts it on what it makes, and nobody else may: the prefix is reserved."""
 
 
-@record(frozen=True, slots=True)
+@record
 class ManagedBy:
     """The infrastructure code that a function belongs to: its next run undoes what is changed by hand.
 
@@ -254,7 +254,7 @@ class ManagedBy:
     stack: str = ""
 
 
-@record(frozen=True, slots=True)
+@record
 class SourceState:
     """What was read of a source, secret or destination, as far as needs hang on it.
 
@@ -279,7 +279,7 @@ Sources = Mapping[str, SourceState | Unread]
 """What was read of sources, secrets and destinations, by their ARNs; what is not in there was not read."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Trigger:
     """One thing that is set up to invoke a function and that a statement has to let in.
 
@@ -296,7 +296,7 @@ class Trigger:
     description: str
 
 
-@record(frozen=True, slots=True)
+@record
 class Inventory:
     """Everything of one kind, in one account and region, that can be set up to invoke functions.
 

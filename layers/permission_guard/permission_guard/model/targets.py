@@ -11,14 +11,14 @@ JSON = Any
 """A value that JSON can hold: what `json.loads` returns."""
 
 
-class Scope(StrEnum):
+class Direction(StrEnum):
     """One of the two directions; each has its own reads, rules, queue and checker function."""
 
     INVOKE_POLICY = "invoke_policy"
     EXECUTION_ROLE = "execution_role"
 
 
-@record(frozen=True, slots=True, order=True)
+@record(order=True)
 class FunctionTarget:
     """A function to look at, with everything that hangs on it: versions, aliases, mappings, roles."""
 
@@ -33,7 +33,7 @@ class FunctionTarget:
         return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.name}"
 
 
-@record(frozen=True, slots=True, order=True)
+@record(order=True)
 class RoleTarget:
     """A role whose permissions changed: every function that uses it is to be looked at."""
 
@@ -41,7 +41,7 @@ class RoleTarget:
     name: str
 
 
-@record(frozen=True, slots=True, order=True)
+@record(order=True)
 class PolicyTarget:
     """A managed policy that says something else now: every role that has it, or is limited by it, changed."""
 

@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@record(frozen=True, slots=True)
+@record
 class Remedy:
     """A cure, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
 
@@ -38,7 +38,7 @@ class Remedy:
     text: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Verdict:
     """What one rule says of one subject of one function.
 

@@ -29,7 +29,7 @@ class NeedKind(StrEnum):
     FEATURE = "feature"
 
 
-@record(frozen=True, slots=True)
+@record
 class Need:
     """One action that the execution role must be allowed on one resource.
 

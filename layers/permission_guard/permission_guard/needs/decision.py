@@ -102,7 +102,7 @@ def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> Pol
     )
 
 
-@record(frozen=True, slots=True)
+@record
 class _Asked:
     """A need, and everything that its decision hangs on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.model.state import Function, Role, SwitchedOffBy, Unread
+from permission_guard.model.state import DisabledBy, Function, Role, Unread
 from permission_guard.needs.base import NeedKind
 from permission_guard.needs.decision import decide, sources_in_question, states_in_question
 from permission_guard.needs.event_sources import event_source_of
@@ -17,14 +17,14 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.model.state import EventSourceMapping, Refusal, Snapshot
+    from permission_guard.model.state import DeniedCall, EventSourceMapping, Snapshot
     from permission_guard.needs.base import Need
 
 
 _POLLED = (NeedKind.READ, NeedKind.DEPENDENCY)
 
 
-@record(frozen=True, slots=True)
+@record
 class Asked:
     """What is needed of a role by one function or version, for one of the things that it does."""
 
@@ -52,7 +52,7 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
     }
 
 
-def function_asked_for(refusal: Refusal, snapshot: Snapshot) -> Function | str | None:
+def function_asked_for(refusal: DeniedCall, snapshot: Snapshot) -> Function | str | None:
     """Return the function with the role that was asked for, or why it is not known.
 
     None where there is no such function, version or alias: nobody can repeat the call.
@@ -70,7 +70,7 @@ def function_asked_for(refusal: Refusal, snapshot: Snapshot) -> Function | str |
     return replace(own, arn=arn, role_arn=role_arn, configuration={**own.configuration, **refusal.configuration})
 
 
-def refused_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
+def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by role, the actions and resources that a mapping takes of which AWS itself says that it is refused.
 
     They are only those that the role is not denied for all that was read, and whose resource is known: the cause is
@@ -79,7 +79,7 @@ def refused_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]
     found: dict[str, dict[tuple[str, str], None]] = {}
     for mapping, role_arn, needs in _of_mappings(snapshot):
         role = snapshot.roles.get(role_arn)
-        is_refused = said_of_permission(mapping) or mapping.switched_off_by is SwitchedOffBy.AWS
+        is_refused = said_of_permission(mapping) or mapping.disabled_by is DisabledBy.AWS
         if not is_refused or not isinstance(role, Role):
             continue
         for need in needs:
@@ -108,13 +108,13 @@ def _needs(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[Need, ...]]]:
     for config in () if isinstance(snapshot.invoke_configs, Unread) else snapshot.invoke_configs:
         needs = invoke_config_needs(config, snapshot.sources)
         yield config.function_arn, runs_with.get(config.function_arn, ""), needs
-    for refusal in snapshot.refusals:
+    for refusal in snapshot.denied_calls:
         function = function_asked_for(refusal, snapshot)
         if isinstance(function, Function):
             yield function.arn, function.role_arn, _of_refusal(refusal, function, snapshot)
 
 
-def _of_refusal(refusal: Refusal, function: Function, snapshot: Snapshot) -> tuple[Need, ...]:
+def _of_refusal(refusal: DeniedCall, function: Function, snapshot: Snapshot) -> tuple[Need, ...]:
     if refusal.mapping:
         return _of_mapping(refusal.mapping, snapshot)
     if refusal.invoke_config:
@@ -126,7 +126,7 @@ def _of_mappings(snapshot: Snapshot) -> Iterator[tuple[EventSourceMapping, str, 
     """Yield each mapping that is meant to be on, the role that it is polled with, and what it needs."""
     runs_with = snapshot.role_arns
     for mapping in () if isinstance(snapshot.mappings, Unread) else snapshot.mappings:
-        if not mapping.is_off_on_purpose:
+        if not mapping.is_disabled_on_purpose:
             yield mapping, runs_with.get(mapping.function_arn, ""), _of_mapping(mapping, snapshot)
 
 

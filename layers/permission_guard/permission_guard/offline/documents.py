@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot, Unread
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.offline.input_file import InputError
 from permission_guard.offline.sam import is_sam, translated
-from permission_guard.offline.scenarios import Question, World, untold
-from permission_guard.offline.template_permissions import OFFLINE_ORGANIZATION, Template, permission_questions
-from permission_guard.offline.template_roles import mapping_questions
+from permission_guard.offline.scenarios import OfflineCheck, Scenario, not_in_file
+from permission_guard.offline.template_permissions import OFFLINE_ORGANIZATION, Template, permission_checks
+from permission_guard.offline.template_roles import mapping_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.iam import TrustSet
-    from permission_guard.offline.intrinsics import Place
+    from permission_guard.offline.physical_names import Place
 
 _LOOP: Final = "Fn::ForEach::"
 
@@ -30,7 +30,7 @@ class Contents:
     """What a file asks. `left_out` are resources that its parameters, as they stand, leave out."""
 
     kind: str
-    questions: tuple[Question, ...]
+    offline_checks: tuple[OfflineCheck, ...]
     left_out: tuple[str, ...] = ()
 
 
@@ -58,8 +58,8 @@ def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameter
     sam = is_sam(document)
     body = translated(document, place, parameters) if sam else document
     template = Template(body, place, trust, parameters, frozenset(document["Resources"]))
-    permissions, left_out = permission_questions(template)
-    mappings, more = mapping_questions(template)
+    permissions, left_out = permission_checks(template)
+    mappings, more = mapping_checks(template)
     loops = [_unread_loop(name, place) for name in document["Resources"] if name.startswith(_LOOP)]
     return Contents(
         "SAM template" if sam else "CloudFormation template",
@@ -68,17 +68,17 @@ def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameter
     )
 
 
-def _unread_loop(name: str, place: Place) -> Question:
+def _unread_loop(name: str, place: Place) -> OfflineCheck:
     """Return a question that has no answer: what a loop makes is not known here."""
     target = FunctionTarget(place.partition, place.region, place.account, name.removeprefix(_LOOP))
-    unread = untold(f"{name} is not expanded: give the processed template (aws cloudformation get-template).")
-    return Question((World(Snapshot(target, unread)),), frozenset(Scope), from_template=True, source_id=name)
+    unread = not_in_file(f"{name} is not expanded: give the processed template (aws cloudformation get-template).")
+    return OfflineCheck((Scenario(Snapshot(target, unread)),), frozenset(Direction), from_template=True, source_id=name)
 
 
 # ── Policies ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reply(reply: Mapping[str, Any]) -> tuple[Question, ...]:
+def _reply(reply: Mapping[str, Any]) -> tuple[OfflineCheck, ...]:
     """Read what GetPolicy and GetResourcePolicy reply."""
     policy = _from_text(reply["Policy"]) if isinstance(reply["Policy"], str) else reply["Policy"]
     if not isinstance(policy, dict) or "Statement" not in policy:
@@ -93,7 +93,7 @@ def _from_text(text: str) -> Any:
         raise InputError(f"its policy is not JSON: {error}") from error
 
 
-def _policy(policy: Mapping[str, Any], revision_id: str, written: Any = None) -> tuple[Question, ...]:
+def _policy(policy: Mapping[str, Any], revision_id: str, written: Any = None) -> tuple[OfflineCheck, ...]:
     """Return one question for each function that a policy is of: its statements name it as their resource."""
     listed = policy["Statement"]
     statements = [listed] if isinstance(listed, dict) else listed if isinstance(listed, list) else []
@@ -109,14 +109,14 @@ def _policy(policy: Mapping[str, Any], revision_id: str, written: Any = None) ->
     if not arns:
         raise InputError("no statement in it has a Lambda function as its Resource")
     if len(arns) == 1:  # as it was written, so that nothing is lost in reading it twice
-        return (_question(arns[0], written or dict(policy), revision_id),)
+        return (_offline_check(arns[0], written or dict(policy), revision_id),)
     return tuple(
-        _question(arn, {**policy, "Statement": [item for item in objects if _is_of(arn, item)]}, revision_id)
+        _offline_check(arn, {**policy, "Statement": [item for item in objects if _is_of(arn, item)]}, revision_id)
         for arn in arns
     )
 
 
-def _question(arn: str, document: Any, revision_id: str) -> Question:
+def _offline_check(arn: str, document: Any, revision_id: str) -> OfflineCheck:
     target, qualifier = parse_function_arn(arn)
     policy = parse_policy(document, name="resource-based policy")
     found: ResourcePolicy | Unread = ResourcePolicy(arn, qualifier, revision_id, policy)
@@ -126,7 +126,7 @@ def _question(arn: str, document: Any, revision_id: str) -> Question:
         resource_policies=(found,),
         own_organization=OFFLINE_ORGANIZATION,
     )
-    return Question((World(snapshot),), frozenset({Scope.INVOKE_POLICY}))
+    return OfflineCheck((Scenario(snapshot),), frozenset({Direction.INVOKE_POLICY}))
 
 
 def _is_of(arn: str, statement: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """CloudFormation's intrinsic functions, resolved without AWS.
 
-What the file does not say (a parameter without a default, an import, an attribute that only AWS makes up) stays a
-*hole* in the text, with a name that a person knows it by. `holes` lists them, `fill` puts values in their place.
+What the file does not contain (a parameter without a default, an import, an attribute that only AWS assigns) stays an
+*unresolved value* in the text, under a name that a person knows. `unresolved_in` lists them, `fill` replaces them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from permission_guard.offline.physical_names import attribute, reference
+from permission_guard.offline.physical_names import Place, attribute, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ NO_VALUE: Final = object()
 """What `AWS::NoValue` is: the property is not there."""
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_HOLE: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_UNRESOLVED: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
 _DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Unresolved:
     """A value that the file does not say.
 
     `own`: it belongs to something that the same stack makes, so that it is of the own account. `allowed` are the only
@@ -41,20 +41,6 @@ class Hole:
     name: str
     own: bool = False
     allowed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a template is taken to be deployed."""
-
-    account: str
-    region: str
-    partition: str
-
-    @property
-    def url_suffix(self) -> str:
-        """What AWS::URLSuffix is there."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
 
 @dataclass(slots=True)
@@ -69,14 +55,14 @@ class Resolver:
     place: Place
     parameters: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, bool] = field(default_factory=dict)
-    found: dict[str, Hole] = field(default_factory=dict)
+    found: dict[str, Unresolved] = field(default_factory=dict)
     undecided: dict[str, None] = field(default_factory=dict)
     _asking: set[str] = field(default_factory=set)
 
     def value(self, raw: JSON) -> JSON:
         """Return a value with everything resolved that can be; NO_VALUE where the property is not there."""
         if isinstance(raw, str):
-            return _DYNAMIC.sub(lambda match: self.hole(match[0]), raw)
+            return _DYNAMIC.sub(lambda match: self.unresolved(match[0]), raw)
         if isinstance(raw, list):
             return [item for item in map(self.value, raw) if item is not NO_VALUE]
         if not isinstance(raw, dict):
@@ -106,9 +92,9 @@ class Resolver:
         resource = self.resources.get(logical_id)
         return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
 
-    def hole(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
+    def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
         """Return the text that stands for what is not known."""
-        self.found.setdefault(name, Hole(name, own, allowed))
+        self.found.setdefault(name, Unresolved(name, own, allowed))
         return f"{_OPEN}{name}{_CLOSE}"
 
     def condition(self, name: str) -> bool | None:
@@ -166,7 +152,7 @@ class Resolver:
         }
         function = functions.get(name)
         found = function(argument) if function else None
-        return self.hole(name) if found is None else found
+        return self.unresolved(name) if found is None else found
 
     def _ref(self, name: JSON) -> JSON:
         if not isinstance(name, str):
@@ -176,7 +162,7 @@ class Resolver:
         parameters = self.template.get("Parameters")
         if isinstance(parameters, dict) and name in parameters:
             return self._parameter(name, parameters[name])
-        return reference(self, name) if self.type_of(name) else self.hole(name)
+        return reference(self, name) if self.type_of(name) else self.unresolved(name)
 
     def _pseudo(self, name: str) -> JSON:
         place = self.place
@@ -200,7 +186,7 @@ class Resolver:
         found = given if given is not None else about.get("Default")
         if found is None or (given is None and kind.startswith("AWS::SSM::Parameter::")):
             allowed = about.get("AllowedValues")
-            return self.hole(name, allowed=tuple(map(text, allowed)) if isinstance(allowed, list) else ())
+            return self.unresolved(name, allowed=tuple(map(text, allowed)) if isinstance(allowed, list) else ())
         if "List" in kind:
             return [part.strip() for part in text(found).split(",")]
         return self.value(text(found))
@@ -210,7 +196,9 @@ class Resolver:
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
             return None
         logical_id, name = parts[0], ".".join(parts[1:])
-        return attribute(self, logical_id, name) if self.type_of(logical_id) else self.hole(f"{logical_id}.{name}")
+        return (
+            attribute(self, logical_id, name) if self.type_of(logical_id) else self.unresolved(f"{logical_id}.{name}")
+        )
 
     def _sub(self, argument: JSON) -> JSON:
         template, given = argument if _is_pair(argument) else (argument, {})
@@ -223,7 +211,7 @@ class Resolver:
                 return f"${{{name}}}"
             raw = given.get(name, {"Fn::GetAtt": name} if "." in name else {"Ref": name})
             found = self.value(raw)
-            return text(found) if _is_scalar(found) else self.hole(name)
+            return text(found) if _is_scalar(found) else self.unresolved(name)
 
         return self.value(_VARIABLE.sub(put, template))
 
@@ -232,7 +220,7 @@ class Resolver:
             return None
         between, parts = argument[0], self.value(argument[1])
         if not isinstance(parts, list) or not all(map(_is_scalar, parts)):
-            return parts if isinstance(parts, str) and _HOLE.fullmatch(parts) else None
+            return parts if isinstance(parts, str) and _UNRESOLVED.fullmatch(parts) else None
         return str(between).join(map(text, parts))
 
     def _select(self, argument: JSON) -> JSON:
@@ -241,7 +229,7 @@ class Resolver:
         index, items = text(self.value(argument[0])), self.value(argument[1])
         if isinstance(items, list) and index.isdigit() and int(index) < len(items):
             return items[int(index)]
-        return items if isinstance(items, str) and _HOLE.fullmatch(items) else None
+        return items if isinstance(items, str) and _UNRESOLVED.fullmatch(items) else None
 
     def _split(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
@@ -249,12 +237,12 @@ class Resolver:
         between, whole = str(argument[0]), self.value(argument[1])
         if not isinstance(whole, str) or not between:
             return None
-        first = next(iter(holes(whole)), None)
+        first = next(iter(unresolved_in(whole)), None)
         return whole.split(between) if first is None else self._part_of(first)
 
     def _part_of(self, name: str) -> str:
         """Return the text that stands for some part of a hole's value."""
-        return self.hole(name, own=self.found[name].own)
+        return self.unresolved(name, own=self.found[name].own)
 
     def _if(self, argument: JSON) -> JSON:
         if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - a condition and two branches
@@ -274,7 +262,7 @@ class Resolver:
 
     def _import(self, argument: JSON) -> JSON:
         name = self.value(argument)
-        return self.hole(f"import of {fill(text(name), {})}" if _is_scalar(name) else "an import")
+        return self.unresolved(f"import of {fill(text(name), {})}" if _is_scalar(name) else "an import")
 
 
 def text(value: JSON) -> str:
@@ -282,30 +270,30 @@ def text(value: JSON) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def holes(value: JSON) -> dict[str, None]:
+def unresolved_in(value: JSON) -> dict[str, None]:
     """Return the names of the holes in a value, in their order."""
     if isinstance(value, str):
-        return dict.fromkeys(_HOLE.findall(value))
+        return dict.fromkeys(_UNRESOLVED.findall(value))
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return {name: None for part in parts for name in holes(part)}
+    return {name: None for part in parts for name in unresolved_in(part)}
 
 
-def whole_hole(value: JSON) -> str | None:
+def sole_unresolved(value: JSON) -> str | None:
     """Return the name of the hole that a text is, and nothing but that."""
-    match = _HOLE.fullmatch(value) if isinstance(value, str) else None
+    match = _UNRESOLVED.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
 
 def begins_with(value: str) -> str | None:
     """Return the name of the hole that a text begins with."""
-    match = _HOLE.match(value)
+    match = _UNRESOLVED.match(value)
     return match[1] if match else None
 
 
 def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
     """Return a value with texts in its holes; what is not given is shown as `${its name}`."""
     if isinstance(value, str):
-        return _HOLE.sub(lambda match: fills.get(match[1], f"${{{match[1]}}}"), value)
+        return _UNRESOLVED.sub(lambda match: fills.get(match[1], f"${{{match[1]}}}"), value)
     if isinstance(value, list):
         return [fill(item, fills) for item in value]
     if isinstance(value, dict):
@@ -318,7 +306,7 @@ def _equal(left: JSON, right: JSON) -> bool | None:
         return None
     if text(left) == text(right):
         return True
-    return None if holes(text(left)) or holes(text(right)) else False
+    return None if unresolved_in(text(left)) or unresolved_in(text(right)) else False
 
 
 def _is_scalar(value: JSON) -> bool:

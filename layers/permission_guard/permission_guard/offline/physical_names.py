@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from permission_guard.model.targets import JSON
-    from permission_guard.offline.intrinsics import Resolver
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Place:
+    """Where a template is taken to be deployed."""
+
+    account: str
+    region: str
+    partition: str
+
+    @property
+    def url_suffix(self) -> str:
+        """What AWS::URLSuffix is there."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+
+class Resolver(Protocol):
+    """What names need of the template that they are in; `intrinsics.Resolver` is the one that is used."""
+
+    @property
+    def place(self) -> Place:
+        """Where the template is deployed."""
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """The resources by their logical ids."""
+
+    def type_of(self, logical_id: str) -> str:
+        """Return the type of a resource."""
+
+    def value(self, raw: JSON) -> JSON:
+        """Return a value with everything resolved that can be."""
+
+    def once(self, about: str, ask: Callable[[], JSON]) -> JSON | None:
+        """Ask about something; None when the answer leads back to the question."""
+
+    def unresolved(self, name: str, *, own: bool = False) -> str:
+        """Return the text that stands for what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceNaming:
     """How a type of resource is named.
 
     `name` is the property that names it. `arn` is its ARN and `ref` what `Ref` returns, with `{p}` partition, `{r}`
@@ -31,54 +68,56 @@ _TABLE: Final = "arn:{p}:dynamodb:{r}:{a}:table/{n}"
 _STREAM: Final = f"{_TABLE}/stream/2026-01-01T00:00:00.000"
 _POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
 
-_FORMS: Final = {
-    "AWS::AmazonMQ::Broker": Form("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
-    "AWS::ApiGateway::RestApi": Form("arn:{p}:apigateway:{r}::/restapis/{n}"),
-    "AWS::ApiGatewayV2::Api": Form("arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),)),
-    "AWS::AppSync::GraphQLApi": Form(
+_NAMINGS: Final = {
+    "AWS::AmazonMQ::Broker": ResourceNaming("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
+    "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}"),
+    "AWS::ApiGatewayV2::Api": ResourceNaming("arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),)),
+    "AWS::AppSync::GraphQLApi": ResourceNaming(
         "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
     ),
-    "AWS::Bedrock::Agent": Form("arn:{p}:bedrock:{r}:{a}:agent/{n}", attributes=(("AgentId", "{n}"),)),
-    "AWS::CloudFront::Distribution": Form("arn:{p}:cloudfront::{a}:distribution/{n}", attributes=(("Id", "{n}"),)),
-    "AWS::CloudWatch::Alarm": Form("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
-    "AWS::CloudWatch::CompositeAlarm": Form("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
-    "AWS::CodeCommit::Repository": Form("arn:{p}:codecommit:{r}:{a}:{n}", "RepositoryName"),
-    "AWS::Cognito::UserPool": Form(_POOL, ref="{r}_{n}", attributes=(("UserPoolId", "{r}_{n}"),)),
-    "AWS::Config::ConfigRule": Form(
+    "AWS::Bedrock::Agent": ResourceNaming("arn:{p}:bedrock:{r}:{a}:agent/{n}", attributes=(("AgentId", "{n}"),)),
+    "AWS::CloudFront::Distribution": ResourceNaming(
+        "arn:{p}:cloudfront::{a}:distribution/{n}", attributes=(("Id", "{n}"),)
+    ),
+    "AWS::CloudWatch::Alarm": ResourceNaming("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
+    "AWS::CloudWatch::CompositeAlarm": ResourceNaming("arn:{p}:cloudwatch:{r}:{a}:alarm:{n}", "AlarmName"),
+    "AWS::CodeCommit::Repository": ResourceNaming("arn:{p}:codecommit:{r}:{a}:{n}", "RepositoryName"),
+    "AWS::Cognito::UserPool": ResourceNaming(_POOL, ref="{r}_{n}", attributes=(("UserPoolId", "{r}_{n}"),)),
+    "AWS::Config::ConfigRule": ResourceNaming(
         "arn:{p}:config:{r}:{a}:config-rule/config-rule-{n}", attributes=(("ConfigRuleId", "config-rule-{n}"),)
     ),
-    "AWS::DynamoDB::GlobalTable": Form(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
-    "AWS::DynamoDB::Table": Form(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": Form(
+    "AWS::DynamoDB::GlobalTable": ResourceNaming(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
+    "AWS::DynamoDB::Table": ResourceNaming(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ResourceNaming(
         "arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
         "Name",
         ref="arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
     ),
-    "AWS::Events::EventBus": Form("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
-    "AWS::Events::Rule": Form("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
-    "AWS::IAM::ManagedPolicy": Form("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
-    "AWS::IAM::Role": Form("arn:{p}:iam::{a}:role/{n}", "RoleName"),
-    "AWS::IAM::User": Form("arn:{p}:iam::{a}:user/{n}", "UserName"),
-    "AWS::IoT::Authorizer": Form("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
-    "AWS::IoT::TopicRule": Form("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
-    "AWS::Kinesis::Stream": Form("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
-    "AWS::Lambda::Function": Form("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
-    "AWS::Logs::LogGroup": Form("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
-    "AWS::S3::Bucket": Form("arn:{p}:s3:::{n}", "BucketName"),
-    "AWS::SNS::Topic": Form("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
-    "AWS::SQS::Queue": Form(
+    "AWS::Events::EventBus": ResourceNaming("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
+    "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
+    "AWS::IAM::ManagedPolicy": ResourceNaming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
+    "AWS::IAM::Role": ResourceNaming("arn:{p}:iam::{a}:role/{n}", "RoleName"),
+    "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
+    "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
+    "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
+    "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
+    "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
+    "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
+    "AWS::S3::Bucket": ResourceNaming("arn:{p}:s3:::{n}", "BucketName"),
+    "AWS::SNS::Topic": ResourceNaming("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
+    "AWS::SQS::Queue": ResourceNaming(
         "arn:{p}:sqs:{r}:{a}:{n}", "QueueName", ref=_QUEUE_URL, attributes=(("QueueUrl", _QUEUE_URL),)
     ),
-    "AWS::SecretsManager::Secret": Form(
+    "AWS::SecretsManager::Secret": ResourceNaming(
         "arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf",
         "Name",
         ref="arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf",
         attributes=(("Id", "arn:{p}:secretsmanager:{r}:{a}:secret:{n}-AbCdEf"),),
     ),
-    "AWS::StepFunctions::StateMachine": Form(
+    "AWS::StepFunctions::StateMachine": ResourceNaming(
         "arn:{p}:states:{r}:{a}:stateMachine:{n}", "StateMachineName", ref="arn:{p}:states:{r}:{a}:stateMachine:{n}"
     ),
-    "AWS::VpcLattice::TargetGroup": Form(
+    "AWS::VpcLattice::TargetGroup": ResourceNaming(
         "arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
         ref="arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
         attributes=(("Id", "{n}"),),
@@ -92,12 +131,12 @@ def reference(resolver: Resolver, logical_id: str) -> JSON:
     kind = resolver.type_of(logical_id)
     if kind in _SPECIAL:
         return _SPECIAL[kind](resolver, logical_id)
-    form = _FORMS.get(kind)
-    if form is None:
+    naming = _NAMINGS.get(kind)
+    if naming is None:
         return _unknown(resolver, logical_id, "")
     if kind == "AWS::IAM::ManagedPolicy":
-        return _arn(resolver, logical_id, form)
-    return _written(resolver, logical_id, form, form.ref)
+        return _arn(resolver, logical_id, naming)
+    return _written(resolver, logical_id, naming, naming.ref)
 
 
 def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
@@ -107,19 +146,19 @@ def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
         if name.lower().endswith("arn"):
             return _SPECIAL[kind](resolver, logical_id)
         return "1" if name == "Version" else _unknown(resolver, logical_id, name)
-    form = _FORMS.get(kind)
-    if form is None:
+    naming = _NAMINGS.get(kind)
+    if naming is None:
         return _unknown(resolver, logical_id, name)
-    special = dict(form.attributes).get(name, "{n}" if form.name and name == form.name else None)
+    special = dict(naming.attributes).get(name, "{n}" if naming.name and name == naming.name else None)
     if special is not None:
-        return _written(resolver, logical_id, form, special)
-    return _arn(resolver, logical_id, form) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
+        return _written(resolver, logical_id, naming, special)
+    return _arn(resolver, logical_id, naming) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
 
 
 def physical_name(resolver: Resolver, logical_id: str) -> str:
     """Return the name of a resource: as its property says, the logical id where that says nothing."""
-    form = _FORMS.get(resolver.type_of(logical_id))
-    return _own_name(resolver, logical_id, form.name if form else "")
+    naming = _NAMINGS.get(resolver.type_of(logical_id))
+    return _own_name(resolver, logical_id, naming.name if naming else "")
 
 
 def _own_name(resolver: Resolver, logical_id: str, name: str) -> str:
@@ -129,15 +168,15 @@ def _own_name(resolver: Resolver, logical_id: str, name: str) -> str:
     return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
 
 
-def _written(resolver: Resolver, logical_id: str, form: Form, text: str) -> str:
+def _written(resolver: Resolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
     place = resolver.place
-    name = _own_name(resolver, logical_id, form.name)
+    name = _own_name(resolver, logical_id, naming.name)
     return text.format(p=place.partition, r=place.region, a=place.account, n=name)
 
 
-def _arn(resolver: Resolver, logical_id: str, form: Form) -> str:
+def _arn(resolver: Resolver, logical_id: str, naming: ResourceNaming) -> str:
     """Return a resource's ARN; those of roles, policies and EventBridge rules have more in them than the name."""
-    arn = _written(resolver, logical_id, form, form.arn)
+    arn = _written(resolver, logical_id, naming, naming.arn)
     kind = resolver.type_of(logical_id)
     if kind == "AWS::Events::Rule":
         bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]
@@ -180,7 +219,7 @@ def _unknown(resolver: Resolver, logical_id: str, name: str) -> str:
     """Return a hole: of the own account for what AWS makes, of anybody's for what others make up."""
     kind = resolver.type_of(logical_id)
     own = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
-    return resolver.hole(f"{logical_id}.{name}" if name else logical_id, own=own)
+    return resolver.unresolved(f"{logical_id}.{name}" if name else logical_id, own=own)
 
 
 _SPECIAL: Final[dict[str, Callable[[Resolver, str], str]]] = {

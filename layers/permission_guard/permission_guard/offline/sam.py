@@ -12,7 +12,7 @@ from permission_guard.offline.input_file import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.offline.intrinsics import Place
+    from permission_guard.offline.physical_names import Place
 
 TRANSFORM: Final = "AWS::Serverless-2016-10-31"
 

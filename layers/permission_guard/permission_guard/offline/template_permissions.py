@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_name
 from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, Snapshot, Unread
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.offline.input_file import InputError
-from permission_guard.offline.intrinsics import Resolver, fill, holes, text
+from permission_guard.offline.intrinsics import Resolver, fill, text, unresolved_in
 from permission_guard.offline.physical_names import physical_name
-from permission_guard.offline.scenarios import Gap, Guesses, Question, World, gaps_in, untold, ways
+from permission_guard.offline.scenarios import Candidates, OfflineCheck, Scenario, Usage, not_in_file, usages_in, ways
 from permission_guard.remedies.permission import Permission, statement_of
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     from permission_guard.iam import TrustSet
     from permission_guard.model.targets import JSON
-    from permission_guard.offline.intrinsics import Place
+    from permission_guard.offline.physical_names import Place
 
 PERMISSION: Final = "AWS::Lambda::Permission"
 RESOURCE_POLICY: Final = "AWS::Lambda::ResourcePolicy"
 MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 
-OFFLINE_ORGANIZATION: Final = untold("name your own with --trusted-organization")
+OFFLINE_ORGANIZATION: Final = not_in_file("name your own with --trusted-organization")
 
 _MOST_CHOICES: Final = 64
-TOO_MANY: Final = untold("Too much of it hangs on references that the file does not resolve.")
-_UNREADABLE: Final = untold("The policy cannot be read as the template writes it.")
+TOO_MANY: Final = not_in_file("Too much of it hangs on references that the file does not resolve.")
+_UNREADABLE: Final = not_in_file("The policy cannot be read as the template writes it.")
 
 # AddPermission's parameters, as CloudFormation names them, and the condition keys that Lambda makes of them.
 _PARAMETERS: Final = {
@@ -73,11 +73,11 @@ class Template:
         return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
 
     @property
-    def guesses(self) -> Guesses:
+    def candidates(self) -> Candidates:
         """What may stand in gaps."""
         known = {self.place.account, *self.trust.accounts}
         stranger = next(account for account in _strangers() if account not in known)
-        return Guesses(self.place, stranger, tuple(sorted(self.trust.organizations)))
+        return Candidates(self.place, stranger, tuple(sorted(self.trust.organizations)))
 
     def is_made(self, resolver: Resolver, logical_id: str) -> bool:
         """Tell whether a resource is made, with the conditions as they are or are taken to be."""
@@ -111,7 +111,7 @@ class Template:
 
     def function_of(self, written: JSON) -> tuple[FunctionTarget, str | None]:
         """Return the function that a text names, and its qualifier."""
-        name = fill(text(written), {name: self.token(name) for name in holes(text(written))})
+        name = fill(text(written), {name: self.token(name) for name in unresolved_in(text(written))})
         place = self.place
         try:
             target, qualifier = parse_function_name(name, region=place.region, account=place.account)
@@ -123,9 +123,9 @@ class Template:
 
     def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
         """Return how to show what was put in place of references."""
-        guesses = self.guesses
+        candidates = self.candidates
         pairs = {self.token(name): f"${{{name}}}" for name in fills}
-        return pairs | {guess: f"${{{name}}}" for name, guess in fills.items() if guesses.hides(guess)}
+        return pairs | {candidate: f"${{{name}}}" for name, candidate in fills.items() if candidates.hides(candidate)}
 
     def function_urls(self, resolver: Resolver, target: FunctionTarget) -> tuple[FunctionUrl, ...] | None:
         """Return the URLs that the template gives a function; None for one that it does not make."""
@@ -163,13 +163,13 @@ class _Draft:
     sid: str
     function: str
     content: Mapping[str, Any] | None
-    gaps: tuple[tuple[str, Gap], ...] = ()
+    usages: tuple[tuple[str, Usage], ...] = ()
     principals: tuple[str, ...] = ()
     denies: tuple[Mapping[str, Any], ...] = ()
     version: JSON = "2012-10-17"
 
 
-def permission_questions(template: Template) -> tuple[list[Question], list[str]]:
+def permission_checks(template: Template) -> tuple[list[OfflineCheck], list[str]]:
     """Return a question for each statement, and the ids of resources that the parameters leave out."""
     left_out: list[str] = []
     drafts: dict[tuple[str, str], list[_Draft]] = {}
@@ -183,10 +183,10 @@ def permission_questions(template: Template) -> tuple[list[Question], list[str]]
     beside: dict[str, list[_Draft]] = {}
     for first, *_ in drafts.values():
         beside.setdefault(_policy_arn(template, first)[1], []).append(first)
-    questions = [
-        Question(
-            tuple(world for draft in same for world in _worlds(template, draft, beside)),
-            frozenset({Scope.INVOKE_POLICY}),
+    offline_checks = [
+        OfflineCheck(
+            tuple(scenario for draft in same for scenario in _scenarios(template, draft, beside)),
+            frozenset({Direction.INVOKE_POLICY}),
             subject=f"statement/{sid}",
             from_template=True,
             source_id=logical_id,
@@ -195,7 +195,7 @@ def permission_questions(template: Template) -> tuple[list[Question], list[str]]
         )
         for (logical_id, sid), same in drafts.items()
     ]
-    return questions, left_out
+    return offline_checks, left_out
 
 
 def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
@@ -203,12 +203,12 @@ def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
     about = resolver.properties(logical_id)
     for name in ("FunctionName", "Principal", "Action", *sorted(about.keys() & _PARAMETERS)):
         if not _is_text(about.get(name)):
-            about[name] = resolver.hole(f"{logical_id}.{name}")
+            about[name] = resolver.unresolved(f"{logical_id}.{name}")
     via_url = text(about.get("InvokedViaFunctionUrl", False))
-    gaps = [*gaps_in("principal", text(about["Principal"])), *gaps_in("action", text(about["Action"]))]
-    gaps += gaps_in("lambda:invokedviafunctionurl", via_url)
+    usages = [*usages_in("principal", text(about["Principal"])), *usages_in("action", text(about["Action"]))]
+    usages += usages_in("lambda:invokedviafunctionurl", via_url)
     for name, (_, key) in _PARAMETERS.items():
-        gaps += gaps_in(key, text(about.get(name, "")))
+        usages += usages_in(key, text(about.get(name, "")))
     content = {
         "statement_id": logical_id,
         "action": text(about["Action"]),
@@ -217,14 +217,14 @@ def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
         "invoked_via_function_url": via_url,
     }
     known = _known([about["Principal"]])
-    yield _Draft(resolver, logical_id, logical_id, text(about["FunctionName"]), content, tuple(gaps), known)
+    yield _Draft(resolver, logical_id, logical_id, text(about["FunctionName"]), content, tuple(usages), known)
 
 
 def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
     """Yield the Allow statements of a policy written as a document, each with the Deny statements beside it."""
     about = resolver.properties(logical_id)
     arn = about.get("ResourceArn")
-    function = text(arn) if _is_text(arn) else resolver.hole(f"{logical_id}.ResourceArn")
+    function = text(arn) if _is_text(arn) else resolver.unresolved(f"{logical_id}.ResourceArn")
     document = about.get("PolicyDocument")
     if isinstance(document, str) and document.lstrip().startswith("{"):
         with contextlib.suppress(ValueError):
@@ -238,24 +238,24 @@ def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
     version = document.get("Version") if isinstance(document, dict) else None
     for number, item in enumerate((item for item in statements if item.get("Effect") != "Deny"), start=1):
         sid = item.get("Sid")
-        named = {**item, "Sid": sid if isinstance(sid, str) and not holes(sid) else f"{logical_id}-{number}"}
-        gaps = tuple(gap for one in (item, *denies) for gap in _gaps_of(one))
+        named = {**item, "Sid": sid if isinstance(sid, str) and not unresolved_in(sid) else f"{logical_id}-{number}"}
+        usages = tuple(usage for one in (item, *denies) for usage in _usages_of(one))
         known = _known(_services(item))
-        yield _Draft(resolver, logical_id, named["Sid"], function, named, gaps, known, denies, version)
+        yield _Draft(resolver, logical_id, named["Sid"], function, named, usages, known, denies, version)
 
 
-def _gaps_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Gap]]:
+def _usages_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Usage]]:
     """Yield what is not resolved in a statement and matters to what it says; its own resource and name do not."""
     for element, value in statement.items():
         if element in {"Principal", "NotPrincipal"}:
             for part in value.values() if isinstance(value, dict) else [value]:
-                yield from gaps_in("principal", part)
+                yield from usages_in("principal", part)
         elif element == "Condition" and isinstance(value, dict):
             for keys in value.values():
                 for key, texts in keys.items() if isinstance(keys, dict) else ():
-                    yield from gaps_in(str(key).lower(), texts)
+                    yield from usages_in(str(key).lower(), texts)
         elif element not in {"Resource", "NotResource", "Sid"}:
-            yield from gaps_in(element.lower().removeprefix("not"), value)
+            yield from usages_in(element.lower().removeprefix("not"), value)
 
 
 def _services(statement: Mapping[str, Any]) -> list[JSON]:
@@ -265,26 +265,26 @@ def _services(statement: Mapping[str, Any]) -> list[JSON]:
 
 
 def _known(principals: Sequence[JSON]) -> tuple[str, ...]:
-    return tuple(name for name in principals if isinstance(name, str) and "." in name and not holes(name))
+    return tuple(name for name in principals if isinstance(name, str) and "." in name and not unresolved_in(name))
 
 
-def _worlds(template: Template, draft: _Draft, beside: Mapping[str, Sequence[_Draft]]) -> Iterator[World]:
+def _scenarios(template: Template, draft: _Draft, beside: Mapping[str, Sequence[_Draft]]) -> Iterator[Scenario]:
     """Yield every way in which a statement may be, as far as the file leaves it open; those beside it stay."""
     target, arn, qualifier = _policy_arn(template, draft)
     urls = template.function_urls(draft.resolver, target)
     others = [other for other in beside.get(arn, ()) if (other.logical_id, other.sid) != (draft.logical_id, draft.sid)]
-    kept = [statement for other in others for statement in _statements(other, arn, _first_guess(template, other))]
+    kept = [statement for other in others for statement in _statements(other, arn, _first_candidate(template, other))]
     rest = {name: template.token(name) for name in draft.resolver.found}
     assumed = {f"the condition {name}": str(holds) for name, holds in draft.resolver.choices.items()}
     found_any = False
-    for way in ways(_guesses(template, draft)) if draft.content is not None else ():
+    for way in ways(_candidates(template, draft)) if draft.content is not None else ():
         found_any = True
         fills = {**rest, **way}
         document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *kept]}
         policy = ResourcePolicy(arn, qualifier, "", parse_policy(document, name="resource-based policy"))
-        yield World(_snapshot(target, policy, urls), {**assumed, **way}, template.shown(fills))
+        yield Scenario(_snapshot(target, policy, urls), {**assumed, **way}, template.shown(fills))
     if not found_any:
-        yield World(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
+        yield Scenario(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
 
 
 def _policy_arn(template: Template, draft: _Draft) -> tuple[FunctionTarget, str, str | None]:
@@ -293,19 +293,19 @@ def _policy_arn(template: Template, draft: _Draft) -> tuple[FunctionTarget, str,
     return target, f"{target.arn}:{qualifier}" if qualifier else target.arn, qualifier
 
 
-def _guesses(template: Template, draft: _Draft) -> dict[str, list[str]]:
-    gaps: dict[str, list[Gap]] = {}
-    for name, gap in draft.gaps:
-        gaps.setdefault(name, []).append(gap)
+def _candidates(template: Template, draft: _Draft) -> dict[str, list[str]]:
+    usages: dict[str, list[Usage]] = {}
+    for name, usage in draft.usages:
+        usages.setdefault(name, []).append(usage)
     return {
-        name: template.guesses.of(draft.resolver.found[name], places, draft.principals, template.token(name))
-        for name, places in gaps.items()
+        name: template.candidates.of(draft.resolver.found[name], places, draft.principals, template.token(name))
+        for name, places in usages.items()
     }
 
 
-def _first_guess(template: Template, draft: _Draft) -> dict[str, str]:
+def _first_candidate(template: Template, draft: _Draft) -> dict[str, str]:
     tokens = {name: template.token(name) for name in draft.resolver.found}
-    return tokens | {name: guesses[0] for name, guesses in _guesses(template, draft).items()}
+    return tokens | {name: candidates[0] for name, candidates in _candidates(template, draft).items()}
 
 
 def _statements(draft: _Draft, arn: str, fills: Mapping[str, str]) -> list[JSON]:

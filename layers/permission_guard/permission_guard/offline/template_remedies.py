@@ -10,39 +10,39 @@ from permission_guard.model.verdicts import Remedy
 
 if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
-    from permission_guard.offline.intrinsics import Place
-    from permission_guard.offline.scenarios import Question
+    from permission_guard.offline.physical_names import Place
+    from permission_guard.offline.scenarios import OfflineCheck
 
 _LINE: Final = re.compile(r"(\s*)(\w+): (.+)")
 _REFERENCE: Final = re.compile(r"\$\{([\w:.]+)\}")
 _FOR_TEMPLATES: Final = ("sam", "policy-statement")
 
 
-def cures_in(verdict: Verdict, question: Question, place: Place) -> tuple[Remedy, ...]:
+def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place) -> tuple[Remedy, ...]:
     """Return a finding's cures, the one that fits the file first."""
-    if not question.from_template:
+    if not offline_check.from_template:
         return verdict.remedies
     kept = [remedy for kind in _FOR_TEMPLATES for remedy in verdict.remedies if remedy.kind == kind]
     if not kept:
-        return (Remedy("sam", f"# Change or remove {question.source_id} in the template."),)
+        return (Remedy("sam", f"# Change or remove {offline_check.source_id} in the template."),)
     return tuple(
-        Remedy(remedy.kind, _in_template(remedy.text, question, place)) if remedy.kind == "sam" else remedy
+        Remedy(remedy.kind, _in_template(remedy.text, offline_check, place)) if remedy.kind == "sam" else remedy
         for remedy in kept
     )
 
 
-def _in_template(text: str, question: Question, place: Place) -> str:
-    return "\n".join(_line(line, question, place) for line in text.split("\n"))
+def _in_template(text: str, offline_check: OfflineCheck, place: Place) -> str:
+    return "\n".join(_line(line, offline_check, place) for line in text.split("\n"))
 
 
-def _line(line: str, question: Question, place: Place) -> str:
+def _line(line: str, offline_check: OfflineCheck, place: Place) -> str:
     """Write the value of a line by references, where it has an account, a region or something of the template's."""
     match = _LINE.fullmatch(line)
     if match is None:
         return line
     indent, key, written = match.groups()
     value = _plain(written)
-    expression = question.written.get(value)
+    expression = offline_check.written.get(value)
     reference = _REFERENCE.fullmatch(value)
     if expression:
         new = expression

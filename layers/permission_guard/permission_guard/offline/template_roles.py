@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.iam import Policy, parse_policy, unread_policy
 from permission_guard.model.state import EventSourceMapping, Function, Role, Snapshot, SourceState, Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.needs.decision import sources_in_question
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.features import needs_of
-from permission_guard.offline.intrinsics import fill, holes, text, whole_hole
+from permission_guard.offline.intrinsics import fill, sole_unresolved, text, unresolved_in
 from permission_guard.offline.managed_policies import extreme, managed_policy
 from permission_guard.offline.physical_names import attribute, path_of, physical_name, reference
-from permission_guard.offline.scenarios import Question, World, listed_references, untold, ways
+from permission_guard.offline.scenarios import OfflineCheck, Scenario, listed_references, not_in_file, ways
 from permission_guard.offline.template_permissions import MAPPING, OFFLINE_ORGANIZATION, TOO_MANY, Template
 
 if TYPE_CHECKING:
@@ -33,26 +33,26 @@ _OTHER_TYPES: Final = frozenset({"Queues", "Topics", "SelfManagedEventSource", "
 _EXTREMES: Final = (True, False)
 
 
-def mapping_questions(template: Template) -> tuple[list[Question], list[str]]:
+def mapping_checks(template: Template) -> tuple[list[OfflineCheck], list[str]]:
     """Return a question for each event source mapping, and the ids of those that the parameters leave out."""
-    questions: list[Question] = []
+    offline_checks: list[OfflineCheck] = []
     left_out: list[str] = []
     for logical_id in template.ids_of(MAPPING):
         resolvers = list(template.resolvers(logical_id, partial(_explore, template, logical_id)))
-        worlds = [world for resolver in resolvers for world in _worlds(template, resolver, logical_id)]
+        scenarios = [scenario for resolver in resolvers for scenario in _scenarios(template, resolver, logical_id)]
         if not resolvers:
             left_out.append(logical_id)
             continue
-        questions.append(
-            Question(
-                tuple(worlds),
-                frozenset({Scope.EXECUTION_ROLE}),
+        offline_checks.append(
+            OfflineCheck(
+                tuple(scenarios),
+                frozenset({Direction.EXECUTION_ROLE}),
                 from_template=True,
                 source_id=logical_id,
                 by_sam=logical_id not in template.source_ids,
             )
         )
-    return questions, left_out
+    return offline_checks, left_out
 
 
 def _explore(template: Template, logical_id: str, resolver: Resolver) -> None:
@@ -62,17 +62,17 @@ def _explore(template: Template, logical_id: str, resolver: Resolver) -> None:
     role.snapshot(_mapping(logical_id, fill(about, {}), role), {}, {}, most=True)
 
 
-def _worlds(template: Template, resolver: Resolver, logical_id: str) -> Iterator[World]:
+def _scenarios(template: Template, resolver: Resolver, logical_id: str) -> Iterator[Scenario]:
     """Yield every way in which a mapping and its role may be, as far as the file leaves it open."""
     about = resolver.properties(logical_id)
     role = _RoleOf(template, resolver, about.get("FunctionName", ""))
     source = text(about.get("EventSourceArn", ""))
-    guesses = {name: _sources(template, resolver, name, source, about) for name in holes(source)}
+    candidates = {name: _sources(template, resolver, name, source, about) for name in unresolved_in(source)}
     tokens = {name: template.token(name) for name in resolver.found}
     assumed = {f"the condition {name}": str(holds) for name, holds in resolver.choices.items()}
-    found = list(ways(guesses))
+    found = list(ways(candidates))
     if not found:
-        yield World(Snapshot(role.target, TOO_MANY, mappings=()), assumed)
+        yield Scenario(Snapshot(role.target, TOO_MANY, mappings=()), assumed)
     for way in found:
         fills = {**tokens, **way}
         mapping = _mapping(logical_id, fill(about, fills), role)
@@ -80,18 +80,18 @@ def _worlds(template: Template, resolver: Resolver, logical_id: str) -> Iterator
         for most in _EXTREMES if doubtful else _EXTREMES[:1]:
             snapshot = role.snapshot(mapping, fills, way, most=most)
             extremes = dict.fromkeys(doubtful, "most" if most else "least")
-            yield World(snapshot, {**assumed, **way, **extremes}, template.shown(fills))
+            yield Scenario(snapshot, {**assumed, **way, **extremes}, template.shown(fills))
 
 
 def _sources(template: Template, resolver: Resolver, name: str, source: str, about: Mapping[str, JSON]) -> list[str]:
     """Return what a reference in the ARN of an event source may be; streams have a starting position."""
-    hole, token, place = resolver.found[name], template.token(name), template.place
-    if hole.allowed:
-        return list(hole.allowed)
-    if whole_hole(source) != name or _OTHER_TYPES & about.keys():
+    unresolved, token, place = resolver.found[name], template.token(name), template.place
+    if unresolved.allowed:
+        return list(unresolved.allowed)
+    if sole_unresolved(source) != name or _OTHER_TYPES & about.keys():
         return [token]
     forms = _STREAMS if "StartingPosition" in about else _QUEUES
-    return [form.format(p=place.partition, r=place.region, a=place.account, n=token) for form in forms]
+    return [naming.format(p=place.partition, r=place.region, a=place.account, n=token) for naming in forms]
 
 
 def _mapping(logical_id: str, about: dict[str, JSON], role: _RoleOf) -> EventSourceMapping:
@@ -168,7 +168,7 @@ class _RoleOf:
 
     def doubts(self, way: Mapping[str, str]) -> list[str]:
         """Return what the role's policies hang on and the file does not say, besides what the mapping hangs on."""
-        names = [name for name in holes(list(self.documents.values())) if name not in way]
+        names = [name for name in unresolved_in(list(self.documents.values())) if name not in way]
         return names + [f"the policy {_name_of(arn)}" for arn in self.managed if self._is_unknown(arn)]
 
     def _is_unknown(self, arn: str) -> bool:
@@ -179,7 +179,7 @@ class _RoleOf:
     ) -> Snapshot:
         """Return the mapping with its role, whose doubtful policies grant the most or the least that they can."""
         if self.function_id is None:
-            function: Function | Unread = untold(f"The function {self.target.name} is not in the file.")
+            function: Function | Unread = not_in_file(f"The function {self.target.name} is not in the file.")
             return Snapshot(self.target, function, mappings=(mapping,), versions={mapping.function_arn: function})
         arn = fill(self.role_arn, fills)
         function = Function(self.target.arn, self.target.name, arn, fill(self.about, fills))
@@ -206,7 +206,7 @@ class _RoleOf:
         most: bool,
     ) -> Role | Unread:
         if self.role_id is None:
-            return untold(f"The role {fill(self.role_arn, {}) or 'of the function'} is not in the file.")
+            return not_in_file(f"The role {fill(self.role_arn, {}) or 'of the function'} is not in the file.")
         boundary = self.role_about.get("PermissionsBoundary")
         tags = (tag for tag in _list(self.role_about.get("Tags")) if isinstance(tag, dict))
         return Role(
@@ -226,7 +226,7 @@ class _RoleOf:
 
     def _attached(self, arn: str, mapping: EventSourceMapping, *, most: bool) -> Policy | Unread:
         if not _is_by_aws(arn):
-            return untold(f"{fill(arn, {})} is not in the file")
+            return not_in_file(f"{fill(arn, {})} is not in the file")
         return managed_policy(arn, (mapping,)) or extreme(arn, most=most)
 
     def _boundary(self, arn: str, fills: Mapping[str, str], way: Mapping[str, str], *, most: bool) -> Policy | Unread:
@@ -234,7 +234,7 @@ class _RoleOf:
             if reference(self.resolver, logical_id) == arn:
                 document = self.resolver.properties(logical_id).get("PolicyDocument")
                 return parse_policy(_filled(document, fills, way, most=most), name=logical_id)
-        return untold(f"the permissions boundary {fill(arn, {})} is not in the file")
+        return not_in_file(f"the permissions boundary {fill(arn, {})} is not in the file")
 
     def _source_policies(
         self, mapping: EventSourceMapping, role: Role, fills: Mapping[str, str]
@@ -251,7 +251,7 @@ class _RoleOf:
         for resource in sources_in_question(needs, role, self.target.arn):
             name = made.get(resource.partition("/stream/")[0] if ":dynamodb:" in resource else resource)
             if name is None:
-                found[resource] = untold(f"the policy of {resource} is not in the file")
+                found[resource] = not_in_file(f"the policy of {resource} is not in the file")
             else:
                 document = self._policy_of(name)
                 found[resource] = parse_policy(fill(document, fills), name=name) if document else None
@@ -282,9 +282,9 @@ def _own_policy(function: Function) -> dict[str, Policy | Unread | None]:
 
 def _trust_policy(document: JSON) -> Policy:
     """Return a role's trust policy; of one that hangs on what the file does not say, nothing is known."""
-    gaps = list(dict.fromkeys(holes(document)))
-    if gaps:
-        return unread_policy("trust policy", f"it hangs on {listed_references(gaps)}, which the file does not say")
+    usages = list(dict.fromkeys(unresolved_in(document)))
+    if usages:
+        return unread_policy("trust policy", f"it hangs on {listed_references(usages)}, which the file does not say")
     return parse_policy(document, name="trust policy")
 
 
@@ -293,7 +293,7 @@ def _filled(document: JSON, fills: Mapping[str, str], way: Mapping[str, str], *,
 
     What the mapping hangs on as well has the same value in both.
     """
-    if not isinstance(document, dict) or not holes(document):
+    if not isinstance(document, dict) or not unresolved_in(document):
         return document
     statements = [
         fill(item, {**fills, **({} if _narrows(item) == most else dict.fromkeys(fills, "*")), **way})

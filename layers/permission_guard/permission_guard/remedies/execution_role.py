@@ -51,7 +51,7 @@ def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, st
     return command, terraform
 
 
-def statement_cure(needs: Sequence[Need]) -> Remedy:
+def statement_remedy(needs: Sequence[Need]) -> Remedy:
     """Return the statement to paste into a policy, a list of them where the resources have actions of their own."""
     found = statements(needs)
     return Remedy("policy-statement", json.dumps(found[0] if len(found) == 1 else found, indent=2))
@@ -59,7 +59,7 @@ def statement_cure(needs: Sequence[Need]) -> Remedy:
 
 def all_of(command: str, needs: Sequence[Need], terraform: str) -> tuple[Remedy, ...]:
     """Return a command, the statement with what is missing, and Terraform as the remedies of a finding."""
-    return (Remedy("aws-cli", command), statement_cure(needs), Remedy("terraform", terraform))
+    return (Remedy("aws-cli", command), statement_remedy(needs), Remedy("terraform", terraform))
 
 
 def statements(needs: Sequence[Need]) -> list[dict[str, JSON]]:

@@ -48,7 +48,7 @@ _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
 _YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Permission:
     """The parameters of AddPermission, in the order in which they are written; empty ones are left out.
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from permission_guard.model.verdicts import Outcome, Severity
-from permission_guard.offline.template_remedies import cures_in
+from permission_guard.offline.template_remedies import remedies_in
 from permission_guard.rules import RULES
 from permission_guard.rules.invoke_policy.untrusted_account import UntrustedAccount
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.model.verdicts import Remedy, Verdict
-    from permission_guard.offline.intrinsics import Place
-    from permission_guard.offline.scenarios import Question
+    from permission_guard.offline.physical_names import Place
+    from permission_guard.offline.scenarios import OfflineCheck
     from permission_guard.rules import Rule
 
 _COLOURS: Final = {
@@ -31,7 +31,7 @@ _COLOURS: Final = {
     Severity.LOW: "cyan",
 }
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
-_CURES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "policy-statement": "policy statement"}
+_REMEDIES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "policy-statement": "policy statement"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,19 @@ class Checked:
     in_template: bool
 
     @classmethod
-    def of(cls, file: str, verdict: Verdict, question: Question, place: Place) -> Checked:
+    def of(cls, file: str, verdict: Verdict, offline_check: OfflineCheck, place: Place) -> Checked:
         """Return a verdict on a question of a file."""
         rule = next(one for one in RULES if one.id == verdict.rule_id)
-        subject = verdict.subject or question.source_id or "the whole policy"
-        made = " (made by SAM)" if question.by_sam else ""
+        subject = verdict.subject or offline_check.source_id or "the whole policy"
+        made = " (made by SAM)" if offline_check.by_sam else ""
         return cls(
             file,
             verdict.function_arn.partition(":function:")[2],
             subject.removeprefix("statement/") + made,
             rule,
             verdict,
-            cures_in(verdict, question, place),
-            question.from_template,
+            remedies_in(verdict, offline_check, place),
+            offline_check.from_template,
         )
 
     @property
@@ -178,7 +178,7 @@ def _print_finding(console: Console, one: Checked) -> None:
     console.print(escape(f"{one.verdict.reason} {one.verdict.impact}"))
     if one.remedies:
         first = one.remedies[0]
-        console.print(f"Cure ({_CURES.get(first.kind, first.kind)}):")
+        console.print(f"Cure ({_REMEDIES.get(first.kind, first.kind)}):")
         for line in first.text.split("\n"):
             console.print(f"  {escape(line)}", soft_wrap=True)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.iam import TrustSet
-    from permission_guard.model.targets import JSON, Scope
+    from permission_guard.model.targets import JSON, Direction
 
 
 T = TypeVar("T")
@@ -26,22 +26,22 @@ class Rule(ABC):
     """A question about a function's permissions.
 
     The docstring has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
-    *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the answer rests on.
-    `offline` is false where policies alone do not tell: the rule asks what else there is in the account. `settles` is
-    true where what is seen right after a change may be but a moment of a deployment: it is told once it is still so
-    some minutes later. `thorough` is true where the rule asks of other functions, so that it is left out of looks that
-    a change of this one alone has caused. `of_refusals` is true where the rule asks about calls that AWS refused: those
-    may be about a function that does not exist.
+    *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the rule depends on.
+    `offline` is false where policies alone are not enough: the rule reads what else exists in the account.
+    `grace_period` is true where a violation right after a change may be only a step of a deployment, or IAM that has
+    not propagated yet: it is reported when it is still there after the grace period. `full_check_only` is true where
+    the rule reads other functions: it is skipped in checks that a change of this function alone has caused.
+    `of_denied_calls` is true where the rule is about calls that AWS denied: their function may not exist.
     """
 
     id: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
-    scope: ClassVar[Scope]
+    direction: ClassVar[Direction]
     offline: ClassVar[bool] = True
-    settles: ClassVar[bool] = False
-    thorough: ClassVar[bool] = False
-    of_refusals: ClassVar[bool] = False
+    grace_period: ClassVar[bool] = False
+    full_check_only: ClassVar[bool] = False
+    of_denied_calls: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:
@@ -49,7 +49,7 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each subject of the function, which exists, unless the rule is `of_refusals`.
+        """Yield a verdict for each subject of the function, which exists, unless the rule is `of_denied_calls`.
 
         A subject that is not mentioned does not exist. UnknownStateError when the subjects cannot be listed.
         """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.rules.base import Rule
 
 
-@record(frozen=True, slots=True)
+@record
 class Report:
     """Every verdict of one look at one function.
 

@@ -41,7 +41,7 @@ class Bus(Protocol):
         """Tell of a finding's last transition."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Sweep:
     """How many functions exist, how many more are only remembered, and how many findings are open."""
 

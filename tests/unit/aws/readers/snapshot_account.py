@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, cast
 
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.model.state import (
+    DeniedCall,
     EventInvokeConfig,
     Function,
     FunctionUrl,
     Inventory,
-    Refusal,
     ResourcePolicy,
     Role,
     Snapshot,
     SourceState,
     Unread,
 )
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from tests.fakes import (
     DENIED,
     FUNCTION_ARN,
@@ -133,6 +133,6 @@ class Account:
         )
 
 
-def look(account: Account, *refusals: Refusal) -> Snapshot:
+def look(account: Account, *denied_calls: DeniedCall) -> Snapshot:
     """Return what is read of the function in the scope of its execution role."""
-    return account.reader.snapshot(TARGET, Scope.EXECUTION_ROLE, refusals=refusals)
+    return account.reader.snapshot(TARGET, Direction.EXECUTION_ROLE, denied_calls=denied_calls)

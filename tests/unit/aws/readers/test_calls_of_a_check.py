@@ -16,7 +16,7 @@ from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.aws.readers.sources.reader import SourceReader
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from tests.fakes import ACCOUNT, QUEUE_ARN, REGION, ROLE_ARN, SQS_POLICY, TARGET, TRUST_LAMBDA, allow
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Account:
 
     def looked_at(self, target: FunctionTarget = TARGET) -> Snapshot:
         """Look at a function."""
-        return self.reader.snapshot(target, Scope.EXECUTION_ROLE)
+        return self.reader.snapshot(target, Direction.EXECUTION_ROLE)
 
 
 def no_inventories() -> InventoryReader:

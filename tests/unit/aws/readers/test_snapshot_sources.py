@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from permission_guard.model.state import Function, Refusal, Role, Snapshot, SourceState, Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.state import DeniedCall, Function, Role, Snapshot, SourceState, Unread
+from permission_guard.model.targets import Direction
 from tests.fakes import (
     DENIED,
     FUNCTION_ARN,
@@ -134,10 +134,10 @@ def test_a_source_s_policy_is_tried_again_unless_it_was_denied() -> None:
 # ── Calls that AWS refused ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def refused(api: str = "CreateEventSourceMapping", arn: str = FUNCTION_ARN, **more: Any) -> Refusal:
+def refused(api: str = "CreateEventSourceMapping", arn: str = FUNCTION_ARN, **more: Any) -> DeniedCall:
     """Return a call that AWS refused."""
     values = {"role_arn": "", "message": "no", "at": "2026-11-20T09:30:00Z", "configuration": {}, **more}
-    return Refusal(api=api, function_arn=arn, **values)
+    return DeniedCall(api=api, function_arn=arn, **values)
 
 
 def test_what_a_refused_mapping_asked_for_is_read() -> None:
@@ -146,7 +146,7 @@ def test_what_a_refused_mapping_asked_for_is_read() -> None:
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, roles={OLD_ROLE: a_role()})
     refusal = refused(arn=LIVE, configuration={"EventSourceArn": QUEUE_ARN})
     snapshot = look(account, refusal)
-    assert snapshot.refusals == (refusal,)
+    assert snapshot.denied_calls == (refusal,)
     assert set(snapshot.versions) == {FUNCTION_ARN, LIVE}
     assert set(snapshot.roles) == {ROLE_ARN, OLD_ROLE}
     assert snapshot.source_policies == {QUEUE_ARN: None}
@@ -184,5 +184,5 @@ def test_a_role_that_is_not_of_the_account_is_not_read(arn: str) -> None:
 def test_refusals_are_no_matter_of_who_may_invoke() -> None:
     """Of a function that is gone, nothing is read then."""
     account = Account({})
-    assert account.reader.snapshot(TARGET, Scope.INVOKE_POLICY, refusals=[refused()]) == Snapshot(TARGET, None)
+    assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, denied_calls=[refused()]) == Snapshot(TARGET, None)
     assert account.asked == [FUNCTION_ARN]

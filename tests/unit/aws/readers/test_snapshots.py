@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.model.state import EventInvokeConfig, Function, ManagedBy, ResourcePolicy, Role, Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from tests.fakes import (
     ACCOUNT,
     DENIED,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """What could not be read of them is in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
-    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
     assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
@@ -66,7 +66,7 @@ def test_what_few_policies_speak_of_is_read_for_those_only(
 ) -> None:
     """A sweep of many functions has few calls to spare for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
-    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY, not_before=7.0)
+    snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
     assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
@@ -75,7 +75,7 @@ def test_function_urls_are_read_where_a_statement_is_for_calls_by_url() -> None:
     """Also where no condition says so."""
     policy = ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunctionUrl")))
     account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
-    assert account.reader.snapshot(TARGET, Scope.INVOKE_POLICY).function_urls
+    assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY).function_urls
     assert account.asked[-1] == "function URLs"
 
 
@@ -83,7 +83,7 @@ def test_whether_a_bucket_exists_is_not_asked_where_one_s_own_are_not_known() ->
     """It may be among them."""
     policy = allowing(ArnLike={"aws:SourceArn": "arn:aws:s3:::gone"})
     account = Account({FUNCTION_ARN: a_function()}, resource=(policy,), buckets=DENIED)
-    snapshot = account.reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
     assert snapshot.foreign_buckets == {}
     assert snapshot.unread == ()
 
@@ -145,9 +145,9 @@ def test_a_version_with_a_destination_is_read_with_its_role() -> None:
 
 def test_a_function_that_is_gone_is_not_read_further() -> None:
     """One call tells it."""
-    for scope in Scope:
+    for direction in Direction:
         account = Account({})
-        assert account.reader.snapshot(TARGET, scope).function is None
+        assert account.reader.snapshot(TARGET, direction).function is None
         assert account.asked == [FUNCTION_ARN]
 
 
@@ -168,7 +168,7 @@ def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
     account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, roles={})
     reader = account.reader
     for target in (TARGET, OTHER):
-        assert reader.snapshot(target, Scope.EXECUTION_ROLE).roles == {ROLE_ARN: None}
+        assert reader.snapshot(target, Direction.EXECUTION_ROLE).roles == {ROLE_ARN: None}
     assert account.asked.count(ROLE_ARN) == 1
 
 
@@ -179,8 +179,8 @@ def test_the_mappings_are_listed_once_for_all_functions_of_a_batch(
     """Each function gets its own of them, and a list that could not be read is nobody's."""
     account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, mapped)
     reader = account.reader
-    assert reader.snapshot(TARGET, Scope.EXECUTION_ROLE).mappings == mapped
-    assert reader.snapshot(OTHER, Scope.EXECUTION_ROLE).mappings == (mapped if mapped == DENIED else ())
+    assert reader.snapshot(TARGET, Direction.EXECUTION_ROLE).mappings == mapped
+    assert reader.snapshot(OTHER, Direction.EXECUTION_ROLE).mappings == (mapped if mapped == DENIED else ())
     assert account.asked.count("mappings") == 1
 
 
@@ -188,8 +188,8 @@ def test_the_mappings_are_not_listed_before_a_snapshot_needs_them() -> None:
     """Else they could be older than the number of a look that rests on them."""
     account = Account({FUNCTION_ARN: a_function()})
     reader = account.reader
-    reader.snapshot(OTHER, Scope.EXECUTION_ROLE)
-    reader.snapshot(TARGET, Scope.INVOKE_POLICY)
+    reader.snapshot(OTHER, Direction.EXECUTION_ROLE)
+    reader.snapshot(TARGET, Direction.INVOKE_POLICY)
     assert "mappings" not in account.asked
 
 
@@ -211,16 +211,16 @@ def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
     reader = account.reader
     for _ in range(2):
         account.asked, account.forgotten = ["before"], 0
-        snapshot = reader.snapshot_for_fix(TARGET, Scope.EXECUTION_ROLE)
+        snapshot = reader.snapshot_for_fix(TARGET, Direction.EXECUTION_ROLE)
         assert snapshot.tags == {"team": "orders"}
-        # What the readers of roles and of sources remember is forgotten; here both are the account.
-        assert ("before" in account.asked, account.forgotten) == (False, 2)
+        # What the readers of roles, sources and the organization remember is forgotten; here all are the account.
+        assert ("before" in account.asked, account.forgotten) == (False, 3)
         assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", f"policy of {QUEUE_ARN}")] == [1, 1, 1]
 
 
 def test_every_scope_says_what_it_reads() -> None:
     """The roles in template.yaml are held to it."""
-    assert set(READS) == set(Scope)
+    assert set(READS) == set(Direction)
     for actions in READS.values():
         assert actions
         reading = ("Get", "List", "Describe", "Simulate", "GET")

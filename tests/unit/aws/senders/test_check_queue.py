@@ -11,18 +11,18 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.senders.check_queue import LookQueue
-from permission_guard.checks.checker import Occasion
+from permission_guard.aws.senders.check_queue import CheckQueue
+from permission_guard.checks.checker import CheckRequest
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.messages import read_batch
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from tests.fakes import TARGET
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-CHANGE = Occasion(event_ids=("e1", "e2"), tool="terraform")
+CHANGE = CheckRequest(event_ids=("e1", "e2"), tool="terraform")
 """What somebody changed just now."""
 
 
@@ -54,10 +54,12 @@ def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
 def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
     """What the checker reads from the messages is what was requested, a function a message."""
-    assert LookQueue(sqs, url).now(functions(count)) == count
+    assert CheckQueue(sqs, url).now(functions(count)) == count
     messages = received(sqs, url)
     assert len(messages) == count
-    read = [target for message in read_batch({"Records": messages}, Scope.INVOKE_POLICY) for target in message.targets]
+    read = [
+        target for message in read_batch({"Records": messages}, Direction.INVOKE_POLICY) for target in message.targets
+    ]
     assert sorted(read, key=str) == functions(count)
 
 
@@ -68,7 +70,7 @@ def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
             stubber.add_response(
                 "send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://queue", "Entries": ANY}
             )
-        assert LookQueue(sqs, "https://queue").now(iter(functions(15))) == 15
+        assert CheckQueue(sqs, "https://queue").now(iter(functions(15))) == 15
         stubber.assert_no_pending_responses()
 
 
@@ -78,20 +80,20 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
         with pytest.raises(DeliveryError, match="SQS refused 1 of 2 requests: try again"):
-            LookQueue(sqs, "https://queue").now(functions(2))
+            CheckQueue(sqs, "https://queue").now(functions(2))
 
 
 def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
     """The same form as an event of the bus; what is shared with other functions has to be read after that time."""
-    LookQueue(sqs, url).now([TARGET])
+    CheckQueue(sqs, url).now([TARGET])
     (message,) = received(sqs, url)
     body = json.loads(message["body"])
     requested_at = datetime.fromisoformat(body["detail"].pop("requested_at"))
     assert abs(datetime.now(UTC) - requested_at) < timedelta(minutes=1)
     assert body == {
         "source": "permission-guard",
-        "detail-type": "Look Requested",
-        "detail": {"functions": [TARGET.arn], "settled": True, "thorough": True},
+        "detail-type": "Check Requested",
+        "detail": {"functions": [TARGET.arn], "after_grace_period": True, "full": True},
     }
 
 
@@ -101,26 +103,26 @@ def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -
     sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-        LookQueue(sqs, "https://queue", 120).again(TARGET, CHANGE)
+        CheckQueue(sqs, "https://queue", 120).again(TARGET, CHANGE)
     (entry,) = sent[0]["Entries"]
     detail = json.loads(entry["MessageBody"])["detail"]
     assert entry["DelaySeconds"] == 120
-    assert (detail["settled"], detail["thorough"]) == (True, False)
+    assert (detail["after_grace_period"], detail["full"]) == (True, False)
     assert datetime.fromisoformat(detail["requested_at"]) - datetime.now(UTC) > timedelta(seconds=100)
 
 
 def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClient, url: str) -> None:
     """It has yet to settle, and goes back to the same events."""
-    LookQueue(sqs, url, 120).changed([TARGET], CHANGE)
-    (message,) = read_batch({"Records": received(sqs, url)}, Scope.EXECUTION_ROLE)
-    assert (message.targets, message.settled, message.thorough) == ((TARGET,), False, False)
+    CheckQueue(sqs, url, 120).changed([TARGET], CHANGE)
+    (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
+    assert (message.targets, message.after_grace_period, message.full) == ((TARGET,), False, False)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
 
 
-@pytest.mark.parametrize("thorough", [True, False])
-def test_a_look_again_goes_back_to_the_events_of_the_first(sqs: SQSClient, url: str, *, thorough: bool) -> None:
+@pytest.mark.parametrize("full", [True, False])
+def test_a_look_again_goes_back_to_the_events_of_the_first(sqs: SQSClient, url: str, *, full: bool) -> None:
     """It is the one that tells: who is told has to find the event, and whoever fixes has to know whose it is."""
-    LookQueue(sqs, url).again(TARGET, replace(CHANGE, thorough=thorough))
-    (message,) = read_batch({"Records": received(sqs, url)}, Scope.EXECUTION_ROLE)
-    assert (message.settled, message.thorough) == (True, thorough)
+    CheckQueue(sqs, url).again(TARGET, replace(CHANGE, full=full))
+    (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
+    assert (message.after_grace_period, message.full) == (True, full)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")

@@ -14,10 +14,10 @@ from botocore.stub import ANY, Stubber
 
 from permission_guard.aws.tables.findings import KEEP_LOOKS, KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
-from permission_guard.findings.checkpoint import Begun, Notes
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
-from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import finding_id
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SCOPE = Scope.EXECUTION_ROLE
+SCOPE = Direction.EXECUTION_ROLE
 PK = f"FUNCTION#{FUNCTION_ARN}"
 
 
@@ -51,16 +51,16 @@ def item(dynamodb: DynamoDBClient, pk: str, sk: str) -> dict[str, Any]:
 
 def commit(
     table: FindingsTable,
-    begun: Begun,
+    run: CheckRun,
     changes: Sequence[Change] = (),
     unknowns: Sequence[str] = (),
     *,
-    notes: Notes | None = None,
+    checkpoint: Checkpoint | None = None,
     now: str = NOW,
 ) -> bool:
     """Write a look."""
-    left = begun.notes if notes is None else notes
-    return table.commit_look(TARGET, SCOPE, begun, left, changes=changes, unknowns=unknowns, now=now)
+    left = run.checkpoint if checkpoint is None else checkpoint
+    return table.commit_check(TARGET, SCOPE, run, left, changes=changes, unknowns=unknowns, now=now)
 
 
 def many(count: int) -> list[Finding]:
@@ -74,20 +74,20 @@ def many(count: int) -> list[Finding]:
 
 def test_each_look_has_a_higher_number_than_those_before(table: FindingsTable) -> None:
     """Every function and every scope counts by itself."""
-    assert [table.begin_look(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
-    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).number == 1
-    assert table.begin_look(OTHER, SCOPE).number == 1
+    assert [table.start_check(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
+    assert table.start_check(TARGET, Direction.INVOKE_POLICY).number == 1
+    assert table.start_check(OTHER, SCOPE).number == 1
 
 
 def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
     table: FindingsTable, dynamodb: DynamoDBClient
 ) -> None:
     """The look's item says what people ask: when, and what was unknown."""
-    begun = table.begin_look(TARGET, SCOPE)
-    assert commit(table, begun, [Change(a_finding(), None)], ["PG201: denied"])
+    run = table.start_check(TARGET, SCOPE)
+    assert commit(table, run, [Change(a_finding(), None)], ["PG201: denied"])
     assert table.findings_of(TARGET) == (a_finding(),)
-    look = item(dynamodb, PK, "LOOK#execution_role")
-    assert (look["written"], look["begun"], look["looked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
+    look = item(dynamodb, PK, "CHECK#execution_role")
+    assert (look["written"], look["started"], look["checked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
     assert look["unknowns"] == {"L": [{"S": "PG201: denied"}]}
 
 
@@ -95,23 +95,23 @@ def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable
     """Every look puts it off: what exists is looked at twice a day."""
     later = (datetime.fromisoformat(NOW) + timedelta(days=1)).isoformat()
     for now in (NOW, later):
-        assert commit(table, table.begin_look(TARGET, SCOPE), now=now)
-        expires = int(item(dynamodb, PK, "LOOK#execution_role")["expires_at"]["N"])
+        assert commit(table, table.start_check(TARGET, SCOPE), now=now)
+        expires = int(item(dynamodb, PK, "CHECK#execution_role")["expires_at"]["N"])
         assert expires == int((datetime.fromisoformat(now) + KEEP_LOOKS).timestamp())
-    table.begin_look(TARGET, SCOPE)
-    assert "expires_at" in item(dynamodb, PK, "LOOK#execution_role")
+    table.start_check(TARGET, SCOPE)
+    assert "expires_at" in item(dynamodb, PK, "CHECK#execution_role")
 
 
 def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
     """That all was right is worth knowing; many unknowns are cut short."""
-    begun = table.begin_look(TARGET, SCOPE)
-    assert commit(table, begun, unknowns=[f"unknown {n}" for n in range(50)])
-    assert len(item(dynamodb, PK, "LOOK#execution_role")["unknowns"]["L"]) == 20
+    run = table.start_check(TARGET, SCOPE)
+    assert commit(table, run, unknowns=[f"unknown {n}" for n in range(50)])
+    assert len(item(dynamodb, PK, "CHECK#execution_role")["unknowns"]["L"]) == 20
 
 
 def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
     """Neither the look nor its findings."""
-    older, newer = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
+    older, newer = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
     assert commit(table, newer)
     assert not commit(table, older, [Change(a_finding(), None)])
     assert table.findings_of(TARGET) == ()
@@ -119,9 +119,9 @@ def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
 
 def test_the_same_look_may_be_written_again(table: FindingsTable) -> None:
     """It is tried again after a conflict, or when the answer was lost."""
-    begun = table.begin_look(TARGET, SCOPE)
-    assert commit(table, begun)
-    assert commit(table, begun, [Change(a_finding(), None)])
+    run = table.start_check(TARGET, SCOPE)
+    assert commit(table, run)
+    assert commit(table, run, [Change(a_finding(), None)])
     assert table.findings_of(TARGET) == (a_finding(),)
 
 
@@ -129,26 +129,26 @@ def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: 
     """All or none: the finding that nobody else touched is not written either."""
     first, second = many(2)
     table.put_finding(Change(first, None))
-    begun = table.begin_look(TARGET, SCOPE)
+    run = table.start_check(TARGET, SCOPE)
     moved = replace(first, status=Status.RESOLVED, revision=8)
     with pytest.raises(ConflictError):
-        commit(table, begun, [Change(moved, 7), Change(second, None)])
+        commit(table, run, [Change(moved, 7), Change(second, None)])
     assert table.findings_of(TARGET) == (first,)
-    assert "written" not in item(dynamodb, PK, "LOOK#execution_role")
+    assert "written" not in item(dynamodb, PK, "CHECK#execution_role")
 
 
 def test_a_finding_that_somebody_else_opened_first_is_a_conflict(table: FindingsTable) -> None:
     """A new one must not overwrite."""
     table.put_finding(Change(a_finding(), None))
     with pytest.raises(ConflictError):
-        commit(table, table.begin_look(TARGET, SCOPE), [Change(a_finding(reason="Another."), None)])
+        commit(table, table.start_check(TARGET, SCOPE), [Change(a_finding(reason="Another."), None)])
 
 
 def test_more_changes_than_a_transaction_takes_are_all_written(table: FindingsTable) -> None:
     """A function with hundreds of mappings, all of a role that lost its policy."""
     findings = many(250)
-    begun = table.begin_look(TARGET, SCOPE)
-    assert commit(table, begun, [Change(finding, None) for finding in findings])
+    run = table.start_check(TARGET, SCOPE)
+    assert commit(table, run, [Change(finding, None) for finding in findings])
     assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
 
 
@@ -169,7 +169,7 @@ def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_
                 modeled_fields={"CancellationReasons": reasons},
             )
             with pytest.raises(error):
-                commit(table, Begun(1), [Change(a_finding(), None)])
+                commit(table, CheckRun(1), [Change(a_finding(), None)])
 
 
 # ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,15 +207,15 @@ def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_accoun
     with Stubber(client) as stubber:
         for _ in range(2):
             stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
-        stubber.add_response("update_item", {"Attributes": {"begun": {"N": "7"}}})
-        assert table.begin_look(TARGET, Scope.EXECUTION_ROLE).number == 7
+        stubber.add_response("update_item", {"Attributes": {"started": {"N": "7"}}})
+        assert table.start_check(TARGET, Direction.EXECUTION_ROLE).number == 7
         for _ in range(4):
             stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
         with pytest.raises(ConflictError, match="is being written"):
-            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+            table.start_check(TARGET, Direction.EXECUTION_ROLE)
         stubber.add_client_error("update_item", "AccessDeniedException", "no", 400)
         with pytest.raises(client.exceptions.ClientError):
-            table.begin_look(TARGET, Scope.EXECUTION_ROLE)
+            table.start_check(TARGET, Direction.EXECUTION_ROLE)
 
 
 def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None:
@@ -237,30 +237,30 @@ def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None
 def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) -> None:
     """Both had read revision 1."""
     table.put_finding(Change(a_finding(), None))
-    told = a_finding(revision=2, transition=Transition.FIX_PROPOSED)
-    table.put_finding(Change(told, 1))
+    logged = a_finding(revision=2, transition=Transition.FIX_PROPOSED)
+    table.put_finding(Change(logged, 1))
     with pytest.raises(ConflictError):
         table.put_finding(Change(a_finding(revision=2, status=Status.RESOLVED), 1))
-    assert table.finding(TARGET, FINDING_ID) == told
+    assert table.finding(TARGET, FINDING_ID) == logged
 
 
 def test_a_look_never_overwrites_a_fix_that_was_begun_since_it_read(table: FindingsTable) -> None:
     """Beginning is no transition: the revision is the same, and yet what the fix remembers must not be lost."""
     table.put_finding(Change(a_finding(), None))
     intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="attach it", at=NOW, attempts=1)
-    begun = a_finding(fix=intent)
-    table.put_finding(Change(begun, 1))
+    run = a_finding(fix=intent)
+    table.put_finding(Change(run, 1))
     resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
     for write in (
         lambda: table.put_finding(Change(resolved, 1)),
-        lambda: commit(table, table.begin_look(TARGET, SCOPE), [Change(resolved, 1)]),
+        lambda: commit(table, table.start_check(TARGET, SCOPE), [Change(resolved, 1)]),
     ):
         with pytest.raises(ConflictError):
             write()
-    assert table.finding(TARGET, FINDING_ID) == begun
-    applied = replace(begun, fix=replace(intent, result=FixResult.APPLIED), revision=2)
+    assert table.finding(TARGET, FINDING_ID) == run
+    applied = replace(run, fix=replace(intent, result=FixResult.APPLIED), revision=2)
     table.put_finding(Change(applied, 1))
-    assert commit(table, table.begin_look(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
+    assert commit(table, table.start_check(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
 
 
 def test_a_finding_that_is_gone_is_not_written_again_by_who_had_read_it(table: FindingsTable) -> None:
@@ -296,7 +296,7 @@ def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         table.put_finding(Change(a_finding(), None))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        table.take_fix_slot("2026-11-20T09", 1)
+        table.take_fix_quota("2026-11-20T09", 1)
 
 
 # ── Open findings, and fixes an hour ────────────────────────────────────────────────────────────────────────────────
@@ -318,8 +318,8 @@ def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable)
 
 def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
     """The count is forgotten after some days."""
-    assert [table.take_fix_slot("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
-    assert table.take_fix_slot("2026-11-20T10", 2)
+    assert [table.take_fix_quota("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
+    assert table.take_fix_quota("2026-11-20T10", 2)
     count = item(dynamodb, "FIXES#2026-11-20T09", "COUNT")
     assert count["fixes"] == {"N": "2"}
     expires = datetime.fromtimestamp(int(count["expires_at"]["N"]), UTC)
@@ -328,7 +328,7 @@ def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTabl
 
 # ── What a look leaves for the next one ──────────────────────────────────────────────────────────────────────────────
 
-NOTES = Notes(roles=frozenset({ROLE_TARGET}), has_findings=False)
+NOTES = Checkpoint(roles=frozenset({ROLE_TARGET}), has_findings=False)
 
 
 def index_of(dynamodb: DynamoDBClient) -> list[str]:
@@ -339,19 +339,19 @@ def index_of(dynamodb: DynamoDBClient) -> list[str]:
 
 def test_the_next_look_finds_the_notes_that_the_last_one_left(table: FindingsTable) -> None:
     """The first one finds none, and knows nothing of findings."""
-    first = table.begin_look(TARGET, SCOPE)
-    assert first.notes == Notes(frozenset(), (), has_findings=True)
-    assert commit(table, first, notes=NOTES)
-    assert table.begin_look(TARGET, SCOPE).notes == NOTES
-    assert table.begin_look(TARGET, Scope.INVOKE_POLICY).notes == Notes()
+    first = table.start_check(TARGET, SCOPE)
+    assert first.checkpoint == Checkpoint(frozenset(), (), has_findings=True)
+    assert commit(table, first, checkpoint=NOTES)
+    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert table.start_check(TARGET, Direction.INVOKE_POLICY).checkpoint == Checkpoint()
 
 
 def test_a_look_that_was_begun_with_other_notes_is_not_written(table: FindingsTable) -> None:
     """Both were begun before either was written: the second does not know what the first one found."""
-    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
-    assert commit(table, first, notes=NOTES)
-    assert not commit(table, second, notes=Notes(has_findings=False))
-    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
+    assert commit(table, first, checkpoint=NOTES)
+    assert not commit(table, second, checkpoint=Checkpoint(has_findings=False))
+    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
 
 
 @pytest.mark.parametrize("kept", ['{"of": "another version"}', "", json.dumps(json.loads(NOTES.to_json()), indent=1)])
@@ -359,34 +359,34 @@ def test_notes_that_another_version_wrote_hold_up_no_look(
     table: FindingsTable, dynamodb: DynamoDBClient, kept: str
 ) -> None:
     """Read or not, they are what this look was begun with: it is written, and so is the next one."""
-    key = {"pk": {"S": PK}, "sk": {"S": f"LOOK#{SCOPE}"}}
-    dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "notes": {"S": kept}})
-    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
-    assert table.begin_look(TARGET, SCOPE).notes == NOTES
-    assert commit(table, table.begin_look(TARGET, SCOPE), notes=Notes())
+    key = {"pk": {"S": PK}, "sk": {"S": f"CHECK#{SCOPE}"}}
+    dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "checkpoint": {"S": kept}})
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=NOTES)
+    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=Checkpoint())
 
 
 def test_two_looks_that_leave_the_same_notes_are_both_written(table: FindingsTable) -> None:
     """Nothing that one of them knew is lost."""
-    first, second = table.begin_look(TARGET, SCOPE), table.begin_look(TARGET, SCOPE)
-    assert commit(table, first, notes=NOTES)
-    assert commit(table, second, notes=NOTES)
+    first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
+    assert commit(table, first, checkpoint=NOTES)
+    assert commit(table, second, checkpoint=NOTES)
 
 
 def test_the_index_of_roles_is_written_together_with_the_look(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
     """A role that is used no longer goes out; a look that is not written leaves the index alone."""
-    assert commit(table, table.begin_look(TARGET, SCOPE), notes=NOTES)
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=NOTES)
     assert index_of(dynamodb) == [f"ROLE#{ROLE_TARGET.account}/{ROLE_TARGET.name}#{FUNCTION_ARN}"]
-    stale = table.begin_look(TARGET, SCOPE)
+    stale = table.start_check(TARGET, SCOPE)
     other = RoleTarget(ROLE_TARGET.account, "another")
-    assert commit(table, table.begin_look(TARGET, SCOPE), notes=replace(NOTES, roles=frozenset({other})))
-    assert not commit(table, stale, notes=replace(NOTES, roles=frozenset()))
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=replace(NOTES, roles=frozenset({other})))
+    assert not commit(table, stale, checkpoint=replace(NOTES, roles=frozenset()))
     assert index_of(dynamodb) == [f"ROLE#{other.account}/another#{FUNCTION_ARN}"]
 
 
 def test_a_look_with_more_changes_than_a_transaction_takes_is_written_with_its_notes(table: FindingsTable) -> None:
     """The later rounds find the notes that the first one wrote."""
     changes = [Change(finding, None) for finding in many(250)]
-    assert commit(table, table.begin_look(TARGET, SCOPE), changes, notes=NOTES)
+    assert commit(table, table.start_check(TARGET, SCOPE), changes, checkpoint=NOTES)
     assert len(table.findings_of(TARGET)) == 250
-    assert table.begin_look(TARGET, SCOPE).notes == NOTES
+    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES

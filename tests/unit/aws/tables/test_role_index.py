@@ -13,8 +13,8 @@ from permission_guard.aws.tables import role_index
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.errors import DeliveryError
-from permission_guard.findings.checkpoint import Notes
-from permission_guard.model.targets import FunctionTarget, RoleTarget, Scope
+from permission_guard.findings.checkpoint import Checkpoint
+from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from tests.fakes import ACCOUNT, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Account:
     def look(self, target: FunctionTarget, *roles: RoleTarget) -> None:
         """Record a look at a function that runs with some roles."""
         table = FindingsTable(self.client, TABLE_NAME)
-        begun = table.begin_look(target, Scope.EXECUTION_ROLE)
-        notes = Notes(frozenset(roles))
-        assert table.commit_look(target, Scope.EXECUTION_ROLE, begun, notes, changes=(), unknowns=(), now=NOW)
+        run = table.start_check(target, Direction.EXECUTION_ROLE)
+        checkpoint = Checkpoint(frozenset(roles))
+        assert table.commit_check(target, Direction.EXECUTION_ROLE, run, checkpoint, changes=(), unknowns=(), now=NOW)
 
 
 @pytest.fixture

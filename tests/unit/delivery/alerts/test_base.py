@@ -12,7 +12,7 @@ import pytest
 from permission_guard.bootstrap.alerts import CHANNELS, channels_for
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.ledger import Claim, Delivery, Outcome, Skip, refusal
+from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, refusal
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from tests.paths import FINDINGS
@@ -56,12 +56,12 @@ class Channel:
     def __init__(self, name: str, *failures: Exception) -> None:
         self.name = name
         self.failures = list(failures)
-        self.told: list[int] = []
+        self.logged: list[int] = []
 
     def send(self, finding: Finding, reference: str | None) -> str | None:
         if self.failures:
             raise self.failures.pop(0)
-        self.told.append(finding.revision)
+        self.logged.append(finding.revision)
         return None
 
 
@@ -70,10 +70,10 @@ def test_every_channel_is_told() -> None:
     sns, slack = Channel("sns"), Channel("slack")
     results = send(OPENED, [sns, slack], MemoryLedger())
     assert [(result.channel, result.outcome) for result in results] == [
-        ("sns", Outcome.DELIVERED),
-        ("slack", Outcome.DELIVERED),
+        ("sns", DeliveryOutcome.DELIVERED),
+        ("slack", DeliveryOutcome.DELIVERED),
     ]
-    assert sns.told == slack.told == [1]
+    assert sns.logged == slack.logged == [1]
 
 
 def test_a_channel_that_fails_is_tried_again_and_the_others_are_not_told_twice() -> None:
@@ -82,10 +82,10 @@ def test_a_channel_that_fails_is_tried_again_and_the_others_are_not_told_twice()
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="was not delivered: slack: HTTP 500"):
         send(OPENED, [slack, sns], ledger)
-    assert sns.told == [1]
+    assert sns.logged == [1]
     send(OPENED, [slack, sns], ledger)
-    assert sns.told == [1]
-    assert slack.told == [1]
+    assert sns.logged == [1]
+    assert slack.logged == [1]
 
 
 def test_one_error_names_every_channel_that_failed_but_repeats_no_foreign_text() -> None:
@@ -101,8 +101,8 @@ def test_what_a_person_just_did_is_not_told(transition: Transition) -> None:
     """What comes of it is."""
     channel = Channel("sns")
     results = send(replace(OPENED, transition=transition), [channel], MemoryLedger())
-    assert [result.outcome for result in results] == [Outcome.NOT_WANTED]
-    assert channel.told == []
+    assert [result.outcome for result in results] == [DeliveryOutcome.NOT_WANTED]
+    assert channel.logged == []
     assert transition not in ALERTED
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
-from permission_guard.delivery.ledger import Claim, Delivery, Outcome, Skip, refusal
-from permission_guard.delivery.tickets.base import record
+from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, refusal
+from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.findings import Finding, Status, Transition
 from tests.paths import FINDINGS
@@ -77,7 +77,7 @@ def states_after(*findings: Finding) -> dict[str, str]:
     """Return the tickets after some transitions, in the order in which they arrive."""
     ledger, tickets = MemoryLedger(), Tickets()
     for finding in findings:
-        record(finding, tickets, ledger)
+        update_ticket(finding, tickets, ledger)
     return tickets.tickets
 
 
@@ -126,9 +126,9 @@ def test_a_ticket_that_nobody_recorded_is_found_and_closed() -> None:
     """Its opening was cut short after the ticket system had it."""
     ledger, tickets = MemoryLedger(), Tickets()
     tickets.open(OPENED)
-    result = record(RESOLVED, tickets, ledger)
+    result = update_ticket(RESOLVED, tickets, ledger)
     assert tickets.tickets == {"T-1": "resolved, revision 2"}
-    assert (result.outcome, result.reference) == (Outcome.DELIVERED, "T-1")
+    assert (result.outcome, result.reference) == (DeliveryOutcome.DELIVERED, "T-1")
     assert ledger.channel == "ticket:memory"
 
 

@@ -12,7 +12,7 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
 from permission_guard.model.state import Snapshot
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.base import NeedKind
 from permission_guard.needs.event_sources import event_source_of
@@ -103,7 +103,7 @@ def test_the_rule_says_of_each_mapping_what_its_reading_needs_say() -> None:
 
 def test_no_rule_on_roles_crashes_and_whatever_is_unknown_has_a_reason() -> None:
     """Of every mapping, of a known type or not."""
-    rules = rules_for(Scope.EXECUTION_ROLE, TRUST)
+    rules = rules_for(Direction.EXECUTION_ROLE, TRUST)
     assert rules
     for record in mappings.records():
         for verdict in report(record, *rules).unknowns:

@@ -156,10 +156,10 @@ def test_there_is_a_case_for_each_way_to_sign_in() -> None:
 
 def test_the_types_that_name_a_secret_are_those_of_which_lambda_s_api_says_so() -> None:
     """The URI of every other type is a literal."""
-    told = shape("SourceAccessConfiguration").members["Type"].documentation
+    logged = shape("SourceAccessConfiguration").members["Type"].documentation
     secrets = {
         kind
-        for kind, text in re.findall(r"<li> <p> <code>(\w+)</code> (.*?)</li>", told)
+        for kind, text in re.findall(r"<li> <p> <code>(\w+)</code> (.*?)</li>", logged)
         if re.search(r"Secrets Manager (ARN|secret)", text)
     }
     assert secrets == SECRET_TYPES.keys()
@@ -170,9 +170,9 @@ def test_the_types_that_name_a_secret_are_those_of_which_lambda_s_api_says_so() 
 
 def test_there_is_a_case_for_each_type_of_destination() -> None:
     """A queue, a topic, a bucket and a topic of the cluster: there are no others."""
-    told = shape("OnFailure").members["Destination"].documentation
+    logged = shape("OnFailure").members["Destination"].documentation
     for kind in ("Amazon SNS topic", "Amazon SQS queue", "Amazon S3 bucket", "Kafka topic"):
-        assert kind in told
+        assert kind in logged
     named = {destination for case in CASES.values() for destination in destinations_of(case.mapping)}
     assert {name.split(":")[2] if name.startswith("arn:") else name.split(":")[0] for name in named} == {
         "kafka",

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.intake.cloudtrail_record import parse_record
-from permission_guard.intake.denied_calls import refusal_of
-from permission_guard.model.state import Refusal, Role, Snapshot
+from permission_guard.intake.denied_calls import denied_call_of
+from permission_guard.model.state import DeniedCall, Role, Snapshot
 from permission_guard.model.verdicts import Outcome, Verdict
-from permission_guard.rules.execution_role.call_denied import CallRefused
+from permission_guard.rules.execution_role.call_denied import CallDenied
 from tests.fakes import FUNCTION_ARN, ROLE_ARN, TARGET, a_function, a_role
 from tests.paths import EVENTS
 
 CORPUS = EVENTS / "cloudtrail"
-RULE = CallRefused(TrustSet(frozenset()))
+RULE = CallDenied(TrustSet(frozenset()))
 NOBODY = parse_policy({"Version": "2012-10-17", "Statement": []})
 
 
@@ -30,23 +30,23 @@ def sample(name: str) -> Any:
     return json.loads((CORPUS / f"{name}.json").read_text())
 
 
-def refused(name: str) -> Refusal:
+def refused(name: str) -> DeniedCall:
     """Read the refusal of a sample event."""
-    refusal = refusal_of(parse_record(sample(name)))
+    refusal = denied_call_of(parse_record(sample(name)))
     assert refusal is not None
     return refusal
 
 
-def say(refusal: Refusal, role: Role | None, *, exists: bool = True) -> Verdict:
+def say(refusal: DeniedCall, role: Role | None, *, exists: bool = True) -> Verdict:
     """Return the one verdict on a refusal, of a function that exists or not."""
     function = a_function() if exists else None
     versions = {FUNCTION_ARN: function, refusal.function_arn: function}
-    snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, refusals=(refusal,))
+    snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(refusal,))
     (verdict,) = evaluate(snapshot, [RULE]).verdicts
     return verdict
 
 
-def cure(verdict: Verdict, kind: str) -> str:
+def remedy(verdict: Verdict, kind: str) -> str:
     """Return a cure's text."""
     return next(remedy.text for remedy in verdict.remedies if remedy.kind == kind)
 
@@ -54,20 +54,20 @@ def cure(verdict: Verdict, kind: str) -> str:
 def test_the_cure_of_a_mapping_is_the_managed_policy_of_its_source() -> None:
     """It carries what AWS would name next as well."""
     verdict = say(refused("create_event_source_mapping_refused_queue"), a_role())
-    assert cure(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaSQSQueueExecutionRole")
-    assert "sqs:DeleteMessage" in cure(verdict, "policy-statement")
+    assert remedy(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaSQSQueueExecutionRole")
+    assert "sqs:DeleteMessage" in remedy(verdict, "policy-statement")
 
 
 def test_the_cure_of_a_function_in_a_vpc_is_the_managed_policy_for_that() -> None:
     """Though there is no such function yet."""
     verdict = say(refused("create_function_refused_network"), a_role(), exists=False)
-    assert cure(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaVPCAccessExecutionRole")
+    assert remedy(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaVPCAccessExecutionRole")
 
 
 def test_the_cure_of_a_dead_letter_queue_is_a_statement_for_that_queue() -> None:
     """No managed policy is for sending to one queue."""
     verdict = say(refused("update_function_configuration_refused"), a_role())
-    assert json.loads(cure(verdict, "policy-statement")) == {
+    assert json.loads(remedy(verdict, "policy-statement")) == {
         "Effect": "Allow",
         "Action": ["sqs:SendMessage"],
         "Resource": ["arn:aws:sqs:us-east-1:123456789012:dead-orders"],
@@ -78,8 +78,8 @@ def test_the_cure_of_a_role_that_lambda_cannot_assume_is_its_trust_policy() -> N
     """The whole of it, as it should be."""
     role = replace(a_role(), trust_policy=NOBODY)
     verdict = say(refused("create_function_refused_role"), role, exists=False)
-    assert "update-assume-role-policy" in cure(verdict, "aws-cli")
-    assert "lambda.amazonaws.com" in cure(verdict, "aws-cli")
+    assert "update-assume-role-policy" in remedy(verdict, "aws-cli")
+    assert "lambda.amazonaws.com" in remedy(verdict, "aws-cli")
 
 
 @pytest.mark.parametrize("name", ["create_function_refused_role", "create_function_refused_network"])
@@ -87,7 +87,7 @@ def test_a_role_that_does_not_exist_is_made_and_no_function_updated_that_does_no
     """Who creates the function names the role anyway."""
     verdict = say(refused(name), None, exists=False)
     assert verdict.outcome is Outcome.VIOLATION
-    command = cure(verdict, "aws-cli")
+    command = remedy(verdict, "aws-cli")
     assert command.startswith("aws iam create-role --role-name orders-role")
     assert "aws iam attach-role-policy" in command
     assert "update-function-configuration" not in command
@@ -101,14 +101,14 @@ def test_a_role_that_does_not_exist_is_taken_up_again_by_a_function_that_does() 
     snapshot = Snapshot(
         TARGET, a_function(), versions={FUNCTION_ARN: a_function()}, roles={new: None, ROLE_ARN: a_role()}
     )
-    (verdict,) = evaluate(replace(snapshot, refusals=(refusal,)), [RULE]).verdicts
-    assert cure(verdict, "aws-cli").splitlines()[-1].startswith("aws lambda update-function-configuration")
+    (verdict,) = evaluate(replace(snapshot, denied_calls=(refusal,)), [RULE]).verdicts
+    assert remedy(verdict, "aws-cli").splitlines()[-1].startswith("aws lambda update-function-configuration")
 
 
 def test_nobody_waits_for_a_second_look() -> None:
     """Whoever deploys reads AWS's words right now."""
-    assert not RULE.settles
-    assert RULE.of_refusals
+    assert not RULE.grace_period
+    assert RULE.of_denied_calls
 
 
 VALUES = st.recursive(
@@ -183,13 +183,13 @@ def test_whatever_an_event_asks_for_there_is_an_answer(
     event = sample(name)
     event["detail"]["requestParameters"] |= request
     event["detail"]["errorMessage"] = message
-    refusal = refusal_of(parse_record(event))
+    refusal = denied_call_of(parse_record(event))
     assert refusal is not None
     assert json.loads(json.dumps(refusal.configuration)) == refusal.configuration
     function = a_function() if exists else None
     versions = {FUNCTION_ARN: function, refusal.function_arn: function}
     for role in (a_role(), None):
-        snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, refusals=(refusal,))
+        snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(refusal,))
         verdicts = evaluate(snapshot, [RULE]).verdicts
         assert all("crashed" not in verdict.reason for verdict in verdicts)
         assert len(verdicts) == (1 if exists or refusal.api == "CreateFunction" else 0)

@@ -31,8 +31,8 @@ def ask(document: Any = SQS_POLICY, **mapping: Any) -> Verdict:
 
 def commands(verdict: Verdict) -> list[list[str]]:
     """Return the words of each command that is offered."""
-    (cure,) = verdict.remedies
-    return [shlex.split(line) for line in cure.text.splitlines()]
+    (remedy,) = verdict.remedies
+    return [shlex.split(line) for line in remedy.text.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,12 @@ def missing(verdict: Verdict) -> list[Pair]:
 
 def kinds(verdict: Verdict) -> list[str]:
     """Return the kinds of cures of a verdict."""
-    return [cure.kind for cure in verdict.remedies]
+    return [remedy.kind for remedy in verdict.remedies]
 
 
 def pasted(verdict: Verdict) -> Any:
     """Return the statement to paste."""
-    return json.loads(next(cure.text for cure in verdict.remedies if cure.kind == "policy-statement"))
+    return json.loads(next(remedy.text for remedy in verdict.remedies if remedy.kind == "policy-statement"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -226,7 +226,7 @@ def test_a_role_that_is_gone_is_told_by_none_of_them() -> None:
 
 def test_findings_right_after_a_change_are_looked_at_again_before_they_are_told() -> None:
     """A role is often there before its policies are."""
-    assert all(rule.settles for rule in RULES)
+    assert all(rule.grace_period for rule in RULES)
 
 
 @pytest.mark.parametrize("target", [DEAD_LETTERS, ALARM])

@@ -12,7 +12,7 @@ from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Inventory, ResourcePolicy, Snapshot, Trigger
-from permission_guard.model.targets import FunctionTarget, Scope
+from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.remedies.permission import Permission, statement_of
 from permission_guard.rules import rules_for
@@ -113,7 +113,7 @@ def test_no_rule_has_anything_against_what_is_suggested(name: str, trigger: Trig
         resource_policies=(ResourcePolicy(FUNCTION_ARN, None, "r1", document),),
         inventories=(listed,),
     )
-    report = evaluate(snapshot, rules_for(Scope.INVOKE_POLICY, NOBODY))
+    report = evaluate(snapshot, rules_for(Direction.INVOKE_POLICY, NOBODY))
     assert [verdict.title for verdict in report.violations] == []
     assert report.unknowns == ()
 

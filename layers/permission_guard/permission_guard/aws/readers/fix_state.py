@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Role, Unread
 
 
-class LiveFacts:
+class LiveFixState:
     """Asks IAM and CloudFormation."""
 
     def __init__(self, iam: IAMClient, cloudformation: CloudFormationClient) -> None:

@@ -28,6 +28,10 @@ class OrganizationReader:
     def __init__(self, organizations: Callable[[], OrganizationsClient], iam: Callable[[], IAMClient]) -> None:
         self._organizations = organizations
         self._iam = iam
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything anew from now on."""
         self._seen: list[str | Unread | None] = []
 
     def own_organization(self) -> str | Unread | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from permission_guard.aws.readers.inventories.services import INVENTORY_READS
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 
-READS: dict[Scope, frozenset[str]] = {
-    Scope.INVOKE_POLICY: frozenset(
+READS: dict[Direction, frozenset[str]] = {
+    Direction.INVOKE_POLICY: frozenset(
         {
             "lambda:GetFunctionConfiguration",
             "lambda:GetPolicy",
@@ -18,7 +18,7 @@ READS: dict[Scope, frozenset[str]] = {
         },
     )
     | INVENTORY_READS,
-    Scope.EXECUTION_ROLE: frozenset(
+    Direction.EXECUTION_ROLE: frozenset(
         {
             "lambda:GetFunctionConfiguration",
             "lambda:ListEventSourceMappings",

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.aws.calls import error_code
 from permission_guard.delivery.alerts.slack.message import DEFAULT_WEBHOOK_PREFIX
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

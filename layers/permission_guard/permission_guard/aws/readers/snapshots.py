@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import FUNCTION_URL_KEYS
 from permission_guard.invokers.sources import source_named
 from permission_guard.model.state import STACK_TAG, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
-from permission_guard.model.targets import FunctionTarget, Scope
-from permission_guard.needs.of_snapshot import policies_to_read, refused_by_aws, states_to_read
+from permission_guard.model.targets import Direction, FunctionTarget
+from permission_guard.needs.of_snapshot import denied_by_aws, policies_to_read, states_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from permission_guard.aws.readers.roles import RoleReader
     from permission_guard.aws.readers.sources.reader import SourceReader
     from permission_guard.iam.conditions import Condition
-    from permission_guard.model.state import EventSourceMapping, Inventory, Refusal
+    from permission_guard.model.state import DeniedCall, EventSourceMapping, Inventory
 
 
 class StateReader:
@@ -48,19 +48,24 @@ class StateReader:
         self.forget()
 
     def snapshot(
-        self, target: FunctionTarget, scope: Scope, *, not_before: float = 0.0, refusals: Sequence[Refusal] = ()
+        self,
+        target: FunctionTarget,
+        direction: Direction,
+        *,
+        not_before: float = 0.0,
+        denied_calls: Sequence[DeniedCall] = (),
     ) -> Snapshot:
-        """Read what `scope` needs; what cannot be read is in the snapshot as Unread, nothing raises.
+        """Read what `direction` needs; what cannot be read is in the snapshot as Unread, nothing raises.
 
-        Inventories are read after `not_before`, in seconds since 1970. `refusals` are the calls about the function
+        Inventories are read after `not_before`, in seconds since 1970. `denied_calls` are the calls about the function
         that AWS refused: what they ask for is read as well, also where there is no such function.
         """
         function = self._functions.function(target.arn)
-        if scope is Scope.INVOKE_POLICY and function is not None:
+        if direction is Direction.INVOKE_POLICY and function is not None:
             return self._who_may_invoke(target, function, not_before)
-        if scope is Scope.INVOKE_POLICY or (function is None and not refusals):
+        if direction is Direction.INVOKE_POLICY or (function is None and not denied_calls):
             return Snapshot(target, None)
-        return self._what_the_roles_allow(target, function, refusals)
+        return self._what_the_roles_allow(target, function, denied_calls)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         """Return the stack that a function belongs to: CloudFormation tags what it makes, and nobody else may."""
@@ -92,23 +97,25 @@ class StateReader:
         )
 
     def _what_the_roles_allow(
-        self, target: FunctionTarget, function: Function | Unread | None, refusals: Sequence[Refusal]
+        self, target: FunctionTarget, function: Function | Unread | None, denied_calls: Sequence[DeniedCall]
     ) -> Snapshot:
-        snapshot = self._what_runs(target, function, refusals) if function else Snapshot(target, None)
+        snapshot = self._what_runs(target, function, denied_calls) if function else Snapshot(target, None)
         running = set(snapshot.role_arns.values())
-        named = {refusal.role_arn for refusal in refusals if _is_own_role(refusal.role_arn, target)}
+        named = {refusal.role_arn for refusal in denied_calls if _is_own_role(refusal.role_arn, target)}
         roles = {arn: self._role(arn) for arn in sorted(running | named)}
         trusts = [role.trust_policy for role in roles.values() if isinstance(role, Role)]
         conditions = [item for trust in trusts for statement in trust.statements for item in statement.conditions]
         snapshot = replace(
-            snapshot, roles=roles, refusals=tuple(refusals), own_organization=self._own_organization(conditions)
+            snapshot, roles=roles, denied_calls=tuple(denied_calls), own_organization=self._own_organization(conditions)
         )
         return self._with_denials(self._with_sources(snapshot))
 
-    def _what_runs(self, target: FunctionTarget, function: Function | Unread, refusals: Sequence[Refusal]) -> Snapshot:
+    def _what_runs(
+        self, target: FunctionTarget, function: Function | Unread, denied_calls: Sequence[DeniedCall]
+    ) -> Snapshot:
         """Return the mappings and destinations of a function, with the versions behind them."""
         mappings, configs = self._mappings_of(target), self._functions.invoke_configs(target)
-        arns = {target.arn, *(refusal.function_arn for refusal in refusals)}
+        arns = {target.arn, *(refusal.function_arn for refusal in denied_calls)}
         if not isinstance(mappings, Unread):
             arns |= {mapping.function_arn for mapping in mappings}
         if not isinstance(configs, Unread):
@@ -133,7 +140,7 @@ class StateReader:
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
         """Return a snapshot with what the organization denies the roles, where AWS itself says that one is refused."""
         roles = dict(snapshot.roles)
-        for arn, asked in refused_by_aws(snapshot).items():
+        for arn, asked in denied_by_aws(snapshot).items():
             role = roles[arn]
             if isinstance(role, Role):
                 denials = self._organization.denied(arn, asked, snapshot.target.region)
@@ -145,10 +152,10 @@ class StateReader:
         asked = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
         return self._organization.own_organization() if asked else None
 
-    def snapshot_for_fix(self, target: FunctionTarget, scope: Scope) -> Snapshot:
-        """Read what `scope` needs afresh, with the function's tags, which say whether it may be changed."""
+    def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
+        """Read what `direction` needs afresh, with the function's tags, which say whether it may be changed."""
         self.forget()
-        return replace(self.snapshot(target, scope), tags=self._functions.tags(target))
+        return replace(self.snapshot(target, direction), tags=self._functions.tags(target))
 
     def forget(self) -> None:
         """Read everything anew from now on, but for what serves longer than a batch."""
@@ -156,6 +163,7 @@ class StateReader:
         self._seen_roles: dict[str, Role | Unread | None] = {}
         self._roles.forget()
         self._sources.forget()
+        self._organization.forget()
 
     def _mappings_of(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
         # Read at the first snapshot and not before, so that it is younger than every look of the batch.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.aws.calls import error_code, is_denied
+from permission_guard.aws.calls import is_denied
+from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 | pk               | sk             | what                                                                        |
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
-| FUNCTION#(arn)   | LOOK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
+| FUNCTION#(arn)   | CHECK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
 |                  |                | when no look was written for long: the sweep looks at what exists; and the  |
-|                  |                | `notes` that the last one left                                              |
+|                  |                | `checkpoint` that the last one left                                              |
 | ROLES            | ROLE#(…)       | the index of roles to functions, of role_index.py                           |
 | FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
 
@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from permission_guard.aws.calls import error_code
 from permission_guard.aws.tables.role_index import entry_of
-from permission_guard.errors import ConflictError
-from permission_guard.findings.checkpoint import Begun, Notes
-from permission_guard.findings.conflicts import despite_conflicts
+from permission_guard.errors import ConflictError, error_code
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun
+from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Finding, Status
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from permission_guard.findings.lifecycle import Change
-    from permission_guard.model.targets import FunctionTarget, Scope
+    from permission_guard.model.targets import Direction, FunctionTarget
 
 STATUS_INDEX = "by-status"
 FINDING_PREFIX = "FINDING#"
@@ -57,9 +56,9 @@ class FindingsTable:
         self._dynamodb = client
         self._name = table_name
 
-    def begin_look(self, target: FunctionTarget, scope: Scope) -> Begun:
+    def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         """Return a number that is higher than that of every look begun before, and the notes of the last one."""
-        return despite_conflicts(lambda: self._begin(target, scope), tries=_BEGIN_TRIES)
+        return retry_on_conflict(lambda: self._begin(target, direction), tries=_BEGIN_TRIES)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         """Return every recorded finding of a function, with its versions and aliases."""
@@ -77,12 +76,12 @@ class FindingsTable:
         reply = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
         return read_finding(reply["Item"]) if "Item" in reply else None
 
-    def commit_look(
+    def commit_check(
         self,
         target: FunctionTarget,
-        scope: Scope,
-        begun: Begun,
-        notes: Notes,
+        direction: Direction,
+        run: CheckRun,
+        checkpoint: Checkpoint,
         *,
         changes: Sequence[Change],
         unknowns: Sequence[str],
@@ -92,25 +91,26 @@ class FindingsTable:
         written: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._name,
-                "Key": _look_key(target, scope),
+                "Key": _check_key(target, direction),
                 "UpdateExpression": (
-                    "SET written = :look, looked_at = :now, unknowns = :unknowns, notes = :notes, expires_at = :expires"
+                    "SET written = :number, checked_at = :now, unknowns = :unknowns, checkpoint = :checkpoint,"
+                    " expires_at = :expires"
                 ),
                 "ConditionExpression": (
-                    "(attribute_not_exists(written) OR written <= :look)"
-                    " AND (attribute_not_exists(notes) OR notes = :before OR notes = :notes)"
+                    "(attribute_not_exists(written) OR written <= :number)"
+                    " AND (attribute_not_exists(checkpoint) OR checkpoint = :before OR checkpoint = :checkpoint)"
                 ),
                 "ExpressionAttributeValues": {
-                    ":look": {"N": str(begun.number)},
+                    ":number": {"N": str(run.number)},
                     ":now": {"S": now},
                     ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
-                    ":before": {"S": begun.text},
-                    ":notes": {"S": notes.to_json()},
+                    ":before": {"S": run.text},
+                    ":checkpoint": {"S": checkpoint.to_json()},
                     ":expires": _in(KEEP_LOOKS, now),
                 },
             },
         }
-        writes = [*self._indexed(target, begun.notes, notes, now), *map(self._changed, changes)]
+        writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
         # Seldom more than one round; each is whole in itself, and when one is refused the look is done again.
         rounds = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
         return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in rounds)
@@ -124,7 +124,7 @@ class FindingsTable:
                 raise
             raise ConflictError(f"finding {change.finding.id} was changed by somebody else") from error
 
-    def take_fix_slot(self, hour: str, limit: int) -> bool:
+    def take_fix_quota(self, hour: str, limit: int) -> bool:
         """Count one more fix in an hour (`2026-11-20T09`); False when the limit is reached."""
         try:
             self._dynamodb.update_item(
@@ -161,12 +161,12 @@ class FindingsTable:
                     seen.add(target)
                     yield target
 
-    def _begin(self, target: FunctionTarget, scope: Scope) -> Begun:
+    def _begin(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         try:
             reply = self._dynamodb.update_item(
                 TableName=self._name,
-                Key=_look_key(target, scope),
-                UpdateExpression="ADD begun :one",
+                Key=_check_key(target, direction),
+                UpdateExpression="ADD started :one",
                 ExpressionAttributeValues={":one": {"N": "1"}},
                 ReturnValues="ALL_NEW",
             )
@@ -176,13 +176,15 @@ class FindingsTable:
                 raise
             raise ConflictError(f"a look at {target.arn} is being written") from error
         look = reply["Attributes"]
-        number = int(look["begun"]["N"])
-        return Begun.after(number, look["notes"]["S"]) if "notes" in look else Begun(number)
+        number = int(look["started"]["N"])
+        return CheckRun.after(number, look["checkpoint"]["S"]) if "checkpoint" in look else CheckRun(number)
 
-    def _indexed(self, target: FunctionTarget, before: Notes, notes: Notes, now: str) -> list[TransactWriteItemTypeDef]:
+    def _indexed(
+        self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
+    ) -> list[TransactWriteItemTypeDef]:
         over = int(datetime.fromisoformat(now).timestamp())
-        entries = [entry_of(role, target) for role in sorted(notes.roles - before.roles)]
-        entries += [entry_of(role, target, until=over) for role in sorted(before.roles - notes.roles)]
+        entries = [entry_of(role, target) for role in sorted(checkpoint.roles - before.roles)]
+        entries += [entry_of(role, target, until=over) for role in sorted(before.roles - checkpoint.roles)]
         return [{"Put": {"TableName": self._name, "Item": entry}} for entry in entries]
 
     def _changed(self, change: Change) -> TransactWriteItemTypeDef:
@@ -252,5 +254,5 @@ def _pk(target: FunctionTarget) -> str:
     return f"FUNCTION#{target.arn}"
 
 
-def _look_key(target: FunctionTarget, scope: Scope) -> Any:
-    return {"pk": {"S": _pk(target)}, "sk": {"S": f"LOOK#{scope}"}}
+def _check_key(target: FunctionTarget, direction: Direction) -> Any:
+    return {"pk": {"S": _pk(target)}, "sk": {"S": f"CHECK#{direction}"}}

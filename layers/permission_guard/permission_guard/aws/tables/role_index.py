@@ -52,6 +52,10 @@ class RoleIndex:
         self._name = table_name
         self._functions = functions
         self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything anew from now on."""
         self._is_complete = False
         self._listed: Mapping[RoleTarget, tuple[FunctionTarget, ...]] | None = None
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from permission_guard.aws.calls import error_code, is_passing
-from permission_guard.errors import WriteFailedError
+from permission_guard.aws.calls import is_passing
+from permission_guard.errors import WriteFailedError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.ledger import DeliveryResult, Outcome, deliver
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
 
@@ -56,7 +56,7 @@ def send(finding: Finding, channels: Sequence[AlertChannel], ledger: DeliveryLed
     ledger by then, so the retry only concerns the others.
     """
     if finding.transition not in ALERTED:
-        return [DeliveryResult(channel=channel.name, outcome=Outcome.NOT_WANTED) for channel in channels]
+        return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_WANTED) for channel in channels]
     results: list[DeliveryResult] = []
     failures: list[tuple[str, Exception]] = []
     for channel in channels:

@@ -40,7 +40,7 @@ class TicketSystem(Protocol):
         """Return the reference of an open ticket of this finding that nobody recorded, None when there is none."""
 
 
-def record(finding: Finding, system: TicketSystem, ledger: DeliveryLedger) -> DeliveryResult:
+def update_ticket(finding: Finding, system: TicketSystem, ledger: DeliveryLedger) -> DeliveryResult:
     """Bring the ticket of a finding up to date, once a revision; an older revision than the last changes nothing."""
     return deliver(
         ledger,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.rules.execution_role.call_denied import CallRefused
+from permission_guard.rules.execution_role.call_denied import CallDenied
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.event_source_unauthorized import EventSourceUnauthorized
@@ -34,5 +34,5 @@ RULES: tuple[type[Rule], ...] = (
     RoleOverprivileged,
     FeaturePermissionMissing,
     EventSourceUnauthorized,
-    CallRefused,
+    CallDenied,
 )

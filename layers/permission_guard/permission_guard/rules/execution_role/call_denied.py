@@ -1,4 +1,4 @@
-"""PG213 call-refused."""
+"""PG213 call-denied."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from permission_guard.rules.execution_role.event_source_dependency_missing impor
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.execution_role.mappings import name_of
-from permission_guard.rules.execution_role.need_rule import Lack, NeedRule, Question
+from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_rule import roles_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from permission_guard.model.state import EventInvokeConfig, EventSourceMapping, Refusal, Snapshot, Sources
+    from permission_guard.model.state import DeniedCall, EventInvokeConfig, EventSourceMapping, Snapshot, Sources
     from permission_guard.model.targets import JSON
     from permission_guard.needs.base import Need
 
@@ -51,7 +51,7 @@ _IMPACT: Final = {
 _FEATURES: Final = {"ec2": "network-interfaces", "sns": "dead-letter-queue", "sqs": "dead-letter-queue", "sts": "role"}
 
 
-class CallRefused(NeedRule):
+class CallDenied(NeedRule):
     """Allow the execution role what AWS has just asked of it in vain.
 
     ## What it flags
@@ -101,23 +101,23 @@ class CallRefused(NeedRule):
     """
 
     id = "PG213"
-    name = "call-refused"
+    name = "call-denied"
     severity = Severity.HIGH
     offline = False
-    settles = False
-    of_refusals = True
+    grace_period = False
+    of_denied_calls = True
     reads = EventSourceReadMissing.reads | EventSourceDependencyMissing.reads | FailureDestinationMissing.reads
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         """Yield a verdict for each call that was refused, though several may ask the same of one role."""
-        for one in self.questions(snapshot):
+        for one in self.requirements(snapshot):
             yield one if isinstance(one, Verdict) else self.answer(one, snapshot)
 
-    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what each call takes of the role, for the last of those with the same subject."""
         latest = {
             (refusal.function_arn, subject_of(refusal)): refusal
-            for refusal in sorted(snapshot.refusals, key=lambda refusal: refusal.at)
+            for refusal in sorted(snapshot.denied_calls, key=lambda refusal: refusal.at)
         }
         for refusal in latest.values():
             function = function_asked_for(refusal, snapshot)
@@ -126,57 +126,57 @@ class CallRefused(NeedRule):
             elif function is not None:
                 yield self._asked(refusal, function, snapshot)
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what there is not, as long as the call is refused."""
-        return _impact(question.facts["api"], question.function)
+        return _impact(requirement.facts["api"], requirement.function)
 
-    def title(self, question: Question, missing: Sequence[Need]) -> str:  # noqa: ARG002 - one of a kind stands for all
+    def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:  # noqa: ARG002 - one of a kind stands for all
         """Say what was refused, and why."""
-        return _title(question.facts["api"], question.function, f"its role may not {question.purpose}")
+        return _title(requirement.facts["api"], requirement.function, f"its role may not {requirement.purpose}")
 
-    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+    def answer(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
         """Return the verdict on one call: what the role has by now was missing then."""
-        function, subject = question.function, question.subject
+        function, subject = requirement.function, requirement.subject
         role = snapshot.roles.get(function.role_arn, function.role_arn)
-        if _is_needed_anyway(question, snapshot):
+        if _is_needed_anyway(requirement, snapshot):
             told = "What is refused is needed as the function is configured: PG203 and PG205 tell what its role lacks."
             return self.passed(function.arn, subject, told)
         if role is None and _is_run_with(function.role_arn, snapshot):
             return self.passed(function.arn, subject, f"{function.role_arn} does not exist, as PG207 tells.")
         if role is None:
-            needs = tuple(need for need in question.needs if not need.doubt)
-            verdict = self.lacking(question, Lack(needs, "The role does not exist."))
-            title = _title(question.facts["api"], function, "its role does not exist")
-            remedies = _created(question.facts["api"], function)
-            return replace(verdict, title=title, reason=_told(verdict.reason, question.facts), remedies=remedies)
+            needs = tuple(need for need in requirement.needs if not need.doubt)
+            verdict = self.lacking(requirement, MissingPermissions(needs, "The role does not exist."))
+            title = _title(requirement.facts["api"], function, "its role does not exist")
+            remedies = _created(requirement.facts["api"], function)
+            return replace(verdict, title=title, reason=_told(verdict.reason, requirement.facts), remedies=remedies)
         if isinstance(role, str):
             return self.unknown(function.arn, subject, f"{role} was not read.")
-        verdict = super().answer(question, snapshot)
+        verdict = super().answer(requirement, snapshot)
         if verdict.outcome is Outcome.PASS:
-            by_now = f"{function.role_arn} may {question.purpose} by now: the call can be repeated."
+            by_now = f"{function.role_arn} may {requirement.purpose} by now: the call can be repeated."
             return self.passed(function.arn, subject, by_now)
-        return replace(verdict, reason=_told(verdict.reason, question.facts))
+        return replace(verdict, reason=_told(verdict.reason, requirement.facts))
 
-    def _asked(self, refusal: Refusal, function: Function, snapshot: Snapshot) -> Question | Verdict:
+    def _asked(self, refusal: DeniedCall, function: Function, snapshot: Snapshot) -> Requirement | Verdict:
         subject = subject_of(refusal)
         come_to_be = _come_to_be(refusal, snapshot)
         if come_to_be:
             return self.passed(function.arn, subject, come_to_be)
         if ASSUME in named_actions(refusal.message):
             return self._assumed(refusal, function, snapshot)
-        question = _question(refusal, function, snapshot.sources)
-        if question is None:
+        requirement = _question(refusal, function, snapshot.sources)
+        if requirement is None:
             reason = "It is not known what AWS asked of the role."
             return self.unknown(function.arn, subject, _told(reason, _facts(refusal)))
         listed = snapshot.mappings if refusal.mapping else snapshot.invoke_configs if refusal.invoke_config else ()
         if isinstance(listed, Unread):
             # Whether it has come to be cannot be told; but if the role has it all, nothing is wrong either way.
-            verdict = self.answer(question, snapshot)
+            verdict = self.answer(requirement, snapshot)
             is_passed = verdict.outcome is Outcome.PASS
             return verdict if is_passed else self.unknown(function.arn, subject, str(listed))
-        return question
+        return requirement
 
-    def _assumed(self, refusal: Refusal, function: Function, snapshot: Snapshot) -> Verdict:
+    def _assumed(self, refusal: DeniedCall, function: Function, snapshot: Snapshot) -> Verdict:
         """Return the verdict on whether Lambda may assume the role, as PG207 gives it."""
         role_arn, subject = function.role_arn, subject_of(refusal)
         role = snapshot.roles.get(role_arn, role_arn)
@@ -203,7 +203,7 @@ class CallRefused(NeedRule):
         )
 
 
-def subject_of(refusal: Refusal) -> str:
+def subject_of(refusal: DeniedCall) -> str:
     """Return what a finding about a refused call is about: the call, and with what, or what the message speaks of."""
     mapping = refusal.mapping
     if mapping is not None:
@@ -214,7 +214,7 @@ def subject_of(refusal: Refusal) -> str:
     return f"refused/{refusal.api}/{next((_FEATURES.get(name, name) for name in services), 'role')}"
 
 
-def _question(refusal: Refusal, function: Function, sources: Sources) -> Question | None:
+def _question(refusal: DeniedCall, function: Function, sources: Sources) -> Requirement | None:
     """Return what to ask of the role; None where it is not known."""
     named, mapping, config = named_actions(refusal.message), refusal.mapping, refusal.invoke_config
     managed_policy = ""
@@ -235,7 +235,7 @@ def _question(refusal: Refusal, function: Function, sources: Sources) -> Questio
         managed_policy = source.managed_policy if _kinds(needs) == {NeedKind.READ} else ""
     if not needs:
         return None
-    return Question(function, subject_of(refusal), needs, purpose, managed_policy, _facts(refusal), mapping)
+    return Requirement(function, subject_of(refusal), needs, purpose, managed_policy, _facts(refusal), mapping)
 
 
 def _is_run_with(role_arn: str, snapshot: Snapshot) -> bool:
@@ -243,12 +243,12 @@ def _is_run_with(role_arn: str, snapshot: Snapshot) -> bool:
     return snapshot.function is not None and role_arn in roles_of(snapshot)
 
 
-def _is_needed_anyway(question: Question, snapshot: Snapshot) -> bool:
+def _is_needed_anyway(requirement: Requirement, snapshot: Snapshot) -> bool:
     """Tell whether the function, as it is configured, needs the same of the same role."""
-    own = snapshot.versions.get(question.function.arn)
-    if question.facts["api"] != "UpdateFunctionConfiguration" or not isinstance(own, Function):
+    own = snapshot.versions.get(requirement.function.arn)
+    if requirement.facts["api"] != "UpdateFunctionConfiguration" or not isinstance(own, Function):
         return False
-    return own.role_arn == question.function.role_arn and {*question.needs} <= {*needs_of(own, snapshot.sources)}
+    return own.role_arn == requirement.function.role_arn and {*requirement.needs} <= {*needs_of(own, snapshot.sources)}
 
 
 def _of_the_kind(needs: Sequence[Need], named: Sequence[str]) -> tuple[Need, ...]:
@@ -281,7 +281,7 @@ def _purpose_of_function(needs: Sequence[Need], function: Function) -> tuple[str
     return "do all that its configuration takes", ""
 
 
-def _come_to_be(refusal: Refusal, snapshot: Snapshot) -> str:
+def _come_to_be(refusal: DeniedCall, snapshot: Snapshot) -> str:
     """Say that what was asked for is there by now, "" if it is not."""
     if refusal.api == "CreateFunction" and snapshot.function is not None:
         return "The function exists by now."
@@ -340,7 +340,7 @@ def _service(action: str) -> str:
     return action.partition(":")[0]
 
 
-def _facts(refusal: Refusal) -> dict[str, JSON]:
+def _facts(refusal: DeniedCall) -> dict[str, JSON]:
     mapping = refusal.mapping
     source: dict[str, JSON] = {"event_source_arn": mapping.event_source_arn} if mapping is not None else {}
     if refusal.invoke_config is not None:

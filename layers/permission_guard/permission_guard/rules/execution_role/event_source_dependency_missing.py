@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.model.verdicts import Severity, Verdict
 from permission_guard.needs.base import NeedKind
 from permission_guard.rules.execution_role.mappings import polled
-from permission_guard.rules.execution_role.need_rule import NeedRule, Question
+from permission_guard.rules.execution_role.need_rule import NeedRule, Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,34 +99,34 @@ class EventSourceDependencyMissing(NeedRule):
         "sqs:GetQueueAttributes",
     }
 
-    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what each mapping takes besides reading its source."""
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
                 yield one
                 continue
             needs = one.needs(NeedKind.DEPENDENCY, snapshot.sources)
-            question = one.question(needs, f"use its {one.source.name}")
+            requirement = one.requirement(needs, f"use its {one.source.name}")
             if needs:
-                yield question
+                yield requirement
             else:
                 reason = f"Nothing besides the {one.source.name} itself takes a permission."
-                yield self.passed(one.function.arn, question.subject, reason)
+                yield self.passed(one.function.arn, requirement.subject, reason)
 
-    def title(self, question: Question, missing: Sequence[Need]) -> str:
+    def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:
         """Say what cannot be done, where that is one thing."""
         what = {_WHAT.get(_service(need), "") for need in missing}
         if len(what) > 1 or "" in what:
-            return super().title(question, missing)
-        source = str(question.facts["event_source_type"])
-        return f"{question.function.name} cannot {what.pop().format(source=source)}"
+            return super().title(requirement, missing)
+        source = str(requirement.facts["event_source_type"])
+        return f"{requirement.function.name} cannot {what.pop().format(source=source)}"
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what happens to what arrives."""
         return (
-            f"Lambda reads the {question.facts['event_source_type']} with this role. Without the permission nothing is "
-            "read, though the event source mapping may look enabled: what arrives is not processed, and is lost when "
-            "it expires."
+            f"Lambda reads the {requirement.facts['event_source_type']} with this role. Without the permission "
+            "nothing is read, though the event source mapping may look enabled: what arrives is not processed, and is "
+            "lost when it expires."
         )
 
 

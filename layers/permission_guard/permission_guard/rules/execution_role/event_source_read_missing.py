@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.model.state import SwitchedOffBy
+from permission_guard.model.state import DisabledBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
 from permission_guard.rules.execution_role.mappings import name_of, polled, said_by_aws
-from permission_guard.rules.execution_role.need_rule import Lack, NeedRule, Question
+from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ class EventSourceReadMissing(NeedRule):
         "sqs:GetQueueAttributes",
     }
 
-    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what reading each mapping's source takes."""
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
@@ -99,50 +99,52 @@ class EventSourceReadMissing(NeedRule):
             else:
                 needs = one.needs(NeedKind.READ, snapshot.sources)
                 policy = one.source.managed_policy if all(need.carried for need in needs) else ""
-                yield one.question(needs, f"read its {one.source.name}", policy)
+                yield one.requirement(needs, f"read its {one.source.name}", policy)
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what happens to what arrives."""
         return (
-            f"Lambda polls the {question.facts['event_source_type']} with this role. Without the permission the event "
-            "source mapping stops: what arrives is not processed, and is lost when it expires."
+            f"Lambda polls the {requirement.facts['event_source_type']} with this role. Without the permission the "
+            "event source mapping stops: what arrives is not processed, and is lost when it expires."
         )
 
-    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+    def answer(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
         """Return the verdict on a mapping that is meant to be on; AWS may have switched it off."""
-        mapping, verdict = question.mapping, super().answer(question, snapshot)
+        mapping, verdict = requirement.mapping, super().answer(requirement, snapshot)
         if mapping is None:
             return verdict
         if verdict.outcome is Outcome.PASS:
-            return self._allowed(question, mapping)
+            return self._allowed(requirement, mapping)
         told = replace(verdict, reason=" ".join([verdict.reason, *said_by_aws(mapping)]))
-        if mapping.switched_off_by is not SwitchedOffBy.AWS:
+        if mapping.disabled_by is not DisabledBy.AWS:
             return told
-        return replace(told, remedies=tuple(_then_enable(cure, mapping) for cure in told.remedies))
+        return replace(told, remedies=tuple(_then_enable(remedy, mapping) for remedy in told.remedies))
 
-    def _allowed(self, question: Question, mapping: EventSourceMapping) -> Verdict:
+    def _allowed(self, requirement: Requirement, mapping: EventSourceMapping) -> Verdict:
         """Return the verdict on a mapping whose source the role may read, now."""
-        function, source = question.function, name_of(mapping)
-        if mapping.switched_off_by is SwitchedOffBy.AWS:
-            return self._switched_off(question, mapping)
-        if mapping.switched_off_by is SwitchedOffBy.UNTOLD:
+        function, source = requirement.function, name_of(mapping)
+        if mapping.disabled_by is DisabledBy.AWS:
+            return self._switched_off(requirement, mapping)
+        if mapping.disabled_by is DisabledBy.UNKNOWN:
             reason = "The event source mapping is disabled, and AWS does not say by whom."
-            return self.unknown(function.arn, question.subject, reason)
-        if not question.needs:
+            return self.unknown(function.arn, requirement.subject, reason)
+        if not requirement.needs:
             reason = f"Reading {source} itself takes no permission of {function.role_arn}."
-            return self.passed(function.arn, question.subject, reason)
-        return self.passed(function.arn, question.subject, f"{function.role_arn} may read {source}.")
+            return self.passed(function.arn, requirement.subject, reason)
+        return self.passed(function.arn, requirement.subject, f"{function.role_arn} may read {source}.")
 
-    def _switched_off(self, question: Question, mapping: EventSourceMapping) -> Verdict:
+    def _switched_off(self, requirement: Requirement, mapping: EventSourceMapping) -> Verdict:
         """Return the verdict on a mapping that AWS switched off and whose role may read, now."""
-        may = f"{question.function.role_arn} may read {name_of(mapping)} now, and nothing reads it."
-        told = self.lacking(question, Lack((), ""))
+        may = f"{requirement.function.role_arn} may read {name_of(mapping)} now, and nothing reads it."
+        told = self.lacking(requirement, MissingPermissions((), ""))
         return replace(
             told,
-            title=f"AWS switched off the event source mapping of {question.function.name}",
-            reason=" ".join([*said_by_aws(mapping), may if question.needs else f"Nothing reads {name_of(mapping)}."]),
+            title=f"AWS switched off the event source mapping of {requirement.function.name}",
+            reason=" ".join(
+                [*said_by_aws(mapping), may if requirement.needs else f"Nothing reads {name_of(mapping)}."]
+            ),
             impact=(
-                f"The {question.facts['event_source_type']} is not polled until somebody enables the event source "
+                f"The {requirement.facts['event_source_type']} is not polled until somebody enables the event source "
                 "mapping: what arrives is not processed, and is lost when it expires. AWS does not enable it by itself."
             ),
             remedies=(Remedy("aws-cli", _enable(mapping)),),
@@ -154,6 +156,6 @@ def _enable(mapping: EventSourceMapping) -> str:
     return f"aws lambda update-event-source-mapping --region {region} --uuid {mapping.uuid} --enabled"
 
 
-def _then_enable(cure: Remedy, mapping: EventSourceMapping) -> Remedy:
+def _then_enable(remedy: Remedy, mapping: EventSourceMapping) -> Remedy:
     """Return a command that enables the mapping after the policy is there: before that AWS would refuse."""
-    return replace(cure, text=f"{cure.text}\n{_enable(mapping)}") if cure.kind == "aws-cli" else cure
+    return replace(remedy, text=f"{remedy.text}\n{_enable(mapping)}") if remedy.kind == "aws-cli" else remedy

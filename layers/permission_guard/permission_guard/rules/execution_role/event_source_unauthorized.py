@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.model.state import SwitchedOffBy, Unread, subject
-from permission_guard.model.targets import Scope
+from permission_guard.model.state import DisabledBy, Unread, subject
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
 from permission_guard.needs.decision import decide
@@ -45,7 +45,7 @@ _POLICY_OF: Final = {
 """How to see a resource's own policy, by the service in its ARN."""
 
 
-@record(frozen=True, slots=True)
+@record
 class _Refused:
     """A mapping, and the words with which AWS says of it that Lambda is refused."""
 
@@ -107,9 +107,9 @@ class EventSourceUnauthorized(Rule):
     id = "PG212"
     name = "event-source-unauthorized"
     severity = Severity.HIGH
-    scope = Scope.EXECUTION_ROLE
+    direction = Direction.EXECUTION_ROLE
     offline = False
-    settles = True
+    grace_period = True
     reads = EventSourceReadMissing.reads | EventSourceDependencyMissing.reads
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
@@ -141,14 +141,14 @@ class EventSourceUnauthorized(Rule):
 
     def _decide(self, refused: _Refused, role: Role, snapshot: Snapshot) -> Verdict:
         """Return the verdict where there is a role to assume."""
-        one, off = refused.polled, refused.polled.mapping.switched_off_by
+        one, off = refused.polled, refused.polled.mapping.disabled_by
         needs = tuple(need for kind in _TOLD_BY for need in one.needs(kind, snapshot.sources))
         decisions = {need: decide(need, role, one.function.arn, snapshot.source_policies) for need in needs}
         denied = [need for need, decision in decisions.items() if decision.denied]
         if denied:
             who = listed(dict.fromkeys(_TOLD_BY[need.kind] for need in denied))
             return self._told(refused, f"{role.arn} is not allowed {list_of(denied)}, as {who} can tell.")
-        if off is SwitchedOffBy.AWS and all(decisions[need].allowed for need in needs if need.kind is NeedKind.READ):
+        if off is DisabledBy.AWS and all(decisions[need].allowed for need in needs if need.kind is NeedKind.READ):
             return self._told(refused, "AWS switched the event source mapping off, as PG201 tells.")
         unclear = [f"{list_of([need])}: {found.explain()}" for need, found in decisions.items() if not found.allowed]
         if unclear:

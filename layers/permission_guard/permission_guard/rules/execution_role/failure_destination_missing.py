@@ -11,7 +11,7 @@ from permission_guard.needs.base import NeedKind
 from permission_guard.needs.event_sources.destinations import destinations_of, on_failure_needs, on_success_needs
 from permission_guard.needs.features.dead_letter import DeadLetter, target_of
 from permission_guard.rules.execution_role.mappings import polled
-from permission_guard.rules.execution_role.need_rule import NeedRule, Question, functions_of
+from permission_guard.rules.execution_role.need_rule import NeedRule, Requirement, functions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,19 +87,19 @@ class FailureDestinationMissing(NeedRule):
         "sqs:GetQueueAttributes",
     }
 
-    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what each place takes that names a destination."""
         yield from self._of_mappings(snapshot)
         yield from self._dead_letters(snapshot)
         yield from self._asynchronous(snapshot)
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what is lost."""
-        if question.subject.startswith("on-success/"):
+        if requirement.subject.startswith("on-success/"):
             return "Lambda sends the records with this role. Without the permission whoever waits for them gets none."
         return "Lambda sends what failed with this role. Without the permission it is lost, and nobody can retry it."
 
-    def _of_mappings(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def _of_mappings(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         if isinstance(snapshot.mappings, Unread):  # which is nothing against judging the rest
             yield self.unknown(snapshot.target.arn, "event-source-mapping/*", str(snapshot.mappings))
             return
@@ -109,14 +109,14 @@ class FailureDestinationMissing(NeedRule):
                 continue
             purpose = f"send failed records of its {one.source.name} to their destination"
             needs = one.needs(NeedKind.DESTINATION, snapshot.sources)
-            question = one.question(needs, purpose, destinations=destinations_of(one.mapping))
+            requirement = one.requirement(needs, purpose, destinations=destinations_of(one.mapping))
             if needs:
-                yield question
+                yield requirement
             else:
                 reason = "The event source mapping sends nothing anywhere that takes a permission."
-                yield self.passed(one.function.arn, question.subject, reason)
+                yield self.passed(one.function.arn, requirement.subject, reason)
 
-    def _dead_letters(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def _dead_letters(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         # Which versions there are to ask about is known from these: those of the last look may still be there.
         for part in (snapshot.mappings, snapshot.invoke_configs):
             if isinstance(part, Unread):
@@ -130,7 +130,7 @@ class FailureDestinationMissing(NeedRule):
                 purpose = "send failed events to its dead-letter queue"
                 yield _question(function, f"dead-letter-queue/{target}", needs, purpose, target)
 
-    def _asynchronous(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def _asynchronous(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         if isinstance(snapshot.invoke_configs, Unread):
             for event in ("on-failure", "on-success"):
                 yield self.unknown(snapshot.target.arn, f"{event}/*", str(snapshot.invoke_configs))
@@ -138,7 +138,7 @@ class FailureDestinationMissing(NeedRule):
         for config in snapshot.invoke_configs:
             yield from self._of_invocations(config, snapshot)
 
-    def _of_invocations(self, config: EventInvokeConfig, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def _of_invocations(self, config: EventInvokeConfig, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what the destinations of one function, alias or version take of the role of the version behind it."""
         arn = config.function_arn
         qualifier = parse_function_arn(arn)[1] or "$LATEST"
@@ -157,5 +157,5 @@ class FailureDestinationMissing(NeedRule):
                 yield _question(version, subject, needs, purpose, target)
 
 
-def _question(function: Function, subject: str, needs: tuple[Need, ...], purpose: str, target: str) -> Question:
-    return Question(function, subject, needs, purpose, facts={"destination": target})
+def _question(function: Function, subject: str, needs: tuple[Need, ...], purpose: str, target: str) -> Requirement:
+    return Requirement(function, subject, needs, purpose, facts={"destination": target})

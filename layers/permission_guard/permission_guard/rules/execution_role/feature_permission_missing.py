@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.model.verdicts import Severity
 from permission_guard.needs.features import OPTIONAL_FEATURES
 from permission_guard.rules.execution_role.function_rule import FunctionRule
-from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.need_rule import Requirement
 from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class FeaturePermissionMissing(FunctionRule):
         }
     )
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Question]:
+    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield what each feature takes that the function has."""
         for feature in OPTIONAL_FEATURES:
             if feature.is_used(function):
-                yield Question(
+                yield Requirement(
                     function,
                     f"feature/{feature.subject}",
                     feature.needs(function, sources),
@@ -102,6 +102,6 @@ class FeaturePermissionMissing(FunctionRule):
                     {"feature": feature.name},
                 )
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what does not work."""
-        return _IMPACTS[question.subject]
+        return _IMPACTS[requirement.subject]

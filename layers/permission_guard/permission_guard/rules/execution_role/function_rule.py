@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.model.state import Unread
 from permission_guard.rules.base import known
-from permission_guard.rules.execution_role.need_rule import NeedRule, Question
+from permission_guard.rules.execution_role.need_rule import NeedRule, Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,14 +25,14 @@ class FunctionRule(NeedRule):
     subjects: ClassVar[str]
 
     @abstractmethod
-    def ask(self, function: Function, sources: Sources) -> Iterable[Question]:
+    def ask(self, function: Function, sources: Sources) -> Iterable[Requirement]:
         """Yield what each subject of a function or a version needs of its role; nothing where it is not used."""
 
     def unused(self, function: Function) -> Iterable[Verdict]:  # noqa: ARG002 - for those that say more
         """Yield what to say of the function itself where nothing of it is asked."""
         return ()
 
-    def questions(self, snapshot: Snapshot) -> Iterator[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         """Yield what the function needs, and what each of its versions does."""
         own = known(snapshot.versions.get(snapshot.target.arn))
         if own is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.model.verdicts import Severity
 from permission_guard.needs.features.logging import Logging, log_group
 from permission_guard.rules.execution_role.function_rule import FunctionRule
-from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.need_rule import Requirement
 from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class LoggingMissing(FunctionRule):
     subjects = "logging"
     reads = ROLE_READS | POLICY_READS | {"logs:DescribeLogGroups"}
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Question]:
+    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield writing to the log group; every function has one."""
         group = log_group(function)
-        yield Question(
+        yield Requirement(
             function,
             "logging",
             _LOGGING.needs(function, sources),
@@ -78,10 +78,10 @@ class LoggingMissing(FunctionRule):
             {"log_group": group},
         )
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what nobody will see."""
         return (
-            f"{question.function.name} runs, and what it prints, its errors and the reports of its invocations are "
+            f"{requirement.function.name} runs, and what it prints, its errors and the reports of its invocations are "
             "lost without a word: whoever looks for the cause of a failure finds nothing, and alarms on its logs see "
             "no data."
         )

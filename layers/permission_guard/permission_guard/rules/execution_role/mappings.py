@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.model.state import SwitchedOffBy, Unread, subject
+from permission_guard.model.state import DisabledBy, Unread, subject
 from permission_guard.needs.base import required
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.access import part
 from permission_guard.records import record
 from permission_guard.rules.base import known
-from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.need_rule import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from permission_guard.rules.base import Rule
 
 
-@record(frozen=True, slots=True)
+@record
 class Polled:
     """A mapping of a known type that is meant to be on, and the function or version that it invokes.
 
@@ -39,20 +39,20 @@ class Polled:
         """Return what the mapping requires of one kind."""
         return required(self.source.needs(self.mapping, sources), kind)
 
-    def question(self, needs: tuple[Need, ...], purpose: str, managed_policy: str = "", **more: JSON) -> Question:
+    def requirement(self, needs: tuple[Need, ...], purpose: str, managed_policy: str = "", **more: JSON) -> Requirement:
         """Return the question whether the role is allowed some needs of the mapping; `more` are facts."""
         mapping = self.mapping
         facts = {
             "event_source_mapping": mapping.uuid,
             "event_source_arn": mapping.event_source_arn,
             "event_source_type": self.source.name,
-            "disabled_by_aws": mapping.switched_off_by is SwitchedOffBy.AWS,
+            "disabled_by_aws": mapping.disabled_by is DisabledBy.AWS,
             "state": mapping.state,
             "state_transition_reason": mapping.state_transition_reason,
             "last_processing_result": mapping.last_processing_result,
             **more,
         }
-        return Question(self.function, subject(mapping), needs, purpose, managed_policy, facts, mapping)
+        return Requirement(self.function, subject(mapping), needs, purpose, managed_policy, facts, mapping)
 
 
 def polled(rule: Rule, snapshot: Snapshot) -> Iterator[Polled | Verdict]:
@@ -66,7 +66,7 @@ def polled(rule: Rule, snapshot: Snapshot) -> Iterator[Polled | Verdict]:
             continue
         if isinstance(function, Unread):
             yield rule.unknown(mapping.function_arn, subject(mapping), str(function))
-        elif mapping.is_off_on_purpose:
+        elif mapping.is_disabled_on_purpose:
             reason = "The event source mapping is disabled on purpose: nothing is polled."
             yield rule.passed(mapping.function_arn, subject(mapping), reason)
         else:
@@ -84,6 +84,6 @@ def name_of(mapping: EventSourceMapping) -> str:
 
 def said_by_aws(mapping: EventSourceMapping) -> Iterator[str]:
     """Yield what AWS says of having switched the mapping off, where it has."""
-    if mapping.switched_off_by is SwitchedOffBy.AWS:
+    if mapping.disabled_by is DisabledBy.AWS:
         words = filter(None, (mapping.state_transition_reason, mapping.last_processing_result))
         yield f'AWS switched the event source mapping off: "{"; ".join(words)}".'

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.iam import EvalDecision, parse_policy
 from permission_guard.model.state import Role, Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Verdict, finding_id
 from permission_guard.needs.decision import decide
 from permission_guard.records import field, record
-from permission_guard.remedies import execution_role as role_cures
+from permission_guard.remedies import execution_role as role_remedies
 from permission_guard.rules.base import Rule, known
 from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
 from permission_guard.rules.wording import listed
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from permission_guard.needs.base import Need
 
 
-@record(frozen=True, slots=True)
-class Question:
+@record
+class Requirement:
     """What one subject needs of the role of a function or a version.
 
     `purpose` continues "cannot ..." and "may ...". `managed_policy` is the path and name of the AWS managed policy that
@@ -45,8 +45,8 @@ class Question:
     mapping: EventSourceMapping | None = None
 
 
-@record(frozen=True, slots=True)
-class Lack:
+@record
+class MissingPermissions:
     """What a role is not allowed, and why.
 
     `decisions` has a decision for each need; it is empty where there is no role. `in_the_way` has those that stay
@@ -91,47 +91,47 @@ class Lack:
 class NeedRule(Rule):
     """A question about what the role must be allowed, one for each subject."""
 
-    scope = Scope.EXECUTION_ROLE
-    settles = True
+    direction = Direction.EXECUTION_ROLE
+    grace_period = True
     reads: ClassVar[frozenset[str]] = ROLE_READS | POLICY_READS
 
     @abstractmethod
-    def questions(self, snapshot: Snapshot) -> Iterable[Question | Verdict]:
+    def requirements(self, snapshot: Snapshot) -> Iterable[Requirement | Verdict]:
         """Yield what each subject needs; a verdict where that is not even a question."""
 
     @abstractmethod
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what is broken as long as an action is missing."""
 
-    def title(self, question: Question, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for those that say more
+    def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for those that say more
         """Say in a few words what cannot be done."""
-        return f"{question.function.name} cannot {question.purpose}"
+        return f"{requirement.function.name} cannot {requirement.purpose}"
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         """Yield a verdict for each subject; a version that needs the same of the same role is no subject of its own."""
         asked = set()
-        for question in self.questions(snapshot):
-            if isinstance(question, Verdict):
-                yield question
+        for requirement in self.requirements(snapshot):
+            if isinstance(requirement, Verdict):
+                yield requirement
                 continue
-            key = (question.function.role_arn, question.subject, question.needs)
+            key = (requirement.function.role_arn, requirement.subject, requirement.needs)
             if key not in asked:
                 asked.add(key)
-                yield self.answer(question, snapshot)
+                yield self.answer(requirement, snapshot)
 
-    def answer(self, question: Question, snapshot: Snapshot) -> Verdict:
+    def answer(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
         """Return the verdict on one subject."""
-        function, subject = question.function, question.subject
+        function, subject = requirement.function, requirement.subject
         role = snapshot.roles.get(function.role_arn)
         if isinstance(role, Unread):
             return self.unknown(function.arn, subject, str(role))
         if role is None:
             return self.unknown(function.arn, subject, f"{function.role_arn} does not exist, as PG207 tells.")
-        needs = [need for need in question.needs if not need.recommended]
+        needs = [need for need in requirement.needs if not need.recommended]
         decisions = {need: decide(need, role, function.arn, snapshot.source_policies) for need in needs}
         missing = {need: decision for need, decision in decisions.items() if decision.denied}
         if missing:
-            return self.lacking(question, _lack(role, missing, function, snapshot))
+            return self.lacking(requirement, _lack(role, missing, function, snapshot))
         unclear: dict[str, list[Need]] = {}
         for need, decision in decisions.items():
             if not decision.allowed:
@@ -140,30 +140,30 @@ class NeedRule(Rule):
         if unclear:
             reasons = (f"{list_of(of, ' and ')}: {why}" for why, of in unclear.items())
             return self.unknown(function.arn, subject, " ".join(reasons))
-        return self.passed(function.arn, subject, f"{role.arn} may {question.purpose}.")
+        return self.passed(function.arn, subject, f"{role.arn} may {requirement.purpose}.")
 
-    def lacking(self, question: Question, lack: Lack) -> Verdict:
+    def lacking(self, requirement: Requirement, lack: MissingPermissions) -> Verdict:
         """Return the violation that a role lacks what a subject needs."""
-        function = question.function
+        function = requirement.function
         lacks = f"{function.role_arn} is not allowed {list_of(lack.needs)}." if lack.needs else f"{function.role_arn}:"
         return self.violation(
             function_arn=function.arn,
-            subject=question.subject,
-            title=self.title(question, lack.needs),
+            subject=requirement.subject,
+            title=self.title(requirement, lack.needs),
             reason=" ".join([lacks, *_purposes(lack.needs), lack.cause, *_advice(lack)]),
-            impact=self.impact(question),
+            impact=self.impact(requirement),
             evidence={
                 "role_arn": function.role_arn,
                 "missing": [_shown(need) for need in lack.needs],
-                "managed_policy_arn": _managed_policy_arn(question),
+                "managed_policy_arn": _managed_policy_arn(requirement),
                 **_obstacles(lack),
-                **question.facts,
+                **requirement.facts,
                 **_said_of(function),
             },
-            remedies=self.cures(question, lack),
+            remedies=self.remedies(requirement, lack),
         )
 
-    def cures(self, question: Question, lack: Lack) -> tuple[Remedy, ...]:
+    def remedies(self, requirement: Requirement, lack: MissingPermissions) -> tuple[Remedy, ...]:
         """Return what can be pasted: AWS's managed policy where one carries all, else a policy with what is missing.
 
         Where that alone does not help, the statement for the boundary, or for the role's side of what a key's or
@@ -173,14 +173,14 @@ class NeedRule(Rule):
             return ()
         if lack.role is None or lack.in_the_way:
             wanted = [need for need in lack.needs if need in lack.own or need in lack.bounded]
-            return (role_cures.statement_cure(wanted),) if wanted else ()
-        if policy_arn := _managed_policy_arn(question):
-            command, terraform = role_cures.attached(lack.role.arn, policy_arn)
+            return (role_remedies.statement_remedy(wanted),) if wanted else ()
+        if policy_arn := _managed_policy_arn(requirement):
+            command, terraform = role_remedies.attached(lack.role.arn, policy_arn)
         else:
-            found = finding_id(self.id, question.function.arn, question.subject)
-            name = role_cures.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
-            command, terraform = role_cures.put(lack.role.arn, name, lack.needs)
-        return role_cures.all_of(command, lack.needs, terraform)
+            found = finding_id(self.id, requirement.function.arn, requirement.subject)
+            name = role_remedies.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
+            command, terraform = role_remedies.put(lack.role.arn, name, lack.needs)
+        return role_remedies.all_of(command, lack.needs, terraform)
 
 
 def functions_of(snapshot: Snapshot) -> Iterator[Function]:
@@ -204,12 +204,12 @@ def list_of(needs: Iterable[Need], joint: str = "; nor ") -> str:
     return joint.join(f"{listed(named)} on {resource}" for resource, named in actions.items())
 
 
-def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snapshot: Snapshot) -> Lack:
+def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snapshot: Snapshot) -> MissingPermissions:
     """Return what is missing, with what would still be denied if the role's own policies allowed all of it."""
-    own = parse_policy({"Version": "2012-10-17", "Statement": role_cures.statements(list(missing))})
+    own = parse_policy({"Version": "2012-10-17", "Statement": role_remedies.statements(list(missing))})
     mended = replace(role, inline={**role.inline, "": own})
     after = {need: decide(need, mended, function.arn, snapshot.source_policies) for need in missing}
-    return Lack(
+    return MissingPermissions(
         tuple(missing),
         " ".join(sorted({decision.explain() for decision in missing.values()})),
         role,
@@ -218,9 +218,9 @@ def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snap
     )
 
 
-def _managed_policy_arn(question: Question) -> str | None:
-    role_arn = question.function.role_arn
-    return role_cures.by_aws(question.managed_policy, role_arn) if question.managed_policy else None
+def _managed_policy_arn(requirement: Requirement) -> str | None:
+    role_arn = requirement.function.role_arn
+    return role_remedies.by_aws(requirement.managed_policy, role_arn) if requirement.managed_policy else None
 
 
 def _purposes(needs: Iterable[Need]) -> Iterator[str]:
@@ -230,7 +230,7 @@ def _purposes(needs: Iterable[Need]) -> Iterator[str]:
         yield f"Lambda needs that {listed(purposes)}."
 
 
-def _advice(lack: Lack) -> Iterator[str]:
+def _advice(lack: MissingPermissions) -> Iterator[str]:
     """Yield which policies besides the role's have to change."""
     if lack.is_denied:
         yield "Adding a policy to the role does not help: the Deny has to change."
@@ -242,7 +242,7 @@ def _advice(lack: Lack) -> Iterator[str]:
         yield f"The policy of {resource} has to let in the role or its account."
 
 
-def _obstacles(lack: Lack) -> dict[str, JSON]:
+def _obstacles(lack: MissingPermissions) -> dict[str, JSON]:
     """Return the statements that deny, and the boundary that has no room, as evidence."""
     found: dict[str, JSON] = {}
     statements = dict.fromkeys(

@@ -20,7 +20,7 @@ _POLICY: Final = "arn:{p}:iam::{a}:policy/{n}"
 _FUNCTION: Final = "arn:{p}:lambda:{r}:{a}:function:{n}"
 
 
-@record(frozen=True, slots=True)
+@record
 class Step:
     """One action on one resource; `context` has the condition keys as whoever wants the most would choose them."""
 
@@ -29,7 +29,7 @@ class Step:
     context: tuple[tuple[str, str], ...] = ()
 
 
-@record(frozen=True, slots=True)
+@record
 class Path:
     """A way from this role to more than it is given: all steps have to be allowed. `gain` continues a sentence."""
 

@@ -134,7 +134,7 @@ class RoleNotAssumable(RoleRule):
             reason=f"{LAMBDA} is not allowed sts:AssumeRole on {role.arn}. {cause}",
             impact=_IMPACT.format(name=name),
             evidence={"role_arn": role.arn, "exists": True, "trust_policy": role.trust_policy.document},
-            remedies=_cure(role, snapshot),
+            remedies=_remedy(role, snapshot),
         )
 
 
@@ -193,7 +193,7 @@ def _other_name(role: Role, snapshot: Snapshot) -> str | None:
     return next((name for name in names if not assumed(role, name, source, snapshot).denied), None)
 
 
-def _cure(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
+def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy with Lambda excepted from what denies it, and allowed."""
     statements = statements_of(role)
     cured = role

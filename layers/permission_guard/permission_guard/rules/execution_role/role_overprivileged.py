@@ -157,7 +157,7 @@ class RoleOverprivileged(RoleRule):
                 "services": services,
                 "granted_by": by,
             },
-            remedies=_cures(found, role),
+            remedies=_remedies(found, role),
             severity=None if found.anything or gains else Severity.MEDIUM,
         )
 
@@ -268,7 +268,7 @@ class _Asked:
         return evaluate(Request(Principal.role(role.arn), step.action, resource, context), self._policies)
 
 
-def _cures(found: _Found, role: Role) -> tuple[Remedy, ...]:
+def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
     """Return how to see what is needed, how to detach what AWS wrote, and what stops the ways to more meanwhile."""
     asked = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
     job = f"job=$(aws iam generate-service-last-accessed-details {asked})"

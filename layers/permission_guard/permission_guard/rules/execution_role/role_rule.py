@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.model.state import Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.rules.base import Rule
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ POLICY_READS = frozenset(
 class RoleRule(Rule):
     """A question about each role with which the function, or a version of it that was read, runs."""
 
-    scope = Scope.EXECUTION_ROLE
+    direction = Direction.EXECUTION_ROLE
     reads: ClassVar[frozenset[str]] = ROLE_READS | POLICY_READS
     subjects: ClassVar[str] = "role"
 

@@ -68,7 +68,7 @@ class RoleShared(RoleRule):
     name = "role-shared"
     severity = Severity.LOW
     offline = False
-    thorough = True
+    full_check_only = True
     reads = RoleRule.reads | {"lambda:ListFunctions"}
     subjects = "shared-role"
 
@@ -113,11 +113,11 @@ class RoleShared(RoleRule):
                 "permission that is taken from one is taken from all."
             ),
             evidence={"role_arn": role_arn, "functions": names[:_MOST_LISTED], "count": len(names)},
-            remedies=_cures(role, role_arn, snapshot.target),
+            remedies=_remedies(role, role_arn, snapshot.target),
         )
 
 
-@record(frozen=True, slots=True)
+@record
 class _Copy:
     """A role for one function that may what the shared one may: `trust` and `inline` are documents."""
 
@@ -136,7 +136,7 @@ class _Copy:
         return self.arn.partition(":role")[2].removesuffix(self.name)
 
 
-def _cures(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
+def _remedies(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
     """Return how to see who runs with the role, and how to give one of them a role with the same policies."""
     who = shlex.quote(f"Functions[?Role=='{role_arn}'].FunctionName")
     look = f"aws lambda list-functions --region {target.region} --query {who} --output text"

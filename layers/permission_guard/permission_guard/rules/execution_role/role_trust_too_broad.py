@@ -159,7 +159,7 @@ class RoleTrustTooBroad(RoleRule):
                 "accounts": accounts,
                 "organizations": organizations,
             },
-            remedies=_cure(statement, found, role, snapshot),
+            remedies=_remedy(statement, found, role, snapshot),
             severity=None if worst is self.severity else worst,
         )
 
@@ -172,7 +172,7 @@ def _name(statement: Statement) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _cure(statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
+def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy without those whom it should not let in; Lambda stays."""
     outside = {(party.kind, party.value) for party in found}
     changed = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.model.verdicts import Severity
 from permission_guard.needs.features.tracing import Tracing
 from permission_guard.rules.execution_role.function_rule import FunctionRule
-from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.need_rule import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,19 +59,19 @@ class TracingMissing(FunctionRule):
     severity = Severity.LOW
     subjects = "tracing"
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Question]:
+    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield sending traces, where Lambda starts them."""
         needs = _TRACING.needs(function, sources)
         if needs:
-            yield Question(function, "tracing", needs, "send its traces to X-Ray", _TRACING.managed_policy)
+            yield Requirement(function, "tracing", needs, "send its traces to X-Ray", _TRACING.managed_policy)
 
     def unused(self, function: Function) -> Iterator[Verdict]:
         """Yield that there are none."""
         yield self.passed(function.arn, "tracing", f"Active tracing is not turned on for {function.name}.")
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what nobody will see."""
         return (
-            f"{question.function.name} runs, and its traces are dropped: it is missing from the service map, and where "
-            "a slow or failed request spent its time cannot be seen."
+            f"{requirement.function.name} runs, and its traces are dropped: it is missing from the service map, and "
+            "where a slow or failed request spent its time cannot be seen."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.iam.arn import account_of
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.model.verdicts import Severity
@@ -62,7 +62,7 @@ _ANYBODYS: Final = re.compile(r"[*?]+|(?:repo|project_path|organization):[*?].*"
 """A subject that anybody at the provider can have."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Party:
     """Somebody whom a statement lets in and Lambda does not need.
 
@@ -82,7 +82,7 @@ class Party:
 def parties(statement: Statement, exposed: StatementExposure, trust: TrustSet, account: str) -> Iterator[Party]:
     """Yield those whom a statement lets in without need. `account` is the role's own, and trusted."""
     for item in exposed.principals:
-        if item.hold is Hold.NEVER or not any(map(statement.match_action, _ACTIONS.get(item.kind, ()))):
+        if item.restriction is Restriction.NEVER or not any(map(statement.match_action, _ACTIONS.get(item.kind, ()))):
             continue
         if item.kind == "Federated":
             found = _provider(item, statement, trust)
@@ -96,9 +96,9 @@ def parties(statement: Statement, exposed: StatementExposure, trust: TrustSet, a
 
 def _principal(item: PrincipalExposure, statement: Statement, account: str) -> Party | None:
     enforced = enforced_keys(statement.conditions)
-    if item.hold is Hold.FOREIGN:
+    if item.restriction is Restriction.FOREIGN:
         return _of_others(item)
-    if item.hold in {Hold.OPEN, Hold.WEAK}:
+    if item.restriction in {Restriction.OPEN, Restriction.WEAK}:
         asked = "sts:externalid" in enforced
         who = "anyone who knows its external ID" if asked else "anyone"
         what = "Any principal of any AWS account can get the role's credentials and do all that the function can."
@@ -123,9 +123,9 @@ def _of_others(item: PrincipalExposure) -> Party:
 
 
 def _service(item: PrincipalExposure) -> Party | None:
-    if item.value in NEEDED or item.hold is Hold.HELD:
+    if item.value in NEEDED or item.restriction is Restriction.HELD:
         return None
-    if item.hold is Hold.FOREIGN:
+    if item.restriction is Restriction.FOREIGN:
         return _of_others(item)
     if item.value.removesuffix(".cn").removesuffix(".amazonaws.com") in _HANDS_OUT_CREDENTIALS:
         what = f"Whoever may pass this role to {item.value} gets its credentials, and can do all that the function can."

@@ -8,7 +8,7 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.needs.features.configuration import part
 from permission_guard.needs.features.network import Network
 from permission_guard.rules.execution_role.function_rule import FunctionRule
-from permission_guard.rules.execution_role.need_rule import Question
+from permission_guard.rules.execution_role.need_rule import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +67,11 @@ class VpcAccessMissing(FunctionRule):
     severity = Severity.HIGH
     subjects = "vpc-access"
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Question]:
+    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield managing network interfaces, where the function is in a VPC."""
         needs = _NETWORK.needs(function, sources)
         if needs:
-            yield Question(
+            yield Requirement(
                 function,
                 "vpc-access",
                 needs,
@@ -84,10 +84,11 @@ class VpcAccessMissing(FunctionRule):
         """Yield that the function needs none."""
         yield self.passed(function.arn, "vpc-access", f"{function.name} is not in a VPC.")
 
-    def impact(self, question: Question) -> str:
+    def impact(self, requirement: Requirement) -> str:
         """Say what goes on for now, and what does not."""
         return (
-            f"{question.function.name} runs on through the network interfaces that it has. The next time that Lambda "
-            "has to make one, after a change of its subnets or security groups or after weeks without an invocation, "
-            "the change or the invocation fails; and those that Lambda cannot delete hold on to their subnets."
+            f"{requirement.function.name} runs on through the network interfaces that it has. The next time that "
+            "Lambda has to make one, after a change of its subnets or security groups or after weeks without an "
+            "invocation, the change or the invocation fails; and those that Lambda cannot delete hold on to their "
+            "subnets."
         )

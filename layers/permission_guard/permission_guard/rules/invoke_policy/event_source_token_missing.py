@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.invokers import Sent
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import replaced, with_token
@@ -52,7 +52,7 @@ class EventSourceTokenMissing(StatementRule):
         """Flag services that only a token can hold, and that none holds."""
         skills = [
             name
-            for invoker, name in allowed.services_held(Hold.OPEN)
+            for invoker, name in allowed.services_with(Restriction.OPEN)
             if invoker.sends_event_source_token is Sent.YES and not invoker.names_its_source
         ]
         if not skills:

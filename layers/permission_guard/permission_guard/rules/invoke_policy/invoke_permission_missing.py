@@ -20,7 +20,7 @@ from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import ResourcePolicy, Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import added, needs_account, source_arn
 from permission_guard.remedies.permission import Permission, sid
@@ -78,9 +78,9 @@ class InvokePermissionMissing(Rule):
     id = "PG112"
     name = "invoke-permission-missing"
     severity = Severity.HIGH
-    scope = Scope.INVOKE_POLICY
+    direction = Direction.INVOKE_POLICY
     offline = False
-    settles = True
+    grace_period = True
     reads = POLICY_READS | {
         "apigateway:GET",
         "cloudwatch:DescribeAlarms",

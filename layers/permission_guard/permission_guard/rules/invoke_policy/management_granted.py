@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
@@ -120,7 +120,7 @@ class ManagementGranted(StatementRule):
     def judge(self, allowed: Allowed) -> Complaint | str:
         """Flag grants of anything that changes the function, and to outsiders of what shows it."""
         holders = [item for item in allowed.exposure.principals if _can_use(item)]
-        outsiders = [item for item in holders if item.kind != "Service" and item.hold is not Hold.HELD]
+        outsiders = [item for item in holders if item.kind != "Service" and item.restriction is not Restriction.HELD]
         changes, reads = _granted(CHANGES, allowed), _granted(READS, allowed)
         if not holders or not (changes or (reads and outsiders)):
             return "The statement lets nobody change the function, nor anyone who is not trusted read it."
@@ -136,7 +136,7 @@ class ManagementGranted(StatementRule):
             impact=_impact(names),
             severity=_severity(allowed, holders, outsiders, names),
             evidence={"actions": list(allowed.exposure.beyond_invoke), "principals": [item.value for item in holders]},
-            remedies=_cure(allowed, outsiders),
+            remedies=_remedy(allowed, outsiders),
         )
 
 
@@ -147,11 +147,11 @@ def _name(item: PrincipalExposure) -> str:
     held_to = listed([*item.accounts, *item.organizations]) if item.accounts or item.organizations else ""
     if held_to:
         return f"anyone of {held_to}"
-    return "anyone whom the conditions admit" if item.hold is Hold.HELD else "anyone"
+    return "anyone whom the conditions admit" if item.restriction is Restriction.HELD else "anyone"
 
 
 def _can_use(item: PrincipalExposure) -> bool:
-    if item.hold is Hold.NEVER:
+    if item.restriction is Restriction.NEVER:
         return False
     return item.kind != "Service" or not (invoker_of(item.value).written_by_aws or invoker_of(item.value).has_ended)
 
@@ -189,10 +189,10 @@ def _account(value: str) -> str:
     return value if is_account_id(value) else arn.account if arn else ""
 
 
-def _cure(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
+def _remedy(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
     """Leave the invoking to whoever has it, but to just anyone; take away the rest."""
     principals = [item.value for item in allowed.exposure.principals]
-    anyone = {item.value for item in outsiders if item.hold is Hold.OPEN}
+    anyone = {item.value for item in outsiders if item.restriction is Restriction.OPEN}
     whom = _without(allowed.statement.raw.get("Principal"), anyone)
     if not allowed.exposure.grants_invoke or not whom:
         return removed(allowed, principals)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Context, Hold
+from permission_guard.iam import Context, Restriction
 from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BY_URL: Final = "lambda:invokefunctionurl"
 
 
-@record(frozen=True, slots=True)
+@record
 class _Seen:
     """What is seen of the URL behind a statement, in words, and how bad that makes it."""
 
@@ -78,18 +78,20 @@ class PublicFunctionUrl(StatementRule):
         if (allowed.policy.qualifier or "").isdigit():
             return "A published version cannot have a function URL."
         seen = _seen(allowed)
-        everybody = [item.value for item in exposed.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
-        cures = removed(allowed, everybody)
+        everybody = [
+            item.value for item in exposed.principals if item.kind == "AWS" and item.restriction is Restriction.OPEN
+        ]
+        remedies = removed(allowed, everybody)
         url = _url(allowed)
         if url is not None and url.auth_type == "NONE" and seen.severity is None:
-            cures = (Remedy("aws-cli", f"{_authenticate(allowed)}\n{cures[0].text}"), *cures[1:])
+            remedies = (Remedy("aws-cli", f"{_authenticate(allowed)}\n{remedies[0].text}"), *remedies[1:])
         return Complaint(
             title=seen.title,
             reason=seen.reason,
             impact=seen.impact,
             severity=seen.severity,
             evidence={"function_url": f"{url.url} ({url.auth_type})" if url else ""},
-            remedies=cures,
+            remedies=remedies,
         )
 
 

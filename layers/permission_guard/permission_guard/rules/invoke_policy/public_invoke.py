@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed
 from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule
@@ -60,7 +60,9 @@ class PublicInvoke(StatementRule):
             return "The statement is for a function URL; PG107 is about those."
         if allowed.only_for_services:
             return "Only services tell of a source, which it asks for; PG104 is about those."
-        open_ones = [item.value for item in exposed.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
+        open_ones = [
+            item.value for item in exposed.principals if item.kind == "AWS" and item.restriction is Restriction.OPEN
+        ]
         if "NotPrincipal" in allowed.statement.raw:
             whom = "The statement lets in everybody but its NotPrincipal"
         else:

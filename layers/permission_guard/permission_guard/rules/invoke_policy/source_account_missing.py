@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.invokers.sources import own_source
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, replaced
@@ -58,9 +58,15 @@ class SourceAccountMissing(StatementRule):
         """Flag principals that are held by a name without an account only."""
         sources = allowed.source_arns() or _spared(allowed)
         services = [
-            name for invoker, name in allowed.services_held(Hold.WEAK) if any(invoker.admits(arn) for arn in sources)
+            name
+            for invoker, name in allowed.services_with(Restriction.WEAK)
+            if any(invoker.admits(arn) for arn in sources)
         ]
-        anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.WEAK]
+        anyone = [
+            item.value
+            for item in allowed.exposure.principals
+            if item.kind == "AWS" and item.restriction is Restriction.WEAK
+        ]
         if not allowed.exposure.grants_invoke or not services + anyone or not sources:
             return "No source is named by an ARN that tells nothing of its owner."
         names = [arn.rpartition(":")[2] for arn in sources]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
 
-_HELD: Final = (Hold.WEAK, Hold.FOREIGN, Hold.HELD)
+_HELD: Final = (Restriction.WEAK, Restriction.FOREIGN, Restriction.HELD)
 
 
 class SourceDeleted(StatementRule):
@@ -62,7 +62,7 @@ class SourceDeleted(StatementRule):
     name = "source-deleted"
     severity = Severity.HIGH
     offline = False
-    settles = True
+    grace_period = True
     reads = StatementRule.reads | {
         "apigateway:GET",
         "cloudwatch:DescribeAlarms",
@@ -83,7 +83,7 @@ class SourceDeleted(StatementRule):
         """Flag the sources that are named and that do not exist."""
         # Whom the ARN does not hold is let in without it; whom something else keeps out is not let in by it.
         everyone = [item for item in allowed.exposure.principals if item.value == "*"]
-        holders = [item for item in (*(item for _, item in allowed.services), *everyone) if item.hold in _HELD]
+        holders = [item for item in (*(item for _, item in allowed.services), *everyone) if item.restriction in _HELD]
         if not holders or not allowed.exposure.grants_invoke:
             return "Nobody is let in for the sources that the statement names, or it names none."
         gone: dict[str, str] = {}
@@ -100,7 +100,7 @@ class SourceDeleted(StatementRule):
         if not gone:
             return "Each source that is named exists, or cannot be seen from this account."
         sources = list(dict.fromkeys(gone.values()))
-        free = Hold.WEAK in {item.hold for item in holders} and any(":s3:::" in name for name in sources)
+        free = Restriction.WEAK in {item.restriction for item in holders} and any(":s3:::" in name for name in sources)
         what = f"{listed(sources)} {'is' if len(sources) == 1 else 'are'}"
         return Complaint(
             title=f"{what} gone, and still let in to have {allowed.function} invoked",
@@ -114,11 +114,11 @@ class SourceDeleted(StatementRule):
             ),
             severity=None if free else Severity.LOW,
             evidence={"sources": sources},
-            remedies=_cure(allowed, gone, [item.value for item in holders]),
+            remedies=_remedy(allowed, gone, [item.value for item in holders]),
         )
 
 
-def _cure(allowed: Allowed, gone: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
+def _remedy(allowed: Allowed, gone: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
     """Take away what is gone; what is left of the sources stays let in."""
     written = condition_of(allowed)
     condition = {

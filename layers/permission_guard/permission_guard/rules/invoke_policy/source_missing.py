@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import SOURCE_KEYS, Hold
+from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import replaced, scoped
 from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
@@ -61,7 +61,9 @@ class SourceMissing(StatementRule):
 
     def judge(self, allowed: Allowed) -> Complaint | str:
         """Flag the services that anyone can make call, where no condition speaks of a source."""
-        found = [(invoker, name) for invoker, name in allowed.services_held(Hold.OPEN) if invoker.names_its_source]
+        found = [
+            (invoker, name) for invoker, name in allowed.services_with(Restriction.OPEN) if invoker.names_its_source
+        ]
         if not found:
             return "No service may invoke the function for a source that is not named."
         if allowed.exposure.present_keys & SOURCE_KEYS:

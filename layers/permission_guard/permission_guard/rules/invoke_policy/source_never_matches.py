@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.iam.arn import parse_arn
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.invokers import Authority, Invoker, Sent, invoker_of
@@ -78,7 +78,7 @@ class SourceNeverMatches(StatementRule):
         idle = all(item.kind == "Service" and not invoker_of(item.value).invokes_by_policy for item in items)
         return Complaint(
             title=f"The statement {allowed.name} never lets {listed(names)} invoke {allowed.function}",
-            reason=" ".join(f"{_begun(why)}." for why in dict.fromkeys(why for _, why in dead)),
+            reason=" ".join(f"{_started(why)}." for why in dict.fromkeys(why for _, why in dead)),
             impact=(
                 "That has no effect, and whoever reads it takes it for the permission that is needed."
                 if idle
@@ -86,11 +86,11 @@ class SourceNeverMatches(StatementRule):
             ),
             severity=Severity.LOW if idle else None,
             evidence={"principals": names},
-            remedies=_cure(allowed, items),
+            remedies=_remedy(allowed, items),
         )
 
 
-def _begun(why: str) -> str:
+def _started(why: str) -> str:
     """Begin a sentence with a capital letter, unless with a name."""
     word = why.partition(" ")[0]
     return f"{word.capitalize()}{why[len(word) :]}" if word.isalpha() and word.islower() else why
@@ -98,7 +98,7 @@ def _begun(why: str) -> str:
 
 def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
     """Say why a principal never satisfies the statement; nothing when it can."""
-    never = _never(item, allowed) if item.hold is Hold.NEVER else ""
+    never = _never(item, allowed) if item.restriction is Restriction.NEVER else ""
     if item.kind != "Service":
         return "" if is_unique_id(item.value) else never
     invoker = invoker_of(item.value)
@@ -151,7 +151,7 @@ def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
     return invoker.admits(text)
 
 
-def _cure(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+def _remedy(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
     """Say for each service what would let its sources in; what nothing can mend is taken away."""
     names = [item.value for item in dead]
     mended = [statement for item in dead if item.kind == "Service" for statement in _mended(allowed, item.value)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import SOURCE_KEYS, Hold
+from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped
 from permission_guard.rules.invoke_policy.source_missing import anyone_s_source, either
@@ -61,10 +61,14 @@ class SourceTooBroad(StatementRule):
             return "No condition speaks of a source; that is PG102's question."
         found = [
             (invoker, name)
-            for invoker, name in allowed.services_held(Hold.OPEN)
+            for invoker, name in allowed.services_with(Restriction.OPEN)
             if invoker.names_its_source and allowed.may_be_for(invoker)
         ]
-        anyone = [item.value for item in allowed.exposure.principals if item.kind == "AWS" and item.hold is Hold.OPEN]
+        anyone = [
+            item.value
+            for item in allowed.exposure.principals
+            if item.kind == "AWS" and item.restriction is Restriction.OPEN
+        ]
         if not found and anyone and allowed.only_for_services and allowed.exposure.grants_invoke:
             return _any_service(allowed, anyone)
         if not found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
-from permission_guard.model.targets import Scope
+from permission_guard.model.targets import Direction
 from permission_guard.records import field, record
 from permission_guard.rules.base import Rule, UnknownStateError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLICY_READS = frozenset({"lambda:GetPolicy", "lambda:ListAliases", "lambda:ListVersionsByFunction"})
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Complaint:
     """What is wrong with a statement; `severity` only where it is not the rule's own."""
 
@@ -36,7 +36,7 @@ class Complaint:
 class StatementRule(Rule):
     """A question about each statement of a function's policy and of those of its versions and aliases."""
 
-    scope = Scope.INVOKE_POLICY
+    direction = Direction.INVOKE_POLICY
     reads: ClassVar[frozenset[str]] = POLICY_READS
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Hold
+from permission_guard.iam import Restriction
 from permission_guard.iam.arn import account_of
 from permission_guard.invokers import invoker_of
 from permission_guard.model.state import Unread
@@ -107,18 +107,21 @@ class UntrustedAccount(StatementRule):
                 "organizations": organizations,
                 "principals": [item.value for item in outside],
             },
-            remedies=_cure(allowed, outside),
+            remedies=_remedy(allowed, outside),
         )
 
 
 def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
     if item.kind == "Federated":
-        return item.hold in {Hold.OPEN, Hold.FOREIGN} and account_of(item.value) not in allowed.trust.accounts
+        return (
+            item.restriction in {Restriction.OPEN, Restriction.FOREIGN}
+            and account_of(item.value) not in allowed.trust.accounts
+        )
     live = {principal.value for invoker, principal in allowed.services if allowed.may_be_for(invoker)}
-    return item.hold is Hold.FOREIGN and (item.kind != "Service" or item.value in live)
+    return item.restriction is Restriction.FOREIGN and (item.kind != "Service" or item.value in live)
 
 
-def _cure(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+def _remedy(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
     """Take away what lets in who is not trusted: values of the conditions where others are left, or the principals."""
     principals = [item.value for item in outside]
     named = {name for item in outside for name in (*item.accounts, *item.organizations)}

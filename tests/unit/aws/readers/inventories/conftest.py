@@ -117,7 +117,7 @@ def read_one(account: Account, name: str, **settings: Any) -> Inventory:
     return next(inventory for inventory in found if inventory.name == name)
 
 
-def told(triggers: tuple[Trigger, ...]) -> set[tuple[str, str, str]]:
+def logged(triggers: tuple[Trigger, ...]) -> set[tuple[str, str, str]]:
     """Return what calls what, and how that is said."""
     return {(trigger.source, trigger.function_arn, trigger.description) for trigger in triggers}
 

@@ -8,7 +8,7 @@ import pytest
 
 from permission_guard.model.state import Unread
 from tests.fakes import ACCOUNT, REGION, ROLE_ARN
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, invocation, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, invocation, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -147,4 +147,4 @@ def test_a_stage_variable_without_a_value_hides_the_function(api: Account, hidde
     inventory = read_one(api, "apigateway")
     message = f"the method GET /pets names its function by a stage variable that has no value, in {hidden}"
     assert inventory.unread == {API: Unread("apigateway:GET", "StageVariable", message, denied=True)}
-    assert (f"{API}/authorizers/x", LIVE, "the authorizer x of the REST API pets") in told(inventory.triggers)
+    assert (f"{API}/authorizers/x", LIVE, "the authorizer x of the REST API pets") in logged(inventory.triggers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -31,7 +31,7 @@ def test_alarms_of_every_type_are_found(account: Account) -> None:
     account.say("cloudwatch", "describe_alarms", page, AlarmTypes=kinds)
     inventory = read_one(account, "cloudwatch")
     assert inventory.sources == frozenset({f"{ALARMS}:{name}" for name in ("high", "both", "words")})
-    assert told(inventory.triggers) == {
+    assert logged(inventory.triggers) == {
         (f"{ALARMS}:high", FUNCTION, "the alarm high"),
         (f"{ALARMS}:both", LIVE, "the alarm both"),
         (f"{ALARMS}:words", LIVE, "the alarm words"),
@@ -42,7 +42,7 @@ def test_alarms_of_every_type_are_found(account: Account) -> None:
 def test_the_actions_of_every_state_are_found(account: Account, actions: str) -> None:
     """Each of them calls."""
     account.say("cloudwatch", "describe_alarms", {"MetricAlarms": [alarm("high", **{actions: [LIVE]})]})
-    assert told(read_one(account, "cloudwatch").triggers) == {(f"{ALARMS}:high", LIVE, "the alarm high")}
+    assert logged(read_one(account, "cloudwatch").triggers) == {(f"{ALARMS}:high", LIVE, "the alarm high")}
 
 
 def test_an_alarm_whose_actions_are_off_calls_nothing(account: Account) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -30,5 +30,5 @@ def test_plain_triggers_and_those_with_a_version_are_found(account: Account) -> 
     inventory = read_one(account, "cognito-idp")
     assert inventory.sources == frozenset({POOL})
     functions = (FUNCTION, LIVE, f"{FUNCTION}:1", f"{FUNCTION}:2", f"{FUNCTION}:3")
-    assert told(inventory.triggers) == {(POOL, function, "the user pool people") for function in functions}
+    assert logged(inventory.triggers) == {(POOL, function, "the user pool people") for function in functions}
     assert len(inventory.triggers) == len(functions)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -26,7 +26,7 @@ def test_a_custom_rule_calls_its_function(account: Account) -> None:
     account.say("config", "describe_config_rules", a_rule())
     inventory = read_one(account, "config")
     assert inventory.sources == frozenset({RULE})
-    assert told(inventory.triggers) == {(RULE, LIVE, "the Config rule tagged")}
+    assert logged(inventory.triggers) == {(RULE, LIVE, "the Config rule tagged")}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -25,5 +25,5 @@ def test_only_groups_of_type_lambda_are_asked(account: Account) -> None:
     account.say("elbv2", "describe_target_health", health, TargetGroupArn=f"{GROUPS}/web/1")
     inventory = read_one(account, "elbv2")
     assert inventory.sources == frozenset({f"{GROUPS}/web/1", f"{GROUPS}/hosts/1"})
-    assert told(inventory.triggers) == {(f"{GROUPS}/web/1", LIVE, "the target group web")}
+    assert logged(inventory.triggers) == {(f"{GROUPS}/web/1", LIVE, "the target group web")}
     assert account.operations("elbv2") == ["describe_target_groups", "describe_target_health"]

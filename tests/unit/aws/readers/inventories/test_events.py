@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fakes import ACCOUNT, REGION, ROLE_ARN
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -26,7 +26,7 @@ def test_rules_of_every_bus_are_found(account: Account) -> None:
     )
     inventory = read_one(account, "events")
     assert inventory.sources == frozenset({f"{RULES}/nightly", f"{RULES}/shop/sold"})
-    assert told(inventory.triggers) == {
+    assert logged(inventory.triggers) == {
         (f"{RULES}/nightly", LIVE, "the rule nightly"),
         (f"{RULES}/shop/sold", FUNCTION, "the rule sold"),
     }
@@ -47,7 +47,7 @@ def test_a_rule_that_gets_management_events_too_fires(account: Account) -> None:
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}]})
     account.say("events", "list_rules", {"Rules": [{"Name": "trail", "Arn": f"{RULES}/trail", "State": state}]})
     account.say("events", "list_targets_by_rule", {"Targets": [{"Id": "1", "Arn": FUNCTION}]})
-    assert told(read_one(account, "events").triggers) == {(f"{RULES}/trail", FUNCTION, "the rule trail")}
+    assert logged(read_one(account, "events").triggers) == {(f"{RULES}/trail", FUNCTION, "the rule trail")}
 
 
 def test_targets_with_a_role_and_other_targets_are_no_triggers(account: Account) -> None:

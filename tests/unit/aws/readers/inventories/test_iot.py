@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -19,7 +19,7 @@ def test_the_actions_of_a_rule_and_its_error_action_are_found(account: Account) 
     actions = [{"lambda": {"functionArn": FUNCTION}}, {"sns": {"targetArn": "arn", "roleArn": "arn"}}]
     rule = {"rule": {"actions": actions, "errorAction": {"lambda": {"functionArn": LIVE}}}}
     account.say("iot", "get_topic_rule", rule, ruleName="alerts")
-    assert told(read_one(account, "iot").triggers) == {
+    assert logged(read_one(account, "iot").triggers) == {
         (f"{IOT}:rule/alerts", FUNCTION, "the IoT rule alerts"),
         (f"{IOT}:rule/alerts", LIVE, "the IoT rule alerts"),
     }
@@ -43,4 +43,4 @@ def test_an_authorizer_that_is_not_active_exists_and_calls_nothing(account: Acco
         account.say("iot", "describe_authorizer", {"authorizerDescription": described}, authorizerName=name)
     inventory = read_one(account, "iot")
     assert inventory.sources == frozenset({f"{IOT}:authorizer/{name}" for name in names})
-    assert told(inventory.triggers) == {(f"{IOT}:authorizer/door", LIVE, "the IoT authorizer door")}
+    assert logged(inventory.triggers) == {(f"{IOT}:authorizer/door", LIVE, "the IoT authorizer door")}

@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.model.state import Unread
 from tests.fakes import ACCOUNT, REGION, ROLE_ARN
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -38,7 +38,7 @@ def test_a_log_group_sends_its_arn_with_a_star(group: Account) -> None:
     account.say("logs", "describe_subscription_filters", {"subscriptionFilters": filters}, logGroupName="/app")
     inventory = read_one(account, "logs")
     assert inventory.sources == frozenset({f"{GROUPS}:/app"})
-    assert told(inventory.triggers) == {(f"{GROUPS}:/app", arn, "the log group /app") for arn in (FUNCTION, LIVE)}
+    assert logged(inventory.triggers) == {(f"{GROUPS}:/app", arn, "the log group /app") for arn in (FUNCTION, LIVE)}
     assert {trigger.source_arns for trigger in inventory.triggers} == {(f"{GROUPS}:/app:*",)}
 
 

@@ -144,16 +144,16 @@ def test_another_account_is_another_inventory(account: Account, reader: Inventor
 def test_all_services_are_read_at_once(account: Account, reader: InventoryReader) -> None:
     """The slowest decides how long it takes, not their sum."""
     together = Barrier(len(SERVICES))
-    begun = set[str]()
+    run = set[str]()
 
     def wait(service: str, _operation: str) -> None:
-        if service not in begun:
-            begun.add(service)
+        if service not in run:
+            run.add(service)
             together.wait(PATIENCE)
 
     account.before = wait
     reader.read(TARGET)
-    assert begun == {service.name for service in SERVICES}
+    assert run == {service.name for service in SERVICES}
 
 
 def test_several_sources_are_asked_at_once(account: Account, reader: InventoryReader) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fakes import REGION
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -20,7 +20,7 @@ def test_a_bucket_of_another_region_exists_and_is_not_asked(account: Account) ->
     account.say("s3", "get_bucket_notification_configuration", NOTIFIES)
     inventory = read_one(account, "s3")
     assert inventory.sources == frozenset({"arn:aws:s3:::uploads", "arn:aws:s3:::far"})
-    assert told(inventory.triggers) == {("arn:aws:s3:::uploads", FUNCTION, "the bucket uploads")}
+    assert logged(inventory.triggers) == {("arn:aws:s3:::uploads", FUNCTION, "the bucket uploads")}
     assert account.operations("s3") == ["list_buckets", "get_bucket_notification_configuration"]
 
 
@@ -28,7 +28,7 @@ def test_a_bucket_whose_region_is_not_told_is_asked(account: Account) -> None:
     """An emulator may leave it out."""
     account.say("s3", "list_buckets", {"Buckets": [{"Name": "uploads"}]})
     account.say("s3", "get_bucket_notification_configuration", NOTIFIES, Bucket="uploads")
-    assert told(read_one(account, "s3").triggers) == {("arn:aws:s3:::uploads", FUNCTION, "the bucket uploads")}
+    assert logged(read_one(account, "s3").triggers) == {("arn:aws:s3:::uploads", FUNCTION, "the bucket uploads")}
 
 
 def test_a_notification_to_something_else_is_no_trigger(account: Account) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -27,7 +27,7 @@ def test_a_secret_that_is_rotated_is_a_trigger(account: Account) -> None:
     account.say("secretsmanager", "list_secrets", page())
     inventory = read_one(account, "secretsmanager")
     assert inventory.sources == frozenset({SECRET})
-    assert told(inventory.triggers) == {(SECRET, LIVE, "the secret database")}
+    assert logged(inventory.triggers) == {(SECRET, LIVE, "the secret database")}
 
 
 @pytest.mark.parametrize(

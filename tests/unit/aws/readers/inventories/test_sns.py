@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, read_one, told
+from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
 if TYPE_CHECKING:
     from tests.unit.aws.readers.inventories.conftest import Account
@@ -28,7 +28,7 @@ def test_subscriptions_are_found_on_every_page(account: Account) -> None:
     account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(Endpoint=LIVE)]}, NextToken="more")
     inventory = read_one(account, "sns")
     assert inventory.sources == frozenset({TOPIC})
-    assert told(inventory.triggers) == {(TOPIC, FUNCTION, "the topic orders"), (TOPIC, LIVE, "the topic orders")}
+    assert logged(inventory.triggers) == {(TOPIC, FUNCTION, "the topic orders"), (TOPIC, LIVE, "the topic orders")}
 
 
 def test_a_topic_of_another_account_calls_in_its_own_name(account: Account) -> None:

@@ -99,18 +99,18 @@ def test_a_key_that_may_not_be_described_is_a_customer_s(sources: Sources, code:
 
 
 @pytest.mark.parametrize(
-    ("code", "told", "denied"),
+    ("code", "logged", "denied"),
     [("AccessDeniedException", "AccessDeniedException", True), ("NotFoundException", "NotFound", True)],
 )
 def test_an_alias_that_leads_nowhere_leaves_the_key_unknown(
-    sources: Sources, code: str, told: str, denied: bool
+    sources: Sources, code: str, logged: str, denied: bool
 ) -> None:
     """Which key it is, only KMS knows."""
     (queue, *_) = KEYED
     sources.say("sqs", queue.operation, queue.naming("alias/orders"), **queue.asked)
     sources.fail("kms", "describe_key", code)
     unread = sources.unread_state(QUEUE_ARN)
-    assert (unread.action, unread.code, unread.denied) == ("kms:DescribeKey", told, denied)
+    assert (unread.action, unread.code, unread.denied) == ("kms:DescribeKey", logged, denied)
 
 
 @pytest.mark.parametrize("named", [KEY, "alias/orders"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -14,12 +13,12 @@ import pytest
 from permission_guard.delivery.alerts.slack.message import escape, payload
 from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Remedy, Severity
-from tests.paths import FINDINGS
+from tests.paths import FINDINGS, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = Path(__file__).resolve().parents[4] / "shared" / "specs" / "slack-block-kit.schema.json"
+SCHEMA = REPOSITORY.parent / "shared" / "specs" / "slack-block-kit.schema.json"
 
 
 def load(case: str) -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.apigateway import INVOKER
 from permission_guard.model.state import Unread
 
@@ -59,4 +59,4 @@ def _authorizers(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Tr
                 yield from api.authorizer(authorizer["name"], authorizer["id"], authorizer["authorizerUri"])
 
 
-SERVICE = Service("apigateway", INVOKER.principal, (READ,), _read)
+SERVICE = InvokingService("apigateway", INVOKER.principal, (READ,), _read)

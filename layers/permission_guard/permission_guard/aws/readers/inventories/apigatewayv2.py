@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.apigateway import INVOKER
 from permission_guard.model.state import Unread
 
@@ -63,4 +63,4 @@ def _authorizers(client: ApiGatewayV2Client, api: Api, api_id: str) -> Iterator[
                 yield from api.authorizer(authorizer["Name"], authorizer["AuthorizerId"], authorizer["AuthorizerUri"])
 
 
-SERVICE = Service("apigatewayv2", INVOKER.principal, (READ,), _read)
+SERVICE = InvokingService("apigatewayv2", INVOKER.principal, (READ,), _read)

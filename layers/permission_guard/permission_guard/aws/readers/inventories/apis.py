@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
-@record(frozen=True, slots=True)
+@record
 class Api:
     """An API that is deployed: `stages` has the stage variables of each. `description` is for sentences."""
 

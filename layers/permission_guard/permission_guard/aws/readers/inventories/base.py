@@ -40,8 +40,8 @@ _FINAL = frozenset(
 )
 
 
-@record(frozen=True, slots=True)
-class Service:
+@record
+class InvokingService:
     """A service whose resources can be set up to invoke functions.
 
     `name` is that of its client and of its inventory. `actions` are the IAM actions that `read` takes, the one that
@@ -54,7 +54,7 @@ class Service:
     read: Callable[[Walk[Any]], Inventory]
 
 
-@record(frozen=True, slots=True)
+@record
 class Missed:
     """A source whose triggers could not be read, or not all of them."""
 
@@ -62,7 +62,7 @@ class Missed:
     unread: Unread
 
 
-@record(frozen=True, slots=True)
+@record
 class Walk(Generic[C]):
     """One walk through what a service has, in the account and region of a function.
 
@@ -70,7 +70,7 @@ class Walk(Generic[C]):
     """
 
     client: C
-    service: Service
+    service: InvokingService
     target: FunctionTarget
     pool: Executor
     is_late: Callable[[], bool]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk, is_function
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk, is_function
 from permission_guard.invokers.cloudwatch import INVOKER
 from permission_guard.model.state import Unread
 
@@ -42,4 +42,4 @@ def _read(walk: Walk[CloudWatchClient]) -> Inventory:
     return walk.inventory((alarm["AlarmArn"] for alarm in alarms), triggers)
 
 
-SERVICE = Service("cloudwatch", INVOKER.principal, (_ALARMS,), _read)
+SERVICE = InvokingService("cloudwatch", INVOKER.principal, (_ALARMS,), _read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk, is_function
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk, is_function
 from permission_guard.invokers.cognito_idp import INVOKER
 from permission_guard.model.state import Unread
 
@@ -36,4 +36,4 @@ def _read(walk: Walk[CognitoIdentityProviderClient]) -> Inventory:
     return walk.inventory(pools, walk.look_into(_POOL, pools, triggers))
 
 
-SERVICE = Service("cognito-idp", INVOKER.principal, (_POOLS, _POOL), _read)
+SERVICE = InvokingService("cognito-idp", INVOKER.principal, (_POOLS, _POOL), _read)

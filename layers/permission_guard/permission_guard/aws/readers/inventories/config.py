@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.config import INVOKER
 from permission_guard.model.state import Unread
 
@@ -31,4 +31,4 @@ def _read(walk: Walk[ConfigServiceClient]) -> Inventory:
     return walk.inventory((rule["ConfigRuleArn"] for rule in rules), triggers)
 
 
-SERVICE = Service("config", INVOKER.principal, (_RULES,), _read)
+SERVICE = InvokingService("config", INVOKER.principal, (_RULES,), _read)

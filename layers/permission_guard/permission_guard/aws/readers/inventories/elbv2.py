@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.elasticloadbalancing import INVOKER
 from permission_guard.model.state import Unread
 
@@ -37,4 +37,4 @@ def _read(walk: Walk[ElasticLoadBalancingv2Client]) -> Inventory:
     return walk.inventory(sources, walk.look_into(_TARGETS, of_functions, targets))
 
 
-SERVICE = Service("elbv2", INVOKER.principal, (_GROUPS, _TARGETS), _read)
+SERVICE = InvokingService("elbv2", INVOKER.principal, (_GROUPS, _TARGETS), _read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk, is_function, pages_of
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk, is_function, pages_of
 from permission_guard.invokers.events import INVOKER
 from permission_guard.model.state import Unread
 
@@ -46,4 +46,4 @@ def _read(walk: Walk[EventBridgeClient]) -> Inventory:
     return walk.inventory((rule["Arn"] for rule in found), walk.look_into(_TARGETS, firing, targets))
 
 
-SERVICE = Service("events", INVOKER.principal, (_BUSES, _RULES, _TARGETS), _read)
+SERVICE = InvokingService("events", INVOKER.principal, (_BUSES, _RULES, _TARGETS), _read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.iot import INVOKER
 from permission_guard.model.state import Unread
 
@@ -53,4 +53,4 @@ def _read(walk: Walk[IoTClient]) -> Inventory:
     )
 
 
-SERVICE = Service("iot", INVOKER.principal, (_RULES, _RULE, _AUTHORIZERS, _AUTHORIZER), _read)
+SERVICE = InvokingService("iot", INVOKER.principal, (_RULES, _RULE, _AUTHORIZERS, _AUTHORIZER), _read)

@@ -9,7 +9,7 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Missed, Service, Walk, is_function, pages_of
+from permission_guard.aws.readers.inventories.base import InvokingService, Missed, Walk, is_function, pages_of
 from permission_guard.invokers.logs import INVOKER
 from permission_guard.model.state import Unread
 
@@ -65,4 +65,4 @@ def _destinations(page: DescribeAccountPoliciesResponseTypeDef) -> Iterator[tupl
             yield policy["policyName"], document["DestinationArn"]
 
 
-SERVICE = Service("logs", INVOKER.principal, (_GROUPS, _FILTERS, _POLICIES), _read)
+SERVICE = InvokingService("logs", INVOKER.principal, (_GROUPS, _FILTERS, _POLICIES), _read)

@@ -19,7 +19,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from permission_guard.aws.readers.inventories.base import Service
+    from permission_guard.aws.readers.inventories.base import InvokingService
     from permission_guard.model.targets import FunctionTarget
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ _FAILURE_SECONDS = 60.0
 _OF_A_BUCKET = {"301": True, "400": True, "403": True, "404": False}
 
 
-@record(frozen=True, slots=True)
+@record
 class _Kept(Generic[T]):
     """What was read, when that began, and for how many seconds it serves."""
 
@@ -102,7 +102,7 @@ class InventoryReader:
             return _OF_A_BUCKET.get(reply.code, reply)
         return reply is not None
 
-    def _walk_all(self, services: list[Service], target: FunctionTarget) -> list[Inventory]:
+    def _walk_all(self, services: list[InvokingService], target: FunctionTarget) -> list[Inventory]:
         if not services:
             return []
         # boto3 makes clients in one thread at a time; once made, they serve many.
@@ -110,7 +110,7 @@ class InventoryReader:
         with ThreadPoolExecutor(len(services)) as pool:
             return list(pool.map(self._walk, services, clients, [target] * len(services)))
 
-    def _walk(self, service: Service, client: Any, target: FunctionTarget) -> Inventory:
+    def _walk(self, service: InvokingService, client: Any, target: FunctionTarget) -> Inventory:
         if not _is_offered(client.meta.service_model.endpoint_prefix, target):
             return Inventory(service.name, service.principal, frozenset())
         deadline = self._clock() + self._max_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.s3 import INVOKER
 from permission_guard.model.state import Unread
 
@@ -37,4 +37,4 @@ def _read(walk: Walk[S3Client]) -> Inventory:
     return walk.inventory(buckets, walk.look_into(_NOTIFICATION, here, notifications))
 
 
-SERVICE = Service("s3", INVOKER.principal, (_BUCKETS, _NOTIFICATION), _read)
+SERVICE = InvokingService("s3", INVOKER.principal, (_BUCKETS, _NOTIFICATION), _read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.secretsmanager import INVOKER
 from permission_guard.model.state import Unread
 
@@ -31,4 +31,4 @@ def _read(walk: Walk[SecretsManagerClient]) -> Inventory:
     return walk.inventory((secret["ARN"] for secret in secrets), triggers)
 
 
-SERVICE = Service("secretsmanager", INVOKER.principal, (_SECRETS,), _read)
+SERVICE = InvokingService("secretsmanager", INVOKER.principal, (_SECRETS,), _read)

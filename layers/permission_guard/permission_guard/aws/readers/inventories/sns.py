@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.base import Service, Walk
+from permission_guard.aws.readers.inventories.base import InvokingService, Walk
 from permission_guard.invokers.sns import INVOKER
 from permission_guard.model.state import Unread
 
@@ -42,4 +42,4 @@ def _read(walk: Walk[SNSClient]) -> Inventory:
     return walk.inventory((topic["TopicArn"] for topic in topics), triggers)
 
 
-SERVICE = Service("sns", INVOKER.principal, (_TOPICS, _SUBSCRIPTIONS), _read)
+SERVICE = InvokingService("sns", INVOKER.principal, (_TOPICS, _SUBSCRIPTIONS), _read)

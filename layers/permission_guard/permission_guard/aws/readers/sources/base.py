@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from permission_guard.aws.calls import error_code, is_passing
+from permission_guard.aws.calls import is_passing
+from permission_guard.errors import error_code
 from permission_guard.model.state import SourceState, Unread
 from permission_guard.records import record
 
@@ -38,8 +39,8 @@ FOUND = SourceState(exists=True)
 """The state of a resource of which nothing matters but that it is there."""
 
 
-@record(frozen=True, slots=True)
-class Seen:
+@record
+class SourceReading:
     """What a call tells of a resource: its state, its key as the service names it, the text of its policy.
 
     Where it `leads_to` another resource, by its ARN, the state is what the look at that one's policy tells. `grants`
@@ -53,12 +54,12 @@ class Seen:
     grants: tuple[Mapping[str, JSON], ...] = ()
 
 
-GONE = Seen(SourceState(exists=False))
+GONE = SourceReading(SourceState(exists=False))
 """What is told of a resource that does not exist."""
 
 
-@record(frozen=True, slots=True)
-class Look:
+@record
+class SourceRead:
     """One look at a resource.
 
     `action` is the IAM action of `call`, which gets the service's client and an ARN; too much is Unread.
@@ -68,14 +69,14 @@ class Look:
     """
 
     action: str
-    call: Callable[[Any, str], Seen | Unread]
+    call: Callable[[Any, str], SourceReading | Unread]
     about: Callable[[str], str] = str
     without: str = ""
     own: bool = False
 
 
-@record(frozen=True, slots=True)
-class Service:
+@record
+class SourceService:
     """A service whose resources are looked at.
 
     `name` is the one in their ARNs, `client` that of its client. `state` and `policy` may be one and the same look.
@@ -84,12 +85,12 @@ class Service:
 
     name: str
     client: str
-    state: Look | None = None
-    policy: Look | None = None
-    grants: Look | None = None
+    state: SourceRead | None = None
+    policy: SourceRead | None = None
+    grants: SourceRead | None = None
 
 
-def attempt(look: Look, client: Callable[[], Any], arn: str) -> Seen | Unread | None:
+def attempt(look: SourceRead, client: Callable[[], Any], arn: str) -> SourceReading | Unread | None:
     """Take a look; return None where there is no such resource, Unread where the look failed.
 
     What is not a passing fault is `denied`: asking again would not help. That is so of a reply that is not of the
@@ -102,7 +103,7 @@ def attempt(look: Look, client: Callable[[], Any], arn: str) -> Seen | Unread | 
         if code in _GONE:
             return None
         if code == look.without:
-            return Seen()
+            return SourceReading()
         message = error.response.get("Error", {}).get("Message", "")
         return Unread(look.action, code, message, denied=not (code in _BUSY or is_passing(error)))
     except BotoCoreError as error:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def table(client: DynamoDBClient, arn: str) -> Seen:
+def table(client: DynamoDBClient, arn: str) -> SourceReading:
     """Read how a table is encrypted; of the key that DynamoDB owns, it says nothing."""
     found = client.describe_table(TableName=arn)["Table"]
-    return Seen(key=found.get("SSEDescription", {}).get("KMSMasterKeyArn", ""))
+    return SourceReading(key=found.get("SSEDescription", {}).get("KMSMasterKeyArn", ""))
 
 
-def policy(client: DynamoDBClient, arn: str) -> Seen:
+def policy(client: DynamoDBClient, arn: str) -> SourceReading:
     """Read the policy of a table's stream."""
-    return Seen(policy=client.get_resource_policy(ResourceArn=arn).get("Policy", ""))
+    return SourceReading(policy=client.get_resource_policy(ResourceArn=arn).get("Policy", ""))
 
 
 def _table(arn: str) -> str:
     return arn.partition("/stream/")[0]
 
 
-DYNAMODB = Service(
+DYNAMODB = SourceService(
     "dynamodb",
     "dynamodb",
-    state=Look("dynamodb:DescribeTable", table, about=_table),
-    policy=Look("dynamodb:GetResourcePolicy", policy, without="PolicyNotFoundException"),
+    state=SourceRead("dynamodb:DescribeTable", table, about=_table),
+    policy=SourceRead("dynamodb:GetResourcePolicy", policy, without="PolicyNotFoundException"),
 )

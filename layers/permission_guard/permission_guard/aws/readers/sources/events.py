@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 
-def bus(client: EventBridgeClient, arn: str) -> Seen:
+def bus(client: EventBridgeClient, arn: str) -> SourceReading:
     """Describe an event bus; one that has no policy leaves it out."""
-    return Seen(policy=client.describe_event_bus(Name=arn).get("Policy", ""))
+    return SourceReading(policy=client.describe_event_bus(Name=arn).get("Policy", ""))
 
 
-EVENTS = Service("events", "events", policy=Look("events:DescribeEventBus", bus))
+EVENTS = SourceService("events", "events", policy=SourceRead("events:DescribeEventBus", bus))

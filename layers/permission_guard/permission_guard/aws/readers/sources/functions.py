@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-def policy(client: LambdaClient, arn: str) -> Seen:
+def policy(client: LambdaClient, arn: str) -> SourceReading:
     """Read the policy of a function, or of the version or the alias that the ARN ends in."""
-    return Seen(policy=client.get_policy(FunctionName=arn)["Policy"])
+    return SourceReading(policy=client.get_policy(FunctionName=arn)["Policy"])
 
 
 def _function(arn: str) -> str:
@@ -20,4 +20,4 @@ def _function(arn: str) -> str:
     return arn.removesuffix(":*")
 
 
-FUNCTIONS = Service("lambda", "lambda", policy=Look("lambda:GetPolicy", policy, about=_function))
+FUNCTIONS = SourceService("lambda", "lambda", policy=SourceRead("lambda:GetPolicy", policy, about=_function))

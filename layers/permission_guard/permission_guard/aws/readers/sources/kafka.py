@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 from permission_guard.model.state import SourceState
 
 
-def cluster(client: Any, arn: str) -> Seen:
+def cluster(client: Any, arn: str) -> SourceReading:
     """Read the type of a cluster and its ways of signing in."""
     found = client.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]
     serverless = found.get("ClusterType") == "SERVERLESS"
     by_type = found.get("Serverless" if serverless else "Provisioned") or {}
     ways = (by_type.get("ClientAuthentication") or {}).get("Sasl") or {}
     by_iam = bool((ways.get("Iam") or {}).get("Enabled"))
-    return Seen(SourceState(is_serverless=serverless, uses_iam=by_iam, exists=True))
+    return SourceReading(SourceState(is_serverless=serverless, uses_iam=by_iam, exists=True))
 
 
-KAFKA = Service("kafka", "kafka", state=Look("kafka:DescribeClusterV2", cluster))
+KAFKA = SourceService("kafka", "kafka", state=SourceRead("kafka:DescribeClusterV2", cluster))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 from permission_guard.model.state import SourceState, Unread
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ def key_arn(key: str, resource: str, function: FunctionTarget) -> str:
     return f"arn:{partition}:kms:{region or function.region}:{account or function.account}:{path}"
 
 
-def metadata(client: Any, arn: str) -> Seen:
+def metadata(client: Any, arn: str) -> SourceReading:
     """Read the ARN of a key that a customer manages; AWS's own key has none here."""
     found = client.describe_key(KeyId=arn)["KeyMetadata"]
-    return Seen(SourceState(None if found.get("KeyManager") == "AWS" else found["Arn"], exists=True))
+    return SourceReading(SourceState(None if found.get("KeyManager") == "AWS" else found["Arn"], exists=True))
 
 
-def policy(client: Any, arn: str) -> Seen:
+def policy(client: Any, arn: str) -> SourceReading:
     """Read the policy of a key: each has one, called `default`."""
-    return Seen(policy=client.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    return SourceReading(policy=client.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
 
 
-def grants(client: Any, arn: str) -> Seen | Unread:
+def grants(client: Any, arn: str) -> SourceReading | Unread:
     """Read the grants of a key to roles, and to sessions of roles, as statements that its policy might have.
 
     A key may have fifty thousand of them, and a look at a function is not to take minutes.
@@ -64,7 +64,7 @@ def grants(client: Any, arn: str) -> Seen | Unread:
         if number > _MAX_PAGES:
             return Unread("kms:ListGrants", "TooMany", f"{arn} has over {_MAX_PAGES * _PAGE} grants", denied=True)
         found += [_statement(grant) for grant in page["Grants"] if _may_serve(grant)]
-    return Seen(grants=tuple(found))
+    return SourceReading(grants=tuple(found))
 
 
 def _may_serve(grant: Mapping[str, Any]) -> bool:
@@ -94,12 +94,12 @@ def _encryption_context(grant: Mapping[str, Any]) -> dict[str, str]:
     return {**constraints.get("EncryptionContextSubset", {}), **constraints.get("EncryptionContextEquals", {})}
 
 
-DESCRIPTION = Look("kms:DescribeKey", metadata)
+DESCRIPTION = SourceRead("kms:DescribeKey", metadata)
 
-KMS = Service(
+KMS = SourceService(
     "kms",
     "kms",
     state=DESCRIPTION,
-    policy=Look("kms:GetKeyPolicy", policy, own=True),
-    grants=Look("kms:ListGrants", grants, own=True),
+    policy=SourceRead("kms:GetKeyPolicy", policy, own=True),
+    grants=SourceRead("kms:ListGrants", grants, own=True),
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 from permission_guard.model.state import SourceState
 
 
-def broker(client: Any, arn: str) -> Seen:
+def broker(client: Any, arn: str) -> SourceReading:
     """Read whether a broker is publicly accessible; its id is what its ARN ends in."""
     found = client.describe_broker(BrokerId=arn.rpartition(":")[2])
-    return Seen(SourceState(is_public=bool(found["PubliclyAccessible"]), exists=True))
+    return SourceReading(SourceState(is_public=bool(found["PubliclyAccessible"]), exists=True))
 
 
-MQ = Service("mq", "mq", state=Look("mq:DescribeBroker", broker))
+MQ = SourceService("mq", "mq", state=SourceRead("mq:DescribeBroker", broker))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from permission_guard.aws.readers.sources.base import GONE, Look, Seen, Service
+from permission_guard.aws.readers.sources.base import GONE, SourceRead, SourceReading, SourceService
 from permission_guard.model.state import SourceState
 
 
-def cluster(client: Any, arn: str) -> Seen:
+def cluster(client: Any, arn: str) -> SourceReading:
     """Read the parameter group and the subnet group of a cluster."""
     for found in client.describe_db_clusters(DBClusterIdentifier=arn)["DBClusters"]:
         groups = found.get("DBClusterParameterGroup"), found.get("DBSubnetGroup")
-        return Seen(SourceState(parameter_group=groups[0], subnet_group=groups[1], exists=True))
+        return SourceReading(SourceState(parameter_group=groups[0], subnet_group=groups[1], exists=True))
     return GONE
 
 
-RDS = Service("rds", "rds", state=Look("rds:DescribeDBClusters", cluster))
+RDS = SourceService("rds", "rds", state=SourceRead("rds:DescribeDBClusters", cluster))

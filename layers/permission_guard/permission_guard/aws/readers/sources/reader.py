@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.readers.sources import kms, secretsmanager
-from permission_guard.aws.readers.sources.base import GONE, Seen, attempt
+from permission_guard.aws.readers.sources.base import GONE, SourceReading, attempt
 from permission_guard.aws.readers.sources.services import SERVICES
 from permission_guard.iam import parse_policy
 from permission_guard.iam.arn import parse_arn
@@ -15,7 +15,7 @@ from permission_guard.model.state import Unread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from permission_guard.aws.readers.sources.base import Look, Service
+    from permission_guard.aws.readers.sources.base import SourceRead, SourceService
     from permission_guard.iam import Policy
     from permission_guard.model.state import SourceState
     from permission_guard.model.targets import JSON, FunctionTarget
@@ -32,7 +32,7 @@ class SourceReader:
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
-        self._seen: dict[tuple[str, str], Seen | Unread | None] = {}
+        self._seen: dict[tuple[str, str], SourceReading | Unread | None] = {}
 
     def forget(self) -> None:
         """Read everything anew from now on."""
@@ -48,7 +48,7 @@ class SourceReader:
         if service is None or service.state is None:
             return None
         seen = self._look(service, service.state, arn, function)
-        if service.policy and isinstance(seen, Seen) and seen.leads_to:
+        if service.policy and isinstance(seen, SourceReading) and seen.leads_to:
             seen = self._look(service, service.policy, seen.leads_to, function)
         if isinstance(seen, Unread):
             return seen
@@ -72,7 +72,7 @@ class SourceReader:
         if seen.policy.strip() in ("", "{}"):
             return None
         policy = parse_policy(seen.policy, name=arn)
-        granted = self._look(service, service.grants, arn, function) if service.grants else Seen()
+        granted = self._look(service, service.grants, arn, function) if service.grants else SourceReading()
         return granted if isinstance(granted, Unread) else _with_grants(policy, granted.grants)
 
     def _key(self, key: str, arn: str, function: FunctionTarget) -> str | Unread | None:
@@ -88,7 +88,9 @@ class SourceReader:
         # An account may describe the keys that AWS makes in it: one that may not be described is no such key.
         return named if seen.denied and ":key/" in named else seen
 
-    def _look(self, service: Service, look: Look, arn: str, function: FunctionTarget) -> Seen | Unread:
+    def _look(
+        self, service: SourceService, look: SourceRead, arn: str, function: FunctionTarget
+    ) -> SourceReading | Unread:
         about = look.about(arn)
         region, account = about.split(":", 5)[3:5]
         if _ANY & set(about):
@@ -106,7 +108,7 @@ class SourceReader:
         return seen
 
 
-def _service_of(arn: str, function: FunctionTarget) -> tuple[Service | None, str]:
+def _service_of(arn: str, function: FunctionTarget) -> tuple[SourceService | None, str]:
     """Return the service of what is named, None where it is not one of ours, and its ARN."""
     arn = arn if arn.startswith("arn:") else secretsmanager.named(arn, function)
     parsed = parse_arn(arn)

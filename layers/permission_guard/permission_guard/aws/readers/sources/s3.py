@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 _BY_KMS = frozenset({"aws:kms", "aws:kms:dsse"})
 
 
-def encryption(client: S3Client, arn: str) -> Seen:
+def encryption(client: S3Client, arn: str) -> SourceReading:
     """Read a bucket's default encryption; `aws:kms` without a key is the key `aws/s3`."""
     rules = client.get_bucket_encryption(Bucket=_name(arn))["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule["ApplyServerSideEncryptionByDefault"] for rule in rules if _encrypts_by_default(rule)]
     keys = [default.get("KMSMasterKeyID", "") for default in defaults if default["SSEAlgorithm"] in _BY_KMS]
-    return Seen(key=next(iter(keys), ""))
+    return SourceReading(key=next(iter(keys), ""))
 
 
-def policy(client: S3Client, arn: str) -> Seen:
+def policy(client: S3Client, arn: str) -> SourceReading:
     """Read a bucket's policy."""
-    return Seen(policy=client.get_bucket_policy(Bucket=_name(arn))["Policy"])
+    return SourceReading(policy=client.get_bucket_policy(Bucket=_name(arn))["Policy"])
 
 
 def _encrypts_by_default(rule: object) -> bool:
@@ -37,14 +37,14 @@ def _name(arn: str) -> str:
     return arn.rpartition(":")[2]
 
 
-S3 = Service(
+S3 = SourceService(
     "s3",
     "s3",
-    state=Look(
+    state=SourceRead(
         "s3:GetEncryptionConfiguration",
         encryption,
         about=_bucket,
         without="ServerSideEncryptionConfigurationNotFoundError",
     ),
-    policy=Look("s3:GetBucketPolicy", policy, about=_bucket, without="NoSuchBucketPolicy"),
+    policy=SourceRead("s3:GetBucketPolicy", policy, about=_bucket, without="NoSuchBucketPolicy"),
 )

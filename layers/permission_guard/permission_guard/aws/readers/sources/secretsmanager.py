@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.sources.base import Look, Seen, Service
+from permission_guard.aws.readers.sources.base import SourceRead, SourceReading, SourceService
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -19,14 +19,14 @@ def named(name: str, function: FunctionTarget) -> str:
     return f"arn:{function.partition}:secretsmanager:{function.region}:{function.account}:secret:{name}"
 
 
-def description(client: SecretsManagerClient, arn: str) -> Seen:
+def description(client: SecretsManagerClient, arn: str) -> SourceReading:
     """Read which key encrypts a secret; of `aws/secretsmanager`, it says nothing."""
-    return Seen(key=client.describe_secret(SecretId=arn).get("KmsKeyId", ""))
+    return SourceReading(key=client.describe_secret(SecretId=arn).get("KmsKeyId", ""))
 
 
-def policy(client: SecretsManagerClient, arn: str) -> Seen:
+def policy(client: SecretsManagerClient, arn: str) -> SourceReading:
     """Read the policy of a secret."""
-    return Seen(policy=client.get_resource_policy(SecretId=arn).get("ResourcePolicy", ""))
+    return SourceReading(policy=client.get_resource_policy(SecretId=arn).get("ResourcePolicy", ""))
 
 
 def _as_given(arn: str) -> str:
@@ -34,9 +34,9 @@ def _as_given(arn: str) -> str:
     return arn.removesuffix(_SUFFIX)
 
 
-SECRETSMANAGER = Service(
+SECRETSMANAGER = SourceService(
     "secretsmanager",
     "secretsmanager",
-    state=Look("secretsmanager:DescribeSecret", description, about=_as_given),
-    policy=Look("secretsmanager:GetResourcePolicy", policy, about=_as_given),
+    state=SourceRead("secretsmanager:DescribeSecret", description, about=_as_given),
+    policy=SourceRead("secretsmanager:GetResourcePolicy", policy, about=_as_given),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.message import Form, compose
+from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import ELLIPSIS, one_line
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
@@ -18,7 +18,7 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from permission_guard.delivery.message import Message, Section
+    from permission_guard.delivery.message import FindingMessage, Section
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -52,7 +52,7 @@ def payload(finding: Finding) -> dict[str, JSON]:
     }
 
 
-def blocks(finding: Finding, message: Message) -> list[dict[str, JSON]]:
+def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
     """Return a message as Block Kit blocks."""
     sign = _SETTLED_SIGNS.get(finding.status, _SIGNS[finding.severity])
     above: list[dict[str, JSON]] = [
@@ -103,7 +103,7 @@ def _field(label: str, value: str) -> dict[str, JSON]:
     return _mrkdwn(f"*{label}*\n{_inline_code(value)}")
 
 
-def _context(message: Message) -> str:
+def _context(message: FindingMessage) -> str:
     return " · ".join(f"{label} {_inline_code(value)}" for label, value in message.facts if label in _IN_CONTEXT)
 
 
@@ -135,10 +135,10 @@ def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
 
 
 def _section(section: Section) -> tuple[dict[str, JSON], int]:
-    if section.form is Form.COMMAND and _units(section.text) > _MAX_SECTION:
+    if section.form is SectionStyle.COMMAND and _units(section.text) > _MAX_SECTION:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{_TOO_LONG}")]), len(_TOO_LONG)
     text = _cut(section.text, _MAX_SECTION)
-    if section.form is Form.PROSE:
+    if section.form is SectionStyle.PROSE:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{text}")]), _units(text)
     preformatted = {"type": "rich_text_preformatted", "elements": [_text(text)]}
     return _rich_text([_text(section.title, bold=True)], preformatted), _units(text)

@@ -48,7 +48,7 @@ _RATE_LIMITED = 429
 _SLACK_WORDS = re.compile(r"[A-Za-z][a-z_ ]{1,59}")
 
 
-@record(frozen=True, slots=True)
+@record
 class Answer:
     """What came of a post: the HTTP status, None when there was no answer, and Slack's word or the kind of failure."""
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.aws.calls import error_code
 from permission_guard.delivery.alerts.sns.message import publication
-from permission_guard.errors import DeliveryError
+from permission_guard.errors import DeliveryError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

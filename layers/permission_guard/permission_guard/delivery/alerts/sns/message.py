@@ -23,7 +23,7 @@ MAX_MESSAGE_BYTES = 250_000
 _DOTS = "..."
 
 
-@record(frozen=True, slots=True)
+@record
 class Publication:
     """What is published. Each attribute is a String, so that a filter policy can name its values."""
 

@@ -13,7 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Literal
 
-from permission_guard.delivery.message import Form, compose
+from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
@@ -49,7 +49,7 @@ _FACTS_SHOWN = frozenset({"Function", "Subject", "Finding id"})
 _ELSEWHERE = "\n\nMore is in the operational data of this OpsItem."
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class OpsItemContent:
     """What an OpsItem says. `data` is its operational data, `searchable` those of its keys that can be searched for."""
 
@@ -187,7 +187,7 @@ def _description(finding: Finding) -> str:
     facts = "\n".join(
         f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
     )
-    sections = sorted(message.sections, key=lambda section: section.form is Form.LISTING)
+    sections = sorted(message.sections, key=lambda section: section.form is SectionStyle.LISTING)
     parts = [f"**{_escape(message.happened)}**", facts, *(_markdown(section) for section in sections)]
     room = MAX_DESCRIPTION - len(_ELSEWHERE)
     text, left_out = "", False
@@ -204,9 +204,9 @@ def _markdown(section: Section) -> str:
     """Return a section as Markdown, at most a third of the room; code is fenced by more backticks than are in it."""
     room = MAX_DESCRIPTION // 3
     heading = f"**{_escape(section.title)}**"
-    if section.form is Form.PROSE:
+    if section.form is SectionStyle.PROSE:
         return f"{heading}\n{_escape(cut_bytes(section.text, room))}"
-    text = section.text if section.form is Form.COMMAND else cut_bytes(section.text, room)
+    text = section.text if section.form is SectionStyle.COMMAND else cut_bytes(section.text, room)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{heading}\n{fence}\n{text}\n{fence}"
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.aws.calls import error_code
 from permission_guard.delivery.tickets.ops_item import content as ops_item
-from permission_guard.errors import DeliveryError
+from permission_guard.errors import DeliveryError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

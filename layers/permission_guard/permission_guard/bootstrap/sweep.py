@@ -1,0 +1,34 @@
+"""The composition root of the sweep function."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.senders.check_queue import CheckQueue
+from permission_guard.aws.senders.event_bus import EventBus
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.config import SweepSettings
+from permission_guard.sweep.sweep import Sweep, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def sweeper(environment: Mapping[str, str]) -> Callable[[], Sweep]:
+    """Return what sweeps the account and region; ConfigurationError when a setting is missing."""
+    return _sweeper(SweepSettings.from_environment(environment))
+
+
+@cache
+def _sweeper(settings: SweepSettings) -> Callable[[], Sweep]:
+    return partial(
+        sweep,
+        RoleIndex(client("dynamodb"), settings.findings_table, FunctionReader(client("lambda"))),
+        FindingsTable(client("dynamodb"), settings.findings_table),
+        [CheckQueue(client("sqs"), url).now for url in settings.queue_urls],
+        EventBus(client("events"), settings.event_bus),
+    )
