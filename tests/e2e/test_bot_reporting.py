@@ -59,9 +59,10 @@ def test_permission_without_a_source_is_found_within_five_seconds(bot: Bot, uniq
     """`aws lambda add-permission` for S3 without a source opens PG102; with bucket and account it opens none."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.watcher.checked(arn, "invoke_policy")
+    bucket = bot.engineer.bucket(f"{unique}-bucket")
     base = ("lambda", "add-permission", "--function-name", unique, "--action", "lambda:InvokeFunction")
     s3 = (*base, "--principal", "s3.amazonaws.com")
-    aws_cli(bot, *s3, "--statement-id", "good", "--source-arn", "arn:aws:s3:::a-bucket", "--source-account", ACCOUNT)
+    aws_cli(bot, *s3, "--statement-id", "good", "--source-arn", bucket, "--source-account", ACCOUNT)
     seen = bot.watcher.checked(arn, "invoke_policy", more_than=1)
     assert bot.watcher.findings(arn) == []
 

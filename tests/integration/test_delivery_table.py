@@ -81,6 +81,7 @@ def test_a_completed_delivery_leaves_its_revision_and_reference_and_no_lock(
         "channel": {"S": "slack"},
         "revision": {"N": "1"},
         "reference": {"S": "oi-1"},
+        "schema": {"N": "1"},
     }
 
 

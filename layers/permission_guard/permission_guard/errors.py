@@ -1,47 +1,50 @@
 """The errors of Permission Guard.
 
 PermissionGuardError
-├── ConfigurationError      the deployment is wrong: nothing will work until a person mends it
-├── MalformedEventError     a message that cannot be read: dead-letter queue, a person looks
+├── ConfigurationError      a setting of the deployment is missing or wrong
+├── MalformedEventError     a message that cannot be read: it goes to the dead-letter queue
 │   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
-├── RetryableError          try the same message again later
-│   ├── DeliveryError       a channel or ticket system did not take it this time
-│   ├── DeliveryBusyError   another invocation is delivering this finding to this channel right now
-│   ├── ConflictError       somebody else wrote the same item first
-│   └── FixNotVisibleError  a fix was made and reading it back does not show it yet
-├── WriteFailedError        AWS refused a write for good; carries its words
-└── FixRefusedError         a guard said no, or could not be evaluated; carries the reason
+├── RetryableError          the same message may succeed later
+│   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
+│   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
+│   ├── ConflictError       another writer changed the same item first
+│   └── FixNotVisibleError  a fix was applied, and AWS does not show it yet
+├── WriteFailedError        AWS denied a write for good; carries AWS's message
+├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
+├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
+└── InputError              a file given to the command line cannot be read or evaluated
+    └── PolicyFileError     a file of policies has another form than `--policies` takes
 """
 
 from __future__ import annotations
 
 
 class PermissionGuardError(Exception):
-    """Everything this package raises on purpose."""
+    """Base of all errors that this package raises on purpose."""
 
 
 class ConfigurationError(PermissionGuardError):
-    """A setting is missing or wrong; the message names it and the cure."""
+    """A setting is missing or wrong; the message names it and the fix."""
 
 
 class MalformedEventError(PermissionGuardError):
-    """An event that cannot be read; it goes to the dead-letter queue."""
+    """An event cannot be read; it goes to the dead-letter queue."""
 
 
 class UnknownEventError(MalformedEventError):
-    """An event of a watched service whose name is in no table; it goes to the dead-letter queue."""
+    """An event of a watched service has a name that is in no table; it goes to the dead-letter queue."""
 
 
 class RetryableError(PermissionGuardError):
-    """Something that may well work the next time; the message stays in its queue."""
+    """The same message may succeed later; it stays in its queue."""
 
 
 class DeliveryError(RetryableError):
-    """An alert channel or a ticket system did not take the message."""
+    """An alert channel, a ticket system or a queue did not accept the message."""
 
 
 class DeliveryBusyError(RetryableError):
-    """The same finding is being delivered to the same channel by another invocation."""
+    """Another invocation is delivering the same finding to the same channel."""
 
 
 class ConflictError(RetryableError):
@@ -49,15 +52,27 @@ class ConflictError(RetryableError):
 
 
 class FixNotVisibleError(RetryableError):
-    """A change that was made and that AWS does not show yet; the next try reads it back again."""
+    """A fix was applied, and AWS does not show it yet; the next try reads it back again."""
 
 
 class WriteFailedError(PermissionGuardError):
-    """A write that AWS refused and will refuse again: denied, over a quota, not to be modified."""
+    """AWS denied a write, and will deny it again: no permission, a quota, an unmodifiable entity."""
 
 
 class FixRefusedError(PermissionGuardError):
-    """A fix that must not be made, or whose guard could not be evaluated."""
+    """A guard refused a fix, or could not be evaluated."""
+
+
+class UnknownStateError(PermissionGuardError):
+    """A rule needs a part of the snapshot that could not be read; the engine reports the verdict as unknown."""
+
+
+class InputError(PermissionGuardError):
+    """A file given to the command line cannot be read or evaluated; the message says why."""
+
+
+class PolicyFileError(InputError):
+    """A file of policies has another form than `--policies` takes; the message says which key is wrong."""
 
 
 def error_code(error: Exception) -> str:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
 from permission_guard.offline.documents import contents
-from permission_guard.offline.input_file import InputError
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import judge
 from permission_guard.rules import RULES

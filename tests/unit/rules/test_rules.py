@@ -9,12 +9,13 @@ import pytest
 
 from permission_guard import rules
 from permission_guard.aws.readers.permissions import READS
+from permission_guard.errors import UnknownStateError
 from permission_guard.fixes import FIXES
 from permission_guard.iam import TrustSet
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.rules import RULES, rules_for, rules_of
-from permission_guard.rules.base import UnknownStateError, known
+from permission_guard.rules.base import known
 from tests.fakes import DENIED, FUNCTION_ARN
 
 SECTIONS = ["What it flags", "Why it matters", "How to fix", "Fix safety", "Limits", "References"]

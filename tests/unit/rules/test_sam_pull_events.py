@@ -18,13 +18,13 @@ from samtranslator.model.eventsources.pull import (  # type: ignore[import-untyp
     SelfManagedKafka,
 )
 
+from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
 from permission_guard.model.state import Role, Unread
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.decision import decide
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.offline.documents import contents
-from permission_guard.offline.input_file import InputError
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.sam import TRANSFORM
 from permission_guard.offline.scenarios import judge

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from permission_guard.errors import UnknownStateError
 from permission_guard.model.state import Snapshot, Unread
-from permission_guard.rules.base import Rule, UnknownStateError
 from permission_guard.rules.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from permission_guard.model.verdicts import Verdict
+    from permission_guard.rules.base import Rule
 
 
 def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:

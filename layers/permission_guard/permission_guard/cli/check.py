@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
 from permission_guard.model.arns import partition_of
 from permission_guard.model.verdicts import Outcome
 from permission_guard.offline.documents import contents
-from permission_guard.offline.input_file import InputError, read
+from permission_guard.offline.input_file import read
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import judge
 from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table

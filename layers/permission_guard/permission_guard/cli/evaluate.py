@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from permission_guard.errors import ConfigurationError
+from permission_guard.errors import ConfigurationError, PolicyFileError
 from permission_guard.iam import (
     Decision,
     EvalDecision,
@@ -25,7 +25,7 @@ from permission_guard.iam import (
     execution_role_context,
 )
 from permission_guard.iam import evaluate as decide
-from permission_guard.offline.policy_file import PolicyFileError, read_policies
+from permission_guard.offline.policy_file import read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

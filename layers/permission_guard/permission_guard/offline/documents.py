@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.errors import InputError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
-from permission_guard.offline.input_file import InputError
 from permission_guard.offline.sam import is_sam, translated
 from permission_guard.offline.scenarios import OfflineCheck, Scenario, not_in_file
 from permission_guard.offline.template_permissions import OFFLINE_ORGANIZATION, Template, permission_checks

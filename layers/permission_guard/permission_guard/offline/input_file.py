@@ -7,16 +7,12 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.errors import PermissionGuardError
+from permission_guard.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STDIN: Final = "-"
-
-
-class InputError(PermissionGuardError):
-    """A file that cannot be judged; the message says why, without the file's name."""
 
 
 def read(path: Path) -> Any:

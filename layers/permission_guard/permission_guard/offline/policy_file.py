@@ -12,17 +12,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.errors import PermissionGuardError
+from permission_guard.errors import PolicyFileError
 from permission_guard.iam import Policy, PolicySet, parse_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _KINDS = frozenset({"identity", "boundary", "session", "scps", "rcps", "resource"})
-
-
-class PolicyFileError(PermissionGuardError):
-    """A file that does not hold policies; the message says what is wrong with it."""
 
 
 def read_policies(path: Path) -> PolicySet:

@@ -7,7 +7,7 @@ import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.offline.input_file import InputError
+from permission_guard.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.errors import InputError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_name
 from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
-from permission_guard.offline.input_file import InputError
 from permission_guard.offline.intrinsics import Resolver, fill, text, unresolved_in
 from permission_guard.offline.physical_names import physical_name
 from permission_guard.offline.scenarios import Candidates, OfflineCheck, Scenario, Usage, not_in_file, usages_in, ways

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from permission_guard.errors import UnknownStateError
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-
-class UnknownStateError(Exception):
-    """A rule met a part of the snapshot that could not be read; the engine makes it an unknown verdict."""
 
 
 class Rule(ABC):

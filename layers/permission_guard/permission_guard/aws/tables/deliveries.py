@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from permission_guard.aws.tables import schema
 from permission_guard.delivery.ledger import LOCK_FOR, Claim, Delivery, Skip, refusal
 from permission_guard.errors import ConflictError
 
@@ -60,9 +61,11 @@ class DeliveryTable:
                 TableName=self._name,
                 Key=_key(finding_id, channel),
                 # A record that is about to expire must not vanish while its next delivery is under way.
-                UpdateExpression="SET locked_until = :until, locked_by = :token REMOVE expires_at",
+                UpdateExpression="SET locked_until = :until, locked_by = :token, #schema = :schema REMOVE expires_at",
                 ConditionExpression=f"{_FREE} AND {_NEWER}",
+                ExpressionAttributeNames=schema.NAMES,
                 ExpressionAttributeValues={
+                    ":schema": schema.VERSION,
                     ":now": _milliseconds(now),
                     ":until": _milliseconds(until),
                     ":token": {"S": token},

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from permission_guard.aws.tables import schema
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.errors import ConflictError, error_code
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
@@ -130,9 +131,11 @@ class FindingsTable:
             self._dynamodb.update_item(
                 TableName=self._name,
                 Key={"pk": {"S": f"FIXES#{hour}"}, "sk": {"S": "COUNT"}},
-                UpdateExpression="ADD fixes :one SET expires_at = :expires",
+                UpdateExpression="ADD fixes :one SET expires_at = :expires, #schema = :schema",
                 ConditionExpression="attribute_not_exists(fixes) OR fixes < :limit",
+                ExpressionAttributeNames=schema.NAMES,
                 ExpressionAttributeValues={
+                    ":schema": schema.VERSION,
                     ":one": {"N": "1"},
                     ":limit": {"N": str(limit)},
                     ":expires": {"N": str(int((datetime.now(UTC) + timedelta(days=2)).timestamp()))},
@@ -166,8 +169,9 @@ class FindingsTable:
             reply = self._dynamodb.update_item(
                 TableName=self._name,
                 Key=_check_key(target, direction),
-                UpdateExpression="ADD started :one",
-                ExpressionAttributeValues={":one": {"N": "1"}},
+                UpdateExpression="ADD started :one SET #schema = :schema",
+                ExpressionAttributeNames=schema.NAMES,
+                ExpressionAttributeValues={":one": {"N": "1"}, ":schema": schema.VERSION},
                 ReturnValues="ALL_NEW",
             )
         except ClientError as error:
@@ -231,6 +235,7 @@ def _item(finding: Finding) -> dict[str, Any]:
     item = {
         "pk": {"S": _pk(target)},
         "sk": {"S": FINDING_PREFIX + finding.id},
+        **schema.ATTRIBUTE,
         "status": {"S": finding.status},
         "changed_at": {"S": finding.changed_at},
         "revision": {"N": str(finding.revision)},

@@ -20,6 +20,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.tables import schema
 from permission_guard.errors import DeliveryError
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.targets import FunctionTarget, RoleTarget
@@ -103,7 +104,7 @@ class RoleIndex:
         self._write({"PutRequest": {"Item": item}} for item in entries)
         for entry in sorted(entry for entry, listed in before.items() if listed and entry not in now):
             self._take_out(*entry)
-        self._dynamodb.put_item(TableName=self._name, Item=_COMPLETE)
+        self._dynamodb.put_item(TableName=self._name, Item={**_COMPLETE, **schema.ATTRIBUTE})
         gone = {function for (_, function), listed in before.items() if not listed and function not in existing}
         return tuple(existing), tuple(sorted(gone))
 
@@ -143,10 +144,10 @@ class RoleIndex:
 
 def entry_of(role: RoleTarget, function: FunctionTarget, *, until: int | None = None, listed: bool = False) -> Any:
     """Return the item of an entry, one that is over where it has an end, in seconds since 1970."""
-    key = {"pk": _PK, "sk": {"S": f"{_prefix(role)}{function.arn}"}}
+    item: dict[str, Any] = {"pk": _PK, "sk": {"S": f"{_prefix(role)}{function.arn}"}, **schema.ATTRIBUTE}
     if until is not None:
-        return {**key, "expires_at": {"N": str(until)}}
-    return {**key, "listed": {"BOOL": True}} if listed else key
+        return {**item, "expires_at": {"N": str(until)}}
+    return {**item, "listed": {"BOOL": True}} if listed else item
 
 
 def _prefix(role: RoleTarget) -> str:

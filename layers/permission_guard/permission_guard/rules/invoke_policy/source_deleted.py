@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.errors import UnknownStateError
 from permission_guard.iam import Restriction
 from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
-from permission_guard.rules.base import UnknownStateError
 from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from permission_guard.errors import UnknownStateError
 from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
 from permission_guard.model.targets import Direction
 from permission_guard.records import field, record
-from permission_guard.rules.base import Rule, UnknownStateError
+from permission_guard.rules.base import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

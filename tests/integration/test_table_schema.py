@@ -1,0 +1,37 @@
+"""Every item of the stack's tables says of which version it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+
+from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.findings.checkpoint import Checkpoint
+from permission_guard.findings.lifecycle import Change
+from permission_guard.model.arns import role_target
+from permission_guard.model.targets import Direction
+from tests.fakes import ROLE_ARN, TABLE_NAME, TARGET, a_finding
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Account
+
+
+def test_every_kind_of_item_carries_its_schema(account: Account) -> None:
+    """Checks, findings, the index of roles, its mark, and the count of fixes."""
+    account.make_role()
+    account.make_function()
+    table = FindingsTable(account.dynamodb, TABLE_NAME)
+    run = table.start_check(TARGET, Direction.EXECUTION_ROLE)
+    checkpoint = Checkpoint(roles=frozenset({role_target(ROLE_ARN)}))
+    changes = [Change(a_finding(), None)]
+    now = "2026-11-20T09:30:00.000+00:00"
+    table.commit_check(TARGET, Direction.EXECUTION_ROLE, run, checkpoint, changes=changes, unknowns=(), now=now)
+    table.take_fix_quota("2026-11-20T09", 20)
+    RoleIndex(account.dynamodb, TABLE_NAME, FunctionReader(boto3.client("lambda"))).rebuild()
+    items = account.dynamodb.scan(TableName=TABLE_NAME)["Items"]
+    kinds = {item["sk"]["S"].split("#")[0] for item in items}
+    assert kinds == {"CHECK", "COMPLETE", "COUNT", "FINDING", "ROLE"}
+    assert [item for item in items if item.get("schema") != {"N": "1"}] == []
