@@ -83,8 +83,13 @@ lint: setup ## Check style, types and the templates
 		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run all four tiers of tests
+test: setup build ## Run the unit, integration, template and end-to-end tests
 	@$(BIN)/python -m tools.run_tests
+
+.PHONY: test-conformance
+test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
+	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material: make test-conformance MATERIAL=<folder>" >&2; exit 2; }
+	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
 .PHONY: pr
 pr: lint test ## What CI runs, in one command

@@ -15,8 +15,8 @@ from permission_guard.needs.decision import decide
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.access import access, access_entries, part
 from permission_guard.needs.event_sources.destinations import destinations_of
+from tests.conformance.mapping_judgements import JUDGEMENTS, RECOMMENDED, Judgement
 from tests.fakes import a_mapping, a_role
-from tests.unit.needs.event_sources.mapping_judgements import JUDGEMENTS, RECOMMENDED, Judgement
 from tools.corpus.text import COLLECTION, GENERATORS, by_generator, count, paragraph
 
 if TYPE_CHECKING:

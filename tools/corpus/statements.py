@@ -12,7 +12,7 @@ from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot
 from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.rules import rules_for
-from tests.unit.rules.corpus_judgements import FAMILIES, Family, family_of
+from tests.conformance.corpus_judgements import FAMILIES, Family, family_of
 from tools.corpus.text import COLLECTION, GENERATORS, by_generator, count, paragraph
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-COLLECTION: Final = ROOT.parent / "shared" / "corpus"
+COLLECTION: Final = Path(os.environ.get("MATERIAL", "MATERIAL is not set")) / "corpus"
+"""The environment variable MATERIAL names the folder with the material from outside the repository."""
 
 GENERATORS: Final = {
     "sam-translator": "AWS SAM",

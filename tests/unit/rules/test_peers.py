@@ -1,4 +1,4 @@
-"""What is claimed of other tools, held against their own test suites where those are at hand, and by example."""
+"""What is claimed of other tools, by example; `tests/conformance` holds it against their own test suites."""
 
 from __future__ import annotations
 
@@ -8,42 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import ACCOUNT, FUNCTION_ARN
-from tests.unit.iam.oracles import FOLDER
-from tests.unit.rules.peers import PEERS, custodian_cross_account, prowler_public
-
-
-def suite(name: str) -> list[dict[str, Any]]:
-    """Return the cases of a suite, or skip."""
-    path = FOLDER / name
-    if not path.exists():
-        pytest.skip("other projects' cases are not at hand")
-    cases: list[dict[str, Any]] = json.loads(path.read_text())
-    return cases
-
-
-def statements(policy: Any) -> list[dict[str, Any]]:
-    """Return a policy's statements."""
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    found = document["Statement"]
-    return found if isinstance(found, list) else [found]
-
-
-def test_what_is_claimed_of_prowler_is_so_in_its_own_suite() -> None:
-    """It flags more than is claimed, and never less."""
-    cases = [case for case in suite("prowler_recorded.json") if case["fn"] == "is_policy_public"]
-    claimed = [case for case in cases if any(map(prowler_public, statements(case["args"]["policy"])))]
-    assert len(claimed) >= 5
-    assert all(case["result"] for case in claimed)
-
-
-def test_what_is_claimed_of_cloud_custodian_is_so_in_its_own_suite() -> None:
-    """Of the cases in which one account is trusted and nothing else is set, as it is by default."""
-    cases = [case for case in suite("c7n_cross_account.json") if case["config"] == {"allowed_accounts": [ACCOUNT]}]
-    claimed = [case for case in cases if any(map(custodian_cross_account, statements(case["policy"])))]
-    # It knows CloudFront's users of old, which no function's policy has.
-    claimed = [case for case in claimed if "iam::cloudfront:user" not in json.dumps(case["policy"])]
-    assert len(claimed) >= 3
-    assert all(case["violation"] for case in claimed)
+from tests.unit.rules.peers import PEERS
 
 
 def written(principal: Any, action: str = "lambda:InvokeFunction", **condition: Any) -> dict[str, Any]:

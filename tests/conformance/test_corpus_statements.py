@@ -11,14 +11,14 @@ from typing import Final
 
 import pytest
 
-from tests.unit.rules.corpus_judgements import FAMILIES, family_of
+from tests.conformance.corpus_judgements import FAMILIES, family_of
 from tools.corpus import mappings, statements
 from tools.corpus.page import PAGE, page
 
 STATEMENTS: Final = statements.judged()
 PATTERNS: Final = sorted({item.pattern for item in STATEMENTS})
 
-pytestmark = pytest.mark.skipif(not STATEMENTS, reason="the corpus of statements is not at hand")
+assert STATEMENTS, "the material has no corpus of statements"
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from permission_guard.iam import (
@@ -20,13 +19,13 @@ from permission_guard.iam import (
     parse_policy,
 )
 from permission_guard.iam.exposure import Restriction
+from tests.conformance.material import ORACLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.iam import Exposure, Policy
 
-FOLDER = Path(__file__).parents[4] / "shared" / "oracles"
 OWN = "123456789012"
 JSON = Any
 
@@ -41,7 +40,7 @@ class Question(NamedTuple):
 
 def load(name: str) -> JSON:
     """Return a suite."""
-    return json.loads((FOLDER / name).read_text())
+    return json.loads((ORACLES / name).read_text())
 
 
 def aws_documentation() -> Iterator[Question]:

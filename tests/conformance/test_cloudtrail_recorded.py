@@ -11,15 +11,11 @@ from permission_guard.errors import MalformedEventError, UnknownEventError
 from permission_guard.intake.cloudtrail import targets_of_record
 from permission_guard.intake.cloudtrail_record import parse_record
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget, Target
-from tests.paths import REPOSITORY
-
-RECORDED = REPOSITORY.parent / "shared" / "cloudtrail"
+from tests.conformance.material import CLOUDTRAIL
 
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
 NEVER = "IAM deletes no policy that anybody has or is limited by"
-
-pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded CloudTrail events are not at hand")
 
 
 def _recorded(account: str, function: str | None = None, role: str | None = None, region: str = "us-east-1") -> Target:
@@ -155,7 +151,7 @@ FROM_NOTHING_KNOWN = {
 
 def load(name: str) -> Any:
     """Load a record, in as much of an envelope as is looked at."""
-    record = json.loads((RECORDED / f"{name}.json").read_text())
+    record = json.loads((CLOUDTRAIL / f"{name}.json").read_text())
     return {"detail-type": "AWS API Call via CloudTrail", "detail": record}
 
 
@@ -182,7 +178,7 @@ def test_every_recorded_event_leads_where_it_should(
 
 def test_every_recorded_event_has_its_expectation() -> None:
     """None is passed over, and none is made up."""
-    assert {path.stem for path in RECORDED.glob("*.json")} == EXPECTED.keys()
+    assert {path.stem for path in CLOUDTRAIL.glob("*.json")} == EXPECTED.keys()
     assert EXPECTED.keys() >= FROM_CLOUDFORMATION | FROM_NOTHING_KNOWN
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
 from permission_guard.model.state import Snapshot
@@ -18,7 +16,7 @@ from permission_guard.needs.base import NeedKind
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.rules import rules_for
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
-from tests.unit.needs.event_sources.mapping_judgements import JUDGEMENTS, OF_NO_TYPE, RECOMMENDED
+from tests.conformance.mapping_judgements import JUDGEMENTS, OF_NO_TYPE, RECOMMENDED
 from tools.corpus import mappings
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 JUDGED: Final = mappings.judged()
 TRUST: Final = TrustSet(frozenset())
 
-pytestmark = pytest.mark.skipif(not JUDGED, reason="the corpus of event source mappings is not at hand")
+assert JUDGED, "the material has no corpus of event source mappings"
 
 
 def expected(*, certain: bool) -> set[tuple[str, str]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from permission_guard.invokers import invoker_of
-
-CORPUS: Final = Path(__file__).parents[4] / "shared" / "corpus" / "statements.jsonl"
+from tests.conformance.material import STATEMENTS
 
 NO_ARN: Final = "a reference that only Terraform resolves, or a parameter without a value"
 POLLED: Final = "polled with the execution role: it sends no source"
@@ -41,10 +39,8 @@ EXCEPTIONS: Final = {
 
 def exact_sources() -> list[tuple[str, str]]:
     """Return each pair of a service that is known and the one ARN that its statement names."""
-    if not CORPUS.exists():
-        return []
     pairs = set()
-    for line in CORPUS.read_text().splitlines():
+    for line in STATEMENTS.read_text().splitlines():
         statement = json.loads(line)["resolved"]
         for principal in services_of(statement):
             pairs |= {(principal, arn) for arn in sources_of(statement) if invoker_of(principal).is_known}
@@ -69,8 +65,6 @@ def sources_of(statement: dict[str, Any]) -> list[str]:
 
 
 PAIRS: Final = exact_sources()
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of statements is not at hand")
 
 
 @pytest.mark.parametrize(("principal", "arn"), PAIRS)

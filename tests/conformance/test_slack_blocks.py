@@ -1,0 +1,19 @@
+"""The blocks of an alert, against a schema made from Slack's own type declarations."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from permission_guard.delivery.alerts.slack.message import payload
+from tests.conformance.material import SPECS
+from tests.unit.delivery.alerts.slack.test_message import EXAMPLES
+
+
+@pytest.mark.parametrize("case", EXAMPLES)
+def test_the_blocks_are_block_kit(case: str) -> None:
+    """Every kind of finding, a hostile and a huge one among them."""
+    schema = json.loads((SPECS / "slack-block-kit.schema.json").read_text())
+    jsonschema.validate({"blocks": payload(EXAMPLES[case])["blocks"]}, schema)
