@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Lambda's control plane allows 15 calls a second an account, all callers together, so a retry has to slow down.
 # A hung connection must not eat the function's time: the message goes back to its queue instead.
 _CONFIG = Config(
-    retries={"mode": "adaptive", "max_attempts": 6},
+    retries={"mode": "adaptive", "total_max_attempts": 7},
     connect_timeout=3,
     read_timeout=10,
     user_agent_extra=f"permission-guard/{__version__}",
