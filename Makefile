@@ -54,7 +54,7 @@ demo: setup build ## Watch a misconfigured function being found, reported, ticke
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
 .PHONY: sandbox
-sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566; DEPLOY=1 deploys the stack too, with PARAMETERS, and prints what the bot answers)
+sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566; DEPLOY=1 deploys the stack too, with PARAMETERS, and prints what the bot does)
 	@$(if $(DEPLOY),$(MAKE) build)
 	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy $(PARAMETERS))
 
@@ -88,7 +88,7 @@ test: setup build ## Run the unit, integration, template and end-to-end tests
 
 .PHONY: test-conformance
 test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
-	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material: make test-conformance MATERIAL=<folder>" >&2; exit 2; }
+	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material (cloudtrail, corpus, oracles, specs): make test-conformance MATERIAL=<folder>" >&2; exit 2; }
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
 .PHONY: pr

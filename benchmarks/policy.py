@@ -1,6 +1,6 @@
-"""How fast the policy engine decides: `python -m benchmarks.policy`.
+"""Measure the policy engine: `python -m benchmarks.policy`.
 
-A role is eight actions against five policies, as a function with an event source mapping has them.
+For each role it evaluates eight actions against five policies, as for a function with an event source mapping.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 PACKAGE_ROOT: Final = Path(__file__).parents[1] / "layers" / "permission_guard"
 sys.path.insert(0, str(PACKAGE_ROOT))
 
-from permission_guard.iam import (  # noqa: E402 - the layer is not installed where this runs
+from permission_guard.iam import (  # noqa: E402 - the layer is not installed here
     EvalDecision,
     LambdaCall,
     PolicySet,
@@ -48,7 +48,7 @@ REQUESTS: Final = (
 
 
 def documents(number: int) -> tuple[str, ...]:
-    """Return the texts of a role's five policies; the number makes them differ from every other role's."""
+    """Return the texts of a role's five policies. The number makes them different for each role."""
     logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     statements: tuple[list[dict[str, object]], ...] = (
         [{"Effect": "Allow", "Action": logs, "Resource": "*"}],
@@ -91,7 +91,7 @@ def documents(number: int) -> tuple[str, ...]:
 
 
 def decide(texts: tuple[str, ...]) -> int:
-    """Decide the eight requests of one role and return how many are allowed."""
+    """Evaluate the eight requests of one role, and return how many are allowed."""
     role = Principal.role(f"arn:aws:iam::{ACCOUNT}:role/service-role/orders")
     context = execution_role_context(
         LambdaCall.POLL, role_arn=role.arn, account=ACCOUNT, region=REGION, tags={"team": "a"}
@@ -102,7 +102,7 @@ def decide(texts: tuple[str, ...]) -> int:
 
 
 def roles_a_second(texts_of_roles: list[tuple[str, ...]]) -> float:
-    """Return how many roles are decided in a second."""
+    """Return the number of roles that are evaluated in a second."""
     start = time.perf_counter()
     for texts in texts_of_roles:
         decide(texts)
@@ -110,7 +110,7 @@ def roles_a_second(texts_of_roles: list[tuple[str, ...]]) -> float:
 
 
 def glob_seconds() -> float:
-    """Return how long 31 stars take against 5,000 characters that match but for the last."""
+    """Return the time to match 31 `*` with 5,000 characters, of which only the last does not match."""
     glob = compile_glob("*a" * 30 + "*b")
     text = "a" * 4999 + "cb"
     start = time.perf_counter()
@@ -119,7 +119,7 @@ def glob_seconds() -> float:
 
 
 def import_seconds() -> float:
-    """Return how long importing the package takes in a fresh interpreter, over starting the interpreter."""
+    """Return the time to import the package in a new interpreter, without the start of the interpreter."""
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[1]); start = time.perf_counter(); import permission_guard.iam; "
         "print(time.perf_counter() - start)"
@@ -135,16 +135,16 @@ def import_seconds() -> float:
 
 
 def main() -> None:
-    """Print the figures, each the best of a few rounds."""
+    """Print the results, each the best of several rounds."""
     cached_texts = [documents(0)] * ROLES
     decide(cached_texts[0])
     cached = max(roles_a_second(cached_texts) for _ in range(ROUNDS))
     uncached = max(
         roles_a_second([documents(round_ * ROLES + number + 1) for number in range(ROLES)]) for round_ in range(ROUNDS)
     )
-    print(f"roles a second, policies cached     {cached:10,.0f}")
-    print(f"roles a second, nothing cached      {uncached:10,.0f}")
-    print(f"31 stars against 5,000 characters   {min(glob_seconds() for _ in range(ROUNDS)) * 1e6:10,.1f} µs")
+    print(f"roles per second, policies cached   {cached:10,.0f}")
+    print(f"roles per second, nothing cached    {uncached:10,.0f}")
+    print(f"31 * against 5,000 characters       {min(glob_seconds() for _ in range(ROUNDS)) * 1e6:10,.1f} µs")
     print(f"import of permission_guard.iam      {import_seconds() * 1e3:10,.1f} ms")
 
 

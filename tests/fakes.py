@@ -289,13 +289,13 @@ class InMemoryFindings:
 class InMemoryState:
     """What AWS would say: a snapshot that tests replace, and the managed policies that exist.
 
-    As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `refusal` is what
+    As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `error` is what
     IAM answers instead.
     """
 
     state: Snapshot
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
-    refusal: Exception | None = None
+    error: Exception | None = None
     stack: str | Unread | None = None
     owner: ManagedBy | Unread | None = None
     visible_after: int = 0
@@ -339,8 +339,8 @@ class InMemoryState:
         return self.stack
 
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
-        if self.refusal:
-            raise self.refusal
+        if self.error:
+            raise self.error
         role = self.state.roles[ROLE_ARN]
         if not isinstance(role, Role) or role.name != role_name:
             raise WriteFailedError(f"iam:AttachRolePolicy failed with NoSuchEntity: {role_name}")

@@ -15,8 +15,9 @@ TIERS = ("unit", "integration", "template", "e2e")
 # The pure package is measured where it is tested without a server.
 _COVERED = frozenset({"unit", "integration"})
 
-# The end-to-end tests share one sandbox; the others run in a process for each core.
-_PARALLEL = frozenset({"unit", "integration", "template"})
+# The end-to-end tests share one sandbox; the others run in a process for each core. This is how pytest-xdist deals the
+# tests out: `worksteal` is the fastest; `loadgroup` keeps the tests of an `xdist_group` in one process.
+_DISTRIBUTION = {"unit": "worksteal", "integration": "loadgroup", "template": "worksteal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def run_tier(name: str, results: Path) -> Tier:
     covered = ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"] if name in _COVERED else []
     print(f"── {name} ".ljust(100, "─"), flush=True)
     began = time.monotonic()
-    workers = ["-n", "auto", "--dist", "loadscope"] if name in _PARALLEL else []
+    workers = ["-n", "auto", "--dist", _DISTRIBUTION[name]] if name in _DISTRIBUTION else []
     command = [
         sys.executable,
         "-m",
@@ -69,8 +70,9 @@ def main() -> int:
     for tier in tiers:
         counts = f"{tier.passed:5} passed {tier.failed:4} failed {tier.skipped:4} skipped"
         print(f"{tier.name:<12} {counts} {tier.seconds:7.1f} s")
-    total = [sum(getattr(tier, what) for tier in tiers) for what in ("passed", "failed", "skipped")]
-    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    passed, failed, skipped = (sum(getattr(tier, what) for tier in tiers) for what in ("passed", "failed", "skipped"))
+    seconds = sum(tier.seconds for tier in tiers)
+    print(f"{'total':<12} {passed:5} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s")
     return int(any(tier.exit_code for tier in tiers) or coverage != 0)
 
 

@@ -1,4 +1,4 @@
-"""Fix: puts one finding right, as far as FixMode allows; the only function that may write to IAM."""
+"""Fix findings, as FixMode allows; the only function that may write to IAM."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Handle findings that opened or were approved; return the messages that have to come again."""
+    """Handle findings that opened, reopened or were approved; return the messages to deliver again."""
     return process_batch(event, _fix, logger, metrics)
 
 
 def _fix(event: BusEvent) -> None:
-    # Of the event only the names are used; what is so is read from the table and from AWS.
+    # Only the names come from the event; the state is read from the table and from AWS.
     target, _ = parse_function_arn(event.function_arn)
     approved_revision = event.revision if event.transition is Transition.FIX_APPROVED else None
     outcome = fixer(RULES, os.environ).handle(target, event.finding_id, approved_revision=approved_revision)
@@ -40,9 +40,9 @@ def _fix(event: BusEvent) -> None:
         extra={
             "finding_id": outcome.finding_id,
             "result": outcome.result,
-            "before": outcome.record.before if outcome.record else None,
-            "after": outcome.record.after if outcome.record else None,
-            "undo": outcome.record.undo if outcome.record else None,
+            "before": outcome.fix_record.before if outcome.fix_record else None,
+            "after": outcome.fix_record.after if outcome.fix_record else None,
+            "undo": outcome.fix_record.undo if outcome.fix_record else None,
         },
     )
     if outcome.result is not None:

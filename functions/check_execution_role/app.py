@@ -1,4 +1,4 @@
-"""What the role allows: works off changes of functions, event source mappings and roles."""
+"""Check what execution roles allow, after changes of functions, event source mappings, roles and policies."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ metrics = Metrics(namespace="PermissionGuard", service="check_execution_role")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Look at what a batch of queue messages names; return the messages that have to come again."""
+    """Check the functions that a batch of queue messages names; return the messages to deliver again."""
     batch = check_batch(Direction.EXECUTION_ROLE, RULES, os.environ, logger, metrics)
     return batch.handle(event, context.get_remaining_time_in_millis)

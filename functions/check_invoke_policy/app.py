@@ -1,4 +1,4 @@
-"""Who may invoke: works off changes of resource-based policies."""
+"""Check who may invoke functions, after changes of resource-based policies and function URLs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ metrics = Metrics(namespace="PermissionGuard", service="check_invoke_policy")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Look at what a batch of queue messages names; return the messages that have to come again."""
+    """Check the functions that a batch of queue messages names; return the messages to deliver again."""
     batch = check_batch(Direction.INVOKE_POLICY, RULES, os.environ, logger, metrics)
     return batch.handle(event, context.get_remaining_time_in_millis)

@@ -1,4 +1,4 @@
-"""Ticket: opens, updates and resolves the one ticket that a finding has."""
+"""Open, update and resolve the ticket of each finding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Bring the tickets of a batch of transitions up to date; return the messages that have to come again."""
+    """Update the tickets for a batch of transitions; return the messages to deliver again."""
     return process_batch(event, _ticket, logger, metrics)
 
 

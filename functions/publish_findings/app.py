@@ -1,4 +1,4 @@
-"""The outbox: publishes what the findings table's stream tells of on the bus `permission-guard`."""
+"""The outbox: publish the transitions in the findings table's stream on the bus `permission-guard`."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ metrics = Metrics(namespace="PermissionGuard", service="publish_findings")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Publish a batch of stream records in their order; return the first that failed, from which the stream goes on."""
+    """Publish a batch of stream records in order; return the first one that failed, where the stream continues."""
     return publisher(os.environ, logger, metrics)(event)

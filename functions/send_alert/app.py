@@ -1,4 +1,4 @@
-"""Alert: tells people of findings, through SNS and Slack."""
+"""Send alerts about findings to SNS and Slack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Send the alerts of a batch of transitions; return the messages that have to come again."""
+    """Send the alerts for a batch of transitions; return the messages to deliver again."""
     return process_batch(event, _alert, logger, metrics)
 
 

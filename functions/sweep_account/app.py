@@ -1,4 +1,4 @@
-"""Sweep: have every function of the account and region looked at, on a schedule."""
+"""The sweep: request a check of every function of the account and region, on a schedule."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
-    """Request the looks and tell of what is open; return how many there were."""
+    """Request the checks and publish open findings again; return the numbers of both."""
     swept = sweeper(os.environ)()
     metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)
     metrics.add_metric(name="FindingsOpen", unit=MetricUnit.Count, value=swept.open_findings)
-    logger.info("looks requested", extra=asdict(swept))
+    logger.info("checks requested", extra=asdict(swept))
     return asdict(swept)

@@ -1,1 +1,1 @@
-"""What runs in the development environment: starts the sandbox, works in it, watches the bot."""
+"""The part of the sandbox in the development environment: start it, make calls, observe the bot."""

@@ -1,4 +1,4 @@
-"""What the bot has done since it was last asked, a line each: for a person who follows it in a terminal."""
+"""Print what the bot has done since the last call, one line for each change, for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _now() -> datetime:
 
 
 class Activity:
-    """Compares what a watcher sees with what it saw before."""
+    """Compare the bot's findings, fixes, alerts and OpsItems with those of the previous call."""
 
     def __init__(self, watcher: Watcher, clock: Callable[[], datetime] = _now) -> None:
         self._watcher, self._clock = watcher, clock
@@ -26,10 +26,10 @@ class Activity:
         self._tickets: dict[str, str] = {}
 
     def lines(self) -> Iterator[str]:
-        """Return each finding, fix, alert and ticket that is new or has changed."""
+        """Yield a line for each finding, fix, alert and OpsItem that is new or has changed."""
         time = f"{self._clock():%H:%M:%S}"
-        for what, text in (*self._new_findings(), *self._new_alerts(), *self._new_tickets()):
-            yield f"{time}  Permission Guard: {what:<22} {text}"
+        for label, text in (*self._new_findings(), *self._new_alerts(), *self._new_tickets()):
+            yield f"{time}  Permission Guard: {label:<22} {text}"
 
     def _new_findings(self) -> Iterator[tuple[str, str]]:
         for finding in self._watcher.findings():

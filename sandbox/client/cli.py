@@ -1,4 +1,4 @@
-"""`python -m sandbox serve`: the sandbox in the foreground, with its trail and the bot's answers as they happen."""
+"""`python -m sandbox serve`: run the sandbox in the foreground, and print its trail and what the bot does."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def serve(
     parameters: Annotated[list[str] | None, typer.Argument(help="Stack parameters for --deploy, as KEY=VALUE.")] = None,
     port: Annotated[int, typer.Option(help="The loopback port to serve on.")] = 4566,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy the built stack first.")] = False,
-    stack_name: Annotated[str, typer.Option(help="The name of the stack that --deploy makes.")] = STACK,
+    stack_name: Annotated[str, typer.Option(help="The name of the stack that --deploy creates.")] = STACK,
 ) -> None:
-    """Serve AWS on this machine until Ctrl-C, and print each Lambda and IAM write, and what the bot answers."""
+    """Serve AWS on this machine until Ctrl-C. Print each Lambda and IAM write, and what the bot does."""
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
         signal.signal(ending, _interrupt)
     try:
@@ -56,7 +56,7 @@ def serve(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        print("\nStopped; nothing is left behind.")
+        print("\nStopped. All files of the sandbox are removed.")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -64,8 +64,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def banner(aws: Sandbox) -> str:
-    """Return what a person needs to use the sandbox from another terminal."""
-    lines = [f"AWS account {ACCOUNT}, region {REGION}, at {aws.endpoint} (Ctrl-C ends it). In another terminal:", ""]
+    """Return the instructions for using the sandbox from another terminal."""
+    lines = [f"AWS account {ACCOUNT}, region {REGION}, at {aws.endpoint} (Ctrl-C stops it). In another terminal:", ""]
     return "\n".join([*lines, *shell_setup(aws.port), "", _TERRAFORM])
 
 
@@ -73,45 +73,45 @@ def _deploy(aws: Sandbox, stack_name: str, arguments: list[str]) -> Watcher:
     wrong = [argument for argument in arguments if "=" not in argument]
     if wrong:
         raise SandboxError(f"Stack parameters must be KEY=VALUE; got {wrong[0]!r}.")
-    began = time.monotonic()
+    start = time.monotonic()
     print(f"Deploying {stack_name} ...", flush=True)
     given = dict(argument.split("=", 1) for argument in arguments)
     outputs = aws.deploy(stack_name, {**_PARAMETERS, **given})
-    print(f"Deployed in {time.monotonic() - began:.1f} s.")
+    print(f"Deployed in {time.monotonic() - start:.1f} s.")
     for name, value in outputs.items():
         print(f"  {name} = {value}")
     return Watcher(aws, outputs)
 
 
 def follow(aws: Sandbox, activity: Activity | None = None) -> None:
-    """Print a line for each record and each answer of the bot, until interrupted."""
+    """Print a line for each record and each action of the bot, until interrupted."""
     seen = 0
-    answers = ", and what the bot answers" if activity else ""
-    print(f"Lambda and IAM writes, as CloudTrail records them{answers}:", flush=True)
+    actions = ", and what the bot does" if activity else ""
+    print(f"Lambda and IAM writes, as CloudTrail records them{actions}:", flush=True)
     while aws.is_running():
         records, last = aws.trail(seen)
         for record in records:
             print(line(record), flush=True)
         seen = last
-        if activity and not _print_answers(activity):
+        if activity and not _print_actions(activity):
             activity = None
         time.sleep(_PAUSE)
-    raise SandboxError(f"The sandbox ended by itself:\n{aws.log[-2_000:]}")
+    raise SandboxError(f"The sandbox stopped unexpectedly:\n{aws.log[-2_000:]}")
 
 
-def _print_answers(activity: Activity) -> bool:
-    """Print what the bot has done; False when its table can no longer be read, as after the stack's deletion."""
+def _print_actions(activity: Activity) -> bool:
+    """Print what the bot has done. Return False if its table cannot be read, as after the stack's deletion."""
     try:
-        for answer in activity.lines():
-            print(answer, flush=True)
+        for action in activity.lines():
+            print(action, flush=True)
     except (ClientError, BotoCoreError) as error:
-        print(f"The bot's answers can no longer be read, and are not printed any more: {error}", flush=True)
+        print(f"The bot's table cannot be read any more, so its actions are not printed: {error}", flush=True)
         return False
     return True
 
 
 def line(record: dict[str, Any]) -> str:
-    """Return one record in one line: time, event, who, how it ended."""
+    """Return one record as one line: time, event, caller, outcome."""
     identity = record["userIdentity"]
     who = identity.get("arn", identity["type"]).rpartition(":")[2]
     via = f" via {identity['invokedBy']}" if "invokedBy" in identity else ""

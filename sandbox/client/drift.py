@@ -1,6 +1,6 @@
-"""How an execution role loses what its function reads with, while AWS says nothing; and how it gets it back.
+"""Remove from an execution role what its function needs to read its source, without an error of AWS, and restore it.
 
-For the end-to-end tests, which prove that each is found, and the benchmark, which measures how soon.
+The end-to-end tests check that each case is found, and the benchmark measures the time.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     ),
     "table": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
 }
-"""What can be read, as `Engineer` makes it, and what reading it takes."""
+"""The methods of `Engineer` that create a source, each with the actions for reading the source."""
 
 _LOGS = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
 _INLINE = "reading-denied"
 
 
 class Reader:
-    """A function that reads a source, by a customer managed policy of its role; `source` is a key of `SOURCES`."""
+    """A function that reads a source with a customer managed policy of its role. `source` is a key of `SOURCES`."""
 
     def __init__(self, engineer: Engineer, watcher: Watcher, name: str, source: str) -> None:
-        """Make everything, and wait until the bot has checked it."""
+        """Create all resources, and wait until the bot has checked the function."""
         actions = list(SOURCES[source])
         self.engineer, self.watcher, self.name, self.role = engineer, watcher, name, f"{name}-role"
         self.actions = actions
@@ -50,16 +50,16 @@ class Reader:
         watcher.checked(self.arn, "execution_role", more_than=seen)
 
     def seconds(self, change: Callable[[Reader], object], status: str, *, deadline: float) -> float:
-        """Make a change and return how long it takes until PG201 is recorded with a status."""
-        called = time.monotonic()
+        """Make a change, and return the seconds until PG201 is recorded with the status."""
+        start = time.monotonic()
         change(self)
         self.watcher.finding(self.arn, "PG201", lambda one: bool(one["status"] == status), deadline=deadline)
-        return time.monotonic() - called
+        return time.monotonic() - start
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of losing the permission: `cause` is what a finding has to name."""
+    """One way to remove the permission. `cause` is the text that the finding must contain."""
 
     name: str
     cause: str
@@ -101,7 +101,7 @@ def _new_version(reader: Reader) -> None:
 def _old_version(reader: Reader) -> None:
     iam = reader.engineer.iam
     iam.set_default_policy_version(PolicyArn=reader.policy, VersionId="v1")
-    # A policy has room for five.
+    # A policy has at most five versions.
     for version in iam.list_policy_versions(PolicyArn=reader.policy)["Versions"]:
         if not version["IsDefaultVersion"]:
             iam.delete_policy_version(PolicyArn=reader.policy, VersionId=version["VersionId"])

@@ -1,6 +1,6 @@
-"""An ordinary engineer at work: makes roles, functions, queues and buckets, with plain AWS calls.
+"""Create roles, functions, queues and buckets with plain AWS calls, as an engineer would.
 
-The demo and the end-to-end tests act through this, as anybody would with boto3.
+The demo and the end-to-end tests make their changes with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "
 
 
 class Engineer:
-    """Makes calls; `report` takes each as the AWS CLI would spell it."""
+    """Make calls to AWS. `report` gets each call as an AWS CLI command."""
 
     def __init__(self, aws: Sandbox, report: Callable[[str], None] = lambda _: None) -> None:
         self._report = report
@@ -40,7 +40,7 @@ class Engineer:
     def role(
         self, name: str, *policy_arns: str, tags: Mapping[str, str] | None = None, writes_logs: bool = True
     ) -> str:
-        """Make an execution role with managed policies, that of logs among them, and return its ARN."""
+        """Create an execution role with managed policies, including the one for logs, and return its ARN."""
         self._report(f"aws iam create-role --role-name {name} --assume-role-policy-document ...")
         role = self.iam.create_role(
             RoleName=name,
@@ -52,7 +52,7 @@ class Engineer:
         return str(role["Role"]["Arn"])
 
     def policy(self, name: str, *statements: Mapping[str, Any]) -> str:
-        """Make a customer managed policy and return its ARN."""
+        """Create a customer managed policy and return its ARN."""
         self._report(f"aws iam create-policy --policy-name {name} --policy-document ...")
         made = self.iam.create_policy(PolicyName=name, PolicyDocument=document(*statements))
         return str(made["Policy"]["Arn"])
@@ -73,7 +73,7 @@ class Engineer:
         return sorted(policy["PolicyArn"] for policy in policies)
 
     def function(self, name: str, role_arn: str, **settings: Any) -> str:
-        """Make a function and return its ARN."""
+        """Create a function and return its ARN."""
         self._report(f"aws lambda create-function --function-name {name} --role {role_arn} ...")
         made = self.functions.create_function(
             FunctionName=name,
@@ -86,25 +86,25 @@ class Engineer:
         return str(made["FunctionArn"])
 
     def bucket(self, name: str) -> str:
-        """Make a bucket and return its ARN."""
+        """Create a bucket and return its ARN."""
         self._report(f"aws s3api create-bucket --bucket {name}")
         self._s3.create_bucket(Bucket=name)
         return f"arn:aws:s3:::{name}"
 
     def queue(self, name: str) -> str:
-        """Make a queue and return its ARN."""
+        """Create a queue and return its ARN."""
         self._report(f"aws sqs create-queue --queue-name {name}")
         self._sqs.create_queue(QueueName=name)
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
 
     def stream(self, name: str) -> str:
-        """Make a data stream and return its ARN."""
+        """Create a data stream and return its ARN."""
         self._report(f"aws kinesis create-stream --stream-name {name} --shard-count 1")
         self._kinesis.create_stream(StreamName=name, ShardCount=1)
         return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
 
     def table(self, name: str) -> str:
-        """Make a table with a stream and return the stream's ARN."""
+        """Create a table with a stream, and return the stream's ARN."""
         self._report(f"aws dynamodb create-table --table-name {name} --stream-specification StreamEnabled=true,...")
         made = self._dynamodb.create_table(
             TableName=name,
@@ -116,7 +116,7 @@ class Engineer:
         return str(made["TableDescription"]["LatestStreamArn"])
 
     def mapping(self, function: str, source_arn: str) -> str:
-        """Map an event source to a function and return the mapping's UUID."""
+        """Create an event source mapping, and return its UUID."""
         self._report(
             f"aws lambda create-event-source-mapping --function-name {function} --event-source-arn {source_arn}"
         )
@@ -125,7 +125,7 @@ class Engineer:
         return str(made["UUID"])
 
     def permit(self, function: str, sid: str, principal: str, **conditions: str) -> None:
-        """Add a statement to a function's policy; `conditions` are SourceArn, SourceAccount and the like."""
+        """Add a statement to a function's policy; `conditions` has SourceArn, SourceAccount and so on."""
         options = "".join(f" --{_option(name)} {value}" for name, value in conditions.items())
         self._report(
             f"aws lambda add-permission --function-name {function} --statement-id {sid} "
@@ -151,7 +151,7 @@ class Engineer:
 
 
 def document(*statements: Mapping[str, Any]) -> str:
-    """Return a policy as IAM takes it."""
+    """Return a policy document as JSON text."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 

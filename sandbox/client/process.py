@@ -1,4 +1,4 @@
-"""Starts and stops the sandbox, and points clients at it. Runs in the development environment.
+"""Start and stop the sandbox, and create clients for it. Runs in the development environment.
 
 with Sandbox.start() as aws:
 aws.client("lambda").list_functions()
@@ -45,23 +45,23 @@ Found = TypeVar("Found")
 
 
 class SandboxError(Exception):
-    """The sandbox could not do what was asked; the message says what to do about it."""
+    """An operation of the sandbox failed; the message says what to do."""
 
 
 def poll(probe: Callable[[], Found | None], *, deadline: float, what: str) -> Found:
-    """Return the first truthy answer of `probe`, or raise TimeoutError after `deadline` seconds."""
+    """Return the first truthy result of `probe`. TimeoutError after `deadline` seconds."""
     until = time.monotonic() + deadline
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > until:
-            raise TimeoutError(f"after {deadline:g} s there was still no {what}")
+            raise TimeoutError(f"no {what} after {deadline:g} s")
         time.sleep(_PAUSE)
 
 
 class Sandbox:
-    """A running sandbox; leave the `with` block, or call `stop`, to end it and remove its files."""
+    """A running sandbox. The end of the `with` block, or `stop`, stops it and removes its files."""
 
     def __init__(self, server: subprocess.Popen[bytes], port: int, run_dir: Path, *, keep: bool) -> None:
         self._server, self.port, self.run_dir, self._keep = server, port, run_dir, keep
@@ -78,10 +78,10 @@ class Sandbox:
         settings: Mapping[str, str] | None = None,
         interpreter: Path = INTERPRETER,
     ) -> Self:
-        """Start a sandbox on a loopback port (a free one by default) and wait until it has tested itself.
+        """Start a sandbox on a loopback port (a free one by default), and wait until its self-test has passed.
 
-        `run_dir` holds its log and temporary files, and is removed at the end unless `keep`. `settings` are further
-        environment variables for MiniStack.
+        `run_dir` contains its log and temporary files, and is removed at the end unless `keep` is true. `settings` has
+        additional environment variables for MiniStack.
         """
         if not interpreter.exists():
             raise SandboxError(f"The sandbox's environment is missing ({interpreter}). Run `make setup`.")
@@ -109,7 +109,7 @@ class Sandbox:
 
     @property
     def endpoint(self) -> str:
-        """The URL that serves every AWS API."""
+        """The URL of all AWS APIs."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -119,7 +119,7 @@ class Sandbox:
 
     @property
     def log(self) -> str:
-        """What the server has printed so far."""
+        """The output of the server."""
         path = self.run_dir / "sandbox.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -130,17 +130,17 @@ class Sandbox:
         self.stop()
 
     def exports(self) -> dict[str, str]:
-        """Return the variables that point the AWS CLI, the SDKs and SAM at the sandbox, and at nothing else."""
+        """Return the variables with which the AWS CLI, the SDKs and SAM use this sandbox."""
         return exports(self.port)
 
     def env(self) -> dict[str, str]:
-        """Return this process's environment with every AWS setting replaced by the sandbox's."""
+        """Return this process's environment, with the AWS settings of the sandbox."""
         return {**_without_aws(os.environ), **self.exports()}
 
     def client(self, service: str, credentials: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """Return a boto3 client: the account's root, or a session with the `Credentials` that STS answered.
+        """Return a boto3 client for the account's root, or for a session with `Credentials` from STS.
 
-        It does not retry, so that a test sees each error; pass a `config` to change that.
+        It does not retry, so that a test sees each error. Pass a `config` to change that.
         """
         keys = credentials or {"AccessKeyId": ACCOUNT, "SecretAccessKey": "sandbox", "SessionToken": None}
         client: Any = self._session.client(  # type: ignore[call-overload]
@@ -159,7 +159,7 @@ class Sandbox:
     def deploy(
         self, stack_name: str, parameters: Mapping[str, str] | None = None, template: Path = TEMPLATE
     ) -> dict[str, str]:
-        """Deploy a built template with SAM and return the stack's outputs; the error holds SAM's own words."""
+        """Deploy a built template with SAM, and return the stack's outputs. The error contains SAM's output."""
         if not template.exists():
             raise SandboxError(f"There is no built template at {template}. Run `make build`.")
         sam = shutil.which("sam", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
@@ -189,11 +189,11 @@ class Sandbox:
         )
 
     def is_running(self) -> bool:
-        """Whether the server still runs."""
+        """Return whether the server is running."""
         return self._server.poll() is None
 
     def health(self) -> dict[str, Any]:
-        """Return what the sandbox says of itself: how many records it delivered, and how many it lost."""
+        """Return the state of the sandbox, with the numbers of delivered and lost records."""
         return self._control("GET", "health")
 
     def records(self, since: int = 0) -> list[dict[str, Any]]:
@@ -218,27 +218,27 @@ class Sandbox:
         return poll(probe, deadline=deadline, what=f"record of {event_name}")
 
     def replay(self, record: Mapping[str, Any]) -> None:
-        """Deliver a CloudTrail record as it is: a late or repeated one, or one that another AWS wrote."""
+        """Deliver a CloudTrail record unchanged: a late, repeated or recorded one."""
         self._control("POST", "trail", record)
 
     def deliver(self, **changes: Any) -> dict[str, Any]:
-        """Change how records reach the bus: `hold=True` withholds, `delay=SECONDS`, `copies=N`."""
+        """Change the delivery of records: `hold=True` withholds them, `delay=SECONDS`, `copies=N`."""
         return self._control("POST", "delivery", changes)
 
     def inject_fault(self, service: str, operation: str, **fault: Any) -> None:
-        """Let the next `count` calls of an operation fail with `code`, `status`, `message`: by default, a throttle."""
+        """Make the next `count` calls of an operation fail with `code`, `status`, `message`; throttling by default."""
         self._control("POST", "faults", {"service": service, "operation": operation, **fault})
 
     def clear_faults(self) -> None:
-        """Forget the faults that were not used up."""
+        """Remove the remaining faults."""
         self._control("DELETE", "faults")
 
     def reset(self) -> None:
-        """Forget everything: every resource, record, fault and OpsItem."""
+        """Remove every resource, record, fault and OpsItem."""
         self._request("POST", "/_ministack/reset")
 
     def stop(self) -> None:
-        """End the server and every process it started, and remove its files unless they are kept."""
+        """Stop the server and every process it started, and remove its files unless they are kept."""
         for client in self._clients:
             client.close()
         self._clients.clear()
@@ -246,7 +246,7 @@ class Sandbox:
             self._server.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._server.wait(_STOP_DEADLINE)
-        # The server's group also holds the processes in which handlers run.
+        # The processes of the handlers are in the server's process group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._server.pid, signal.SIGKILL)
         self._server.wait()
@@ -297,7 +297,7 @@ _DEPLOY_OPTIONS = (
 
 
 def exports(port: int) -> dict[str, str]:
-    """Return the variables that point the AWS CLI, the SDKs and SAM at a sandbox's port."""
+    """Return the variables with which the AWS CLI, the SDKs and SAM use a sandbox's port."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -312,7 +312,7 @@ def exports(port: int) -> dict[str, str]:
 
 
 def shell_setup(port: int) -> list[str]:
-    """Return the shell lines (bash, zsh) after which `aws`, the SDKs and SAM use a sandbox's port, and nothing else."""
+    """Return the shell lines (bash, zsh) with which `aws`, the SDKs and SAM use only a sandbox's port."""
     return [
         *(f"export {name}={value}" for name, value in exports(port).items()),
         "unset AWS_PROFILE AWS_SESSION_TOKEN",
@@ -362,19 +362,19 @@ def _require_free(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            text = f"Port {port} is in use. Stop what listens there, or choose another with --port."
+            text = f"Port {port} is in use. Stop the process that uses it, or choose another port with --port."
             raise SandboxError(text) from None
     return port
 
 
 def _why_it_ended(log: str) -> str:
-    """Return the server's own sentences, or the end of its log."""
-    said = [line.removeprefix("sandbox: ") for line in log.splitlines() if line.startswith("sandbox: ")]
-    return "The sandbox did not start: " + (" ".join(said) if said else "\n" + log[-2_000:])
+    """Return the server's error messages, or the end of its log."""
+    messages = [line.removeprefix("sandbox: ") for line in log.splitlines() if line.startswith("sandbox: ")]
+    return "The sandbox did not start: " + (" ".join(messages) if messages else "\n" + log[-2_000:])
 
 
 def _override(name: str, value: str) -> str:
-    """SAM splits overrides at spaces, unless they are quoted."""
+    """Return a parameter override, quoted if SAM would split it at spaces."""
     if _SIMPLE_VALUE.fullmatch(value):
         return f"{name}={value}"
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,4 +1,4 @@
-"""Watches the deployed bot from outside: its findings table, its alerts, its OpsItems."""
+"""Observe the deployed bot from outside: its findings table, its alerts, its OpsItems."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from sandbox.client.process import Sandbox
 
 DEADLINE = 20.0
-"""Seconds within which anything that should happen has happened; a cold start is in it."""
+"""The seconds within which every expected result appears, including a cold start."""
 
 Finding = dict[str, Any]
 OpsItem = dict[str, Any]
 
 
 class Watcher:
-    """Sees what an owner of the account sees. `outputs` are the stack's."""
+    """Read what an owner of the account can read. `outputs` has the outputs of the stack."""
 
     def __init__(self, aws: Sandbox, outputs: Mapping[str, str]) -> None:
         self._dynamodb, self._ssm, self._sqs = aws.client("dynamodb"), aws.client("ssm"), aws.client("sqs")
@@ -29,7 +29,7 @@ class Watcher:
         self._alerts: list[dict[str, Any]] = []
 
     def _subscribe(self, aws: Sandbox, topic_arn: str) -> str:
-        """Make a queue that gets every alert, as an engineer's inbox would."""
+        """Create a queue that gets every alert."""
         url = self._sqs.create_queue(QueueName="alert-inbox")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         statement = {
@@ -45,7 +45,7 @@ class Watcher:
         return str(url)
 
     def findings(self, function_arn: str | None = None) -> list[Finding]:
-        """Return the recorded findings, of one function or of all."""
+        """Return the recorded findings of one function or of all functions."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         found = [json.loads(item["document"]["S"]) for page in pages for item in page["Items"] if "document" in item]
         return [one for one in found if function_arn is None or one["function_arn"] == function_arn]
@@ -59,7 +59,7 @@ class Watcher:
         what: str = "",
         deadline: float = DEADLINE,
     ) -> Finding:
-        """Wait for a finding of a rule that is as `so_far` asks."""
+        """Wait for a finding of a rule for which `so_far` is true."""
 
         def probe() -> Finding | None:
             found = self.findings(function_arn)
@@ -68,7 +68,7 @@ class Watcher:
         return poll(probe, deadline=deadline, what=f"{rule_id} of {function_arn} {what}".strip())
 
     def checked(self, function_arn: str, direction: str, *, more_than: int = 0, deadline: float = DEADLINE) -> int:
-        """Wait until a check of a function was recorded, and return its number."""
+        """Wait until a check of a function is recorded, and return its number."""
         key = {"pk": {"S": f"FUNCTION#{function_arn}"}, "sk": {"S": f"CHECK#{direction}"}}
 
         def probe() -> int:
@@ -79,7 +79,7 @@ class Watcher:
         return poll(probe, deadline=deadline, what=f"check of {function_arn} ({direction})")
 
     def alert(self, finding_id: str, transition: str, *, deadline: float = DEADLINE) -> dict[str, Any]:
-        """Wait for the alert of a finding's transition; return the notification as SNS sent it."""
+        """Wait for the alert of a finding's transition, and return the notification that SNS sent."""
 
         def probe() -> dict[str, Any] | None:
             self._read_inbox()
@@ -92,11 +92,11 @@ class Watcher:
         return poll(probe, deadline=deadline, what=f"alert {transition!r} of finding {finding_id}")
 
     def alerts(self, finding_id: str) -> list[dict[str, Any]]:
-        """Return every alert of a finding that has come so far."""
+        """Return every alert of a finding until now."""
         return [alert for alert in self.inbox() if finding_id in alert["Message"]]
 
     def inbox(self) -> list[dict[str, Any]]:
-        """Return every alert that has come so far, as SNS sent it."""
+        """Return every notification that SNS has sent until now."""
         self._read_inbox()
         return list(self._alerts)
 
@@ -111,9 +111,9 @@ class Watcher:
 
     def ops_items(self, finding_id: str) -> list[OpsItem]:
         """Return every OpsItem of a finding, whatever its status."""
-        asked = json.dumps({"key": "finding_id", "value": finding_id})
+        value = json.dumps({"key": "finding_id", "value": finding_id})
         reply = self._ssm.describe_ops_items(
-            OpsItemFilters=[{"Key": "OperationalData", "Values": [asked], "Operator": "Equal"}]
+            OpsItemFilters=[{"Key": "OperationalData", "Values": [value], "Operator": "Equal"}]
         )
         return [self._ssm.get_ops_item(OpsItemId=one["OpsItemId"])["OpsItem"] for one in reply["OpsItemSummaries"]]
 

@@ -1,4 +1,4 @@
-"""`make demo`: starts AWS on this machine, deploys the bot, plays the story, stops what it started."""
+"""`make demo`: start AWS on this machine, deploy the bot, play the story, and stop everything."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ _LOG_LINES = 12
 
 def main(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running until Ctrl-C.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Write what is shown as an SVG to this file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write an excerpt of the output to this file, as an SVG.")
+    ] = None,
 ) -> None:
-    """Watch a misconfigured function being found, reported, ticketed and repaired, on a real AWS API."""
+    """Show how the bot finds, reports, tickets and repairs misconfigured functions, on a real AWS API."""
     signal.signal(signal.SIGTERM, _interrupt)
     screen = Screen()
     screen.title(
@@ -47,7 +49,7 @@ def main(
         screen.failed("The sandbox", str(error))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        screen.say("\nStopped; nothing is left behind.")
+        screen.say("\nStopped. All files of the sandbox are removed.")
         raise typer.Exit(130) from None
     if not succeeded:
         raise typer.Exit(1)
@@ -59,7 +61,7 @@ def _started(screen: Screen) -> Sandbox:
 
 
 def _play(aws: Sandbox, screen: Screen) -> bool:
-    began = time.monotonic()
+    start = time.monotonic()
     try:
         with screen.doing("Deployed template.yaml with SAM"):
             outputs = aws.deploy(STACK, _PARAMETERS)
@@ -68,7 +70,7 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
         screen.failed(str(error), _last_errors(aws.log))
         return False
     screen.summary(rows)
-    screen.say(f"[dim]{time.monotonic() - began:.0f} s since AWS was up.[/]")
+    screen.say(f"[dim]The deployment and the story took {time.monotonic() - start:.0f} s.[/]")
     return True
 
 

@@ -1,4 +1,4 @@
-"""The story: what an engineer does, and how the bot responds. Each step waits until it has happened."""
+"""The story of the demo: what an engineer changes, and how the bot reacts. Each step waits for the reaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = tuple[str, str, str]
 
 
 class Story:
-    """Plays the four parts; TimeoutError names the step that did not happen."""
+    """Play the four parts. TimeoutError names the step that did not happen."""
 
     def __init__(self, engineer: Engineer, watcher: Watcher, screen: Screen) -> None:
         self._engineer, self._watcher, self._screen = engineer, watcher, screen
@@ -32,75 +32,79 @@ class Story:
 
     def _permission_without_a_source(self) -> list[Row]:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
-        screen.step(
-            1,
-            "S3 is allowed without a source",
-            "An engineer allows S3 to invoke a function, but does not name the bucket or its account.",
-        )
+        with screen.in_picture():
+            screen.step(
+                1,
+                "S3 is allowed without a source",
+                "An engineer allows S3 to invoke a function, but does not name the bucket or its account.",
+            )
         bucket = engineer.bucket("holiday-photos")
         arn = engineer.function("thumbnails", engineer.role("thumbnails-role"))
-        called = time.monotonic()
-        engineer.permit("thumbnails", "photos", "s3.amazonaws.com")
-        finding = watcher.finding(arn, "PG102", _is_open)
-        seconds = time.monotonic() - called
-        screen.found(finding, seconds)
-        screen.alert(watcher.alert(finding["id"], "Finding Opened"))
-        screen.ops_item(watcher.ops_item(finding["id"], "Open"))
+        with screen.in_picture():
+            start = time.monotonic()
+            engineer.permit("thumbnails", "photos", "s3.amazonaws.com")
+            finding = watcher.finding(arn, "PG102", _is_open)
+            seconds = time.monotonic() - start
+            screen.found(finding, seconds)
+            screen.alert(watcher.alert(finding["id"], "Finding Opened"))
+            screen.ops_item(watcher.ops_item(finding["id"], "Open"))
 
-        screen.say("[italic]The alert contains the remedy. The engineer pastes it and fills in the bucket's name.[/]")
-        pasted = time.monotonic()
-        engineer.permit("thumbnails", "photos-scoped", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
-        engineer.forbid("thumbnails", "photos")
-        watcher.finding(arn, "PG102", _is_resolved, what="resolved")
-        resolved = time.monotonic() - pasted
-        screen.clean("The finding is resolved", resolved)
-        screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
+            screen.say("[italic]The alert has the remedy. The engineer pastes it and fills in the bucket's name.[/]")
+            start = time.monotonic()
+            engineer.permit("thumbnails", "photos-scoped", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
+            engineer.forbid("thumbnails", "photos")
+            watcher.finding(arn, "PG102", _is_resolved, what="resolved")
+            resolved = time.monotonic() - start
+            screen.clean("The finding is resolved", resolved)
+            screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return [
             ("S3 permission without a source", "PG102, alert, OpsItem", f"{seconds:.2f} s"),
-            ("scoped permission instead", "resolved, OpsItem resolved", f"{resolved:.2f} s"),
+            ("permission with a source instead", "finding and OpsItem resolved", f"{resolved:.2f} s"),
         ]
 
     def _permission_with_a_source(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
         screen.step(
-            2, "S3 is allowed with a source", "The same permission, with bucket and account: the bot finds nothing."
+            2, "S3 is allowed with a source", "The same permission with bucket and account: the bot finds no problem."
         )
         arn = engineer.function("reports", engineer.role("reports-role"))
         bucket = engineer.bucket("monthly-reports")
         before = watcher.checked(arn, "invoke_policy")
-        called = time.monotonic()
+        start = time.monotonic()
         engineer.permit("reports", "reports", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
         watcher.checked(arn, "invoke_policy", more_than=before)
-        seconds = time.monotonic() - called
+        seconds = time.monotonic() - start
         found = watcher.findings(arn)
         if found:
-            raise TimeoutError(f"clean check of {arn}: {found[0]['title']}")
+            raise TimeoutError(f"no check of {arn} without findings: {found[0]['title']}")
         screen.clean("Checked: no findings", seconds)
         return ("S3 permission with bucket and account", "checked, no findings", f"{seconds:.2f} s")
 
     def _detached_queue_policy(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
-        screen.step(
-            3,
-            "A function can no longer read its queue",
-            "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
-        )
+        with screen.in_picture():
+            screen.step(
+                3,
+                "A function can no longer read its queue",
+                "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
+            )
         arn = self._function_on_a_queue("orders")
-        before = engineer.attached("orders-role")
-        called = time.monotonic()
-        engineer.detach("orders-role", SQS_POLICY)
-        between = engineer.attached("orders-role")
-        finding = watcher.finding(arn, "PG201")
-        seconds = time.monotonic() - called
-        screen.found(finding, seconds)
-        fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
-        after = engineer.attached("orders-role")
-        if after != before:
-            raise TimeoutError(f"role with its former policies: it has {after}")
-        screen.fix(fixed, between, after, time.monotonic() - called)
-        watcher.finding(arn, "PG201", _is_resolved, what="resolved")
-        screen.alert(watcher.alert(finding["id"], "Fix Applied"))
-        screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
+        original = engineer.attached("orders-role")
+        with screen.in_picture():
+            start = time.monotonic()
+            engineer.detach("orders-role", SQS_POLICY)
+            before = engineer.attached("orders-role")
+            finding = watcher.finding(arn, "PG201")
+            seconds = time.monotonic() - start
+            screen.found(finding, seconds)
+            fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
+            after = engineer.attached("orders-role")
+            if after != original:
+                raise TimeoutError(f"no orders-role with its original policies: it has {after}")
+            screen.fix(fixed, before, after, time.monotonic() - start)
+            watcher.finding(arn, "PG201", _is_resolved, what="resolved")
+            screen.alert(watcher.alert(finding["id"], "Fix Applied"))
+            screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return ("SQS policy detached from the role", "PG201, policy attached again, resolved", f"{seconds:.2f} s")
 
     def _role_tagged_never(self) -> Row:
@@ -108,20 +112,20 @@ class Story:
         screen.step(
             4,
             "A role that the bot must not change",
-            "The same again, on a role tagged permission-guard:fix=never: the bot reports it and does not fix it.",
+            "The same change of a role tagged permission-guard:fix=never: the bot reports it and does not fix it.",
         )
         arn = self._function_on_a_queue("ledger", {"permission-guard:fix": "never"})
-        called = time.monotonic()
+        start = time.monotonic()
         engineer.detach("ledger-role", SQS_POLICY)
         finding = watcher.finding(arn, "PG201")
-        seconds = time.monotonic() - called
+        seconds = time.monotonic() - start
         screen.found(finding, seconds)
         refused = watcher.finding(arn, "PG201", _is_refused, what="refused")
         screen.refused(refused)
         if SQS_POLICY in engineer.attached("ledger-role"):
-            raise TimeoutError("unchanged ledger-role: a policy was attached to it")
+            raise TimeoutError("no unchanged ledger-role: a policy was attached to it")
         screen.ops_item(watcher.ops_item(finding["id"], "Open"))
-        return ("the same on a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")
+        return ("SQS policy detached from a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")
 
     def _function_on_a_queue(self, name: str, tags: dict[str, str] | None = None) -> str:
         engineer, watcher = self._engineer, self._watcher

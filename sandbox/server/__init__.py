@@ -1,1 +1,1 @@
-"""What runs inside MiniStack's interpreter: the AWS of the sandbox."""
+"""The part of the sandbox that runs in MiniStack's interpreter: AWS itself."""

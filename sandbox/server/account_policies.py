@@ -1,4 +1,4 @@
-"""CloudWatch Logs' account policies, one of which may send every log group of a region to one function."""
+"""CloudWatch Logs' account policies. One of them can send every log group of a region to one function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AccountPolicies(OwnService):
     service = "logs"
 
     def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        """Return what answers each operation."""
+        """Return the handler of each operation."""
         return {
             "PutAccountPolicy": self._put,
             "DescribeAccountPolicies": self._describe,

@@ -1,8 +1,8 @@
-"""Rejects, in AWS's words, what Lambda rejects: roles it cannot assume, or that lack what a configuration takes.
+"""Reject, with AWS's messages, the calls that Lambda rejects because of the execution role.
 
-That is reading the event source, sending to a dead-letter queue or a destination, making network interfaces. MiniStack
-accepts all of it. The role's real policies decide, through MiniStack's own evaluator: identity policies, the boundary,
-and the queue's own policy.
+Lambda rejects a role that it cannot assume, or that does not allow what a configuration needs: reading the event
+source, sending to a dead-letter queue or a destination, creating network interfaces. MiniStack accepts all of these.
+MiniStack's evaluator decides with the role's identity-based policies, its boundary and the queue's own policy.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _STREAM_KINESIS = _STREAM + "DescribeStream, ListShards, and ListStreams Actions
 _STREAM_DYNAMODB = _STREAM + "DescribeStream, and ListStreams Actions on your stream in IAM."
 _SQS = "The function execution role does not have permissions to call {action} on SQS."
 
-# What Lambda checks, in its order. AWS's text names ListStreams, which it does not enforce.
+# The actions that Lambda checks, in its order. AWS's message names ListStreams, which Lambda does not check.
 _READS: Mapping[str, tuple[str, ...]] = {
     "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "kinesis": ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards"),
     "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator"),
 }
-# What Lambda asks of the role for a function's own configuration: the action, and what AWS calls the service.
+# The action that Lambda requires for a dead-letter queue, and the name of the service in AWS's message.
 _SENDS: Mapping[str, tuple[str, str]] = {"sqs": ("SendMessage", "SQS"), "sns": ("Publish", "SNS")}
 _LACKING = "The provided execution role does not have permissions to call {action} on {service}"
-# The same for where the results of asynchronous invocations go; of buckets it is not known.
+# The action that Lambda requires for a destination of asynchronous invocations. The one for buckets is unknown.
 _DELIVERS: Mapping[str, str] = {
     "events": "PutEvents",
     "lambda": "InvokeFunction",
@@ -47,14 +47,14 @@ _TEXTS: Mapping[str, str] = {"sqs": _SQS, "kinesis": _STREAM_KINESIS, "dynamodb"
 
 
 def require_assumable(role_arn: str, function_name: str) -> None:
-    """Raise unless the role exists and its trust policy admits Lambda."""
+    """Raise ApiError unless the role exists and its trust policy allows Lambda."""
     role = inside.roles.get(role_arn.rpartition("/")[2])
-    if role is None or role["Arn"] != role_arn or not _admits_lambda(role, function_name):
+    if role is None or role["Arn"] != role_arn or not _trusts_lambda(role, function_name):
         text = "The role defined for the function cannot be assumed by Lambda."
         raise ApiError("InvalidParameterValueException", text)
 
 
-def _admits_lambda(role: Mapping[str, Any], function_name: str) -> bool:
+def _trusts_lambda(role: Mapping[str, Any], function_name: str) -> bool:
     trust = role["AssumeRolePolicyDocument"]
     document = json.loads(trust) if isinstance(trust, str) else trust
     account, region = get_account_id(), get_region()
@@ -97,30 +97,39 @@ def _context(action: str, resource: str, principal: str, keys: dict[str, Any]) -
 
 
 def require_source_access(role_arn: str, source_arn: str) -> None:
-    """Raise unless the role may read the queue or stream; other sources are not checked."""
-    service = source_arn.split(":")[2] if source_arn.startswith("arn:") else ""
+    """Raise ApiError unless the role may read the queue or stream. Other sources are not checked."""
+    service = _service_of(source_arn)
     for action in _READS.get(service, ()):
         if not is_allowed(role_arn, f"{service}:{action}", source_arn):
             text = _TEXTS[service].format(action=action, source=source_arn)
             raise ApiError("InvalidParameterValueException", text)
 
 
+def _service_of(arn: str) -> str:
+    return _arn_part(arn, 2) if arn.startswith("arn:") else ""
+
+
+def _arn_part(arn: str, index: int) -> str:
+    """Return one part of an ARN: 2 is the service, 4 the account. The package is not installed in this interpreter."""
+    return arn.split(":")[index]
+
+
 def require_features(role_arn: str, config: Mapping[str, Any]) -> None:
-    """Raise unless the role may do what the function's own configuration takes, as far as Lambda checks it."""
+    """Raise ApiError unless the role may do what Lambda checks for the function's configuration."""
     target = (config.get("DeadLetterConfig") or {}).get("TargetArn") or ""
-    service = target.split(":")[2] if target.startswith("arn:") else ""
+    service = _service_of(target)
     if service in _SENDS:
-        action, called = _SENDS[service]
-        _require_allowed(role_arn, f"{service}:{action}", target, called)
+        action, service_name = _SENDS[service]
+        _require_allowed(role_arn, f"{service}:{action}", target, service_name)
     if (config.get("VpcConfig") or {}).get("SubnetIds"):
         _require_allowed(role_arn, "ec2:CreateNetworkInterface", "*", "EC2")
 
 
 def require_destinations(role_arn: str, config: Mapping[str, Any]) -> None:
-    """Raise unless the role may send the results of asynchronous invocations to where they go."""
+    """Raise ApiError unless the role may send the results of asynchronous invocations to the destinations."""
     for destination in (config.get("DestinationConfig") or {}).values():
         target = (destination or {}).get("Destination") or ""
-        service = target.split(":")[2] if target.startswith("arn:") else ""
+        service = _service_of(target)
         action = _DELIVERS.get(service)
         if action and not is_allowed(role_arn, f"{service}:{action}", target):
             text = _UNDELIVERED.format(action=action, target=target)
@@ -134,8 +143,8 @@ def _require_allowed(role_arn: str, action: str, resource_arn: str, service: str
 
 
 def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
-    """Whether a session of the role may do this, by its identity policies, boundary and the resource's own policy."""
-    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    """Return whether the role is allowed an action by its policies, its boundary and the resource's own policy."""
+    account, name = _arn_part(role_arn, 4), role_arn.rpartition("/")[2]
     context = _context(action, resource_arn, f"arn:aws:sts::{account}:assumed-role/{name}/lambda", {})
     limits = inside.permissions_boundary(inside.roles, name, account)
     decision = evaluate(context, inside.role_policies(name, account), *limits)
@@ -146,21 +155,21 @@ def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
 
 
 def require_pass_role(role_arn: str) -> None:
-    """Raise unless the caller may pass the role to Lambda."""
+    """Raise ApiError unless the caller may pass the role to Lambda."""
     keys = {"iam:PassedToService": "lambda.amazonaws.com"}
     denied = enforce(
         current_key.get(), "iam:PassRole", "iam", get_region(), resource_arn=role_arn, service_context=keys
     )
     if denied is not None:
-        who = getattr(denied, "principal_arn", "")
-        text = f"User: {who} is not authorized to perform: iam:PassRole on resource: {role_arn}"
+        caller = getattr(denied, "principal_arn", "")
+        text = f"User: {caller} is not authorized to perform: iam:PassRole on resource: {role_arn}"
         raise ApiError(
             "AccessDeniedException", f"{text} because no identity-based policy allows the iam:PassRole action", 403
         )
 
 
 def role_of(function: str) -> str:
-    """Return the execution role of a function, or of the version that its qualifier names; "" if there is none."""
+    """Return the execution role of a function or of one of its versions, empty if it does not exist."""
     name, qualifier = inside.resolve_function(function)
     record = inside.functions.get(name)
     if record is None:
@@ -171,7 +180,7 @@ def role_of(function: str) -> str:
 
 
 def wrap_create_function(inner: Callable[[dict[str, Any]], Response]) -> Callable[[dict[str, Any]], Response]:
-    """Reject a function whose role the caller may not pass, Lambda cannot assume, or its configuration asks more of."""
+    """Reject a role that the caller may not pass, that Lambda cannot assume, or that lacks a permission."""
 
     def create_function(data: dict[str, Any]) -> Response:
         if data.get("FunctionName") not in inside.functions and data.get("Role"):
@@ -187,18 +196,18 @@ def wrap_create_function(inner: Callable[[dict[str, Any]], Response]) -> Callabl
 
 
 def wrap_update_config(inner: Callable[[str, dict[str, Any]], Response]) -> Callable[[str, dict[str, Any]], Response]:
-    """Reject a role that the caller may not pass, Lambda cannot assume, or the configuration asks more of."""
+    """Reject a role that the caller may not pass, that Lambda cannot assume, or that lacks a permission."""
 
     def update_config(name: str, data: dict[str, Any]) -> Response:
         if name in inside.functions:
             role = data.get("Role") or role_of(name)
-            present = inside.functions[name]["config"] if data.get("Role") else {}
+            current = inside.functions[name]["config"] if data.get("Role") else {}
             try:
                 if role != role_of(name):
                     require_pass_role(role)
                 if data.get("Role"):
                     require_assumable(role, name)
-                require_features(role, {**present, **data})
+                require_features(role, {**current, **data})
             except ApiError as error:
                 return error.response()
         return inner(name, data)
@@ -209,7 +218,7 @@ def wrap_update_config(inner: Callable[[str, dict[str, Any]], Response]) -> Call
 def wrap_put_invoke_config(
     inner: Callable[[str, str | None, dict[str, Any]], Response],
 ) -> Callable[[str, str | None, dict[str, Any]], Response]:
-    """Reject a destination that the function, or the version or alias that is named, cannot send to."""
+    """Reject a destination to which the role of the function, version or alias may not send."""
 
     def put_invoke_config(func_name: str, qualifier: str | None, data: dict[str, Any]) -> Response:
         role = role_of(f"{func_name}:{qualifier}" if qualifier else func_name)
@@ -224,7 +233,7 @@ def wrap_put_invoke_config(
 
 
 def wrap_create_mapping(inner: Callable[[dict[str, Any]], Response]) -> Callable[[dict[str, Any]], Response]:
-    """Reject a mapping whose function cannot read the source."""
+    """Reject a mapping if the role of its function may not read the source."""
 
     def create_mapping(data: dict[str, Any]) -> Response:
         role = role_of(data.get("FunctionName", ""))
@@ -233,13 +242,13 @@ def wrap_create_mapping(inner: Callable[[dict[str, Any]], Response]) -> Callable
                 require_source_access(role, data.get("EventSourceArn", ""))
             except ApiError as error:
                 return error.response()
-        return _begun(inner(data), "Creating")
+        return _in_state(inner(data), "Creating")
 
     return create_mapping
 
 
 def wrap_update_mapping(inner: Callable[[str, dict[str, Any]], Response]) -> Callable[[str, dict[str, Any]], Response]:
-    """Reject a change of a mapping to a function that cannot read its source."""
+    """Reject a change of a mapping to a function whose role may not read the source."""
 
     def update_mapping(esm_id: str, data: dict[str, Any]) -> Response:
         mapping = inside.event_source_mappings.get(esm_id)
@@ -249,13 +258,13 @@ def wrap_update_mapping(inner: Callable[[str, dict[str, Any]], Response]) -> Cal
                 require_source_access(role, mapping["EventSourceArn"])
             except ApiError as error:
                 return error.response()
-        return _begun(inner(esm_id, data), "Updating")
+        return _in_state(inner(esm_id, data), "Updating")
 
     return update_mapping
 
 
-def _begun(response: Response, state: str) -> Response:
-    """Answer a mapping as AWS does before its poller has checked it."""
+def _in_state(response: Response, state: str) -> Response:
+    """Return the response for a mapping that its poller has not checked yet."""
     status, headers, body = response
     if status >= HTTPStatus.BAD_REQUEST:
         return response

@@ -1,7 +1,7 @@
-"""Reads an AWS request from the wire into the operation it calls and the parameters it carries.
+"""Parse an AWS request into its operation and parameters.
 
-botocore's service models are the tables: the URIs and member locations of Lambda's REST API, and the flattened
-member names of IAM's query API. Nothing here knows MiniStack, so the development environment can test it.
+botocore's service models have the URIs and member locations of Lambda's REST API, and the flattened member names of
+IAM's query API. This module does not import MiniStack, so that the unit tests can import it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _POLICY_PATH = "/2026-07-09/resource-policy/{ResourceArn}"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an AWS API: `params` are spelled as the API reference spells them."""
+    """One call of an AWS API. `params` has the names of the API reference."""
 
     service: str
     operation: str
@@ -35,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as it arrived: `path` is decoded, `headers` have lower-case names."""
+    """An HTTP request. `path` is decoded, `headers` have lower-case names."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class _Route:
 
 @lru_cache
 def service_model(service: str) -> ServiceModel:
-    """Return botocore's model of a service, with Lambda's newest operations added where it lacks them."""
+    """Return botocore's model of a service, with Lambda's newest operations added if it lacks them."""
     document: dict[str, Any] = botocore.session.get_session().get_service_data(service)
     if service == "lambda" and "PutResourcePolicy" not in document["operations"]:
         document = _with_resource_policy(document)
@@ -63,23 +63,23 @@ def service_model(service: str) -> ServiceModel:
 
 
 def _with_resource_policy(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the resource policy operations of API version 2026-07-09; botocore has them from 1.44.5 on."""
+    """Add the resource policy operations of API version 2026-07-09, which botocore has since 1.44.5."""
     text, arn = {"shape": "String"}, {"shape": "String", "location": "uri", "locationName": "ResourceArn"}
     query_revision = {"shape": "String", "location": "querystring", "locationName": "RevisionId"}
-    answer = {"type": "structure", "members": {"Policy": text, "RevisionId": text}}
+    response = {"type": "structure", "members": {"Policy": text, "RevisionId": text}}
     shapes = {
         "PutResourcePolicyRequest": {
             "type": "structure",
             "required": ["ResourceArn", "Policy"],
             "members": {"ResourceArn": arn, "Policy": text, "RevisionId": text},
         },
-        "PutResourcePolicyResponse": answer,
+        "PutResourcePolicyResponse": response,
         "GetResourcePolicyRequest": {
             "type": "structure",
             "required": ["ResourceArn"],
             "members": {"ResourceArn": arn},
         },
-        "GetResourcePolicyResponse": answer,
+        "GetResourcePolicyResponse": response,
         "DeleteResourcePolicyRequest": {
             "type": "structure",
             "required": ["ResourceArn"],
@@ -104,12 +104,12 @@ def _with_resource_policy(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def operation_model(call: Call) -> OperationModel:
-    """Return the model of the operation that a call names."""
+    """Return the model of a call's operation."""
     return service_model(call.service).operation_model(call.operation)
 
 
 def parse(service: str, request: Request) -> Call | None:
-    """Return the call that a request makes, or None if the service has no such operation."""
+    """Return the call of a request, None if the service does not have the operation."""
     if service_model(service).metadata["protocol"] == "rest-json":
         return parse_rest(service, request)
     if service == "iam":
@@ -119,7 +119,7 @@ def parse(service: str, request: Request) -> Call | None:
 
 
 def match(service: str, method: str, path: str, query: Query | None = None) -> tuple[str, dict[str, str]] | None:
-    """Return the operation behind a REST path and the values of its path parameters."""
+    """Return the operation of a REST path and the values of its path parameters."""
     wanted = path.rstrip("/") or "/"
     for route in _routes(service):
         found = route.path.fullmatch(wanted) if route.method == method else None
@@ -175,7 +175,7 @@ def parse_rest(service: str, request: Request) -> Call | None:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body) if body else {}
-    except ValueError:  # not JSON: the service rejects it, and there is nothing to record
+    except ValueError:  # not JSON: the service rejects it, and AWS records nothing
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -198,12 +198,12 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
 def _scalar(shape: Shape, text: str) -> Any:
     try:
         return _SCALARS.get(shape.type_name, str)(text)
-    except ValueError:  # a malformed number stays what was sent
+    except ValueError:  # a malformed number stays as sent
         return text
 
 
 def parse_form(service: str, form: Query) -> Call | None:
-    """Return the call of a query-protocol request; `form` is its query string and form body together."""
+    """Return the call of a query-protocol request; `form` has the query string and the form body."""
     operation = form.get("Action", [""])[0]
     model = service_model(service)
     if operation not in model.operation_names:
@@ -215,7 +215,7 @@ def parse_form(service: str, form: Query) -> Call | None:
 
 
 def _unflatten(shape: Shape, flat: Mapping[str, str], prefix: str) -> Any:
-    """Rebuild a value from names such as `Tags.member.1.Key`; None where the request has nothing under `prefix`."""
+    """Rebuild a value from names such as `Tags.member.1.Key`; None if the request has nothing under `prefix`."""
     if isinstance(shape, StructureShape):
         value = {}
         for name, member in shape.members.items():
@@ -239,7 +239,7 @@ def _unflatten(shape: Shape, flat: Mapping[str, str], prefix: str) -> Any:
 
 
 def parse_json(service: str, target: str, body: bytes) -> Call | None:
-    """Return the call of a JSON-protocol request, whose operation is named in the `X-Amz-Target` header."""
+    """Return the call of a JSON-protocol request. The `X-Amz-Target` header has the operation."""
     operation = target.rpartition(".")[2]
     if operation not in service_model(service).operation_names:
         return None

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: MiniStack with what it lacks, after a self-test.
+"""The sandbox as an ASGI application: MiniStack with the additions of this package, after a self-test.
 
 Run by `sandbox.client.process` as `python -m hypercorn sandbox.server.app:app` in the sandbox's own environment.
 """
@@ -21,22 +21,22 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    """Serve AWS's APIs and the sandbox's own."""
+    """Serve the APIs of AWS and of the sandbox."""
     if scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
     elif scope["type"] == "http":
-        # On AWS there is no other way in; policies that deny what is not TLS must hold here as they do there.
+        # AWS serves TLS only. Policies that deny calls without TLS must have the same effect here.
         await gateway().serve({**scope, "scheme": "https"}, receive, send)
     else:
-        from ministack.app import app as ministack  # noqa: PLC0415 - only after the pin was checked
+        from ministack.app import app as ministack  # noqa: PLC0415 - only after the version check
 
         await ministack(scope, receive, send)
 
 
 @lru_cache
 def gateway() -> Gateway:
-    """Assemble the sandbox, once."""
-    # Imported only here: these modules need the names that the pin has checked.
+    """Return the assembled sandbox."""
+    # These modules need the names of MiniStack that the version check has found.
     from sandbox.server import hooks  # noqa: PLC0415
     from sandbox.server.account_policies import AccountPolicies  # noqa: PLC0415
     from sandbox.server.authorizers import Authorizers  # noqa: PLC0415
@@ -52,8 +52,8 @@ def gateway() -> Gateway:
 
 
 async def _lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    """Start MiniStack and then try every hook; a failure stops the server with its sentence."""
-    from sandbox.server import self_test  # noqa: PLC0415 - itself imports nothing of MiniStack before the pin was checked
+    """Start MiniStack, then test every hook. A failure stops the server with its message."""
+    from sandbox.server import self_test  # noqa: PLC0415 - imports MiniStack only after the version check
 
     async def started(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
@@ -70,7 +70,7 @@ async def _lifespan(scope: MutableMapping[str, Any], receive: Receive, send: Sen
         await receive()
         await send(_startup_failure(error))
         return
-    from ministack.app import app as ministack  # noqa: PLC0415 - only after the pin was checked
+    from ministack.app import app as ministack  # noqa: PLC0415 - only after the version check
 
     await ministack(scope, receive, started)
 

@@ -1,4 +1,4 @@
-"""IoT Core's custom authorizers: functions that decide who may connect."""
+"""IoT Core's custom authorizers: functions that authorize connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Authorizers(OwnService):
     service = "iot"
 
     def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        """Return what answers each operation."""
+        """Return the handler of each operation."""
         return {
             "CreateAuthorizer": self._create,
             "DescribeAuthorizer": self._describe,

@@ -1,4 +1,4 @@
-"""Finds out who is calling, from the access key that signed the request, as CloudTrail's `userIdentity`."""
+"""Return the caller of a request as CloudTrail's `userIdentity`, from the access key of the signature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]*/([^/]+)/aws4_request")
 
 
 def signed_scope(authorization: str) -> tuple[str, str] | None:
-    """Return the access key and the service that a signature names, or None for an unsigned request."""
+    """Return the access key and the service of a signature, None for an unsigned request."""
     found = _CREDENTIAL.search(authorization)
     return (found[1], found[2]) if found else None
 
@@ -49,7 +49,7 @@ def _session_identity(access_key: str, session: dict[str, Any], account: str) ->
     name = inside.role_name_from_session(arn)
     role = inside.roles.get_scoped(account, None, name) or {}
     role_id = role.get("RoleId") or str(session.get("UserId", "")).partition(":")[0]
-    began = datetime.fromtimestamp(session.get("IssuedAt", 0), UTC)
+    issued = datetime.fromtimestamp(session.get("IssuedAt", 0), UTC)
     return {
         "type": "AssumedRole",
         "principalId": f"{role_id}:{arn.rpartition('/')[2]}",
@@ -64,6 +64,6 @@ def _session_identity(access_key: str, session: dict[str, Any], account: str) ->
                 "accountId": account,
                 "userName": name,
             },
-            "attributes": {"creationDate": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "mfaAuthenticated": "false"},
+            "attributes": {"creationDate": issued.strftime("%Y-%m-%dT%H:%M:%SZ"), "mfaAuthenticated": "false"},
         },
     }

@@ -1,4 +1,4 @@
-"""What the gateway knows of the request at hand, for the hooks that run inside MiniStack while it is served."""
+"""The current request, for the hooks that run inside MiniStack."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
     from sandbox.server.api import Call
 
 current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
-# Tasks that a request starts, such as the deployment of a stack, inherit its caller.
+# Tasks that a request starts, such as the deployment of a stack, inherit the caller.
 current_key: ContextVar[str] = ContextVar("current_key", default="")

@@ -1,10 +1,10 @@
-"""Reports to the trail what CloudFormation changed in Lambda and IAM.
+"""Report CloudFormation's changes of Lambda and IAM to the trail.
 
-MiniStack's CloudFormation writes its stores directly, without an API call. So each Lambda or IAM resource that it
-provisions, updates or deletes is bracketed by two snapshots of the account, and the difference is reported as the calls
-that explain it, made by the caller of the deployment through `cloudformation.amazonaws.com`. Lambda's errors
-(`admission`) are applied before, and fail the resource as AWS does. What the stores do not hold is not in the record,
-and a resource that CloudFormation itself rejects leaves none.
+MiniStack's CloudFormation writes to its stores without API calls. So a snapshot of the account is taken before and
+after each Lambda or IAM resource that it creates, updates or deletes. The difference is reported as the calls that lead
+to it, made by the caller of the deployment through `cloudformation.amazonaws.com`. Lambda's errors (`admission`) are
+applied before and make the resource fail, as on AWS. A record has only what the stores contain. A resource that
+CloudFormation itself rejects has no record.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ _MAPPING = (
 
 
 def wrap_provision(inner: Callable[..., Any], report: Callable[[Call, CallOutcome], None]) -> Callable[..., Any]:
-    """Bracket the creation of a resource."""
+    """Report the creation of a resource."""
 
     def provision(resource_type: str, logical_id: str, props: Mapping[str, Any], stack_name: str) -> Any:
         if not resource_type.startswith(_WATCHED):
             return inner(resource_type, logical_id, props, stack_name)
-        _admit("Create", resource_type, props, report)
+        _require_admission("Create", resource_type, props, report)
         before = snapshot()
         made = inner(resource_type, logical_id, props, stack_name)
         if resource_type == "AWS::IAM::Role":
-            _keep_boundary(made[0], props)
+            _set_boundary(made[0], props)
         _report_changes(before, report)
         return made
 
@@ -75,16 +75,16 @@ def wrap_provision(inner: Callable[..., Any], report: Callable[[Call, CallOutcom
 
 
 def wrap_update(inner: Callable[..., Any], report: Callable[[Call, CallOutcome], None]) -> Callable[..., Any]:
-    """Bracket the update of a resource."""
+    """Report the update of a resource."""
 
     def update(resource_type: str, physical_id: str, old: Any, new: Any, *rest: Any, **options: Any) -> Any:
         if not resource_type.startswith(_WATCHED) or old == new:
             return inner(resource_type, physical_id, old, new, *rest, **options)
-        _admit("Update", resource_type, {**new, "UUID": physical_id}, report)
+        _require_admission("Update", resource_type, {**new, "UUID": physical_id}, report)
         before = snapshot()
         made = inner(resource_type, physical_id, old, new, *rest, **options)
         if resource_type == "AWS::IAM::Role":
-            _keep_boundary(made[0], new)
+            _set_boundary(made[0], new)
         _report_changes(before, report)
         return made
 
@@ -92,7 +92,7 @@ def wrap_update(inner: Callable[..., Any], report: Callable[[Call, CallOutcome],
 
 
 def wrap_delete(inner: Callable[..., Any], report: Callable[[Call, CallOutcome], None]) -> Callable[..., Any]:
-    """Bracket the deletion of a resource."""
+    """Report the deletion of a resource."""
 
     def delete(resource_type: str, *rest: Any, **options: Any) -> Any:
         before = snapshot() if resource_type.startswith(_WATCHED) else None
@@ -104,12 +104,12 @@ def wrap_delete(inner: Callable[..., Any], report: Callable[[Call, CallOutcome],
     return delete
 
 
-def _keep_boundary(role_name: str, props: Mapping[str, Any]) -> None:
-    """MiniStack's CloudFormation drops a role's PermissionsBoundary; its evaluator honours it."""
+def _set_boundary(role_name: str, props: Mapping[str, Any]) -> None:
+    """Set a role's permissions boundary, which MiniStack's CloudFormation drops and its evaluator uses."""
     inside.roles[role_name]["PermissionsBoundary"] = props.get("PermissionsBoundary", "")
 
 
-def _admit(
+def _require_admission(
     verb: str, resource_type: str, props: Mapping[str, Any], report: Callable[[Call, CallOutcome], None]
 ) -> None:
     call = Call("lambda", f"{verb}EventSourceMapping", props)
@@ -135,7 +135,7 @@ def _report_changes(before: State, report: Callable[[Call, CallOutcome], None]) 
 
 
 def snapshot() -> State:
-    """Return what Lambda and IAM hold for the account and region at hand."""
+    """Return the resources of Lambda and IAM in the account and region of the request."""
     functions = {
         name: {
             "config": record["config"],
@@ -160,7 +160,7 @@ def snapshot() -> State:
 
 
 def changes(before: State, after: State) -> Iterator[LoggedCall]:
-    """Yield the calls, with their outcomes, that lead from one snapshot to the next."""
+    """Yield the calls, with their outcomes, that lead from one snapshot to another."""
     for arn, policy in _added(before["policies"], after["policies"]):
         yield _create_policy(arn, policy)
     for arn, old, policy in _kept(before["policies"], after["policies"]):

@@ -1,4 +1,4 @@
-"""Injected faults: the next calls of an operation are answered with an error, before they reach MiniStack."""
+"""Injected faults: the next calls of an operation get an error and do not reach MiniStack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error that the next `count` calls of one operation get."""
+    """An error for the next `count` calls of one operation."""
 
     service: str
     operation: str
@@ -24,7 +24,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in store."""
+    """The remaining faults."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -36,11 +36,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Remove every fault."""
         self._faults.clear()
 
     def take(self, call: Call, request_id: str) -> Response | None:
-        """Return the error that a call gets, or None, and count it."""
+        """Return the error for a call and count it, None if the call has no fault."""
         for index, fault in enumerate(self._faults):
             if (fault.service, fault.operation) == (call.service, call.operation) and fault.count > 0:
                 self._faults[index] = replace(fault, count=fault.count - 1)

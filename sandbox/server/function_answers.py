@@ -1,6 +1,7 @@
-"""Lambda's answers about URLs, new versions and asynchronous invocations.
+"""Correct Lambda's responses on URLs, new versions and asynchronous invocations.
 
-They name an alias or a version where MiniStack names the function; MiniStack cannot change part of a configuration.
+The ARNs have the alias or the version, where MiniStack's have only the function. UpdateFunctionEventInvokeConfig, which
+MiniStack lacks, is added.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def wrap_create_url(inner: UrlWriter) -> UrlWriter:
-    """Name the alias that the URL is of."""
+    """Return the ARN of the URL's alias."""
 
     def create_url(func_name: str, data: dict[str, Any], qualifier: str | None) -> Response:
         response = inner(func_name, data, qualifier)
@@ -36,7 +37,7 @@ def wrap_create_url(inner: UrlWriter) -> UrlWriter:
 
 
 def wrap_list_urls(inner: Callable[[str, Any], Response]) -> Callable[[str, Any], Response]:
-    """Reject the listing of the URLs of a function that does not exist."""
+    """Reject a function that does not exist."""
 
     def list_urls(func_name: str, query_params: Any) -> Response:
         if func_name not in inside.functions:
@@ -50,20 +51,20 @@ def wrap_list_urls(inner: Callable[[str, Any], Response]) -> Callable[[str, Any]
 def wrap_update_code(
     inner: Callable[[str, Mapping[str, Any]], Response],
 ) -> Callable[[str, Mapping[str, Any]], Response]:
-    """Name the version that was published with the code."""
+    """Return the ARN of the version that was published with the code."""
 
     def update_code(name: str, data: Mapping[str, Any]) -> Response:
         response = inner(name, data)
         if response[0] != HTTPStatus.OK or not data.get("Publish"):
             return response
-        answer = json.loads(response[2])
-        return _with_arn(response, f"{answer['FunctionArn']}:{answer['Version']}")
+        config = json.loads(response[2])
+        return _with_arn(response, f"{config['FunctionArn']}:{config['Version']}")
 
     return update_code
 
 
 def wrap_put_invoke_config(inner: InvokeConfigWriter) -> InvokeConfigWriter:
-    """Name the version, which is $LATEST where none is named."""
+    """Return the ARN of the version, $LATEST by default."""
 
     def put_invoke_config(func_name: str, qualifier: str | None, data: dict[str, Any]) -> Response:
         response = inner(func_name, qualifier, data)
@@ -77,7 +78,7 @@ def wrap_put_invoke_config(inner: InvokeConfigWriter) -> InvokeConfigWriter:
 
 
 def wrap_handle_request(inner: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer UpdateFunctionEventInvokeConfig: put what there is, with what is changed."""
+    """Handle UpdateFunctionEventInvokeConfig: merge the changes into the current configuration."""
 
     async def handle_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: Mapping[str, list[str]]

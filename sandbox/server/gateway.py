@@ -1,6 +1,6 @@
-"""Stands before MiniStack: passes every request on unchanged, and writes Lambda's and IAM's into the trail.
+"""Forward every request to MiniStack unchanged, and record the calls of Lambda and IAM in the trail.
 
-`/_sandbox/` is the sandbox's own: `GET health`, `GET trail?since=N`, `POST trail` (a record to deliver as it is),
+`/_sandbox/` is the API of the sandbox: `GET health`, `GET trail?since=N`, `POST trail` (a record to deliver unchanged),
 `POST delivery` (hold, delay, copies), `POST` and `DELETE faults`.
 """
 
@@ -41,8 +41,8 @@ _CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What MiniStack answered, kept while it is sent on."""
+class _Response:
+    """A copy of MiniStack's response."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -50,13 +50,13 @@ class _Answer:
 
 
 class Gateway:
-    """The ASGI application around MiniStack's."""
+    """The ASGI application around MiniStack's application."""
 
     def __init__(self, trail: Trail, faults: Faults, own: Sequence[OwnService]) -> None:
         self.trail, self.faults, self.own = trail, faults, own
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Serve one HTTP request."""
         path = scope["path"]
         if path.startswith(CONTROL):
             await self._control(scope, receive, send)
@@ -73,7 +73,7 @@ class Gateway:
             self.reset()
 
     def reset(self) -> None:
-        """Forget what the sandbox keeps beside MiniStack."""
+        """Remove the state of the sandbox outside MiniStack."""
         self.trail.reset()
         self.faults.clear()
         for service in self.own:
@@ -90,15 +90,15 @@ class Gateway:
         if fault is not None:
             await _send(send, fault, request_id)
             return
-        answer = _Answer()
-        await ministack(scope, _replay(body, receive), _tee(answer, send, request_id))
+        copy = _Response()
+        await ministack(scope, _replay(body, receive), _tee(copy, send, request_id))
         if call is not None and records.is_recorded(call):
-            self._record(call, request, scope, answer)
+            self._record(call, request, scope, copy)
 
-    def _record(self, call: Call, request: Request, scope: Scope, answer: _Answer) -> None:
-        """Write one call down; the caller has its answer already, so a failure here can only be shouted about."""
+    def _record(self, call: Call, request: Request, scope: Scope, response: _Response) -> None:
+        """Record one call. The caller already has the response, so an error here is only printed and counted."""
         try:
-            outcome = records.read_outcome(call, answer.status, answer.headers, bytes(answer.body))
+            outcome = records.read_outcome(call, response.status, response.headers, bytes(response.body))
             if not records.is_logged_outcome(outcome):
                 return
             client = (scope.get("client") or ("127.0.0.1",))[0]
@@ -109,11 +109,11 @@ class Gateway:
             self.trail.failed(call.operation)
 
     def report_deployment(self, call: Call, outcome: CallOutcome) -> None:
-        """Write down a call that CloudFormation made for the caller of a deployment."""
+        """Record a call that CloudFormation made for the caller of a deployment."""
         try:
             identity = {**user_identity(current_key.get(), get_account_id()), "invokedBy": _CLOUDFORMATION}
             self._put(call, outcome, records.Caller(identity, _CLOUDFORMATION, _CLOUDFORMATION, over_tls=False))
-        except Exception:  # noqa: BLE001 - a deployment must not fail for its record
+        except Exception:  # noqa: BLE001 - a deployment must not fail because of its record
             self.trail.failed(call.operation)
 
     def _put(self, call: Call, outcome: CallOutcome, caller: records.Caller) -> None:
@@ -150,7 +150,7 @@ class Gateway:
                 self.faults.clear()
                 return {}
             case _:
-                raise LookupError(f"there is no {method} {CONTROL}{path}")
+                raise LookupError(f"{method} {CONTROL}{path} does not exist")
 
 
 async def _whole_body(receive: Receive) -> bytes:
@@ -179,20 +179,20 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _tee(answer: _Answer, send: Send, request_id: str) -> Send:
-    """Keep a response while it is sent on; MiniStack gives a denial no request id, so it gets one here."""
+def _tee(copy: _Response, send: Send, request_id: str) -> Send:
+    """Copy a response while it is sent. Add a request id, which MiniStack's denials lack."""
 
     async def teed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {
+            copy.status = message["status"]
+            copy.headers = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]
             }
-            if "x-amzn-requestid" not in answer.headers:
-                answer.headers["x-amzn-requestid"] = request_id
+            if "x-amzn-requestid" not in copy.headers:
+                copy.headers["x-amzn-requestid"] = request_id
                 message = {**message, "headers": [*message["headers"], (b"x-amzn-requestid", request_id.encode())]}
         elif message["type"] == "http.response.body":
-            answer.body += message.get("body", b"")
+            copy.body += message.get("body", b"")
         await send(message)
 
     return teed

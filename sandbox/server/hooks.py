@@ -1,4 +1,4 @@
-"""Puts the sandbox's functions in the place of MiniStack's."""
+"""Replace functions of MiniStack by those of the sandbox."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], None]) -> None:
-    """Replace every hook of the pin; `report` takes the writes that CloudFormation makes."""
-    answers = {service.service: service.wrap_handle_request for service in own}
+    """Replace every hook. `report` gets the writes of CloudFormation."""
+    handlers = {service.service: service.wrap_handle_request for service in own}
     wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
         pin.IAM_ACTION: policy_keys.wrap_iam_action,
         pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
@@ -55,9 +55,9 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
         pin.GET_POLICY: lambda _: resource_policy.get_policy,
         pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
-        pin.SSM_REQUEST: answers["ssm"],
-        pin.LOGS_REQUEST: answers["logs"],
-        pin.IOT_REQUEST: answers["iot"],
+        pin.SSM_REQUEST: handlers["ssm"],
+        pin.LOGS_REQUEST: handlers["logs"],
+        pin.IOT_REQUEST: handlers["iot"],
         pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
         pin.SECRETS: listings.wrap_list_secrets,
         pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
@@ -83,7 +83,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
 
 
 def _tick_every_second() -> None:
-    """Make schedules fire on the second; MiniStack checks every ten."""
+    """Check schedules every second; MiniStack checks them every ten seconds."""
     for module, name in (("scheduler", "_SCHEDULE_TICK_INTERVAL"), ("eventbridge", "_SCHEDULER_TICK_INTERVAL")):
         target = importlib.import_module(f"ministack.services.{module}")
         if not hasattr(target, name):
@@ -92,10 +92,10 @@ def _tick_every_second() -> None:
 
 
 def _call_over_tls() -> None:
-    """Make every call count as made over TLS, as it is on AWS: policies deny what is not (`aws:SecureTransport`)."""
+    """Treat every call as made over TLS, as on AWS: policies can deny other calls (`aws:SecureTransport`)."""
     evaluator = importlib.import_module("ministack.core.iam_evaluator")
     if not hasattr(evaluator, "_request_origin"):
         raise pin.PinError("The hook ministack.core.iam_evaluator._request_origin is missing.")
-    # What MiniStack does by itself, outside of any request, finds the default.
+    # Actions of MiniStack outside of a request use the default.
     origin = ContextVar("request_origin", default=("127.0.0.1", True))
     evaluator._request_origin = origin  # type: ignore[attr-defined]  # noqa: SLF001 - a hook

@@ -1,4 +1,4 @@
-"""Answers of IAM that MiniStack lacks: the default version of a policy, and boundaries in the account's details."""
+"""Responses of IAM that MiniStack lacks: SetDefaultPolicyVersion, and boundaries in the account's details."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 
 def install(handlers: dict[str, Callable[[Mapping[str, Any]], Response]]) -> None:
-    """Put the answers into IAM's table of operations."""
+    """Add the handlers to IAM's table of operations."""
     handlers["SetDefaultPolicyVersion"] = set_default_policy_version
     details = "GetAccountAuthorizationDetails"
     handlers[details] = wrap_account_details(handlers[details])
 
 
 def set_default_policy_version(params: Mapping[str, Any]) -> Response:
-    """Answer SetDefaultPolicyVersion; `params` are the lists of a parsed form."""
+    """Handle SetDefaultPolicyVersion. `params` has the lists of a parsed form."""
     arn, number = params.get("PolicyArn", [""])[0], params.get("VersionId", [""])[0]
     policy = inside.managed_policies.get(arn)
     if policy is None:
@@ -41,7 +41,7 @@ def set_default_policy_version(params: Mapping[str, Any]) -> Response:
 
 
 def wrap_account_details(inner: Callable[[Mapping[str, Any]], Response]) -> Callable[[Mapping[str, Any]], Response]:
-    """Add each role's permissions boundary, without which a reader in bulk takes a limited role for a free one."""
+    """Add each role's permissions boundary. Without it, a limited role would look unlimited."""
 
     def account_details(params: Mapping[str, Any]) -> Response:
         status, headers, body = inner(params)

@@ -1,4 +1,4 @@
-"""Everything private that the sandbox reads inside MiniStack, under public names: check here first at a new pin."""
+"""All private names of MiniStack that the sandbox uses, under public names. Check them first for a new version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists and descriptions in which MiniStack leaves out what AWS answers, or answers what AWS leaves out."""
+"""Lists and descriptions in which MiniStack lacks a member that AWS returns, or has one that AWS does not return."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wrap_list_secrets(inner: Listing) -> Listing:
 
 
 def wrap_subscription_filters(inner: Listing) -> Listing:
-    """Leave out the role where there is none."""
+    """Omit the role if there is none."""
 
     def describe_subscription_filters(data: Mapping[str, Any]) -> Response:
         def complete(entry: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _each(response: Response, members: str, complete: Callable[[dict[str, Any]],
 
 
 def wrap_describe_bus(inner: Listing) -> Listing:
-    """Take a bus by its ARN as well."""
+    """Accept the ARN of a bus too."""
 
     def describe_event_bus(data: Mapping[str, Any]) -> Response:
         return inner({**data, "Name": bus_name(str(data.get("Name") or "default"))})
@@ -67,7 +67,7 @@ def wrap_describe_bus(inner: Listing) -> Listing:
 
 
 def wrap_list_rules(inner: Listing) -> Listing:
-    """Take a bus by its ARN as well, and reject one that does not exist."""
+    """Accept the ARN of a bus too, and reject a bus that does not exist."""
 
     def list_rules(data: Mapping[str, Any]) -> Response:
         bus = bus_name(str(data.get("EventBusName", "default")))
@@ -79,7 +79,7 @@ def wrap_list_rules(inner: Listing) -> Listing:
 
 
 def wrap_list_targets(inner: Listing) -> Listing:
-    """Take a bus by its ARN as well, and reject a rule that does not exist."""
+    """Accept the ARN of a bus too, and reject a rule that does not exist."""
 
     def list_targets_by_rule(data: Mapping[str, Any]) -> Response:
         bus, rule = bus_name(str(data.get("EventBusName", "default"))), str(data.get("Rule", ""))
@@ -91,7 +91,7 @@ def wrap_list_targets(inner: Listing) -> Listing:
 
 
 def wrap_describe_alarms(inner: Callable[..., Response]) -> Callable[..., Response]:
-    """Obey ActionPrefix: only alarms with an action whose ARN begins so."""
+    """Apply ActionPrefix: return only alarms with an action whose ARN has the prefix."""
 
     def describe_alarms(
         params: Mapping[str, Any], cbor_data: Mapping[str, Any], is_cbor: bool, is_json: bool = False
@@ -120,21 +120,21 @@ def _alarms_with_action(prefix: str) -> list[str]:
 
 
 def wrap_list_buckets(inner: Callable[..., Response]) -> Callable[..., Response]:
-    """Leave out the regions where a request asks for nothing in particular.
+    """Omit the regions if a request has no parameter.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Bucket.html
     """
 
     def list_buckets(query_params: Mapping[str, Any] | None = None, signed_region: str | None = None) -> Response:
         status, headers, body = inner(query_params, signed_region)
-        asked = _BUCKET_PARAMETERS & (query_params or {}).keys()
-        return status, headers, body if asked else _BUCKET_REGION.sub(b"", body)
+        has_parameter = _BUCKET_PARAMETERS & (query_params or {}).keys()
+        return status, headers, body if has_parameter else _BUCKET_REGION.sub(b"", body)
 
     return list_buckets
 
 
 def wrap_user_pool(inner: Listing) -> Listing:
-    """Leave out the texts that were never set."""
+    """Omit the texts that were never set."""
 
     def describe_user_pool(data: Mapping[str, Any]) -> Response:
         status, headers, body = inner(data)
@@ -147,7 +147,7 @@ def wrap_user_pool(inner: Listing) -> Listing:
 
 
 def wrap_target_group(inner: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
-    """Leave out what a group of functions does not have: a protocol, a port and a network."""
+    """Omit the protocol, the port and the network, which a target group of functions does not have."""
 
     def target_group(group: Mapping[str, Any]) -> str:
         element = inner(group)
@@ -157,7 +157,7 @@ def wrap_target_group(inner: Callable[[Mapping[str, Any]], str]) -> Callable[[Ma
 
 
 def wrap_target_health(inner: Listing) -> Listing:
-    """Leave out the port of a function."""
+    """Omit the port of a function."""
 
     def describe_target_health(params: Mapping[str, Any]) -> Response:
         status, headers, body = inner(params)

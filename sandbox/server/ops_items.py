@@ -37,7 +37,7 @@ _CHANGEABLE = (
     "Title",
 )
 
-# Which operators AWS takes with each key, and the member that the key filters on.
+# The operators that AWS accepts for each key, and the member that the key filters.
 _FILTERS: Mapping[str, tuple[frozenset[str], str]] = {
     "Status": (frozenset({"Equal"}), "Status"),
     "OpsItemId": (frozenset({"Equal"}), "OpsItemId"),
@@ -63,7 +63,7 @@ class OpsItems(OwnService):
     service = "ssm"
 
     def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        """Return what answers each operation."""
+        """Return the handler of each operation."""
         return {
             "CreateOpsItem": self._create,
             "UpdateOpsItem": self._update,
@@ -75,7 +75,7 @@ class OpsItems(OwnService):
         }
 
     def is_ours(self, call: Call) -> bool:
-        """Whether a call is answered here; the tags of everything else are MiniStack's."""
+        """Return whether this class handles a call. MiniStack handles the tags of all other resources."""
         is_of_an_item = not call.operation.endswith("Resource") or call.params.get("ResourceType") == "OpsItem"
         return is_of_an_item and super().is_ours(call)
 
@@ -153,7 +153,7 @@ class OpsItems(OwnService):
 
 
 class AlreadyExistsError(ApiError):
-    """A live OpsItem has the same deduplication string."""
+    """An open OpsItem has the same deduplication string."""
 
     def __init__(self, item: str) -> None:
         text = f"An OpsItem with the same deduplication string already exists: {item}"
@@ -161,12 +161,12 @@ class AlreadyExistsError(ApiError):
         self.item = item
 
     def response(self) -> Response:
-        """Return the error, which names the existing OpsItem."""
+        """Return the error with the id of the existing OpsItem."""
         return json_error(self.code, self.message, self.status, OpsItemId=self.item)
 
 
 def _dedup(item: Mapping[str, Any]) -> tuple[str, str] | None:
-    """AWS hashes the deduplication string with what initiated the OpsItem: its source."""
+    """Return what AWS compares for deduplication: the string together with the source of the OpsItem."""
     held = item.get("OperationalData", {}).get(DEDUP_KEY)
     if held is None:
         return None

@@ -1,4 +1,4 @@
-"""Organizations for an account that is in none, until it makes one; MiniStack makes one for whoever asks."""
+"""Organizations for an account without one until it creates one. MiniStack creates one on every call."""
 
 from __future__ import annotations
 

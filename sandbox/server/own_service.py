@@ -1,7 +1,7 @@
-"""Operations that the sandbox answers from a store of its own, since MiniStack lacks them.
+"""Operations that MiniStack lacks, with a store in the sandbox.
 
-Requests are checked and replies written by botocore's model of the service. MiniStack has authorized the call before it
-comes here.
+Requests are validated and responses serialized with botocore's model of the service. MiniStack has authorized the call
+before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Item = dict[str, Any]
 
 
 class OwnService:
-    """Some operations of one service, and what they keep for every account and region."""
+    """Some operations of one service, with a store for every account and region."""
 
     service: str
 
@@ -32,29 +32,29 @@ class OwnService:
         self._operations = self.operations()
 
     def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        """Return what answers each operation; it gets checked parameters, and returns members of the reply."""
+        """Return the handler of each operation. It gets valid parameters, and returns the members of the response."""
         raise NotImplementedError
 
     def is_ours(self, call: api.Call) -> bool:
-        """Whether a call is answered here."""
+        """Return whether this class handles a call."""
         return call.operation in self._operations
 
     def wrap_handle_request(self, inner: Callable[..., Any]) -> Callable[..., Any]:
-        """Answer these operations and leave the rest of the service to MiniStack."""
+        """Handle these operations, and leave the others of the service to MiniStack."""
 
         async def handle_request(
             method: str, path: str, headers: dict[str, str], body: bytes, query_params: Mapping[str, list[str]]
         ) -> Response:
             call = api.parse(self.service, api.Request(method, path, query_params, headers, body))
             if call is not None and self.is_ours(call):
-                return self.answer(call)
+                return self.response_to(call)
             response: Response = await inner(method, path, headers, body, query_params)
             return response
 
         return handle_request
 
-    def answer(self, call: api.Call) -> Response:
-        """Return the reply to one operation."""
+    def response_to(self, call: api.Call) -> Response:
+        """Return the response to a call."""
         model = api.operation_model(call)
         try:
             require_valid(call.params, model.input_shape)
@@ -65,16 +65,16 @@ class OwnService:
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._kept.clear()
 
     def here(self) -> dict[str, Item]:
-        """Return what is kept for the account and region of the request."""
+        """Return the items of the account and region of the request."""
         return self._kept.setdefault((get_account_id(), get_region()), {})
 
 
 def require_valid(params: Mapping[str, Any], shape: StructureShape | None) -> None:
-    """Hold a request against the model: types, required members, ranges, enumerations, lengths."""
+    """Validate a request with the model: types, required members, ranges, enumerations, lengths."""
     if shape is None:
         return
     report = ParamValidator().validate(dict(params), shape)
@@ -93,7 +93,7 @@ def require_valid(params: Mapping[str, Any], shape: StructureShape | None) -> No
 
 
 def serialised(shape: Shape, value: Any) -> Any:
-    """Return the members of a value that its shape knows."""
+    """Return the members of a value that its shape has."""
     if isinstance(shape, StructureShape):
         return {
             name: serialised(member, value[name])

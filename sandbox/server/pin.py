@@ -1,6 +1,7 @@
-"""The MiniStack version that the sandbox is written for, and every function of it that is replaced.
+"""The required version of MiniStack, and all of its functions that the sandbox replaces.
 
-Checked by name before anything of it is imported, so that a new version fails with a sentence and not a traceback.
+The version and the names are checked before MiniStack is imported, so that another version fails with a message, not
+with a traceback.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ VERSION = "1.5.33"
 
 
 class PinError(Exception):
-    """MiniStack is not what the sandbox is written for; the message names the hook and what to do."""
+    """MiniStack is not the required version; the message names the hook and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function of MiniStack that the sandbox replaces, and the parameters it must have."""
+    """A function of MiniStack that the sandbox replaces, and its required parameters."""
 
     module: str
     name: str
@@ -117,9 +118,9 @@ HOOKS: tuple[Hook, ...] = (
 
 
 def check(expected: str = "", hooks: tuple[Hook, ...] = HOOKS) -> None:
-    """Raise PinError unless MiniStack has the pinned version and every hook its expected parameters.
+    """Raise PinError unless MiniStack has the required version and every hook its required parameters.
 
-    `SANDBOX_MINISTACK_VERSION` replaces the pin, to try another version.
+    `SANDBOX_MINISTACK_VERSION` overrides the version, to test another one.
     """
     expected = expected or os.environ.get("SANDBOX_MINISTACK_VERSION", VERSION)
     try:

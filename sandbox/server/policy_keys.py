@@ -1,7 +1,7 @@
-"""Teaches MiniStack's authorization the actions and condition keys that it does not know.
+"""Add actions and condition keys to MiniStack's authorization.
 
-Its own table of Lambda paths is coarse (deleting a mapping is not checked at all, reading a function's concurrency asks
-for `PutFunctionConcurrency`); botocore's model names the operation exactly.
+MiniStack's table of Lambda paths is coarse: deleting a mapping is not authorized at all, and reading a function's
+concurrency requires `PutFunctionConcurrency`. botocore's model has the exact operation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sandbox.server.api import Call
 
-# The few operations whose action has another name.
+# The operations whose action has another name.
 _ACTIONS: Mapping[str, str] = {
     "GetLayerVersionByArn": "GetLayerVersion",
     "Invoke": "InvokeFunction",
@@ -30,7 +30,7 @@ _ACTIONS: Mapping[str, str] = {
 
 
 def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:
-    """Authorize SQS's batch operations as AWS does: by the action of the single one."""
+    """Authorize SQS's batch operations with the action of the single operation, as AWS does."""
 
     def extract_iam_action(service: str, *rest: Any) -> str | None:
         action = inner(service, *rest)
@@ -40,7 +40,7 @@ def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | Non
 
 
 def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
-    """Name Lambda's actions by botocore's model."""
+    """Return Lambda's actions from botocore's model."""
 
     def lambda_action(method: str, path: str) -> str | None:
         found = api.match("lambda", method, path)
@@ -50,7 +50,7 @@ def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str
 
 
 def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Add the condition keys of IAM and Lambda to those of request tags."""
+    """Add the condition keys of IAM and Lambda."""
 
     def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         known = inner(service, iam_action, body, params)
@@ -61,7 +61,7 @@ def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str
 
 
 def condition_keys(call: Call) -> dict[str, Any]:
-    """Return the service's own condition keys that a call carries."""
+    """Return the service's own condition keys of a call."""
     if call.service == "iam":
         return _iam_keys(call.params)
     if call.service == "lambda":
@@ -74,7 +74,7 @@ def _iam_keys(params: Mapping[str, Any]) -> dict[str, Any]:
     keys = {f"iam:ResourceTag/{tag['Key']}": tag["Value"] for tag in entity.get("Tags") or []}
     if "PolicyArn" in params:
         keys["iam:PolicyARN"] = params["PolicyArn"]
-    # For the calls that set no boundary, the key holds the one that the role or user already has.
+    # For calls that do not set a boundary, the key has the current boundary of the role or user.
     boundary = params.get("PermissionsBoundary") or entity.get("PermissionsBoundary")
     if boundary:
         keys["iam:PermissionsBoundary"] = boundary
@@ -103,7 +103,7 @@ def _mapped_function(params: Mapping[str, Any]) -> str:
 
 
 def wrap_denial(inner: Callable[..., Any]) -> Callable[..., Any]:
-    """Name the resource in a denial by Lambda or IAM, as AWS does."""
+    """Add the resource to the message of a denial by Lambda or IAM, as AWS does."""
 
     def access_denied_response(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> Any:
         plain = not details.get("message") and not details.get("error_code") and not details.get("resource_policy_arn")
@@ -116,7 +116,7 @@ def wrap_denial(inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wrap_names(inner: Callable[[str], tuple[str, str | None]]) -> Callable[[str], tuple[str, str | None]]:
-    """Read partial ARNs (`123456789012:function:name:qualifier`) as names, which Lambda takes everywhere."""
+    """Accept partial ARNs (`123456789012:function:name:qualifier`) as function names, as Lambda does."""
 
     def resolve(name_or_arn: str) -> tuple[str, str | None]:
         partial = PARTIAL_ARN.fullmatch(name_or_arn or "")

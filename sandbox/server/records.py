@@ -1,7 +1,7 @@
-"""Writes an API call and its answer down as the CloudTrail record that AWS would log for it.
+"""Build the CloudTrail record of an API call and its outcome.
 
-The shapes are those of published records: event names carry Lambda's API date, only the first letter of a member is
-lowered (`uUID`, `kMSKeyArn`), code and environment values are left out, and a call without output has null
+The format is that of published records: event names contain Lambda's API date, only the first letter of a member is
+in lower case (`uUID`, `kMSKeyArn`), code and environment values are left out, and a call without output has null
 `responseElements`.
 """
 
@@ -33,11 +33,11 @@ _SUFFIXES: Mapping[str, str] = {
     "PublishLayerVersion": "20181031",
 }
 
-# Data events: a trail of management events does not hold them.
+# Data events, which a trail of management events does not contain.
 _DATA_EVENTS = re.compile(r"Invoke|.*Durable")
 _READS = re.compile(r"Get|List|Simulate|Generate")
 
-# Rejected before the caller is known, or for the syntax of the request: AWS logs neither.
+# Errors before the caller is known, or of the syntax of the request: AWS logs neither.
 _UNLOGGED = frozenset(
     {
         "ExpiredToken",
@@ -58,7 +58,7 @@ _UNLOGGED = frozenset(
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 _EMPTIED = frozenset({"Environment", "EnvironmentResponse", "FilterCriteria"})
-# IAM answers these members to the caller and leaves them out of the trail.
+# IAM returns these members to the caller and leaves them out of the trail.
 _UNRECORDED_OUTPUT: Mapping[str, frozenset[str]] = {
     "Role": frozenset({"Description", "MaxSessionDuration"}),
     "Policy": frozenset({"Description"}),
@@ -72,7 +72,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who called, from where and with what: `identity` is the record's `userIdentity`."""
+    """The caller with its IP address and user agent. `identity` is the record's `userIdentity`."""
 
     identity: Mapping[str, Any]
     source_ip: str
@@ -82,7 +82,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How a call ended: its output, spelled as the API reference spells it, or its error."""
+    """The outcome of a call: its output, with the names of the API reference, or its error."""
 
     output: Mapping[str, Any] | None = None
     error_code: str = ""
@@ -91,19 +91,19 @@ class CallOutcome:
 
 
 def is_recorded(call: Call) -> bool:
-    """Whether a trail of management write events holds this operation."""
+    """Return whether a trail of management write events contains this operation."""
     if call.service == "lambda":
         return operation_model(call).http["method"] != "GET" and not _DATA_EVENTS.match(call.operation)
     return call.service == "iam" and not _READS.match(call.operation)
 
 
 def is_logged_outcome(outcome: CallOutcome) -> bool:
-    """Whether AWS logs a call that ended so: rejected request syntax and unknown callers leave no record."""
+    """Return whether AWS logs this outcome. Invalid request syntax and unknown callers are not logged."""
     return outcome.error_code not in _UNLOGGED
 
 
 def read_outcome(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> CallOutcome:
-    """Read a response from the wire; `headers` have lower-case names."""
+    """Parse a response. `headers` have lower-case names."""
     model = service_model(call.service)
     parser = botocore.parsers.create_parser(model.metadata["protocol"])
     response = {"status_code": status, "headers": dict(headers), "body": body}
@@ -121,13 +121,13 @@ def read_outcome(call: Call, status: int, headers: Mapping[str, str], body: byte
 
 
 def _exception_name(call: Call, code: str) -> str:
-    """CloudTrail names IAM's errors by their exception (`NoSuchEntityException`), not by their wire code."""
+    """Return the name of an error in CloudTrail: for IAM that of the exception (`NoSuchEntityException`)."""
     shape = service_model(call.service).shape_for_error_code(cast("Any", code))
     return shape.name if shape is not None else code
 
 
 def event_name(call: Call) -> str:
-    """Return the `eventName`, which for Lambda may end in the date of its API."""
+    """Return the `eventName`, which for Lambda can end in the date of its API."""
     return call.operation + (_SUFFIXES.get(call.operation, "") if call.service == "lambda" else "")
 
 
@@ -170,7 +170,7 @@ def record(call: Call, outcome: CallOutcome, caller: Caller, *, account: str, re
 
 
 def to_bus_entry(entry: Record) -> dict[str, Any]:
-    """Return the EventBridge entry that carries a record."""
+    """Return the EventBridge entry of a record."""
     return {
         "Source": f"aws.{entry['eventSource'].partition('.')[0]}",
         "DetailType": "AWS API Call via CloudTrail",
@@ -190,9 +190,9 @@ def _request_parameters(call: Call, account: str, region: str) -> dict[str, Any]
     return params or None
 
 
-def _fully_qualified(typed: str, account: str, region: str) -> dict[str, Any]:
-    """UpdateFunctionCode alone is logged with its function taken apart."""
-    name, _, qualifier = typed.rpartition("function:")[2].partition(":")
+def _fully_qualified(function: str, account: str, region: str) -> dict[str, Any]:
+    """Return the parts of a function's ARN, which CloudTrail records for UpdateFunctionCode only."""
+    name, _, qualifier = function.rpartition("function:")[2].partition(":")
     return {
         "fullyQualifiedArn": {
             "arnPrefix": {"partition": "aws", "region": region, "account": account},
@@ -221,7 +221,7 @@ def _written(shape: Shape, value: Any, service: str) -> Any:
             name[0].lower() + name[1:]: _written(member, value[name], service)
             for name, member in shape.members.items()
             if value.get(name) is not None and name not in hidden and member.type_name != "blob"
-            if shape.name != "FunctionConfiguration" or name == "Description" or not _is_hollow(value[name])
+            if shape.name != "FunctionConfiguration" or name == "Description" or not _is_empty(value[name])
         }
     if isinstance(shape, ListShape) and isinstance(value, list):
         return [_written(shape.member, item, service) for item in value]
@@ -230,15 +230,15 @@ def _written(shape: Shape, value: Any, service: str) -> Any:
     return _timestamp(value, service) if shape.type_name == "timestamp" else value
 
 
-def _is_hollow(value: Any) -> bool:
-    """Whether nothing is in it: MiniStack fills in what a function does not have, AWS leaves it out."""
+def _is_empty(value: Any) -> bool:
+    """Return whether a value is empty. MiniStack returns empty members, AWS leaves them out."""
     if isinstance(value, Mapping):
-        return all(_is_hollow(item) for item in value.values())
+        return all(_is_empty(item) for item in value.values())
     return value in ("", [])
 
 
 def _timestamp(value: Any, service: str) -> str:
-    """Write a time as the trail does: `May 9, 2024, 9:05:41 PM` for Lambda, without the second comma for IAM."""
+    """Return a time as the trail has it: `May 9, 2024, 9:05:41 PM` for Lambda, without the second comma for IAM."""
     at = value if isinstance(value, datetime) else _parsed_time(value)
     comma = "" if service == "iam" else ","
     return f"{at:%b} {at.day}, {at.year}{comma} {at.hour % 12 or 12}:{at:%M:%S %p}"

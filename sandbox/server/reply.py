@@ -1,4 +1,4 @@
-"""Builds AWS's error answers, in the encodings their SDKs parse."""
+"""Build error responses in the formats that the AWS SDKs parse."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 
 def json_error(code: str, message: str, status: int = 400, **members: Any) -> Response:
-    """Return a JSON error, as Lambda and Systems Manager answer it."""
-    answer: Response = error_response_json(code, message, status)
+    """Return a JSON error, as Lambda and Systems Manager return it."""
+    response: Response = error_response_json(code, message, status)
     if not members:
-        return answer
-    return answer[0], answer[1], json.dumps({**json.loads(answer[2]), **members}).encode()
+        return response
+    return response[0], response[1], json.dumps({**json.loads(response[2]), **members}).encode()
 
 
 def xml_error(code: str, message: str, status: int, request_id: str) -> Response:
-    """Return a query-protocol error, as IAM answers it."""
+    """Return a query-protocol error, as IAM returns it."""
     kind = "Sender" if status < 500 else "Receiver"  # noqa: PLR2004 - HTTP server errors
     body = (
         f'<ErrorResponse xmlns="{_IAM_NAMESPACE}"><Error><Type>{kind}</Type><Code>{escape(code)}</Code>'
@@ -32,7 +32,7 @@ def xml_error(code: str, message: str, status: int, request_id: str) -> Response
 
 
 class ApiError(Exception):
-    """An error that AWS would answer, with its code, message and HTTP status."""
+    """An error that AWS would return, with its code, message and HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Names the resource that each call is authorized on, where MiniStack names none or another than AWS.
+"""Return the resource that AWS authorizes for a call, where MiniStack has none or another one.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -23,7 +23,7 @@ _POLICY_PATH = re.compile(r"/2026-07-09/resource-policy/(?P<arn>.+)")
 
 
 def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
-    """Name resources as AWS does."""
+    """Return the resources that AWS authorizes."""
 
     def extract_resource_arn(service: str, method: str, path: str, *rest: Any) -> str:
         if service == "lambda":
@@ -39,7 +39,7 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
 
 
 def bus_name(name_or_arn: str) -> str:
-    """Return the name of an event bus that is given by its name or its ARN."""
+    """Return the name of an event bus from its name or its ARN."""
     return name_or_arn.partition(":event-bus/")[2] or name_or_arn
 
 
@@ -77,7 +77,7 @@ def _bus(_path: str, body: bytes) -> str:
 
 
 def _key(_path: str, body: bytes) -> str:
-    """Return the key behind an alias: a permission is on a key, however the call names it."""
+    """Return the key of an alias. Permissions apply to the key, even if the call has the alias."""
     named = _member(body, "KeyId")
     alias = named if named.startswith("arn:") else _arn("kms", named)
     found = inside.key_aliases.get(alias)
@@ -114,7 +114,7 @@ _NAMES: Mapping[str, Callable[[str, bytes], str]] = {
     **_each("iot", "CreateAuthorizer DeleteAuthorizer DescribeAuthorizer UpdateAuthorizer", _authorizer),
     **_each("kms", "DescribeKey", _key),
     **_each("ssm", "GetOpsItem UpdateOpsItem", _ops_item),
-    # AWS knows no resource for these: only a policy on `*` allows them.
+    # These actions have no resource type: only a policy with the resource `*` allows them.
     **_each("elasticloadbalancing", "DescribeTargetGroups DescribeTargetHealth", _everything),
     **_each("events", "ListEventBuses ListRules", _everything),
     **_each("organizations", "DescribeOrganization", _everything),

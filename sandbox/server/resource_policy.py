@@ -1,8 +1,8 @@
-"""Lambda's resource-based policies as AWS keeps them: one for the function, one for each version and alias.
+"""Lambda's resource-based policies as on AWS: one for the function, one for each version and alias.
 
-MiniStack keeps one list for all of them, ignores revisions, and answers an empty policy where AWS says that there is
-none. `PutResourcePolicy` and its siblings (API version 2026-07-09) are added. The union of a function's policies stays
-where MiniStack's evaluator looks for it.
+MiniStack has one list for all of them, ignores revisions, and returns an empty policy where AWS returns an error.
+`PutResourcePolicy`, `GetResourcePolicy` and `DeleteResourcePolicy` (API version 2026-07-09) are added. The union of a
+function's policies stays where MiniStack's evaluator reads it.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ _ALSO_NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _answering_errors(answer: Callable[..., Response]) -> Callable[..., Response]:
-    def answered(*args: Any, **kwargs: Any) -> Response:
+def _returning_errors(handler: Callable[..., Response]) -> Callable[..., Response]:
+    def returning(*args: Any, **kwargs: Any) -> Response:
         try:
-            return answer(*args, **kwargs)
+            return handler(*args, **kwargs)
         except ApiError as error:
             return error.response()
 
-    return answered
+    return returning
 
 
-@_answering_errors
+@_returning_errors
 def add_permission(
     name: str, data: dict[str, Any], query: Query | None = None, path_qualifier: str | None = None
 ) -> Response:
-    """Answer AddPermission. CloudFormation calls this too, and passes the last parameter by its name."""
+    """Handle AddPermission. CloudFormation calls this too, and passes the last parameter by name."""
     qualifier = _qualifier(query, path_qualifier)
     if qualifier == "$LATEST":
         text = "We currently do not support adding policies for $LATEST."
@@ -74,9 +74,9 @@ def add_permission(
     return json_response({"Statement": _compact(statement)}, 201)  # type: ignore[no-any-return]
 
 
-@_answering_errors
+@_returning_errors
 def remove_permission(name: str, sid: str, query: Query | None = None, path_qualifier: str | None = None) -> Response:
-    """Answer RemovePermission."""
+    """Handle RemovePermission."""
     qualifier = _qualifier(query, path_qualifier)
     policy = _policies(name, qualifier).get(qualifier or "")
     if policy is None:
@@ -91,9 +91,9 @@ def remove_permission(name: str, sid: str, query: Query | None = None, path_qual
     return 204, {}, b""
 
 
-@_answering_errors
+@_returning_errors
 def get_policy(name: str, query: Query | None = None, path_qualifier: str | None = None) -> Response:
-    """Answer GetPolicy."""
+    """Handle GetPolicy."""
     qualifier = _qualifier(query, path_qualifier)
     policy = _policies(name, qualifier).get(qualifier or "")
     if policy is None:
@@ -102,7 +102,7 @@ def get_policy(name: str, query: Query | None = None, path_qualifier: str | None
 
 
 def wrap_delete_alias(inner: Callable[[str, str], Response]) -> Callable[[str, str], Response]:
-    """Drop an alias's policy with the alias."""
+    """Delete an alias's policy with the alias."""
 
     def delete_alias(func_name: str, alias_name: str) -> Response:
         response = inner(func_name, alias_name)
@@ -115,7 +115,7 @@ def wrap_delete_alias(inner: Callable[[str, str], Response]) -> Callable[[str, s
 
 
 def wrap_handle_request(inner: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer PutResourcePolicy, GetResourcePolicy and DeleteResourcePolicy, and leave the rest to MiniStack."""
+    """Handle PutResourcePolicy, GetResourcePolicy and DeleteResourcePolicy, and leave the rest to MiniStack."""
 
     async def handle_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: Query
@@ -135,14 +135,14 @@ def _whole_policy(call: api.Call) -> Response:
         denied = enforce(current_key.get(), f"lambda:{action}", "lambda", get_region(), resource_arn=arn)
         if denied is not None and not isinstance(denied, AuthError):
             explicit = denied.decision == "Deny"
-            answer: Response = access_denied_response(
+            denial: Response = access_denied_response(
                 "lambda", f"lambda:{action}", denied.principal_arn, "", resource_arn=arn, explicit_deny=explicit
             )
-            return answer
+            return denial
     return _WHOLE[call.operation](arn, call.params)
 
 
-@_answering_errors
+@_returning_errors
 def _put_whole(arn: str, params: Mapping[str, Any]) -> Response:
     name, qualifier = _target(arn)
     policies = _policies(name, qualifier)
@@ -152,7 +152,7 @@ def _put_whole(arn: str, params: Mapping[str, Any]) -> Response:
     return _policy_answer(_policies(name, qualifier)[qualifier or ""])
 
 
-@_answering_errors
+@_returning_errors
 def _get_whole(arn: str, _params: Mapping[str, Any]) -> Response:
     name, qualifier = _target(arn)
     policy = _policies(name, qualifier).get(qualifier or "")
@@ -161,7 +161,7 @@ def _get_whole(arn: str, _params: Mapping[str, Any]) -> Response:
     return _policy_answer(policy)
 
 
-@_answering_errors
+@_returning_errors
 def _delete_whole(arn: str, params: Mapping[str, Any]) -> Response:
     name, qualifier = _target(arn)
     policy = _policies(name, qualifier).get(qualifier or "")
@@ -237,8 +237,8 @@ def _too_long(size: int) -> ApiError:
 
 
 def _policy_answer(policy: Mapping[str, Any]) -> Response:
-    answer: Response = json_response({"Policy": _compact(policy["document"]), "RevisionId": policy["revision"]})
-    return answer
+    response: Response = json_response({"Policy": _compact(policy["document"]), "RevisionId": policy["revision"]})
+    return response
 
 
 def _compact(document: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""Tries every hook on the running application, as a client would, and leaves nothing behind.
+"""Test every hook on the running application, with the requests of a client.
 
-A hook that MiniStack no longer calls would be silent: a permission that is never checked, a record that never comes.
-The probes run in an account of their own, and end with a reset.
+A hook that MiniStack does not call any more would cause no error: permissions would not be checked and records would be
+missing. The tests run in a separate account and end with a reset.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class _Reply:
 
 
 async def run(gateway: Gateway) -> None:
-    """Raise PinError, naming the hook, unless each one takes."""
+    """Raise PinError with the name of the hook if one has no effect."""
     try:
-        await _make_function(gateway)
+        await _create_function(gateway)
         await _try_policy_keys(gateway)
         await _try_resource_policy(gateway)
         await _try_ops_items(gateway)
-        await _try_what_invokes(gateway)
+        await _try_invoking_services(gateway)
         await _try_admission(gateway)
         await _try_deployments(gateway)
         await _try_trail(gateway)
@@ -71,20 +71,20 @@ async def run(gateway: Gateway) -> None:
         await _call(gateway, "POST", "/_ministack/reset")
 
 
-async def _make_function(gateway: Gateway) -> None:
+async def _create_function(gateway: Gateway) -> None:
     trust, allow = _policy(_TRUST), _policy(_MAY_ATTACH_ONE)
     await _iam(gateway, "CreateRole", RoleName="probe", AssumeRolePolicyDocument=trust)
     await _iam(gateway, "PutRolePolicy", RoleName="probe", PolicyName="probe", PolicyDocument=allow)
     function = {"FunctionName": "probe", "Role": _ROLE, "Runtime": "python3.13", "Handler": "a.b", "Code": {}}
     reply = await _lambda(gateway, "POST", _FUNCTIONS, function)
     _require(reply.status == HTTPStatus.CREATED, pin.CREATE_FUNCTION, reply)
-    lost = {**function, "FunctionName": "lost", "Role": _ROLE + "-that-is-not-there"}
+    lost = {**function, "FunctionName": "lost", "Role": _ROLE + "-that-does-not-exist"}
     reply = await _lambda(gateway, "POST", _FUNCTIONS, lost)
     _require("cannot be assumed by Lambda" in reply.body, pin.CREATE_FUNCTION, reply)
 
 
 async def _try_policy_keys(gateway: Gateway) -> None:
-    """Hold a condition on iam:PolicyARN to it: the named policy goes through, no other does."""
+    """Test the condition key iam:PolicyARN: only the policy of the condition can be attached."""
     reply = await _query(gateway, "sts", "AssumeRole", _ROOT, RoleArn=_ROLE, RoleSessionName="probe")
     tokens = [_element(reply.body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
     session = Credentials(*tokens)
@@ -93,7 +93,7 @@ async def _try_policy_keys(gateway: Gateway) -> None:
         _require(reply.status == expected, pin.CONTEXT, reply)
     reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
     if "NoSuchEntity" not in reply.body:
-        raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS does not take: {reply.body}")
+        raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS has no effect: {reply.body}")
     batch = json.dumps({"QueueUrl": f"http://localhost/{_ACCOUNT}/probe", "Entries": []}).encode()
     headers = {"x-amz-target": "AmazonSQS.SendMessageBatch", "content-type": "application/x-amz-json-1.0"}
     reply = await _call(gateway, "POST", "/", "sqs", body=batch, headers=headers, credentials=session)
@@ -124,8 +124,8 @@ async def _try_ops_items(gateway: Gateway) -> None:
     _require(reply.json().get("OpsItem", {}).get("Title") == "probe", pin.SSM_REQUEST, reply)
 
 
-async def _try_what_invokes(gateway: Gateway) -> None:
-    """Ask the services that can be set up to invoke functions for what MiniStack leaves out or makes up."""
+async def _try_invoking_services(gateway: Gateway) -> None:
+    """Test the lists and descriptions of the services that can invoke functions."""
     reply = await _json(gateway, "logs", "Logs_20140328.DescribeAccountPolicies", {"policyType": "FIELD_INDEX_POLICY"})
     _require(reply.status == HTTPStatus.OK, pin.LOGS_REQUEST, reply)
     reply = await _call(gateway, "GET", "/authorizers", "iot")
@@ -159,21 +159,21 @@ async def _try_admission(gateway: Gateway) -> None:
 
 
 async def _try_deployments(gateway: Gateway) -> None:
-    """Let CloudFormation make a role, which must come into the trail."""
+    """Create a role with CloudFormation, which must appear in the trail."""
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [_TRUST]}}}
     before = gateway.trail.since(0)["last"]
     template = json.dumps({"Resources": {"Role": role}})
     params = {"StackName": "probe", "TemplateBody": template, "Capabilities.member.1": "CAPABILITY_IAM"}
     reply = await _query(gateway, "cloudformation", "CreateStack", _ROOT, **params)
 
-    async def made() -> bool:
+    async def recorded() -> bool:
         return any(one["eventName"] == "CreateRole" for one in gateway.trail.since(before)["records"])
 
-    _require(await _within(_DEADLINE, made), pin.PROVISION, reply)
+    _require(await _within(_DEADLINE, recorded), pin.PROVISION, reply)
 
 
 async def _try_trail(gateway: Gateway) -> None:
-    """Write something, which must reach a rule's queue through the default bus."""
+    """Delete a function, whose record must reach a rule's queue through the default bus."""
     pattern = json.dumps({"source": ["aws.lambda"], "detail": {"eventName": [{"prefix": "DeleteFunction"}]}})
     target = {"Id": "queue", "Arn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
     await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "probe"})
@@ -187,21 +187,21 @@ async def _try_trail(gateway: Gateway) -> None:
         return "DeleteFunction20150331" in reply.body
 
     if not await _within(_DEADLINE, received):
-        raise pin.PinError("The hook ministack.services.eventbridge._put_events brought no record to a rule's queue.")
+        raise pin.PinError("The hook ministack.services.eventbridge._put_events delivered no record to a rule's queue.")
 
 
-async def _within(seconds: float, holds: Callable[[], Any]) -> bool:
+async def _within(seconds: float, condition: Callable[[], Any]) -> bool:
     until = time.monotonic() + seconds
-    while not await holds():
+    while not await condition():
         if time.monotonic() > until:
             return False
         await asyncio.sleep(0.005)
     return True
 
 
-def _require(holds: Any, hook: pin.Hook, reply: _Reply) -> None:
-    if not holds:
-        raise pin.PinError(f"The hook {hook} does not take: MiniStack answered {reply.status} {reply.body}")
+def _require(condition: Any, hook: pin.Hook, reply: _Reply) -> None:
+    if not condition:
+        raise pin.PinError(f"The hook {hook} has no effect: MiniStack returned {reply.status} {reply.body}")
 
 
 def _policy(statement: dict[str, Any]) -> str:
@@ -249,12 +249,12 @@ async def _call(
     headers: dict[str, str] | None = None,
     credentials: Credentials = _ROOT,
 ) -> _Reply:
-    """Make one request of the application; without a service, unsigned."""
+    """Send one request to the application, unsigned if there is no service."""
     request = AWSRequest(method, f"http://localhost{path}", headers or {}, body)
     request.headers["content-length"] = str(len(body))
     if service:
         SigV4Auth(credentials, service, _REGION).add_auth(request)
-    status, answer = 0, bytearray()
+    status, content = 0, bytearray()
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -262,7 +262,7 @@ async def _call(
     async def send(message: Any) -> None:
         nonlocal status
         status = message.get("status", status)
-        answer.extend(message.get("body", b""))
+        content.extend(message.get("body", b""))
 
     lines = [(name.lower().encode(), str(value).encode()) for name, value in request.headers.items()]
     scope = {
@@ -275,6 +275,6 @@ async def _call(
         "client": ("127.0.0.1", 0),
         "scheme": "http",
     }
-    # A task gives the request a context of its own, as a server does.
+    # A task gives the request its own context, as a server does.
     await asyncio.create_task(gateway.serve(scope, receive, send))
-    return _Reply(status, answer.decode())
+    return _Reply(status, content.decode())

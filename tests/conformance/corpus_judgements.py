@@ -1,8 +1,8 @@
-"""What is to be said of each pattern of the corpus of statements, and why that is right.
+"""The expected verdicts for each pattern of the corpus of statements, and the reasons.
 
-A family is what deserves the same answer for the same reason. A record that differs from the rest of its pattern is
-named by its id. Nothing of the corpus is in here but names of patterns and ids of records. `tools/corpus` writes
-`docs/corpus.md` from this table, so that the sentences are written for users.
+A family has the same verdicts for the same reason. A record that differs from the rest of its pattern is listed by its
+id. This file contains no text of the corpus, only names of patterns and ids of records. `tools/corpus` writes
+`docs/corpus.md` from this table, so its sentences are for users.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Statements of which the same is said.
+    """Statements with the same verdicts.
 
-    `said` are the ids of the rules that find fault, `unknown` of those that cannot tell. A record of `records` belongs
-    here whatever its pattern.
+    `rule_ids` are the rules that report a violation, `unknown` the rules whose outcome is unknown. A record in
+    `records` belongs to the family whatever its pattern.
     """
 
     title: str
-    said: tuple[str, ...]
+    rule_ids: tuple[str, ...]
     why: str
     patterns: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
@@ -31,12 +31,12 @@ _ALARMS: Final = "service:lambda.alarms.cloudwatch.amazonaws.com"
 _API: Final = "service:apigateway.amazonaws.com | InvokeFunction"
 
 FAMILIES: Final = (
-    # ── Nothing to say ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── No finding ──────────────────────────────────────────────────────────────────────────────────────────────────
     Family(
-        "API Gateway for an API of the own account",
+        "API Gateway for an API of the same account",
         (),
-        "The ARN names the account and the API. Stars for the stage, the method and the path admit no other account, "
-        "and most tools write them so that one statement serves every stage.",
+        "The ARN names the account and the API. Wildcards for the stage, the method and the path match no other "
+        "account. Most tools write them, so that one statement covers every stage.",
         (
             f"{_API} | SourceArn=execute-api[api+*/*/*]",
             f"{_API} | SourceArn=execute-api[api+*/*/x/...]",
@@ -59,10 +59,10 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service for one source of the own account",
+        "A service for one source of the same account",
         (),
-        "The ARN has the account in it, so that `aws:SourceAccount` would add nothing: AppSync, CloudFront, Cognito, "
-        "load balancers, EventBridge, IoT and SNS.",
+        "The ARN contains the account, so `aws:SourceAccount` is not needed: AppSync, CloudFront, Cognito, load "
+        "balancers, EventBridge, IoT and SNS.",
         (
             "service:appsync.amazonaws.com | InvokeFunction | SourceArn=appsync[exact]",
             "service:cloudfront.amazonaws.com | InvokeFunctionUrl | SourceArn=cloudfront[exact]",
@@ -74,9 +74,9 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service for one source, with the account besides",
+        "A service for one source and its account",
         (),
-        "Both keys agree. For a bucket the account is needed, because its ARN has none; elsewhere it does no harm.",
+        "Both keys agree. A bucket needs the account, because its ARN has none. For other sources it is harmless.",
         (
             "service:iot.amazonaws.com | InvokeFunction | SourceAccount; SourceArn=iot[exact]",
             f"{_ALARMS} | InvokeFunction | SourceAccount; SourceArn=cloudwatch[exact]",
@@ -87,7 +87,7 @@ FAMILIES: Final = (
         "CloudWatch Logs for a log group",
         (),
         "The `:*` at the end is part of the ARN that CloudWatch Logs sends; nothing narrower works. The principal with "
-        "a region in it is the same service.",
+        "a region is the same service.",
         (
             "service:logs.<region>.amazonaws.com | InvokeFunction | SourceAccount; SourceArn=logs[exact]",
             "service:logs.<region>.amazonaws.com | InvokeFunction | SourceArn=logs[resource-wildcard]",
@@ -96,10 +96,10 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service with the own account alone",
+        "A service with only the same account",
         (),
-        "Any source of the own account may call, and no other. SAM writes this for buckets and CDK for Config and SES, "
-        "because the function is made before its source.",
+        "Any source of the account may invoke, and no other. SAM writes this for buckets, and CDK for Config and SES, "
+        "because the function is created before its source.",
         (
             "service:bedrock.amazonaws.com | InvokeFunction | SourceAccount",
             "service:config.amazonaws.com | InvokeFunction | SourceAccount",
@@ -108,72 +108,71 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "Everybody, for a source of the own account",
+        "Everyone, for a source of the same account",
         (),
-        "Only services send `aws:SourceAccount`, so that nobody is let in in person, and services for the own account "
-        "only.",
+        "Only services send `aws:SourceAccount`. The statement allows no direct callers, and services only for this "
+        "account.",
         ("principal:* | InvokeFunction | SourceAccount",),
     ),
     Family(
         "Alexa with the id of the skill",
         (),
-        "Alexa sends no ARN and no account. The token is the one thing that can hold it, also where the principal is "
-        "`*`.",
+        "Alexa sends no ARN and no account. Only the token can restrict it, also if the principal is `*`.",
         (
             "principal:* | InvokeFunction | EventSourceToken",
             "service:alexa-appkit.amazon.com | InvokeFunction | EventSourceToken",
         ),
     ),
     Family(
-        "A service in no table, with a token",
+        "A service that is not in the list, with a token",
         (),
-        "Whether it sends the token is not known. If it does not, the statement lets nobody in; it is open in neither "
-        "case.",
+        "Whether the service sends the token is unknown. If it does not, the statement allows nothing. It is public in "
+        "neither case.",
         ("service:foo.amazonaws.com | InvokeFunction | EventSourceToken",),
     ),
     Family(
-        "Alexa, switched off by the Serverless Framework",
+        "Alexa, disabled by the Serverless Framework",
         (),
-        "`lambda:DisableInvokeFunction` is no action of Lambda's: the statement grants nothing, which is what "
-        "`enabled: false` is for.",
+        "Lambda has no action `lambda:DisableInvokeFunction`. The statement grants nothing, which is the purpose of "
+        "`enabled: false`.",
         ("service:alexa-appkit.amazon.com | DisableInvokeFunction | EventSourceToken",),
     ),
     Family(
-        "A role of the own account",
+        "A role of the same account",
         (),
-        "It is named, and it is one's own.",
+        "The role is named, and belongs to this account.",
         ("aws:role | InvokeFunction | no-conditions",),
     ),
     Family(
         "Lambda@Edge",
         (),
-        "The principal is the one that Lambda@Edge's own statements are for; its permissions are left alone.",
+        "The statement has the principal of the statements that Lambda@Edge writes. The rules ignore these.",
         ("service:edgelambda.amazonaws.com | InvokeFunction | SourceArn=cloudfront[exact]",),
     ),
     Family(
         "Layers",
         (),
-        "The statement is of a layer's policy: it lets nobody near a function.",
+        "The statement belongs to the policy of a layer: it allows no access to a function.",
         ("principal:* | GetLayerVersion | PrincipalOrgID", "principal:* | GetLayerVersion | no-conditions"),
     ),
     Family(
         "A Deny",
         (),
-        "It grants nothing.",
+        "A Deny grants nothing.",
         ("principal:* | UpdateFunctionUrlConfig | FunctionUrlAuthType=NONE",),
     ),
     # ── Who may invoke ──────────────────────────────────────────────────────────────────────────────────────────────
     Family(
-        "Everybody",
+        "Everyone",
         ("PG101",),
-        "The principal is `*` and there is no condition: anyone with an AWS account can call the function.",
+        "The principal is `*` and there is no condition: anyone with an AWS account can invoke the function.",
         ("principal:* | InvokeFunction | no-conditions",),
     ),
     Family(
-        "A service with no condition at all",
+        "A service without a condition",
         ("PG102",),
-        "The service calls for whoever sets it up, in any account. Each of these sends the ARN of what calls, or the "
-        "account of it, and could be held to it.",
+        "The service invokes the function for any account that configures it. Each of these services sends the ARN or "
+        "the account of the source, so a condition can restrict it.",
         (
             f"{_API} | no-conditions",
             "service:appsync.amazonaws.com | InvokeFunction | no-conditions",
@@ -185,11 +184,11 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service in no table, with no condition at all",
+        "A service that is not in the list, without a condition",
         ("PG102",),
-        "What is not known is judged like any other service: nothing tells for whom it calls. The finding says that "
-        "the service is in no table. Some of these never call by a policy and some are not services at all; then the "
-        "statement can go.",
+        "An unknown service is evaluated like any other: no condition restricts its source. The finding says that the "
+        "service is not in the list. Some of these never invoke through a policy, and some are not services at all. "
+        "Remove the statement then.",
         (
             "service:appconfig.amazonaws.com | InvokeFunction | no-conditions",
             "service:cloudformation.amazonaws.com | InvokeFunction | no-conditions",
@@ -201,14 +200,14 @@ FAMILIES: Final = (
     Family(
         "A bucket without its account",
         ("PG103",),
-        "A bucket's ARN does not say whose it is: whoever takes the name once it is free has the function called.",
+        "The ARN of a bucket contains no account: anyone who takes the name when it is free can invoke the function.",
         ("service:s3.amazonaws.com | InvokeFunction | SourceArn=s3[no-account,exact]",),
     ),
     Family(
-        "A service that never calls by a policy",
+        "A service that never invokes through a policy",
         ("PG105",),
-        "Lambda polls queues, streams and brokers with the execution role, and Step Functions and Firehose call with a "
-        "role of their own. The statement is dead weight that misleads, so that the severity is low.",
+        "Lambda polls queues, streams and brokers with the execution role, and Step Functions and Firehose invoke with "
+        "an IAM role. The statement has no effect but is misleading, so the severity is low.",
         (
             "service:dynamodb.amazonaws.com | InvokeFunction | SourceArn=dynamodb[exact]",
             "service:dynamodb.amazonaws.com | InvokeFunction | SourceArn=not-an-arn",
@@ -221,17 +220,17 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service, held to an organization of callers",
+        "A service, restricted to an organization of callers",
         ("PG105",),
-        "A service is in no organization and never sends `aws:PrincipalOrgID`: it is never let in. `aws:SourceOrgID` "
-        "is the key for services.",
+        "A service belongs to no organization and never sends `aws:PrincipalOrgID`, so it is never allowed. "
+        "`aws:SourceOrgID` is the key for services.",
         ("service:config.amazonaws.com | InvokeFunction | PrincipalOrgID",),
     ),
     Family(
-        "A source that is no ARN",
+        "A source that is not an ARN",
         ("PG105",),
-        "What stands there can equal no ARN. Here that is the collection's doing: it holds references of Terraform and "
-        "parameters that only a deployment turns into ARNs. Deployed as it stands, it would never match.",
+        "The value matches no ARN. The cause is the corpus: it contains Terraform references and parameters that only "
+        "a deployment resolves to ARNs. Deployed unchanged, the value would never match.",
         (
             f"{_API} | SourceArn=not-an-arn",
             "service:cloudfront.amazonaws.com | InvokeFunction | SourceArn=not-an-arn",
@@ -239,23 +238,22 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "An account that is none",
+        "An invalid account id",
         ("PG105",),
-        "A placeholder, or an account of eleven digits, stands where the account should: no caller and no source has "
-        "it.",
+        "The account id is a placeholder or has eleven digits: no caller and no source has it.",
         records=("p-7cbb885d9d1622fa", "p-7e60865275039dde"),
     ),
     Family(
-        "A caller in person, held to a source",
+        "A direct caller, restricted to a source",
         ("PG105",),
-        "Only services send `aws:SourceArn` and `aws:SourceAccount`. An account that is let in on condition of them is "
-        "never let in.",
+        "Only services send `aws:SourceArn` and `aws:SourceAccount`. An account with a condition on them is never "
+        "allowed.",
         ("aws:account-root | InvokeFunction | SourceAccount; SourceArn=sns[exact]",),
     ),
     Family(
-        "Another account, or somebody in it",
+        "Another account, or a principal in it",
         ("PG106",),
-        "It is named, and it is not one's own. If it is meant, `TrustedAccounts` says so.",
+        "The named account is not this account. If the access is intended, add the account to `TrustedAccounts`.",
         (
             "aws:account-root | InvokeFunction | no-conditions",
             "aws:role | InvokeFunctionUrl | FunctionUrlAuthType=AWS_IAM",
@@ -265,7 +263,7 @@ FAMILIES: Final = (
     Family(
         "A service for a source of another account",
         ("PG106",),
-        "The source is named, and it is somebody else's: whoever controls that account has the function called.",
+        "The named source belongs to another account: anyone who controls that account can invoke the function.",
         (
             "principal:* | InvokeFunction | SourceAccount; SourceArn=sns[exact]",
             "principal:* | InvokeFunction | SourceArn=events[exact]",
@@ -275,14 +273,14 @@ FAMILIES: Final = (
     Family(
         "An organization",
         ("PG106",),
-        "All accounts of an organization may call, and it is not one's own here. In an account of that organization "
-        "the same statement passes; elsewhere `TrustedOrganizations` has to name it.",
+        "All accounts of an organization may invoke, and this account does not belong to it. In an account of that "
+        "organization the same statement passes; in other accounts, add it to `TrustedOrganizations`.",
         ("principal:* | InvokeFunction | PrincipalOrgID",),
     ),
     Family(
-        "A function URL for everybody",
+        "A public function URL",
         ("PG107",),
-        "Anyone on the Internet can call. Of the pair that is written since 2025, each statement is found.",
+        "Anyone on the Internet can call. Tools write a pair of statements since 2025, and each is reported.",
         (
             "principal:* | InvokeFunction | lambda:invokedviafunctionurl(Bool)",
             "principal:* | InvokeFunctionUrl | FunctionUrlAuthType=NONE",
@@ -291,22 +289,21 @@ FAMILIES: Final = (
     Family(
         "A statement as the console shows it",
         (),
-        "It has `StatementId`, which no policy has: the console shows the `Sid` so. AWS would refuse the document, and "
-        "what it would mean by it is not known.",
+        "The statement has `StatementId`, as the console shows the `Sid`. No policy has this element: AWS rejects the "
+        "document, and its effect is unknown.",
         records=("p-4ccb8c5080dd6f04",),
         unknown=("PG107",),
     ),
     Family(
         "Alexa without a skill",
         ("PG108",),
-        "Anyone's skill can name the function as its endpoint. SAM writes this for an `AlexaSkill` event without "
-        "`SkillId`.",
+        "Any skill can use the function as its endpoint. SAM writes this for an `AlexaSkill` event without `SkillId`.",
         ("service:alexa-appkit.amazon.com | InvokeFunction | no-conditions",),
     ),
     Family(
         "More than invoking",
         ("PG109",),
-        "The statement lets others change the function or its URL.",
+        "The statement allows others to change the function or its URL.",
         (
             "aws:role | CreateFunctionUrlConfig,UpdateFunctionUrlConfig | FunctionUrlAuthType=AWS_IAM",
             "aws:role | UpdateFunctionUrlConfig | no-conditions",
@@ -314,9 +311,9 @@ FAMILIES: Final = (
         ),
     ),
     Family(
-        "A service that is no more",
+        "A service that has ended",
         ("PG111",),
-        "Lex V1 ended in 2025 and IoT Events in 2026: nothing calls by these statements any more.",
+        "Lex V1 ended in 2025 and IoT Events in 2026: these statements have no effect.",
         (
             "service:iotevents.amazonaws.com | InvokeFunction | no-conditions",
             "service:lex.amazonaws.com | InvokeFunction | SourceArn=lex[resource-wildcard]",
@@ -326,7 +323,7 @@ FAMILIES: Final = (
 
 
 def family_of(record: str, pattern: str) -> Family:
-    """Return the family of a record; KeyError when nobody has judged its pattern."""
+    """Return the family of a record; raise KeyError if its pattern is in no family."""
     for family in FAMILIES:
         if record in family.records:
             return family

@@ -8,6 +8,22 @@ from typing import Final
 
 import pytest
 
+NEEDED: Final = (
+    "cloudtrail",
+    "corpus/event_source_mappings.jsonl",
+    "corpus/statements.jsonl",
+    "oracles/aws_docs_conditions.json",
+    "oracles/c7n_cross_account.json",
+    "oracles/cartography_recorded.json",
+    "oracles/iam_rs.json",
+    "oracles/iamspy.json",
+    "oracles/policyuniverse_recorded.json",
+    "oracles/prowler_recorded.json",
+    "oracles/steampipe_resource_policy.json",
+    "specs/slack-block-kit.schema.json",
+)
+"""What the tests of this tier read. A missing one fails the run: no test is skipped for it."""
+
 
 def _folder() -> Path:
     named = os.environ.get("MATERIAL", "")
@@ -17,6 +33,9 @@ def _folder() -> Path:
             f"MATERIAL must name the folder with the material; got {named!r}. "
             "Run: make test-conformance MATERIAL=<folder>"
         )
+    missing = [path for path in NEEDED if not (folder / path).exists()]
+    if missing:
+        raise pytest.UsageError(f"The folder {folder}, which MATERIAL names, lacks {', '.join(missing)}")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Other projects' cases, asked of our engine: one translation a suite, from their question to ours."""
+"""The cases of other projects, evaluated with this engine: one translation for each suite."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
+from permission_guard.iam.arn import account_of
 from permission_guard.iam.exposure import Restriction
 from tests.conformance.material import ORACLES
 
@@ -30,8 +31,8 @@ OWN = "123456789012"
 JSON = Any
 
 
-class Question(NamedTuple):
-    """A case of a suite: its name, what the suite answers, and what we answer; None when we are not asked that."""
+class Comparison(NamedTuple):
+    """A case of a suite: its name, the suite's result, and the engine's; None if the engine does not evaluate it."""
 
     name: str
     theirs: object
@@ -43,8 +44,8 @@ def load(name: str) -> JSON:
     return json.loads((ORACLES / name).read_text())
 
 
-def aws_documentation() -> Iterator[Question]:
-    """The tables of the IAM User Guide: does a condition match a context."""
+def aws_documentation() -> Iterator[Comparison]:
+    """The tables of the IAM User Guide: whether a condition matches a context."""
     role = Principal.role(f"arn:aws:iam::{OWN}:role/r")
     for number, row in enumerate(load("aws_docs_conditions.json")):
         document = {
@@ -53,7 +54,7 @@ def aws_documentation() -> Iterator[Question]:
         }
         request = Request(role, "s3:GetObject", "arn:aws:s3:::b/k", Context(row["context"], default=ABSENT))
         decision = evaluate(request, PolicySet(identity=(parse_policy(document),)))
-        yield Question(str(number), row["match"], decision.decision is EvalDecision.ALLOWED)
+        yield Comparison(str(number), row["match"], decision.decision is EvalDecision.ALLOWED)
 
 
 def _level(found: Exposure) -> str:
@@ -68,12 +69,12 @@ def _level(found: Exposure) -> str:
     return "shared" if holds & {Restriction.WEAK, Restriction.FOREIGN} else "private"
 
 
-def steampipe() -> Iterator[Question]:
-    """Access level of a resource policy: public, shared or private."""
+def steampipe() -> Iterator[Comparison]:
+    """The access level of a resource policy: public, shared or private."""
     for case in load("steampipe_resource_policy.json"):
         trust = TrustSet(frozenset({case["account"]}))
         found = exposure(parse_policy(case["policy"]), trust)
-        yield Question(case["id"], case["expected"]["AccessLevel"], _level(found))
+        yield Comparison(case["id"], case["expected"]["AccessLevel"], _level(found))
 
 
 def _holds(statement: JSON, trusted: frozenset[str], organizations: frozenset[str] = frozenset()) -> set[Restriction]:
@@ -83,8 +84,8 @@ def _holds(statement: JSON, trusted: frozenset[str], organizations: frozenset[st
     return {item.restriction for part in found.statements for item in part.principals}
 
 
-def prowler() -> Iterator[Question]:
-    """Is a policy public, is a condition block restrictive."""
+def prowler() -> Iterator[Comparison]:
+    """Whether a policy is public, and whether a condition block is restrictive."""
     for number, case in enumerate(load("prowler_recorded.json")):
         name = f"{case['test']}#{number}"
         args = case["args"]
@@ -92,9 +93,9 @@ def prowler() -> Iterator[Question]:
         if case["fn"] in {"is_condition_block_restrictive", "is_condition_block_restrictive_organization"}:
             own = frozenset({args.get("source_account") or OWN})
             holds = _holds({"Condition": args["condition_statement"]}, own)
-            foreign_is_fine = args.get("is_cross_account_allowed", True)
+            foreign_is_allowed = args.get("is_cross_account_allowed", True)
             ours = not holds & (
-                {Restriction.OPEN} if foreign_is_fine else {Restriction.OPEN, Restriction.FOREIGN, Restriction.WEAK}
+                {Restriction.OPEN} if foreign_is_allowed else {Restriction.OPEN, Restriction.FOREIGN, Restriction.WEAK}
             )
         elif case["fn"] == "has_restrictive_source_arn_condition":
             own = frozenset({args["source_account"] or OWN})
@@ -106,7 +107,7 @@ def prowler() -> Iterator[Question]:
             ours = bool(found.config_rule_public)
         elif case["fn"] == "is_policy_public":
             ours = _is_public_for_prowler(args)
-        yield Question(name, case["result"], ours)
+        yield Comparison(name, case["result"], ours)
 
 
 def _is_public_for_prowler(args: JSON) -> bool:
@@ -120,14 +121,14 @@ def _is_public_for_prowler(args: JSON) -> bool:
     )
 
 
-def policyuniverse() -> Iterator[Question]:
-    """Is a statement, its condition, or a policy accessible from the internet."""
+def policyuniverse() -> Iterator[Comparison]:
+    """Whether a statement, its condition, or a policy is accessible from the internet."""
     for number, case in enumerate(load("policyuniverse_recorded.json")):
         name = f"{case['test'].rpartition('::')[2]}#{number}"
         document = case["input"]
         ours: object = None
-        if not isinstance(document, dict):  # the recorder kept the name of a class, not the policy
-            yield Question(name, case["result"], None)
+        if not isinstance(document, dict):  # the recording contains the name of a class instead of the policy
+            yield Comparison(name, case["result"], None)
             continue
         if case["fn"] == "Policy.is_internet_accessible":
             ours = exposure(parse_policy(document), TrustSet(frozenset({OWN}))).public
@@ -136,11 +137,11 @@ def policyuniverse() -> Iterator[Question]:
             ours = exposure(policy, TrustSet(frozenset({OWN}))).public
         elif case["fn"] == "Statement.is_condition_internet_accessible":
             ours = Restriction.OPEN in _holds({"Condition": document.get("Condition", {})}, frozenset({OWN}))
-        yield Question(name, case["result"], ours)
+        yield Comparison(name, case["result"], ours)
 
 
-def cloud_custodian() -> Iterator[Question]:
-    """Does a policy let in anyone but the allowed accounts and organizations."""
+def cloud_custodian() -> Iterator[Comparison]:
+    """Whether a policy allows anyone except the allowed accounts and organizations."""
     for number, case in enumerate(load("c7n_cross_account.json")):
         config = case["config"]
         trust = TrustSet(frozenset(config.get("allowed_accounts", ())), frozenset(config.get("allowed_orgid", ())))
@@ -155,12 +156,12 @@ def cloud_custodian() -> Iterator[Question]:
             for statement in found.statements
             for item in statement.principals
         )
-        asked = "return_allowed" not in config
-        yield Question(f"{case['test']}#{number}", case["violation"], ours if asked else None)
+        is_evaluated = "return_allowed" not in config
+        yield Comparison(f"{case['test']}#{number}", case["violation"], ours if is_evaluated else None)
 
 
-def cartography() -> Iterator[Question]:
-    """Does a statement match; what do statements say of an action on a resource."""
+def cartography() -> Iterator[Comparison]:
+    """Whether a statement matches, and the result of statements for an action on a resource."""
     names = {"action": "Action", "notaction": "NotAction", "resource": "Resource", "notresource": "NotResource"}
     role = Principal.role(f"arn:aws:iam::{OWN}:role/r")
     for number, case in enumerate(load("cartography_recorded.json")):
@@ -194,15 +195,16 @@ def cartography() -> Iterator[Question]:
                 evaluate(Request(role, action, resource, Context(default=ABSENT)), PolicySet(identity=identity)).allowed
                 for action in actions
             )
-        yield Question(f"{case['test']}#{number}", case["result"], ours)
+        yield Comparison(f"{case['test']}#{number}", case["result"], ours)
 
 
-def iamspy() -> Iterator[Question]:
-    """Can a principal of an account's authorization details do something."""
+def iamspy() -> Iterator[Comparison]:
+    """Whether a principal in an account's authorization details is allowed to do something."""
     suite = load("iamspy.json")
     for number, case in enumerate(suite["cases"]):
-        inputs, question, theirs = case["value"]
-        arn, action, resource, *rest = question
+        inputs, query, theirs = case["value"]
+        arn, action, resource, *rest = query
+        account = account_of(arn) or ""
         keys = dict(item.split("=", 1) for item in (rest[0] if rest else None) or ())
         strict = len(rest) > 2 and rest[2]
         entity = _entity([suite["files"][name] for name in inputs["gaads"]], arn)
@@ -211,9 +213,9 @@ def iamspy() -> Iterator[Question]:
         policies = PolicySet(
             identity=entity[0],
             boundary=entity[1],
-            scps=[level for name in inputs.get("scps", ()) for level in _scps(suite["files"][name], arn.split(":")[4])],
+            scps=[level for name in inputs.get("scps", ()) for level in _scps(suite["files"][name], account)],
             management_account=any(
-                suite["files"][name]["Arn"].split(":")[4] == arn.split(":")[4] for name in inputs.get("scps", ())
+                account_of(suite["files"][name]["Arn"]) == account for name in inputs.get("scps", ())
             ),
             resource=next(
                 (
@@ -224,7 +226,7 @@ def iamspy() -> Iterator[Question]:
             ),
         )
         decision = evaluate(request, policies)
-        yield Question(str(number), theirs, not decision.denied if not strict else decision.allowed)
+        yield Comparison(str(number), theirs, not decision.denied if not strict else decision.allowed)
 
 
 def _entity(details: list[JSON], arn: str) -> JSON:
@@ -247,7 +249,7 @@ def _entity(details: list[JSON], arn: str) -> JSON:
 
 
 def _scps(node: JSON, account: str) -> list[list[Policy]]:
-    """Return the levels from a node of the organization's tree down to an account; none when it is not below."""
+    """Return the levels from a node of the organization's tree down to an account; none if it is not below the node."""
     own = [parse_policy(item["Content"]) for item in node["Policies"]]
     if node["Id"] == account:
         return [own]
@@ -264,18 +266,18 @@ def _resource_policy(value: JSON, resource: str) -> JSON:
     return value
 
 
-def iam_rs() -> Iterator[Question]:
-    """Does a policy allow a request."""
+def iam_rs() -> Iterator[Comparison]:
+    """Whether a policy allows a request."""
     for case in load("iam_rs.json")["requests"]:
-        asked = case["request"]
+        given = case["request"]
         request = Request(
-            Principal.from_arn(asked["Principal"]["AWS"]),
-            asked["Action"],
-            asked["Resource"],
-            Context(asked["Context"], default=ABSENT),
+            Principal.from_arn(given["Principal"]["AWS"]),
+            given["Action"],
+            given["Resource"],
+            Context(given["Context"], default=ABSENT),
         )
         decision = evaluate(request, PolicySet(identity=(parse_policy(case["policy"]),)))
-        yield Question(case["id"], case["result"] == "Allow", decision.allowed)
+        yield Comparison(case["id"], case["result"] == "Allow", decision.allowed)
 
 
 SUITES = {

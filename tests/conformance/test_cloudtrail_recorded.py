@@ -15,7 +15,7 @@ from tests.conformance.material import CLOUDTRAIL
 
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
-NEVER = "IAM deletes no policy that anybody has or is limited by"
+NEVER = "IAM deletes no policy that is attached or used as a boundary"
 
 
 def _recorded(account: str, function: str | None = None, role: str | None = None, region: str = "us-east-1") -> Target:
@@ -126,7 +126,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError
     "UpdateFunctionCode20150331v2__invictus-ir_2": _both(_OVERWRITE),
 }
 
-SCOPES = (Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE)
+DIRECTIONS = (Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE)
 READABLE = [name for name, expected in EXPECTED.items() if expected is not MalformedEventError]
 
 FROM_CLOUDFORMATION = {"DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation"}
@@ -161,12 +161,12 @@ def test_every_recorded_event_leads_where_it_should(
 ) -> None:
     """The target, or none and the reason, for both scopes; or a clear error."""
     if isinstance(expected, type):
-        for direction in SCOPES:
+        for direction in DIRECTIONS:
             with pytest.raises(MalformedEventError) as error:
                 targets_of_record(parse_record(load(name)), direction)
             assert type(error.value) is expected
         return
-    for direction, outcome in zip(SCOPES, expected, strict=True):
+    for direction, outcome in zip(DIRECTIONS, expected, strict=True):
         found = targets_of_record(parse_record(load(name)), direction)
         if isinstance(outcome, str):
             assert found.targets == ()
@@ -193,23 +193,23 @@ def test_every_recorded_event_tells_the_tool_that_called(name: str) -> None:
 def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
     """What is refused, or of no concern, was made by nobody."""
     record = parse_record(load(name))
-    for direction in SCOPES:
+    for direction in DIRECTIONS:
         try:
             look = targets_of_record(record, direction)
         except UnknownEventError:
             continue
-        assert look.tool == (record.tool if look.targets and not look.refusal else "")
+        assert look.tool == (record.tool if look.targets and not look.denied_call else "")
 
 
 @pytest.mark.parametrize("name", [name for name in READABLE if "CreateFunction" in name])
 def test_of_the_functions_that_were_not_created_those_were_refused_for_the_role(name: str) -> None:
     """With the role that was asked for, and what AWS said."""
     record = parse_record(load(name))
-    refusal = targets_of_record(record, Direction.EXECUTION_ROLE).refusal
+    denied_call = targets_of_record(record, Direction.EXECUTION_ROLE).denied_call
     if "cannot be assumed" not in record.error_message:
-        assert refusal is None
+        assert denied_call is None
         return
-    assert refusal is not None
-    assert refusal.role_arn == record.request["role"]
-    assert refusal.function_arn.endswith(f":{record.account}:function:{record.request['functionName']}")
-    assert refusal.message == "The role defined for the function cannot be assumed by Lambda."
+    assert denied_call is not None
+    assert denied_call.role_arn == record.request["role"]
+    assert denied_call.function_arn.endswith(f":{record.account}:function:{record.request['functionName']}")
+    assert denied_call.message == "The role defined for the function cannot be assumed by Lambda."

@@ -1,6 +1,6 @@
-"""What is said of the event source mappings that people and tools really write, where the corpus is at hand.
+"""The verdicts on the event source mappings that users and tools write, for the corpus of the material.
 
-`mapping_judgements` has the answers and the reasons: nothing else is missing or uncertain, and nothing of it is not.
+`mapping_judgements` has the expected actions and the reasons: exactly these are missing or unknown.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ TRUST: Final = TrustSet(frozenset())
 assert JUDGED, "the material has no corpus of event source mappings"
 
 
-def expected(*, certain: bool) -> set[tuple[str, str]]:
-    """Return what the table says: record and action."""
+def expected(*, is_missing: bool) -> set[tuple[str, str]]:
+    """Return the records and actions of the table."""
     return {
         (record, action)
         for judgement in JUDGEMENTS
-        if judgement.certain is certain
+        if judgement.is_missing is is_missing
         for record in judgement.records
         for action in judgement.actions
     }
 
 
 def report(record: dict[str, object], *rules: Rule) -> Report:
-    """Return what rules say of a function that has a record's mapping and role."""
+    """Return the report of rules on a function with a record's mapping and role."""
     mapping, function, role = mappings.built(record)
     _, partition, _, region, account, _, name = function.arn.split(":")
     target = FunctionTarget(partition, region, account, name)
@@ -49,58 +49,58 @@ def report(record: dict[str, object], *rules: Rule) -> Report:
     return evaluate(state, rules)
 
 
-def test_every_action_that_is_missing_is_rightly_so() -> None:
-    """And every one of which nobody can tell."""
+def test_exactly_the_actions_of_the_table_are_missing() -> None:
+    """And exactly those of the table are unknown."""
     assert len(JUDGED) == 88
-    assert {(item.record, action) for item in JUDGED for action, _ in item.missing} == expected(certain=True)
-    assert {(item.record, action) for item in JUDGED for action, _ in item.uncertain} == expected(certain=False)
+    assert {(item.record, action) for item in JUDGED for action, _ in item.missing} == expected(is_missing=True)
+    assert {(item.record, action) for item in JUDGED for action, _ in item.unknown} == expected(is_missing=False)
 
 
-def test_what_is_only_recommended_is_told_with_a_reason() -> None:
-    """It is missing of some roles, and never found."""
+def test_every_recommended_action_has_a_reason() -> None:
+    """Some roles lack it, and it is never reported."""
     assert {action for item in JUDGED for action in item.recommended} == RECOMMENDED.keys()
     for item in JUDGED:
-        assert not item.recommended & {action for action, _ in (*item.missing, *item.uncertain)}
+        assert not item.recommended & {action for action, _ in (*item.missing, *item.unknown)}
 
 
-def test_what_is_of_no_type_has_no_arn_to_tell_it_by() -> None:
-    """The rest of the corpus is of a type that is known."""
+def test_only_the_listed_records_have_no_type() -> None:
+    """Their source has no ARN; the rest of the corpus has a known type."""
     assert {item.record for item in JUDGED if not item.source} == OF_NO_TYPE
 
 
 def test_every_judgement_has_a_title_of_its_own_and_a_reason() -> None:
-    """Two reasons for one action of one record would count it twice."""
+    """Two judgements of one action of one record would count it twice."""
     assert len({judgement.title for judgement in JUDGEMENTS}) == len(JUDGEMENTS)
     assert all(judgement.why.endswith(".") for judgement in JUDGEMENTS)
     assert all(why.endswith(".") for why in RECOMMENDED.values())
-    for certain in (True, False):
+    for is_missing in (True, False):
         pairs = [
             (record, action)
             for judgement in JUDGEMENTS
-            if judgement.certain is certain
+            if judgement.is_missing is is_missing
             for record in judgement.records
             for action in judgement.actions
         ]
         assert len(pairs) == len(set(pairs))
 
 
-def test_the_rule_says_of_each_mapping_what_its_reading_needs_say() -> None:
-    """A violation names what is missing, what is not certain is unknown, and everything else passes."""
+def test_the_rule_s_verdict_on_each_mapping_agrees_with_its_reading_needs() -> None:
+    """A violation if an action is missing, else unknown if one is unknown, else a pass."""
     for item, record in zip(JUDGED, mappings.records(), strict=True):
         verdicts = report(record, EventSourceReadMissing(TRUST)).verdicts
         if not item.source:
             assert not verdicts
             continue
         missing = {action for action, kind in item.missing if kind is NeedKind.READ}
-        uncertain = {action for action, kind in item.uncertain if kind is NeedKind.READ}
+        unknown = {action for action, kind in item.unknown if kind is NeedKind.READ}
         (verdict,) = verdicts
-        outcome = Outcome.VIOLATION if missing else Outcome.UNKNOWN if uncertain else Outcome.PASS
+        outcome = Outcome.VIOLATION if missing else Outcome.UNKNOWN if unknown else Outcome.PASS
         assert verdict.outcome is outcome, item.record
         assert {need["action"] for need in verdict.evidence.get("missing", ())} == missing
 
 
-def test_no_rule_on_roles_crashes_and_whatever_is_unknown_has_a_reason() -> None:
-    """Of every mapping, of a known type or not."""
+def test_no_rule_on_roles_crashes_and_every_unknown_has_a_reason() -> None:
+    """For every mapping, of a known type or not."""
     rules = rules_for(Direction.EXECUTION_ROLE, TRUST)
     assert rules
     for record in mappings.records():
@@ -109,8 +109,8 @@ def test_no_rule_on_roles_crashes_and_whatever_is_unknown_has_a_reason() -> None
             assert "crashed" not in verdict.reason, (record["id"], verdict.reason)
 
 
-def test_a_role_that_is_given_all_that_is_missing_lacks_nothing() -> None:
-    """What is found is all there is to do: the findings are gone once it is done."""
+def test_a_role_with_all_missing_actions_added_lacks_nothing() -> None:
+    """The findings name everything that is required to resolve them."""
     for item, record in zip(JUDGED, mappings.records(), strict=True):
         if not item.missing:
             continue
@@ -121,5 +121,5 @@ def test_a_role_that_is_given_all_that_is_missing_lacks_nothing() -> None:
         needs = {(need.action, need.resource) for need in source.needs(mapping) if need.action in missing}
         granted = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in needs]
         resolved = record["resolved"]
-        cured = {**record, "resolved": {**resolved, "statements": [*resolved["statements"], *granted]}}
-        assert mappings.judge(cured).missing == frozenset()
+        fixed = {**record, "resolved": {**resolved, "statements": [*resolved["statements"], *granted]}}
+        assert mappings.evaluate_record(fixed).missing == frozenset()

@@ -74,7 +74,7 @@ def test_the_bot_finds_nothing_at_itself_and_knows_all_it_needs(bot: Bot) -> Non
     for arn in own:
         bot.watcher.checked(arn, "execution_role")
         assert bot.watcher.findings(arn) == []
-    failures = ("verdict is unknown", "state could not be read", "look failed", "check failed")
+    failures = ("verdict is unknown", "state could not be read", "check failed")
     assert [line for line in bot.log_lines("CheckExecutionRole") if line.get("message") in failures] == []
 
 
@@ -115,7 +115,7 @@ def test_a_function_that_aws_denied_to_create_is_reported_though_it_does_not_exi
         bot.engineer.function(unique, role)
     arn = f"{role.replace(':iam::', ':lambda:us-east-1:').partition(':role/')[0]}:function:{unique}"
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
-    assert finding["subject"] == "refused/CreateFunction/role"
+    assert finding["subject"] == "denied-call/CreateFunction/role"
     assert finding["evidence"]["missing"] == [{"action": "sts:AssumeRole", "resource": role}]
     assert "update-assume-role-policy" in remedy(finding)
 
@@ -167,7 +167,7 @@ def test_a_destination_that_aws_denied_is_reported_at_once_until_results_go_ther
     with pytest.raises(functions.exceptions.InvalidParameterValueException) as denied:
         functions.put_function_event_invoke_config(**asked)
     finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
-    assert finding["subject"] == f"refused/PutFunctionEventInvokeConfig/{queue}"
+    assert finding["subject"] == f"denied-call/PutFunctionEventInvokeConfig/{queue}"
     assert [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]] == [("sqs:SendMessage", queue)]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
     assert denied.value.response["Error"]["Message"] in finding["reason"]

@@ -1,4 +1,4 @@
-"""Each rule on who may invoke, opened and resolved by real calls against the deployed stack."""
+"""Each rule on who may invoke: real calls against the deployed stack open and resolve its finding."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}"
 
 @pytest.fixture(scope="module")
 def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, reporting only."""
+    """The stack in its own sandbox, without fixes and tickets."""
     with deployed(FixMode="off", TicketSystem="none") as running:
         yield running
 
 
 @pytest.fixture
 def arn(bot: Bot, unique: str) -> str:
-    """A function that the bot has seen."""
+    """A function that the bot has checked."""
     made = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.watcher.checked(made, "invoke_policy")
     return made
 
 
 def is_open(finding: dict[str, Any]) -> bool:
-    """Whether a finding stands."""
+    """Return whether a finding is open."""
     return bool(finding["status"] == "open")
 
 
 def is_resolved(finding: dict[str, Any]) -> bool:
-    """Whether a finding is over."""
+    """Return whether a finding is resolved."""
     return bool(finding["status"] == "resolved")
 
 
 def sweep(bot: Bot) -> None:
-    """Have everything checked, as the schedule does."""
+    """Run the sweep, as the schedule does."""
     reply = bot.aws.client("lambda").invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply
 
 
-# What opens each rule: parameters of AddPermission, besides the function's name and the Sid.
+# The parameters of AddPermission that violate each rule, without the function's name and the Sid.
 OPENERS: dict[str, dict[str, str]] = {
     "PG101": {"Action": "lambda:InvokeFunction", "Principal": "*"},
     "PG102": {"Action": "lambda:InvokeFunction", "Principal": "elasticloadbalancing.amazonaws.com"},
@@ -71,10 +71,8 @@ OPENERS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("rule_id", OPENERS)
-def test_a_statement_opens_the_rule_it_breaks_and_its_removal_resolves_it(
-    bot: Bot, arn: str, unique: str, rule_id: str
-) -> None:
-    """Both within seconds of the call, and one alert for each."""
+def test_a_statement_opens_a_finding_and_its_removal_resolves_it(bot: Bot, arn: str, unique: str, rule_id: str) -> None:
+    """Both within seconds of the call, with one alert each."""
     client = bot.engineer.functions
     client.add_permission(FunctionName=unique, StatementId="wrong", **OPENERS[rule_id])
     finding = bot.watcher.finding(arn, rule_id, is_open, deadline=5.0)
@@ -86,8 +84,8 @@ def test_a_statement_opens_the_rule_it_breaks_and_its_removal_resolves_it(
     bot.watcher.alert(finding["id"], "Finding Resolved")
 
 
-def test_a_whole_policy_opens_the_rule_it_breaks_and_its_deletion_resolves_it(bot: Bot, arn: str, unique: str) -> None:
-    """PG104: AddPermission takes no ARN without an account, PutResourcePolicy takes any condition."""
+def test_a_whole_policy_opens_a_finding_and_its_deletion_resolves_it(bot: Bot, arn: str, unique: str) -> None:
+    """PG104: AddPermission accepts no ARN without an account, PutResourcePolicy accepts any condition."""
     statement = {
         "Sid": "anyone-s-topic",
         "Effect": "Allow",
@@ -106,8 +104,8 @@ def test_a_whole_policy_opens_the_rule_it_breaks_and_its_deletion_resolves_it(bo
     bot.watcher.alert(finding["id"], "Finding Resolved")
 
 
-def test_the_cure_that_a_finding_offers_resolves_it(bot: Bot, arn: str, unique: str) -> None:
-    """The topic that is subscribed is named in it: pasted as it is, it heals."""
+def test_the_remedy_of_a_finding_resolves_it(bot: Bot, arn: str, unique: str) -> None:
+    """It names the subscribed topic, and needs no change."""
     sns = bot.aws.client("sns")
     topic = sns.create_topic(Name=unique)["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
@@ -128,8 +126,8 @@ def test_the_cure_that_a_finding_offers_resolves_it(bot: Bot, arn: str, unique: 
     assert [one for one in bot.watcher.findings(arn) if is_open(one)] == []
 
 
-def test_a_whole_policy_put_in_place_is_judged_by_alias_as_well(bot: Bot, arn: str, unique: str) -> None:
-    """PutResourcePolicy on an alias; the remedy restores a state without findings."""
+def test_the_policy_of_an_alias_is_checked_as_well(bot: Bot, arn: str, unique: str) -> None:
+    """PutResourcePolicy on an alias opens a finding, and a correct policy resolves it."""
     version = bot.engineer.functions.publish_version(FunctionName=unique)["Version"]
     bot.engineer.functions.create_alias(FunctionName=unique, Name="live", FunctionVersion=version)
     alias = f"{arn}:live"
@@ -157,8 +155,10 @@ def test_a_whole_policy_put_in_place_is_judged_by_alias_as_well(bot: Bot, arn: s
     bot.watcher.finding(alias, "PG105", is_resolved)
 
 
-def test_a_url_without_authentication_and_what_it_leaves_behind(bot: Bot, arn: str, unique: str) -> None:
-    """High while the URL is there, less when it went and the statement stayed."""
+def test_a_url_without_authentication_and_its_left_behind_statement_are_findings(
+    bot: Bot, arn: str, unique: str
+) -> None:
+    """The severity is high while the URL exists, and lower after it was deleted and the statement was not."""
     client = bot.engineer.functions
     client.create_function_url_config(FunctionName=unique, AuthType="NONE")
     client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])
@@ -174,7 +174,7 @@ def test_a_url_without_authentication_and_what_it_leaves_behind(bot: Bot, arn: s
 
 
 def test_a_rule_s_target_without_a_statement_is_found_by_the_sweep(bot: Bot, arn: str, unique: str) -> None:
-    """PG112 names the rule; the statement of its remedy resolves it at once."""
+    """PG112 names the rule, and the statement of its remedy resolves the finding."""
     events = bot.aws.client("events")
     events.create_event_bus(Name=unique)
     rule = events.put_rule(Name="paid", EventBusName=unique, EventPattern=json.dumps({"source": ["shop"]}))["RuleArn"]
@@ -188,7 +188,7 @@ def test_a_rule_s_target_without_a_statement_is_found_by_the_sweep(bot: Bot, arn
 
 
 def test_a_rule_s_target_with_a_role_needs_no_statement(bot: Bot, arn: str, unique: str) -> None:
-    """EventBridge calls with the role."""
+    """EventBridge invokes with the role."""
     events = bot.aws.client("events")
     role = bot.engineer.role(f"{unique}-events")
     events.put_rule(Name=unique, EventPattern=json.dumps({"source": ["shop"]}))
@@ -199,8 +199,8 @@ def test_a_rule_s_target_with_a_role_needs_no_statement(bot: Bot, arn: str, uniq
     assert bot.watcher.findings(arn) == []
 
 
-def test_a_bucket_that_is_gone_is_found_by_the_sweep(bot: Bot, arn: str, unique: str) -> None:
-    """PG103 and PG110: its name is free for anybody."""
+def test_the_sweep_finds_a_deleted_bucket(bot: Bot, arn: str, unique: str) -> None:
+    """PG103 and PG110: anyone can take its name."""
     bucket = bot.engineer.bucket(unique)
     bot.engineer.permit(unique, "uploads", "s3.amazonaws.com", SourceArn=bucket)
     sweep(bot)
@@ -208,16 +208,16 @@ def test_a_bucket_that_is_gone_is_found_by_the_sweep(bot: Bot, arn: str, unique:
     assert present["evidence"]["in_this_account"]
     bot.aws.client("s3").delete_bucket(Bucket=unique)
     sweep(bot)
-    gone = bot.watcher.finding(arn, "PG110", is_open)
-    assert gone["severity"] == "high"
+    deleted = bot.watcher.finding(arn, "PG110", is_open)
+    assert deleted["severity"] == "high"
     assert bot.watcher.finding(arn, "PG103", lambda one: one["severity"] == "high")
     bot.engineer.forbid(unique, "uploads")
     for rule_id in ("PG103", "PG110"):
         bot.watcher.finding(arn, rule_id, is_resolved)
 
 
-def test_what_careful_people_write_opens_nothing(bot: Bot, arn: str, unique: str) -> None:
-    """Each of these is flagged by some other tool."""
+def test_correct_statements_open_no_finding(bot: Bot, arn: str, unique: str) -> None:
+    """Another tool flags each of these."""
     bucket = bot.engineer.bucket(unique)
     topic = bot.aws.client("sns").create_topic(Name=unique)["TopicArn"]
     rules = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"

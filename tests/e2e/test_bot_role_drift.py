@@ -87,7 +87,7 @@ def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -
     other = document({"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
     bot.engineer.iam.create_policy_version(PolicyArn=reader.policy, PolicyDocument=other)
     event_id = bot.aws.wait_for_record("CreatePolicyVersion", since)["eventID"]
-    line = bot.wait_for_log("CheckExecutionRole", message="nothing to look at", cloudtrail_event_id=event_id)
+    line = bot.wait_for_log("CheckExecutionRole", message="nothing to check", cloudtrail_event_id=event_id)
     assert line["reason"] == "the new version is not the policy's default"
     bot.engineer.iam.delete_policy_version(PolicyArn=reader.policy, VersionId="v2")
     all_done(bot)

@@ -89,15 +89,15 @@ def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
             "The hook ministack.services.lambda_svc._get_policy is missing",
         ),
         ("ministack.services.lambda_svc._create_esm = lambda: 0", "_create_esm takes (), not (data)."),
-        ("sandbox.server.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm does not take"),
-        ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context does not take"),
-        ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets does not take"),
-        ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request does not take"),
-        ("sandbox.server.trail.deliver = lambda record: None", "_put_events brought no record"),
+        ("sandbox.server.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm has no effect"),
+        ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context has no effect"),
+        ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets has no effect"),
+        ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request has no effect"),
+        ("sandbox.server.trail.deliver = lambda record: None", "_put_events delivered no record"),
     ],
 )
 def test_a_hook_that_does_not_take_stops_the_start(tmp_path: Path, broken: str, sentence: str) -> None:
-    """A hook that does not take stops the start."""
+    """A hook without effect stops the start."""
     modules = "import ministack.services.lambda_svc\n"
     if broken.startswith("sandbox"):
         modules += "import sandbox.server.hooks, sandbox.server.trail\n"

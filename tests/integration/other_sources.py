@@ -30,10 +30,10 @@ _GROUPS = ["sg-0123456789abcdef0"]
 
 @dataclass(frozen=True)
 class Source:
-    """A mapping of one type and one way to sign in, with what AWS replies of it and what its role has to allow.
+    """A mapping of one type and one way to sign in, with AWS's replies and the grants that its role requires.
 
-    `mapping` is what ListEventSourceMappings tells besides what it tells of each. Without one of `reading` or
-    `dependencies` nothing is read. `advised` is what AWS lists as well and what is not missed.
+    `mapping` has the type's own fields of ListEventSourceMappings. Lambda reads nothing if one of `reading` or
+    `dependencies` is missing. `advised` are grants that AWS lists, but that are not required.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Source:
 
     @property
     def needed(self) -> tuple[Grant, ...]:
-        """Return what the role may not lack."""
+        """Return the grants that the role requires."""
         return (*self.reading, *self.dependencies)
 
     def __str__(self) -> str:

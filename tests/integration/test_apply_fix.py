@@ -1,4 +1,4 @@
-"""Fixing: from an event of the bus to the policy that is attached, and to the finding that says so."""
+"""Fixing: an event of the bus leads to the attached policy and the recorded fix."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def broken(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account in which a function may not read its queue, and in which that was found."""
+    """Return an account with a finding: a function's role is not allowed to read its queue."""
     account.make_role()
     account.make_function(team="orders")
     account.attach_new_policy(allow("logs:*"))
@@ -32,7 +32,7 @@ def broken(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def event(finding: Finding, detail_type: str | None = None) -> dict[str, Any]:
-    """Return the event of the bus that tells of a finding."""
+    """Return the event of a finding, as the bus delivers it."""
     return {
         "source": "permission-guard",
         "detail-type": detail_type or finding.transition,
@@ -41,13 +41,13 @@ def event(finding: Finding, detail_type: str | None = None) -> dict[str, Any]:
 
 
 def fix_of(account: Account) -> FixRecord:
-    """Return what is recorded of the fix."""
+    """Return the record of the fix."""
     assert account.finding.fix is not None
     return account.finding.fix
 
 
-def test_the_policy_is_attached_and_the_finding_says_what_was_done(broken: Account) -> None:
-    """Before, after, and the way back; then the checker resolves it."""
+def test_the_policy_is_attached_and_the_finding_has_the_fix(broken: Account) -> None:
+    """With the state before and after, and the undo command; then a check resolves the finding."""
     before = broken.attached()
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
     assert run.failed == []
@@ -65,14 +65,14 @@ def test_the_policy_is_attached_and_the_finding_says_what_was_done(broken: Accou
 
 
 def test_attaching_is_the_only_write_to_iam(broken: Account) -> None:
-    """One, and the reads that the plan and its verification take."""
+    """The other calls are the reads of the plan and of the verification, and the writes to the table."""
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
     writes = [call for call in run.calls if not call.split(":")[1].startswith(("Get", "List", "Query"))]
     assert writes == ["dynamodb:UpdateItem", "dynamodb:PutItem", "iam:AttachRolePolicy", "dynamodb:PutItem"]
 
 
-def test_the_undo_command_takes_it_back(broken: Account) -> None:
-    """Read as a shell reads it, it names the role and the policy."""
+def test_the_undo_command_detaches_the_policy(broken: Account) -> None:
+    """Split as a shell splits it, it has the role and the policy."""
     before = broken.attached()
     broken.run("apply_fix", sqs_event(event(broken.finding)))
     words = shlex.split(fix_of(broken).undo)
@@ -82,21 +82,21 @@ def test_the_undo_command_takes_it_back(broken: Account) -> None:
     assert broken.attached() == before
 
 
-def test_the_same_event_twice_in_one_batch_is_one_fix(broken: Account) -> None:
-    """What the event says is not asked again: the table knows."""
-    logged = event(broken.finding)
-    run = broken.run("apply_fix", sqs_event(logged, logged))
+def test_a_repeated_event_in_one_batch_applies_one_fix(broken: Account) -> None:
+    """The recorded finding decides, not the event."""
+    opened = event(broken.finding)
+    run = broken.run("apply_fix", sqs_event(opened, opened))
     assert run.failed == []
     assert run.calls.count("iam:AttachRolePolicy") == 1
     assert run.counts["FixesApplied"] == 1
-    assert "result" not in run.line("it was handled before: Fix Applied")
+    assert "result" not in run.line("already handled: Fix Applied")
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve"])
-def test_nothing_is_attached_unless_the_mode_or_a_person_says_so(
+def test_nothing_is_attached_without_mode_auto_or_an_approval(
     broken: Account, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    """Off says nothing, the other two say what would be done."""
+    """Mode off does nothing; the other two propose the fix."""
     monkeypatch.setenv("FIX_MODE", mode)
     before = broken.attached()
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
@@ -105,10 +105,8 @@ def test_nothing_is_attached_unless_the_mode_or_a_person_says_so(
     assert (broken.finding.fix is None) is (mode == "off")
 
 
-def test_a_person_approves_with_the_command_that_the_proposal_has(
-    broken: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The event that the command puts is what the function takes."""
+def test_a_person_approves_with_the_command_of_the_proposal(broken: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command puts the event that the function requires."""
     monkeypatch.setenv("FIX_MODE", "approve")
     broken.run("apply_fix", sqs_event(event(broken.finding)))
     words = shlex.split(fix_of(broken).approve)
@@ -124,8 +122,8 @@ def test_a_person_approves_with_the_command_that_the_proposal_has(
     assert fix_of(broken).result is FixResult.APPLIED
 
 
-def test_an_event_cannot_say_what_is_to_be_attached_or_to_which_role(broken: Account) -> None:
-    """Of the event only the names are used; the plan comes from the table and from AWS."""
+def test_an_event_cannot_choose_the_policy_or_the_role(broken: Account) -> None:
+    """Only the names come from the event; the plan is made from the table and from AWS."""
     forged = event(broken.finding)
     forged["detail"]["evidence"] = {
         "role_arn": "arn:aws:iam::123456789012:role/admin",
@@ -143,8 +141,10 @@ def test_an_event_cannot_say_what_is_to_be_attached_or_to_which_role(broken: Acc
         ({"aws:cloudformation:stack-name": "shop"}, "belongs to the CloudFormation stack shop"),
     ],
 )
-def test_what_a_tag_forbids_is_refused_and_said(broken: Account, tags: dict[str, str], reason: str) -> None:
-    """The tag is read at the moment of the fix."""
+def test_a_fix_that_a_tag_forbids_is_refused_with_the_reason(
+    broken: Account, tags: dict[str, str], reason: str
+) -> None:
+    """The tags are read when the fix is planned."""
     broken.lambda_.tag_resource(Resource=FUNCTION_ARN, Tags=tags)
     before = broken.attached()
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
@@ -155,17 +155,17 @@ def test_what_a_tag_forbids_is_refused_and_said(broken: Account, tags: dict[str,
     assert run.counts["FixesRefused"] == 1
 
 
-def test_what_was_mended_meanwhile_is_left_alone(broken: Account) -> None:
-    """Somebody was quicker."""
+def test_a_problem_that_was_fixed_meanwhile_needs_no_fix(broken: Account) -> None:
+    """A person attached the policy first."""
     broken.iam.attach_role_policy(RoleName="orders-role", PolicyArn=SQS_POLICY_ARN)
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
-    assert "result" not in run.line("it is right already")
+    assert "result" not in run.line("the problem no longer exists")
     assert "iam:AttachRolePolicy" not in run.calls
     assert broken.finding.fix is None
 
 
-def test_a_fix_that_was_interrupted_is_finished_by_the_next_try(broken: Account) -> None:
-    """The intent is in the table; the message comes again."""
+def test_an_interrupted_fix_is_finished_by_the_retry(broken: Account) -> None:
+    """The intent is in the table; the message is delivered again."""
     found = broken.finding
     intent = FixRecord(
         name="attach-managed-policy",
@@ -185,11 +185,11 @@ def test_a_fix_that_was_interrupted_is_finished_by_the_next_try(broken: Account)
 
 
 def test_an_event_of_a_finding_that_does_not_exist_changes_nothing(broken: Account) -> None:
-    """Anybody may put an event on the bus."""
+    """Events on the bus can be forged."""
     detail = {"id": "0" * 32, "function_arn": FUNCTION_ARN, "revision": 1}
     forged = {"source": "permission-guard", "detail-type": "Fix Approved", "detail": detail}
     nonsense = {**forged, "detail": {"id": "x", "function_arn": "orders"}}
     run = broken.run("apply_fix", sqs_event(forged, nonsense))
     assert run.failed == ["m1"]
-    assert run.line("there is no such finding")["finding_id"] == "0" * 32
+    assert run.line("the finding does not exist")["finding_id"] == "0" * 32
     assert "iam:AttachRolePolicy" not in run.calls

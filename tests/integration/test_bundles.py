@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Import = Callable[[str, str], subprocess.CompletedProcess[str]]
 
+# The fixtures are of the session: one worker makes them, once.
+pytestmark = pytest.mark.xdist_group("bundles")
+
 BUILD = REPOSITORY / ".aws-sam" / "build"
 PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 

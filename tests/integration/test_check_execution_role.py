@@ -128,7 +128,7 @@ def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(ac
     account.iam.put_role_policy(RoleName=ROLE, PolicyName="queue", PolicyDocument=json.dumps(SQS_POLICY))
     account.run("check_execution_role", sqs_event(cloudtrail("put_role_policy", roleName=ROLE)))
     assert account.finding.status is Status.RESOLVED
-    assert account.finding.resolution == f"{ROLE_ARN} may read {QUEUE_ARN}."
+    assert account.finding.resolution == f"{ROLE_ARN} is allowed to read {QUEUE_ARN}."
     account.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
     account.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
     assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)

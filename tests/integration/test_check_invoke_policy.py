@@ -34,7 +34,7 @@ def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
     finding = account.finding
     assert (finding.rule_id, finding.status, finding.revision) == ("PG102", Status.OPEN, 1)
     assert (finding.function_arn, finding.subject) == (FUNCTION_ARN, "statement/uploads")
-    assert finding.title == "Anyone's bucket can have s3.amazonaws.com invoke orders"
+    assert finding.title == "orders allows any account's bucket to invoke it"
     assert finding.event_ids == ("704f34be-8e02-4fd4-ba8e-d4ddfed2d00b",)
     assert finding.evidence["statement"]["Principal"] == {"Service": "s3.amazonaws.com"}
     assert run.line("Finding Opened")["cloudtrail_event_ids"] == ["704f34be-8e02-4fd4-ba8e-d4ddfed2d00b"]
@@ -69,7 +69,7 @@ def test_a_narrow_permission_resolves_it(account: Account) -> None:
     open_to_s3(account, SourceArn="arn:aws:s3:::example-uploads", SourceAccount="123456789012")
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
     assert (account.finding.status, account.finding.revision) == (Status.RESOLVED, 2)
-    assert account.finding.resolution == "No service may invoke the function for a source that is not named."
+    assert account.finding.resolution == "No service may invoke the function for an arbitrary source."
     assert run.counts["FindingsResolved"] == 1
 
 

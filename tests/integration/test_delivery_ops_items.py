@@ -1,4 +1,4 @@
-"""OpsItems against an OpsCenter in memory, behind a real client: requests are held against AWS's service model."""
+"""OpsItems in an in-memory OpsCenter behind a real client: requests are checked against AWS's service model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REOPENED = replace(OPENED, revision=5, transition=Transition.REOPENED)
 
 
 class Body:
-    """The body of a response, as urllib3 would give it."""
+    """The body of a response, as urllib3 returns it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -47,16 +47,16 @@ class Body:
 
 
 class OpsCenter:
-    """What the four operations do, as far as AWS documents it."""
+    """The four operations, as AWS documents them."""
 
     def __init__(self, client: SSMClient) -> None:
         self.client = client
         self.items: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, tuple[str, dict[str, Any]]] = {}
         self.calls: list[str] = []
-        client.meta.events.register("before-send.ssm", self._answer)  # type: ignore[arg-type] # the stubs forget the reply
+        client.meta.events.register("before-send.ssm", self._respond)  # type: ignore[arg-type] # the stubs lack the response
 
-    def _answer(self, request: AWSPreparedRequest, **_context: object) -> AWSResponse:
+    def _respond(self, request: AWSPreparedRequest, **_context: object) -> AWSResponse:
         target: Any = request.headers["X-Amz-Target"]
         operation = target.decode().split(".")[1]
         assert isinstance(request.body, bytes)
@@ -83,19 +83,19 @@ class OpsCenter:
         self.items[identity] = {"OpsItemId": identity, "Status": "Open", **new}
         return 200, {"OpsItemId": identity}
 
-    def GetOpsItem(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802 - the operation's name
-        if asked["OpsItemId"] not in self.items:
+    def GetOpsItem(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802 - the operation's name
+        if request["OpsItemId"] not in self.items:
             return 400, {"__type": "OpsItemNotFoundException"}
-        return 200, {"OpsItem": self.items[asked["OpsItemId"]]}
+        return 200, {"OpsItem": self.items[request["OpsItemId"]]}
 
     def UpdateOpsItem(self, change: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802 - the operation's name
         item = self.items[change["OpsItemId"]]
-        assert "/aws/dedup" not in change["OperationalData"], "AWS does not let it be edited"
+        assert "/aws/dedup" not in change["OperationalData"], "AWS does not allow editing it"
         item.update({**change, "OperationalData": {**item["OperationalData"], **change["OperationalData"]}})
         return 200, {}
 
-    def DescribeOpsItems(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802 - the operation's name
-        by_data, by_status = asked["OpsItemFilters"]
+    def DescribeOpsItems(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802 - the operation's name
+        by_data, by_status = request["OpsItemFilters"]
         pair = json.loads(by_data["Values"][0])
         found = [
             {"OpsItemId": identity}
@@ -106,7 +106,7 @@ class OpsCenter:
 
 
 def check(value: Any, shape: Shape) -> None:
-    """Hold a value against everything the service model says, not only what botocore itself checks."""
+    """Check a value against the whole service model: botocore checks only a part of it."""
     if shape.type_name == "structure":
         for name, part in value.items():
             check(part, shape.members[name])  # type: ignore[attr-defined]
@@ -135,17 +135,17 @@ def opscenter() -> OpsCenter:
 
 @pytest.fixture
 def tickets(opscenter: OpsCenter) -> OpsItems:
-    """Return what is tested, connected to that OpsCenter."""
+    """Return the ticket system under test, connected to that OpsCenter."""
     return OpsItems(opscenter.client)
 
 
 def history(item: dict[str, Any]) -> list[str]:
-    """Return what an OpsItem says has happened."""
+    """Return the transitions in an OpsItem's history."""
     return [event["what"] for event in json.loads(item["OperationalData"]["history"]["Value"])]
 
 
 def test_a_finding_gets_an_ops_item(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """With what OpsCenter sorts and searches by."""
+    """It has the fields that OpsCenter sorts and searches by."""
     item = opscenter.items[tickets.open(OPENED)]
     assert item["Title"] == "PG201: orders cannot read its SQS queue"
     assert (item["Source"], item["Category"], item["Severity"], item["Priority"]) == (
@@ -159,15 +159,15 @@ def test_a_finding_gets_an_ops_item(opscenter: OpsCenter, tickets: OpsItems) -> 
     assert {"Key": "permission-guard:rule", "Value": "PG201"} in item["Tags"]
 
 
-def test_an_ops_item_that_is_there_already_is_taken_over(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """The invocation that created it did not live to record it; it says what the finding says now."""
+def test_an_existing_ops_item_is_updated(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """The invocation that created it crashed before it recorded it; its content is brought up to date."""
     first = tickets.open(OPENED)
     assert tickets.open(APPLIED) == first
     assert history(opscenter.items[first]) == ["Finding Opened", "Fix Applied"]
 
 
 def test_an_ops_item_follows_its_finding(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """What the bot did adds up, and the status follows."""
+    """The history grows, and the status follows."""
     reference = tickets.open(OPENED)
     assert tickets.update(reference, APPLIED) == reference
     assert opscenter.items[reference]["Status"] == "Open"
@@ -185,32 +185,32 @@ def test_an_ops_item_follows_its_finding(opscenter: OpsCenter, tickets: OpsItems
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Resolved"])
-def test_what_a_person_set_stands(opscenter: OpsCenter, tickets: OpsItems, status: str) -> None:
-    """As long as the finding is where it was."""
+def test_a_status_that_a_person_set_is_kept(opscenter: OpsCenter, tickets: OpsItems, status: str) -> None:
+    """As long as the finding's status does not change."""
     reference = tickets.open(OPENED)
     opscenter.items[reference]["Status"] = status
     tickets.update(reference, APPLIED)
     assert opscenter.items[reference]["Status"] == status
 
 
-def test_a_finding_that_comes_back_gets_a_new_ops_item_when_the_old_one_is_gone(
+def test_a_reopened_finding_gets_a_new_ops_item_if_the_old_one_was_deleted(
     opscenter: OpsCenter, tickets: OpsItems
 ) -> None:
-    """The new reference is returned, to be recorded."""
+    """The new reference is returned, so that it is recorded."""
     reference = tickets.open(OPENED)
     opscenter.items["oi-00000000ffff"] = opscenter.items.pop(reference) | {"Status": "Resolved"}
     assert tickets.update(reference, REOPENED) == "oi-000000000002"
     assert opscenter.items["oi-000000000002"]["Status"] == "Open"
 
 
-def test_to_resolve_what_is_gone_is_nothing_to_do(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """It is as good as resolved."""
+def test_resolving_a_deleted_ops_item_does_nothing(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """A deleted OpsItem counts as resolved."""
     assert tickets.resolve("oi-00000000dead", RESOLVED) == "oi-00000000dead"
     assert opscenter.calls == ["GetOpsItem"]
 
 
 def test_a_stale_revision_changes_nothing(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """A message from a dead-letter queue, after the ledger has forgotten, does not open the ticket again."""
+    """A message from a dead-letter queue does not reopen the ticket after the ledger's record has expired."""
     reference = tickets.open(OPENED)
     tickets.resolve(reference, RESOLVED)
     tickets.update(reference, APPLIED)
@@ -219,7 +219,7 @@ def test_a_stale_revision_changes_nothing(opscenter: OpsCenter, tickets: OpsItem
 
 
 def test_an_unrecorded_ops_item_is_found_by_its_finding(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """As long as it is not resolved."""
+    """Unless it is resolved."""
     assert tickets.find(OPENED) is None
     reference = tickets.open(OPENED)
     tickets.open(replace(OPENED, id="another"))
@@ -228,7 +228,7 @@ def test_an_unrecorded_ops_item_is_found_by_its_finding(opscenter: OpsCenter, ti
     assert tickets.find(OPENED) is None
 
 
-def test_hostile_names_make_a_request_that_opscenter_takes(opscenter: OpsCenter, tickets: OpsItems) -> None:
+def test_opscenter_accepts_a_request_with_hostile_names(opscenter: OpsCenter, tickets: OpsItems) -> None:
     """Line breaks, control characters, emoji and 5,000 characters."""
     hostile = "\r\n\x00<!channel> 🚀 \u202e$LATEST" + "n" * 5_000
     finding = replace(OPENED, title=hostile, reason=hostile, subject=hostile, function_arn=hostile, rule_name=hostile)
@@ -246,38 +246,40 @@ def test_hostile_names_make_a_request_that_opscenter_takes(opscenter: OpsCenter,
         ("DescribeOpsItems", lambda tickets: tickets.find(OPENED)),
     ],
 )
-def test_whatever_opscenter_refuses_is_a_failed_delivery(
+def test_an_error_of_opscenter_is_a_failed_delivery(
     opscenter: OpsCenter, tickets: OpsItems, operation: str, call: Callable[[OpsItems], object]
 ) -> None:
-    """The message stays in its queue, and the log says which call and why."""
+    """The message stays in its queue, and the log has the call and the error code."""
     tickets.open(OPENED)
     opscenter.failures[operation] = ("OpsItemLimitExceededException", {})
     with pytest.raises(DeliveryError, match=f"{operation} failed with OpsItemLimitExceededException"):
         call(tickets)
 
 
-def test_an_ops_item_that_exists_without_a_name_is_a_failed_delivery(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """Nothing can be recorded."""
+def test_an_existing_ops_item_without_an_id_is_a_failed_delivery(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """There is no reference to record."""
     opscenter.failures["CreateOpsItem"] = ("OpsItemAlreadyExistsException", {})
-    with pytest.raises(DeliveryError, match="does not say which"):
+    with pytest.raises(DeliveryError, match="reported an existing OpsItem without its id"):
         tickets.open(OPENED)
 
 
-def test_an_ops_item_that_goes_away_meanwhile_is_a_failed_delivery(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """The next try creates another."""
+def test_an_ops_item_that_is_deleted_before_the_update_is_a_failed_delivery(
+    opscenter: OpsCenter, tickets: OpsItems
+) -> None:
+    """The retry creates another one."""
     opscenter.failures["CreateOpsItem"] = ("OpsItemAlreadyExistsException", {"OpsItemId": "oi-00000000dead"})
-    with pytest.raises(DeliveryError, match="oi-00000000dead went away"):
+    with pytest.raises(DeliveryError, match="oi-00000000dead was deleted"):
         tickets.open(OPENED)
 
 
-def test_an_endpoint_that_does_not_answer_is_a_failed_delivery(
+def test_an_unreachable_endpoint_is_a_failed_delivery(
     opscenter: OpsCenter, tickets: OpsItems, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message stays in its queue."""
 
-    def refuse(**_request: object) -> None:
+    def fail(**_request: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://ssm.us-east-1.amazonaws.com/")
 
-    monkeypatch.setattr(opscenter.client, "get_ops_item", refuse)
+    monkeypatch.setattr(opscenter.client, "get_ops_item", fail)
     with pytest.raises(DeliveryError, match="GetOpsItem failed with EndpointConnectionError"):
         tickets.update("oi-000000000001", OPENED)

@@ -1,4 +1,4 @@
-"""The webhook's URL comes from Secrets Manager, is kept for a while, and is never told."""
+"""The webhook's URL comes from Secrets Manager, is cached for a few minutes, and is never exposed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OTHER_URL = "https://hooks.slack.com/services/T0000/B0000/Other"
 
 @pytest.fixture
 def client() -> SecretsManagerClient:
-    """Return a client that reaches nothing."""
+    """Return a client without a network."""
     return boto3.client(
         "secretsmanager", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
     )
@@ -35,21 +35,21 @@ def client() -> SecretsManagerClient:
 
 @pytest.fixture
 def stubber(client: SecretsManagerClient) -> Iterator[Stubber]:
-    """Answer the client, and hold its requests against the service model."""
+    """Stub the client's responses, and check its requests against the service model."""
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 
 
 def holds(stubber: Stubber, **secret: Any) -> None:
-    """Let the secret hold a value, once."""
+    """Stub one read of the secret."""
     stubber.add_response("get_secret_value", {"ARN": ARN, **secret}, {"SecretId": ARN})
 
 
 @pytest.mark.parametrize(
     "secret", [URL, f"  {URL}\n", json.dumps({"webhook_url": URL}), f'\n{{"webhook_url": "{URL} "}}']
 )
-def test_the_secret_is_the_url_or_json_that_holds_it(
+def test_the_secret_is_the_url_or_json_that_contains_it(
     client: SecretsManagerClient, stubber: Stubber, secret: str
 ) -> None:
     """The console writes JSON, people write the URL."""
@@ -57,8 +57,8 @@ def test_the_secret_is_the_url_or_json_that_holds_it(
     assert WebhookSecret(client, ARN).get() == URL
 
 
-def test_the_url_is_kept_for_a_while(client: SecretsManagerClient, stubber: Stubber) -> None:
-    """One read for many alerts; a rotated secret is taken up after it."""
+def test_the_url_is_cached_for_max_age(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """One read serves many alerts; a rotated secret is used after that time."""
     now = [1_000.0]
     secret = WebhookSecret(client, ARN, max_age=60, clock=lambda: now[0])
     holds(stubber, SecretString=URL)
@@ -70,8 +70,8 @@ def test_the_url_is_kept_for_a_while(client: SecretsManagerClient, stubber: Stub
     assert secret.get() == OTHER_URL
 
 
-def test_a_url_that_no_longer_works_is_read_anew(client: SecretsManagerClient, stubber: Stubber) -> None:
-    """At once, and not only when it is old."""
+def test_a_url_that_no_longer_works_is_read_again(client: SecretsManagerClient, stubber: Stubber) -> None:
+    """Immediately, not only after `max_age`."""
     secret = WebhookSecret(client, ARN)
     holds(stubber, SecretString=URL)
     secret.get()
@@ -98,10 +98,10 @@ def test_a_url_that_no_longer_works_is_read_anew(client: SecretsManagerClient, s
         {"SecretBinary": b"Zx9Qsecret"},
     ],
 )
-def test_a_wrong_value_is_a_wrong_configuration_that_names_the_secret_and_not_the_value(
+def test_an_invalid_value_is_a_configuration_error_that_names_the_secret_and_not_the_value(
     client: SecretsManagerClient, stubber: Stubber, caplog: pytest.LogCaptureFixture, secret: dict[str, Any]
 ) -> None:
-    """A finding is not posted to whatever a secret happens to hold, and the secret stays one."""
+    """A finding is posted only to a valid URL, and the value stays secret."""
     holds(stubber, **secret)
     with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=ARN) as raised:
         WebhookSecret(client, ARN).get()
@@ -110,14 +110,14 @@ def test_a_wrong_value_is_a_wrong_configuration_that_names_the_secret_and_not_th
     assert raised.value.__context__ is None
 
 
-def test_another_prefix_has_to_be_given_on_purpose(client: SecretsManagerClient, stubber: Stubber) -> None:
+def test_another_prefix_must_be_configured(client: SecretsManagerClient, stubber: Stubber) -> None:
     """For GovSlack, a proxy or a test."""
     holds(stubber, SecretString="http://127.0.0.1:8080/hook")
     assert WebhookSecret(client, ARN, "http://127.0.0.1:8080/").get() == "http://127.0.0.1:8080/hook"
 
 
 def test_the_secret_does_not_show_its_value(client: SecretsManagerClient, stubber: Stubber) -> None:
-    """Not in a debugger's or a logger's repr."""
+    """Its `repr`, as debuggers and loggers show it, has no URL."""
     holds(stubber, SecretString=URL)
     secret = WebhookSecret(client, ARN)
     secret.get()
@@ -125,30 +125,30 @@ def test_the_secret_does_not_show_its_value(client: SecretsManagerClient, stubbe
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException"])
-def test_a_secret_that_only_a_person_can_mend_is_a_wrong_configuration(
+def test_a_secret_that_only_a_person_can_fix_is_a_configuration_error(
     client: SecretsManagerClient, stubber: Stubber, code: str
 ) -> None:
-    """The message names the secret and what AWS said."""
+    """The message has the secret and AWS's error code."""
     stubber.add_client_error("get_secret_value", code)
     with pytest.raises(ConfigurationError, match=f"{ARN} cannot be read: {code}"):
         WebhookSecret(client, ARN).get()
 
 
-def test_a_fault_that_passes_is_a_failed_delivery(client: SecretsManagerClient, stubber: Stubber) -> None:
+def test_a_temporary_error_is_a_failed_delivery(client: SecretsManagerClient, stubber: Stubber) -> None:
     """The message stays in its queue."""
     stubber.add_client_error("get_secret_value", "InternalServiceError")
     with pytest.raises(DeliveryError, match="InternalServiceError"):
         WebhookSecret(client, ARN).get()
 
 
-def test_an_endpoint_that_does_not_answer_is_a_failed_delivery(
+def test_an_unreachable_endpoint_is_a_failed_delivery(
     client: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message stays in its queue."""
 
-    def refuse(**_request: object) -> None:
+    def fail(**_request: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://secretsmanager.us-east-1.amazonaws.com/")
 
-    monkeypatch.setattr(client, "get_secret_value", refuse)
+    monkeypatch.setattr(client, "get_secret_value", fail)
     with pytest.raises(DeliveryError, match="EndpointConnectionError"):
         WebhookSecret(client, ARN).get()

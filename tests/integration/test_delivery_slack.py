@@ -1,4 +1,4 @@
-"""The Slack channel against a web server on this machine that answers as Slack does, and as Slack should not."""
+"""The Slack channel against a local web server that responds as Slack does, and as broken servers do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from permission_guard.delivery.alerts.slack import webhook as slack_webhook
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.slack.message import payload
-from permission_guard.delivery.alerts.slack.webhook import Answer, post
+from permission_guard.delivery.alerts.slack.webhook import PostResult, post
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding
 from tests.paths import FINDINGS
@@ -28,21 +28,21 @@ SECRET_PATH = "services/T0000/B0000/Zx9Qsecret"
 
 
 class Slack(ThreadingHTTPServer):
-    """A server that gives the answers it was told to, in order, and remembers what was posted."""
+    """A server that sends prepared responses in order, and records what was posted."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: list[tuple[int, dict[str, str], str]] = []
+        self.responses: list[tuple[int, dict[str, str], str]] = []
         self.posted: list[Any] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/{SECRET_PATH}"
 
-    def answer(self, status: int, body: str = "", **headers: str) -> None:
-        self.answers.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, body))
+    def respond(self, status: int, body: str = "", **headers: str) -> None:
+        self.responses.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, body))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,14 +51,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         self.server.posted.append((self.path, json.loads(self.rfile.read(length))))
-        self._answer()
+        self._respond()
 
     def do_GET(self) -> None:
-        self._answer()
+        self._respond()
 
-    def _answer(self) -> None:
-        status, headers, body = self.server.answers.pop(0)
-        if status == 0:  # hang up without an answer
+    def _respond(self) -> None:
+        status, headers, body = self.server.responses.pop(0)
+        if status == 0:  # close the connection without a response
             self.close_connection = True
             return
         self.send_response(status)
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Url:
-    """A URL that counts how often it was forgotten."""
+    """A URL that counts the calls of `forget`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -101,7 +101,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
 
 @pytest.fixture(autouse=True)
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return what slack_sdk slept, without the sleep."""
+    """Return the seconds that slack_sdk would have slept."""
     slept: list[float] = []
     for module in ("handler", "builtin_handlers"):
         monkeypatch.setattr(f"slack_sdk.http_retry.{module}.time", SimpleNamespace(sleep=slept.append))
@@ -110,16 +110,16 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_finding_is_posted_once(slack: Slack, naps: list[float]) -> None:
     """The body is the payload, as JSON."""
-    slack.answer(200, "ok")
+    slack.respond(200, "ok")
     SlackChannel(Url(slack.url)).send(OPENED, None)
     assert slack.posted == [(f"/{SECRET_PATH}", payload(OPENED))]
     assert naps == []
 
 
-def test_a_rate_limit_is_waited_out_as_long_as_slack_asks(slack: Slack, naps: list[float]) -> None:
-    """And then the message goes through."""
-    slack.answer(429, "rate_limited", Retry_After="2")
-    slack.answer(200, "ok")
+def test_a_rate_limit_is_retried_after_the_time_that_slack_requests(slack: Slack, naps: list[float]) -> None:
+    """The second try is delivered."""
+    slack.respond(429, "rate_limited", Retry_After="2")
+    slack.respond(200, "ok")
     SlackChannel(Url(slack.url)).send(OPENED, None)
     assert len(slack.posted) == 2
     assert len(naps) == 1
@@ -127,61 +127,61 @@ def test_a_rate_limit_is_waited_out_as_long_as_slack_asks(slack: Slack, naps: li
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "soon", "-1", ""])
-def test_a_wait_that_is_too_long_or_not_a_number_is_left_to_the_queue(
+def test_a_wait_that_is_too_long_or_not_a_number_is_not_retried(
     slack: Slack, naps: list[float], retry_after: str
 ) -> None:
-    """The function would time out; the message goes back to SQS and is not dropped."""
-    slack.answer(429, "rate_limited", Retry_After=retry_after)
+    """The function would time out; the message returns to its queue instead."""
+    slack.respond(429, "rate_limited", Retry_After=retry_after)
     with pytest.raises(DeliveryError, match="HTTP 429 rate_limited"):
         SlackChannel(Url(slack.url)).send(OPENED, None)
     assert naps == []
 
 
-def test_a_rate_limit_without_a_wait_is_left_to_the_queue(slack: Slack) -> None:
-    """Nobody knows how long it lasts."""
-    slack.answer(429, "")
-    assert post(slack.url, {"text": "x"}) == Answer(429, "")
+def test_a_rate_limit_without_a_wait_is_not_retried(slack: Slack) -> None:
+    """Its duration is unknown."""
+    slack.respond(429, "")
+    assert post(slack.url, {"text": "x"}) == PostResult(429, "")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_fault_at_slack_is_tried_again(slack: Slack, naps: list[float], status: int) -> None:
-    """With growing pauses."""
-    slack.answer(status, "server_error")
-    slack.answer(status, "server_error")
-    slack.answer(200, "ok")
+def test_a_server_error_is_retried(slack: Slack, naps: list[float], status: int) -> None:
+    """With increasing waits."""
+    slack.respond(status, "server_error")
+    slack.respond(status, "server_error")
+    slack.respond(200, "ok")
     SlackChannel(Url(slack.url)).send(OPENED, None)
     assert len(naps) == 2
 
 
-def test_a_fault_that_lasts_is_left_to_the_queue(slack: Slack, naps: list[float]) -> None:
-    """After three more tries."""
+def test_a_server_error_that_lasts_is_a_failed_delivery(slack: Slack, naps: list[float]) -> None:
+    """After three retries."""
     for _ in range(4):
-        slack.answer(500, "rollup_error")
+        slack.respond(500, "rollup_error")
     with pytest.raises(DeliveryError, match="HTTP 500 rollup_error"):
         SlackChannel(Url(slack.url)).send(OPENED, None)
     assert len(slack.posted) == 4
 
 
-def test_nothing_is_tried_again_when_there_is_no_time_left(slack: Slack, naps: list[float]) -> None:
-    """A function that times out gives back neither the message nor the lock."""
-    slack.answer(500, "server_error")
-    assert post(slack.url, {"text": "x"}, patience=slack_webhook.TIMEOUT + 0.5).status == 500
+def test_there_is_no_retry_after_the_deadline(slack: Slack, naps: list[float]) -> None:
+    """A function that times out returns neither the message nor the lock."""
+    slack.respond(500, "server_error")
+    assert post(slack.url, {"text": "x"}, max_seconds=slack_webhook.TIMEOUT + 0.5).status == 500
     assert naps == []
 
 
-def test_a_connection_that_breaks_is_tried_again(slack: Slack, naps: list[float]) -> None:
-    """A hang-up is no answer."""
-    slack.answer(0)
-    slack.answer(200, "ok")
+def test_a_closed_connection_is_retried(slack: Slack, naps: list[float]) -> None:
+    """There was no response."""
+    slack.respond(0)
+    slack.respond(200, "ok")
     SlackChannel(Url(slack.url)).send(OPENED, None)
     assert len(naps) == 1
 
 
-def test_a_server_that_is_not_there_is_a_failed_delivery(naps: list[float]) -> None:
+def test_an_unreachable_server_is_a_failed_delivery(naps: list[float]) -> None:
     """The message stays in its queue."""
     with Slack() as server:
         url = server.url
-    with pytest.raises(DeliveryError, match="Slack did not take the message: URLError"):
+    with pytest.raises(DeliveryError, match="Slack did not accept the message: URLError"):
         SlackChannel(Url(url)).send(OPENED, None)
     assert len(naps) == 3
 
@@ -198,20 +198,20 @@ def test_a_server_that_is_not_there_is_a_failed_delivery(naps: list[float]) -> N
         (410, "channel_is_archived", True),
     ],
 )
-def test_a_refusal_is_told_in_slacks_words_and_a_stale_url_is_read_anew(
+def test_the_error_has_slacks_words_and_a_stale_url_is_read_again(
     slack: Slack, naps: list[float], status: int, words: str, *, is_forgotten: bool
 ) -> None:
-    """A secret that was rotated is taken up by the retry."""
-    slack.answer(status, words)
+    """The retry uses a rotated secret."""
+    slack.respond(status, words)
     url = Url(slack.url)
-    with pytest.raises(DeliveryError, match=f"^Slack did not take the message: HTTP {status} {words}$"):
+    with pytest.raises(DeliveryError, match=f"^Slack did not accept the message: HTTP {status} {words}$"):
         SlackChannel(url).send(OPENED, None)
     assert bool(url.forgotten) is is_forgotten
     assert naps == []
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "words"),
     [
         ('{"ok": true}', "ok"),
         ("ok\n", "ok"),
@@ -224,18 +224,18 @@ def test_a_refusal_is_told_in_slacks_words_and_a_stale_url_is_read_anew(
         ("", ""),
     ],
 )
-def test_only_slacks_ok_is_a_delivery(slack: Slack, body: str, answer: str) -> None:
-    """A proxy's page has status 200 as well, and is not repeated."""
-    slack.answer(200, body)
+def test_only_slacks_ok_is_a_delivery(slack: Slack, body: str, words: str) -> None:
+    """A proxy's page also has status 200; its text is not shown."""
+    slack.respond(200, body)
     result = post(slack.url, {"text": "x"})
-    assert result == Answer(200, answer)
-    assert result.accepted is (answer == "ok")
+    assert result == PostResult(200, words)
+    assert result.accepted is (words == "ok")
 
 
 def test_a_redirect_is_not_a_delivery(slack: Slack) -> None:
     """Urllib follows it with a GET, without the message."""
-    slack.answer(302, "", Location="/elsewhere")
-    slack.answer(200, "<html>Welcome</html>")
+    slack.respond(302, "", Location="/elsewhere")
+    slack.respond(200, "<html>Welcome</html>")
     with pytest.raises(DeliveryError, match="HTTP 200"):
         SlackChannel(Url(slack.url)).send(OPENED, None)
 
@@ -253,7 +253,7 @@ def test_a_redirect_is_not_a_delivery(slack: Slack) -> None:
 def test_the_url_is_in_no_error_and_in_no_log(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """slack_sdk logs it and urllib's errors carry it; whoever has it can post."""
+    """slack_sdk logs it and urllib's errors contain it; anyone who has it can post."""
     monkeypatch.setenv("NO_PROXY", "*")
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
         SlackChannel(Url(url)).send(OPENED, None)
@@ -263,7 +263,7 @@ def test_the_url_is_in_no_error_and_in_no_log(
     assert raised.value.__cause__ is None
 
 
-def test_an_answer_that_cannot_be_read_is_a_failed_delivery(slack: Slack) -> None:
-    """Whatever goes wrong, the message stays in its queue."""
-    slack.answer(400, "ä", Content_Type="text/plain; charset=ascii")
-    assert post(slack.url, {"text": "x"}) == Answer(None, "UnicodeDecodeError")
+def test_an_unreadable_response_is_a_failed_delivery(slack: Slack) -> None:
+    """The message stays in its queue."""
+    slack.respond(400, "ä", Content_Type="text/plain; charset=ascii")
+    assert post(slack.url, {"text": "x"}) == PostResult(None, "UnicodeDecodeError")

@@ -1,4 +1,4 @@
-"""Findings published to SNS, with moto: what a subscriber gets."""
+"""Findings published to SNS, with moto: what a subscriber receives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUEUE = "arn:aws:sqs:us-east-1:123456789012:mail"
 
 @pytest.fixture
 def sns(monkeypatch: pytest.MonkeyPatch) -> Iterator[SNSClient]:
-    """Return a client of an SNS in memory."""
+    """Return a client of moto's SNS."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
@@ -41,7 +41,7 @@ def topic(sns: SNSClient) -> str:
 
 
 def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any]]:
-    """Publish a finding and return what a queue that wants high severities gets."""
+    """Publish a finding and return the messages of a queue that is subscribed to high severities."""
     sqs = boto3.client("sqs", region_name="us-east-1")
     url = sqs.create_queue(QueueName="mail")["QueueUrl"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE, Attributes={"FilterPolicy": '{"severity": ["high"]}'})
@@ -51,36 +51,36 @@ def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any
 
 
 def test_a_subscriber_gets_the_subject_the_text_and_the_attributes(sns: SNSClient, topic: str) -> None:
-    """SNS takes all three as they are."""
+    """SNS passes all three on unchanged."""
     (message,) = received(sns, topic, OPENED)
     assert message["Subject"] == "[HIGH] Finding Opened: orders cannot read its SQS queue"
     assert "aws iam attach-role-policy --role-name orders-role" in message["Message"]
     assert message["MessageAttributes"]["rule_id"] == {"Type": "String", "Value": "PG201"}
 
 
-def test_a_subscriber_can_leave_out_what_it_does_not_want(sns: SNSClient, topic: str) -> None:
-    """By the attributes, with a filter policy."""
+def test_a_subscriber_can_filter_by_attributes(sns: SNSClient, topic: str) -> None:
+    """With a filter policy."""
     assert received(sns, topic, replace(OPENED, severity=type(OPENED.severity).LOW)) == []
 
 
-def test_a_fifo_topic_gets_what_it_needs_to_keep_the_order(sns: SNSClient) -> None:
-    """In order for each finding, and each revision once."""
+def test_a_fifo_topic_gets_a_group_and_a_deduplication_id(sns: SNSClient) -> None:
+    """Messages are in order for each finding, and each revision is sent once."""
     topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     assert SnsChannel(sns, topic).send(OPENED, None)
 
 
-def test_a_topic_that_is_gone_is_a_failed_delivery(sns: SNSClient) -> None:
-    """The message stays in its queue, and the log says what AWS said."""
+def test_a_deleted_topic_is_a_failed_delivery(sns: SNSClient) -> None:
+    """The message stays in its queue, and the log has AWS's error code."""
     with pytest.raises(DeliveryError, match="NotFound"):
-        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:gone").send(OPENED, None)
+        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:deleted").send(OPENED, None)
 
 
-def test_an_endpoint_that_does_not_answer_is_a_failed_delivery(sns: SNSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_a_failed_delivery(sns: SNSClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message stays in its queue."""
 
-    def refuse(**_request: object) -> None:
+    def fail(**_request: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://sns.us-east-1.amazonaws.com/")
 
-    monkeypatch.setattr(sns, "publish", refuse)
+    monkeypatch.setattr(sns, "publish", fail)
     with pytest.raises(DeliveryError, match="EndpointConnectionError"):
         SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:alerts").send(OPENED, None)

@@ -1,4 +1,4 @@
-"""The delivery ledger in DynamoDB, with moto: one delivery at a time, and only ever forward."""
+"""The delivery ledger in DynamoDB, with moto: one delivery at a time, with increasing revisions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    """Return a client of a DynamoDB in memory that has the table."""
+    """Return a client of moto's DynamoDB with the table."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
@@ -54,27 +54,27 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
 
 @pytest.fixture
 def ledger(dynamodb: DynamoDBClient) -> DeliveryTable:
-    """Return what is tested."""
+    """Return the ledger under test."""
     return DeliveryTable(dynamodb, TABLE, lock_for=LOCK)
 
 
 def take(ledger: DeliveryTable, revision: int = 1, now: datetime = NOW, channel: str = "slack") -> Claim:
-    """Claim a delivery that can be had."""
+    """Claim a delivery successfully."""
     claim = ledger.claim("f1", channel, revision, now)
     assert isinstance(claim, Claim)
     return claim
 
 
 def record(dynamodb: DynamoDBClient, channel: str = "slack") -> dict[str, Any]:
-    """Return the item as it is stored."""
+    """Return the stored item."""
     key = {"finding_id": {"S": "f1"}, "channel": {"S": channel}}
     return dict(dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item", {}))
 
 
-def test_a_completed_delivery_leaves_its_revision_and_reference_and_no_lock(
+def test_a_completed_delivery_records_its_revision_and_reference_and_releases_the_lock(
     ledger: DeliveryTable, dynamodb: DynamoDBClient
 ) -> None:
-    """The record says what was delivered, and nothing is held."""
+    """The record has the delivery and no lock."""
     ledger.complete(take(ledger), "oi-1", None)
     assert record(dynamodb) == {
         "finding_id": {"S": "f1"},
@@ -85,15 +85,15 @@ def test_a_completed_delivery_leaves_its_revision_and_reference_and_no_lock(
     }
 
 
-def test_of_two_claims_at_the_same_time_one_is_had(ledger: DeliveryTable) -> None:
-    """The other is told to come back."""
+def test_of_two_claims_at_the_same_time_one_succeeds(ledger: DeliveryTable) -> None:
+    """The other one raises DeliveryBusyError."""
     take(ledger)
     with pytest.raises(DeliveryBusyError):
         ledger.claim("f1", "slack", 1, NOW)
 
 
 def test_each_step_is_a_single_conditional_write(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
-    """DynamoDB checks the condition and writes in one step, so no two invocations both get a lock or lose a write."""
+    """DynamoDB checks and writes in one step: two invocations cannot both get the lock or lose a write."""
     requests: list[tuple[str, str]] = []
 
     def remember(params: dict[str, Any], model: Any, **_context: object) -> None:
@@ -107,36 +107,36 @@ def test_each_step_is_a_single_conditional_write(ledger: DeliveryTable, dynamodb
     assert requests == [("UpdateItem", condition) for condition in (claim, "locked_by = :token") * 2]
 
 
-def test_a_newer_revision_waits_for_the_one_under_way(ledger: DeliveryTable) -> None:
-    """Else the older one could arrive last."""
+def test_a_newer_revision_waits_for_the_running_delivery(ledger: DeliveryTable) -> None:
+    """Otherwise the older revision could arrive last."""
     take(ledger, revision=1)
     with pytest.raises(DeliveryBusyError):
         ledger.claim("f1", "slack", 2, NOW)
 
 
-def test_the_lock_of_a_crashed_invocation_runs_out(ledger: DeliveryTable) -> None:
-    """A message may be sent twice then, but it is not lost."""
+def test_the_lock_of_a_crashed_invocation_expires(ledger: DeliveryTable) -> None:
+    """The message may be sent twice, but it is not lost."""
     take(ledger)
     with pytest.raises(DeliveryBusyError):
         ledger.claim("f1", "slack", 1, NOW + LOCK - timedelta(milliseconds=1))
     assert take(ledger, now=NOW + LOCK).token
 
 
-def test_a_released_claim_can_be_taken_at_once(ledger: DeliveryTable) -> None:
-    """A failed delivery does not hold up its own retry."""
+def test_a_released_claim_can_be_taken_immediately(ledger: DeliveryTable) -> None:
+    """A failed delivery does not delay its own retry."""
     ledger.release(take(ledger))
     assert take(ledger)
 
 
-def test_a_revision_that_was_delivered_or_overtaken_is_skipped(ledger: DeliveryTable) -> None:
-    """And the result says which, with the reference of what was delivered."""
+def test_a_revision_that_was_delivered_or_superseded_is_skipped(ledger: DeliveryTable) -> None:
+    """The result says which, with the reference of the last delivery."""
     ledger.complete(take(ledger, revision=3), "oi-1", None)
     assert ledger.claim("f1", "slack", 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
-    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.OVERTAKEN, reference="oi-1")
+    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, reference="oi-1")
 
 
-def test_a_claim_carries_the_reference_of_the_delivery_before(ledger: DeliveryTable) -> None:
-    """And a delivery without one of its own keeps it."""
+def test_a_claim_has_the_reference_of_the_last_delivery(ledger: DeliveryTable) -> None:
+    """A delivery without a reference keeps the last one."""
     ledger.complete(take(ledger, revision=1), "oi-1", None)
     second = take(ledger, revision=2)
     assert second.reference == "oi-1"
@@ -145,14 +145,16 @@ def test_a_claim_carries_the_reference_of_the_delivery_before(ledger: DeliveryTa
 
 
 def test_channels_and_findings_do_not_lock_each_other(ledger: DeliveryTable) -> None:
-    """A slow Slack does not hold up SNS."""
+    """A slow Slack does not delay SNS."""
     take(ledger, channel="slack")
     assert take(ledger, channel="sns")
     assert isinstance(ledger.claim("f2", "slack", 1, NOW), Claim)
 
 
-def test_whoever_lost_the_lock_neither_records_nor_releases(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
-    """The claim that took over keeps its lock, and the slow one is told."""
+def test_a_claim_that_lost_the_lock_neither_records_nor_releases(
+    ledger: DeliveryTable, dynamodb: DynamoDBClient
+) -> None:
+    """The newer claim keeps its lock, and the slow one raises ConflictError."""
     slow = take(ledger, revision=1)
     quick = take(ledger, revision=2, now=NOW + LOCK)
     ledger.release(slow)
@@ -163,10 +165,10 @@ def test_whoever_lost_the_lock_neither_records_nor_releases(ledger: DeliveryTabl
     assert record(dynamodb)["reference"] == {"S": "oi-quick"}
 
 
-def test_the_record_of_a_resolved_finding_expires_unless_the_finding_comes_back(
+def test_the_record_of_a_resolved_finding_expires_unless_the_finding_reopens(
     ledger: DeliveryTable, dynamodb: DynamoDBClient
 ) -> None:
-    """The table's TTL only ever takes records that nobody needs, and never one that is in use."""
+    """The table's TTL deletes only records that are no longer needed."""
     resolved = replace(OPENED, id="f1", revision=2, status=Status.RESOLVED)
     deliver(ledger, "slack", resolved, lambda _finding, _reference: None, clock=lambda: NOW)
     assert record(dynamodb)["expires_at"] == {"N": str(int((NOW + KEEP_RESOLVED).timestamp()))}
@@ -176,18 +178,18 @@ def test_the_record_of_a_resolved_finding_expires_unless_the_finding_comes_back(
     assert "expires_at" not in record(dynamodb)
 
 
-def test_any_other_error_of_dynamodb_leaves_the_function_so_that_the_message_is_retried(ledger: DeliveryTable) -> None:
-    """Throttling, a missing table or a missing permission is no reason to drop or to send."""
+def test_any_other_error_of_dynamodb_is_raised_so_that_the_message_is_retried(ledger: DeliveryTable) -> None:
+    """After throttling, a missing table or a missing permission, the message is neither dropped nor sent."""
     claim = take(ledger)
-    gone = DeliveryTable(boto3.client("dynamodb", region_name="us-east-1"), "no-such-table")
+    missing = DeliveryTable(boto3.client("dynamodb", region_name="us-east-1"), "no-such-table")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        gone.claim("f1", "slack", 1, NOW)
+        missing.claim("f1", "slack", 1, NOW)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        gone.complete(claim, None, None)
+        missing.complete(claim, None, None)
 
 
-def test_a_refusal_without_the_item_is_a_conflict_and_not_a_delivery() -> None:
-    """AWS returns the item along with the failed condition; without it nobody can tell what was delivered."""
+def test_a_failed_condition_without_the_item_is_a_conflict_and_not_a_delivery() -> None:
+    """AWS returns the item along with the failed condition; without it the last delivery is unknown."""
     client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stubber:
         stubber.add_client_error("update_item", "ConditionalCheckFailedException")

@@ -80,7 +80,7 @@ def test_an_item_that_is_no_finding_is_said_and_holds_nothing_up(listening: Acco
     run = listening.run("publish_findings", event)
     assert run.failed == []
     assert [event["detail-type"] for event in heard(listening)] == ["Finding Opened"]
-    assert "is no finding" in run.line("item is no finding and was not published")["reason"]
+    assert "is no finding" in run.line("item is not a finding: not published")["reason"]
 
 
 def test_a_bus_that_does_not_take_an_event_has_it_come_again(

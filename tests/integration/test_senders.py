@@ -1,4 +1,4 @@
-"""Alerts and tickets: from an event of the bus to what a person reads, once."""
+"""Alerts and tickets: an event of the bus becomes one message to people."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RESOLVED = a_finding(
 
 
 def event(finding: Finding) -> dict[str, Any]:
-    """Return the event of the bus that tells of a finding's last transition."""
+    """Return the event of a finding's last transition, as the bus delivers it."""
     return {"source": "permission-guard", "detail-type": finding.transition, "detail": finding.to_document()}
 
 
 @pytest.fixture
 def alerted(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account with a topic and somebody who subscribed to it."""
+    """Return an account with a topic and a subscribed queue."""
     topic = account.sns.create_topic(Name="alerts")["TopicArn"]
     url = account.queue("mailbox")
     arn = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -40,7 +40,7 @@ def alerted(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def test_an_alert_reaches_the_subscribers_of_the_topic(alerted: Account) -> None:
-    """With the title in the subject, and the reason and the cure in the text."""
+    """The title is in the subject, the reason in the text."""
     run = alerted.run("send_alert", sqs_event(event(a_finding())))
     assert run.failed == []
     (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
@@ -50,36 +50,36 @@ def test_an_alert_reaches_the_subscribers_of_the_topic(alerted: Account) -> None
     assert (line["finding_id"], line["revision"], line["channel"]) == (FINDING_ID, 1, "sns")
 
 
-def test_the_same_event_again_is_no_second_alert_and_the_next_transition_is_one(alerted: Account) -> None:
-    """Queues deliver at least once; a message that is late is overtaken."""
+def test_a_repeated_event_sends_no_second_alert_and_the_next_transition_does(alerted: Account) -> None:
+    """Queues deliver at least once; a late message is superseded by a newer one."""
     for finding in (a_finding(), a_finding(), RESOLVED, a_finding()):
         assert alerted.run("send_alert", sqs_event(event(finding))).failed == []
     assert len(alerted.received("mailbox")) == 2
 
 
-def test_a_topic_that_is_gone_has_the_message_come_again(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And only that message."""
+def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")
     run = alerted.run("send_alert", sqs_event(event(a_finding()), "{"))
     assert run.failed == ["m0", "m1"]
     assert run.counts == {"MessagesReceived": 2, "MessagesFailed": 2}
 
 
-def test_without_a_channel_an_event_is_done_with(account: Account) -> None:
-    """The owner wants no alerts."""
+def test_without_a_channel_an_event_needs_no_call(account: Account) -> None:
+    """The deployment has no alerts."""
     run = account.run("send_alert", sqs_event(event(a_finding())))
     assert run.failed == []
     assert run.calls == []
 
 
-def test_a_finding_has_one_ticket_that_is_closed_along_with_it(
+def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opened once, however often the event comes, and resolved with the finding."""
+    """It is opened once, however often the event arrives."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
     ssm = clients.client("ssm")
     moto: Any = botocore_stubber
-    ssm.meta.events.unregister("before-send", moto)  # it has no OpsCenter, and would say so
+    ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     center = OpsCenter(ssm)
     for finding in (a_finding(), a_finding()):
         assert account.run("open_ticket", sqs_event(event(finding))).failed == []
@@ -98,10 +98,8 @@ def test_without_a_ticket_system_no_ticket_is_opened(account: Account) -> None:
     assert run.calls == []
 
 
-def test_a_ticket_system_that_does_not_exist_is_a_failure_that_is_seen(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The log names the finding and the mistake."""
+def test_an_unknown_ticket_system_is_logged_as_a_failure(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log names the finding and the error."""
     monkeypatch.setenv("TICKET_SYSTEM", "jurassic")
     run = account.run("open_ticket", sqs_event(event(a_finding())))
     assert run.failed == ["m0"]

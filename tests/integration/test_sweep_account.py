@@ -48,7 +48,7 @@ def test_the_finding_of_a_function_that_was_deleted_unseen_is_resolved(swept: Ac
     swept.table.put_finding(Change(a_finding(id="lost", function_arn=OTHER.arn), None))
     run = swept.run("sweep_account", SCHEDULED)
     assert run.answer == {"functions": 1, "deleted": 1, "open_findings": 1}
-    assert run.line("looks requested")["deleted"] == 1
+    assert run.line("checks requested")["deleted"] == 1
     swept.run("check_execution_role", sqs_event(*swept.received("execution-role")))
     lost = swept.table.finding(OTHER, "lost")
     assert lost is not None

@@ -214,10 +214,10 @@ def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "create_event_source_mapping_refused_queue",
-        "create_function_refused_role",
-        "put_function_event_invoke_config_refused",
-        "update_function_configuration_refused",
+        "create_event_source_mapping_denied_queue",
+        "create_function_denied_role",
+        "put_function_event_invoke_config_denied",
+        "update_function_configuration_denied",
     ],
 )
 def test_failed_calls_reach_the_checker_of_roles(template: Template, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings: typed, read once, and a clear word for what is missing or wrong."""
+"""Settings are typed, and errors name the variable that is missing or invalid."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REQUIRED = [(settings, name) for settings, environment in WHOLE.items() for name
 @pytest.mark.parametrize(("settings", "name"), REQUIRED, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize("value", [None, "", "  "], ids=["missing", "empty", "blank"])
 def test_each_required_variable_is_named_when_it_is_not_set(settings: Any, name: str, value: str | None) -> None:
-    """The message says which, and where it comes from."""
+    """The message names the variable and the file that sets it."""
     environment = {**WHOLE[settings], name: value or ""}
     if value is None:
         del environment[name]
@@ -47,24 +47,24 @@ def test_each_required_variable_is_named_when_it_is_not_set(settings: Any, name:
 
 @pytest.mark.parametrize("settings", WHOLE, ids=lambda settings: settings.__name__)
 def test_the_required_variables_are_enough(settings: Any) -> None:
-    """Everything else has a default, and foreign variables do no harm."""
+    """All other variables have a default, and unknown variables are ignored."""
     assert settings.from_environment({**WHOLE[settings], "AWS_REGION": "us-east-1"})
 
 
-def test_the_sweep_knows_both_queues_in_the_order_of_the_scopes() -> None:
-    """The invoke policies first."""
+def test_the_sweep_has_both_queues_in_the_order_of_the_directions() -> None:
+    """The queue of the invoke policies is first."""
     assert SweepSettings.from_environment(WHOLE[SweepSettings]).queue_urls == ("https://sqs/invoke", "https://sqs/role")
 
 
 @pytest.mark.parametrize("value", ["", "-1", "901", "1000", "two minutes", "1.5", "*"])
-def test_a_time_to_settle_that_sqs_cannot_wait_is_refused(value: str) -> None:
-    """Before anything is read, and not when the first message is sent."""
+def test_a_grace_period_that_sqs_cannot_delay_is_rejected(value: str) -> None:
+    """When the settings are read, not when the first message is sent."""
     with pytest.raises(ConfigurationError, match="must be a number from 0 to 900"):
         CheckSettings.from_environment({**WHOLE[CheckSettings], "GRACE_PERIOD_SECONDS": value})
 
 
 def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
-    """Spaces and empty places are taken as they are meant."""
+    """Spaces and empty items are ignored."""
     settings = CheckSettings.from_environment(
         {
             "FINDINGS_TABLE": " findings ",
@@ -87,9 +87,9 @@ def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
         ("TRUSTED_ORGANIZATIONS", "o-short"),
     ],
 )
-def test_a_trusted_name_that_is_none_is_refused(name: str, value: str) -> None:
-    """A typing mistake must not quietly trust nobody, or somebody else."""
-    with pytest.raises(ConfigurationError, match=f"{name} has .* which does not match"):
+def test_an_invalid_trusted_account_or_organization_is_rejected(name: str, value: str) -> None:
+    """A typing mistake must not change silently what is trusted."""
+    with pytest.raises(ConfigurationError, match=f"{name} contains .* which does not match"):
         CheckSettings.from_environment({**WHOLE[CheckSettings], name: value})
 
 
@@ -101,8 +101,8 @@ def test_alert_channels_are_absent_unless_they_are_named() -> None:
     assert settings == AlertSettings("deliveries", None, None, "https://hooks.slack.com/")
 
 
-def test_alert_channels_that_are_named_are_taken() -> None:
-    """Both at once, too."""
+def test_alert_channels_that_are_named_are_used() -> None:
+    """Both can be set."""
     settings = AlertSettings.from_environment(
         {
             "DELIVERIES_TABLE": "deliveries",
@@ -115,23 +115,23 @@ def test_alert_channels_that_are_named_are_taken() -> None:
 
 
 @pytest.mark.parametrize("mode", list(FixMode))
-def test_each_fix_mode_is_understood(mode: FixMode) -> None:
-    """The four words of the template's parameter."""
+def test_each_fix_mode_is_accepted(mode: FixMode) -> None:
+    """All four values of the template's parameter."""
     settings = FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode.value})
     assert settings.mode is mode
     assert settings.max_fixes_an_hour == 20
 
 
 @pytest.mark.parametrize("mode", ["Auto", "on", "yes"])
-def test_another_fix_mode_is_refused_and_the_right_ones_are_named(mode: str) -> None:
-    """Nothing is guessed where something may be changed."""
+def test_an_invalid_fix_mode_is_rejected_and_the_valid_ones_are_named(mode: str) -> None:
+    """The mode that allows changes is never guessed."""
     with pytest.raises(ConfigurationError, match="it must be one of off, plan, approve, auto"):
         FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode})
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "10000", "1.5", "0x10", ""])
-def test_a_limit_that_is_no_number_is_refused(limit: str) -> None:
-    """A limit of nought is what FixMode off is for."""
+def test_an_invalid_limit_is_rejected(limit: str) -> None:
+    """So is 0: FixMode off disables fixes."""
     environment = {**WHOLE[FixSettings], "MAX_FIXES_AN_HOUR": limit}
     with pytest.raises(ConfigurationError, match="it must be a number from 1 to 9999"):
         FixSettings.from_environment(environment)
@@ -139,13 +139,13 @@ def test_a_limit_that_is_no_number_is_refused(limit: str) -> None:
 
 @pytest.mark.parametrize(("limit", "number"), [("1", 1), ("9999", 9999)])
 def test_the_limit_goes_from_one_to_9999(limit: str, number: int) -> None:
-    """Both ends included."""
+    """Both values are valid."""
     environment = {**WHOLE[FixSettings], "MAX_FIXES_AN_HOUR": limit}
     assert FixSettings.from_environment(environment).max_fixes_an_hour == number
 
 
-def test_a_long_wrong_value_does_not_fill_the_log() -> None:
-    """The message holds the beginning of it."""
-    with pytest.raises(ConfigurationError) as refused:
+def test_a_long_invalid_value_does_not_fill_the_log() -> None:
+    """The message contains only its beginning."""
+    with pytest.raises(ConfigurationError) as error:
         FixSettings.from_environment({**WHOLE[FixSettings], "FIX_MODE": "x" * 10_000})
-    assert len(str(refused.value)) < 200
+    assert len(str(error.value)) < 200

@@ -14,14 +14,13 @@ from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.writers.roles import RoleWriter
-from permission_guard.bus.publisher import Bus
+from permission_guard.bus.publisher import TransitionPublisher
 from permission_guard.checks.batch import CheckRequests, FunctionDirectory
 from permission_guard.checks.checker import RoleUsers, SnapshotSource
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixes.base import FixState, Writer
 from permission_guard.fixes.fixer import FixQuota, FixStateSource
-from permission_guard.sweep.sweep import OpenFindings
-from permission_guard.sweep.sweep import RoleIndex as SweptIndex
+from permission_guard.sweep.sweep import FunctionIndex, OpenFindings
 from tests.fakes import InMemoryFindings, InMemoryState
 
 
@@ -44,9 +43,9 @@ from tests.fakes import InMemoryFindings, InMemoryState
         (FunctionDirectory, RoleIndex),
         (RoleUsers, RoleIndex),
         (RoleUsers, InMemoryFindings),
-        (SweptIndex, RoleIndex),
+        (FunctionIndex, RoleIndex),
         (CheckRequests, CheckQueue),
-        (Bus, EventBus),
+        (TransitionPublisher, EventBus),
     ],
     ids=lambda value: value.__name__,
 )

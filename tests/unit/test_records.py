@@ -1,4 +1,4 @@
-"""Our records against `dataclasses`, which they stand in for."""
+"""Records behave like the `dataclasses` that they replace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Point:
 
 
 def test_fields_have_order_defaults_and_factories() -> None:
-    """As a dataclass's."""
+    """As those of a dataclass."""
     assert (Point(1).x, Point(1).y, Point(1).tags, Point(1, y=3).total) == (1, 2, [], 4)
     assert Point(1).tags is not Point(1).tags
     with pytest.raises(TypeError):
@@ -37,7 +37,7 @@ def test_fields_have_order_defaults_and_factories() -> None:
 
 
 def test_records_are_values() -> None:
-    """Equality, hash and representation leave out what they are told to."""
+    """Equality, hash and representation exclude the fields that are marked so."""
     assert Point(1, note="a") == Point(1, note="b")
     assert Point(1) != Point(2)
     pair: object = (1, 2)
@@ -47,7 +47,7 @@ def test_records_are_values() -> None:
 
 
 def test_records_cannot_be_changed() -> None:
-    """Nor given other attributes."""
+    """They cannot get other attributes either."""
     with pytest.raises(AttributeError, match="cannot be changed"):
         Point(1).x = 2  # type: ignore[misc]
     with pytest.raises(AttributeError, match="cannot be changed"):
@@ -56,7 +56,7 @@ def test_records_cannot_be_changed() -> None:
 
 
 def test_records_work_with_dataclasses_copy_and_pickle() -> None:
-    """So that nobody need know that they are no dataclasses."""
+    """These modules treat a record as a dataclass."""
     kind: object = PolicySet
     assert dataclasses.is_dataclass(kind)
     assert [item.name for item in dataclasses.fields(StatementRef)] == ["policy", "sid", "index", "effect", "kind"]
@@ -69,7 +69,7 @@ def test_records_work_with_dataclasses_copy_and_pickle() -> None:
 
 
 def test_a_record_matches_by_position() -> None:
-    """As a dataclass does in a match statement."""
+    """In a match statement, as a dataclass does."""
     match Point(1, 5):
         case Point(x, y):
             assert (x, y) == (1, 5)
@@ -93,7 +93,7 @@ class Named:
 
 
 def test_records_sort_by_their_fields_in_order() -> None:
-    """And only among themselves."""
+    """Records of one class can be compared, and no others."""
     places = [Place(2, "a"), Place(1, "b"), Place(1, "a")]
     assert sorted(places) == [Place(1, "a"), Place(1, "b"), Place(2, "a")]
     assert Place(1, "a") <= Place(1, "a") < Place(1, "b")
@@ -105,15 +105,15 @@ def test_records_sort_by_their_fields_in_order() -> None:
         sorted([Point(2), Point(1)])  # type: ignore[type-var]
 
 
-def test_fields_that_have_to_be_named_cannot_be_given_by_position() -> None:
-    """However many there are."""
+def test_keyword_only_fields_cannot_be_given_by_position() -> None:
+    """For any number of fields."""
     assert Named(second=2) == Named(first=1, second=2)
     with pytest.raises(TypeError):
         Named(1, second=2)  # type: ignore[call-arg]
 
 
-def test_what_dataclasses_look_at_is_made_once() -> None:
-    """Replacing is common, and making it takes a hundred times as long."""
+def test_the_attributes_that_dataclasses_reads_are_created_once() -> None:
+    """`replace` is frequent, and creating them takes a hundred times as long."""
     first = dataclasses.fields(Named(second=2))
     assert all(one is other for one, other in zip(first, dataclasses.fields(Named(second=3)), strict=True))
     assert dataclasses.replace(Named(second=2), first=3) == Named(first=3, second=2)

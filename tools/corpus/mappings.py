@@ -1,4 +1,4 @@
-"""The event source mappings that people and tools write: what the roles of their functions lack."""
+"""Evaluate the corpus of event source mappings that users and tools write: what the roles of their functions lack."""
 
 from __future__ import annotations
 
@@ -31,37 +31,37 @@ _CONFIGS: Final = ("AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEvent
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A mapping of the corpus and what its role lacks: actions, each with the kind of need that it is.
+    """A mapping of the corpus and what its role lacks: actions, each with the kind of the need.
 
-    `source` is the type of its source, empty where that is not known. `uncertain` is of what nobody can tell.
-    `recommended` is what is only that, and not there.
+    `source` is the type of its source, empty if it is unknown. `unknown` has the actions with an unknown decision.
+    `recommended` has the actions that are only recommended and not allowed.
     """
 
     record: str
     generator: str
     source: str
     missing: frozenset[tuple[str, NeedKind]] = frozenset()
-    uncertain: frozenset[tuple[str, NeedKind]] = frozenset()
+    unknown: frozenset[tuple[str, NeedKind]] = frozenset()
     recommended: frozenset[str] = frozenset()
 
-    def said(self, judgement: Judgement) -> list[tuple[str, NeedKind]]:
-        """Return what is said of the mapping for one reason."""
-        said = self.missing if judgement.certain else self.uncertain
-        return sorted(pair for pair in said if pair[0] in judgement.actions and self.record in judgement.records)
+    def actions_of(self, judgement: Judgement) -> list[tuple[str, NeedKind]]:
+        """Return the actions of the mapping that one judgement explains."""
+        found = self.missing if judgement.is_missing else self.unknown
+        return sorted(pair for pair in found if pair[0] in judgement.actions and self.record in judgement.records)
 
 
 def records() -> list[dict[str, Any]]:
-    """Return the corpus; nothing where it is not at hand."""
+    """Return the corpus, empty if it is not available."""
     return [json.loads(line) for line in CORPUS.read_text().splitlines()] if CORPUS.exists() else []
 
 
 def judged() -> tuple[Judged, ...]:
     """Return every mapping of the corpus with what its role lacks."""
-    return tuple(judge(record) for record in records())
+    return tuple(evaluate_record(record) for record in records())
 
 
 def built(record: dict[str, Any]) -> tuple[EventSourceMapping, Function, Role]:
-    """Return a record's mapping, its function and its role, all of the source's account and region."""
+    """Return a record's mapping, function and role, all in the source's account and region."""
     about = record["resolved"]["mapping"]
     source = about.get("EventSourceArn")
     parts = (source or "").split(":")
@@ -82,17 +82,17 @@ def built(record: dict[str, Any]) -> tuple[EventSourceMapping, Function, Role]:
 
 @cache
 def managed(arn: str) -> Policy:
-    """Return what one of AWS's managed policies grants, of the copy that moto brings along."""
+    """Return an AWS managed policy, from moto's copy."""
     policies = json.loads(aws_managed_policies_data)
     return parse_policy(policies[arn.rsplit("/", 1)[-1]]["Document"], name=arn)
 
 
-def judge(record: dict[str, Any]) -> Judged:
-    """Decide of each need of a mapping whether its role is allowed it."""
+def evaluate_record(record: dict[str, Any]) -> Judged:
+    """Decide for each need of a mapping whether its role is allowed it."""
     mapping, function, role = built(record)
     source = event_source_of(mapping)
     missing: set[tuple[str, NeedKind]] = set()
-    uncertain: set[tuple[str, NeedKind]] = set()
+    unknown: set[tuple[str, NeedKind]] = set()
     recommended: set[str] = set()
     for need in source.needs(mapping, _sources_of(mapping)) if source else ():
         decision = decide(need, role, function.arn, {})
@@ -101,19 +101,19 @@ def judge(record: dict[str, Any]) -> Judged:
         if need.recommended:
             recommended.add(need.action)
         else:
-            (missing if decision.denied else uncertain).add((need.action, need.kind))
+            (missing if decision.denied else unknown).add((need.action, need.kind))
     return Judged(
         record["id"],
         record["generator"],
         source.name if source else "",
         frozenset(missing),
-        frozenset(uncertain),
+        frozenset(unknown),
         frozenset(recommended),
     )
 
 
 def _sources_of(mapping: EventSourceMapping) -> dict[str, SourceState]:
-    """Return that nothing is under a key of the customer's: no record has one."""
+    """Return the states of the mapping's resources without customer managed keys: no record has one."""
     configs = (part(mapping.configuration, name) for name in _CONFIGS)
     registries = (part(config, "SchemaRegistryConfig").get("AccessConfigs") for config in configs)
     named = [
@@ -132,50 +132,50 @@ def section(mappings: Sequence[Judged]) -> list[str]:
     """Return the page's lines on event source mappings."""
     of_no_type = [item for item in mappings if not item.source]
     lacking = [item for item in mappings if item.missing]
-    unclear = [item for item in mappings if item.uncertain and not item.missing]
-    clean = len(mappings) - len(of_no_type) - len(lacking) - len(unclear)
+    unclear = [item for item in mappings if item.unknown and not item.missing]
+    complete = len(mappings) - len(of_no_type) - len(lacking) - len(unclear)
     return [
         "## Event source mappings",
         "",
         paragraph(
-            f"{len(mappings)} event source mappings, each with the role that its function is given, judged by all that "
-            "the mapping takes: to read its source, what it depends on besides (secrets, network interfaces, the "
-            f"inside of a Kafka cluster, a schema registry), and to send failures to its destination. {clean} roles "
-            f"lack nothing, {len(lacking)} lack something, of {count(len(unclear))} nobody can tell, and of "
-            f"{count(len(of_no_type))} the source is not known."
+            f"{len(mappings)} event source mappings, each evaluated with the role of its function for all that the "
+            "mapping requires: reading its source, its dependencies (secrets, network interfaces, the data plane of a "
+            f"Kafka cluster, a schema registry), and sending failures to its destination. {complete} roles lack "
+            f"nothing and {len(lacking)} lack something. The outcome is unknown for {count(len(unclear))} roles. The "
+            f"source is unknown for {count(len(of_no_type))} mappings."
         ),
         paragraph(
-            "They were collected with the statements, and in the same way. AWS's managed policies are those that moto "
-            "brings along. A mapping is taken to be of its source's account and region. Nothing is taken to be "
-            "encrypted with a key that a customer manages, because no record has one, and no cluster was read. What "
-            "SAM makes today of each kind of event is held to a table, `tests/unit/rules/sam_pull_events.py`."
+            "They were collected together with the statements, and in the same way. The AWS managed policies are from "
+            "moto's copy. A mapping is assumed to be in its source's account and region. Nothing is assumed to have a "
+            "customer managed key, because no record has one, and no cluster was read. The table "
+            "`tests/unit/rules/sam_pull_events.py` tests what SAM currently creates for each kind of event."
         ),
-        "### By who wrote it, and what it reads",
+        "### By author and source",
         "",
         *_source_table(mappings),
         "",
         "### What the roles lack",
         "",
-        *_judgement_lines([one for one in JUDGEMENTS if one.certain], mappings),
-        "### Of what nobody can tell",
+        *_judgement_lines([one for one in JUDGEMENTS if one.is_missing], mappings),
+        "### What is unknown",
         "",
-        *_judgement_lines([one for one in JUDGEMENTS if not one.certain], mappings),
+        *_judgement_lines([one for one in JUDGEMENTS if not one.is_missing], mappings),
         "### What is only recommended",
         "",
         *(_recommended_line(action, why, mappings) for action, why in RECOMMENDED.items()),
         "",
-        "### Whose source is not known",
+        "### Mappings with an unknown source",
         "",
         paragraph(
-            f"{len(of_no_type)} mappings name another stack's export, a variable or a resource without its ARN: nobody "
-            f"can tell from the file what they read, and nothing is said of them. *{_by(of_no_type)}.*"
+            f"{len(of_no_type)} mappings name another stack's export, a variable or a resource without its ARN: the "
+            f"file does not say what they read, and they have no verdict. *{_by(of_no_type)}.*"
         ),
     ]
 
 
 def _source_table(mappings: Sequence[Judged]) -> list[str]:
     lines = [
-        "| who | source | mappings | lacks nothing | lacks something | not certain |",
+        "| author | source | mappings | lacks nothing | lacks something | unknown |",
         "|---|---|--:|--:|--:|--:|",
     ]
     kinds = sorted({item.source for item in mappings if item.source}, key=str.lower)
@@ -184,10 +184,10 @@ def _source_table(mappings: Sequence[Judged]) -> list[str]:
         mine = [item for item in mappings if (item.generator, item.source) == (generator, kind)]
         if mine:
             missing = sum(bool(item.missing) for item in mine)
-            unclear = len(mine) if not kind else sum(bool(item.uncertain and not item.missing) for item in mine)
+            unclear = len(mine) if not kind else sum(bool(item.unknown and not item.missing) for item in mine)
             numbers = [len(mine) - missing - unclear, missing, unclear]
             cells = " | ".join(str(number or "") for number in numbers)
-            lines.append(f"| {GENERATORS[generator]} | {kind or '*not known*'} | {len(mine)} | {cells} |")
+            lines.append(f"| {GENERATORS[generator]} | {kind or '*unknown*'} | {len(mine)} | {cells} |")
     return lines
 
 
@@ -195,7 +195,7 @@ def _judgement_lines(judgements: Sequence[Judgement], mappings: Sequence[Judged]
     rows = [row for judgement in judgements for row in _rows(judgement, mappings)]
     reasons = [_reason(judgement, mappings) for judgement in judgements]
     return [
-        "| who | source | action | of the kind | mappings | |",
+        "| author | source | action | kind | mappings | |",
         "|---|---|---|---|--:|---|",
         *rows,
         "",
@@ -205,22 +205,22 @@ def _judgement_lines(judgements: Sequence[Judgement], mappings: Sequence[Judged]
 
 
 def _rows(judgement: Judgement, mappings: Sequence[Judged]) -> list[str]:
-    """Return a row for each tool and type of source of which the same is said."""
-    mine = [item for item in mappings if item.said(judgement)]
+    """Return a row for each author and type of source with the same judgement."""
+    mine = [item for item in mappings if item.actions_of(judgement)]
     groups = sorted({(list(GENERATORS).index(item.generator), item.generator, item.source) for item in mine})
     rows = []
     for _, generator, source in groups:
         group = [item for item in mine if (item.generator, item.source) == (generator, source)]
-        said = sorted({pair for item in group for pair in item.said(judgement)})
-        actions = ", ".join(f"`{action}`" for action, _ in said)
-        kinds = ", ".join(sorted({kind.value for _, kind in said}))
+        pairs = sorted({pair for item in group for pair in item.actions_of(judgement)})
+        actions = ", ".join(f"`{action}`" for action, _ in pairs)
+        kinds = ", ".join(sorted({kind.value for _, kind in pairs}))
         cells = [GENERATORS[generator], source, actions, kinds, str(len(group)), judgement.title]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
 def _reason(judgement: Judgement, mappings: Sequence[Judged]) -> str:
-    mine = [item for item in mappings if item.said(judgement)]
+    mine = [item for item in mappings if item.actions_of(judgement)]
     return f"- **{judgement.title}** ({len(mine)}). {judgement.why}\n  *{_by(mine)}.*"
 
 

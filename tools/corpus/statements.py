@@ -1,4 +1,4 @@
-"""The statements of resource-based policies that people and tools write, judged by the rules on invoke policies."""
+"""Evaluate the corpus of policy statements that users and tools write, with the rules on invoke policies."""
 
 from __future__ import annotations
 
@@ -35,37 +35,37 @@ TOOLS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A statement of the corpus and what the rules say of it; `error` is what a rule that crashed says."""
+    """A statement of the corpus and its verdicts; `error` is the message of a rule that crashed."""
 
     record: str
     pattern: str
     generator: str
     principal: str
-    said: tuple[str, ...]
+    rule_ids: tuple[str, ...]
     unknown: tuple[str, ...]
     verdicts: int
     error: str = ""
 
     @property
     def family(self) -> Family:
-        """The family that the statement belongs to."""
+        """The family of the statement."""
         return family_of(self.record, self.pattern)
 
     @property
     def is_unconditional_service(self) -> bool:
-        """Whether it lets a service in without a condition."""
+        """Whether the statement allows a service without a condition."""
         return self.pattern.startswith("service:") and self.pattern.endswith(" | no-conditions")
 
 
 def judged() -> tuple[Judged, ...]:
-    """Return every statement of the corpus with what the rules say of it; nothing where there is no corpus."""
+    """Return every statement of the corpus with its verdicts; empty if there is no corpus."""
     if not CORPUS.exists():
         return ()
-    return tuple(_judge(json.loads(line)) for line in CORPUS.read_text().splitlines())
+    return tuple(_evaluate_entry(json.loads(line)) for line in CORPUS.read_text().splitlines())
 
 
-def _judge(entry: dict[str, Any]) -> Judged:
-    """Put one statement before the rules, as the policy of a function that nothing else is known of."""
+def _evaluate_entry(entry: dict[str, Any]) -> Judged:
+    """Evaluate one statement as the policy of a function, without any other state."""
     document = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": [entry["resolved"]]}))
     report = evaluate(
         Snapshot(
@@ -80,7 +80,7 @@ def _judge(entry: dict[str, Any]) -> Judged:
         pattern=entry["pattern"],
         generator=entry["generator"],
         principal=entry["pattern"].partition(" | ")[0].removeprefix("service:"),
-        said=tuple(sorted(verdict.rule_id for verdict in report.violations)),
+        rule_ids=tuple(sorted(verdict.rule_id for verdict in report.violations)),
         unknown=tuple(sorted(verdict.rule_id for verdict in report.unknowns)),
         verdicts=len(report.verdicts),
         error=next((verdict.reason for verdict in report.unknowns if "crashed" in verdict.reason), ""),
@@ -91,8 +91,8 @@ def _judge(entry: dict[str, Any]) -> Judged:
 
 
 def section(statements: Sequence[Judged]) -> list[str]:
-    """Return the page's lines on statements."""
-    clean = sum(not item.said and not item.unknown for item in statements)
+    """Return the lines of the page on statements."""
+    clean = sum(not item.rule_ids and not item.unknown for item in statements)
     open_ones = [item for item in statements if item.is_unconditional_service]
     unknown = sum(bool(item.unknown) for item in statements)
     people, documentation = ("handwritten-cfn", "terraform"), ("aws-docs-cli", "aws-docs-policy")
@@ -101,40 +101,40 @@ def section(statements: Sequence[Judged]) -> list[str]:
         "## Statements of resource-based policies",
         "",
         paragraph(
-            f"{len(statements)} statements of resource-based policies, judged by the {len(RULES)} rules that need "
-            f"nothing but the policy ({', '.join(rule.id for rule in RULES)}). {clean} are clean, "
-            f"{len(statements) - clean - unknown} have findings, and of {count(unknown)} nobody can tell."
+            f"{len(statements)} statements of resource-based policies, evaluated by the {len(RULES)} rules that read "
+            f"only the policy ({', '.join(rule.id for rule in RULES)}). {clean} have no finding, "
+            f"{len(statements) - clean - unknown} have findings, and the outcome of {count(unknown)} is unknown."
         ),
         paragraph(
-            "The statements were collected on 20 November 2026 from public repositories, packages and "
-            "documentation, with the repository, path and commit of each: what the tools' own tests expect, what "
-            "the tools make of examples, what people write by hand, what was recorded from AWS. They are read "
-            "where they are collected, and none is copied into this repository. References were filled in with "
-            f"account {TARGET.account} and plausible names. That account alone is trusted, and it is in no "
-            "organization. PG110 and PG112 are left out: they ask what else there is in the account."
+            "The statements were collected on 20 November 2026 from public repositories, packages and documentation, "
+            "with the repository, path and commit of each. They are what the tools' own tests expect, what the tools "
+            "generate from examples, what users write by hand, and what was recorded from AWS. This repository "
+            f"contains none of them. References were resolved with account {TARGET.account} and plausible names. Only "
+            "that account is trusted, and it belongs to no organization. PG110 and PG112 are left out, because they "
+            "read other resources of the account."
         ),
-        "### By who wrote it",
+        "### By author",
         "",
         *_generator_table(statements),
         "",
         paragraph(
-            "A sample and no survey: of each tool's statements of one kind at most a dozen were kept, and the test "
+            "This is a sample, not a survey: it has at most a dozen statements of one kind of each tool, and the test "
             "cases of scanners are wrong on purpose."
         ),
-        "### Who writes no condition at all",
+        "### Statements without a condition",
         "",
         paragraph(
             f"{len(open_ones)} of the {_services(statements)} statements for a service have no condition: "
-            f"{_share(open_ones, TOOLS)} by tools, {_share(open_ones, people)} by people, "
-            f"{_share(open_ones, documentation)} by AWS's own documentation, and {_share(open_ones, others)} in "
-            "tests and recordings. Of the tools', the Serverless Framework's are its WebSocket APIs, CDK's are "
-            "targets of load balancers, authorizers of AppSync, validators of AppConfig and three that its tests "
-            "write out, and SAM's is an `AlexaSkill` event without `SkillId`. SAM's own WebSocket APIs name the "
-            "API, the stage and the route."
+            f"{_share(open_ones, TOOLS)} by tools, {_share(open_ones, people)} by users, "
+            f"{_share(open_ones, documentation)} by AWS's documentation, and {_share(open_ones, others)} in tests and "
+            "recordings. The Serverless Framework writes them for its WebSocket APIs. CDK writes them for targets of "
+            "load balancers, authorizers of AppSync and validators of AppConfig, and three are written out in its "
+            "tests. SAM writes one for an `AlexaSkill` event without `SkillId`. SAM's WebSocket APIs name the API, the "
+            "stage and the route."
         ),
         *_condition_table(open_ones),
         "",
-        "### What is to be said of what, and why",
+        "### The expected verdicts, and why",
         "",
         *_family_lines(statements),
     ]
@@ -149,23 +149,23 @@ def _share(statements: Iterable[Judged], generators: tuple[str, ...]) -> int:
 
 
 def _generator_table(statements: Sequence[Judged]) -> list[str]:
-    found = [rule.id for rule in RULES if any(rule.id in item.said for item in statements)]
+    found = [rule.id for rule in RULES if any(rule.id in item.rule_ids for item in statements)]
     lines = [
-        f"| who | statements | clean | {' | '.join(found)} | unknown |",
+        f"| author | statements | no finding | {' | '.join(found)} | unknown |",
         f"|---|{'--:|' * (len(found) + 3)}",
     ]
     for generator, name in [*GENERATORS.items(), ("", "**all**")]:
         mine = [item for item in statements if generator in ("", item.generator)]
-        said = Counter(rule for item in mine for rule in item.said)
+        violations = Counter(rule for item in mine for rule in item.rule_ids)
         unknown = sum(bool(item.unknown) for item in mine)
-        clean = sum(not item.said and not item.unknown for item in mine)
-        cells = [str(said[rule] or "") for rule in found]
+        clean = sum(not item.rule_ids and not item.unknown for item in mine)
+        cells = [str(violations[rule] or "") for rule in found]
         lines.append(f"| {name} | {len(mine)} | {clean} | {' | '.join(cells)} | {unknown or ''} |")
     return lines
 
 
 def _condition_table(open_ones: Sequence[Judged]) -> list[str]:
-    lines = ["| principal | statements | by |", "|---|--:|---|"]
+    lines = ["| principal | statements | author |", "|---|--:|---|"]
     for principal, number in sorted(Counter(item.principal for item in open_ones).items(), key=lambda i: (-i[1], i[0])):
         by = Counter(item.generator for item in open_ones if item.principal == principal)
         names = [f"{GENERATORS[name]} ({by[name]})" for name in GENERATORS if by[name]]
@@ -176,8 +176,8 @@ def _condition_table(open_ones: Sequence[Judged]) -> list[str]:
 def _family_lines(statements: Sequence[Judged]) -> list[str]:
     lines = []
     for heading, families in (
-        ("Nothing", [family for family in FAMILIES if not family.said and not family.unknown]),
-        *((rule.id, [family for family in FAMILIES if rule.id in family.said]) for rule in RULES),
+        ("No finding", [family for family in FAMILIES if not family.rule_ids and not family.unknown]),
+        *((rule.id, [family for family in FAMILIES if rule.id in family.rule_ids]) for rule in RULES),
         ("Unknown", [family for family in FAMILIES if family.unknown]),
     ):
         if families:

@@ -1,4 +1,4 @@
-"""Settings: what the template puts into each function's environment, typed and read once."""
+"""Settings: the environment variables that `template.yaml` sets for each function."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_MAX_DELAY_SECONDS = 900  # of a message in SQS
+_MAX_DELAY_SECONDS = 900  # the maximum DelaySeconds of an SQS message
 
 
 class FixMode(StrEnum):
-    """What may be done about a finding: nothing, say it, do it when a person agrees, do it."""
+    """What the fixer does with a finding: nothing, propose the fix, fix after approval, or fix automatically."""
 
     OFF = "off"
     PLAN = "plan"
@@ -28,10 +28,10 @@ class FixMode(StrEnum):
 
 @record
 class CheckSettings:
-    """Of the checker functions.
+    """The settings of the checker functions.
 
-    `check_queue_url` is their own queue, where they ask to look again; `grace_period_seconds` later where something was
-    changed just now, and never where that is 0.
+    `check_queue_url` is their own queue, for requests to check a function again. After a recent change they check it
+    again after `grace_period_seconds`; with 0, they do not.
     """
 
     findings_table: str
@@ -41,7 +41,7 @@ class CheckSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing or wrong."""
+        """Read the settings. ConfigurationError names a variable that is missing or invalid."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             check_queue_url=_required(environment, "CHECK_QUEUE_URL"),
@@ -52,7 +52,7 @@ class CheckSettings:
 
 @record
 class SweepSettings:
-    """Of the sweep function."""
+    """The settings of the sweep function."""
 
     findings_table: str
     event_bus: str
@@ -60,7 +60,7 @@ class SweepSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing."""
+        """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             event_bus=_required(environment, "EVENT_BUS"),
@@ -73,19 +73,19 @@ class SweepSettings:
 
 @record
 class PublishSettings:
-    """Of the function that publishes findings."""
+    """The settings of the function that publishes findings."""
 
     event_bus: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing."""
+        """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(event_bus=_required(environment, "EVENT_BUS"))
 
 
 @record
 class AlertSettings:
-    """Of the function that sends alerts. Either channel may be absent."""
+    """The settings of the function that sends alerts. Both channels are optional."""
 
     deliveries_table: str
     topic_arn: str | None
@@ -94,7 +94,7 @@ class AlertSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing."""
+        """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             topic_arn=environment.get("TOPIC_ARN") or None,
@@ -105,14 +105,14 @@ class AlertSettings:
 
 @record
 class TicketSettings:
-    """Of the function that opens tickets."""
+    """The settings of the function that opens tickets."""
 
     deliveries_table: str
     ticket_system: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing."""
+        """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
@@ -121,7 +121,7 @@ class TicketSettings:
 
 @record
 class FixSettings:
-    """Of the function that fixes. `max_fixes_an_hour` holds for the whole account and region."""
+    """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region."""
 
     findings_table: str
     trust: TrustSet
@@ -130,7 +130,7 @@ class FixSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read them; ConfigurationError names what is missing or wrong."""
+        """Read the settings. ConfigurationError names a variable that is missing or invalid."""
         mode = _required(environment, "FIX_MODE")
         if mode not in list(FixMode):
             raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
@@ -165,5 +165,5 @@ def _list(environment: Mapping[str, str], name: str, pattern: str) -> list[str]:
     values = [value.strip() for value in environment.get(name, "").split(",") if value.strip()]
     for value in values:
         if not re.fullmatch(pattern, value):
-            raise ConfigurationError(f"{name} has {value!r:.50}, which does not match {pattern}")
+            raise ConfigurationError(f"{name} contains {value!r:.50}, which does not match {pattern}")
     return values

@@ -1,8 +1,8 @@
-"""Frozen records: `dataclasses` without what importing it and making them costs.
+"""Frozen records: a replacement for `dataclasses` that is faster to import and to define.
 
-Importing `dataclasses` loads `inspect`, which takes longer than the whole of the policy engine, and making a dataclass
-takes several times as long as making a record: a Lambda function that starts should not wait for dozens of them. A type
-checker sees a dataclass (PEP 681); what is made here has the same fields, equality, order of arguments and
+Importing `dataclasses` imports `inspect`, which takes longer than importing the whole policy engine. Defining a
+dataclass takes several times as long as defining a record, and a cold start of a Lambda function defines dozens of
+them. For type checkers a record is a dataclass (PEP 681). It has the same fields, equality, order of arguments and
 immutability, and works with `dataclasses.replace` and `copy`.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     def record(
         cls: type[T] | None = None, /, *, order: bool = False, kw_only: bool = False
     ) -> type[T] | Callable[[type[T]], type[T]]:
-        """Make a class a record: frozen, slotted, equal by its fields; with `order`, comparable by them."""
+        """Make a class a record: frozen, with slots, and compared by its fields; with `order`, also sorted by them."""
         raise NotImplementedError
 else:
     _REQUIRED = object()
@@ -39,18 +39,18 @@ else:
             self.repr, self.compare = repr_, compare
             self.hash = compare if hash_ is None else hash_
 
-        def described(self, dataclasses):
-            """Return the field as `dataclasses` has it."""
-            told = {} if self.default is _REQUIRED else {"default": self.default}
-            told |= {} if self.factory is None else {"default_factory": self.factory}
-            return dataclasses.field(**told, repr=self.repr, hash=self.hash, compare=self.compare)
+        def as_dataclass_field(self, dataclasses):
+            """Return the field as a field of `dataclasses`."""
+            arguments = {} if self.default is _REQUIRED else {"default": self.default}
+            arguments |= {} if self.factory is None else {"default_factory": self.factory}
+            return dataclasses.field(**arguments, repr=self.repr, hash=self.hash, compare=self.compare)
 
-    def field(*, default=_REQUIRED, default_factory=None, repr=True, hash=None, compare=True):  # noqa: A002 - as there
-        """Describe a field as `dataclasses.field` does."""
+    def field(*, default=_REQUIRED, default_factory=None, repr=True, hash=None, compare=True):  # noqa: A002 - the parameters of `dataclasses.field`
+        """Define a field as `dataclasses.field` does."""
         return _Field(default, default_factory, repr, hash, compare)
 
     class _AsDataclass:
-        """An attribute that `dataclasses` and the like look at: made, with its neighbour, when they first look."""
+        """An attribute that `dataclasses` reads. The first read creates it and the other one."""
 
         def __init__(self, name, fields, kw_only):
             self._name, self._fields, self._kw_only = name, fields, kw_only
@@ -61,7 +61,7 @@ else:
             made = dataclasses.make_dataclass(
                 owner.__name__,
                 [
-                    (name, owner.__annotations__[name], item.described(dataclasses))
+                    (name, owner.__annotations__[name], item.as_dataclass_field(dataclasses))
                     for name, item in self._fields.items()
                 ],
                 init=False,
@@ -75,7 +75,7 @@ else:
             return getattr(made, self._name)
 
     def record(cls=None, /, *, order=False, kw_only=False):
-        """Make a class a record: frozen, slotted, equal by its fields; with `order`, comparable by them."""
+        """Make a class a record: frozen, with slots, and compared by its fields; with `order`, also sorted by them."""
 
         def decorate(cls):
             names = tuple(cls.__annotations__)
@@ -97,7 +97,7 @@ else:
         return decorate if cls is None else decorate(cls)
 
     def _methods(qualname, fields, *, kw_only):
-        """Return the methods of a record; only `__init__`, which runs often, is worth generating."""
+        """Return the methods of a record. Only `__init__` is generated, because it runs often."""
         compared = tuple(name for name, item in fields.items() if item.compare)
         hashed = tuple(name for name, item in fields.items() if item.compare and item.hash)
         shown = tuple(name for name, item in fields.items() if item.repr)
@@ -114,7 +114,7 @@ else:
         def represent(self):
             return f"{qualname}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-        def refuse(self, name, *_value):
+        def reject_change(self, name, *_value):
             raise AttributeError(f"{type(self).__name__} is frozen: {name!r} cannot be changed")
 
         def reduce(self):
@@ -125,15 +125,15 @@ else:
             "__eq__": equal,
             "__hash__": hashed_value,
             "__repr__": represent,
-            "__setattr__": refuse,
-            "__delattr__": refuse,
+            "__setattr__": reject_change,
+            "__delattr__": reject_change,
             "__reduce__": reduce,
             "__dataclass_fields__": _AsDataclass("__dataclass_fields__", fields, kw_only),
             "__dataclass_params__": _AsDataclass("__dataclass_params__", fields, kw_only),
         }
 
     def _comparisons(names):
-        """Return what sorting takes: fields are compared in their order."""
+        """Return the comparison methods, which compare the fields in their order."""
 
         def compared_by(operator):
             def compare(self, other):
@@ -165,7 +165,7 @@ else:
         if kw_only and parameters:
             parameters.insert(0, "*")
         source = f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(lines)
-        exec(source, scope)  # noqa: S102 - of names that this package wrote
+        exec(source, scope)  # noqa: S102 - the source contains only names from this package
         return scope["__init__"]
 
 

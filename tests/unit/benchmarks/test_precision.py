@@ -43,7 +43,7 @@ def test_only_triggers_are_ever_unknown(figures: Figures) -> None:
     """A statement's conditions are there to be read; what a service sends is not always known."""
     unknown = [verdict for outcome in (*figures.good, *figures.defective) for verdict in outcome.unknown]
     assert {verdict.rule_id for verdict in unknown} <= {"PG112"}
-    assert all("it hinges on" in verdict.reason for verdict in unknown)
+    assert all("it depends on" in verdict.reason for verdict in unknown)
     assert figures.wrong == ()
 
 

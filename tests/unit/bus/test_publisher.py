@@ -117,5 +117,5 @@ def test_an_item_that_is_no_finding_holds_nothing_up(logged: Logged) -> None:
     answer = publish({"Records": [broken, record(2, OPENED)]}, transition_of, bus, logged.logger, logged.metrics)
     assert answer == {"batchItemFailures": []}
     assert bus.logged == [("Finding Opened", 1)]
-    assert FINDING_ID in logged.line("item is no finding and was not published")["reason"]
+    assert FINDING_ID in logged.line("item is not a finding: not published")["reason"]
     assert logged.counts == {"EventsPublished": 1, "RecordsMalformed": 1}

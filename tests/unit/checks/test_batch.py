@@ -83,14 +83,14 @@ class Requests:
     occasions: list[CheckRequest] = field(default_factory=list)
     is_down: bool = False
 
-    def again(self, target: FunctionTarget, request: CheckRequest) -> None:
+    def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         self.occasions.append(request)
         self._send(self.looked_at_again, [target])
 
-    def now(self, targets: Iterable[FunctionTarget]) -> None:
+    def request_full(self, targets: Iterable[FunctionTarget]) -> None:
         self._send(self.wanted_now, targets)
 
-    def changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
+    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
         self.occasions.append(request)
         self._send(self.handed_on, targets)
 
@@ -320,9 +320,9 @@ def test_a_message_of_several_functions_fails_when_one_of_them_does(logged: Logg
     failed = account.handle(message(0, check_request_body([TARGET, OTHER])), message(1, check_request_body([TARGET])))
     assert failed == ["m0"]
     assert account.store.one().function_arn == FUNCTION_ARN
-    line = logged.line("look failed")
+    line = logged.line("check failed")
     assert line["target"] == OTHER.arn
-    assert line["cloudtrail_event_ids"] == ["look-request/m0"]
+    assert line["cloudtrail_event_ids"] == ["check-request/m0"]
 
 
 def test_a_look_that_cannot_be_begun_fails_its_messages(logged: Logged) -> None:
@@ -335,7 +335,7 @@ def test_a_look_that_cannot_be_begun_fails_its_messages(logged: Logged) -> None:
     account.store.start_check = start_check  # type: ignore[method-assign]
     assert account.handle(message(0, check_request_body([TARGET]))) == ["m0"]
     assert account.state.reads == 0
-    assert logged.line("look could not be begun")["exception_name"] == "ConnectionError"
+    assert logged.line("check could not start")["exception_name"] == "ConnectionError"
 
 
 def test_a_read_that_is_denied_is_logged_counted_and_tried_again(logged: Logged) -> None:
@@ -407,7 +407,7 @@ def test_an_event_that_changes_nothing_is_done_with_and_says_why(logged: Logged)
     """A refused call is not a change."""
     account = Account(logged)
     assert account.handle(message(0, record("update_event_source_mapping_failed", 4))) == []
-    line = logged.line("nothing to look at")
+    line = logged.line("nothing to check")
     assert line["cloudtrail_event_id"] == "trail-4"
     assert line["reason"].startswith("the call did not succeed")
     assert logged.counts == {"MessagesReceived": 1, "EventsIgnored": 1}
@@ -420,7 +420,7 @@ def test_a_function_that_is_gone_is_said_and_its_findings_are_resolved(logged: L
     account.state.state = Snapshot(TARGET, None)
     assert account.handle(message(1, record("delete_function", 5, functionName="orders"))) == []
     assert account.store.one().resolution == "The function was deleted."
-    assert logged.line("function is gone: its findings are resolved")["cloudtrail_event_ids"] == ["trail-5"]
+    assert logged.line("function deleted: its findings are resolved")["cloudtrail_event_ids"] == ["trail-5"]
     assert logged.counts["FunctionsDeleted"] == 1
     assert logged.counts["FindingsResolved"] == 1
 
@@ -442,7 +442,7 @@ def test_a_look_that_was_overtaken_is_done_with(logged: Logged) -> None:
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
-    assert logged.line("a newer look was recorded first")["function_arn"] == FUNCTION_ARN
+    assert logged.line("a newer check was recorded first")["function_arn"] == FUNCTION_ARN
     assert logged.counts["ChecksOvertaken"] == 1
     assert account.store.history == []
 
@@ -472,9 +472,9 @@ def test_looks_that_there_is_no_time_for_are_left_to_another_batch(logged: Logge
     assert failed == ["m1", "m2"]
     assert account.state.reads == 1
     assert account.store.one().function_arn == FUNCTION_ARN
-    line = logged.line("looks are postponed: the time is almost up")
+    line = logged.line("checks postponed: too little time left")
     assert line["function_arns"] == [OTHER.arn, third.arn]
-    assert line["cloudtrail_event_ids"] == ["look-request/m1", "look-request/m2"]
+    assert line["cloudtrail_event_ids"] == ["check-request/m1", "check-request/m2"]
     assert (logged.counts["ChecksPostponed"], logged.counts["FunctionsChecked"]) == (2, 1)
 
 
@@ -565,7 +565,7 @@ def test_what_may_be_a_moment_of_a_deployment_is_looked_at_again_before_anyone_i
     account = Account(logged, InMemoryState(TRIGGERED), grace_period=True)
     assert account.handle(message(0, record("remove_permission")), direction=Direction.INVOKE_POLICY) == []
     assert account.store.documents == {}
-    assert "looked at again before anyone is told" in account.store.unknowns[0]
+    assert "checked again after the grace period" in account.store.unknowns[0]
     assert account.requests.looked_at_again == [TARGET]
 
 
@@ -637,7 +637,7 @@ def test_when_the_others_cannot_be_requested_the_message_comes_again(logged: Log
     )
     assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == ["m0"]
     assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
-    assert logged.line("looks could not be requested")["functions"] == 1
+    assert logged.line("checks could not be requested")["functions"] == 1
 
 
 def test_a_function_that_comes_to_share_a_role_has_the_first_of_its_users_looked_at(logged: Logged) -> None:
@@ -657,12 +657,14 @@ def test_a_function_that_comes_to_share_a_role_has_the_first_of_its_users_looked
 def test_a_refused_call_is_remembered_until_a_day_has_passed(logged: Logged) -> None:
     """The look that its event asks for knows of it, and so does every look after it."""
     account = Account(logged)
-    account.handle(message(0, record("create_event_source_mapping_refused_queue")))
+    account.handle(message(0, record("create_event_source_mapping_denied_queue")))
     told_first = list(account.state.denied_calls)
-    assert ["does not have permissions to call" in refusal.message for refusal in told_first] == [True]
+    assert ["does not have permissions to call" in denied_call.message for denied_call in told_first] == [True]
     account.handle(message(0, check_request_body([TARGET])))
     assert list(account.state.denied_calls) == told_first
-    old = Checkpoint(denied_calls=tuple(replace(refusal, at="2026-11-01T00:00:00+00:00") for refusal in told_first))
+    old = Checkpoint(
+        denied_calls=tuple(replace(denied_call, at="2026-11-01T00:00:00+00:00") for denied_call in told_first)
+    )
     account.store.checkpoint[TARGET.arn, SCOPE] = old.to_json()
     account.handle(message(0, check_request_body([TARGET])))
     assert list(account.state.denied_calls) == []
@@ -681,15 +683,15 @@ def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once
         return read(target, direction, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
-    assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == []
+    assert account.handle(message(0, record("create_event_source_mapping_denied_queue"))) == []
     # Once as every batch begins, and once more before the second read.
     assert (account.state.reads, account.state.forgotten) == (2, 2)
-    (refusal,) = account.state.denied_calls
-    assert refusal.message in account.store.checkpoint[TARGET.arn, SCOPE]
+    (denied_call,) = account.state.denied_calls
+    assert denied_call.message in account.store.checkpoint[TARGET.arn, SCOPE]
 
 
 def test_a_refused_call_whose_looks_are_overtaken_comes_again(logged: Logged) -> None:
     """The newer looks did not know of it."""
     account = Account(logged)
     overtake(account)
-    assert account.handle(message(0, record("create_event_source_mapping_refused_queue"))) == ["m0"]
+    assert account.handle(message(0, record("create_event_source_mapping_denied_queue"))) == ["m0"]

@@ -55,11 +55,11 @@ def test_a_violation_is_recorded_with_the_events_that_led_to_it() -> None:
     """The finding is in the store, and the look says that it opened."""
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
-    look = seen.look(TARGET, seen.begin(TARGET), CheckRequest(event_ids=("e1",)))
+    check = seen.check(TARGET, seen.start(TARGET), CheckRequest(event_ids=("e1",)))
     assert store.one().status is Status.OPEN
     assert store.one().event_ids == ("e1",)
-    assert [change.finding.transition for change in look.changes] == [Transition.OPENED]
-    assert (look.stale, look.unread) == (False, ())
+    assert [change.finding.transition for change in check.changes] == [Transition.OPENED]
+    assert (check.stale, check.unread) == (False, ())
 
 
 def test_the_same_look_again_writes_no_finding() -> None:
@@ -67,7 +67,7 @@ def test_the_same_look_again_writes_no_finding() -> None:
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
     for _ in range(3):
-        seen.look(TARGET, seen.begin(TARGET))
+        seen.check(TARGET, seen.start(TARGET))
     assert len(store.history) == 1
 
 
@@ -77,7 +77,7 @@ def test_a_finding_is_resolved_once_its_cause_is_gone_and_reopened_when_it_is_ba
     seen = checker(state, store)
     for now in (BROKEN, RIGHT, BROKEN):
         state.state = now
-        seen.look(TARGET, seen.begin(TARGET))
+        seen.check(TARGET, seen.start(TARGET))
     logged = [(finding.transition, finding.revision) for finding in store.history]
     assert logged == [(Transition.OPENED, 1), (Transition.RESOLVED, 2), (Transition.REOPENED, 3)]
 
@@ -86,13 +86,13 @@ def test_a_stale_look_never_overwrites_a_newer_one() -> None:
     """The older look read that all was right; the newer one, written first, knows better."""
     store, state = InMemoryFindings(), InMemoryState(RIGHT)
     seen = checker(state, store)
-    older, newer = seen.begin(TARGET), seen.begin(TARGET)
+    older, newer = seen.start(TARGET), seen.start(TARGET)
     state.state = BROKEN
-    seen.look(TARGET, newer)
+    seen.check(TARGET, newer)
     state.state = RIGHT
-    look = seen.look(TARGET, older)
-    assert look.stale
-    assert look.changes == ()
+    check = seen.check(TARGET, older)
+    assert check.stale
+    assert check.changes == ()
     assert store.one().status is Status.OPEN
 
 
@@ -100,10 +100,10 @@ def test_a_look_that_was_begun_earlier_and_written_first_does_not_hold_up_the_ne
     """In their own order both are written."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    older, newer = seen.begin(TARGET), seen.begin(TARGET)
-    assert not seen.look(TARGET, older).stale
+    older, newer = seen.start(TARGET), seen.start(TARGET)
+    assert not seen.check(TARGET, older).stale
     state.state = RIGHT
-    assert not seen.look(TARGET, newer).stale
+    assert not seen.check(TARGET, newer).stale
     assert store.one().status is Status.RESOLVED
 
 
@@ -111,18 +111,18 @@ def test_looks_of_the_two_scopes_do_not_overtake_each_other() -> None:
     """Each scope counts its own looks."""
     store = InMemoryFindings()
     seen = checker(InMemoryState(BROKEN), store)
-    number = seen.begin(TARGET)
+    number = seen.start(TARGET)
     other = [store.start_check(TARGET, Direction.INVOKE_POLICY) for _ in range(3)][-1]
     store.commit_check(TARGET, Direction.INVOKE_POLICY, other, other.checkpoint, changes=(), unknowns=(), now="")
-    assert not seen.look(TARGET, number).stale
+    assert not seen.check(TARGET, number).stale
 
 
 def test_when_somebody_else_wrote_the_finding_first_the_look_is_reconciled_again() -> None:
     """A person suppressed it in between: then it is resolved from there, and nothing is lost."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
-    number = seen.begin(TARGET)
+    seen.check(TARGET, seen.start(TARGET))
+    number = seen.start(TARGET)
     state.state = RIGHT
 
     def suppress_once() -> None:
@@ -133,7 +133,7 @@ def test_when_somebody_else_wrote_the_finding_first_the_look_is_reconciled_again
         )
 
     store.before_write = suppress_once
-    seen.look(TARGET, number)
+    seen.check(TARGET, number)
     assert [(finding.status, finding.revision) for finding in store.history] == [
         (Status.OPEN, 1),
         (Status.SUPPRESSED, 2),
@@ -145,7 +145,7 @@ def test_a_fix_that_is_begun_while_a_look_is_made_is_not_forgotten() -> None:
     """The look had read the finding without it: it is reconciled again, and what the fix remembers stays."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at="", attempts=1)
 
     def begin_once() -> None:
@@ -154,7 +154,7 @@ def test_a_fix_that_is_begun_while_a_look_is_made_is_not_forgotten() -> None:
 
     store.before_write = begin_once
     state.state = RIGHT
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert (store.one().status, store.one().fix) == (Status.RESOLVED, intent)
 
 
@@ -162,7 +162,7 @@ def test_when_others_keep_writing_the_message_comes_again() -> None:
     """After some tries the conflict leaves, so that the queue retries; every try had read afresh."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = RIGHT
     tries = []
 
@@ -173,7 +173,7 @@ def test_when_others_keep_writing_the_message_comes_again() -> None:
 
     store.before_write = always_first
     with pytest.raises(ConflictError):
-        seen.look(TARGET, seen.begin(TARGET))
+        seen.check(TARGET, seen.start(TARGET))
     assert tries == [1, 2, 3, 4, 5]
     assert state.reads == 2  # AWS was asked once for each look: what it said is not in doubt
     assert store.one().status is Status.OPEN
@@ -183,10 +183,10 @@ def test_what_cannot_be_told_is_recorded_with_the_look_and_changes_no_finding() 
     """The unknown is counted and shown; the finding stays as it was."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = replace(BROKEN, roles={ROLE_ARN: DENIED})
-    look = seen.look(TARGET, seen.begin(TARGET))
-    assert look.unread == (DENIED,)
+    check = seen.check(TARGET, seen.start(TARGET))
+    assert check.unread == (DENIED,)
     assert store.unknowns == [f"{rule.id}: {DENIED}" for rule in RULES if not rule.full_check_only]
     assert store.one().status is Status.OPEN
     assert len(store.history) == 1
@@ -196,9 +196,9 @@ def test_a_look_without_unknowns_clears_those_of_the_look_before() -> None:
     """What is shown as unknown is what is unknown now."""
     store, state = InMemoryFindings(), InMemoryState(replace(BROKEN, roles={ROLE_ARN: DENIED}))
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = RIGHT
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.unknowns == []
 
 
@@ -206,9 +206,9 @@ def test_the_findings_of_a_function_that_is_gone_are_resolved() -> None:
     """Also those of its mappings and aliases."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = Snapshot(TARGET, None)
-    assert seen.look(TARGET, seen.begin(TARGET)).report.gone
+    assert seen.check(TARGET, seen.start(TARGET)).report.deleted
     assert store.one().resolution == "The function was deleted."
 
 
@@ -216,7 +216,7 @@ def test_a_function_without_mappings_has_nothing_to_record() -> None:
     """A pass of nothing is not a finding."""
     store = InMemoryFindings()
     seen = checker(InMemoryState(Snapshot(TARGET, a_function())), store)
-    assert seen.look(TARGET, seen.begin(TARGET)).changes == ()
+    assert seen.check(TARGET, seen.start(TARGET)).changes == ()
     assert store.finding(TARGET, FINDING_ID) is None
 
 
@@ -228,12 +228,12 @@ def test_of_a_function_that_never_had_a_finding_none_is_asked_for() -> None:
     store, state = InMemoryFindings(), InMemoryState(RIGHT)
     seen = checker(state, store)
     for _ in range(3):
-        seen.look(TARGET, seen.begin(TARGET))
+        seen.check(TARGET, seen.start(TARGET))
     assert store.queries == 1
     state.state = BROKEN
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert (store.queries, store.one().status) == (1, Status.OPEN)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.queries == 2
 
 
@@ -241,11 +241,11 @@ def test_a_finding_that_nobody_knew_of_is_found_when_it_cannot_be_written() -> N
     """Another look wrote it in between: then it is read and reconciled again."""
     store, state = InMemoryFindings(), InMemoryState(RIGHT)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = BROKEN
-    run = seen.begin(TARGET)
+    run = seen.start(TARGET)
     store.put(a_finding(revision=3, status=Status.RESOLVED, transition=Transition.RESOLVED))
-    seen.look(TARGET, run)
+    seen.check(TARGET, run)
     assert (store.one().status, store.one().revision) == (Status.OPEN, 4)
 
 
@@ -255,12 +255,12 @@ def test_who_shares_a_role_is_asked_when_the_roles_changed_and_when_the_look_is_
     seen = checker(state, store)
     other = replace(TARGET, name="zebra")
     store.users[ROLE_TARGET] = {other}
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.one().rule_id == "PG209"
     store.users[ROLE_TARGET].discard(other)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.one().status is Status.OPEN
-    seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True))
+    seen.check(TARGET, seen.start(TARGET), CheckRequest(full=True))
     assert store.one().status is Status.RESOLVED
 
 
@@ -268,14 +268,14 @@ def test_the_first_of_the_other_users_of_a_role_is_to_be_looked_at_when_a_functi
     """It is there that the role's finding is, or will be."""
     store, state = InMemoryFindings(), InMemoryState(RIGHT)
     seen = checker(state, store)
-    others = {replace(TARGET, name=name) for name in ("aardvark", "zebra")}
-    store.users[ROLE_TARGET] = set(others)
-    first = min(others)
-    assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
-    assert seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True)).others == ()
+    related = {replace(TARGET, name=name) for name in ("aardvark", "zebra")}
+    store.users[ROLE_TARGET] = set(related)
+    first = min(related)
+    assert seen.check(TARGET, seen.start(TARGET)).related == (first,)
+    assert seen.check(TARGET, seen.start(TARGET), CheckRequest(full=True)).related == ()
     state.state = Snapshot(TARGET, None)
-    assert seen.look(TARGET, seen.begin(TARGET)).others == (first,)
-    assert store.users[ROLE_TARGET] == others
+    assert seen.check(TARGET, seen.start(TARGET)).related == (first,)
+    assert store.users[ROLE_TARGET] == related
 
 
 def test_while_the_index_is_not_whole_nobody_is_sent_to_others() -> None:
@@ -283,17 +283,17 @@ def test_while_the_index_is_not_whole_nobody_is_sent_to_others() -> None:
     store, state = InMemoryFindings(is_complete=False), InMemoryState(RIGHT)
     store.users[ROLE_TARGET] = {replace(TARGET, name="zebra")}
     seen = checker(state, store)
-    assert seen.look(TARGET, seen.begin(TARGET)).others == ()
+    assert seen.check(TARGET, seen.start(TARGET)).related == ()
 
 
 def test_a_role_that_cannot_be_read_any_more_is_not_forgotten() -> None:
     """The function's configuration was not read: it runs with the role that it had."""
     store, state = InMemoryFindings(), InMemoryState(RIGHT)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     state.state = replace(RIGHT, function=DENIED, versions={FUNCTION_ARN: DENIED})
-    seen.look(TARGET, seen.begin(TARGET))
-    assert seen.begin(TARGET).checkpoint.roles == {ROLE_TARGET}
+    seen.check(TARGET, seen.start(TARGET))
+    assert seen.start(TARGET).checkpoint.roles == {ROLE_TARGET}
 
 
 LIVE = f"{FUNCTION_ARN}:live"
@@ -311,11 +311,11 @@ def test_a_version_that_only_a_destination_tells_of_is_not_forgotten_when_destin
     """Its role stays known, and what is wrong with it is not resolved."""
     store, state = InMemoryFindings(), InMemoryState(BOTH_RUN)
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.one().rule_id == "PG207"
     state.state = replace(RIGHT, invoke_configs=THROTTLED)
-    seen.look(TARGET, seen.begin(TARGET))
-    assert seen.begin(TARGET).checkpoint.roles == {ROLE_TARGET, RoleTarget(ACCOUNT, "live")}
+    seen.check(TARGET, seen.start(TARGET))
+    assert seen.start(TARGET).checkpoint.roles == {ROLE_TARGET, RoleTarget(ACCOUNT, "live")}
     assert store.one().status is Status.OPEN
 
 
@@ -326,12 +326,12 @@ def test_what_a_version_lacks_is_not_resolved_when_it_cannot_be_read_which_versi
     seen = Checker(
         SCOPE, [LoggingMissing(TrustSet(frozenset()))], state, store, Clock(), users=store, grace_period=False
     )
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert (store.one().function_arn, store.one().status) == (LIVE, Status.OPEN)
     state.state = later
-    look = seen.look(TARGET, seen.begin(TARGET))
+    check = seen.check(TARGET, seen.start(TARGET))
     assert store.one().status is Status.OPEN
-    assert [verdict.function_arn for verdict in look.report.passes] == [FUNCTION_ARN]
+    assert [verdict.function_arn for verdict in check.report.passes] == [FUNCTION_ARN]
 
 
 def test_a_call_that_succeeded_in_the_end_is_not_missed_once_the_function_is_gone() -> None:
@@ -346,24 +346,24 @@ def test_a_call_that_succeeded_in_the_end_is_not_missed_once_the_function_is_gon
     nobody = Snapshot(TARGET, None, roles={ROLE_ARN: None})
     store, state = InMemoryFindings(), InMemoryState(nobody)
     seen = Checker(SCOPE, [CallDenied(TrustSet(frozenset()))], state, store, Clock(), users=store)
-    seen.look(TARGET, seen.begin(TARGET), CheckRequest(denied_calls=(refused,)))
-    seen.look(TARGET, seen.begin(TARGET))
-    assert (store.one().status, seen.begin(TARGET).checkpoint.denied_calls) == (Status.OPEN, (refused,))
+    seen.check(TARGET, seen.start(TARGET), CheckRequest(denied_calls=(refused,)))
+    seen.check(TARGET, seen.start(TARGET))
+    assert (store.one().status, seen.start(TARGET).checkpoint.denied_calls) == (Status.OPEN, (refused,))
     for now in (RIGHT, nobody):
         state.state = now
-        seen.look(TARGET, seen.begin(TARGET))
+        seen.check(TARGET, seen.start(TARGET))
         assert store.one().status is Status.RESOLVED
-    assert seen.begin(TARGET).checkpoint.denied_calls == ()
+    assert seen.start(TARGET).checkpoint.denied_calls == ()
 
 
 def test_the_owner_is_read_for_what_is_new_and_by_a_thorough_look() -> None:
     """A finding that was told before has its owner."""
     store, state = InMemoryFindings(), InMemoryState(BROKEN, owner=ManagedBy("cloudformation", "shop"))
     seen = checker(state, store)
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.one().managed_by == ManagedBy("cloudformation", "shop")
     state.owner = ManagedBy("cloudformation", "warehouse")
-    seen.look(TARGET, seen.begin(TARGET))
+    seen.check(TARGET, seen.start(TARGET))
     assert store.one().managed_by == ManagedBy("cloudformation", "shop")
-    seen.look(TARGET, seen.begin(TARGET), CheckRequest(full=True))
+    seen.check(TARGET, seen.start(TARGET), CheckRequest(full=True))
     assert store.one().managed_by == ManagedBy("cloudformation", "warehouse")

@@ -100,13 +100,13 @@ def test_a_function_that_could_not_be_read_is_unknown_to_every_rule() -> None:
         ("PG901", Outcome.UNKNOWN),
         ("PG902", Outcome.UNKNOWN),
     ]
-    assert not report.gone
+    assert not report.deleted
 
 
 def test_of_a_function_that_does_not_exist_only_refused_calls_are_asked_about() -> None:
     """Whoever could not create it is told why; the others have nothing to say, and are in the report all the same."""
     report = evaluate(Snapshot(TARGET, None), [Content(TRUST), OfRefusals(TRUST), Crashing(TRUST)])
-    assert report.gone
+    assert report.deleted
     assert [(verdict.rule_id, verdict.subject) for verdict in report.verdicts] == [("PG904", "a"), ("PG904", "b")]
     assert set(report.rules) == {"PG901", "PG902", "PG904"}
 
@@ -114,13 +114,13 @@ def test_of_a_function_that_does_not_exist_only_refused_calls_are_asked_about() 
 def test_of_a_function_that_exists_refused_calls_are_asked_about_like_all_else() -> None:
     """The rule is one among the others."""
     report = evaluate(SNAPSHOT, [Content(TRUST), OfRefusals(TRUST)])
-    assert not report.gone
+    assert not report.deleted
     assert [verdict.rule_id for verdict in report.violations] == ["PG901", "PG904"]
 
 
 def test_a_function_that_is_gone_is_said_to_be_gone() -> None:
     """No rule is asked, and all of them are in the report: their findings can be resolved."""
     report = evaluate(Snapshot(TARGET, None), [Content(TRUST)])
-    assert report.gone
+    assert report.deleted
     assert report.verdicts == ()
     assert set(report.rules) == {"PG901"}

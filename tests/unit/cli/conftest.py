@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the command said of some files, in its JSON form."""
+class Result:
+    """The exit code and the JSON output of the command."""
 
     code: int
     document: dict[str, Any]
 
     @property
     def findings(self) -> list[tuple[str, str]]:
-        """The findings: the rule, and what it is about."""
+        """The rule and the subject of each finding."""
         return [(one["rule_id"], one["subject"].removeprefix("statement/")) for one in self.document["findings"]]
 
     @property
     def unknowns(self) -> list[tuple[str, str]]:
-        """What is not certain: the rule, and why."""
+        """The rule and the reason of each unknown outcome."""
         return [(one["rule_id"], one["reason"]) for one in self.document["unknowns"]]
 
 
 def run(*arguments: str, stdin: str | None = None) -> tuple[int, str]:
-    """Run the command and return its exit code and what it prints."""
+    """Run the command and return its exit code and its output."""
     done = CliRunner().invoke(app, ["check", *arguments], input=stdin, env={"COLUMNS": "160"})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -43,13 +43,13 @@ def run(*arguments: str, stdin: str | None = None) -> tuple[int, str]:
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Said]:
-    """Check one file with some content, given as an object or as text."""
+def check(tmp_path: Path) -> Callable[..., Result]:
+    """Check one file with the given content, an object or text."""
 
-    def ask(content: Any, *options: str) -> Said:
+    def run_check(content: Any, *options: str) -> Result:
         file = tmp_path / "input"
         file.write_text(content if isinstance(content, str) else json.dumps(content))
         code, output = run(str(file), "--format", "json", *options)
-        return Said(code, json.loads(output))
+        return Result(code, json.loads(output))
 
-    return ask
+    return run_check

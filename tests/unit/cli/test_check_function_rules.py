@@ -1,4 +1,4 @@
-"""`permission-guard check` judges what the functions of a template take of their roles, where something is polled."""
+"""`permission-guard check` evaluates what a function's configuration requires of its role."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ VPC = {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}
 
 @pytest.fixture
 def check(check: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask the rules on what the configuration takes."""
+    """Evaluate only the rules on the needs of the configuration."""
     options = [part for rule in ("PG204", "PG205", "PG206", "PG211") for part in ("--rule", rule)]
     return lambda content: check(content, *options)
 
 
 def function(role: dict[str, Any], resources: Any = None, **configuration: Any) -> dict[str, Any]:
-    """Return a template with a function that polls a queue and is configured in some way."""
+    """Return a template with a function that has a queue as its event source, and with a configuration."""
     body = template(role, resources=resources)
     body["Resources"]["Orders"]["Properties"] |= configuration
     return body
 
 
-def test_the_managed_policy_of_a_queue_writes_logs(check: Any) -> None:
-    """And nothing more is asked of a function that turns nothing on."""
+def test_the_managed_policy_of_a_queue_allows_logs(check: Any) -> None:
+    """A function without optional features needs nothing else."""
     assert check(function(attached(SQS))).code == 0
 
 
-def test_a_role_that_only_reads_the_queue_writes_no_logs(check: Any) -> None:
-    """The statement to paste has the log group of the function."""
-    said = check(function(inline(allow(*READ))))
-    assert said.findings == [("PG204", "logging")]
-    assert [need["action"] for need in said.document["findings"][0]["evidence"]["missing"]] == STREAMS
-    assert said.document["findings"][0]["remedies"][0]["kind"] == "policy-statement"
+def test_a_role_that_only_allows_reading_the_queue_lacks_logs(check: Any) -> None:
+    """The remedy is a statement to paste."""
+    result = check(function(inline(allow(*READ))))
+    assert result.findings == [("PG204", "logging")]
+    assert [need["action"] for need in result.document["findings"][0]["evidence"]["missing"]] == STREAMS
+    assert result.document["findings"][0]["remedies"][0]["kind"] == "policy-statement"
 
 
-def test_whether_a_log_group_exists_is_not_made_a_question(check: Any) -> None:
-    """No file tells: a role that may not make it is all right."""
+def test_a_log_group_is_assumed_to_exist(check: Any) -> None:
+    """A file does not show whether it exists, so a role without CreateLogGroup passes."""
     group = {"Fn::Sub": "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/Orders:*"}
     assert check(function(inline(allow(*STREAMS, resource=group)))).code == 0
     layers = ["arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension:60"]
     assert check(function(inline(allow(*STREAMS)), Layers=layers)).code == 0
 
 
-def test_the_log_group_may_be_made_by_the_template(check: Any) -> None:
-    """And be named by a reference, in the function and in the policy."""
-    made = {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}}}
+def test_the_template_can_create_the_log_group(check: Any) -> None:
+    """The function and the policy name it by a reference."""
+    resources = {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}}}
     logging = {"LoggingConfig": {"LogGroup": {"Ref": "Logs"}}}
     own = inline(allow(*STREAMS, resource={"Fn::GetAtt": ["Logs", "Arn"]}))
-    assert check(function(own, made, **logging)).findings == []
+    assert check(function(own, resources, **logging)).findings == []
     other = inline(allow(*STREAMS, resource="arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/*"))
-    assert check(function(other, made, **logging)).findings == [("PG204", "logging")]
+    assert check(function(other, resources, **logging)).findings == [("PG204", "logging")]
 
 
 @pytest.mark.parametrize(
@@ -84,54 +84,58 @@ def test_the_log_group_may_be_made_by_the_template(check: Any) -> None:
         ),
     ],
 )
-def test_what_is_turned_on_takes_a_policy(check: Any, configuration: Any, subject: Any, policy: str) -> None:
-    """AWS's own for it is known without asking AWS."""
+def test_an_enabled_feature_needs_a_policy(check: Any, configuration: Any, subject: Any, policy: str) -> None:
+    """The permissions of the AWS managed policy are known without AWS."""
     assert check(function(attached(SQS), **configuration)).findings == [subject]
     assert check(function(attached(SQS, policy), **configuration)).code == 0
     assert check(function(attached(SQS, "AdministratorAccess"), **configuration)).code == 0
 
 
-def test_the_role_that_sam_makes_carries_what_sam_turns_on(check: Any) -> None:
-    """Logs, traces and network interfaces."""
+def test_the_role_that_sam_creates_has_all_needs(check: Any) -> None:
+    """SAM adds the policies for logs, traces and network interfaces."""
     queue = {"Queue": {"Type": "AWS::SQS::Queue"}}
     on_queue = event("SQS", Queue={"Fn::GetAtt": ["Queue", "Arn"]})
     assert check(sam(on_queue, resources=queue, Tracing="Active", VpcConfig=VPC)).code == 0
 
 
-def test_a_version_is_asked_where_an_alias_is_polled_for(check: Any) -> None:
-    """The function of the template says what it is like."""
+def test_a_mapping_of_an_alias_uses_the_configuration_of_the_function(check: Any) -> None:
+    """The template has the configuration only for the function."""
     alias = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Orders"}, "Name": "live"}}
     body = template(inline(allow(*READ)), {"FunctionName": {"Ref": "Live"}}, {"Live": alias})
     assert check(body).findings == [("PG204", "logging")]
 
 
-def test_a_policy_that_is_not_known_may_carry_it(check: Any) -> None:
-    """It is named."""
-    said = check(function(attached("CloudWatchFullAccessV2")))
-    assert said.unknowns == [("PG204", "It hangs on the policy CloudWatchFullAccessV2, which the file does not say.")]
+def test_an_unknown_managed_policy_makes_the_outcome_unknown(check: Any) -> None:
+    """The reason names the policy."""
+    result = check(function(attached("CloudWatchFullAccessV2")))
+    assert result.unknowns == [
+        ("PG204", "Unknown: it depends on the policy CloudWatchFullAccessV2, which cannot be resolved from the file.")
+    ]
 
 
-def test_each_managed_policy_grants_what_the_file_says_and_no_more() -> None:
-    """Of everything that any feature asks for, on resources like the real ones."""
+def test_each_managed_policy_allows_the_same_actions_as_the_one_from_aws() -> None:
+    """The requests are all actions that a feature needs, on realistic resources."""
     real = {
         f"{policy['Path'].strip('/')}/{name}".lstrip("/"): policy["Document"]
         for name, policy in json.loads(aws_managed_policies_data).items()
     }
     logs = "arn:aws:logs:us-east-1:123456789012:log-group"
-    asked = [
+    requests = [
         (action, f"{logs}:{group}:log-stream:one")
         for action in ("logs:CreateLogGroup", *STREAMS)
         for group in ("/aws/lambda/orders", "/aws/lambda-insights", "/aws/application-signals/data")
     ]
-    asked += [(f"ec2:{name}", "*") for name in ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets")]
-    asked += [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*"), ("iam:PassRole", "*")]
-    asked += [("s3:GetObject", "arn:aws:s3:::orders/one"), ("s3:DeleteObject", "arn:aws:s3:::orders/one")]
-    asked += [
+    requests += [
+        (f"ec2:{name}", "*") for name in ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeSubnets")
+    ]
+    requests += [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*"), ("iam:PassRole", "*")]
+    requests += [("s3:GetObject", "arn:aws:s3:::orders/one"), ("s3:DeleteObject", "arn:aws:s3:::orders/one")]
+    requests += [
         (f"{service}:{name}", f"arn:aws:{service}:us-east-1:123456789012:file-system/fs-1")
         for service in ("elasticfilesystem", "s3files")
         for name in ("ClientMount", "ClientWrite", "ClientRootAccess")
     ]
-    asked += [
+    requests += [
         (f"lambda:{name}", "arn:aws:lambda:us-east-1:123456789012:function:orders:1")
         for name in ("InvokeFunction", "CheckpointDurableExecution", "GetDurableExecutionState")
     ]
@@ -140,13 +144,13 @@ def test_each_managed_policy_grants_what_the_file_says_and_no_more() -> None:
     assert {feature.managed_policy for feature in FEATURES if feature.managed_policy} <= ours.keys()
     for name, policy in ours.items():
         theirs = parse_policy(without_conditions(real[name]))
-        for action, resource in asked:
+        for action, resource in requests:
             request = Request(principal=Principal.role(ROLE_ARN), action=action, resource=resource)
             decisions = {evaluate(request, PolicySet(identity=(one,))).decision for one in (policy, theirs)}
             assert len(decisions) == 1, (name, action, resource)
 
 
 def without_conditions(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a policy that grants whatever its conditions may."""
+    """Return a policy document without its conditions."""
     statements = [{key: value for key, value in one.items() if key != "Condition"} for one in document["Statement"]]
     return {**document, "Statement": statements}

@@ -1,4 +1,4 @@
-"""`permission-guard check` judges the execution roles of a template, with which Lambda reads its sources."""
+"""`permission-guard check` evaluates whether the execution roles of a template allow reading the event sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANAGED = "arn:aws:iam::aws:policy/"
 
 @pytest.fixture
 def check(check: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask PG201 alone; what the others say of the role is for another file."""
+    """Evaluate PG201 alone; the other rules have their own test files."""
     return lambda content, *options: check(content, "--rule", "PG201", *options)
 
 
@@ -32,29 +32,29 @@ def inline(document: Any) -> dict[str, Any]:
 
 
 def attached(*names: Any) -> dict[str, Any]:
-    """Return a role's properties with managed policies, AWS's by their names."""
+    """Return a role's properties with managed policies; a string is the name of an AWS managed policy."""
     return {"ManagedPolicyArns": [f"{MANAGED}{name}" if isinstance(name, str) else name for name in names]}
 
 
 def template(role: dict[str, Any], mapping: Any = None, resources: Any = None, **sections: Any) -> dict[str, Any]:
     """Return a template with a function, its role, a queue and an event source mapping between them."""
-    about = {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": QUEUE, **(mapping or {})}
+    properties = {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": QUEUE, **(mapping or {})}
     return {
         **sections,
         "Resources": {
             "Orders": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}},
             "Role": {"Type": "AWS::IAM::Role", "Properties": role},
             "Queue": {"Type": "AWS::SQS::Queue"},
-            "Poll": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": about},
+            "Poll": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties},
             **(resources or {}),
         },
     }
 
 
-def outcome(said: Any) -> str:
-    """Return what PG201 says of the mapping."""
-    assert {rule for rule, _ in [*said.findings, *said.unknowns]} <= {"PG201"}
-    return "fail" if said.findings else "unknown" if said.unknowns else "pass"
+def outcome(result: Any) -> str:
+    """Return the outcome of PG201 for the mapping."""
+    assert {rule for rule, _ in [*result.findings, *result.unknowns]} <= {"PG201"}
+    return "fail" if result.findings else "unknown" if result.unknowns else "pass"
 
 
 BASIC = "service-role/AWSLambdaBasicExecutionRole"
@@ -92,7 +92,7 @@ OWN_POLICY = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Path": "/app/",
     ],
 )
 def test_the_policies_of_the_template_decide(check: Any, role: dict[str, Any], expected: str) -> None:
-    """Inline or managed, with Deny statements and a boundary; what is not in the file is not certain."""
+    """Inline and managed policies, Deny statements and boundaries count; a policy outside the file is unknown."""
     narrow = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": allow("logs:*")}}
     body = template(role, resources={"Own": OWN_POLICY, "Narrow": narrow}, Parameters={"Other": {"Type": "String"}})
     assert outcome(check(body)) == expected
@@ -106,16 +106,16 @@ def test_the_policies_of_the_template_decide(check: Any, role: dict[str, Any], e
         {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Roles": [{"Ref": "Role"}], "PolicyDocument": allow(*READ)}},
     ],
 )
-def test_a_policy_may_name_the_role_itself(check: Any, policy: dict[str, Any]) -> None:
-    """And is not there where its condition does not hold."""
+def test_a_policy_can_name_the_role(check: Any, policy: dict[str, Any]) -> None:
+    """The policy does not count if its condition is false."""
     assert outcome(check(template({}, resources={"Read": policy}))) == "pass"
     never = {"Never": {"Fn::Equals": ["a", "b"]}}
     without = template({}, resources={"Read": {**policy, "Condition": "Never"}}, Conditions=never)
     assert outcome(check(without)) == "fail"
 
 
-def test_a_policy_that_may_not_be_there_is_not_certain(check: Any) -> None:
-    """Its condition hangs on a parameter."""
+def test_a_policy_with_an_undecided_condition_is_unknown(check: Any) -> None:
+    """Its condition depends on a parameter without a default."""
     policy = {"Type": "AWS::IAM::Policy", "Properties": {"Roles": [{"Ref": "Role"}], "PolicyDocument": allow(*READ)}}
     body = template(
         {},
@@ -123,20 +123,24 @@ def test_a_policy_that_may_not_be_there_is_not_certain(check: Any) -> None:
         Conditions={"Reads": {"Fn::Equals": [{"Ref": "Mode"}, "read"]}},
         Parameters={"Mode": {"Type": "String"}},
     )
-    said = check(body)
-    assert said.unknowns == [("PG201", "It hangs on the condition Reads, which the file does not say.")]
+    result = check(body)
+    assert result.unknowns == [
+        ("PG201", "Unknown: it depends on the condition Reads, which cannot be resolved from the file.")
+    ]
     assert outcome(check(body, "--parameter", "Mode=read")) == "pass"
     assert outcome(check(body, "--parameter", "Mode=none")) == "fail"
 
 
-def test_the_reason_names_what_it_hangs_on(check: Any) -> None:
-    """The managed policies whose contents nobody can see from here."""
-    said = check(template(attached("AmazonSQSFullAccess")))
-    assert said.unknowns == [("PG201", "It hangs on the policy AmazonSQSFullAccess, which the file does not say.")]
+def test_the_reason_names_what_the_outcome_depends_on(check: Any) -> None:
+    """It names a managed policy with unknown content."""
+    result = check(template(attached("AmazonSQSFullAccess")))
+    assert result.unknowns == [
+        ("PG201", "Unknown: it depends on the policy AmazonSQSFullAccess, which cannot be resolved from the file.")
+    ]
 
 
-def test_a_finding_names_the_mapping_and_what_is_missing(check: Any) -> None:
-    """With a statement to paste, not a command."""
+def test_a_finding_names_the_mapping_and_the_missing_actions(check: Any) -> None:
+    """The remedy is a statement to paste, not a command."""
     finding = check(template({})).document["findings"][0]
     assert finding["subject"] == "event-source-mapping/Poll"
     assert [need["action"] for need in finding["evidence"]["missing"]] == READ
@@ -145,28 +149,28 @@ def test_a_finding_names_the_mapping_and_what_is_missing(check: Any) -> None:
 
 
 @pytest.mark.parametrize("enabled", [False, "false"])
-def test_a_mapping_that_is_off_passes(check: Any, enabled: Any) -> None:
-    """Nothing is polled."""
+def test_a_disabled_mapping_passes(check: Any, enabled: Any) -> None:
+    """Lambda does not poll for a disabled mapping."""
     assert outcome(check(template({}, {"Enabled": enabled}))) == "pass"
 
 
-def test_a_mapping_of_an_alias_is_of_its_function(check: Any) -> None:
-    """The function of the template has the role."""
+def test_a_mapping_of_an_alias_uses_the_role_of_the_function(check: Any) -> None:
+    """The template has the role only for the function."""
     alias = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Orders"}, "Name": "live"}}
     assert outcome(check(template(attached(SQS), {"FunctionName": {"Ref": "Live"}}, {"Live": alias}))) == "pass"
-    said = check(template({}, {"FunctionName": {"Ref": "Live"}}, {"Live": alias}))
-    assert said.document["findings"][0]["function_arn"].endswith(":function:Orders:live")
+    result = check(template({}, {"FunctionName": {"Ref": "Live"}}, {"Live": alias}))
+    assert result.document["findings"][0]["function_arn"].endswith(":function:Orders:live")
 
 
-def test_a_function_or_role_elsewhere_is_not_certain(check: Any) -> None:
-    """It is named."""
-    said = check(template({}, {"FunctionName": "elsewhere"}))
-    assert said.unknowns == [("PG201", "The function elsewhere is not in the file.")]
+def test_a_function_or_role_outside_the_file_is_unknown(check: Any) -> None:
+    """The reason names it."""
+    result = check(template({}, {"FunctionName": "elsewhere"}))
+    assert result.unknowns == [("PG201", "Unknown: the function elsewhere is not in the file.")]
     role = {"Orders": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Ref": "RoleArn"}}}}
-    said = check(template({}, resources=role, Parameters={"RoleArn": {"Type": "String"}}))
-    assert said.unknowns == [("PG201", "The role ${RoleArn} is not in the file.")]
-    said = check(template({}, resources={"Orders": {"Type": "AWS::Lambda::Function"}}))
-    assert said.unknowns == [("PG201", "The role of the function is not in the file.")]
+    result = check(template({}, resources=role, Parameters={"RoleArn": {"Type": "String"}}))
+    assert result.unknowns == [("PG201", "Unknown: the role ${RoleArn} is not in the file.")]
+    result = check(template({}, resources={"Orders": {"Type": "AWS::Lambda::Function"}}))
+    assert result.unknowns == [("PG201", "Unknown: the role of the function is not in the file.")]
 
 
 # ── Sources ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,16 +192,16 @@ CONSUMER = {
         ({"Fn::GetAtt": ["Table", "StreamArn"]}, "service-role/AWSLambdaDynamoDBExecutionRole"),
     ],
 )
-def test_streams_have_needs_of_their_own(check: Any, source: Any, policy: str) -> None:
-    """And a managed policy each."""
-    made = {"Stream": STREAM, "Consumer": CONSUMER, "Table": TABLE}
+def test_each_kind_of_stream_has_its_own_needs(check: Any, source: Any, policy: str) -> None:
+    """Each kind has its own managed policy."""
+    sources = {"Stream": STREAM, "Consumer": CONSUMER, "Table": TABLE}
     mapping = {"EventSourceArn": source, "StartingPosition": "LATEST"}
-    assert outcome(check(template(attached(policy), mapping, made))) == "pass"
-    assert outcome(check(template(attached(SQS), mapping, made))) == "fail"
+    assert outcome(check(template(attached(policy), mapping, sources))) == "pass"
+    assert outcome(check(template(attached(SQS), mapping, sources))) == "fail"
 
 
-def test_a_source_that_is_given_later_passes_where_the_role_names_the_same(check: Any) -> None:
-    """Whatever it is; without a statement for it, it is not certain."""
+def test_an_unresolved_source_passes_if_the_role_has_the_same_reference(check: Any) -> None:
+    """Without a statement for the reference, the outcome is unknown."""
     given = {"Parameters": {"QueueArn": {"Type": "String"}}}
     mapping = {"EventSourceArn": {"Ref": "QueueArn"}}
     assert outcome(check(template(inline(allow(*READ, resource={"Ref": "QueueArn"})), mapping, **given))) == "pass"
@@ -215,16 +219,16 @@ def test_a_source_that_is_given_later_passes_where_the_role_names_the_same(check
     assert outcome(check(template(both, stream, **given))) == "pass"
 
 
-def test_too_many_gaps_in_a_source_are_not_certain(check: Any) -> None:
-    """Rather than a long wait or a guess."""
+def test_too_many_unresolved_values_in_a_source_are_unknown(check: Any) -> None:
+    """There are too many combinations to evaluate."""
     names = [f"Part{number}" for number in range(3)]
     about = {name: {"Type": "String", "AllowedValues": list("abcdefghij")} for name in names}
     source = {"Fn::Join": ["", [{"Ref": name} for name in names]]}
     assert outcome(check(template({}, {"EventSourceArn": source}, Parameters=about))) == "unknown"
 
 
-def test_the_policy_of_the_queue_itself_counts(check: Any) -> None:
-    """In the same account it may grant what the role's policies do not; that of a queue elsewhere is not known."""
+def test_the_policy_of_the_queue_counts(check: Any) -> None:
+    """In the same account it can allow what the role's policies do not. The policy of another queue is unknown."""
     principal = {"AWS": {"Fn::GetAtt": ["Role", "Arn"]}}
     document = allow(*READ)
     document["Statement"][0]["Principal"] = principal
@@ -236,7 +240,7 @@ def test_the_policy_of_the_queue_itself_counts(check: Any) -> None:
 
 
 def test_the_policies_of_streams_count(check: Any) -> None:
-    """Kinesis has a resource for them, DynamoDB a property of the table."""
+    """For Kinesis the policy is a resource, for DynamoDB a property of the table."""
     principal = {"AWS": {"Fn::GetAtt": ["Role", "Arn"]}}
     document = allow("kinesis:*", "dynamodb:*")
     document["Statement"][0]["Principal"] = principal
@@ -258,8 +262,8 @@ def test_the_policies_of_streams_count(check: Any) -> None:
 
 
 def test_a_mapping_that_is_left_out_is_named(check: Any) -> None:
-    """By the condition, as the parameters stand."""
+    """Its condition is false with the parameters."""
     body = template({}, Conditions={"Never": {"Fn::Equals": ["a", "b"]}})
     body["Resources"]["Poll"]["Condition"] = "Never"
-    said = check(body)
-    assert [one["resource"] for one in said.document["left_out"]] == ["Poll"]
+    result = check(body)
+    assert [one["resource"] for one in result.document["left_out"]] == ["Poll"]

@@ -1,4 +1,4 @@
-"""`permission-guard check` judges SAM templates by what SAM makes of them, translated without AWS."""
+"""`permission-guard check` evaluates the CloudFormation templates that SAM generates, without AWS."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 TRANSFORM = "AWS::Serverless-2016-10-31"
 
 
-def template(events: Any = None, *, resources: Any = None, sections: Any = None, **properties: Any) -> dict[str, Any]:
+def template(events: Any = None, *, resources: Any = None, sections: Any = None, **more: Any) -> dict[str, Any]:
     """Return a SAM template with the function `Orders`."""
-    about = {"CodeUri": "src/", "Handler": "app.handler", "Runtime": "python3.13", "Events": events or {}, **properties}
-    function = {"Type": "AWS::Serverless::Function", "Properties": about}
+    properties = {"CodeUri": "src/", "Handler": "app.handler", "Runtime": "python3.13", "Events": events or {}, **more}
+    function = {"Type": "AWS::Serverless::Function", "Properties": properties}
     return {"Transform": TRANSFORM, **(sections or {}), "Resources": {"Orders": function, **(resources or {})}}
 
 
 def event(kind: str, **properties: Any) -> dict[str, Any]:
-    """Return the one event of a function, called `On`."""
+    """Return one event of a function, with the name `On`."""
     return {"On": {"Type": kind, "Properties": properties}}
 
 
@@ -52,31 +52,31 @@ FILES = {"Files": {"Type": "AWS::S3::Bucket"}}
     ],
     ids=lambda value: value.get("On", {}).get("Type") if isinstance(value, dict) else None,
 )
-def test_the_permission_of_every_event_type_is_judged(check: Any, events: Any, resources: Any, rules: Any) -> None:
-    """As SAM writes it, which for most is all right."""
-    said = check(template(events, resources=resources))
-    assert [rule for rule, _ in said.findings] == rules
-    assert said.unknowns == []
-    assert said.document["counts"]["passed"] > 0
+def test_the_permission_of_every_event_type_is_evaluated(check: Any, events: Any, resources: Any, rules: Any) -> None:
+    """Most permissions that SAM creates have no problem."""
+    result = check(template(events, resources=resources))
+    assert [rule for rule, _ in result.findings] == rules
+    assert result.unknowns == []
+    assert result.document["counts"]["passed"] > 0
 
 
-def test_a_parameter_of_an_event_is_not_certain(check: Any) -> None:
-    """As in any template."""
+def test_a_parameter_of_an_event_is_unknown(check: Any) -> None:
+    """It is unresolved, as in a CloudFormation template."""
     sections = {"Parameters": {"Topic": {"Type": "String"}}}
     body = template(event("SNS", Topic={"Ref": "Topic"}), sections=sections)
-    assert check(body).unknowns == [("PG106", "It hangs on Topic, which the file does not say.")]
+    assert check(body).unknowns == [("PG106", "Unknown: it depends on Topic, which cannot be resolved from the file.")]
     assert check(body, "--parameter", "Topic=arn:aws:sns:us-east-1:123456789012:orders").code == 0
 
 
 def test_a_function_url_without_authentication_is_found(check: Any) -> None:
-    """Both statements that SAM makes; none where it asks for a signature."""
-    said = check(template(FunctionUrlConfig={"AuthType": "NONE"}))
-    assert {rule for rule, _ in said.findings} == {"PG107"}
+    """Both statements that SAM creates are found; with AWS_IAM there are no findings."""
+    result = check(template(FunctionUrlConfig={"AuthType": "NONE"}))
+    assert {rule for rule, _ in result.findings} == {"PG107"}
     assert check(template(FunctionUrlConfig={"AuthType": "AWS_IAM"})).code == 0
 
 
-def test_what_sam_makes_is_marked_as_that(tmp_path: Path) -> None:
-    """It is not in the file under that name."""
+def test_a_resource_that_sam_creates_is_marked(tmp_path: Path) -> None:
+    """Its name is not in the file."""
     file = tmp_path / "template.yaml"
     file.write_text(
         f"""
@@ -95,7 +95,7 @@ Resources:
     )
     code, output = run(str(file))
     assert code == 1
-    for part in ("OrdersSkillPermission (made by SAM)", "Orders:live", "PG108", "Cure (SAM and CloudFormation)"):
+    for part in ("OrdersSkillPermission (created by SAM)", "Orders:live", "PG108", "Remedy (SAM and CloudFormation)"):
         assert part in output
     assert "FunctionName: !Ref OrdersAliaslive" in output
     assert "EventSourceToken: amzn1.ask.skill.SKILL-ID" in output
@@ -105,18 +105,18 @@ QUEUE = {"Queue": {"Type": "AWS::SQS::Queue"}}
 ON_QUEUE = event("SQS", Queue={"Fn::GetAtt": ["Queue", "Arn"]})
 
 
-def test_the_role_that_sam_makes_may_read_the_queue(check: Any) -> None:
-    """It has the managed policy."""
+def test_the_role_that_sam_creates_may_read_the_queue(check: Any) -> None:
+    """SAM attaches the managed policy."""
     assert check(template(ON_QUEUE, resources=QUEUE)).code == 0
 
 
-def test_a_role_of_ones_own_is_judged(check: Any) -> None:
-    """SAM adds nothing to it."""
+def test_a_role_in_the_template_is_evaluated(check: Any) -> None:
+    """SAM adds nothing to this role."""
     trust = {"AssumeRolePolicyDocument": TRUST_LAMBDA}
     role = {"Type": "AWS::IAM::Role", "Properties": trust}
     own = {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}
-    said = check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own))
-    assert said.findings == [("PG201", "event-source-mapping/OrdersOn"), ("PG204", "logging")]
+    result = check(template(ON_QUEUE, resources={**QUEUE, "Role": role}, **own))
+    assert result.findings == [("PG201", "event-source-mapping/OrdersOn"), ("PG204", "logging")]
     statement = {
         "Effect": "Allow",
         "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
@@ -129,20 +129,20 @@ def test_a_role_of_ones_own_is_judged(check: Any) -> None:
 
 
 def test_a_policy_template_of_sam_is_expanded(check: Any) -> None:
-    """The one for queues carries what a mapping needs."""
+    """SQSPollerPolicy allows what a mapping needs."""
     mapping = {
         "Type": "AWS::Lambda::EventSourceMapping",
         "Properties": {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]}},
     }
     policies = [{"SQSPollerPolicy": {"QueueName": {"Fn::GetAtt": ["Queue", "QueueName"]}}}]
-    made = {**QUEUE, "Poll": mapping}
-    assert check(template(resources=made, Policies=policies)).code == 0
-    assert check(template(resources=made)).findings == [("PG201", "event-source-mapping/Poll")]
+    resources = {**QUEUE, "Poll": mapping}
+    assert check(template(resources=resources, Policies=policies)).code == 0
+    assert check(template(resources=resources)).findings == [("PG201", "event-source-mapping/Poll")]
 
 
-def test_local_files_and_images_are_not_looked_for(check: Any) -> None:
-    """Code, layers and definitions are what is built later."""
-    made = {
+def test_local_files_and_images_do_not_have_to_exist(check: Any) -> None:
+    """Code, layers and definitions are not read."""
+    resources = {
         "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "layer/"}},
         "Api": {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "x", "DefinitionUri": "api.yaml"}},
         "Image": {
@@ -152,45 +152,45 @@ def test_local_files_and_images_are_not_looked_for(check: Any) -> None:
         },
         "Table": {"Type": "AWS::Serverless::SimpleTable"},
     }
-    said = check(template(resources=made, sections={"Globals": {"Function": {"Timeout": 3, "CodeUri": "src/"}}}))
-    assert said.code == 0
+    result = check(template(resources=resources, sections={"Globals": {"Function": {"Timeout": 3, "CodeUri": "src/"}}}))
+    assert result.code == 0
 
 
 @pytest.mark.parametrize(
-    ("body", "logged"),
+    ("body", "message"),
     [
-        (template(event("Nonsense")), "SAM would refuse the template"),
-        ({"Transform": [TRANSFORM], "Resources": {"Orders": 3}}, "SAM would refuse the template"),
-        ({"Transform": TRANSFORM, "Resources": {}}, "SAM would refuse the template"),
+        (template(event("Nonsense")), "SAM rejects the template"),
+        ({"Transform": [TRANSFORM], "Resources": {"Orders": 3}}, "SAM rejects the template"),
+        ({"Transform": TRANSFORM, "Resources": {}}, "SAM rejects the template"),
         ({"Transform": TRANSFORM, "Resources": {"A": {"Type": [], "Properties": 3}}, "Globals": 3}, "SAM"),
     ],
 )
-def test_what_sam_refuses_is_told_in_its_words(check: Any, body: Any, logged: str) -> None:
-    """It cannot be judged."""
-    said = check(body)
-    assert said.code == 2
-    assert logged in said.document["errors"][0]["message"]
+def test_a_template_that_sam_rejects_is_reported_with_sams_message(check: Any, body: Any, message: str) -> None:
+    """Such a template cannot be evaluated."""
+    result = check(body)
+    assert result.code == 2
+    assert message in result.document["errors"][0]["message"]
 
 
-def test_a_translator_that_breaks_is_told(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not this program's to mend, and no traceback helps."""
+def test_an_error_of_the_translator_is_reported(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no traceback."""
 
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("Properties")
 
     monkeypatch.setattr("samtranslator.translator.translator.Translator.translate", broken)
-    said = check(template())
-    assert "SAM's translator failed on the template: KeyError" in said.document["errors"][0]["message"]
+    result = check(template())
+    assert "SAM's translator cannot translate the template: KeyError" in result.document["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(
-    ("missing", "content", "logged"),
+    ("missing", "content", "message"),
     [("samtranslator", f"Transform: {TRANSFORM}\nResources: {{}}", "AWS's translator"), ("yaml", "a: b", "PyYAML")],
 )
-def test_what_is_not_installed_is_told_with_the_cure(
-    check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, logged: str
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
+    check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, message: str
 ) -> None:
-    """The packages are optional, for those who have such files."""
+    """The packages are optional: only some files need them."""
     imported = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
@@ -199,15 +199,15 @@ def test_what_is_not_installed_is_told_with_the_cure(
         return imported(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    said = check(content)
-    assert said.code == 2
-    assert logged in said.document["errors"][0]["message"]
-    assert "pip install 'permission-guard[cli]'" in said.document["errors"][0]["message"]
+    result = check(content)
+    assert result.code == 2
+    assert message in result.document["errors"][0]["message"]
+    assert "pip install 'permission-guard[cli]'" in result.document["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
-def test_the_template_of_the_bot_itself_is_all_right(region: str) -> None:
-    """In every partition."""
+def test_the_template_of_the_bot_has_no_findings(region: str) -> None:
+    """The regions are in different partitions."""
     code, output = run(str(REPOSITORY / "template.yaml"), "--region", region)
     assert code == 0, output
-    assert "0 found, 0 not certain" in output
+    assert "0 findings, 0 unknown" in output

@@ -1,4 +1,4 @@
-"""`permission-guard check` judges CloudFormation templates: their permissions, policies, roles and references."""
+"""`permission-guard check` evaluates CloudFormation templates: permissions, policies, roles and references."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
 from permission_guard.offline.documents import contents
 from permission_guard.offline.physical_names import Place
-from permission_guard.offline.scenarios import judge
+from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.rules import RULES
 from tests.unit.cli.conftest import run
 
@@ -32,35 +32,35 @@ def function(**properties: Any) -> dict[str, Any]:
 
 def permission(principal: Any = "sns.amazonaws.com", **properties: Any) -> dict[str, Any]:
     """Return a permission for the function `Orders`."""
-    about = {"FunctionName": {"Ref": "Orders"}, "Action": "lambda:InvokeFunction", "Principal": principal}
-    return {"Type": "AWS::Lambda::Permission", "Properties": {**about, **properties}}
+    defaults = {"FunctionName": {"Ref": "Orders"}, "Action": "lambda:InvokeFunction", "Principal": principal}
+    return {"Type": "AWS::Lambda::Permission", "Properties": {**defaults, **properties}}
 
 
 def template(*permissions: Any, resources: Any = None, **sections: Any) -> dict[str, Any]:
-    """Return a template with the function `Orders` and with permissions called `Permit0` and so on."""
-    made = {f"Permit{number}": about for number, about in enumerate(permissions)}
-    return {**sections, "Resources": {"Orders": function(), **made, **(resources or {})}}
+    """Return a template with the function `Orders` and with the permissions `Permit0`, `Permit1` and so on."""
+    numbered = {f"Permit{number}": one for number, one in enumerate(permissions)}
+    return {**sections, "Resources": {"Orders": function(), **numbered, **(resources or {})}}
 
 
-def parameters(*names: str, **about: Any) -> dict[str, Any]:
+def parameters(*names: str, **more: Any) -> dict[str, Any]:
     """Return parameters without defaults."""
-    return {name: {"Type": "String", **about} for name in names}
+    return {name: {"Type": "String", **more} for name in names}
 
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_permission_is_judged_as_the_statement_that_lambda_makes_of_it(check: Any) -> None:
-    """Its logical id is its name, and it belongs to the function that it names."""
-    said = check(template(permission(), permission(SourceArn=TOPIC)))
-    assert said.code == 1
-    assert said.findings == [("PG102", "Permit0")]
-    assert said.document["findings"][0]["function_arn"].endswith(":function:Orders")
+def test_a_permission_is_evaluated_as_the_statement_that_lambda_writes(check: Any) -> None:
+    """The Sid is the logical id, and the function is the one in FunctionName."""
+    result = check(template(permission(), permission(SourceArn=TOPIC)))
+    assert result.code == 1
+    assert result.findings == [("PG102", "Permit0")]
+    assert result.document["findings"][0]["function_arn"].endswith(":function:Orders")
 
 
-def test_the_cure_is_for_the_template_and_uses_its_references(check: Any) -> None:
-    """Never a command: the next deployment would undo it."""
-    said = check(
+def test_the_remedy_is_for_the_template_and_uses_its_references(check: Any) -> None:
+    """It is not a command, because the next deployment would undo it."""
+    result = check(
         template(
             permission(
                 "s3.amazonaws.com",
@@ -71,7 +71,7 @@ def test_the_cure_is_for_the_template_and_uses_its_references(check: Any) -> Non
             resources={"Files": {"Type": "AWS::S3::Bucket"}},
         )
     )
-    bucket, topic = said.document["findings"]
+    bucket, topic = result.document["findings"]
     assert [remedy["kind"] for remedy in bucket["remedies"]] == ["sam"]
     assert bucket["remedies"][0]["text"].splitlines()[2:] == [
         "  FunctionName: !GetAtt Orders.Arn",
@@ -87,8 +87,8 @@ def test_the_cure_is_for_the_template_and_uses_its_references(check: Any) -> Non
     )
 
 
-def test_a_cure_that_only_a_command_can_be_points_at_the_resource(check: Any) -> None:
-    """What AddPermission cannot say is changed where it is written."""
+def test_a_remedy_without_a_template_form_names_the_resource(check: Any) -> None:
+    """The statement has no equal in the parameters of AddPermission."""
     policy = {
         "Type": "AWS::Lambda::ResourcePolicy",
         "Properties": {
@@ -104,9 +104,9 @@ def test_a_cure_that_only_a_command_can_be_points_at_the_resource(check: Any) ->
             },
         },
     }
-    said = check(template(resources={"Own": policy}))
-    assert said.findings == [("PG101", "Own-1")]
-    assert said.document["findings"][0]["remedies"] == [
+    result = check(template(resources={"Own": policy}))
+    assert result.findings == [("PG101", "Own-1")]
+    assert result.document["findings"][0]["remedies"] == [
         {"kind": "sam", "text": "# Change or remove Own in the template."}
     ]
 
@@ -131,9 +131,9 @@ def test_a_cure_that_only_a_command_can_be_points_at_the_resource(check: Any) ->
     ],
 )
 def test_every_property_becomes_the_condition_that_lambda_writes(check: Any, properties: Any, findings: Any) -> None:
-    """So that the rules say of a template what they would say of the policy."""
-    said = check(template(permission(**{"principal": properties["Principal"], **properties}) | {}))
-    assert [rule for rule, _ in said.findings] == findings
+    """The findings are the same as for the policy that Lambda would have."""
+    result = check(template(permission(**{"principal": properties["Principal"], **properties}) | {}))
+    assert [rule for rule, _ in result.findings] == findings
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_every_property_becomes_the_condition_that_lambda_writes(check: Any, pro
         "123456789012:function:Orders",
     ],
 )
-def test_a_function_is_found_however_it_is_named(check: Any, name: Any) -> None:
-    """As AddPermission takes it."""
+def test_every_form_of_a_function_name_is_read(check: Any, name: Any) -> None:
+    """The forms are those of AddPermission."""
     found = check(template(permission(FunctionName=name))).document["findings"]
     assert [one["function_arn"] for one in found] == ["arn:aws:lambda:us-east-1:123456789012:function:Orders"]
 
 
-def test_the_policy_of_an_alias_or_version_is_its_own(check: Any) -> None:
-    """A reference to one is its ARN."""
-    made = {
+def test_an_alias_or_version_has_its_own_policy(check: Any) -> None:
+    """A reference to an alias or a version is its ARN."""
+    resources = {
         "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Orders"}, "Name": "live"}},
         "First": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Fn::GetAtt": ["Orders", "Arn"]}}},
     }
@@ -166,22 +166,22 @@ def test_the_policy_of_an_alias_or_version_is_its_own(check: Any) -> None:
         {"Fn::Sub": "${Orders}:${First.Version}"},
         {"Fn::Sub": "${Orders}:$LATEST"},
     ]
-    said = check(template(*(permission(FunctionName=name) for name in names), resources=made))
-    found = [one["function_arn"].partition(":function:")[2] for one in said.document["findings"]]
+    result = check(template(*(permission(FunctionName=name) for name in names), resources=resources))
+    found = [one["function_arn"].partition(":function:")[2] for one in result.document["findings"]]
     assert found == ["Orders:live", "Orders:live", "Orders:1", "Orders:1", "Orders"]
-    assert "FunctionName: !Ref Live" in said.document["findings"][0]["remedies"][0]["text"]
+    assert "FunctionName: !Ref Live" in result.document["findings"][0]["remedies"][0]["text"]
 
 
-def test_a_permission_for_a_function_elsewhere_is_judged_too(check: Any) -> None:
-    """Its name does not matter to the answer, and is shown as the reference it is."""
-    said = check(template(permission(FunctionName={"Fn::ImportValue": "orders-arn"})))
-    assert said.findings == [("PG102", "Permit0")]
-    assert said.document["findings"][0]["title"].endswith("invoke ${import of orders-arn}")
+def test_a_permission_for_a_function_outside_the_file_is_evaluated(check: Any) -> None:
+    """The outcome does not depend on the function's name, and the title has the reference."""
+    result = check(template(permission(FunctionName={"Fn::ImportValue": "orders-arn"})))
+    assert result.findings == [("PG102", "Permit0")]
+    assert result.document["findings"][0]["title"].startswith("${import of orders-arn} allows ")
     assert check(template(permission(FunctionName="not a function!"))).findings == [("PG102", "Permit0")]
 
 
 def test_statements_of_one_function_are_one_policy(check: Any) -> None:
-    """A statement for a URL is judged with the other half of what it takes, and with the URL."""
+    """A statement for a URL is evaluated with the URL and the second statement that the URL needs."""
     url: dict[str, Any] = {
         "Type": "AWS::Lambda::Url",
         "Properties": {"TargetFunctionArn": {"Fn::GetAtt": ["Orders", "Arn"]}, "AuthType": "NONE"},
@@ -190,8 +190,8 @@ def test_statements_of_one_function_are_one_policy(check: Any) -> None:
         permission("*", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE"),
         permission("*", InvokedViaFunctionUrl=True),
     )
-    said = check(template(*halves, resources={"Url": url}))
-    assert [(one["subject"], one["severity"]) for one in said.document["findings"]] == [
+    result = check(template(*halves, resources={"Url": url}))
+    assert [(one["subject"], one["severity"]) for one in result.document["findings"]] == [
         ("statement/Permit0", "high"),
         ("statement/Permit1", "high"),
     ]
@@ -200,8 +200,8 @@ def test_statements_of_one_function_are_one_policy(check: Any) -> None:
     assert set(severities) == {"medium"}
 
 
-def test_a_resource_policy_is_judged_statement_by_statement(check: Any) -> None:
-    """With its Deny statements, whether it is an object or a text."""
+def test_each_statement_of_a_resource_policy_is_evaluated(check: Any) -> None:
+    """The document is an object or a string, and its Deny statements count."""
     statements: list[dict[str, Any]] = [
         {
             "Sid": "Broad",
@@ -220,15 +220,15 @@ def test_a_resource_policy_is_judged_statement_by_statement(check: Any) -> None:
     deny = {"Effect": "Deny", "Principal": "*", "Action": "lambda:*", "Resource": "*"}
 
     def own(*listed: Any) -> dict[str, Any]:
-        about = {"ResourceArn": {"Fn::GetAtt": ["Orders", "Arn"]}, "PolicyDocument": {"Statement": list(listed)}}
+        properties = {"ResourceArn": {"Fn::GetAtt": ["Orders", "Arn"]}, "PolicyDocument": {"Statement": list(listed)}}
         return template(
-            resources={"Own": {"Type": "AWS::Lambda::ResourcePolicy", "Properties": about}},
+            resources={"Own": {"Type": "AWS::Lambda::ResourcePolicy", "Properties": properties}},
             Parameters=parameters("Partner"),
         )
 
-    said = check(own(*statements))
-    assert said.findings == [("PG102", "Broad")]
-    assert ("PG106", "It hangs on Partner, which the file does not say.") in said.unknowns
+    result = check(own(*statements))
+    assert result.findings == [("PG102", "Broad")]
+    assert ("PG106", "Unknown: it depends on Partner, which cannot be resolved from the file.") in result.unknowns
     assert check(own(*statements, deny)).code == 0
     assert check(own(deny)).document["left_out"] == []
     text = own()
@@ -242,22 +242,22 @@ def test_a_resource_policy_is_judged_statement_by_statement(check: Any) -> None:
 @pytest.mark.parametrize(
     "document", ["{", 3, {"Statement": 3}, {"Statement": [3]}, {"Fn::ImportValue": "policy"}, None]
 )
-def test_a_resource_policy_that_cannot_be_read_is_not_certain(check: Any, document: Any) -> None:
-    """It may say anything."""
+def test_an_unreadable_resource_policy_is_unknown(check: Any, document: Any) -> None:
+    """It can allow anything."""
     policy = {"Type": "AWS::Lambda::ResourcePolicy", "Properties": {"PolicyDocument": document}}
-    said = check(template(resources={"Own": policy}))
-    assert said.code == 3
+    result = check(template(resources={"Own": policy}))
+    assert result.code == 3
 
 
-# ── References that are not resolved ────────────────────────────────────────────────────────────────────────────────
+# ── Unresolved references ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_hangs_on_a_parameter_is_not_certain_and_names_it(check: Any) -> None:
-    """Neither a pass nor a finding; given a value, it is one of them."""
+def test_an_outcome_that_depends_on_a_parameter_is_unknown_and_names_it(check: Any) -> None:
+    """With a value for the parameter, it is a pass or a finding."""
     body = template(permission(SourceArn={"Ref": "TopicArn"}), Parameters=parameters("TopicArn"))
-    said = check(body)
-    assert said.code == 3
-    assert said.unknowns == [("PG106", "It hangs on TopicArn, which the file does not say.")]
+    result = check(body)
+    assert result.code == 3
+    assert result.unknowns == [("PG106", "Unknown: it depends on TopicArn, which cannot be resolved from the file.")]
     own, foreign = (f"TopicArn=arn:aws:sns:us-east-1:{account}:orders" for account in ("123456789012", "999999999999"))
     assert check(body, "--parameter", own).code == 0
     assert check(body, "--parameter", foreign).findings == [("PG106", "Permit0")]
@@ -284,11 +284,11 @@ def test_what_hangs_on_a_parameter_is_not_certain_and_names_it(check: Any) -> No
         {"SourceArn": {"Ref": "Machine"}},
     ],
 )
-def test_what_is_settled_by_the_rest_passes_all_the_same(check: Any, properties: Any) -> None:
-    """A gap that cannot turn the answer is no noise."""
+def test_an_unresolved_value_that_does_not_matter_passes(check: Any, properties: Any) -> None:
+    """All values of the reference have the same outcome."""
     machine = {"Machine": {"Type": "AWS::Robotics::Machine"}}
-    said = check(template(permission(**properties), resources=machine, Parameters=parameters("Given")))
-    assert (said.code, said.unknowns) == (0, [])
+    result = check(template(permission(**properties), resources=machine, Parameters=parameters("Given")))
+    assert (result.code, result.unknowns) == (0, [])
     alone = check(
         template(permission(**properties), resources=machine, Parameters=parameters("Given")), "--rule", "PG106"
     )
@@ -305,19 +305,19 @@ def test_what_is_settled_by_the_rest_passes_all_the_same(check: Any, properties:
         ({"FunctionName": {"Ref": "Given"}}, ["PG102"]),
     ],
 )
-def test_what_is_wrong_whatever_is_given_is_found(check: Any, properties: Any, rules: Any) -> None:
-    """A gap does not hide what is wrong beside it, and is shown by its name."""
-    said = check(template(permission(**properties), Parameters=parameters("Given")))
-    assert said.code == 1
-    assert [rule for rule, _ in said.findings] == rules
-    assert "unresolved" not in str(said.document)
+def test_a_problem_with_every_value_of_a_reference_is_found(check: Any, properties: Any, rules: Any) -> None:
+    """The finding contains the name of the reference, not an assumed value."""
+    result = check(template(permission(**properties), Parameters=parameters("Given")))
+    assert result.code == 1
+    assert [rule for rule, _ in result.findings] == rules
+    assert "unresolved" not in str(result.document)
 
 
-def test_a_gap_in_an_arn_is_shown_by_its_name(check: Any) -> None:
-    """In the title as in the cure."""
+def test_an_unresolved_value_in_an_arn_is_shown_by_its_name(check: Any) -> None:
+    """The title and the remedy contain the reference."""
     bucket = permission("s3.amazonaws.com", SourceArn={"Fn::Join": ["", ["arn:aws:s3:::", {"Ref": "Bucket"}]]})
     finding = check(template(bucket, Parameters=parameters("Bucket"))).document["findings"][0]
-    assert finding["title"] == "Whoever owns the name ${Bucket} can have Orders invoked"
+    assert finding["title"] == 'Any owner of bucket "${Bucket}" can invoke Orders'
     assert 'SourceArn: !Sub "arn:${AWS::Partition}:s3:::${Bucket}"' in finding["remedies"][0]["text"]
     whole = permission("s3.amazonaws.com", SourceArn={"Ref": "Bucket"})
     finding = check(template(whole, Parameters=parameters("Bucket"))).document["findings"][0]
@@ -343,35 +343,35 @@ def test_a_gap_in_an_arn_is_shown_by_its_name(check: Any) -> None:
         {"principal": "*", "PrincipalOrgID": {"Ref": "Given"}},
     ],
 )
-def test_what_may_go_either_way_is_not_certain(check: Any, properties: Any) -> None:
-    """Exit code 3, and the reference is named."""
+def test_an_outcome_that_depends_on_a_reference_is_unknown(check: Any, properties: Any) -> None:
+    """The exit code is 3, and the reason has no assumed value."""
     nested = {"Nested": {"Type": "AWS::CloudFormation::Stack"}}
-    said = check(template(permission(**properties), resources=nested, Parameters=parameters("Given")))
-    assert (said.code, said.findings) == (3, [])
-    assert all("unresolved" not in reason for _, reason in said.unknowns)
+    result = check(template(permission(**properties), resources=nested, Parameters=parameters("Given")))
+    assert (result.code, result.findings) == (3, [])
+    assert all("unresolved" not in reason for _, reason in result.unknowns)
 
 
-def test_an_organization_that_is_given_is_taken_to_be_any(check: Any) -> None:
-    """One that is trusted, or another."""
+def test_an_unresolved_organization_can_be_trusted_or_not(check: Any) -> None:
+    """Both are possible values of the parameter."""
     body = template(permission("*", PrincipalOrgID={"Ref": "Org"}), Parameters=parameters("Org"))
     assert check(body, "--trusted-organization", "o-exampleorgid").code == 3
 
 
-def test_allowed_values_are_all_that_is_tried(check: Any) -> None:
-    """A parameter that can only be one of a few."""
+def test_only_allowed_values_are_evaluated(check: Any) -> None:
+    """The parameter cannot have another value."""
     about = parameters("Who", AllowedValues=["123456789012", "111122223333"])
     body = template(permission({"Ref": "Who"}), Parameters=about)
     assert check(body).code == 3
     assert check(body, "--trusted-account", "111122223333").code == 0
 
 
-def test_too_many_gaps_are_not_certain(check: Any) -> None:
-    """Rather than a long wait or a guess."""
+def test_too_many_unresolved_values_are_unknown(check: Any) -> None:
+    """There are too many combinations to evaluate."""
     names = [f"Part{number}" for number in range(9)]
     arn = {"Fn::Join": ["", [{"Ref": name} for name in names]]}
-    said = check(template(permission(SourceArn=arn), Parameters=parameters(*names)))
-    assert said.code == 3
-    assert "Too much" in said.unknowns[0][1]
+    result = check(template(permission(SourceArn=arn), Parameters=parameters(*names)))
+    assert result.code == 3
+    assert "too many values" in result.unknowns[0][1]
 
 
 # ── Conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -380,28 +380,30 @@ IS_PROD = {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
 STAGE = {"Stage": {"Type": "String", "Default": "test"}}
 
 
-def test_what_the_defaults_leave_out_is_not_judged_and_named(check: Any) -> None:
-    """With the parameter that makes it, it is judged."""
+def test_a_resource_that_the_defaults_exclude_is_named_and_not_evaluated(check: Any) -> None:
+    """It is evaluated with the parameter that creates it."""
     body = template({**permission(), "Condition": "IsProd"}, Conditions={"IsProd": IS_PROD}, Parameters=STAGE)
-    said = check(body)
-    assert (said.code, [one["resource"] for one in said.document["left_out"]]) == (0, ["Permit0"])
+    result = check(body)
+    assert (result.code, [one["resource"] for one in result.document["left_out"]]) == (0, ["Permit0"])
     assert check(body, "--parameter", "Stage=prod").findings == [("PG102", "Permit0")]
 
 
-def test_what_may_be_made_is_judged_as_if_it_were(check: Any) -> None:
-    """Whether it is made hangs on a parameter without a default."""
+def test_a_resource_with_an_undecided_condition_is_evaluated_as_created(check: Any) -> None:
+    """Its condition depends on a parameter without a default."""
     body = template(
         {**permission(), "Condition": "IsProd"}, Conditions={"IsProd": IS_PROD}, Parameters=parameters("Stage")
     )
     assert check(body).findings == [("PG102", "Permit0")]
 
 
-def test_both_branches_count_where_the_condition_is_not_decided(check: Any) -> None:
-    """The same answer from both is certain."""
+def test_both_branches_of_an_undecided_condition_are_evaluated(check: Any) -> None:
+    """If both have the same outcome, it is not unknown."""
     either = {"Fn::If": ["IsProd", TOPIC, {"Ref": "AWS::NoValue"}]}
     about = {"Conditions": {"IsProd": IS_PROD}}
     body = template(permission(SourceArn=either), Parameters=parameters("Stage"), **about)
-    assert check(body).unknowns == [("PG102", "It hangs on the condition IsProd, which the file does not say.")]
+    assert check(body).unknowns == [
+        ("PG102", "Unknown: it depends on the condition IsProd, which cannot be resolved from the file.")
+    ]
     assert check(body, "--parameter", "Stage=prod").code == 0
     assert check(body, "--parameter", "Stage=test").findings == [("PG102", "Permit0")]
     same = permission(SourceArn={"Fn::If": ["IsProd", TOPIC, {"Fn::Sub": "arn:aws:sns:us-east-1:${AWS::AccountId}:b"}]})
@@ -410,32 +412,32 @@ def test_both_branches_count_where_the_condition_is_not_decided(check: Any) -> N
     assert check(template(made, Parameters=parameters("Stage"), **about)).code == 0
 
 
-def test_too_many_conditions_are_told(check: Any) -> None:
-    """With the cure."""
+def test_too_many_conditions_are_an_error(check: Any) -> None:
+    """The message names the option that helps."""
     names = [f"Is{number}" for number in range(8)]
     arn = {"Fn::Join": ["", [{"Fn::If": [name, "a", "b"]} for name in names]]}
-    said = check(
+    result = check(
         template(
             permission(SourceArn=arn),
             Conditions={name: {"Fn::Equals": [{"Ref": name}, "x"]} for name in names},
             Parameters=parameters(*names),
         )
     )
-    assert said.code == 2
-    assert "--parameter" in said.document["errors"][0]["message"]
+    assert result.code == 2
+    assert "--parameter" in result.document["errors"][0]["message"]
 
 
 # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_template_without_permissions_is_all_right(check: Any) -> None:
-    """There is nothing to judge."""
+def test_a_template_without_permissions_passes(check: Any) -> None:
+    """There is nothing to evaluate."""
     assert check({"Resources": {"Files": {"Type": "AWS::S3::Bucket"}, "Odd": 3}}).code == 0
 
 
 def test_yaml_with_short_forms_is_read_as_cloudformation_reads_it(check: Any) -> None:
-    """Dates and account ids with a leading zero are texts."""
-    said = check(
+    """Dates and account IDs with a leading zero are strings."""
+    result = check(
         """
 AWSTemplateFormatVersion: 2010-09-09
 Conditions:
@@ -456,49 +458,49 @@ Resources:
     Condition: Also
 """
     )
-    assert said.findings == [("PG106", "Broad")]
-    assert "012345670123" in said.document["findings"][0]["reason"]
-    assert said.document["left_out"][0]["resource"] == "Left"
+    assert result.findings == [("PG106", "Broad")]
+    assert "012345670123" in result.document["findings"][0]["reason"]
+    assert result.document["left_out"][0]["resource"] == "Left"
 
 
-def test_a_loop_is_not_certain(check: Any) -> None:
-    """What it makes is not known here."""
-    said = check(template(resources={"Fn::ForEach::Topics": ["Name", ["a"], {}]}))
-    assert said.code == 3
-    assert "Fn::ForEach::Topics is not expanded" in said.unknowns[0][1]
+def test_a_loop_is_unknown(check: Any) -> None:
+    """The resources that it creates are unknown."""
+    result = check(template(resources={"Fn::ForEach::Topics": ["Name", ["a"], {}]}))
+    assert result.code == 3
+    assert "Fn::ForEach::Topics is not expanded" in result.unknowns[0][1]
 
 
-def test_the_place_of_the_deployment_is_given_by_options(check: Any) -> None:
+def test_options_set_the_account_and_region_of_the_deployment(check: Any) -> None:
     """The partition follows from the region."""
-    said = check(template(permission()), "--account", "111122223333", "--region", "cn-north-1")
-    arn = said.document["findings"][0]["function_arn"]
+    result = check(template(permission()), "--account", "111122223333", "--region", "cn-north-1")
+    arn = result.document["findings"][0]["function_arn"]
     assert arn == "arn:aws-cn:lambda:cn-north-1:111122223333:function:Orders"
-    said = check(template(permission()), "--partition", "aws-us-gov")
-    assert said.document["findings"][0]["function_arn"].startswith("arn:aws-us-gov:")
+    result = check(template(permission()), "--partition", "aws-us-gov")
+    assert result.document["findings"][0]["function_arn"].startswith("arn:aws-us-gov:")
 
 
-def test_a_foreign_account_may_be_ones_own_where_none_was_given(tmp_path: Path) -> None:
-    """The finding stands, and the option that may settle it is told."""
+def test_a_finding_on_another_account_names_the_option_for_the_own_account(tmp_path: Path) -> None:
+    """The placeholder account is used until the option is given."""
     file = tmp_path / "template.json"
     file.write_text(json.dumps(template(permission("111122223333"))))
     code, output = run(str(file))
     assert code == 1
-    assert "say --account if they are not" in output
+    assert "Set your account with --account" in output
     assert run(str(file), "--account", "111122223333")[0] == 0
-    assert "say --account" not in run(str(file), "--account", "999999999999")[1]
+    assert "Set your account" not in run(str(file), "--account", "999999999999")[1]
 
 
-def test_what_is_left_out_is_told_in_the_table_too(tmp_path: Path) -> None:
-    """So that nobody takes it for judged."""
+def test_the_table_names_resources_that_are_left_out(tmp_path: Path) -> None:
+    """The line says that the resource was not checked."""
     file = tmp_path / "template.json"
     never = {"Never": {"Fn::Equals": ["a", "b"]}}
     file.write_text(json.dumps(template({**permission(), "Condition": "Never"}, Conditions=never)))
     code, output = run(str(file))
     assert code == 0
-    assert "Permit0 is not made with the parameters as they stand" in " ".join(output.split())
+    assert "Permit0 is not created with these parameters and was not checked" in " ".join(output.split())
 
 
-# ── Anything at all ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Random templates ────────────────────────────────────────────────────────────────────────────────────────────────
 
 NAMES = st.sampled_from(["Orders", "A", "B", "AWS::AccountId", "AWS::NoValue", "P", "C", "Queue.Arn", "Role.Arn"])
 LEAVES = st.one_of(
@@ -561,13 +563,13 @@ TEMPLATES = st.fixed_dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(TEMPLATES)
-def test_no_template_makes_it_crash(body: dict[str, Any]) -> None:
-    """However malformed: it is judged, not certain, or refused with a sentence."""
+def test_no_template_makes_a_rule_crash(body: dict[str, Any]) -> None:
+    """A malformed template is evaluated, unknown, or rejected with a message."""
     rules = [rule(TrustSet(frozenset())) for rule in RULES if rule.offline]
     try:
         found = contents(body, HERE, TrustSet(frozenset()), {})
     except InputError:
         return
     for offline_check in found.offline_checks:
-        for verdict in judge(offline_check, rules):
+        for verdict in evaluate_check(offline_check, rules):
             assert "crashed" not in verdict.reason

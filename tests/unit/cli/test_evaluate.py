@@ -1,4 +1,4 @@
-"""`permission-guard evaluate` says what AWS would decide, which statement decides, and what nobody knows."""
+"""`permission-guard evaluate` prints AWS's decision, the deciding statement and the unknown condition keys."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Any:
-    """Ask about the queue, with the policies of a file, and return the exit code and what was printed."""
+def run_evaluate(tmp_path: Path) -> Any:
+    """Evaluate an action on the queue with the policies of a file, and return the exit code and the output."""
 
     def run(content: Any, *options: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
         file = tmp_path / "policies.json"
@@ -43,69 +43,69 @@ def ask(tmp_path: Path) -> Any:
     return run
 
 
-def test_an_allowed_action_names_the_statement_and_exits_with_0(ask: Any) -> None:
-    """A single document is an identity policy."""
-    code, output = ask(policy(ALLOW))
+def test_an_allowed_action_names_the_statement_and_exits_with_0(run_evaluate: Any) -> None:
+    """A single document is an identity-based policy."""
+    code, output = run_evaluate(policy(ALLOW))
     assert code == 0
     assert "allowed" in output
     assert "'Read'" in output
 
 
-def test_a_denied_action_exits_with_1(ask: Any) -> None:
-    """Explicitly by the statement that is named, implicitly when nothing allows it."""
-    code, output = ask(policy(ALLOW, DENY), action="sqs:DeleteMessage")
+def test_a_denied_action_exits_with_1(run_evaluate: Any) -> None:
+    """An explicit deny names the statement. Without an Allow statement, the deny is implicit."""
+    code, output = run_evaluate(policy(ALLOW, DENY), action="sqs:DeleteMessage")
     assert code == 1
     assert "explicitDeny" in output
     assert "NoDelete" in output
-    code, output = ask(policy(ALLOW), action="sqs:TagQueue")
+    code, output = run_evaluate(policy(ALLOW), action="sqs:TagQueue")
     assert code == 0
-    code, output = ask([], action="sqs:TagQueue")
+    code, output = run_evaluate([], action="sqs:TagQueue")
     assert code == 1
     assert "implicitDeny" in output
 
 
-def test_what_hinges_on_an_unknown_key_exits_with_3_and_names_it(ask: Any) -> None:
-    """An answer that nobody can know is neither yes nor no, until the key is given."""
-    code, output = ask(policy(FROM_OFFICE))
+def test_a_decision_that_depends_on_an_unknown_key_exits_with_3_and_names_it(run_evaluate: Any) -> None:
+    """With a value for the key, the decision is allowed or denied."""
+    code, output = run_evaluate(policy(FROM_OFFICE))
     assert code == 3
     assert "conditional" in output
     assert "aws:SourceIp" in output
-    assert ask(policy(FROM_OFFICE), "--context", "aws:SourceIp=10.1.2.3")[0] == 0
-    assert ask(policy(FROM_OFFICE), "--context", "aws:SourceIp=192.0.2.1")[0] == 1
-    assert ask(policy(FROM_OFFICE), "--absent", "aws:SourceIp")[0] == 1
+    assert run_evaluate(policy(FROM_OFFICE), "--context", "aws:SourceIp=10.1.2.3")[0] == 0
+    assert run_evaluate(policy(FROM_OFFICE), "--context", "aws:SourceIp=192.0.2.1")[0] == 1
+    assert run_evaluate(policy(FROM_OFFICE), "--absent", "aws:SourceIp")[0] == 1
 
 
-def test_a_key_given_twice_has_both_values(ask: Any) -> None:
+def test_a_key_given_twice_has_both_values(run_evaluate: Any) -> None:
     """A multivalued key is a list."""
     statement = {**ALLOW, "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}}
-    assert ask(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=b")[0] == 0
-    assert ask(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=c")[0] == 1
+    assert run_evaluate(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=b")[0] == 0
+    assert run_evaluate(policy(statement), "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=c")[0] == 1
 
 
-def test_the_call_decides_whether_the_source_function_goes_along(ask: Any) -> None:
-    """A policy limited to the function's own calls does not serve the poller."""
+def test_the_call_decides_whether_the_request_has_the_source_function(run_evaluate: Any) -> None:
+    """A policy for the function's own calls does not allow the poller."""
     function = "arn:aws:lambda:us-east-1:123456789012:function:orders"
     statement = {**ALLOW, "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": function}}}
-    assert ask(policy(statement), "--call", "code", "--function", function)[0] == 0
-    assert ask(policy(statement), "--call", "poll", "--function", function)[0] == 1
+    assert run_evaluate(policy(statement), "--call", "code", "--function", function)[0] == 0
+    assert run_evaluate(policy(statement), "--call", "poll", "--function", function)[0] == 1
 
 
-def test_a_file_may_say_which_policy_is_which(ask: Any) -> None:
-    """A boundary, a service control policy and a resource policy take part as what they are."""
+def test_a_file_can_have_policies_of_each_kind(run_evaluate: Any) -> None:
+    """A boundary, a service control policy and a resource-based policy are evaluated as such."""
     read = policy({"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"})
     everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
-    assert ask({"identity": [everything], "boundary": read})[0] == 0
-    code, output = ask({"identity": [everything], "boundary": read}, action="sqs:SendMessage")
+    assert run_evaluate({"identity": [everything], "boundary": read})[0] == 0
+    code, output = run_evaluate({"identity": [everything], "boundary": read}, action="sqs:SendMessage")
     assert code == 1
     assert "permissions boundary" in output
-    assert ask({"identity": [everything], "scps": [[everything], [read]]}, action="sqs:SendMessage")[0] == 1
+    assert run_evaluate({"identity": [everything], "scps": [[everything], [read]]}, action="sqs:SendMessage")[0] == 1
     queue_policy = policy({"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sqs:*", "Resource": QUEUE})
-    assert ask({"resource": queue_policy})[0] == 0
+    assert run_evaluate({"resource": queue_policy})[0] == 0
 
 
-def test_json_is_for_programs(ask: Any) -> None:
-    """One object an answer, with AWS's own names for the decisions."""
-    code, output = ask(policy(ALLOW), "--action", "sqs:TagQueue", "--format", "json")
+def test_the_json_output_has_one_object_for_each_evaluation(run_evaluate: Any) -> None:
+    """The decisions have AWS's names."""
+    code, output = run_evaluate(policy(ALLOW), "--action", "sqs:TagQueue", "--format", "json")
     first, second = json.loads(output)
     assert code == 0
     assert first["decision"] == second["decision"] == "allowed"
@@ -120,34 +120,36 @@ def test_json_is_for_programs(ask: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "logged"),
+    ("content", "options", "message"),
     [
-        ("{", (), "is not JSON"),
+        ("{", (), "not JSON"),
         ({"identiti": []}, (), "identiti"),
-        ({}, (), "nothing"),
+        ({}, (), "the object is empty"),
         ({"scps": [policy(ALLOW)]}, (), "list of levels"),
         (policy(ALLOW), ("--context", "no-value"), "KEY=VALUE"),
-        (policy(ALLOW), ("--role", "orders-role"), "by its ARN"),
+        (policy(ALLOW), ("--role", "orders-role"), "--policies requires a role ARN"),
         (policy(ALLOW), ("--policies", "/does/not/exist.json"), "cannot be read"),
         (policy(ALLOW), ("--call", "sing"), "sing"),
     ],
 )
-def test_wrong_usage_says_what_is_wrong_and_exits_with_2(ask: Any, content: Any, options: Any, logged: str) -> None:
-    """No traceback, one sentence with the cure."""
-    code, output = ask(content, *options)
+def test_invalid_usage_is_explained_and_exits_with_2(
+    run_evaluate: Any, content: Any, options: Any, message: str
+) -> None:
+    """There is no traceback; the message says what is wrong."""
+    code, output = run_evaluate(content, *options)
     assert code == 2
-    assert logged in output
+    assert message in output
     assert "Traceback" not in output
 
 
-def test_a_malformed_policy_is_not_certain(ask: Any) -> None:
-    """What cannot be read may allow or deny: exit code 3, with the reason."""
-    code, output = ask(policy({"Effect": "Allow", "Action": "sqs:*", "NotAction": "s3:*", "Resource": "*"}))
+def test_a_malformed_policy_is_unknown(run_evaluate: Any) -> None:
+    """It can allow or deny: the exit code is 3, with the reason."""
+    code, output = run_evaluate(policy({"Effect": "Allow", "Action": "sqs:*", "NotAction": "s3:*", "Resource": "*"}))
     assert code == 3
     assert "conditional" in output
 
 
-# ── Of an account ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── With an account ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -165,47 +167,47 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     _client.cache_clear()
 
 
-def ask_account(role: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
-    """Ask about a role of the account."""
+def run_for_account(role: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
+    """Evaluate an action of a role of the account."""
     command = ["evaluate", "--role", role, "--action", action, "--resource", QUEUE]
     done = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     return done.exit_code, done.output
 
 
 def test_a_role_of_the_account_is_read_by_name_or_arn(account: Any) -> None:
-    """Its inline and managed policies and its boundary are what counts."""
+    """Its inline and managed policies and its boundary count."""
     role = account.get_role(RoleName="orders-role")["Role"]["Arn"]
     for name in ("orders-role", role):
-        code, output = ask_account(name)
+        code, output = run_for_account(name)
         assert code == 0
         assert "'own'" in output
-    assert ask_account("orders-role", "s3:GetObject")[0] == 1
+    assert run_for_account("orders-role", "s3:GetObject")[0] == 1
 
 
-def test_a_role_that_is_not_there_is_wrong_usage(account: Any) -> None:
-    """As is one of another account."""
-    assert ask_account("nobody") == (2, "there is no role 'nobody' in this account\n")
-    code, output = ask_account("arn:aws:iam::999999999999:role/orders-role")
+def test_a_role_that_does_not_exist_is_invalid_usage(account: Any) -> None:
+    """So is a role of another account."""
+    assert run_for_account("missing") == (2, "The role 'missing' does not exist in the account of your credentials.\n")
+    code, output = run_for_account("arn:aws:iam::999999999999:role/orders-role")
     assert code == 2
     assert "not of arn:aws:iam::999999999999" in output
 
 
-def test_without_credentials_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback of botocore's."""
+def test_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no traceback of botocore."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     _client.cache_clear()
-    code, output = ask_account("orders-role")
+    code, output = run_for_account("orders-role")
     _client.cache_clear()
     assert code == 3
     assert "Unable to locate credentials" in output
 
 
-def test_the_version_is_told() -> None:
-    """For bug reports."""
+def test_the_version_is_printed() -> None:
+    """Bug reports need it."""
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.output.startswith("permission-guard ")

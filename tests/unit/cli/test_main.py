@@ -1,4 +1,4 @@
-"""The program starts, and says what is missing where it cannot."""
+"""The program starts, or names the missing packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from permission_guard.cli import main
 
 
 def test_the_program_runs_its_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As the installed script does."""
+    """The installed script calls the same function."""
     monkeypatch.setattr(sys, "argv", ["permission-guard", "--version"])
     with pytest.raises(SystemExit) as end:
         main()
@@ -20,8 +20,8 @@ def test_the_program_runs_its_command_line(monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().out.startswith("permission-guard ")
 
 
-def test_without_typer_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Lambda layer has neither Typer nor Rich; whoever installs the package alone hears what to add."""
+def test_without_typer_the_message_names_the_packages_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Lambda layer has neither Typer nor Rich, and neither has the package without its extra."""
     imported = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
@@ -34,8 +34,8 @@ def test_without_typer_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         main()
 
 
-def test_any_other_missing_module_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken installation is told as what it is."""
+def test_another_missing_module_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken installation is not reported as a missing extra."""
     imported = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`permission-guard rules` tells in the terminal what `docs/rules` tells."""
+"""`permission-guard rules` prints the pages of `docs/rules` in the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def test_every_rule_is_listed() -> None:
-    """With its name and its severity."""
+    """The list has the name of each rule."""
     code, output = run("list")
     assert code == 0
     for rule in RULES:
@@ -29,26 +29,26 @@ def test_every_rule_is_listed() -> None:
         assert rule.name in output
 
 
-def test_the_list_is_there_for_programs_too() -> None:
-    """One object a rule."""
+def test_the_list_can_be_json() -> None:
+    """It has one object for each rule."""
     code, output = run("list", "--format", "json")
     listed = json.loads(output)
     assert code == 0
     assert [one["id"] for one in listed] == [rule.id for rule in RULES]
     by_id = {one["id"]: one for one in listed}
-    assert by_id["PG102"]["summary"] == "Allow a service to invoke a function only for sources that are named."
+    assert by_id["PG102"]["summary"] == "Allow a service to invoke a function only for a named source."
     assert by_id["PG201"]["fix"] == "attach-managed-policy"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_page_is_the_one_of_the_documentation(rule: type) -> None:
-    """Word for word."""
+def test_a_page_is_the_same_as_in_the_documentation(rule: type) -> None:
+    """The Markdown output is equal to the file."""
     rule_id = rule.id  # type: ignore[attr-defined]
     assert run("show", rule_id, "--format", "markdown") == (0, (PAGES / f"{rule_id}.md").read_text())
 
 
 def test_a_page_is_found_by_id_or_name() -> None:
-    """However it is written."""
+    """The id can be in lower case."""
     assert run("show", "pg102") == run("show", "source-missing")
     code, output = run("show", "PG102")
     assert code == 0
@@ -56,8 +56,8 @@ def test_a_page_is_found_by_id_or_name() -> None:
     assert "##" not in output
 
 
-def test_a_page_is_there_for_programs_too() -> None:
-    """The facts as fields, the words as Markdown."""
+def test_a_page_can_be_json() -> None:
+    """The attributes are fields, the page is Markdown."""
     code, output = run("show", "PG201", "--format", "json")
     shown = json.loads(output)
     assert code == 0
@@ -65,8 +65,8 @@ def test_a_page_is_there_for_programs_too() -> None:
     assert "## Fix safety" in shown["page"]
 
 
-def test_a_rule_that_does_not_exist_is_wrong_usage() -> None:
-    """It says which there are."""
+def test_a_rule_that_does_not_exist_is_invalid_usage() -> None:
+    """The message lists the rules."""
     code, output = run("show", "PG999")
     assert code == 2
     assert "PG102" in output

@@ -1,4 +1,4 @@
-"""Each revision of a finding is delivered to each channel once, and never after a newer one."""
+"""Each revision of a finding is delivered to each channel once, and not after a newer one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from permission_guard.delivery.ledger import (
     DeliveryOutcome,
     Skip,
     deliver,
-    refusal,
+    skip_reason,
 )
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
 from permission_guard.model.findings import Finding, Status
@@ -35,7 +35,7 @@ class MemoryLedger:
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
         held = self.held.get((finding_id, channel), Delivery())
-        skip = refusal(held, revision, now)
+        skip = skip_reason(held, revision, now)
         if skip is not None:
             return skip
         until = now + timedelta(minutes=1)
@@ -59,7 +59,7 @@ class MemoryLedger:
 
 
 class Recorder:
-    """A sender that remembers what it was given."""
+    """A sender that records its arguments."""
 
     def __init__(self, *references: str | None) -> None:
         self.references = list(references)
@@ -73,12 +73,12 @@ class Recorder:
 def deliver_to(
     ledger: MemoryLedger, send: Recorder, finding: Finding = OPENED, channel: str = "sns"
 ) -> DeliveryOutcome:
-    """Deliver a finding and return what became of it."""
+    """Deliver a finding and return the outcome."""
     return deliver(ledger, channel, finding, send, clock=lambda: NOW).outcome
 
 
 def test_a_message_that_arrives_twice_is_sent_once() -> None:
-    """SQS delivers at least once; people are told once."""
+    """SQS delivers at least once; the alert is sent once."""
     ledger, send = MemoryLedger(), Recorder()
     assert deliver_to(ledger, send) is DeliveryOutcome.DELIVERED
     assert deliver_to(ledger, send) is DeliveryOutcome.ALREADY_DELIVERED
@@ -86,38 +86,38 @@ def test_a_message_that_arrives_twice_is_sent_once() -> None:
 
 
 def test_an_older_revision_is_not_sent_after_a_newer_one() -> None:
-    """Nobody reads that a problem was found after reading that it is gone."""
+    """An alert that a problem was found must not follow the alert that it is resolved."""
     ledger, send = MemoryLedger(), Recorder()
     deliver_to(ledger, send, replace(OPENED, revision=2))
-    assert deliver_to(ledger, send, OPENED) is DeliveryOutcome.OVERTAKEN
+    assert deliver_to(ledger, send, OPENED) is DeliveryOutcome.SUPERSEDED
     assert send.sent == [(2, None)]
 
 
-def test_each_channel_is_delivered_to_apart() -> None:
-    """What Slack has says nothing of what SNS has."""
+def test_each_channel_has_its_own_deliveries() -> None:
+    """A delivery to Slack does not count as a delivery to SNS."""
     ledger, send = MemoryLedger(), Recorder()
     assert deliver_to(ledger, send, channel="sns") is DeliveryOutcome.DELIVERED
     assert deliver_to(ledger, send, channel="slack") is DeliveryOutcome.DELIVERED
     assert len(send.sent) == 2
 
 
-def test_a_sender_is_given_the_reference_that_the_delivery_before_left() -> None:
-    """A ticket is updated, not opened again."""
+def test_a_sender_gets_the_reference_of_the_last_delivery() -> None:
+    """A ticket is updated, not opened a second time."""
     ledger, send = MemoryLedger(), Recorder("oi-1", None, "oi-2", None)
     for revision in (1, 2, 3, 4):
         deliver_to(ledger, send, replace(OPENED, revision=revision))
     assert send.sent == [(1, None), (2, "oi-1"), (3, "oi-1"), (4, "oi-2")]
 
 
-def test_the_result_carries_the_reference_even_when_nothing_was_sent() -> None:
+def test_the_result_has_the_reference_even_if_nothing_was_sent() -> None:
     """The log names the ticket."""
     ledger = MemoryLedger()
     assert deliver(ledger, "sns", OPENED, Recorder("message-1")).reference == "message-1"
     assert deliver(ledger, "sns", OPENED, Recorder()).reference == "message-1"
 
 
-def test_a_failed_delivery_gives_the_lock_back_so_that_the_retry_goes_at_once() -> None:
-    """The message is neither lost nor held up by its own failure."""
+def test_a_failed_delivery_releases_the_lock_so_that_the_retry_does_not_wait() -> None:
+    """The message is neither lost nor delayed by its own failure."""
 
     def fail(finding: Finding, reference: str | None) -> str | None:
         raise DeliveryError("Slack is down")
@@ -128,21 +128,21 @@ def test_a_failed_delivery_gives_the_lock_back_so_that_the_retry_goes_at_once() 
     assert deliver_to(ledger, Recorder()) is DeliveryOutcome.DELIVERED
 
 
-def test_a_delivery_under_way_keeps_others_out_until_its_lock_ends() -> None:
-    """Two invocations at a time would send twice, or in the wrong order."""
+def test_a_running_delivery_blocks_others_until_its_lock_expires() -> None:
+    """Two invocations at the same time would send twice, or in the wrong order."""
     ledger, send = MemoryLedger(), Recorder()
     ledger.claim(OPENED.id, "sns", 1, NOW)
     waited: list[float] = []
     with pytest.raises(DeliveryBusyError, match="until 2026-11-20T10:16:30"):
         deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=waited.append)
     assert waited == list(BUSY_WAITS)
-    assert sum(BUSY_WAITS) < 5  # three messages of a batch, each with its tries, have to fit into a minute
+    assert sum(BUSY_WAITS) < 5  # three messages of a batch, each with its tries, must fit into a minute
     late = NOW + timedelta(minutes=1)
     assert deliver(ledger, "sns", OPENED, send, clock=lambda: late).outcome is DeliveryOutcome.DELIVERED
 
 
-def test_a_delivery_that_is_about_to_end_is_waited_for() -> None:
-    """The next revision is often seconds behind: the queue would bring it again in minutes only."""
+def test_a_new_revision_waits_a_few_seconds_for_the_running_delivery() -> None:
+    """The next revision often follows within seconds; the queue would deliver it again only minutes later."""
     ledger, send = MemoryLedger(), Recorder("message-2")
     claim = ledger.claim(OPENED.id, "sns", 1, NOW)
     assert isinstance(claim, Claim)
@@ -159,14 +159,14 @@ def test_a_delivery_that_is_about_to_end_is_waited_for() -> None:
 
 
 def test_an_old_message_does_not_wait_for_a_newer_one_to_be_sent() -> None:
-    """It is not to be sent in any case."""
+    """It is skipped in any case."""
     held = Delivery(revision=3, reference="oi-1", locked_until=NOW + timedelta(minutes=1))
-    assert refusal(held, 2, NOW) == Skip(outcome=DeliveryOutcome.OVERTAKEN, reference="oi-1")
-    assert refusal(held, 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
+    assert skip_reason(held, 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, reference="oi-1")
+    assert skip_reason(held, 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
 
 
-def test_only_the_record_of_a_resolved_finding_is_ever_forgotten() -> None:
-    """An open finding's ticket has to be found again, however long it takes."""
+def test_only_the_record_of_a_resolved_finding_expires() -> None:
+    """An open finding's record has the ticket's reference, however long the finding stays open."""
     ledger, send = MemoryLedger(), Recorder()
     deliver_to(ledger, send, replace(OPENED, revision=1))
     assert ledger.expires_at is None
@@ -176,8 +176,8 @@ def test_only_the_record_of_a_resolved_finding_is_ever_forgotten() -> None:
     assert ledger.expires_at == NOW + KEEP_RESOLVED
 
 
-def test_a_lock_that_was_lost_meanwhile_is_not_kept_quiet() -> None:
-    """The message is looked at again, rather than recorded over the other's delivery."""
+def test_a_lost_lock_is_an_error() -> None:
+    """The message is processed again; the other claim's delivery is not overwritten."""
 
     class LostLock(MemoryLedger):
         def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
@@ -187,8 +187,8 @@ def test_a_lock_that_was_lost_meanwhile_is_not_kept_quiet() -> None:
         deliver_to(LostLock(), Recorder())
 
 
-def test_the_clock_is_the_real_one_unless_told_otherwise() -> None:
-    """A lock is taken from now on."""
+def test_the_default_clock_is_the_current_time() -> None:
+    """A lock starts now."""
     ledger = MemoryLedger()
     deliver(ledger, "sns", replace(OPENED, status=Status.RESOLVED), Recorder())
     assert ledger.expires_at is not None

@@ -1,4 +1,4 @@
-"""A person who reads a message knows what happened, to what, why, and what to do."""
+"""A message says what happened, to which function, why, and what to do; the evidence comes last."""
 
 from __future__ import annotations
 
@@ -30,49 +30,49 @@ def titles(message: FindingMessage) -> list[str]:
 
 @pytest.mark.parametrize("case", sorted(path.stem for path in FINDINGS.glob("*.json")))
 def test_the_body_is_the_text_on_file(case: str) -> None:
-    """Each case is a finding and the text that is sent of it, to be read side by side."""
+    """Each case is a finding and its text, in two files of the same name."""
     assert compose(load(case)).body == (FINDINGS / f"{case}.txt").read_text()
 
 
 @pytest.mark.parametrize("transition", Transition)
-def test_every_transition_is_told_in_a_sentence(transition: Transition) -> None:
-    """A transition that is added to the model needs its words here."""
+def test_every_transition_has_a_sentence(transition: Transition) -> None:
+    """A new transition of the model needs a text here."""
     message = compose(replace(OPENED, transition=transition))
     assert HAPPENED[transition] in message.body
     assert message.headline.startswith(f"[HIGH] {transition}: ")
 
 
-def test_the_cure_is_offered_while_the_finding_is_open_and_no_fix_is_under_way() -> None:
-    """A cure for what is already cured would be done twice."""
+def test_remedies_are_shown_while_the_finding_is_open_and_no_fix_is_in_progress() -> None:
+    """A remedy for a fixed finding would be applied twice."""
     assert "How to fix it (AWS CLI)" in titles(compose(OPENED))
     assert "How to fix it (AWS CLI)" in titles(compose(replace(APPLIED, transition=Transition.FIX_FAILED)))
-    for cured in (APPLIED, replace(OPENED, status=Status.RESOLVED), replace(OPENED, status=Status.SUPPRESSED)):
-        assert not [title for title in titles(compose(cured)) if title.startswith("How to fix")]
+    for finding in (APPLIED, replace(OPENED, status=Status.RESOLVED), replace(OPENED, status=Status.SUPPRESSED)):
+        assert not [title for title in titles(compose(finding)) if title.startswith("How to fix")]
 
 
 @pytest.mark.parametrize(
-    ("managed_by", "said"),
+    ("managed_by", "text"),
     [
-        (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Change it there"),
-        (ManagedBy("terraform"), "Terraform seems to manage this function. Change it there"),
-        (ManagedBy("pulumi"), "pulumi seems to manage this function. Change it there"),
+        (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Make the fix there"),
+        (ManagedBy("terraform"), "Terraform seems to manage this function. Make the fix there"),
+        (ManagedBy("pulumi"), "pulumi seems to manage this function. Make the fix there"),
     ],
 )
-def test_who_owns_the_function_is_said_before_the_cures(managed_by: ManagedBy, said: str) -> None:
-    """What is changed by hand, the next deployment undoes."""
+def test_the_owner_of_the_function_comes_before_the_remedies(managed_by: ManagedBy, text: str) -> None:
+    """The next deployment overwrites manual changes."""
     message = compose(replace(OPENED, managed_by=managed_by))
     assert titles(message).index("Where to fix it") < titles(message).index("How to fix it (AWS CLI)")
-    assert said in message.body
+    assert text in message.body
     assert "Where to fix it" not in titles(compose(replace(OPENED, managed_by=managed_by, status=Status.RESOLVED)))
 
 
-def test_an_undone_fix_is_not_offered_to_be_undone() -> None:
-    """The command would take away what a person has put back."""
+def test_the_undo_command_is_not_shown_after_the_undo() -> None:
+    """A second undo would remove what a person has restored."""
     assert "How to undo it" in titles(compose(APPLIED))
     assert "How to undo it" not in titles(compose(replace(APPLIED, transition=Transition.FIX_UNDONE)))
 
 
-def test_a_refusal_says_why_without_a_before_and_after() -> None:
+def test_a_refused_fix_shows_the_reason_and_no_before_and_after() -> None:
     """Nothing was changed, so there is nothing to compare."""
     fix = FixRecord(
         name="narrow-statement", result=FixResult.REFUSED, summary="The bucket is unknown.", at="", attempts=1
@@ -83,7 +83,7 @@ def test_a_refusal_says_why_without_a_before_and_after() -> None:
 
 
 def test_a_finding_without_details_still_makes_a_message() -> None:
-    """Empty parts are left out, not shown empty."""
+    """Empty parts are omitted."""
     bare = replace(OPENED, impact="", evidence={}, remedies=(), event_ids=())
     assert titles(compose(bare)) == ["Why"]
     assert "CloudTrail" not in compose(bare).body
@@ -98,7 +98,7 @@ def test_a_name_cannot_forge_a_line_of_the_message() -> None:
 
 
 def test_a_name_of_five_thousand_characters_is_cut_in_prose() -> None:
-    """A message stays readable whatever somebody called a function."""
+    """A message stays readable with any name."""
     long = replace(OPENED, title="a" * 5_000, reason="b" * 5_000, subject="c" * 5_000)
     message = compose(long)
     assert max(len(line) for line in message.body.splitlines()) <= 4_000
@@ -107,20 +107,21 @@ def test_a_name_of_five_thousand_characters_is_cut_in_prose() -> None:
 
 
 def test_a_command_is_shown_whole_or_not_at_all() -> None:
-    """Half a command does something else than the whole one."""
-    section = compose(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 30_000),))).sections[-1]
-    assert section.form is SectionStyle.PROSE
-    assert section.text == "Too long to be shown here: see the finding itself."
+    """Half a command does something else."""
+    section = compose(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 30_000),))).sections[2]
+    assert section.style is SectionStyle.PROSE
+    assert section.text == "Too long for this message: see the finding in the findings table."
 
 
 def test_hidden_characters_in_a_command_are_shown() -> None:
-    """What looks like one command and pastes as another is called out."""
-    section = compose(replace(OPENED, remedies=(Remedy("bash\u202e", "aws \u202els\x1b"),))).sections[-1]
+    """A hidden character can make a command look like another one."""
+    section = compose(replace(OPENED, remedies=(Remedy("bash\u202e", "aws \u202els\x1b"),))).sections[2]
     assert section.text == "aws \\u202els\\u001b"
     assert section.title == "How to fix it (bash)"
 
 
-def test_evidence_shows_lists_and_documents_as_json_and_leaves_out_what_is_empty() -> None:
-    """Evidence is what was read, in the form in which it was read."""
+def test_evidence_comes_last_and_shows_lists_and_documents_as_json_and_no_empty_values() -> None:
+    """Evidence is shown as it was read from AWS."""
     message = compose(replace(OPENED, evidence={"a": "x\ny", "b": None, "c": "", "d": 3, "e": ["z"], "f": False}))
-    assert message.sections[2].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'
+    assert titles(message)[-1] == "Evidence"
+    assert message.sections[-1].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'

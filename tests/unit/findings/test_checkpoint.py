@@ -13,7 +13,7 @@ from permission_guard.model.targets import RoleTarget
 from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_TARGET
 
 NOW = "2026-11-20T09:30:00.000+00:00"
-REFUSAL = DeniedCall(
+DENIED_CALL = DeniedCall(
     api="CreateEventSourceMapping",
     function_arn=FUNCTION_ARN,
     role_arn="",
@@ -26,7 +26,7 @@ REFUSAL = DeniedCall(
 def test_notes_are_read_as_they_were_written() -> None:
     """The same notes are the same text, in whatever order their roles came."""
     roles = [ROLE_TARGET, RoleTarget("123456789012", "another")]
-    checkpoint = Checkpoint(frozenset(roles), (REFUSAL,), has_findings=False)
+    checkpoint = Checkpoint(frozenset(roles), (DENIED_CALL,), has_findings=False)
     assert Checkpoint.from_json(checkpoint.to_json()) == checkpoint
     assert checkpoint.to_json() == replace(checkpoint, roles=frozenset(reversed(roles))).to_json()
 
@@ -40,35 +40,35 @@ def test_what_are_no_notes_is_an_error(text: str) -> None:
 
 def test_what_a_newer_version_remembers_besides_is_passed_over() -> None:
     """An older one still reads the rest: a deployment may be taken back."""
-    document = json.loads(Checkpoint(denied_calls=(REFUSAL,)).to_json())
+    document = json.loads(Checkpoint(denied_calls=(DENIED_CALL,)).to_json())
     document["denied_calls"][0]["more"] = document["more"] = 1
-    assert Checkpoint.from_json(json.dumps(document)) == Checkpoint(denied_calls=(REFUSAL,))
+    assert Checkpoint.from_json(json.dumps(document)) == Checkpoint(denied_calls=(DENIED_CALL,))
 
 
 def test_notes_with_a_time_that_is_none_are_no_notes() -> None:
     """No look could tell how old that is."""
     with pytest.raises(ValueError, match="isoformat"):
-        Checkpoint.from_json(Checkpoint(denied_calls=(replace(REFUSAL, at="lately"),)).to_json())
+        Checkpoint.from_json(Checkpoint(denied_calls=(replace(DENIED_CALL, at="lately"),)).to_json())
 
 
 def test_a_refusal_is_told_for_a_day() -> None:
     """Then nobody waits for it any more."""
     at = [("2026-11-19T09:30:01+00:00", 1), ("2026-11-19T09:30:00+00:00", 0)]
     for time, expected in at:
-        assert len(still_relevant([replace(REFUSAL, at=time)], [], NOW)) == expected
+        assert len(still_relevant([replace(DENIED_CALL, at=time)], [], NOW)) == expected
 
 
 def test_the_same_call_that_is_tried_again_is_one_refusal() -> None:
     """The last one says it; that of another source is one of its own."""
-    again = replace(REFUSAL, at="2026-11-20T09:29:30Z", message="again")
-    other = replace(REFUSAL, configuration={"EventSourceArn": f"{QUEUE_ARN}-2"})
-    assert still_relevant([REFUSAL, other], [again], NOW) == (other, again)
+    again = replace(DENIED_CALL, at="2026-11-20T09:29:30Z", message="again")
+    other = replace(DENIED_CALL, configuration={"EventSourceArn": f"{QUEUE_ARN}-2"})
+    assert still_relevant([DENIED_CALL, other], [again], NOW) == (other, again)
 
 
 def test_two_clusters_that_have_no_arn_are_two_refusals() -> None:
     """They are known by their servers."""
     clusters = [{"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [f"{name}.example.com:9092"]}} for name in "ab"]
-    tried = [replace(REFUSAL, configuration={"SelfManagedEventSource": cluster}) for cluster in clusters]
+    tried = [replace(DENIED_CALL, configuration={"SelfManagedEventSource": cluster}) for cluster in clusters]
     assert still_relevant(tried, [tried[0]], NOW) == (tried[1], tried[0])
 
 
@@ -77,7 +77,7 @@ def test_a_function_s_network_and_its_dead_letter_queue_are_two_refusals() -> No
     said = ("CreateNetworkInterface on EC2", "SendMessage on SQS")
     tried = [
         replace(
-            REFUSAL,
+            DENIED_CALL,
             api="UpdateFunctionConfiguration",
             configuration={},
             message=f"The provided execution role does not have permissions to call {what}",
@@ -90,10 +90,10 @@ def test_a_function_s_network_and_its_dead_letter_queue_are_two_refusals() -> No
 @pytest.mark.parametrize("at", ["2027-01-01T00:00:00Z", "yesterday", ""])
 def test_a_time_that_cannot_be_is_now(at: str) -> None:
     """It comes from an event: a refusal of the year 9999 would be told for ever."""
-    assert still_relevant([], [replace(REFUSAL, at=at)], NOW) == (replace(REFUSAL, at=NOW),)
+    assert still_relevant([], [replace(DENIED_CALL, at=at)], NOW) == (replace(DENIED_CALL, at=NOW),)
 
 
 def test_only_the_last_ten_are_told() -> None:
     """Whoever tries a hundred queues gets no hundred findings."""
-    tried = [replace(REFUSAL, configuration={"EventSourceArn": f"{QUEUE_ARN}-{number}"}) for number in range(100)]
+    tried = [replace(DENIED_CALL, configuration={"EventSourceArn": f"{QUEUE_ARN}-{number}"}) for number in range(100)]
     assert still_relevant([], tried, NOW) == tuple(tried[-10:])

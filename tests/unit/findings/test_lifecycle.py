@@ -39,9 +39,9 @@ def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str
     )
 
 
-def report(*verdicts: Verdict, gone: bool = False) -> Report:
+def report(*verdicts: Verdict, deleted: bool = False) -> Report:
     """Return a report of PG201 alone."""
-    return Report(TARGET, ROLE_RULES, verdicts, gone=gone)
+    return Report(TARGET, ROLE_RULES, verdicts, deleted=deleted)
 
 
 OPEN = a_finding()
@@ -149,7 +149,7 @@ def test_a_reopened_finding_starts_anew_and_keeps_what_was_fixed_before() -> Non
     [
         (report(verdict(P, reason="The role may read it.")), "The role may read it."),
         (report(verdict(P, "event-source-mapping/other")), f"{MAPPING_SUBJECT} no longer exists."),
-        (report(gone=True), "The function was deleted."),
+        (report(deleted=True), "The function was deleted."),
     ],
 )
 def test_a_resolved_finding_says_why(said: Report, resolution: str) -> None:
@@ -160,9 +160,9 @@ def test_a_resolved_finding_says_why(said: Report, resolution: str) -> None:
 
 def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_resolves() -> None:
     """Creating it was refused, and what was found of the one before it went with that."""
-    refused = verdict(V, "refused/CreateFunction/role")
-    opened, resolved = reconcile([OPEN], report(refused, gone=True), now=LATER)
-    assert (opened.finding.subject, opened.finding.status) == ("refused/CreateFunction/role", Status.OPEN)
+    refused = verdict(V, "denied-call/CreateFunction/role")
+    opened, resolved = reconcile([OPEN], report(refused, deleted=True), now=LATER)
+    assert (opened.finding.subject, opened.finding.status) == ("denied-call/CreateFunction/role", Status.OPEN)
     assert (resolved.finding.id, resolved.finding.resolution) == (OPEN.id, "The function was deleted.")
 
 
@@ -173,12 +173,12 @@ def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_r
         (verdict(U), None),
         (verdict(U, None), None),
         (verdict(V), None),
-        (verdict(P, "refused/CreateFunction/network-interfaces"), "The function was deleted."),
+        (verdict(P, "denied-call/CreateFunction/network-interfaces"), "The function was deleted."),
     ],
 )
 def test_what_is_said_of_a_function_that_does_not_exist_counts(said: Verdict, resolution: str | None) -> None:
     """A pass gives the reason, unknown leaves what was there, and what is not mentioned went with the function."""
-    logged = reconcile([OPEN], report(said, gone=True), now=LATER)
+    logged = reconcile([OPEN], report(said, deleted=True), now=LATER)
     resolved = [change.finding for change in logged if change.finding.status is Status.RESOLVED]
     assert [finding.resolution for finding in resolved] == ([resolution] if resolution else [])
 
@@ -200,7 +200,7 @@ def test_findings_of_rules_that_were_not_asked_are_left_alone() -> None:
     """A look at one scope says nothing of the other."""
     foreign = a_finding(id="x", rule_id="PG102", subject="statement/uploads")
     assert reconcile([foreign], report(), now=LATER) == ()
-    assert reconcile([foreign], report(gone=True), now=LATER) == ()
+    assert reconcile([foreign], report(deleted=True), now=LATER) == ()
 
 
 def test_the_same_violation_listed_twice_is_one_finding() -> None:
@@ -211,7 +211,7 @@ def test_the_same_violation_listed_twice_is_one_finding() -> None:
 
 def test_a_violation_without_a_subject_is_a_mistake_of_the_rule() -> None:
     """It could never be resolved, so it is not recorded."""
-    with pytest.raises(ValueError, match="does not say what"):
+    with pytest.raises(ValueError, match="without a subject"):
         reconcile([], report(verdict(V, None)), now=NOW)
 
 
@@ -224,7 +224,7 @@ SUBJECTS = ["a", "b", "c"]
 def reports(draw: st.DrawFn) -> Report:
     """Any report: every subject at most once, perhaps an unknown of all, perhaps a function that is gone."""
     if draw(st.integers(0, 9)) == 0:
-        return report(gone=True)
+        return report(deleted=True)
     said = [
         verdict(outcome, subject, draw(st.sampled_from(["one", "two"])))
         for subject, outcome in draw(st.dictionaries(st.sampled_from(SUBJECTS), st.sampled_from(Outcome))).items()
@@ -264,7 +264,7 @@ def apply(recorded: dict[str, Finding], changes: tuple[Change, ...]) -> dict[str
 def test_reconciling_again_with_the_same_report_changes_nothing(recorded: dict[str, Finding], said: Report) -> None:
     """A message that comes twice tells nobody twice."""
     apply(recorded, reconcile(list(recorded.values()), said, now=LATER))
-    again = Report(said.target, said.rules, said.verdicts, gone=said.gone)
+    again = Report(said.target, said.rules, said.verdicts, deleted=said.deleted)
     assert reconcile(list(recorded.values()), again, now="2026-11-20T11:00:00.000+00:00", event_ids=["e9"]) == ()
 
 
@@ -309,7 +309,7 @@ def test_a_revision_grows_by_one_when_the_status_changes_and_never_else(
 @given(records())
 def test_a_function_that_is_gone_leaves_nothing_open(recorded: dict[str, Finding]) -> None:
     """Suppressed ones are resolved as well: what is suppressed no longer exists."""
-    after = apply(recorded, reconcile(list(recorded.values()), report(gone=True), now=LATER))
+    after = apply(recorded, reconcile(list(recorded.values()), report(deleted=True), now=LATER))
     assert {finding.status for finding in after.values()} <= {Status.RESOLVED}
 
 
@@ -351,13 +351,16 @@ def test_a_verdict_may_be_better_or_worse_than_its_rule() -> None:
 
 def test_an_unknown_about_a_kind_of_subjects_leaves_those_and_no_others() -> None:
     """What cannot be listed may be there; the rest is gone."""
-    kept, gone = a_finding(id="1" * 32, subject="trigger/iot/a"), a_finding(id="2" * 32, subject="trigger/iotevents/a")
-    changes = reconcile([kept, gone], report(verdict(U, "trigger/iot/*")), now=LATER)
-    assert [change.finding.id for change in changes] == [gone.id]
+    kept, deleted = (
+        a_finding(id="1" * 32, subject="trigger/iot/a"),
+        a_finding(id="2" * 32, subject="trigger/iotevents/a"),
+    )
+    changes = reconcile([kept, deleted], report(verdict(U, "trigger/iot/*")), now=LATER)
+    assert [change.finding.id for change in changes] == [deleted.id]
 
 
 def test_an_unknown_about_what_a_subject_has_leaves_the_subject_too() -> None:
     """A bucket whose notifications cannot be read may still call; the finding about it stays."""
-    kept, gone = a_finding(id="1" * 32, subject="trigger/s3/a"), a_finding(id="2" * 32, subject="trigger/s3/ab")
-    changes = reconcile([kept, gone], report(verdict(U, "trigger/s3/a/*")), now=LATER)
-    assert [change.finding.id for change in changes] == [gone.id]
+    kept, deleted = a_finding(id="1" * 32, subject="trigger/s3/a"), a_finding(id="2" * 32, subject="trigger/s3/ab")
+    changes = reconcile([kept, deleted], report(verdict(U, "trigger/s3/a/*")), now=LATER)
+    assert [change.finding.id for change in changes] == [deleted.id]

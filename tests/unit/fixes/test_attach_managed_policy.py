@@ -1,4 +1,4 @@
-"""Attaching the one managed policy: what is planned, what is refused, and what is touched."""
+"""Attaching the one managed policy: what is planned, refused and changed."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ BROKEN = polling(a_role())
 FIX = AttachManagedPolicy()
 
 
-def refusal(snapshot: Snapshot, source: InMemoryState | None = None) -> str:
-    """Return why a plan is refused."""
-    with pytest.raises(FixRefusedError) as refused:
+def refused_plan(snapshot: Snapshot, source: InMemoryState | None = None) -> str:
+    """Return the reason why a plan is refused."""
+    with pytest.raises(FixRefusedError) as error:
         FIX.plan(a_finding(), snapshot, source or InMemoryState(snapshot))
-    return str(refused.value)
+    return str(error.value)
 
 
-def test_a_plan_names_the_role_the_policy_and_the_way_back() -> None:
-    """Everything that people are told before it is done."""
+def test_a_plan_names_the_role_the_policy_and_the_undo_command() -> None:
+    """A proposal shows all of it before the change."""
     plan = FIX.plan(a_finding(), BROKEN, InMemoryState(BROKEN))
     assert plan.change == {"action": "iam:AttachRolePolicy", "role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
     assert plan.summary == f"attach {SQS_POLICY_ARN} to {ROLE_ARN}"
@@ -58,8 +58,8 @@ def test_applying_a_plan_attaches_that_policy_and_nothing_else() -> None:
     assert state.attached == [("orders-role", SQS_POLICY_ARN)]
 
 
-def test_only_the_policies_of_the_event_source_types_may_ever_be_attached() -> None:
-    """The list that template.yaml repeats."""
+def test_only_the_policies_of_the_event_source_types_may_be_attached() -> None:
+    """template.yaml has the same list."""
     assert {source.managed_policy for source in EVENT_SOURCES} >= ATTACHABLE
     assert {
         "service-role/AWSLambdaDynamoDBExecutionRole",
@@ -68,25 +68,25 @@ def test_only_the_policies_of_the_event_source_types_may_ever_be_attached() -> N
     } == ATTACHABLE
 
 
-@pytest.mark.parametrize("unread", [DENIED, Unread("iam:GetPolicy", "NoSuchEntity", "gone", denied=False)])
+@pytest.mark.parametrize("unread", [DENIED, Unread("iam:GetPolicy", "NoSuchEntity", "deleted", denied=False)])
 def test_a_policy_that_cannot_be_read_is_not_attached(unread: Unread) -> None:
-    """Nobody knows what it would grant, and the next try would not know either."""
+    """It is unknown what it grants, and a retry would not help."""
     state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: unread})
-    assert refusal(BROKEN, state) == f"{SQS_POLICY_ARN} could not be read: {unread}."
+    assert refused_plan(BROKEN, state) == f"{SQS_POLICY_ARN} could not be read: {unread}."
 
 
-def test_a_policy_that_cannot_be_read_this_time_is_asked_for_again() -> None:
-    """Throttled: the message comes again, and nothing is refused."""
+def test_a_throttled_read_of_a_policy_is_retried() -> None:
+    """The message is delivered again, and nothing is refused."""
     state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: THROTTLED})
     with pytest.raises(RetryableError, match="Rate exceeded"):
         FIX.plan(a_finding(), BROKEN, state)
 
 
-def test_a_policy_that_does_not_carry_what_is_missing_is_not_attached() -> None:
-    """AWS changed it, or the table is wrong: either way it would grant and not help."""
+def test_a_policy_without_the_missing_permission_is_not_attached() -> None:
+    """AWS changed the policy, or the table is wrong: attaching it would grant permissions and not help."""
     statement = {**SQS_POLICY["Statement"][0], "Action": ["sqs:ReceiveMessage"]}
     state = InMemoryState(BROKEN, managed={SQS_POLICY_ARN: a_policy({**SQS_POLICY, "Statement": [statement]})})
-    assert refusal(BROKEN, state).startswith(f"Attaching {SQS_POLICY_ARN} would not help: Implicitly denied")
+    assert refused_plan(BROKEN, state).startswith(f"Attaching {SQS_POLICY_ARN} would not help: Implicitly denied")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_policy_that_does_not_carry_what_is_missing_is_not_attached() -> None:
         ),
         (
             replace(BROKEN, mappings=(a_mapping("arn:aws:mq:us-east-1:123456789012:broker:b:b-1"),)),
-            "No AWS managed policy is known for this type of event source.",
+            "The bot attaches no AWS managed policy for this type of event source.",
         ),
         (replace(BROKEN, versions={FUNCTION_ARN: DENIED}), "The function's configuration could not be read"),
         (replace(BROKEN, versions={}), "The function's configuration could not be read"),
@@ -108,46 +108,46 @@ def test_a_policy_that_does_not_carry_what_is_missing_is_not_attached() -> None:
         (replace(BROKEN, roles={ROLE_ARN: DENIED}), f"{ROLE_ARN} could not be read"),
     ],
 )
-def test_a_plan_is_refused_when_what_it_rests_on_is_not_there(now: Snapshot, reason: str) -> None:
-    """Each piece that is missing has its own words."""
-    assert reason in refusal(now)
+def test_a_plan_is_refused_if_state_that_it_needs_is_missing(now: Snapshot, reason: str) -> None:
+    """Each missing part has its own reason."""
+    assert reason in refused_plan(now)
 
 
-def test_the_state_is_what_the_role_has_attached() -> None:
-    """The record of after; None where the role is gone."""
-    mended = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY), "arn:aws:iam::aws:policy/A": DENIED}))
+def test_the_state_is_the_roles_attached_policies() -> None:
+    """The record has it as `before` and `after`; it is None for a deleted role."""
+    fixed = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY), "arn:aws:iam::aws:policy/A": DENIED}))
     change = {"role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
-    assert FIX.state(change, InMemoryState(mended)) == {
+    assert FIX.state(change, InMemoryState(fixed)) == {
         "role_arn": ROLE_ARN,
         "attached_policies": ["arn:aws:iam::aws:policy/A", SQS_POLICY_ARN],
     }
     assert FIX.state(change, InMemoryState(polling(None)))["attached_policies"] is None
 
 
-def test_the_change_is_made_when_the_policy_is_attached_to_that_role() -> None:
-    """Not when some other policy would do as well, and not known when the role cannot be read."""
+def test_the_change_is_applied_if_the_policy_is_attached_to_that_role() -> None:
+    """Another policy with the permission does not count; it is unknown if the role cannot be read."""
     change = {"role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
-    mended = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}))
+    fixed = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}))
     other = polling(a_role(attached={"arn:aws:iam::aws:policy/AdministratorAccess": a_policy(allow("*"))}))
-    assert FIX.is_made(change, InMemoryState(mended))
-    assert not FIX.is_made(change, InMemoryState(other))
-    assert not FIX.is_made(change, InMemoryState(polling(None)))
+    assert FIX.is_applied(change, InMemoryState(fixed))
+    assert not FIX.is_applied(change, InMemoryState(other))
+    assert not FIX.is_applied(change, InMemoryState(polling(None)))
     with pytest.raises(RetryableError, match="could not be read"):
-        FIX.is_made(change, InMemoryState(polling(DENIED)))
+        FIX.is_applied(change, InMemoryState(polling(DENIED)))
 
 
-def test_a_role_that_needs_nothing_gets_nothing() -> None:
-    """When the rule complains of something else, attaching a policy is no answer."""
-    assert "has every permission that is needed" in refusal(polling(a_role(allow("sqs:*"))))
+def test_a_role_with_every_required_permission_is_not_changed() -> None:
+    """If the finding has another cause, attaching a policy does not help."""
+    assert "has every required permission" in refused_plan(polling(a_role(allow("sqs:*"))))
 
 
-def test_a_role_that_a_stack_owns_is_left_to_its_template() -> None:
-    """The stack is asked for by the role's name."""
-    assert "CloudFormation stack shop" in refusal(BROKEN, InMemoryState(BROKEN, stack="shop"))
+def test_a_role_that_a_stack_owns_is_not_changed() -> None:
+    """CloudFormation returns the stack for the role's name."""
+    assert "CloudFormation stack shop" in refused_plan(BROKEN, InMemoryState(BROKEN, stack="shop"))
 
 
-def test_each_fix_is_for_rules_that_exist_and_no_rule_has_two() -> None:
-    """The registry is whole."""
+def test_each_fix_is_for_existing_rules_and_no_rule_has_two() -> None:
+    """The registry is consistent."""
     rules = {rule.id for rule in RULES}
     of_all = [rule for fix in FIXES for rule in fix.rule_ids]
     assert set(of_all) <= rules

@@ -1,4 +1,4 @@
-"""Reads our own tables of tricky cases, and puts their requests to the engine."""
+"""Reads the case tables of this repository, and evaluates their cases with the engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load(name: str) -> list[Case]:
 
 
 def policies_of(case: Case) -> PolicySet:
-    """Return the policies of a case; documents are named after their place."""
+    """Return the policies of a case. Each policy is named after its kind."""
     given = dict(case["policies"])
     for kind in ("identity", "scps", "rcps"):
         given[kind] = [
@@ -55,29 +55,29 @@ def policies_of(case: Case) -> PolicySet:
 
 
 def decide(case: Case) -> Decision:
-    """Put a case of the identity table to the engine."""
-    asked = case["request"]
+    """Evaluate a case of the identity table."""
+    request = case["request"]
     context = Context(
-        asked.get("context", {}),
-        absent=asked.get("absent", ()),
-        unknown=asked.get("unknown", ()),
-        default=UNKNOWN if asked["default"] == "unknown" else ABSENT,
+        request.get("context", {}),
+        absent=request.get("absent", ()),
+        unknown=request.get("unknown", ()),
+        default=UNKNOWN if request["default"] == "unknown" else ABSENT,
     )
-    principal = Principal.from_arn(asked["principal"])
-    return evaluate(Request(principal, asked["action"], asked["resource"], context), policies_of(case))
+    principal = Principal.from_arn(request["principal"])
+    return evaluate(Request(principal, request["action"], request["resource"], context), policies_of(case))
 
 
 def decide_for_lambda(case: Case) -> Decision:
-    """Put a case of the execution context table to the engine."""
+    """Evaluate a case of the execution context table."""
     context = execution_role_context(
         LambdaCall(case["call"]), role_arn=ROLE, account=ACCOUNT, region=REGION, **case["context"]
     )
-    asked = case["request"]
-    return evaluate(Request(Principal.role(ROLE), asked["action"], asked["resource"], context), policies_of(case))
+    request = case["request"]
+    return evaluate(Request(Principal.role(ROLE), request["action"], request["resource"], context), policies_of(case))
 
 
 def expose(case: Case) -> Exposure:
-    """Put a case of the exposure table to the engine; its policy is a document, or a list of statements."""
+    """Evaluate a case of the exposure table. Its policy is a document or a list of statements."""
     policy = case["policy"]
     if isinstance(policy, list):
         policy = {"Version": "2012-10-17", "Statement": policy}
@@ -87,7 +87,7 @@ def expose(case: Case) -> Exposure:
 
 
 def seen_of(found: Exposure, wanted: Case) -> Case:
-    """Return, of what was found, the parts a case speaks of: policy-level answers, or those of its first Allow."""
+    """Return those attributes that a case expects: of the whole policy, or of its first Allow."""
     seen: Case = {}
     for name in wanted:
         owner: object = found if name in {"effectively_open", "config_rule_public", "unknown"} else found.statements[0]

@@ -1,7 +1,7 @@
-"""A second engine, as plain and slow as can be, to hold the real one against.
+"""A second, simple and slow policy engine, to which tests compare the real one.
 
-It knows requests of which everything is known, and well-formed documents. Where AWS documents nothing it raises
-`Undocumented`. It shares no code with the engine: regular expressions, recursion, no compiling.
+It supports requests without unknown keys, and well-formed documents. It raises `Undocumented` for behavior that AWS
+does not document. It shares no code with the engine: it uses regular expressions and recursion, and compiles nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 JSON = Any
 
 
-class Undocumented(Exception):  # noqa: N818 - not an error: a hole in the documentation
-    """AWS does not say."""
+class Undocumented(Exception):  # noqa: N818 - not an error: AWS has no documentation for it
+    """AWS does not document this behavior."""
 
 
 def decide(layers: dict[str, list[JSON] | None], levels: list[list[JSON]], request: JSON) -> str:
     """Return `allowed`, `implicitDeny` or `explicitDeny`.
 
-    The layers are the statements of `identity`, `boundary`, `session` and `resource`, None where there is no such
-    policy; the levels are those of the service control policies.
+    The layers are the statements of `identity`, `boundary`, `session` and `resource`, None if there is no such policy.
+    The levels are those of the service control policies.
     """
     every = [*(layer or [] for layer in layers.values()), *levels]
     if any(item["Effect"] == "Deny" and applies(item, request) for layer in every for item in layer):
@@ -44,7 +44,7 @@ def decide(layers: dict[str, list[JSON] | None], levels: list[list[JSON]], reque
 
 
 def how_named(statement: JSON, request: JSON) -> str:
-    """Say how a resource policy's statement names the caller: `direct`, `role`, `account` or not at all."""
+    """Return how a statement of a resource policy names the caller: `direct`, `role`, `account`, or empty for not."""
     principal = statement["Principal"]
     values = ["*"] if principal == "*" else listed(principal["AWS"])
     account = request["role"].split(":")[4]
@@ -56,7 +56,7 @@ def how_named(statement: JSON, request: JSON) -> str:
 
 
 def applies(statement: JSON, request: JSON) -> bool:
-    """Tell whether a statement applies to a request."""
+    """Return whether a statement applies to a request."""
     if "Principal" in statement and not how_named(statement, request):
         return False
     action = [action_matches(text, request["action"]) for text in listed(statement.get("Action", []))]
@@ -75,7 +75,7 @@ def applies(statement: JSON, request: JSON) -> bool:
 
 
 def listed(value: JSON) -> list[Any]:
-    """Return a list of one for a scalar."""
+    """Return a list, which has one item for a scalar."""
     return value if isinstance(value, list) else [value]
 
 
@@ -84,8 +84,9 @@ def action_matches(text: str, action: str) -> bool:
     if text in {"*", "*:*"}:
         return True
     service, _, name = text.partition(":")
-    asked, _, asked_name = action.partition(":")
-    return service.lower() == asked.lower() and bool(re.fullmatch(wild(name.lower()), asked_name.lower()))
+    action_service, _, action_name = action.partition(":")
+    same_service = service.lower() == action_service.lower()
+    return same_service and bool(re.fullmatch(wild(name.lower()), action_name.lower()))
 
 
 def wild(text: str) -> str:
@@ -94,7 +95,7 @@ def wild(text: str) -> str:
 
 
 def insert(text: str, context: JSON, *, wildcards: bool) -> str | None:
-    """Fill in the variables of a text and return a regular expression, or None where one has no value."""
+    """Return a regular expression for a text with variables, or None if a variable has no value."""
     if not context.get("has variables", True):
         return wild(text) if wildcards else re.escape(text)
     expression = ""
@@ -113,7 +114,7 @@ def insert(text: str, context: JSON, *, wildcards: bool) -> str | None:
 
 
 def resource_matches(text: str, request: JSON) -> bool:
-    """Compare a resource with a pattern; the readings of a star before the resource part must agree."""
+    """Compare a resource with a pattern. Both interpretations of a `*` before the resource part must agree."""
     if text == "*":
         return True
     if request["resource"] == "*":
@@ -135,12 +136,12 @@ def resource_matches(text: str, request: JSON) -> bool:
 
 
 def find(context: JSON, key: str) -> JSON:
-    """Look a key up without regard to case."""
+    """Return the value of a key, which is not case-sensitive."""
     return next((value for name, value in context.items() if name.lower() == key.lower()), None)
 
 
 def condition_holds(operator: str, key: str, values: list[str], context: JSON) -> bool:
-    """Tell whether one operator holds for one key."""
+    """Return whether one operator is true for one key."""
     found = find(context, key)
     if operator == "Null":
         return ("true" if found is None else "false") in {str(value).lower() for value in values}
@@ -161,7 +162,7 @@ def condition_holds(operator: str, key: str, values: list[str], context: JSON) -
 
 
 def one_holds(base: str, value: str, values: list[str], context: JSON, *, negated: bool) -> bool:
-    """Tell whether one value satisfies an operator."""
+    """Return whether one value satisfies an operator."""
     if base.startswith("Arn"):
         if value.count(":") < 5:
             return False
@@ -175,7 +176,7 @@ def one_holds(base: str, value: str, values: list[str], context: JSON, *, negate
 
 
 def arn_parts(text: str, context: JSON) -> list[str]:
-    """Take an ARN of a policy apart; the colons of its variables part nothing."""
+    """Split an ARN of a policy. The colons in its variables separate no parts."""
     if context.get("has variables", True):
         text = re.sub(r"\$\{[^}]*\}", lambda found: found.group().replace(":", "\0"), text)
     return [part.replace("\0", ":") for part in text.split(":", 5)]
@@ -188,10 +189,10 @@ def compare(base: str, value: str, text: str, context: JSON) -> bool:
         flags = re.IGNORECASE if base.endswith("IgnoreCase") else re.NOFLAG
         return expression is not None and bool(re.fullmatch(expression, value, flags))
     if base.startswith("Arn"):
-        parts, asked = arn_parts(text, context), value.split(":", 5)
+        parts, values = arn_parts(text, context), value.split(":", 5)
         expressions = [insert(part, context, wildcards=True) for part in parts]
         return len(parts) == 6 and all(
-            part is not None and bool(re.fullmatch(part, item)) for part, item in zip(expressions, asked, strict=True)
+            part is not None and bool(re.fullmatch(part, item)) for part, item in zip(expressions, values, strict=True)
         )
     if base == "Bool":
         return (value.lower() == "true") == (text.lower() == "true")

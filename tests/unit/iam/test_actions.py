@@ -1,4 +1,4 @@
-"""Actions and the patterns for them."""
+"""Actions and patterns of actions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 
 
 @pytest.mark.parametrize("text", ["*", "**", "*:*", "sqs:*", "SQS:ReceiveMessage", "sqs:R?ceive*"])
-def test_a_pattern_takes_in_an_action(text: str) -> None:
-    """Without regard to case, stars and question marks in the name."""
+def test_a_pattern_matches_an_action(text: str) -> None:
+    """It is not case-sensitive, and `*` and `?` in the name are wildcards."""
     assert ActionSet([text]).match("sqs:receivemessage") == TRUE
 
 
 @pytest.mark.parametrize("text", ["", "sqs", "sqs:", "sqs:Receive", " sqs:*", "sqs:Receive Message", "sqs: *", "s3:*"])
-def test_a_pattern_leaves_an_action_out(text: str) -> None:
-    """Also whatever has white space, no name or no colon."""
+def test_a_pattern_does_not_match_an_action(text: str) -> None:
+    """Nor does a value with white space, or without a name or a colon."""
     assert ActionSet([text]).match("sqs:receivemessage") == FALSE
 
 
-def test_a_wildcard_in_the_prefix_is_answered_as_told() -> None:
-    """AWS documents no such thing: it never allows, and may deny."""
+def test_a_match_by_a_wildcard_in_the_prefix_has_the_given_result() -> None:
+    """AWS does not document it: it never allows, and it can deny."""
     assert ActionSet(["s*:Receive*"]).match("sqs:receivemessage") == FALSE
-    assert ActionSet(["s*:Receive*"], doubtful=UNKNOWN).match("sqs:receivemessage") == UNKNOWN
-    assert ActionSet(["s*:Send*"], doubtful=UNKNOWN).match("sqs:receivemessage") == FALSE
+    assert ActionSet(["s*:Receive*"], prefix_wildcard=UNKNOWN).match("sqs:receivemessage") == UNKNOWN
+    assert ActionSet(["s*:Send*"], prefix_wildcard=UNKNOWN).match("sqs:receivemessage") == FALSE
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_a_wildcard_in_the_prefix_is_answered_as_told() -> None:
         ("s*:Get", "wildcard in its service prefix"),
     ],
 )
-def test_what_aws_would_refuse_is_said(text: str, problem: str) -> None:
-    """The reason names the action's fault."""
+def test_the_problem_of_an_invalid_action_is_returned(text: str, problem: str) -> None:
+    """The text names what is wrong with the action."""
     found = action_problem(text)
     assert problem in found
     assert bool(found) == bool(problem)

@@ -1,4 +1,4 @@
-"""The engine against a second, plain one, on policies drawn at random."""
+"""The engine agrees with a second, simple engine on random policies."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Draw:
         return self.chance.sample(choices, self.chance.randint(1, min(most, len(choices))))
 
     def condition(self) -> tuple[str, str, JSON]:
-        """Draw an operator, a key and values that it can read."""
+        """Draw an operator, a key and values that the operator can compare."""
         key = self.chance.choice(list(VALUES))
         spelled = self.chance.choice([key, key.upper(), key.lower()])
         if self.chance.random() < 0.1:
@@ -110,7 +110,7 @@ class Draw:
         return f"{qualifier}{self.chance.choice(operators)}{suffix}", spelled, self.some(texts)
 
     def statement(self, *, named: bool = False) -> JSON:
-        """Draw a statement; `named` ones have a principal."""
+        """Draw a statement, with a principal if it is `named`."""
         statement: JSON = {"Effect": self.chance.choice(["Allow", "Allow", "Deny"])}
         statement[self.chance.choice(["Action", "Action", "Action", "NotAction"])] = self.some(ACTION_PATTERNS, 3)
         statement[self.chance.choice(["Resource", "Resource", "Resource", "NotResource"])] = self.some(
@@ -134,12 +134,12 @@ class Draw:
         return [self.statement(named=named) for _ in range(self.chance.randint(1, most))]
 
     def context(self) -> JSON:
-        """Draw what is known; the rest is absent."""
+        """Draw the known keys. All other keys are absent."""
         return {key: self.chance.choice(values) for key, values in VALUES.items() if self.chance.random() < 0.6}
 
 
-def test_decides_as_a_second_engine_does() -> None:
-    """The same decision, or a doubt where, and only where, the documentation leaves one."""
+def test_decides_as_the_second_engine_does() -> None:
+    """Both make the same decision on every request whose behavior AWS documents."""
     draw = Draw(20261120)
     seen: Counter[str] = Counter()
     for _ in range(10000):
@@ -153,8 +153,8 @@ def test_decides_as_a_second_engine_does() -> None:
         version = draw.chance.choice(["2012-10-17"] * 4 + ["2008-10-17", ""])
         parsed: dict[str, Any] = {kind: layer and _parsed(layer, version) for kind, layer in layers.items()}
         context = draw.context()
-        action, asked = draw.chance.choice(ACTIONS), draw.chance.choice(RESOURCES)
-        request = Request(Principal.role(ROLE), action, asked, Context(context, default=ABSENT))
+        action, resource = draw.chance.choice(ACTIONS), draw.chance.choice(RESOURCES)
+        request = Request(Principal.role(ROLE), action, resource, Context(context, default=ABSENT))
         policies = PolicySet(
             identity=(parsed["identity"],),
             boundary=parsed["boundary"],
@@ -164,7 +164,7 @@ def test_decides_as_a_second_engine_does() -> None:
         )
         ours = evaluate(request, policies)
         known = {**context, "has variables": version == "2012-10-17"}
-        plain = {"role": ROLE, "action": action, "resource": asked, "context": known}
+        plain = {"role": ROLE, "action": action, "resource": resource, "context": known}
         try:
             theirs = reference.decide(layers, levels, plain)
         except reference.Undocumented:
@@ -176,8 +176,8 @@ def test_decides_as_a_second_engine_does() -> None:
     assert min(seen.values()) > 500, seen
 
 
-def test_compares_as_a_second_engine_does() -> None:
-    """Nothing but conditions, which the policies above reach seldom."""
+def test_compares_as_the_second_engine_does() -> None:
+    """Only conditions, which the policies of the other test seldom reach."""
     draw = Draw(20261121)
     seen: Counter[str] = Counter()
     for _ in range(8000):

@@ -1,4 +1,4 @@
-"""Our own tables of tricky cases: each rests on a rule that AWS documents."""
+"""The case tables of this repository: each case is based on a rule that AWS documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _check(case: Case, found: Decision) -> None:
 
 @pytest.mark.parametrize("case", _named(IDENTITY))
 def test_decides_as_aws_does(case: Case) -> None:
-    """The decision, and what it is laid at the door of."""
+    """The decision, and the statement, kind of policy or keys that cause it."""
     _check(case, case_tables.decide(case))
 
 
@@ -50,15 +50,15 @@ def test_decides_for_lambda_as_aws_does(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", _named(EXPOSURE))
-def test_tells_whom_a_resource_policy_lets_in(case: Case) -> None:
-    """Everything a case expects of the exposure, statement by statement or of the whole policy."""
+def test_returns_whom_a_resource_policy_allows(case: Case) -> None:
+    """Everything that a case expects of the exposure, of a statement or of the whole policy."""
     found = case_tables.expose(case)
     assert case_tables.seen_of(found, case["expect"]) == case["expect"]
 
 
 @pytest.mark.parametrize("point", range(1, 31))
 def test_every_point_has_cases_for_and_against(point: int) -> None:
-    """A rule is pinned down by a case where it holds and by a near miss."""
+    """Each rule has a case to which it applies, and a similar one to which it does not."""
     sides = Counter(case["side"] for case in EVERY_CASE if case["point"] == point)
     assert sides["for"] >= 1
     assert sides["against"] >= 1
@@ -66,15 +66,15 @@ def test_every_point_has_cases_for_and_against(point: int) -> None:
 
 
 def test_the_tables_are_large_enough_and_their_ids_differ() -> None:
-    """At least 150 cases of identities and 100 of resource policies."""
+    """At least 150 cases of identity policies and 100 of resource policies."""
     assert len(IDENTITY) + len(EXECUTION) >= 150
     assert len(EXPOSURE) >= 100
     assert len({case["id"] for case in EVERY_CASE}) == len(EVERY_CASE)
 
 
 @pytest.mark.parametrize("case", _named(EVERY_CASE))
-def test_every_case_names_its_rule_and_the_page_it_rests_on(case: Case) -> None:
-    """A rule is a sentence, a page is the name of a page of the AWS documentation."""
+def test_every_case_names_its_rule_and_the_page_that_documents_it(case: Case) -> None:
+    """A rule is a sentence. A page is the name of a page of the AWS documentation."""
     assert case["rule"].endswith(".")
     assert " " not in case["page"]
     assert case["side"] in {"for", "against"}

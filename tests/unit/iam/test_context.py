@@ -1,4 +1,4 @@
-"""What is known, absent and unknown of a request."""
+"""The known, absent and unknown keys of a request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from permission_guard.iam import ABSENT, UNKNOWN, Context
 
 
 def test_known_absent_and_unknown_are_three_things() -> None:
-    """And what is named nowhere is the default."""
+    """A key that is not named has the default."""
     context = Context({"aws:A": "1"}, absent=["aws:B"], unknown=["aws:C"], default=ABSENT)
     assert [context.lookup(key) for key in ("aws:a", "aws:b", "aws:c", "aws:d")] == ["1", ABSENT, UNKNOWN, ABSENT]
     assert Context().lookup("aws:d") is UNKNOWN
@@ -22,7 +22,7 @@ def test_a_family_is_named_by_its_trailing_slash() -> None:
     assert context.lookup("aws:resourcetag/team/x") is UNKNOWN
 
 
-def test_values_become_the_texts_that_aws_compares() -> None:
+def test_values_become_the_strings_that_aws_compares() -> None:
     """Booleans in lower case, numbers as written, lists as multivalued keys, None as absent."""
     context = Context({"a": True, "b": 7, "c": ["x", "y"], "d": None, "e": {"z", "y"}, "f": []})
     found = [context.lookup(key) for key in "abcdef"]
@@ -30,7 +30,7 @@ def test_values_become_the_texts_that_aws_compares() -> None:
 
 
 def test_contexts_are_values() -> None:
-    """Equal when they say the same."""
+    """Contexts with the same keys are equal."""
     context = Context({"A": "1"}, absent=["b"])
     assert context == Context({"a": "1"}, absent=["B"])
     assert hash(context) == hash(Context({"a": "1"}, absent=["B"]))

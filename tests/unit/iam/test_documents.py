@@ -1,4 +1,4 @@
-"""From whatever AWS hands out to statements."""
+"""Policy documents are parsed from every form in which AWS returns them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TEXT = json.dumps(DOCUMENT)
         bytearray(b"\xef\xbb\xbf" + TEXT.encode()),
     ],
 )
-def test_every_form_is_read(document: object) -> None:
+def test_every_form_is_parsed(document: object) -> None:
     """Object, text, URL-encoded text and bytes, one statement or several."""
     policy = parse_policy(document, name="p")
     assert policy.problems == ()
@@ -43,9 +43,9 @@ def test_every_form_is_read(document: object) -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        (None, "not an object"),
-        (7, "not an object"),
-        ([], "not an object"),
+        (None, "not a JSON object"),
+        (7, "not a JSON object"),
+        ([], "not a JSON object"),
         ("", "not JSON"),
         ("{", "not JSON"),
         ("NaN", "not JSON"),
@@ -56,8 +56,8 @@ def test_every_form_is_read(document: object) -> None:
         ({"Statement": "none"}, "neither an object nor a list"),
     ],
 )
-def test_what_cannot_be_read_is_unreadable(document: object, problem: str) -> None:
-    """With the reason, and without statements."""
+def test_an_invalid_document_is_unreadable(document: object, problem: str) -> None:
+    """It has a reason, and no statements."""
     policy = parse_policy(document)
     assert policy.unreadable
     assert policy.statements == ()
@@ -65,16 +65,16 @@ def test_what_cannot_be_read_is_unreadable(document: object, problem: str) -> No
 
 
 def test_a_document_without_statements_is_readable_and_empty() -> None:
-    """AWS refuses it, but there is nothing in it to be afraid of."""
+    """AWS rejects it, but it cannot allow anything."""
     policy = parse_policy({"Version": "2012-10-17"})
     assert not policy.unreadable
-    assert policy.problems == ("there is no Statement",)
+    assert policy.problems == ("the document has no Statement element",)
 
 
-def test_a_strange_version_is_noted() -> None:
-    """Variables are then off; the statements stand."""
+def test_an_invalid_version_is_a_problem() -> None:
+    """Variables are then literal, and the statements stay valid."""
     policy = parse_policy({"Version": "2013-01-01", "Statement": STATEMENT})
-    assert policy.problems == ("the version '2013-01-01' does not exist",)
+    assert policy.problems == ("Version '2013-01-01' is invalid",)
     assert not policy.statements[0].problems
 
 
@@ -82,20 +82,20 @@ def test_a_strange_version_is_noted() -> None:
     ("change", "problem"),
     [
         ({"Effect": "allow"}, "not 'Allow' or 'Deny'"),
-        ({"Sid": 7}, "Sid is not a text"),
-        ({"Action": None}, "Action is not a text"),
-        ({"Action": ["a:b", 7]}, "holds something that is not a text"),
+        ({"Sid": 7}, "Sid is not a string"),
+        ({"Action": None}, "Action is neither a string nor a list of strings"),
+        ({"Action": ["a:b", 7]}, "contains a value that is not a string"),
         ({"NotAction": "x:y"}, "both Action and NotAction"),
         ({"NotResource": "*"}, "both Resource and NotResource"),
         ({"Principal": "*", "NotPrincipal": "*"}, "both Principal and NotPrincipal"),
-        ({"Principal": {"Who": "*"}}, "cannot be read"),
-        ({"Condition": []}, "condition is not an object"),
-        ({"Condition": {"Bool": "x"}}, "condition is not an object"),
+        ({"Principal": {"Who": "*"}}, "principal type 'Who' is invalid"),
+        ({"Condition": []}, "Condition is not an object"),
+        ({"Condition": {"Bool": "x"}}, "Condition is not an object"),
         ({"Comment": "x"}, "unknown elements: Comment"),
     ],
 )
-def test_a_malformed_statement_says_why(change: dict[str, object], problem: str) -> None:
-    """So that a finding can say it on."""
+def test_a_malformed_statement_has_a_problem(change: dict[str, object], problem: str) -> None:
+    """A verdict repeats it as its reason."""
     policy = parse_policy({"Statement": {**STATEMENT, **change}})
     (statement,) = policy.statements
     assert statement.malformed
@@ -103,8 +103,8 @@ def test_a_malformed_statement_says_why(change: dict[str, object], problem: str)
     assert policy.problems[0].startswith("statement S: ") or change == {"Sid": 7}
 
 
-def test_values_that_match_nothing_are_noted_but_do_no_harm() -> None:
-    """An action without a name, a number that is none."""
+def test_values_that_match_nothing_are_problems_of_a_valid_statement() -> None:
+    """An action without a name, for example."""
     policy = parse_policy({"Statement": {**STATEMENT, "Action": ["sqs:", "sqs:*"]}})
     assert policy.problems
     assert not policy.statements[0].malformed
@@ -120,12 +120,12 @@ def test_values_that_match_nothing_are_noted_but_do_no_harm() -> None:
     ],
 )
 def test_a_key_that_appears_twice_is_malformed(text: str) -> None:
-    """JSON parsers keep the last one; AWS refuses the statement."""
+    """JSON parsers keep the last one. AWS rejects the statement."""
     assert parse_policy(text).statements[0].malformed
 
 
 def test_a_trust_policy_needs_no_resource() -> None:
-    """It belongs to its role."""
+    """It applies to its role."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     assert parse_policy({"Statement": trust}).problems == ()
     assert parse_policy({"Statement": {**trust, "Action": "lambda:InvokeFunction"}}).statements[0].malformed
@@ -138,7 +138,7 @@ def test_texts_are_parsed_once() -> None:
     assert parse_policy(TEXT, name="a") == parse_policy(DOCUMENT, name="a")
 
 
-def test_an_unread_policy_says_why() -> None:
-    """It stands where the policy would."""
+def test_an_unread_policy_has_a_reason() -> None:
+    """It replaces the policy that could not be read."""
     policy = unread_policy("arn", "AccessDenied")
     assert (policy.unreadable, policy.problems) == (True, ("AccessDenied",))

@@ -1,4 +1,4 @@
-"""What a decision says of itself. Whether it is right, the case tables say."""
+"""How a decision is explained. The case tables check that it is correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def policy(effect: str = "Allow", name: str = "", **more: JSON) -> Any:
 
 
 def test_an_allowed_request_names_its_statement() -> None:
-    """By policy, Sid and kind."""
+    """With policy, Sid and kind."""
     decision = evaluate(REQUEST, PolicySet(identity=(policy(name="read", Sid="All"),)))
     assert decision.allowed
     assert not decision.denied
@@ -39,15 +39,15 @@ def test_an_allowed_request_names_its_statement() -> None:
     assert decision.explain() == "Allowed by statement 'All' of the identity policy 'read'."
 
 
-def test_a_statement_without_sid_is_counted() -> None:
-    """From one, as a person does."""
+def test_a_statement_without_sid_is_named_by_its_position() -> None:
+    """Counted from one."""
     decision = evaluate(REQUEST, PolicySet(identity=(policy("Deny"),)))
     assert decision.denied
     assert decision.explain() == "Explicitly denied by statement 1 of the identity policy."
 
 
 @pytest.mark.parametrize(
-    ("policies", "layer", "words"),
+    ("policies", "kind", "words"),
     [
         (PolicySet(), "identity", "no identity-based policy allows it"),
         (PolicySet(identity=(policy(),), boundary=policy(Action="s3:*")), "boundary", "permissions boundary"),
@@ -58,22 +58,22 @@ def test_a_statement_without_sid_is_counted() -> None:
         (PolicySet(identity=(policy(),), resource_account="999999999999"), "resource", "resource's own policy"),
     ],
 )
-def test_an_implicit_denial_names_the_layer(policies: PolicySet, layer: str, words: str) -> None:
-    """The one that did not allow."""
+def test_an_implicit_deny_names_the_kind_of_policy(policies: PolicySet, kind: str, words: str) -> None:
+    """The kind that does not allow."""
     decision = evaluate(REQUEST, policies)
-    assert (decision.decision, decision.blocked_by) == (EvalDecision.IMPLICIT_DENY, layer)
+    assert (decision.decision, decision.blocked_by) == (EvalDecision.IMPLICIT_DENY, kind)
     assert words in decision.explain()
 
 
-def test_a_doubt_names_the_keys_as_the_policy_spells_them() -> None:
-    """And the statement it hinges on."""
+def test_a_conditional_result_names_the_keys_as_the_policy_spells_them() -> None:
+    """And the statement on which it depends."""
     condition = {"StringEquals": {"AWS:SourceVpc": "vpc-1", "aws:ResourceTag/Env": "prod"}}
     decision = evaluate(REQUEST, PolicySet(identity=(policy(name="net", Sid="Vpc", Condition=condition),)))
     assert decision.decision is EvalDecision.CONDITIONAL
     assert decision.unknown_keys == ("AWS:SourceVpc", "aws:ResourceTag/Env")
     assert decision.explain() == (
-        "Not certain: it hinges on statement 'Vpc' of the identity policy 'net' "
-        "and on the unknown AWS:SourceVpc, aws:ResourceTag/Env."
+        "Unknown: it depends on statement 'Vpc' of the identity policy 'net' "
+        "and on the unknown condition keys AWS:SourceVpc, aws:ResourceTag/Env."
     )
 
 
@@ -83,32 +83,32 @@ def test_a_doubt_names_the_keys_as_the_policy_spells_them() -> None:
         (PolicySet(identity=(policy(),), unread=("p: AccessDenied",)), "p: AccessDenied"),
         (PolicySet(identity=(policy(), unread_policy("q", "throttled"))), "'q' could not be read: throttled"),
         (PolicySet(identity=(policy(),), boundary_unread="AccessDenied"), "boundary could not be read"),
-        (PolicySet(identity=(policy(),), boundary=unread_policy("b", "gone")), "'b' could not be read: gone"),
+        (PolicySet(identity=(policy(),), boundary=unread_policy("b", "denied")), "'b' could not be read: denied"),
         (PolicySet(identity=(policy(),), resource_unread="AccessDenied"), "resource's policy could not be read"),
-        (PolicySet(identity=(policy(),), resource=unread_policy("r", "gone")), "'r' could not be read: gone"),
-        (PolicySet(identity=(policy(),), scps=[[unread_policy("s", "gone")]]), "'s' could not be read: gone"),
-        (PolicySet(identity=(policy(Resource=None),)), "Resource is not a text"),
-        (PolicySet(identity=(policy(), policy("Deny", Condition={"Is": {"a": "b"}}))), "no condition operator"),
+        (PolicySet(identity=(policy(),), resource=unread_policy("r", "denied")), "'r' could not be read: denied"),
+        (PolicySet(identity=(policy(),), scps=[[unread_policy("s", "denied")]]), "'s' could not be read: denied"),
+        (PolicySet(identity=(policy(Resource=None),)), "Resource is neither a string nor a list of strings"),
+        (PolicySet(identity=(policy(), policy("Deny", Condition={"Is": {"a": "b"}}))), "not a condition operator"),
     ],
 )
-def test_a_doubt_gives_its_reason(policies: PolicySet, reason: str) -> None:
-    """Whatever could not be read, in whichever layer."""
+def test_a_conditional_result_has_a_reason(policies: PolicySet, reason: str) -> None:
+    """For every kind of policy that could not be read."""
     decision = evaluate(REQUEST, policies)
     assert decision.decision is EvalDecision.CONDITIONAL
     assert reason in "; ".join(decision.reasons)
     assert reason in decision.explain()
 
 
-def test_a_key_policy_that_is_not_given_is_a_doubt_with_a_reason() -> None:
-    """Identity policies alone never suffice for a key."""
+def test_without_its_key_policy_a_key_is_conditional_with_a_reason() -> None:
+    """Identity policies alone are never enough for a key."""
     request = Request(ROLE, "kms:Decrypt", "arn:aws:kms:us-east-1:123456789012:key/1")
     decision = evaluate(request, PolicySet(identity=(policy(),)))
     assert decision.decision is EvalDecision.CONDITIONAL
     assert "delegates to the account" in decision.reasons[0]
 
 
-def test_a_doubt_names_every_statement_s_keys_that_matter() -> None:
-    """Of all statements that may allow; and of the Denies alone where an Allow is certain."""
+def test_a_conditional_result_names_the_keys_of_every_relevant_statement() -> None:
+    """Of all statements that can allow, or only of the Deny statements if an Allow is certain."""
     vpc: JSON = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
     tag: JSON = {"Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}
     either = evaluate(REQUEST, PolicySet(identity=(policy(**vpc), policy(**tag))))
@@ -120,7 +120,7 @@ def test_a_doubt_names_every_statement_s_keys_that_matter() -> None:
 
 
 def test_the_resource_policy_is_named_where_the_boundary_limits_the_identity() -> None:
-    """A grant to the session passes the boundary; the identity's own does not."""
+    """An Allow for the session overrides the boundary; the identity policy does not."""
     session = Principal.session("arn:aws:sts::123456789012:assumed-role/r/s")
     policies = PolicySet(
         identity=(policy(),), boundary=policy(Action="s3:*"), resource=policy(Principal={"AWS": session.arn})
@@ -130,29 +130,29 @@ def test_the_resource_policy_is_named_where_the_boundary_limits_the_identity() -
     assert (decision.allowed, decision.statement.kind) == (True, "resource")
 
 
-def test_what_aws_owns_is_nobody_else_s() -> None:
-    """An AWS managed policy has `aws` for its account."""
+def test_what_aws_owns_belongs_to_no_other_account() -> None:
+    """An AWS managed policy has the account `aws`."""
     request = Request(ROLE, "iam:GetPolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess")
     assert evaluate(request, PolicySet(identity=(policy(),))).allowed
 
 
-def test_the_owner_of_a_bucket_may_come_from_the_context() -> None:
-    """Its ARN names none."""
+def test_the_owner_of_a_bucket_can_come_from_the_context() -> None:
+    """A bucket ARN contains no account."""
     request = Request(ROLE, "s3:GetObject", "arn:aws:s3:::b/k", Context({"aws:ResourceAccount": "999999999999"}))
     decision = evaluate(request, PolicySet(identity=(policy(),)))
     assert (decision.decision, decision.blocked_by) == (EvalDecision.IMPLICIT_DENY, "resource")
 
 
 @pytest.mark.parametrize("account", ["123456789012", "999999999999"])
-def test_a_root_user_needs_no_policy_at_home(account: str) -> None:
-    """And both sides abroad; an SCP binds it."""
+def test_a_root_user_needs_no_policy_in_its_own_account(account: str) -> None:
+    """It needs both sides in another account. A service control policy applies to it."""
     request = Request(Principal.root(account), "sqs:ReceiveMessage", QUEUE)
     assert evaluate(request, PolicySet()).allowed is (account == "123456789012")
     assert evaluate(request, PolicySet(scps=[[policy("Deny")]])).decision is EvalDecision.EXPLICIT_DENY
 
 
 def test_an_anonymous_caller_needs_the_resource_policy() -> None:
-    """Whose principal is everybody."""
+    """With the principal `*`."""
     request = Request(Principal.anonymous(), "sqs:ReceiveMessage", QUEUE)
     assert evaluate(request, PolicySet(resource=policy(Principal="*"))).allowed
     assert evaluate(request, PolicySet(resource=policy(Principal={"AWS": "123456789012"}))).blocked_by == "resource"

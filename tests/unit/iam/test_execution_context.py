@@ -1,4 +1,4 @@
-"""The context of calls with an execution role. Its effect on decisions is in the case tables."""
+"""The condition keys of calls with an execution role. The case tables cover their effect on decisions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def context(call: LambdaCall = LambdaCall.CODE, **more: object) -> Context:
 
 
 @pytest.mark.parametrize("call", LambdaCall)
-def test_the_source_function_goes_along_or_not(call: LambdaCall) -> None:
-    """Present, absent, or not documented; and never with a qualifier."""
+def test_the_source_function_is_present_absent_or_unknown(call: LambdaCall) -> None:
+    """It is unknown where AWS does not document it. It never has a qualifier."""
     expected = {
         LambdaCall.POLL: ABSENT,
         LambdaCall.NETWORK_INTERFACE: ABSENT,
@@ -28,8 +28,8 @@ def test_the_source_function_goes_along_or_not(call: LambdaCall) -> None:
     assert context(call, function_arn=f"{FUNCTION}:live").lookup("lambda:sourcefunctionarn") == expected
 
 
-def test_tags_that_were_read_are_all_there_are() -> None:
-    """A tag that is not among them is absent; tags that were not read are unknown."""
+def test_tags_that_were_read_are_complete() -> None:
+    """Any other tag is absent. Tags that were not read are unknown."""
     read = context(tags={"Team": "a"})
     assert read.lookup("aws:principaltag/team") == "a"
     assert read.lookup("aws:principaltag/other") is ABSENT
@@ -37,7 +37,7 @@ def test_tags_that_were_read_are_all_there_are() -> None:
 
 
 def test_keys_can_be_added_and_replaced() -> None:
-    """In either direction, without regard to case."""
+    """As known or absent keys, and without regard to case."""
     more = context(known={"AWS:RequestedRegion": "eu-west-1", "aws:ResourceTag/a": "b"}, absent=["aws:principaltype"])
     assert more.lookup("aws:requestedregion") == "eu-west-1"
     assert more.lookup("aws:resourcetag/a") == "b"
@@ -45,8 +45,8 @@ def test_keys_can_be_added_and_replaced() -> None:
     assert more.lookup("aws:resourcetag/c") is UNKNOWN
 
 
-def test_accounts_and_organizations_may_be_given() -> None:
-    """Otherwise nobody knows them."""
+def test_accounts_and_organizations_can_be_given() -> None:
+    """Otherwise they are unknown."""
     assert context(resource_account="1", organization="o-1").lookup("aws:resourceaccount") == "1"
     assert context(organization="o-1").lookup("aws:principalorgid") == "o-1"
     assert context().lookup("aws:principalorgid") is UNKNOWN

@@ -1,4 +1,4 @@
-"""The answers for a whole policy. Statement by statement, the case tables say."""
+"""The exposure of a whole policy. The case tables cover single statements."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def account(value: str) -> dict[str, object]:
     return {"StringEquals": {"aws:SourceAccount": value}}
 
 
-def test_a_policy_sums_up_its_statements() -> None:
-    """Each list without repetition, in order."""
+def test_a_policy_combines_its_statements() -> None:
+    """Each list is sorted and has no duplicates."""
     found = exposed(
         {"Principal": {"Service": ["sns.amazonaws.com", "s3.amazonaws.com"]}},
         {"Principal": {"Service": "sns.amazonaws.com"}},
@@ -36,8 +36,8 @@ def test_a_policy_sums_up_its_statements() -> None:
     assert [item.index for item in found.statements] == [0, 1, 2, 3, 4]
 
 
-def test_deny_statements_are_not_listed_but_heeded() -> None:
-    """The closed statement still tells what it would open, and by what it is closed."""
+def test_deny_statements_are_not_listed_but_evaluated() -> None:
+    """A denied Allow statement still shows what it allows, and which Deny denies it."""
     found = exposed({"Principal": "*"}, {"Effect": "Deny", "Principal": "*", "Sid": "No"})
     (statement,) = found.statements
     assert (statement.public, statement.closed_by) == (True, "No")
@@ -45,8 +45,8 @@ def test_deny_statements_are_not_listed_but_heeded() -> None:
     assert found.services_open == found.foreign_accounts == ()
 
 
-def test_a_held_statement_has_nothing_to_say() -> None:
-    """No reasons, nothing open."""
+def test_a_restricted_statement_has_no_reasons() -> None:
+    """It exposes nothing."""
     (statement,) = exposed(
         {"Principal": {"Service": "sns.amazonaws.com"}, "Condition": account("123456789012")}
     ).statements
@@ -58,35 +58,38 @@ def test_a_held_statement_has_nothing_to_say() -> None:
     ]
 
 
-def test_an_open_statement_says_why() -> None:
-    """For each of its principals once."""
+def test_an_open_statement_has_a_reason() -> None:
+    """One for each of its principals."""
     (statement,) = exposed({"Principal": {"AWS": "*", "Service": "sns.amazonaws.com"}}).statements
-    assert statement.reasons == ("anyone may call", "no condition tells whose sns.amazonaws.com calls")
+    assert statement.reasons == (
+        "anyone can call",
+        "no condition restricts the account for which sns.amazonaws.com calls",
+    )
 
 
-def test_a_statement_that_never_matches_says_why() -> None:
-    """The value that can never be."""
+def test_a_statement_that_never_matches_has_a_reason() -> None:
+    """The value that no request can have."""
     service = {"Service": "sns.amazonaws.com"}
     (literal,) = exposed({"Principal": service, "Condition": account("*")}).statements
-    (apart,) = exposed(
+    (different,) = exposed(
         {
             "Principal": service,
             "Condition": {**account("999999999999"), "ArnLike": {"aws:SourceArn": "arn:aws:sns:x:123456789012:t"}},
         }
     ).statements
-    assert (literal.never_matches, apart.never_matches) == (True, True)
+    assert (literal.never_matches, different.never_matches) == (True, True)
     assert "literally" in literal.never_reason
-    assert "disagree: 123456789012, 999999999999" in apart.never_reason
+    assert "different source accounts: 123456789012, 999999999999" in different.never_reason
 
 
 def test_an_unreadable_policy_is_unknown() -> None:
-    """Neither open nor closed."""
+    """It is not reported as open, and the reason is listed."""
     found = exposure(parse_policy("{"), OWN)
     assert (found.effectively_open, found.config_rule_public) == (False, False)
     assert found.unknown
 
 
-def test_other_principals_are_judged_too() -> None:
+def test_other_principals_are_evaluated_too() -> None:
     """Canonical users and identity providers."""
     found = exposed({"Principal": {"CanonicalUser": "79a5", "Federated": "accounts.google.com"}})
     (statement,) = found.statements
@@ -95,8 +98,8 @@ def test_other_principals_are_judged_too() -> None:
     assert not found.effectively_open
 
 
-def test_a_deny_with_wider_values_closes_and_one_with_narrower_does_not() -> None:
-    """A pattern may be wider than a text; a negated operator, or another key, is not compared."""
+def test_a_deny_counts_with_broader_values_and_not_with_narrower_ones() -> None:
+    """A pattern can be broader than a string. A negated operator, or another key, is not compared."""
     allow: dict[str, object] = {
         "Principal": {"AWS": "999999999999"},
         "Condition": {"StringEquals": {"aws:PrincipalTag/a": ["x", "y"]}},

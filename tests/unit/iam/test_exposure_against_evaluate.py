@@ -1,4 +1,4 @@
-"""The exposure of a policy against the decisions on actual requests: nobody gets in who was not foretold."""
+"""The exposure of a policy covers every request that `evaluate()` allows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ALL = parse_policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": 
 
 
 class Caller(NamedTuple):
-    """A request, and whose it is."""
+    """A request, with the account and organization of its caller."""
 
     account: str
     organization: str
@@ -62,7 +62,7 @@ class Caller(NamedTuple):
 
 
 def services() -> Iterator[Caller]:
-    """Yield requests of a service for sources of every account, with every key there or not."""
+    """Yield requests of a service for sources of every account, with each key present or absent."""
     for account, organization in zip(ACCOUNTS, ["o-own", "o-own", "o-else", ""], strict=True):
         arns = [
             f"arn:aws:sns:us-east-1:{account}:t",
@@ -99,7 +99,7 @@ PRINCIPALS = {
 
 
 def draw_condition(chance: random.Random, party: str) -> JSON:
-    """Draw a few conditions on whose the source or the principal is."""
+    """Draw conditions on the account, ARN or organization of the source or the principal."""
     condition: JSON = {}
     for _ in range(chance.choice([0, 1, 1, 2, 2])):
         end = chance.choice(list(OPERATORS))
@@ -113,7 +113,7 @@ def draw_condition(chance: random.Random, party: str) -> JSON:
 
 
 def draw_policy(chance: random.Random, party: str) -> JSON:
-    """Draw an Allow for a service, for anyone or for an account, now and then with a Deny."""
+    """Draw an Allow for a service, for anyone or for an account, sometimes with a Deny."""
     base = {"Action": "lambda:InvokeFunction", "Resource": FUNCTION}
     principal = chance.choice(PRINCIPALS[party])
     allow = {"Effect": "Allow", "Principal": principal, "Condition": draw_condition(chance, party), **base}
@@ -126,8 +126,8 @@ def draw_policy(chance: random.Random, party: str) -> JSON:
 
 
 @pytest.mark.parametrize("party", CALLERS)
-def test_whoever_gets_in_was_foretold(party: str) -> None:
-    """A foreign request that is allowed is open, weak or named; a principal that never matches is never allowed."""
+def test_the_exposure_covers_every_allowed_caller(party: str) -> None:
+    """An allowed foreign caller is open, weak or named. A principal that never matches is never allowed."""
     chance = random.Random(20261120)  # noqa: S311 - no secret, a repeatable fuzz
     seen: Counter[str] = Counter()
     for _ in range(3000):

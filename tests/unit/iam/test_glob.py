@@ -1,4 +1,4 @@
-"""Wildcards."""
+"""Wildcards in patterns, and patterns with a common match."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ from permission_guard.iam.patterns import admits_account, admits_arn_of, admits_
         ("*\n*", "a\nb", True),
     ],
 )
-def test_only_stars_and_question_marks_are_special(pattern: str, text: str, expected: bool) -> None:
-    """`*` is any run, `?` exactly one, the rest stands for itself."""
+def test_only_stars_and_question_marks_are_wildcards(pattern: str, text: str, expected: bool) -> None:
+    """`*` matches any characters, `?` exactly one, and all other characters are literal."""
     assert compile_glob(pattern).matches(text) is expected
 
 
 def test_a_question_mark_is_one_utf_16_unit() -> None:
-    """As AWS was seen to count: a character beyond the first plane takes two."""
+    """AWS was observed to count a character beyond the first plane as two."""
     assert not compile_glob("?").matches("𐐀")
     assert compile_glob("??").matches("𐐀")
     assert compile_glob("𐐀?").matches("𐐀é")
     assert compile_glob("*𐐀").matches("x𐐀")
 
 
-def test_tokens_hold_literal_stars() -> None:
-    """What a variable inserts is text, whatever it looks like."""
+def test_tokens_can_contain_literal_stars() -> None:
+    """The value of a variable is literal text, even if it contains wildcards."""
     assert tokenize("a*b") == ["a", ANY_RUN, "b"]
     glob = glob_of(["a*", ANY_RUN])
     assert glob.matches("a*b")
@@ -60,8 +60,8 @@ def test_tokens_hold_literal_stars() -> None:
     ("pattern", "other", "expected"),
     [("a*", "ab", True), ("*b", "ab", True), ("a", "b", False), ("a?", "ab", True), ("", "", True), ("*", "", True)],
 )
-def test_two_patterns_may_have_a_text_in_common(pattern: str, other: str, expected: bool) -> None:
-    """Decided by following both at once."""
+def test_two_patterns_can_match_the_same_text(pattern: str, other: str, expected: bool) -> None:
+    """Both patterns are followed at the same time."""
     assert overlaps(pattern, list(other)) is expected
 
 
@@ -69,8 +69,8 @@ def test_two_patterns_may_have_a_text_in_common(pattern: str, other: str, expect
     ("pattern", "expected"),
     [("*", True), ("123*", True), ("????????????", True), ("12345678901?", True), ("1234?", False), ("12a*", False)],
 )
-def test_a_pattern_may_admit_an_account(pattern: str, expected: bool) -> None:
-    """Twelve digits, whatever they are."""
+def test_a_pattern_can_match_an_account_id(pattern: str, expected: bool) -> None:
+    """Any twelve digits."""
     assert admits_account(pattern) is expected
 
 
@@ -84,8 +84,8 @@ def test_a_pattern_may_admit_an_account(pattern: str, expected: bool) -> None:
         ("*:123456789012:*", True),
     ],
 )
-def test_a_text_pattern_may_admit_other_accounts(pattern: str, others: bool) -> None:
-    """A star that crosses colons lets the account slip into the resource part."""
+def test_a_text_pattern_can_match_arns_of_other_accounts(pattern: str, others: bool) -> None:
+    """A `*` also matches colons, so that the named account can be in the resource part."""
     named = ["123456789012"] if "123456789012" in pattern else []
     assert admits_other_accounts(pattern, named) is others
     assert admits_arn_of(pattern, "123456789012")

@@ -1,4 +1,4 @@
-"""What importing the package costs."""
+"""The cost of importing the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLOW = {"dataclasses", "inspect", "typing", "json", "re", "ipaddress", "datetime
 
 
 def test_importing_the_package_loads_nothing_slow() -> None:
-    """A fresh interpreter; what it loads by itself does not count."""
+    """In a fresh interpreter, without the modules that it loads itself."""
     code = (
         "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import permission_guard.iam; "
         "print(*sorted(set(sys.modules) - before))"

@@ -1,4 +1,4 @@
-"""Who asks, and whom a Principal element means."""
+"""Callers, and the callers that a Principal element matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USER = Principal.user("arn:aws:iam::123456789012:user/ann")
 ROOT = Principal.root("123456789012")
 SNS = Principal.service("sns.amazonaws.com")
 GOOGLE = Principal.federated("accounts.google.com")
-NOBODY = Principal.anonymous()
+ANONYMOUS = Principal.anonymous()
 
 BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT = (TRUE, FALSE, FALSE), (FALSE, TRUE, FALSE), (FALSE, FALSE, TRUE), (FALSE,) * 3
 PERHAPS = (FALSE, FALSE, UNKNOWN)
@@ -34,28 +34,28 @@ PERHAPS = (FALSE, FALSE, UNKNOWN)
         ("alexa-appkit.amazon.com", PrincipalKind.SERVICE, ""),
     ],
 )
-def test_an_arn_tells_what_it_stands_for(text: str, kind: PrincipalKind, account: str) -> None:
-    """So do an account id and a service's name."""
+def test_an_arn_names_a_type_of_caller(text: str, kind: PrincipalKind, account: str) -> None:
+    """So do an account ID and a service principal."""
     found = Principal.from_arn(text)
     assert (found.kind, found.account) == (kind, account)
 
 
 @pytest.mark.parametrize("text", ["", "*", "orders", "arn:aws:iam::123456789012:group/g"])
-def test_what_cannot_ask_is_no_principal(text: str) -> None:
-    """A group, for one, is none."""
-    with pytest.raises(ValueError, match="is not a principal"):
+def test_what_cannot_call_is_not_a_principal(text: str) -> None:
+    """A group, for example, is not one."""
+    with pytest.raises(ValueError, match="is not a valid principal"):
         Principal.from_arn(text)
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "principal", "expected"),
     [
-        ("AWS", "*", NOBODY, DIRECTLY),
+        ("AWS", "*", ANONYMOUS, DIRECTLY),
         ("AWS", "*", SNS, DIRECTLY),
         ("AWS", "123456789012", ROLE, BY_ACCOUNT),
         ("AWS", "123456789012", ROOT, DIRECTLY),
         ("AWS", "arn:aws:iam::123456789012:root", USER, BY_ACCOUNT),
-        ("AWS", "arn:aws:iam::123456789012:root", NOBODY, NOT),
+        ("AWS", "arn:aws:iam::123456789012:root", ANONYMOUS, NOT),
         ("AWS", "arn:aws:iam::123456789012:user/ann", USER, DIRECTLY),
         ("AWS", "arn:aws:iam::123456789012:role/service-role/orders", ROLE, BY_ROLE),
         ("AWS", "arn:aws:iam::123456789012:role/orders", ROLE, NOT),
@@ -78,37 +78,37 @@ def test_what_cannot_ask_is_no_principal(text: str) -> None:
         ("CanonicalUser", "79a59d", SNS, NOT),
     ],
 )
-def test_a_value_means_a_caller_in_one_of_three_ways(
+def test_a_value_matches_a_caller_in_one_of_three_ways(
     kind: str, value: str, principal: Principal, expected: tuple[int, ...]
 ) -> None:
-    """By the account, by the role, or directly; or not at all."""
+    """By the account, by the role, directly, or not at all."""
     assert match_principal(kind, value, principal) == expected
 
 
 def test_a_session_of_a_known_role_is_compared_by_the_whole_arn() -> None:
-    """Path and all."""
+    """Including its path."""
     known = Principal.session(SESSION.arn, ROLE.arn)
     assert match_principal("AWS", ROLE.arn, known) == BY_ROLE
     assert match_principal("AWS", "arn:aws:iam::123456789012:role/orders", known) == NOT
 
 
 @pytest.mark.parametrize("raw", ["", None, [], {}, {"AWS": ""}, {"AWS": []}])
-def test_an_empty_principal_is_told_from_a_broken_one(raw: object) -> None:
-    """AWS Config calls the empty one public."""
+def test_an_empty_principal_is_recognized(raw: object) -> None:
+    """AWS Config reports an empty principal as public; other invalid principals are not empty."""
     assert PrincipalSet(raw).empty
     assert PrincipalSet(raw).problems
 
 
 @pytest.mark.parametrize("raw", [7, {"Aws": "*"}, {"AWS": 123456789012}, {"AWS": [None]}, "arn:aws:iam::1:root"])
-def test_a_broken_principal_may_mean_anyone(raw: object) -> None:
-    """It never surely means somebody, and never surely nobody."""
+def test_an_invalid_principal_can_match_anyone(raw: object) -> None:
+    """For every caller the match is unknown."""
     found = PrincipalSet(raw)
     assert found.problems
     assert found.match(ROLE, denies=True, bounded=False) == PERHAPS
 
 
-def test_not_principal_turns_the_answer_round() -> None:
-    """But for a Deny and a caller with a boundary, who is always denied."""
+def test_not_principal_negates_the_match() -> None:
+    """Except for a Deny and a caller with a boundary, which is always denied."""
     others = PrincipalSet({"AWS": ["123456789012"]}, negated=True)
     assert others.match(ROLE, denies=True, bounded=False) == NOT
     assert others.match(ROLE, denies=True, bounded=True) == DIRECTLY
@@ -116,8 +116,8 @@ def test_not_principal_turns_the_answer_round() -> None:
     assert others.match(SNS, denies=True, bounded=True) == DIRECTLY
 
 
-def test_service_linked_roles_and_deleted_principals_are_known_by_their_names() -> None:
-    """By path and by the id's first letters."""
+def test_service_linked_roles_and_deleted_principals_are_recognized() -> None:
+    """By the path, and by the prefix of the ID."""
     assert Principal.role("arn:aws:iam::123456789012:role/aws-service-role/x.amazonaws.com/X").is_service_linked
     assert not ROLE.is_service_linked
     assert is_unique_id("AROAEXAMPLEEXAMPLE123")

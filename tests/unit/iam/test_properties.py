@@ -1,4 +1,4 @@
-"""Laws that hold for every policy and request, and inputs nobody would write."""
+"""Properties of every policy and request, and malformed and hostile inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JSON = Any
 ROLE = Principal.role("arn:aws:iam::123456789012:role/service-role/orders")
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 law = settings(max_examples=200, deadline=None, derandomize=True, database=None)
-"""The same examples on every run, however busy the machine is."""
+"""The examples are the same in every run, however slow the machine is."""
 DENIED = {EvalDecision.IMPLICIT_DENY, EvalDecision.EXPLICIT_DENY}
 KEYS = ["aws:PrincipalTag/a", "aws:PrincipalTag/b", "aws:SourceArn", "aws:TagKeys"]
 VALUES = ["x", "y", "*", "x*", "${aws:PrincipalTag/a}", "arn:aws:sns:us-east-1:123456789012:t", "10", "2026-01-01", ""]
@@ -74,7 +74,7 @@ principals = st.sampled_from(
 
 @st.composite
 def statements(draw: st.DrawFn, effect: str | None = None, *, named: bool = False) -> JSON:
-    """Draw a statement, now and then with its action or resource the other way round."""
+    """Draw a statement, sometimes with NotAction, NotResource or NotPrincipal."""
     statement: JSON = {"Effect": effect or draw(st.sampled_from(["Allow", "Deny"]))}
     statement[draw(st.sampled_from(["Action", "Action", "NotAction"]))] = draw(
         st.lists(actions, min_size=1, max_size=2)
@@ -99,7 +99,7 @@ contexts = st.dictionaries(st.sampled_from(KEYS), st.one_of(known_values, st.jus
 
 
 def context_of(drawn: JSON) -> Context:
-    """Return a context from a drawing: a value, absent or unknown for each key; the rest is unknown."""
+    """Return a context of drawn keys: each has a value, is absent or is unknown. All other keys are unknown."""
     return Context(
         {key: value for key, value in drawn.items() if value not in (ABSENT, UNKNOWN)},
         absent=[key for key, value in drawn.items() if value is ABSENT],
@@ -107,7 +107,7 @@ def context_of(drawn: JSON) -> Context:
 
 
 def decide(identity: list[JSON], context: JSON, resource: list[JSON] | None = None, **more: JSON) -> Decision:
-    """Decide whether the role may receive messages."""
+    """Evaluate whether the role is allowed to receive messages."""
     return evaluate(
         Request(ROLE, "sqs:ReceiveMessage", QUEUE, context_of(context)),
         PolicySet(
@@ -120,10 +120,8 @@ def decide(identity: list[JSON], context: JSON, resource: list[JSON] | None = No
 
 @law
 @given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
-def test_adding_an_allow_never_takes_away(
-    items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject
-) -> None:
-    """An Allow more, on either side, never turns ALLOWED into a denial."""
+def test_adding_an_allow_never_denies(items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject) -> None:
+    """Another Allow, on either side, never changes ALLOWED."""
     if decide(items, context, own).allowed:
         more = data.draw(statements("Allow"))
         other = data.draw(statements("Allow", named=True))
@@ -134,7 +132,7 @@ def test_adding_an_allow_never_takes_away(
 @law
 @given(st.lists(statements(), max_size=4), st.lists(statements(named=True), max_size=2), contexts, st.data())
 def test_adding_a_deny_never_grants(items: list[JSON], own: list[JSON], context: JSON, data: st.DataObject) -> None:
-    """A Deny more, on either side, never turns a denial, or a doubt, into ALLOWED."""
+    """Another Deny, on either side, never changes a denied or conditional request to ALLOWED."""
     before = decide(items, context, own).decision
     more = data.draw(statements("Deny"))
     other = data.draw(statements("Deny", named=True))
@@ -149,7 +147,7 @@ def test_adding_a_deny_never_grants(items: list[JSON], own: list[JSON], context:
 @law
 @given(st.lists(statements(), max_size=4), contexts, st.randoms(use_true_random=False))
 def test_order_never_matters(items: list[JSON], context: JSON, chance: random.Random) -> None:
-    """Neither the order of statements, nor of the values in any list."""
+    """Neither the order of the statements, nor the order of the values in a list."""
     shuffled = json.loads(json.dumps(items))
     chance.shuffle(shuffled)
     for item in shuffled:
@@ -168,9 +166,9 @@ def test_order_never_matters(items: list[JSON], context: JSON, chance: random.Ra
 @law
 @given(st.lists(statements(), max_size=4), contexts)
 def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> None:
-    """Condition keys, in the policy and in the request, and actions."""
-    loud = json.loads(json.dumps(items))
-    for item in loud:
+    """For condition keys, in the policy and in the request, and for actions."""
+    upper = json.loads(json.dumps(items))
+    for item in upper:
         if "Condition" in item:
             item["Condition"] = {
                 operator: {key.upper(): values for key, values in keys.items()}
@@ -178,9 +176,9 @@ def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> Non
             }
         for element in {"Action", "NotAction"} & set(item):
             item[element] = [text.upper() for text in item[element]]
-    assert decide(loud, context).decision == decide(items, context).decision
-    quiet = {key.lower(): value for key, value in context.items()}
-    assert decide(items, quiet).decision == decide(items, context).decision
+    assert decide(upper, context).decision == decide(items, context).decision
+    lower = {key.lower(): value for key, value in context.items()}
+    assert decide(items, lower).decision == decide(items, context).decision
 
 
 @law
@@ -190,10 +188,10 @@ def test_the_case_of_keys_never_matters(items: list[JSON], context: JSON) -> Non
     contexts,
     st.dictionaries(st.sampled_from(KEYS), st.one_of(known_values, st.just(ABSENT))),
 )
-def test_more_knowledge_never_turns_a_definite_answer(
+def test_more_known_keys_never_change_a_definite_result(
     items: list[JSON], own: list[JSON], context: JSON, learned: JSON
 ) -> None:
-    """What was certain while some keys were unknown stays so whatever they turn out to be."""
+    """A result that does not depend on unknown keys stays the same for every value of them."""
     before = decide(items, context, own)
     more = {**learned, **{key: value for key, value in context.items() if value is not UNKNOWN}}
     after = decide(items, more, own)
@@ -208,7 +206,7 @@ def test_more_knowledge_never_turns_a_definite_answer(
 @law
 @given(st.lists(statements(), min_size=1, max_size=3), contexts)
 def test_an_unread_policy_leaves_only_what_it_cannot_change(items: list[JSON], context: JSON) -> None:
-    """With a policy unread, ALLOWED becomes a doubt and an explicit deny stays."""
+    """With an unread policy, only an explicit deny stays, and every other result is conditional."""
     before = decide(items, context).decision
     after = decide(items, context, unread=("p",)).decision
     assert after is (before if before is EvalDecision.EXPLICIT_DENY else EvalDecision.CONDITIONAL)
@@ -216,8 +214,8 @@ def test_an_unread_policy_leaves_only_what_it_cannot_change(items: list[JSON], c
 
 @law
 @given(st.lists(statements(), max_size=3), contexts)
-def test_every_answer_can_be_explained(items: list[JSON], context: JSON) -> None:
-    """One sentence; a doubt names what it hinges on, a definite answer its statement or its layer."""
+def test_every_result_can_be_explained(items: list[JSON], context: JSON) -> None:
+    """In one sentence, with the statement or the kind of policy on which the result depends."""
     decision = decide(items, context)
     assert decision.explain().endswith(".")
     assert "\n" not in decision.explain()
@@ -253,8 +251,8 @@ broken_statements = st.fixed_dictionaries(
 )
 
 
-def answers_for(given_document: object) -> None:
-    """Parse, evaluate and expose; any exception fails the test."""
+def evaluate_and_expose(given_document: object) -> None:
+    """Parse, evaluate and expose a document. An exception fails the test."""
     policy = parse_policy(given_document)
     decision = evaluate(
         Request(ROLE, "sqs:ReceiveMessage", QUEUE), PolicySet(identity=(policy,), boundary=policy, resource=policy)
@@ -268,29 +266,29 @@ def answers_for(given_document: object) -> None:
 
 @law
 @given(json_values)
-def test_any_json_gets_an_answer(value: JSON) -> None:
+def test_any_json_is_evaluated(value: JSON) -> None:
     """As an object, as text and as a statement of a policy."""
-    answers_for(value)
-    answers_for(json.dumps(value))
-    answers_for(document([value]))
+    evaluate_and_expose(value)
+    evaluate_and_expose(json.dumps(value))
+    evaluate_and_expose(document([value]))
 
 
 @law
 @given(st.lists(broken_statements, max_size=3))
-def test_broken_statements_get_an_answer(items: list[JSON]) -> None:
+def test_malformed_statements_are_evaluated(items: list[JSON]) -> None:
     """Elements of the wrong type, in every combination."""
-    answers_for(document(items))
+    evaluate_and_expose(document(items))
 
 
 @law
 @given(st.binary(max_size=200))
-def test_any_bytes_get_an_answer(data: bytes) -> None:
-    """Also those that are no text."""
-    answers_for(data)
+def test_any_bytes_are_evaluated(data: bytes) -> None:
+    """Even if they are not text."""
+    evaluate_and_expose(data)
 
 
-def test_random_documents_are_answered_in_bounded_time() -> None:
-    """Five thousand mutilated policies, a few hundred microseconds each at most."""
+def test_random_documents_are_evaluated_in_bounded_time() -> None:
+    """Five thousand corrupted policies take less than 15 seconds of CPU time."""
     chance = random.Random(20261120)  # noqa: S311 - no secret, a repeatable fuzz
     base = json.dumps(
         document(
@@ -308,20 +306,20 @@ def test_random_documents_are_answered_in_bounded_time() -> None:
         for _ in range(chance.randrange(1, 6)):
             place = chance.randrange(len(text))
             text[place : place + chance.randrange(3)] = chance.choice(alphabet)
-        answers_for("".join(text))
+        evaluate_and_expose("".join(text))
     assert time.process_time() - started < 15
 
 
-def test_deep_nesting_gets_an_answer() -> None:
-    """A document nested beyond what Python's parser takes is unreadable, not an error."""
-    answers_for("[" * 100_000)
-    answers_for('{"Statement":' * 50_000)
+def test_deep_nesting_is_evaluated() -> None:
+    """A document that is nested too deeply for Python's parser is unreadable, and raises no error."""
+    evaluate_and_expose("[" * 100_000)
+    evaluate_and_expose('{"Statement":' * 50_000)
 
 
 @law
 @given(st.text("ab*?:", max_size=12), st.text("ab:*", max_size=12))
-def test_globs_match_as_their_definition_says(pattern: str, text: str) -> None:
-    """The linear matcher agrees with the definition, spelled out recursively."""
+def test_globs_match_by_their_definition(pattern: str, text: str) -> None:
+    """The linear matcher agrees with a recursive definition."""
 
     def defined(left: str, right: str) -> bool:
         if not left:
@@ -333,8 +331,8 @@ def test_globs_match_as_their_definition_says(pattern: str, text: str) -> None:
     assert compile_glob(pattern).matches(text) == defined(pattern, text)
 
 
-def test_hostile_globs_take_no_time() -> None:
-    """Stars and question marks by the thousand against texts that almost match."""
+def test_hostile_globs_are_fast() -> None:
+    """Thousands of `*` and `?` against a text that almost matches take less than a second."""
     text = "a" * 5000
     started = time.process_time()
     for pattern in ("*a" * 31 + "*b", "a*" * 31 + "b", "*?" * 2000 + "b", "*" + "a?" * 1500 + "b*", "?" * 4999 + "b"):

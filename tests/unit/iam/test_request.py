@@ -40,13 +40,13 @@ SNS = Principal.service("sns.amazonaws.com")
         (ROLE, "aws:sourceip", UNKNOWN),
     ],
 )
-def test_a_key_that_nobody_states_is_derived(principal: Principal, key: str, expected: object) -> None:
-    """Where AWS always sends it, or never does."""
+def test_a_key_that_the_context_does_not_name_is_derived(principal: Principal, key: str, expected: object) -> None:
+    """If AWS always sends it, or never does."""
     assert lookup_of(Request(principal, "sqs:SendMessage", QUEUE))(key) == expected
 
 
-def test_what_is_stated_wins() -> None:
-    """A known value, absence, or plain ignorance; and a context that knows everything is left alone."""
+def test_a_key_that_the_context_names_is_not_derived() -> None:
+    """Known, absent or unknown. Nothing is derived if the default is absent."""
     context = Context({"aws:PrincipalArn": "x"}, absent=["aws:PrincipalType"], unknown=["aws:PrincipalAccount"])
     lookup = lookup_of(Request(ROLE, "sqs:SendMessage", QUEUE, context))
     found = [lookup(f"aws:principal{name}") for name in ("arn", "type", "account")]
@@ -55,6 +55,6 @@ def test_what_is_stated_wins() -> None:
     assert closed("aws:principalarn") is ABSENT
 
 
-def test_a_bucket_tells_no_account() -> None:
-    """Its ARN has none."""
+def test_the_account_of_a_bucket_is_unknown() -> None:
+    """Its ARN contains none."""
     assert lookup_of(Request(ROLE, "s3:GetObject", "arn:aws:s3:::b/k"))("aws:resourceaccount") is UNKNOWN

@@ -1,4 +1,4 @@
-"""Policy variables."""
+"""Policy variables are replaced by literal text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONTEXT = Context({"aws:username": "ann", "s": "*", "m": ["a"]}, unknown=["u"], 
 
 
 def matches(text: str, value: str) -> tuple[bool, bool]:
-    """Tell whether a text with variables matches, and whether that is exact."""
+    """Return whether a text with variables matches, and whether the match is exact."""
     glob, exact = VariableText(text, variables=True, wildcards=True).resolve(CONTEXT.lookup)
     return (glob is not None and glob.matches(value)), exact
 
@@ -33,28 +33,28 @@ def matches(text: str, value: str) -> tuple[bool, bool]:
         ("${u}-x", "anything-x"),
     ],
 )
-def test_texts_are_filled_in(text: str, value: str) -> None:
-    """With values, defaults and signs; what opens no variable is literal."""
+def test_variables_are_replaced(text: str, value: str) -> None:
+    """By values, defaults and signs. Text that does not start a variable is literal."""
     assert matches(text, value)[0]
 
 
 @pytest.mark.parametrize(("text", "value"), [("${none}*", "x"), ("${m}", "a"), ("${m, 'a'}", "a"), ("${s}", "x")])
-def test_no_value_is_equal_to_nothing(text: str, value: str) -> None:
-    """Nor is a multivalued key, which no default helps."""
+def test_a_variable_without_a_value_matches_nothing(text: str, value: str) -> None:
+    """A multivalued key does not match either, even with a default."""
     assert not matches(text, value)[0]
 
 
 def test_an_unknown_value_is_not_exact() -> None:
-    """A star stands for it."""
+    """A `*` replaces it."""
     assert matches("${u}-x", "a-x") == (True, False)
     assert matches("${aws:username}", "ann") == (True, True)
 
 
-def test_variables_are_off_unless_told() -> None:
-    """As in a document of 2008."""
+def test_variables_are_literal_unless_enabled() -> None:
+    """As in a policy with Version 2008-10-17."""
     template = VariableText("${aws:username}", variables=False, wildcards=False)
     assert template.variables == ()
     assert template.glob is not None
     assert template.glob.matches("${aws:username}")
-    on = VariableText("${aws:username}", variables=True, wildcards=False)
-    assert [type(part) for part in on.parts] == [Variable]
+    enabled = VariableText("${aws:username}", variables=True, wildcards=False)
+    assert [type(part) for part in enabled.parts] == [Variable]

@@ -1,4 +1,4 @@
-"""Numbers, dates, addresses and binary data as AWS reads them."""
+"""Numbers, dates, IP addresses and binary data are parsed as AWS does."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from permission_guard.iam.values import in_network, ip_address, ip_network, pars
 
 
 @pytest.mark.parametrize(("text", "same"), [("10", "10.0"), ("+7", "007"), ("-0.5", "-.5"), ("1e3", "1000")])
-def test_numbers_are_equal_however_written(text: str, same: str) -> None:
+def test_numbers_are_equal_in_every_notation(text: str, same: str) -> None:
     """Leading zeros, signs and exponents do not matter, and no precision is lost."""
     assert parse_number(text) == parse_number(same)
     assert parse_number("0.1") != parse_number("0.10000000000000000001")
 
 
 @pytest.mark.parametrize("text", ["", "ten", "1_000", "NaN", "Infinity", "1" * 500])
-def test_what_is_no_number_is_none(text: str) -> None:
-    """Also Python's own spellings."""
+def test_what_is_not_a_number_is_none(text: str) -> None:
+    """So are notations that only Python accepts."""
     assert parse_number(text) is None
 
 
@@ -32,19 +32,19 @@ def test_what_is_no_number_is_none(text: str) -> None:
         "1767225600.0",
     ],
 )
-def test_dates_are_equal_however_written(text: str) -> None:
-    """ISO-8601 in its lengths, and seconds since 1970; without a zone it is UTC."""
+def test_dates_are_equal_in_every_notation(text: str) -> None:
+    """ISO-8601 in all lengths, and seconds since 1970. A date without a time zone is UTC."""
     assert parse_date(text) == 1_767_225_600_000
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "1" * 40, "2026-1-1"])
-def test_what_is_no_date_is_none(text: str) -> None:
-    """Neither a date nor seconds."""
+def test_what_is_not_a_date_is_none(text: str) -> None:
+    """Neither a date nor a number of seconds."""
     assert parse_date(text) is None
 
 
-def test_seconds_may_be_negative() -> None:
-    """Before 1970."""
+def test_seconds_can_be_negative() -> None:
+    """For dates before 1970."""
     assert parse_date("-1") == -1000
 
 
@@ -65,23 +65,23 @@ def test_seconds_may_be_negative() -> None:
         ("2001:db8::5", "2001:DB8::5", True),
     ],
 )
-def test_networks_hold_addresses(address: str, network: str, expected: bool) -> None:
-    """By family and prefix; an IPv6 network with host bits set holds nothing."""
-    found, held = ip_address(address), ip_network(network)
-    assert found is not None
-    assert held is not None
-    assert in_network(found, held) is expected
+def test_networks_contain_addresses(address: str, network: str, expected: bool) -> None:
+    """By family and prefix. An IPv6 network with host bits set contains no address."""
+    parsed_address, parsed_network = ip_address(address), ip_network(network)
+    assert parsed_address is not None
+    assert parsed_network is not None
+    assert in_network(parsed_address, parsed_network) is expected
 
 
 @pytest.mark.parametrize("text", ["", "here", "1.2.3", "1.2.3.256", "1.2.3.4/33", "1.2.3.4/x", "g::", "1.2.3.4/"])
-def test_what_is_no_network_is_none(text: str) -> None:
-    """Nor an address."""
+def test_what_is_not_a_network_is_none(text: str) -> None:
+    """It is not an IP address either."""
     assert ip_network(text) is None
     assert ip_address(text) is None
 
 
 def test_binary_data_is_base64() -> None:
-    """Compared as what it decodes to."""
+    """The decoded bytes are compared."""
     assert parse_binary("YQ==") == b"a"
     assert parse_binary("") == b""
     assert parse_binary("a") is None

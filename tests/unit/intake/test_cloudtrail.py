@@ -39,16 +39,16 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "create_alias": (ORDERS, ORDERS),
     "create_event_source_mapping": (OTHER_SCOPE, ORDERS),
     "create_event_source_mapping_alias": (OTHER_SCOPE, ORDERS),
-    "create_event_source_mapping_refused_queue": (OTHER_SCOPE, ORDERS),
-    "create_event_source_mapping_refused_secret": (OTHER_SCOPE, ORDERS),
-    "create_event_source_mapping_refused_stream": (OTHER_SCOPE, ORDERS),
-    "create_event_source_mapping_refused_timeout": (OTHER_SCOPE, f"{FAILED}: InvalidParameterValueException"),
+    "create_event_source_mapping_denied_queue": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_denied_secret": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_denied_stream": (OTHER_SCOPE, ORDERS),
+    "create_event_source_mapping_denied_timeout": (OTHER_SCOPE, f"{FAILED}: InvalidParameterValueException"),
     "create_function": (ORDERS, ORDERS),
     "create_function_denied": (f"{FAILED}: no response", f"{FAILED}: no response"),
     "create_function_failed": (f"{FAILED}: InvalidParameterValueException",) * 2,
     "create_function_published": (ORDERS, ORDERS),
-    "create_function_refused_network": (f"{FAILED}: InvalidParameterValueException", ORDERS),
-    "create_function_refused_role": (f"{FAILED}: InvalidParameterValueException", ORDERS),
+    "create_function_denied_network": (f"{FAILED}: InvalidParameterValueException", ORDERS),
+    "create_function_denied_role": (f"{FAILED}: InvalidParameterValueException", ORDERS),
     "create_function_url_config": (ORDERS, OTHER_SCOPE),
     "create_function_url_config_failed": (f"{FAILED}: ResourceConflictException", OTHER_SCOPE),
     "create_policy_version": (OTHER_SCOPE, POLICY),
@@ -61,7 +61,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "delete_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
     "delete_function_not_found": (f"{FAILED}: ResourceNotFoundException",) * 2,
     "delete_function_url_config": (ORDERS, OTHER_SCOPE),
-    "delete_policy": ("IAM deletes no policy that anybody has or is limited by",) * 2,
+    "delete_policy": ("IAM deletes no policy that is attached or used as a boundary",) * 2,
     "delete_policy_version": ("IAM deletes no version that is its policy's default",) * 2,
     "delete_resource_policy": (ORDERS, OTHER_SCOPE),
     "delete_role": (OTHER_SCOPE, ROLE),
@@ -74,7 +74,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "lambda_esm_disabled_unnamed": (OTHER_SCOPE, "the record does not name the function of the mapping"),
     "publish_version": (ORDERS, ORDERS),
     "put_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
-    "put_function_event_invoke_config_refused": (OTHER_SCOPE, ORDERS),
+    "put_function_event_invoke_config_denied": (OTHER_SCOPE, ORDERS),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
@@ -90,7 +90,7 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "update_function_code": (ORDERS, ORDERS),
     "update_function_code_unpublished": (UNPUBLISHED, UNPUBLISHED),
     "update_function_configuration": (OTHER_SCOPE, ORDERS),
-    "update_function_configuration_refused": (OTHER_SCOPE, ORDERS),
+    "update_function_configuration_denied": (OTHER_SCOPE, ORDERS),
     "update_function_event_invoke_config": (OTHER_SCOPE, ORDERS),
     "update_function_url_config": (ORDERS, OTHER_SCOPE),
 }
@@ -369,7 +369,7 @@ def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, d
 )
 def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
     """The person who could not create it is told what the role lacks."""
-    sample = changed("create_event_source_mapping_refused_queue", errorMessage=message)
+    sample = changed("create_event_source_mapping_denied_queue", errorMessage=message)
     check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
@@ -384,31 +384,31 @@ def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
 )
 def test_a_mapping_refused_for_another_reason_is_not(code: str, message: str | None) -> None:
     """It says nothing of the role."""
-    sample = changed("create_event_source_mapping_refused_queue", errorCode=code, errorMessage=message)
+    sample = changed("create_event_source_mapping_denied_queue", errorCode=code, errorMessage=message)
     check(look(sample, Direction.EXECUTION_ROLE), f"{FAILED}: {code}")
 
 
 @pytest.mark.parametrize("name", ["update_event_source_mapping_failed", "delete_function_not_found"])
 def test_the_same_words_about_another_call_do_not_make_it_a_target(name: str) -> None:
     """The role is looked at when something is created or configured."""
-    refused = event("create_event_source_mapping_refused_queue")["detail"]
+    refused = event("create_event_source_mapping_denied_queue")["detail"]
     said = {key: refused[key] for key in ("errorCode", "errorMessage")}
     check(look(changed(name, **said), Direction.EXECUTION_ROLE), FAILED)
 
 
 def test_a_look_carries_what_was_refused_and_for_the_execution_role_alone() -> None:
     """Whoever checks who may invoke has nothing to do with it; what succeeded was not refused."""
-    refused = look(event("create_function_refused_role"), Direction.EXECUTION_ROLE).refusal
+    refused = look(event("create_function_denied_role"), Direction.EXECUTION_ROLE).denied_call
     assert refused is not None
     assert (refused.api, refused.function_arn) == ("CreateFunction", ORDERS.arn)
-    assert look(event("create_function_refused_role"), Direction.INVOKE_POLICY).refusal is None
-    assert look(event("create_function"), Direction.EXECUTION_ROLE).refusal is None
-    assert look(event("create_function_failed"), Direction.EXECUTION_ROLE).refusal is None
+    assert look(event("create_function_denied_role"), Direction.INVOKE_POLICY).denied_call is None
+    assert look(event("create_function"), Direction.EXECUTION_ROLE).denied_call is None
+    assert look(event("create_function_failed"), Direction.EXECUTION_ROLE).denied_call is None
 
 
 def test_a_refused_mapping_without_a_function_is_malformed() -> None:
     """Only the request could have named it."""
-    sample = changed("create_event_source_mapping_refused_queue", requestParameters=None)
+    sample = changed("create_event_source_mapping_denied_queue", requestParameters=None)
     with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
         look(sample, Direction.EXECUTION_ROLE)
 
@@ -440,7 +440,7 @@ def test_a_mapping_that_aws_switched_off_and_does_not_name_is_left_to_the_sweep(
     """Such a message would fail each time and help nobody; the sweep reads every mapping's state."""
     sample = changed("lambda_esm_disabled", resources=None, serviceEventDetails=details)
     found = look(sample, Direction.EXECUTION_ROLE)
-    check(found, "the sweep sees it")
+    check(found, "the sweep checks it")
 
 
 @pytest.mark.parametrize("detail", [{"errorCode": "AUTHORIZATION_ERROR"}, {"responseElements": None}])
@@ -535,7 +535,7 @@ def test_what_is_not_written_as_aws_writes_it_names_no_tool(key: str, value: Any
         ("add_permission_denied", Direction.INVOKE_POLICY),
         ("update_function_code_unpublished", Direction.INVOKE_POLICY),
         ("add_permission_full_arn", Direction.EXECUTION_ROLE),
-        ("create_event_source_mapping_refused_queue", Direction.EXECUTION_ROLE),
+        ("create_event_source_mapping_denied_queue", Direction.EXECUTION_ROLE),
     ],
 )
 def test_only_what_changed_something_was_made_by_a_tool(name: str, direction: Direction) -> None:
@@ -693,4 +693,4 @@ def test_the_policy_of_a_runtime_is_nobodys_concern() -> None:
     event["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
     look = targets_of_record(parse_record(event), Direction.INVOKE_POLICY)
     assert look.targets == ()
-    assert "something else than a function" in look.reason
+    assert "not to a function" in look.reason

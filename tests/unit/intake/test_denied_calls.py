@@ -24,10 +24,10 @@ STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026-1
 CLUSTER_ARN = "arn:aws:kafka:us-east-1:123456789012:cluster/shop/0a1b2c3d-1111-2222-3333-444455556666-1"
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_orders-Ab12Cd"
 
-QUEUE, SECRET = "create_event_source_mapping_refused_queue", "create_event_source_mapping_refused_secret"
-ROLE, NETWORK = "create_function_refused_role", "create_function_refused_network"
-CONFIGURATION = "update_function_configuration_refused"
-DESTINATION = "put_function_event_invoke_config_refused"
+QUEUE, SECRET = "create_event_source_mapping_denied_queue", "create_event_source_mapping_denied_secret"
+ROLE, NETWORK = "create_function_denied_role", "create_function_denied_network"
+CONFIGURATION = "update_function_configuration_denied"
+DESTINATION = "put_function_event_invoke_config_denied"
 
 
 def event(name: str) -> Any:
@@ -49,9 +49,9 @@ def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> 
 
 def asked(name: str, request: dict[str, Any] | None = None, **detail: Any) -> Any:
     """Return the configuration of what was refused."""
-    refusal = refused(name, request, **detail)
-    assert refusal is not None
-    return refusal.configuration
+    denied_call = refused(name, request, **detail)
+    assert denied_call is not None
+    return denied_call.configuration
 
 
 # ── The words ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,9 +116,9 @@ def test_every_form_of_the_message_is_known_and_says_which_actions_it_is_about(
 ) -> None:
     """As IAM spells them."""
     assert list(named_actions(message)) == actions
-    refusal = refused(QUEUE, errorMessage=message)
-    assert refusal is not None
-    assert refusal.message == message
+    denied_call = refused(QUEUE, errorMessage=message)
+    assert denied_call is not None
+    assert denied_call.message == message
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_other_calls_are_none_whatever_they_say(api: str) -> None:
 )
 def test_every_version_of_the_calls_is_read(name: str, api: str, suffix: str) -> None:
     """Dates and versions in the name make no difference."""
-    refusal = refused(name, eventName=api + suffix)
-    assert refusal is not None
-    assert refusal.api == api
+    denied_call = refused(name, eventName=api + suffix)
+    assert denied_call is not None
+    assert denied_call.api == api
 
 
 # ── What is kept ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,8 +177,8 @@ def test_every_version_of_the_calls_is_read(name: str, api: str, suffix: str) ->
 
 def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
     """Named as the API names it, so that it can be asked what it needs."""
-    refusal = refused(SECRET)
-    assert refusal == DeniedCall(
+    denied_call = refused(SECRET)
+    assert denied_call == DeniedCall(
         api="CreateEventSourceMapping",
         function_arn=f"{ARN}:live",
         role_arn="",
@@ -193,7 +193,7 @@ def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
             "SourceAccessConfigurations": [{"Type": "SASL_SCRAM_512_AUTH", "URI": SECRET_ARN}],
         },
     )
-    mapping = refusal.mapping
+    mapping = denied_call.mapping
     assert isinstance(mapping, EventSourceMapping)
     source = event_source_of(mapping)
     assert source is not None
@@ -202,11 +202,11 @@ def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
 
 def test_a_refused_function_is_kept_with_its_role() -> None:
     """And with what its permissions hang on, no more: not its tags, say."""
-    refusal = refused(NETWORK)
-    assert refusal is not None
-    assert refusal.mapping is None
-    assert (refusal.function_arn, refusal.role_arn) == (ARN, ROLE_ARN)
-    assert refusal.configuration == {
+    denied_call = refused(NETWORK)
+    assert denied_call is not None
+    assert denied_call.mapping is None
+    assert (denied_call.function_arn, denied_call.role_arn) == (ARN, ROLE_ARN)
+    assert denied_call.configuration == {
         "VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d4e5f60718", "subnet-18070f6e5d4c3b2a1"]}
     }
     assert asked(ROLE) == {}
@@ -214,11 +214,11 @@ def test_a_refused_function_is_kept_with_its_role() -> None:
 
 def test_a_refused_configuration_names_a_role_where_it_changes_it() -> None:
     """Else it is the function's, which the event does not name."""
-    refusal, changed = refused(CONFIGURATION), refused(CONFIGURATION, {"role": ROLE_ARN})
-    assert refusal is not None
+    denied_call, changed = refused(CONFIGURATION), refused(CONFIGURATION, {"role": ROLE_ARN})
+    assert denied_call is not None
     assert changed is not None
-    assert (refusal.role_arn, changed.role_arn) == ("", ROLE_ARN)
-    assert refusal.configuration == {
+    assert (denied_call.role_arn, changed.role_arn) == ("", ROLE_ARN)
+    assert denied_call.configuration == {
         "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead-orders"}
     }
 
@@ -226,8 +226,8 @@ def test_a_refused_configuration_names_a_role_where_it_changes_it() -> None:
 def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> None:
     """Which is a parameter of its own; a role is none of its parameters."""
     failed = "arn:aws:sqs:us-east-1:123456789012:failed-orders"
-    refusal = refused(DESTINATION, {"role": ROLE_ARN})
-    assert refusal == DeniedCall(
+    denied_call = refused(DESTINATION, {"role": ROLE_ARN})
+    assert denied_call == DeniedCall(
         api="PutFunctionEventInvokeConfig",
         function_arn=f"{ARN}:live",
         role_arn="",
@@ -235,22 +235,22 @@ def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> No
         at="2026-11-20T10:46:00.000+00:00",
         configuration={"DestinationConfig": {"OnFailure": {"Destination": failed}}},
     )
-    assert refusal.mapping is None
-    assert refusal.invoke_config == EventInvokeConfig(f"{ARN}:live", "", failed)
+    assert denied_call.mapping is None
+    assert denied_call.invoke_config == EventInvokeConfig(f"{ARN}:live", "", failed)
 
 
 def test_both_destinations_of_asynchronous_invocations_are_kept() -> None:
     """Without a qualifier they are the function's own, and without any there is none."""
     both = {"onSuccess": {"destination": f"{ARN}-done"}, "onFailure": {"destination": QUEUE_ARN}}
-    refusal = refused(DESTINATION, {"qualifier": None, "destinationConfig": both})
-    assert refusal is not None
-    assert refusal.invoke_config == EventInvokeConfig(ARN, f"{ARN}-done", QUEUE_ARN)
+    denied_call = refused(DESTINATION, {"qualifier": None, "destinationConfig": both})
+    assert denied_call is not None
+    assert denied_call.invoke_config == EventInvokeConfig(ARN, f"{ARN}-done", QUEUE_ARN)
     nothings: tuple[Any, ...] = (None, {}, {"onFailure": {}}, {"onFailure": {"destination": "arn:"}}, "arn:", [7])
     for nothing in nothings:
-        refusal = refused(DESTINATION, {"qualifier": "$LATEST", "destinationConfig": nothing})
-        assert refusal is not None
-        assert refusal.invoke_config == EventInvokeConfig(ARN)
-        assert refusal.configuration == {}
+        denied_call = refused(DESTINATION, {"qualifier": "$LATEST", "destinationConfig": nothing})
+        assert denied_call is not None
+        assert denied_call.invoke_config == EventInvokeConfig(ARN)
+        assert denied_call.configuration == {}
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_both_destinations_of_asynchronous_invocations_are_kept() -> None:
 )
 def test_a_qualifier_may_be_in_the_name_or_beside_it(name: str, qualifier: str, arn: str) -> None:
     """Or in both."""
-    refusal = refused(DESTINATION, {"functionName": name, "qualifier": qualifier})
-    assert refusal is not None
-    assert refusal.function_arn == arn
+    denied_call = refused(DESTINATION, {"functionName": name, "qualifier": qualifier})
+    assert denied_call is not None
+    assert denied_call.function_arn == arn
 
 
 @pytest.mark.parametrize("qualifier", [7.5, "", "li ve", "a:b", ["live"], "q" * 500])
@@ -314,9 +314,9 @@ def test_the_schema_registry_of_a_cluster_is_kept() -> None:
 )
 def test_the_function_is_found_whatever_the_caller_typed(text: str, arn: str) -> None:
     """With its qualifier, since a version has its own role; `$LATEST` is the function itself."""
-    refusal = refused(QUEUE, {"functionName": text})
-    assert refusal is not None
-    assert refusal.function_arn == arn
+    denied_call = refused(QUEUE, {"functionName": text})
+    assert denied_call is not None
+    assert denied_call.function_arn == arn
 
 
 @pytest.mark.parametrize("text", ["999999999999:function:orders", ARN.replace("123456789012", "999999999999")])
@@ -369,9 +369,9 @@ def test_a_refused_call_that_names_no_function_is_malformed(name: Any) -> None:
 )
 def test_a_refusal_is_timed_as_everything_else_is(text: Any, at: str) -> None:
     """In UTC with milliseconds; a record without a time is no reason not to look."""
-    refusal = refused(QUEUE, eventTime=text)
-    assert refusal is not None
-    assert refusal.at == at
+    denied_call = refused(QUEUE, eventTime=text)
+    assert denied_call is not None
+    assert denied_call.at == at
 
 
 # ── What an event may hold ──────────────────────────────────────────────────────────────────────────────────────────
@@ -387,11 +387,11 @@ def test_half_a_character_is_no_text() -> None:
 def test_a_message_is_one_line_of_bounded_length() -> None:
     """It is shown to people, in a terminal and in alerts."""
     said = f"{PROVIDED} ReceiveMessage on SQS"
-    refusal = refused(QUEUE, errorMessage=f"{said}\x1b[2J\r\n\u202e\x00 " + "x" * 100_000)
-    assert refusal is not None
-    assert refusal.message.startswith(f"{said} [2J xxx")
-    assert refusal.message.isprintable()
-    assert len(refusal.message) == 1_000
+    denied_call = refused(QUEUE, errorMessage=f"{said}\x1b[2J\r\n\u202e\x00 " + "x" * 100_000)
+    assert denied_call is not None
+    assert denied_call.message.startswith(f"{said} [2J xxx")
+    assert denied_call.message.isprintable()
+    assert len(denied_call.message) == 1_000
 
 
 @pytest.mark.parametrize(
@@ -400,8 +400,8 @@ def test_a_message_is_one_line_of_bounded_length() -> None:
 def test_a_message_that_begins_without_end_takes_no_time(text: str) -> None:
     """No pattern goes through it again and again."""
     begun = time.perf_counter()
-    refusal = refused(QUEUE, errorMessage=text * 20_000)
-    assert named_actions(refusal.message if refusal else "") == ()
+    denied_call = refused(QUEUE, errorMessage=text * 20_000)
+    assert named_actions(denied_call.message if denied_call else "") == ()
     assert time.perf_counter() - begun < 1
 
 

@@ -68,7 +68,7 @@ def test_the_sample_look_request_names_its_functions() -> None:
     """What the sweep sends."""
     (message,) = read_batch(load("sqs/check_requested.json"), Direction.INVOKE_POLICY)
     assert message.targets == (ORDERS, INVOICES)
-    assert message.event_id == f"look-request/{message.message_id}"
+    assert message.event_id == f"check-request/{message.message_id}"
 
 
 def test_the_sample_batch_with_malformed_messages_keeps_the_good_one() -> None:
@@ -109,14 +109,14 @@ def test_a_message_carries_its_own_id_and_that_of_its_record() -> None:
 
 def test_a_message_carries_the_call_that_aws_refused() -> None:
     """It can be merged like every other message, and the other checker has nothing to do with it."""
-    sample = load("cloudtrail/create_event_source_mapping_refused_queue.json")
+    sample = load("cloudtrail/create_event_source_mapping_denied_queue.json")
     message = read_one(sample)
-    assert message.refusal is not None
-    assert message.refusal.message == sample["detail"]["errorMessage"]
+    assert message.denied_call is not None
+    assert message.denied_call.message == sample["detail"]["errorMessage"]
     assert merge([message, message]) == {ORDERS: (message, message)}
     assert list(dict.fromkeys((message, message))) == [message]
-    assert read_one(load("cloudtrail/create_event_source_mapping.json")).refusal is None
-    assert read_one(load("cloudtrail/create_function_refused_role.json"), Direction.INVOKE_POLICY).refusal is None
+    assert read_one(load("cloudtrail/create_event_source_mapping.json")).denied_call is None
+    assert read_one(load("cloudtrail/create_function_denied_role.json"), Direction.INVOKE_POLICY).denied_call is None
 
 
 @pytest.mark.parametrize("body", ["", "{", "orders", "\x00", '{"detail": }', "[" * 100_000, '{"a":' * 100_000])
@@ -171,7 +171,7 @@ def test_an_empty_batch_is_no_messages() -> None:
 def test_a_look_request_is_read_as_it_was_written(direction: Direction) -> None:
     """Both checkers take the same request."""
     message = read_one(check_request_body([ORDERS, INVOICES]), direction)
-    assert message == QueueMessage("m0", "look-request/m0", (ORDERS, INVOICES), after_grace_period=True, full=True)
+    assert message == QueueMessage("m0", "check-request/m0", (ORDERS, INVOICES), after_grace_period=True, full=True)
 
 
 def test_a_look_request_says_since_when_what_is_shared_counts() -> None:
@@ -184,14 +184,14 @@ def test_a_look_request_says_which_events_it_goes_back_to_and_who_made_the_chang
     """A few of them; one that goes back to none is known by itself."""
     asked = read_one(check_request_body([ORDERS], causes=[f"e{number}" for number in range(9)], tool="terraform"))
     assert (asked.event_ids, asked.tool) == (("e0", "e1", "e2", "e3", "e4"), "terraform")
-    assert read_one(check_request_body([ORDERS])).event_ids == ("look-request/m0",)
+    assert read_one(check_request_body([ORDERS])).event_ids == ("check-request/m0",)
 
 
 @pytest.mark.parametrize("why", [{"causes": "e1"}, {"causes": [7]}, {"tool": None}, {"tool": ["terraform"]}])
 def test_a_look_request_that_gives_no_words_for_why_is_malformed(why: Any) -> None:
     """What goes into a finding is text."""
     message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], **why}})
-    assert str(message.error) == "a look was requested without saying why in words"
+    assert str(message.error) == "a check request has `causes` or a `tool` that are not strings"
 
 
 @pytest.mark.parametrize("since", ["yesterday", 7, ["2026"], "", "0001-01-01T00:00:00"])
@@ -232,7 +232,7 @@ def test_a_look_request_drops_qualifiers() -> None:
 def test_a_look_request_without_a_list_of_arns_is_malformed(detail: Any) -> None:
     """It says so."""
     message = read_one({"source": "permission-guard", "detail-type": "Check Requested", "detail": detail})
-    assert str(message.error) == "a look was requested without a list of function ARNs"
+    assert str(message.error) == "a check request has no list of function ARNs in `functions`"
     assert message.targets == ()
 
 

@@ -1,4 +1,4 @@
-"""The services that invoke functions: what their sources look like, what they send, and by what right they call."""
+"""The services that invoke functions: the ARNs of their sources, the keys that they send, and what allows them."""
 
 from __future__ import annotations
 
@@ -61,21 +61,21 @@ WITH_A_ROLE: Final = {
 }
 SKILLS: Final = {"alexa-appkit.amazon.com", "alexa-connectedhome.amazon.com"}
 EDGE: Final = {"edgelambda.amazonaws.com", "replicator.lambda.amazonaws.com"}
-SILENT: Final = POLLED | WITH_A_ROLE | SKILLS
+WITHOUT_SOURCE: Final = POLLED | WITH_A_ROLE | SKILLS
 
 SAME_SOURCES: Final = (EDGE | {"cloudfront.amazonaws.com"},)
-"""Principals that act for the same resources: a distribution."""
+"""Principals whose sources are the same resources: distributions."""
 
 WITH_ARN: Final = [invoker for invoker in INVOKERS if invoker.source_arn]
 
 
 def name_of(invoker: Invoker) -> str:
-    """Return what a test case about an invoker is called."""
+    """Return the name of the test case of an invoker."""
     return invoker.principal
 
 
 def filled(form: str, partition: str = "aws") -> str:
-    """Return an ARN of a form, in which a person has put names for what stands in capitals."""
+    """Return an ARN of a form, with its names in capitals replaced."""
     arn = form.format(partition=partition, region=REGIONS[partition], account=ACCOUNT)
     return re.sub(r"[A-Z][A-Z-]*", "orders", arn).replace("*", "orders")
 
@@ -85,30 +85,30 @@ def forms_of(invoker: Invoker) -> tuple[str, ...]:
     return tuple(form for form in (invoker.source_arn, *invoker.other_source_arns) if form)
 
 
-def test_every_principal_that_is_known_is_in_the_table_once() -> None:
-    """A second entry would never be found, and one that is missing would be judged by the general rule."""
+def test_every_known_principal_has_one_entry() -> None:
+    """A second entry would never be found, and a principal without one would get the general entry."""
     assert sorted(invoker.principal for invoker in INVOKERS) == sorted(PRINCIPALS)
     assert all(invoker.is_known for invoker in INVOKERS)
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
-def test_each_entry_says_where_aws_documents_it(invoker: Invoker) -> None:
-    """What is claimed can be looked up."""
+def test_each_entry_links_to_the_aws_documentation(invoker: Invoker) -> None:
+    """Every attribute can be verified there."""
     host = "developer.amazon.com/docs" if invoker.principal in SKILLS else "docs.aws.amazon.com"
     assert re.fullmatch(rf"https://{re.escape(host)}/[\w./-]+\.html", invoker.documentation)
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
-def test_a_source_reads_well_in_a_sentence(invoker: Invoker) -> None:
-    """Its article fits its first letter; `API` and `IoT` begin with a vowel too."""
+def test_a_source_has_the_correct_article(invoker: Invoker) -> None:
+    """It depends on the first letter; `API` and `IoT` start with a vowel, too."""
     assert invoker.article == ("an" if invoker.source[0].lower() in "aeio" else "a")
     assert invoker.a_source == f"{invoker.article} {invoker.source}"
 
 
 @pytest.mark.parametrize("invoker", WITH_ARN, ids=name_of)
 @pytest.mark.parametrize("partition", REGIONS)
-def test_the_form_of_an_arn_can_be_filled_in_and_leaves_names_to_a_person(invoker: Invoker, partition: str) -> None:
-    """What remains in capitals is what nobody but the owner knows."""
+def test_the_form_of_an_arn_has_fields_and_names_in_capitals(invoker: Invoker, partition: str) -> None:
+    """Only the owner knows the names in capitals."""
     region = REGIONS[partition]
     assert partition_of(region) == partition
     for form in forms_of(invoker):
@@ -123,15 +123,15 @@ def test_the_form_of_an_arn_can_be_filled_in_and_leaves_names_to_a_person(invoke
         assert re.search(r"[A-Z]", parsed.resource)
 
 
-def test_only_a_bucket_s_arn_names_no_account() -> None:
-    """So that only there the account has to be named besides."""
+def test_only_a_bucket_arn_contains_no_account() -> None:
+    """Only for buckets the statement must name the account as well."""
     assert {invoker.principal for invoker in WITH_ARN if not invoker.source_arn_has_account} == {"s3.amazonaws.com"}
 
 
 @pytest.mark.parametrize("invoker", WITH_ARN, ids=name_of)
 @pytest.mark.parametrize("partition", REGIONS)
-def test_an_invoker_admits_its_own_arns_and_those_of_no_other(invoker: Invoker, partition: str) -> None:
-    """An ARN of another service under a principal is a statement that never serves."""
+def test_an_invoker_admits_only_the_arns_of_its_own_sources(invoker: Invoker, partition: str) -> None:
+    """A statement for a principal with an ARN of another service has no effect."""
     kin = next((group for group in SAME_SOURCES if invoker.principal in group), {invoker.principal})
     for form in forms_of(invoker):
         arn = filled(form, partition)
@@ -166,7 +166,7 @@ ADMITTED: Final = [
     ("ses", f"arn:aws:ses:us-east-1:{ACCOUNT}:receipt-rule-set/*"),
     ("lex", f"arn:aws:lex:us-east-1:{ACCOUNT}:intent:OrderFlowers:*"),
 ]
-REFUSED: Final = [
+REJECTED: Final = [
     ("s3", "arn:aws:s3:::"),
     ("s3", "arn:other:s3:::uploads"),
     ("s3", f"arn:aws:s3:us-east-1:{ACCOUNT}:uploads"),
@@ -194,32 +194,32 @@ REFUSED: Final = [
 
 
 @pytest.mark.parametrize(("service", "arn"), ADMITTED)
-def test_what_can_be_a_source_s_arn_is_admitted(service: str, arn: str) -> None:
-    """Patterns too, however wide: whether they hold anybody is another question."""
+def test_an_arn_that_a_source_can_have_is_admitted(service: str, arn: str) -> None:
+    """So are patterns, even if they are too broad to restrict the caller."""
     assert invoker_of(f"{service}.amazonaws.com").admits(arn)
 
 
-@pytest.mark.parametrize(("service", "arn"), REFUSED)
-def test_what_can_be_no_source_s_arn_is_not_admitted(service: str, arn: str) -> None:
-    """Another service's or resource's, one with an account too many or too few, or none at all."""
+@pytest.mark.parametrize(("service", "arn"), REJECTED)
+def test_an_arn_that_no_source_can_have_is_not_admitted(service: str, arn: str) -> None:
+    """Of another service or resource, with an unexpected or missing account, or not an ARN."""
     assert not invoker_of(f"{service}.amazonaws.com").admits(arn)
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
-def test_services_that_name_no_source_are_not_asked_for_one(invoker: Invoker) -> None:
-    """To ask would break what works, or mend what is dead."""
-    assert invoker.names_its_source is (invoker.principal not in SILENT | EDGE)
+def test_statements_cannot_require_a_source_that_a_service_does_not_send(invoker: Invoker) -> None:
+    """Such a condition would stop a service that works, or has no effect."""
+    assert invoker.names_its_source is (invoker.principal not in WITHOUT_SOURCE | EDGE)
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
-def test_a_service_has_an_arn_to_show_unless_it_sends_none(invoker: Invoker) -> None:
-    """A form that is never sent would be a trap to paste."""
-    assert (invoker.sends_source_arn is Sent.NO) == (invoker.principal in SILENT)
-    assert bool(invoker.source_arn) is (invoker.principal not in SILENT)
+def test_a_service_has_the_form_of_an_arn_unless_it_sends_none(invoker: Invoker) -> None:
+    """A statement with an ARN that is never sent would have no effect."""
+    assert (invoker.sends_source_arn is Sent.NO) == (invoker.principal in WITHOUT_SOURCE)
+    assert bool(invoker.source_arn) is (invoker.principal not in WITHOUT_SOURCE)
 
 
 def test_only_a_skill_sends_a_token() -> None:
-    """And nothing else."""
+    """It sends no other key that identifies the source."""
     assert {item.principal for item in INVOKERS if item.sends_event_source_token is not Sent.NO} == SKILLS
     for principal in SKILLS:
         skill = invoker_of(principal)
@@ -229,21 +229,21 @@ def test_only_a_skill_sends_a_token() -> None:
 
 
 def test_pollers_and_users_of_roles_never_invoke_through_the_policy() -> None:
-    """A statement for them is dead weight."""
+    """A statement for them has no effect."""
     assert {item.principal for item in INVOKERS if item.authority is Authority.EXECUTION_ROLE} == POLLED
     assert {item.principal for item in INVOKERS if item.authority is Authority.OWN_ROLE} == WITH_A_ROLE
     assert {item.principal for item in INVOKERS if not item.invokes_by_policy} == POLLED | WITH_A_ROLE
 
 
 def test_the_account_alone_is_what_aws_documents_for_secrets_and_custom_rules() -> None:
-    """There it is no weakness; and it is sent."""
+    """For these services the account is enough, and they send it."""
     alone = [item for item in INVOKERS if item.account_suffices]
     assert {item.principal for item in alone} == {"config.amazonaws.com", "secretsmanager.amazonaws.com"}
     assert all(item.sends_source_account is Sent.YES for item in alone)
 
 
-def test_aws_itself_writes_the_statements_of_the_edge() -> None:
-    """Nobody else should touch them."""
+def test_aws_creates_the_statements_of_lambda_at_edge() -> None:
+    """They must not be changed."""
     assert {item.principal for item in INVOKERS if item.written_by_aws} == EDGE
 
 
@@ -263,7 +263,7 @@ def test_aws_itself_writes_the_statements_of_the_edge() -> None:
     ],
 )
 def test_a_principal_is_found_in_every_form_of_its_name(principal: str, found: str) -> None:
-    """With its region, with the domain of China, in other case, and with blanks around it."""
+    """With its region, with the domain of China, in another case, and with spaces around it."""
     assert invoker_of(principal) is invoker_of(found)
     assert invoker_of(found).principal == found
 
@@ -271,12 +271,12 @@ def test_a_principal_is_found_in_every_form_of_its_name(principal: str, found: s
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)
 @pytest.mark.parametrize("partition", REGIONS)
 def test_the_name_in_a_region_leads_back_to_the_entry(invoker: Invoker, partition: str) -> None:
-    """Whatever a statement is written with can be read again."""
+    """The principal that is written in a statement is recognized."""
     assert invoker_of(invoker.principal_in(partition, REGIONS[partition])) is invoker
 
 
 def test_only_cloudwatch_logs_has_another_suffix_in_china() -> None:
-    """The others are called there as everywhere."""
+    """The principals of all other services are the same in every partition."""
     names = {item.principal: item.principal_in("aws-cn", "cn-north-1") for item in INVOKERS}
     assert names["logs.amazonaws.com"] == "logs.cn-north-1.amazonaws.com.cn"
     assert [name for name in names.values() if name.endswith(".cn")] == ["logs.cn-north-1.amazonaws.com.cn"]
@@ -285,8 +285,8 @@ def test_only_cloudwatch_logs_has_another_suffix_in_china() -> None:
     assert invoker_of("logs.amazonaws.com").principal_in("aws", "us-east-1") == "logs.us-east-1.amazonaws.com"
 
 
-def test_services_are_said_to_be_where_they_are() -> None:
-    """Every one is in the first partition; what is missing elsewhere is listed here."""
+def test_services_have_the_partitions_in_which_they_exist() -> None:
+    """All exist in `aws`. This test lists those that do not exist in another partition."""
     assert all("aws" in item.partitions and set(item.partitions) <= set(REGIONS) for item in INVOKERS)
     assert {item.principal for item in INVOKERS if "aws-cn" not in item.partitions} == SKILLS | EDGE | {
         "bedrock.amazonaws.com",
@@ -307,8 +307,8 @@ def test_services_are_said_to_be_where_they_are() -> None:
     }
 
 
-def test_services_that_have_ended_call_nobody() -> None:
-    """Only those that are no more have a last day, and it is past."""
+def test_services_that_have_ended_invoke_no_function() -> None:
+    """Only discontinued services have a last day."""
     ended = {item.principal: item.ended for item in INVOKERS if item.has_ended}
     assert ended == {
         "iotevents.amazonaws.com": date(2026, 5, 20),
@@ -321,8 +321,8 @@ def test_services_that_have_ended_call_nobody() -> None:
     assert not invoker_of("replicator.lambda.amazonaws.com").calls_by_policy
 
 
-def test_what_a_service_never_sends_is_known_by_the_keys_names() -> None:
-    """Of a service in no table nothing is known."""
+def test_a_service_has_the_keys_that_it_never_sends() -> None:
+    """For a service without an entry they are unknown."""
     assert never_sent("s3.amazonaws.com") == {"lambda:eventsourcetoken"}
     assert "aws:sourcearn" in never_sent("alexa-appkit.amazon.com")
     assert "lambda:eventsourcetoken" not in never_sent("alexa-appkit.amazon.com")
@@ -348,8 +348,8 @@ def test_what_a_service_never_sends_is_known_by_the_keys_names() -> None:
         ("é{region!r}:\n", "a regionr resource", "regionr"),
     ],
 )
-def test_a_service_in_no_table_is_judged_by_the_general_rule_and_says_so(principal: str, source: str, arn: str) -> None:
-    """Its ARN is a guess that a person completes, whatever stands in the principal; nothing is known that it sends."""
+def test_a_service_without_an_entry_gets_the_general_entry(principal: str, source: str, arn: str) -> None:
+    """For every principal its ARN is a valid guess, and the keys that it sends are unknown."""
     invoker = invoker_of(principal)
     assert not invoker.is_known
     assert invoker.principal == principal

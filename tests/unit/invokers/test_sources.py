@@ -1,4 +1,4 @@
-"""What is set up to call functions, by the ARNs of what calls."""
+"""The sources that can invoke functions, by their ARNs."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ SOURCES = {
     "secretsmanager": [f"arn:aws:secretsmanager:{HERE}:secret:shop/db-A1b2C3"],
     "cloudwatch": [f"arn:aws:cloudwatch:{HERE}:alarm:errors", f"arn:aws:cloudwatch:{HERE}:alarm:web: 5xx"],
 }
-"""Sources as each inventory lists them, by its name."""
+"""The sources of each inventory, by its name."""
 
 EVERYTHING = tuple(Inventory(name, "service", frozenset(arns)) for name, arns in SOURCES.items())
 EACH_SOURCE = pytest.mark.parametrize(("name", "arn"), [(name, arn) for name, arns in SOURCES.items() for arn in arns])
 
 
 @EACH_SOURCE
-def test_a_source_is_looked_for_where_its_kind_is_listed(name: str, arn: str) -> None:
-    """REST, HTTP and WebSocket APIs have ARNs of one form, and so are looked for in both lists."""
+def test_a_source_belongs_to_the_inventories_of_its_kind(name: str, arn: str) -> None:
+    """REST, HTTP and WebSocket APIs have ARNs of the same form, so they belong to both inventories."""
     kinds = {"apigateway", "apigatewayv2"} if "api" in name else {name}
     assert {inventory.name for inventory in inventories_of(EVERYTHING, arn)} == kinds
 
 
 @EACH_SOURCE
-def test_a_source_that_is_listed_is_there_and_another_is_not(name: str, arn: str) -> None:
-    """A source that is named is named by its own ARN."""
+def test_a_listed_source_exists_and_another_does_not(name: str, arn: str) -> None:
+    """The named source is the ARN itself."""
     assert source_named(arn) == arn
     assert own_source(EVERYTHING, arn) is True
     nothing = tuple(Inventory(inventory.name, "service", frozenset()) for inventory in EVERYTHING)
@@ -50,8 +50,8 @@ def test_a_source_that_is_listed_is_there_and_another_is_not(name: str, arn: str
 
 
 @EACH_SOURCE
-def test_whether_a_source_is_there_is_not_known_while_its_kind_is_not_read(name: str, arn: str) -> None:
-    """Neither when nobody has asked, nor when it cannot be listed."""
+def test_whether_a_source_exists_is_unknown_if_its_kind_was_not_read(name: str, arn: str) -> None:
+    """Either it was not read, or it cannot be listed."""
     others = tuple(inventory for inventory in EVERYTHING if inventory not in inventories_of(EVERYTHING, arn))
     unread = tuple(Inventory(inventory.name, "service", DENIED) for inventory in EVERYTHING)
     assert own_source((), arn) is None
@@ -68,8 +68,8 @@ def test_whether_a_source_is_there_is_not_known_while_its_kind_is_not_read(name:
         (f"arn:aws:logs:{HERE}:log-group:/aws/lambda/shop:*", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/shop"),
     ],
 )
-def test_a_source_is_named_whatever_of_it_calls(pattern: str, named: str) -> None:
-    """Stage, method and path are of the API; the star behind a log group is part of what is sent."""
+def test_a_source_is_named_by_the_arn_of_its_parts(pattern: str, named: str) -> None:
+    """Stage, method and path belong to the API; the `:*` of a log group is part of the ARN that is sent."""
     assert source_named(pattern) == named
     assert own_source(EVERYTHING, pattern) is True
 
@@ -93,8 +93,8 @@ def test_a_source_is_named_whatever_of_it_calls(pattern: str, named: str) -> Non
         f"arn:aws:logs:{HERE}:log-group:*:*",
     ],
 )
-def test_what_names_no_one_source_is_not_looked_for(pattern: str) -> None:
-    """A pattern of several, an object of a bucket, a text that is no ARN, a variable."""
+def test_a_value_that_names_no_single_source_is_unknown(pattern: str) -> None:
+    """A pattern of several, an object of a bucket, a text that is not an ARN, a policy variable."""
     assert source_named(pattern) is None
     assert own_source(EVERYTHING, pattern) is None
 
@@ -113,21 +113,21 @@ def test_what_names_no_one_source_is_not_looked_for(pattern: str) -> None:
         f"arn:aws:sqs:{HERE}:incoming-orders",
     ],
 )
-def test_that_something_of_another_kind_is_in_no_list_says_nothing(arn: str) -> None:
-    """A service has other resources than those that are listed; that one is not among them does not mean it is gone."""
+def test_whether_a_resource_of_another_kind_exists_is_unknown(arn: str) -> None:
+    """The inventories list only some resources of a service: one that is not listed may exist."""
     assert inventories_of(EVERYTHING, arn) == ()
     assert own_source(EVERYTHING, arn) is None
 
 
 def test_a_secret_is_found_by_its_name_alone() -> None:
-    """AWS puts six signs to the name, which people leave out; a name may end like them."""
+    """AWS appends six characters to the name, which a policy can omit; a name may end similarly."""
     assert own_source(EVERYTHING, f"arn:aws:secretsmanager:{HERE}:secret:shop/db") is True
     assert own_source(EVERYTHING, f"arn:aws:secretsmanager:{HERE}:secret:shop/db-Z9y8X7") is False
     assert own_source(EVERYTHING, f"arn:aws:secretsmanager:{HERE}:secret:shop") is False
 
 
-def test_an_api_may_be_in_the_list_that_cannot_be_read() -> None:
-    """What is in the other list is there; what is not may be in this one."""
+def test_an_api_may_be_in_the_inventory_that_could_not_be_read() -> None:
+    """An API in the other inventory exists; any other API may be in this one."""
     rest, http = SOURCES["apigateway"][0], SOURCES["apigatewayv2"][0]
     half = (Inventory("apigateway", "service", frozenset({rest})), Inventory("apigatewayv2", "service", DENIED))
     assert own_source(half, f"{rest}/*") is True
@@ -135,6 +135,6 @@ def test_an_api_may_be_in_the_list_that_cannot_be_read() -> None:
 
 
 def test_sources_of_other_partitions_and_accounts_are_of_the_same_kinds() -> None:
-    """Where they are is for who asks to judge."""
+    """The caller compares accounts and partitions."""
     arn = "arn:aws-cn:events:cn-north-1:111122223333:rule/nightly"
     assert [inventory.name for inventory in inventories_of(EVERYTHING, arn)] == ["events"]

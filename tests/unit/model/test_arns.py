@@ -1,4 +1,4 @@
-"""Names of functions, roles and policies are read in every form in which AWS takes and returns them."""
+"""Names of functions, roles and policies are parsed in every form that AWS accepts and returns."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from permission_guard.model.arns import (
     partition_of,
     role_account,
     role_name,
+    role_target,
 )
 from permission_guard.model.targets import FunctionTarget, PolicyTarget
 
@@ -22,7 +23,7 @@ ORDERS = FunctionTarget("aws", "us-east-1", ACCOUNT, "orders")
 
 
 def read(text: str, region: str = "us-east-1") -> tuple[FunctionTarget, str | None]:
-    """Read a name as of a call in this account."""
+    """Parse the name in a call of this account."""
     return parse_function_name(text, region=region, account=ACCOUNT)
 
 
@@ -39,31 +40,31 @@ def read(text: str, region: str = "us-east-1") -> tuple[FunctionTarget, str | No
     ],
 )
 @pytest.mark.parametrize("qualifier", [None, "live", "7", "$LATEST", "$LATEST.PUBLISHED", "blue-green_2"])
-def test_every_form_that_lambda_takes_names_the_same_function(text: str, qualifier: str | None) -> None:
-    """Bare name, partial ARN or full ARN, each with or without a qualifier."""
+def test_every_form_that_lambda_accepts_names_the_same_function(text: str, qualifier: str | None) -> None:
+    """Name, partial ARN or full ARN, each with or without a qualifier."""
     assert read(text if qualifier is None else f"{text}:{qualifier}") == (ORDERS, qualifier)
 
 
-def test_what_the_name_says_wins_over_the_call() -> None:
-    """A caller may name a function of another account."""
+def test_the_name_takes_precedence_over_the_call() -> None:
+    """A caller can name a function of another account."""
     target, _ = read("arn:aws:lambda:eu-west-1:111122223333:function:orders")
     assert target == FunctionTarget("aws", "eu-west-1", "111122223333", "orders")
 
 
 def test_a_partial_arn_takes_the_region_of_the_call() -> None:
-    """Account and name alone leave the region to the call."""
+    """A name with an account has no region of its own."""
     target, _ = read("111122223333:function:orders", region="eu-central-1")
     assert target == FunctionTarget("aws", "eu-central-1", "111122223333", "orders")
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_9", "x" * 140, "orders.v2", "123456789012", "us-east-1", "function"])
-def test_names_that_look_like_something_else_are_names(name: str) -> None:
-    """Lambda lets people call a function after an account, a region or the word function."""
+def test_names_that_resemble_an_account_or_a_region_are_names(name: str) -> None:
+    """Lambda allows an account ID, a region or the word function as the name of a function."""
     assert read(name) == (FunctionTarget("aws", "us-east-1", ACCOUNT, name), None)
 
 
-def test_a_function_named_after_an_account_is_found_behind_its_account() -> None:
-    """`account:name` is read from the left."""
+def test_a_function_named_after_an_account_follows_its_account() -> None:
+    """`account:name` is parsed from the left."""
     assert read("111122223333:999999999999")[0] == FunctionTarget("aws", "us-east-1", "111122223333", "999999999999")
 
 
@@ -95,23 +96,23 @@ def test_a_function_named_after_an_account_is_found_behind_its_account() -> None
         "<script>",
     ],
 )
-def test_what_lambda_would_refuse_is_refused(text: str) -> None:
-    """The error shows what was given, quoted, so that it does no harm in a log."""
-    with pytest.raises(ValueError, match="not a Lambda function name or ARN") as refused:
+def test_what_lambda_rejects_is_rejected(text: str) -> None:
+    """The error quotes the text, so that it is safe in a log."""
+    with pytest.raises(ValueError, match="not a Lambda function name or ARN") as error:
         read(text)
-    assert repr(text)[:50] in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert repr(text)[:50] in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_error_for_a_huge_name_stays_short() -> None:
-    """A hostile name does not flood the log."""
-    with pytest.raises(ValueError, match="not a Lambda function name or ARN") as refused:
+    """A hostile name does not fill the log."""
+    with pytest.raises(ValueError, match="not a Lambda function name or ARN") as error:
         read("!" * 100_000)
-    assert len(str(refused.value)) < 300
+    assert len(str(error.value)) < 300
 
 
-def test_a_hostile_name_is_refused_at_once() -> None:
-    """The pattern does not backtrack: this would take for ever if it did."""
+def test_a_hostile_name_is_rejected_quickly() -> None:
+    """The pattern does not backtrack: otherwise this would take extremely long."""
     with pytest.raises(ValueError, match="not a Lambda function name or ARN"):
         read("us" + "-a" * 50_000 + "!")
 
@@ -134,7 +135,7 @@ def test_a_hostile_name_is_refused_at_once() -> None:
     ],
 )
 def test_a_bare_name_gets_the_partition_of_its_region(region: str, partition: str) -> None:
-    """So that the ARN made of it is one that AWS knows."""
+    """So its ARN is one that AWS accepts."""
     target, _ = read("orders", region=region)
     assert target.arn == f"arn:{partition}:lambda:{region}:{ACCOUNT}:function:orders"
     assert read(target.arn) == (target, None)
@@ -142,7 +143,7 @@ def test_a_bare_name_gets_the_partition_of_its_region(region: str, partition: st
 
 
 def test_every_region_that_the_sdk_knows_gets_its_partition() -> None:
-    """The SDK's own list of partitions says which region belongs where."""
+    """The SDK's list of partitions contains the regions of each."""
     partitions = Loader().load_data("partitions")["partitions"]
     regions = {
         region: partition["id"]
@@ -155,8 +156,8 @@ def test_every_region_that_the_sdk_knows_gets_its_partition() -> None:
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_a_full_arn_is_read_with_its_partition_and_qualifier(partition: str) -> None:
-    """Nothing of a full ARN is taken from anywhere else."""
+def test_a_full_arn_is_parsed_with_its_partition_and_qualifier(partition: str) -> None:
+    """All parts come from the ARN itself."""
     arn = f"arn:{partition}:lambda:us-east-1:{ACCOUNT}:function:orders:live"
     assert parse_function_arn(arn) == (FunctionTarget(partition, "us-east-1", ACCOUNT, "orders"), "live")
 
@@ -177,8 +178,8 @@ def test_a_full_arn_is_read_with_its_partition_and_qualifier(partition: str) -> 
         "arn:aws:s3:::orders",
     ],
 )
-def test_what_is_not_a_full_function_arn_is_refused(text: str) -> None:
-    """Where an ARN is promised, nothing is guessed."""
+def test_what_is_not_a_full_function_arn_is_rejected(text: str) -> None:
+    """Missing parts are not guessed."""
     with pytest.raises(ValueError, match="not a Lambda function"):
         parse_function_arn(text)
 
@@ -191,8 +192,8 @@ def test_what_is_not_a_full_function_arn_is_refused(text: str) -> None:
         ("arn:aws-cn:iam::123456789012:role/a/b/c/orders=+,.@-role", "orders=+,.@-role"),
     ],
 )
-def test_a_role_is_known_by_its_name_without_its_path(arn: str, name: str) -> None:
-    """IAM's calls take the name; role names are unique in an account whatever their path."""
+def test_a_role_is_named_without_its_path(arn: str, name: str) -> None:
+    """IAM's API requires the name. Role names are unique in an account, independent of their path."""
     assert role_name(arn) == name
     assert role_account(arn) == ACCOUNT
 
@@ -201,10 +202,11 @@ def test_a_role_is_known_by_its_name_without_its_path(arn: str, name: str) -> No
     "arn",
     ["", "orders-role", "arn:aws:iam::123456789012:user/maria", "arn:aws:sts::123456789012:assumed-role/a/b", "a:b:c"],
 )
-def test_what_is_not_a_role_arn_is_refused(arn: str) -> None:
-    """A user or a session is no execution role."""
-    with pytest.raises(ValueError, match="not a role ARN"):
-        role_name(arn)
+def test_what_is_not_a_role_arn_is_rejected(arn: str) -> None:
+    """A user or a session is not an execution role."""
+    for read_role in (role_name, role_account, role_target):
+        with pytest.raises(ValueError, match="not a role ARN"):
+            read_role(arn)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,8 @@ def test_what_is_not_a_role_arn_is_refused(arn: str) -> None:
         ("arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess", "aws"),
     ],
 )
-def test_a_policy_is_known_by_its_arn_and_the_account_that_has_it(arn: str, account: str) -> None:
-    """IAM's calls take the whole ARN; AWS's own policies are of no account."""
+def test_a_policy_has_an_arn_and_an_account(arn: str, account: str) -> None:
+    """IAM's API requires the whole ARN. AWS managed policies have the account `aws`."""
     assert parse_policy_arn(arn) == PolicyTarget(account, arn)
 
 
@@ -245,8 +247,8 @@ def test_a_policy_is_known_by_its_arn_and_the_account_that_has_it(arn: str, acco
         "x" * 10_000,
     ],
 )
-def test_what_is_not_a_policy_arn_is_refused_briefly(arn: str) -> None:
-    """It never becomes part of a call."""
-    with pytest.raises(ValueError, match="not a managed policy's ARN") as refused:
+def test_what_is_not_a_policy_arn_is_rejected_with_a_short_error(arn: str) -> None:
+    """It is never used in a call."""
+    with pytest.raises(ValueError, match="not a managed policy's ARN") as error:
         parse_policy_arn(arn)
-    assert len(str(refused.value)) < 300
+    assert len(str(error.value)) < 300

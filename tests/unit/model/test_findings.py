@@ -1,4 +1,4 @@
-"""The nouns: what is stored and sent is what was meant, and ids never change."""
+"""The data model: findings survive storage, ids are stable, and state knows its unread parts."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ FIXED = a_finding(
 
 @pytest.mark.parametrize("finding", [a_finding(), FIXED], ids=["bare", "with everything"])
 def test_a_finding_survives_being_stored_as_json(finding: Finding) -> None:
-    """What is read back is equal, down to the enumerations and tuples."""
+    """The finding that is read is equal, including its enumerations and tuples."""
     read = Finding.from_document(json.loads(json.dumps(finding.to_document())))
     assert read == finding
     assert isinstance(read.transition, Transition)
     assert read.fix is None or isinstance(read.fix.result, FixResult)
 
 
-def test_the_document_holds_plain_json_values_and_says_its_version() -> None:
-    """A reader needs none of our types."""
+def test_the_document_contains_json_values_and_its_version() -> None:
+    """A reader needs no types of this package."""
     document = FIXED.to_document()
     assert document["version"] == 1
     assert document["status"] == "resolved"
@@ -65,16 +65,16 @@ def test_the_document_holds_plain_json_values_and_says_its_version() -> None:
     assert type(document["severity"]) is str
 
 
-def test_a_document_of_an_older_writer_may_lack_what_has_a_default() -> None:
-    """Fields that came later are filled in."""
+def test_a_document_of_an_older_version_can_lack_fields_with_a_default() -> None:
+    """Fields that were added later get their default."""
     document = a_finding().to_document()
     for name in ("fix", "event_ids", "resolution", "version"):
         del document[name]
     assert Finding.from_document(document) == a_finding()
 
 
-def test_a_document_of_a_newer_writer_is_read_without_what_it_has_added() -> None:
-    """After a deployment is rolled back, the findings written meanwhile can still be read."""
+def test_a_document_of_a_newer_version_is_read_without_its_new_fields() -> None:
+    """After a rollback, the findings of the newer version can still be read."""
     document = FIXED.to_document()
     document["reviewer"] = "maria"
     document["fix"]["approve"] = "aws events put-events"
@@ -95,14 +95,14 @@ def test_a_document_of_a_newer_writer_is_read_without_what_it_has_added() -> Non
         ({"fix": {"result": "applied"}}, TypeError),
     ],
 )
-def test_a_document_that_is_no_finding_is_an_error(change: dict[str, object], error: type[Exception]) -> None:
-    """Nothing is guessed."""
+def test_a_document_that_is_not_a_finding_is_an_error(change: dict[str, object], error: type[Exception]) -> None:
+    """Invalid values are not replaced."""
     with pytest.raises(error):
         Finding.from_document({**a_finding().to_document(), **change})
 
 
 def test_a_document_without_a_status_is_an_error() -> None:
-    """Nothing is guessed, here either."""
+    """A required field has no default."""
     document = a_finding().to_document()
     del document["status"]
     with pytest.raises(KeyError):
@@ -110,11 +110,11 @@ def test_a_document_without_a_status_is_an_error() -> None:
 
 
 def test_the_id_of_a_finding_never_changes() -> None:
-    """Tables and tickets out there hold this very text."""
+    """Existing tables and tickets contain this id."""
     assert finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT) == "cee529e84633a62d46d03b2a1ea636a0"
 
 
-def test_rule_function_and_subject_each_make_another_id() -> None:
+def test_rule_function_and_subject_each_change_the_id() -> None:
     """The qualifier is part of the function's ARN."""
     ids = {
         finding_id("PG201", FUNCTION_ARN, "a"),
@@ -125,8 +125,8 @@ def test_rule_function_and_subject_each_make_another_id() -> None:
     assert len(ids) == 4
 
 
-def test_a_snapshot_knows_everything_of_it_that_could_not_be_read() -> None:
-    """The unread parts are found wherever they are."""
+def test_a_snapshot_lists_its_unread_parts() -> None:
+    """In every attribute, including those of its roles."""
     role = replace(a_role(), attached={"arn:aws:iam::aws:policy/x": THROTTLED}, inline={"y": DENIED}, boundary=DENIED)
     snapshot = Snapshot(
         TARGET,
@@ -141,12 +141,12 @@ def test_a_snapshot_knows_everything_of_it_that_could_not_be_read() -> None:
     assert Snapshot(TARGET, a_function(), roles={ROLE_ARN: a_role()}).unread == ()
 
 
-def test_an_unread_part_says_what_was_asked_and_what_came_back() -> None:
-    """The text is what people read in a log line and in a verdict."""
+def test_an_unread_part_names_the_action_and_the_error() -> None:
+    """Log lines and verdicts contain this text."""
     assert str(DENIED) == "iam:GetRole failed with AccessDenied: not authorized to perform: iam:GetRole"
 
 
-def test_targets_can_be_keys_and_functions_know_their_arn() -> None:
+def test_targets_can_be_keys_and_functions_have_their_arn() -> None:
     """Equal targets are merged."""
     assert TARGET.arn == "arn:aws:lambda:us-east-1:123456789012:function:orders"
     assert QUEUE_ARN not in TARGET.arn
@@ -169,10 +169,10 @@ def test_targets_can_be_keys_and_functions_know_their_arn() -> None:
         ("Disabled", "  ", DisabledBy.UNKNOWN, False),
     ],
 )
-def test_who_switched_a_mapping_off_is_read_from_what_aws_says(
+def test_who_disabled_a_mapping_is_read_from_its_state_transition_reason(
     state: str, reason: str, by: DisabledBy | None, on_purpose: bool
 ) -> None:
-    """A fresh mapping, or one that is being switched on again, is not off."""
+    """A mapping that is being created or enabled is not disabled."""
     mapping = a_mapping(state=state, state_transition_reason=reason)
     assert mapping.disabled_by is by
     assert mapping.is_disabled_on_purpose is on_purpose

@@ -1,4 +1,4 @@
-"""What Lambda may do with an execution role."""
+"""What an execution role allows Lambda to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from permission_guard.iam import EvalDecision, LambdaCall
 from permission_guard.needs.base import Need
-from permission_guard.needs.decision import decide, policies_of, sources_in_question, states_in_question
+from permission_guard.needs.decision import decide, policies_of, relevant_policies, relevant_states
 from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
@@ -18,18 +18,18 @@ RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
 
 
 def denied(resource: str, element: str = "Resource") -> dict[str, Any]:
-    """Return a document that denies everything on a resource, or on all but that."""
+    """Return a document that denies everything on a resource, or on all others."""
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", element: resource}]}
 
 
 def allows(**condition: dict[str, str]) -> bool:
-    """Tell whether a role may receive under a condition."""
+    """Return whether a role is allowed to receive with a condition."""
     role = a_role(allow("sqs:ReceiveMessage", Condition=condition), tags={"team": "orders"})
     return decide(RECEIVE, role, FUNCTION_ARN, {}).allowed
 
 
 def test_the_keys_that_lambda_sends_when_it_polls_are_known() -> None:
-    """Who calls, for whose resource, in which region, and with which tags."""
+    """The principal, the account of the resource, the region and the tags."""
     assert allows(ArnLike={"aws:PrincipalArn": "arn:aws:iam::123456789012:role/service-role/*"})
     assert allows(StringEquals={"aws:RequestedRegion": "us-east-1"})
     assert allows(StringEquals={"aws:ResourceAccount": "123456789012"})
@@ -38,7 +38,7 @@ def test_the_keys_that_lambda_sends_when_it_polls_are_known() -> None:
 
 
 def test_keys_with_other_values_are_known_not_to_match() -> None:
-    """These are certain denials, not unknowns."""
+    """These are denied, not unknown."""
     for condition in (
         {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}},
         {"StringEquals": {"aws:ResourceAccount": "111122223333"}},
@@ -50,7 +50,7 @@ def test_keys_with_other_values_are_known_not_to_match() -> None:
 
 
 def test_a_resource_without_an_account_leaves_the_account_unknown() -> None:
-    """A bucket's ARN has none: nobody can tell whose it is."""
+    """The ARN of a bucket has no account."""
     role = a_role(allow("s3:GetObject", Condition={"StringEquals": {"aws:ResourceAccount": "123456789012"}}))
     decision = decide(Need("s3:GetObject", "arn:aws:s3:::example-uploads/a"), role, FUNCTION_ARN, {})
     assert not decision.allowed
@@ -59,7 +59,7 @@ def test_a_resource_without_an_account_leaves_the_account_unknown() -> None:
 
 
 def test_all_policies_of_a_role_are_put_together() -> None:
-    """Managed and inline, the boundary, and those that could not be read."""
+    """Managed and inline, the boundary, and those that could not be read are included."""
     managed, boundary = a_policy(allow("sqs:*"), "managed"), a_policy(allow("*"), "limits")
     role = a_role(allow("logs:*"), attached={"arn:a": managed, "arn:b": DENIED}, boundary=boundary)
     policies = policies_of(role)
@@ -68,8 +68,8 @@ def test_all_policies_of_a_role_are_put_together() -> None:
     assert (policies.boundary, policies.boundary_unread) == (boundary, "")
 
 
-def test_a_boundary_that_could_not_be_read_is_not_one_that_is_not_there() -> None:
-    """It stays a possible cause."""
+def test_an_unread_boundary_is_not_a_missing_boundary() -> None:
+    """It makes the decision unknown."""
     policies = policies_of(a_role(boundary=THROTTLED))
     assert policies.boundary is None
     assert policies.boundary_unread == str(THROTTLED)
@@ -77,7 +77,7 @@ def test_a_boundary_that_could_not_be_read_is_not_one_that_is_not_there() -> Non
 
 
 def test_the_source_s_own_policy_is_part_of_the_decision() -> None:
-    """Of the source that the action is taken on, and of no other."""
+    """Only the policy of the action's own resource."""
     document = allow("sqs:*", resource=QUEUE_ARN, Principal={"AWS": ROLE_ARN})
     own = a_policy(document)
     assert decide(RECEIVE, a_role(), FUNCTION_ARN, {QUEUE_ARN: own}).allowed
@@ -85,8 +85,8 @@ def test_the_source_s_own_policy_is_part_of_the_decision() -> None:
     assert decide(RECEIVE, a_role(), FUNCTION_ARN, {f"{QUEUE_ARN}-2": own}).denied
 
 
-def test_a_source_s_policy_that_could_not_be_read_may_allow_and_may_deny() -> None:
-    """Neither a violation nor a pass, unless the role's policies deny."""
+def test_an_unread_policy_of_a_source_can_allow_or_deny() -> None:
+    """The outcome is unknown, unless the role's policies deny."""
     for role in (a_role(), a_role(allow("sqs:*"))):
         decision = decide(RECEIVE, role, FUNCTION_ARN, {QUEUE_ARN: THROTTLED})
         assert not decision.allowed
@@ -96,8 +96,8 @@ def test_a_source_s_policy_that_could_not_be_read_may_allow_and_may_deny() -> No
     assert decide(RECEIVE, a_role(deny), FUNCTION_ARN, {QUEUE_ARN: THROTTLED}).denied
 
 
-def test_a_source_is_in_question_where_the_role_s_policies_leave_it_open() -> None:
-    """Not where they allow, nor where they deny explicitly: that is one call less for nearly every function."""
+def test_a_source_s_policy_is_relevant_if_the_role_s_policies_do_not_decide() -> None:
+    """Not if they allow or explicitly deny: that saves one call for nearly every function."""
     foreign = Need("sqs:ReceiveMessage", QUEUE_ARN.replace("123456789012", "111122223333"))
     delete = Need("sqs:DeleteMessage", QUEUE_ARN)
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}]}
@@ -110,11 +110,11 @@ def test_a_source_is_in_question_where_the_role_s_policies_leave_it_open() -> No
         (a_role(unclear), (RECEIVE,), (QUEUE_ARN,)),
         (a_role(allow("sqs:*")), (RECEIVE, foreign), (foreign.resource,)),
     ):
-        assert sources_in_question(needs, role, FUNCTION_ARN) == expected
+        assert relevant_policies(needs, role, FUNCTION_ARN) == expected
 
 
-def test_only_what_has_a_policy_that_can_be_read_is_in_question() -> None:
-    """Of clusters nobody reads them; what is only recommended is never missing."""
+def test_only_resources_with_readable_policies_are_relevant() -> None:
+    """Policies of clusters are not read; recommended needs are never missing."""
     needs = [
         Need("secretsmanager:GetSecretValue", SECRET),
         Need("kafka:GetBootstrapBrokers", "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1"),
@@ -122,27 +122,27 @@ def test_only_what_has_a_policy_that_can_be_read_is_in_question() -> None:
         Need("sns:Publish", "arn:aws:sns:us-east-1:123456789012:orders", recommended=True),
         RECEIVE,
     ]
-    assert sources_in_question(needs, a_role(), FUNCTION_ARN) == (SECRET, QUEUE_ARN)
+    assert relevant_policies(needs, a_role(), FUNCTION_ARN) == (SECRET, QUEUE_ARN)
 
 
-def test_each_of_the_places_that_will_do_is_in_question() -> None:
-    """Any of them may let the role in."""
+def test_each_alternative_resource_is_relevant() -> None:
+    """Any of them can allow the role."""
     bucket = "arn:aws:s3:::orders"
     place = Need("s3files:ClientMount", "arn:aws:s3files:us-east-1:123456789012:fs", elsewhere=(bucket, QUEUE_ARN))
-    assert sources_in_question([place], a_role(), FUNCTION_ARN) == (bucket, QUEUE_ARN)
+    assert relevant_policies([place], a_role(), FUNCTION_ARN) == (bucket, QUEUE_ARN)
 
 
-def test_a_key_is_in_question_whatever_the_role_s_policies_allow() -> None:
-    """Its own policy has to let the account in; a Deny is the end of it."""
+def test_a_key_s_policy_is_relevant_whatever_the_role_s_policies_allow() -> None:
+    """Its own policy must allow the account; an explicit deny decides alone."""
     needs = [Need("kms:Decrypt", KEY)]
     for documents, expected in (((), (KEY,)), ((allow("kms:*"),), (KEY,)), ((allow("*"), denied("*")), ())):
-        assert sources_in_question(needs, a_role(*documents), FUNCTION_ARN) == expected
+        assert relevant_policies(needs, a_role(*documents), FUNCTION_ARN) == expected
 
 
-def test_what_would_settle_a_doubt_is_read_where_the_role_s_policies_do_not_allow_it_anyway() -> None:
-    """Once for several needs; also where a Deny stands, since the need itself is in doubt."""
-    doubtful = Need("kafka-cluster:Connect", TOPICS, doubt="nobody knows", unread="arn:cluster")
-    other = Need("kafka-cluster:ReadData", TOPICS, doubt="nobody knows", unread="arn:cluster")
+def test_a_state_is_relevant_if_it_can_remove_a_doubt_and_the_role_s_policies_do_not_allow_the_need() -> None:
+    """Once for several needs; also with a Deny, because the need itself has the doubt."""
+    doubtful = Need("kafka-cluster:Connect", TOPICS, doubt="it depends", unread="arn:cluster")
+    other = Need("kafka-cluster:ReadData", TOPICS, doubt="it depends", unread="arn:cluster")
     recommended = Need("kafka:ListScramSecrets", TOPICS, recommended=True, unread="arn:other")
     needs = [doubtful, other, recommended, RECEIVE]
     for documents, expected in (
@@ -151,14 +151,14 @@ def test_what_would_settle_a_doubt_is_read_where_the_role_s_policies_do_not_allo
         ((allow("kafka-cluster:*"), denied(TOPICS)), ("arn:cluster",)),
         ((allow("kafka-cluster:*"),), ()),
     ):
-        assert states_in_question(needs, a_role(*documents), FUNCTION_ARN) == expected
+        assert relevant_states(needs, a_role(*documents), FUNCTION_ARN) == expected
 
 
-# ── What a need says besides its action and its resource ────────────────────────────────────────────────────────────
+# ── The attributes of a need besides its action and its resource ────────────────────────────────────────────────────
 
 
 def verdict(need: Need, *documents: dict[str, Any], own: Any = None) -> EvalDecision:
-    """Return what is decided of a need."""
+    """Return the decision on a need."""
     return decide(need, a_role(*documents), FUNCTION_ARN, own or {}).decision
 
 
@@ -171,22 +171,22 @@ def verdict(need: Need, *documents: dict[str, Any], own: Any = None) -> EvalDeci
         (LambdaCall.LOGS, EvalDecision.ALLOWED),
     ],
 )
-def test_who_calls_decides_which_keys_go_along(call: LambdaCall, expected: EvalDecision) -> None:
-    """An Allow for the function alone serves its logs, and not its pollers."""
+def test_the_call_decides_which_condition_keys_lambda_sends(call: LambdaCall, expected: EvalDecision) -> None:
+    """An Allow with the function's ARN covers its logs, but not its pollers."""
     narrowed = allow("sqs:*", Condition={"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION_ARN}})
     assert verdict(Need("sqs:ReceiveMessage", QUEUE_ARN, call=call), narrowed) is expected
 
 
-def test_the_keys_of_a_need_go_along() -> None:
-    """A key's user says by way of which service."""
+def test_the_context_of_a_need_is_sent() -> None:
+    """The use of a KMS key names the service."""
     need = Need("sqs:ReceiveMessage", QUEUE_ARN, context=(("kms:ViaService", "sqs.us-east-1.amazonaws.com"),))
     for service, expected in (("sqs", EvalDecision.ALLOWED), ("s3", EvalDecision.IMPLICIT_DENY)):
         via = {"StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}}
         assert verdict(need, allow("sqs:*", Condition=via)) is expected
 
 
-def test_any_action_that_will_do_instead_is_enough() -> None:
-    """The best of them counts: allowed, then not certain; and what is said is said of the first."""
+def test_any_alternative_action_suffices() -> None:
+    """The best decision counts: allowed before unknown; otherwise the decision on the first."""
     need = Need("sqs:ReceiveMessage", QUEUE_ARN, instead=("sqs:Other", "sqs:Third"))
     address = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
     assert verdict(need, allow("sqs:Third")) is EvalDecision.ALLOWED
@@ -195,13 +195,13 @@ def test_any_action_that_will_do_instead_is_enough() -> None:
     assert verdict(need, allow("sqs:Fourth")) is EvalDecision.IMPLICIT_DENY
 
 
-def test_what_is_only_doubtfully_needed_is_allowed_or_not_certain() -> None:
-    """Never missing; and why it is in doubt is said."""
-    need = Need("sqs:ReceiveMessage", QUEUE_ARN, doubt="nobody knows whether it is needed")
+def test_a_need_with_a_doubt_is_allowed_or_unknown() -> None:
+    """It is never denied, and the decision names the doubt."""
+    need = Need("sqs:ReceiveMessage", QUEUE_ARN, doubt="it depends on the cluster")
     assert verdict(need, allow("sqs:*")) is EvalDecision.ALLOWED
     unclear = a_role(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}))
     for role in (a_role(), unclear):
-        assert "nobody knows whether it is needed" in decide(need, role, FUNCTION_ARN, {}).explain()
+        assert "it depends on the cluster" in decide(need, role, FUNCTION_ARN, {}).explain()
     assert decide(need, unclear, FUNCTION_ARN, {}).unknown_keys == ("aws:SourceIp",)
 
 
@@ -223,22 +223,22 @@ def test_what_is_only_doubtfully_needed_is_allowed_or_not_certain() -> None:
         ([allow("*"), allow("kafka:*", resource=f"{TOPICS[:-1]}placed")], EvalDecision.ALLOWED),
     ],
 )
-def test_a_resource_that_is_not_known_in_full_is_all_that_it_may_be(
+def test_a_resource_with_wildcards_is_decided_for_all_matches(
     documents: list[dict[str, Any]], expected: EvalDecision
 ) -> None:
-    """What a policy says of all of them is certain; what it says of some is not."""
+    """A policy for all of them decides; with a policy for some of them the outcome is unknown."""
     assert verdict(Need("kafka:Read", TOPICS), *documents) is expected
 
 
-def test_a_boundary_for_some_of_them_is_not_certain_either() -> None:
+def test_a_boundary_for_some_of_them_is_unknown_too() -> None:
     """The role's own policies allow all."""
     limits = a_policy(allow("kafka:*", resource=f"{TOPICS[:-1]}placed"), "limits")
     decision = decide(Need("kafka:Read", TOPICS), a_role(allow("*"), boundary=limits), FUNCTION_ARN, {})
     assert decision.decision is EvalDecision.CONDITIONAL
 
 
-def test_network_interfaces_that_a_policy_narrows_are_not_certain() -> None:
-    """Making them is of subnets and security groups; describing them is of nothing, and a narrowed policy is void."""
+def test_a_narrowed_policy_for_network_interfaces_is_unknown() -> None:
+    """Creating them applies to subnets and security groups; describing them has no resource and needs `*`."""
     narrowed = allow("ec2:*", resource="arn:aws:ec2:us-east-1:123456789012:*")
     for action, expected in (
         ("ec2:CreateNetworkInterface", EvalDecision.CONDITIONAL),
@@ -249,8 +249,8 @@ def test_network_interfaces_that_a_policy_narrows_are_not_certain() -> None:
         assert verdict(need, allow("ec2:*")) is EvalDecision.ALLOWED
 
 
-def test_a_policy_that_nobody_read_may_allow_what_the_role_s_do_not() -> None:
-    """A secret's, or another account's cluster's; not what the role's policies allow, or deny."""
+def test_an_unread_policy_can_allow_what_the_role_s_policies_do_not() -> None:
+    """A secret's, or that of another account's cluster; it does not matter if the role's policies allow or deny."""
     secret = Need("secretsmanager:GetSecretValue", SECRET)
     assert verdict(secret) is EvalDecision.CONDITIONAL
     assert verdict(secret, own={SECRET: None}) is EvalDecision.IMPLICIT_DENY
@@ -263,8 +263,8 @@ def test_a_policy_that_nobody_read_may_allow_what_the_role_s_do_not() -> None:
     assert verdict(own) is EvalDecision.IMPLICIT_DENY
 
 
-def test_the_policy_of_a_key_may_let_the_role_in_by_itself() -> None:
-    """And has to delegate, where the role's policies allow it: without it, neither is certain."""
+def test_the_policy_of_a_key_can_allow_the_role_by_itself() -> None:
+    """If the role's policies allow the key, its policy must delegate: if it was not read, both are unknown."""
     need = Need("kms:Decrypt", KEY)
     assert verdict(need) is verdict(need, allow("kms:*")) is EvalDecision.CONDITIONAL
     delegates = a_policy(allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}))
@@ -272,7 +272,7 @@ def test_the_policy_of_a_key_may_let_the_role_in_by_itself() -> None:
     assert verdict(need, allow("kms:*"), own={KEY: delegates}) is EvalDecision.ALLOWED
 
 
-def test_a_resource_that_is_no_arn_is_decided_as_it_is() -> None:
-    """Nobody's account is read out of it."""
+def test_a_resource_that_is_not_an_arn_is_decided_as_it_is() -> None:
+    """It has no account."""
     assert verdict(Need("sqs:ReceiveMessage", "incoming-orders"), allow("sqs:*")) is EvalDecision.ALLOWED
     assert verdict(Need("sqs:ReceiveMessage", "incoming-orders")) is EvalDecision.IMPLICIT_DENY

@@ -1,4 +1,4 @@
-"""Intrinsic functions are resolved as far as the file says what they are; the rest stays a gap with a name."""
+"""Intrinsic functions are resolved from the file; other values stay unresolved under a name."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ TEMPLATE = {
 
 
 def resolver(**given: str) -> Resolver:
-    """Return a resolver of the template, with parameters given."""
+    """Return a resolver of the template, with values for parameters."""
     return Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), given)
 
 
 def shown(raw: Any) -> Any:
-    """Return a value with what is resolved, and with the names of what is not."""
+    """Return a resolved value, with the names of unresolved values."""
     return fill(resolver().value(raw), {})
 
 
@@ -98,17 +98,17 @@ def shown(raw: Any) -> Any:
     ],
 )
 def test_parameters_and_pseudo_parameters_are_resolved(raw: Any, value: Any) -> None:
-    """By their defaults; what has none is a gap."""
+    """A parameter has its default; without one it is unresolved."""
     assert shown(raw) == value
 
 
-def test_no_value_is_told_apart_from_nothing() -> None:
-    """A property that is not there is not an empty one."""
+def test_no_value_is_not_an_empty_value() -> None:
+    """A property without a value does not exist."""
     assert resolver().value({"Ref": "AWS::NoValue"}) is NO_VALUE
 
 
-def test_a_parameter_that_is_given_outweighs_its_default() -> None:
-    """Also one whose value is stored elsewhere."""
+def test_a_given_parameter_overrides_its_default() -> None:
+    """It also overrides a default that is the name of an SSM parameter."""
     found = resolver(Name="a", Stored="b", Names="x,y")
     assert [found.value({"Ref": name}) for name in ("Name", "Stored", "Names")] == ["a", "b", ["x", "y"]]
 
@@ -144,13 +144,13 @@ def test_a_parameter_that_is_given_outweighs_its_default() -> None:
         ({"Fn::GetAtt": 3}, "${Fn::GetAtt}"),
     ],
 )
-def test_resources_have_the_names_that_they_will_have(raw: Any, value: Any) -> None:
-    """As their properties say, else plausible ones; what only AWS makes up is a gap."""
+def test_resources_have_their_names_after_deployment(raw: Any, value: Any) -> None:
+    """A name is from the properties, or plausible; a value that only AWS assigns is unresolved."""
     assert shown(raw) == value
 
 
-def test_what_aws_makes_is_of_the_own_account() -> None:
-    """What a custom resource returns may be anybody's."""
+def test_attributes_of_aws_resources_are_in_the_own_account() -> None:
+    """The result of a custom resource can be in any account."""
     found = resolver()
     found.value([{"Fn::GetAtt": ["Machine", "Arn"]}, {"Fn::GetAtt": ["Custom", "Arn"]}, {"Ref": "Given"}])
     assert {name: unresolved.own for name, unresolved in found.found.items()} == {
@@ -195,13 +195,13 @@ def test_what_aws_makes_is_of_the_own_account() -> None:
         ({"Fn::Base64": "a"}, "${Fn::Base64}"),
     ],
 )
-def test_functions_are_resolved_where_what_they_take_is(raw: Any, value: Any) -> None:
-    """Else the gap goes by the name of what is missing, or by that of the function."""
+def test_functions_are_resolved_if_their_arguments_are(raw: Any, value: Any) -> None:
+    """Otherwise the unresolved value has the name of its reference or of the function."""
     assert shown(raw) == value
 
 
 @pytest.mark.parametrize(
-    ("name", "holds"),
+    ("name", "expected"),
     [
         ("Yes", True),
         ("No", False),
@@ -220,29 +220,29 @@ def test_functions_are_resolved_where_what_they_take_is(raw: Any, value: Any) ->
         ("NotMaybe", None),
     ],
 )
-def test_a_condition_holds_or_not_or_is_not_decided(name: str, holds: bool | None) -> None:
-    """One that hangs on a gap is not decided, unless the rest settles it."""
-    assert resolver().condition(name) is holds
+def test_a_condition_is_true_or_false_or_undecided(name: str, expected: bool | None) -> None:
+    """A condition with an unresolved value is undecided, unless its other operands decide it."""
+    assert resolver().condition(name) is expected
 
 
-def test_an_undecided_condition_is_what_it_is_taken_to_be() -> None:
-    """And so is what hangs on it."""
-    taken = Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), {}, {"Maybe": False})
-    assert taken.condition("Maybe") is False
-    assert taken.condition("NotMaybe") is True
-    assert taken.value({"Fn::If": ["Maybe", "a", "b"]}) == "b"
-    assert list(taken.undecided) == ["Maybe"]
+def test_an_undecided_condition_has_its_assumed_value() -> None:
+    """Conditions and values that depend on it use the assumed value."""
+    assumed = Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), {}, {"Maybe": False})
+    assert assumed.condition("Maybe") is False
+    assert assumed.condition("NotMaybe") is True
+    assert assumed.value({"Fn::If": ["Maybe", "a", "b"]}) == "b"
+    assert list(assumed.undecided) == ["Maybe"]
 
 
-def test_the_domain_of_china_is_another() -> None:
-    """AWS::URLSuffix says so."""
+def test_china_has_another_url_suffix() -> None:
+    """AWS::URLSuffix depends on the partition."""
     assert Resolver({}, Place("123456789012", "cn-north-1", "aws-cn")).value({"Ref": "AWS::URLSuffix"}) == (
         "amazonaws.com.cn"
     )
 
 
-def test_gaps_are_found_and_filled_wherever_they_are() -> None:
-    """In lists, in objects, in the middle of a text."""
+def test_unresolved_values_are_found_and_replaced_everywhere() -> None:
+    """They can be in lists, in objects and in the middle of a string."""
     value = resolver().value({"a": [{"Ref": "Given"}, 3], "b": {"Fn::Sub": "x-${Custom.Arn}"}})
     assert list(unresolved_in(value)) == ["Given", "Custom.Arn"]
     assert fill(value, {"Given": "1", "Custom.Arn": "2"}) == {"a": ["1", 3], "b": "x-2"}

@@ -1,4 +1,4 @@
-"""Cures for an execution role: they can be pasted, and what they grant is exactly what is missing."""
+"""Remedies for an execution role: they can be pasted, and grant exactly what is missing."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ GROUPS = [
 
 
 def finding(source: str, *documents: dict[str, Any], **mapping: str) -> Verdict:
-    """Return what is said of a role that reads a source."""
+    """Return the verdict on a role that reads a source."""
     state = polling(a_role(*documents), mappings=(a_mapping(source, **mapping),))
     (verdict,) = evaluate(state, [EventSourceReadMissing(TrustSet(frozenset()))]).verdicts
     return verdict
 
 
 def remedy(verdict: Verdict, kind: str) -> str:
-    """Return one cure."""
+    """Return one remedy."""
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
 
-def test_without_a_managed_policy_the_command_puts_one_with_exactly_what_is_missing() -> None:
-    """Pasted, it makes the finding go away; what the role is allowed already is not in it."""
+def test_without_a_managed_policy_the_command_adds_a_policy_with_exactly_what_is_missing() -> None:
+    """Pasted, it resolves the finding; it does not repeat what the role is already allowed."""
     describe = allow("rds:DescribeDBClusters", resource=DOCUMENTS)
     words = shlex.split(remedy(finding(DOCUMENTS, describe), "aws-cli"))
     assert words[:7] == ["aws", "iam", "put-role-policy", "--role-name", "orders-role", "--policy-name", NAME]
@@ -49,7 +49,7 @@ def test_without_a_managed_policy_the_command_puts_one_with_exactly_what_is_miss
 
 
 def test_terraform_has_the_same_policy() -> None:
-    """As a policy of the role's own."""
+    """As an inline policy of the role."""
     text = remedy(finding(BROKER), "terraform")
     assert text.startswith(f'resource "aws_iam_role_policy" "{NAME.replace("-", "_")}" {{\n')
     assert f'  name   = "{NAME}"\n  role   = "orders-role"\n' in text
@@ -57,13 +57,13 @@ def test_terraform_has_the_same_policy() -> None:
     assert document["Statement"] == [{"Effect": "Allow", "Action": ["mq:DescribeBroker"], "Resource": [BROKER]}]
 
 
-def test_terraform_takes_nothing_of_the_policy_for_its_own_variables() -> None:
-    """A name in a policy may look like one."""
+def test_terraform_does_not_evaluate_variables_in_the_policy() -> None:
+    """A name in a policy can have the same syntax."""
     _, text = put("arn:aws:iam::123456789012:role/orders-role", NAME, [Need("sqs:SendMessage", "arn:${Queue}")])
     assert '"arn:$${Queue}"' in text
 
 
-def test_a_managed_policy_is_attached_where_aws_has_one() -> None:
+def test_a_managed_policy_is_attached_if_aws_has_one() -> None:
     """As for queues and streams."""
     policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaMSKExecutionRole"
     command = f"aws iam attach-role-policy --role-name orders-role --policy-arn {policy}"
@@ -72,16 +72,16 @@ def test_a_managed_policy_is_attached_where_aws_has_one() -> None:
     assert finding(BROKER).evidence["managed_policy_arn"] is None
 
 
-def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_there() -> None:
-    """In the other order AWS would switch it off again."""
-    off = {"state": "Disabled", "state_transition_reason": "EVENT_SOURCE_AUTHZ_ERROR"}
-    put, enable = remedy(finding(BROKER, **off), "aws-cli").splitlines()
+def test_a_mapping_that_aws_disabled_is_enabled_after_the_policy_is_added() -> None:
+    """In the other order AWS would disable it again."""
+    disabled = {"state": "Disabled", "state_transition_reason": "EVENT_SOURCE_AUTHZ_ERROR"}
+    put, enable = remedy(finding(BROKER, **disabled), "aws-cli").splitlines()
     assert put.startswith("aws iam put-role-policy ")
     assert enable == f"aws lambda update-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID} --enabled"
 
 
 def test_no_policy_of_the_role_is_replaced() -> None:
-    """PutRolePolicy writes over one of the same name."""
+    """PutRolePolicy replaces a policy of the same name."""
     role = a_role()
     assert free_name("read", None) == free_name("read", role) == "read"
     role.inline.update({"read": a_policy(allow("sqs:*")), "read-2": a_policy(allow("sqs:*"))})  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_no_policy_of_the_role_is_replaced() -> None:
 
 
 def test_actions_on_the_same_resources_share_a_statement() -> None:
-    """Whatever their order; what is said twice is granted once."""
+    """In any order; duplicates are granted once."""
     needs = [Need("a:One", "x"), Need("a:Two", "y"), Need("a:One", "y"), Need("a:Three", "y"), Need("a:Two", "y")]
     assert statements(needs) == [
         {"Effect": "Allow", "Action": ["a:One"], "Resource": ["x", "y"]},

@@ -1,4 +1,4 @@
-"""What findings on resource-based policies offer: it fits AWS's interface, and it heals without breaking a thing."""
+"""The remedies for resource-based policies: AWS's API accepts them, and they resolve the finding and no more."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
 FAILING = [path for path in INVOKE_CASES if kind_of(path) == "fail"]
 EACH_CASE = pytest.mark.parametrize("path", FAILING, ids=lambda path: f"{path.parent.name}-{path.stem}")
-# PG112 speaks of triggers, not of statements; its own tests add what it suggests.
-HEALED = {f"PG{number}" for number in range(101, 112)}
+# PG112 evaluates triggers, not statements; its own tests add the suggested permission.
+RESOLVED = {f"PG{number}" for number in range(101, 112)}
 OPERATIONS = {
     "add-permission": "AddPermission",
     "remove-permission": "RemovePermission",
     "put-resource-policy": "PutResourcePolicy",
     "delete-resource-policy": "DeleteResourcePolicy",
 }
-NAME_TO_FILL_IN = "ACCOUNT-ID"
+PLACEHOLDER = "ACCOUNT-ID"
 REVISION = "3d1e44e0-8e5f-4d2b-9d2a-6a5f2f3e7c01"
 
 
 @cache
 def input_of(operation: str) -> Any:
-    """Return the parameters of an operation, as the SDK's model of Lambda has them."""
+    """Return the parameters of an operation in the SDK's model of Lambda."""
     return get_session().get_service_model("lambda").operation_model(operation).input_shape
 
 
 def parse(command: str) -> tuple[str, dict[str, str]]:
-    """Return the operation of a command and its parameters by their API names; a flag is `true`."""
+    """Return the operation of a command and its options by name; a flag is `true`."""
     words = shlex.split(command.removesuffix(" &&"))
     assert words[:2] == ["aws", "lambda"]
     given: dict[str, str] = {}
@@ -58,14 +58,14 @@ def parse(command: str) -> tuple[str, dict[str, str]]:
 
 
 def commands(verdict: Verdict) -> list[tuple[str, dict[str, str]]]:
-    """Return the commands of a finding on Lambda's policies, in their order."""
+    """Return a finding's commands on resource-based policies, in order."""
     text = next((remedy.text for remedy in verdict.remedies if remedy.kind == "aws-cli"), "")
     parsed = [parse(line) for line in text.splitlines() if line.startswith("aws lambda ")]
     return [(name, given) for name, given in parsed if name in OPERATIONS]
 
 
-def cured(policy: ResourcePolicy, verdict: Verdict) -> ResourcePolicy | None:
-    """Return the policy after the commands; None when nothing is left of it."""
+def fixed(policy: ResourcePolicy, verdict: Verdict) -> ResourcePolicy | None:
+    """Return the policy after the commands; None if it is empty then."""
     statements = [dict(item.raw) for item in policy.document.statements]
     for name, given in commands(verdict):
         if name == "add-permission":
@@ -90,13 +90,13 @@ def added(given: dict[str, str], arn: str) -> dict[str, Any]:
 
 
 def violations(snapshot: Snapshot, rules: list[Any]) -> list[Verdict]:
-    """Return what is wrong."""
+    """Return the violations of a snapshot."""
     return [item for item in evaluate(snapshot, rules).verdicts if item.outcome is Outcome.VIOLATION]
 
 
 @EACH_CASE
-def test_every_command_is_one_that_the_interface_takes(path: Path) -> None:
-    """Required parameters are there, and each is of the form that the SDK's model has, but for names to fill in."""
+def test_the_api_accepts_every_command(path: Path) -> None:
+    """Required parameters are present, and each is valid in the SDK's model, except for placeholders."""
     case = json.loads(path.read_text())
     rule = next(rule for rule in RULES if rule.id == path.parent.name)(trust_of(case))
     for verdict in violations(snapshot_of(case), [rule]):
@@ -106,11 +106,11 @@ def test_every_command_is_one_that_the_interface_takes(path: Path) -> None:
             values = {{"PrincipalOrgId": "PrincipalOrgID"}.get(key, key): value for key, value in values.items()}
             assert set(shape.required_members) <= values.keys() <= shape.members.keys()
             for key, value in values.items():
-                assert value == NAME_TO_FILL_IN or takes(shape.members[key], value), (key, value)
+                assert value == PLACEHOLDER or accepts(shape.members[key], value), (key, value)
 
 
-def takes(member: Any, value: str) -> bool:
-    """Tell whether a text is of the form of a parameter."""
+def accepts(member: Any, value: str) -> bool:
+    """Return whether a value is valid for a parameter."""
     limits = member.metadata
     in_pattern = re.fullmatch(limits.get("pattern", ".*"), value, re.DOTALL)
     return bool(in_pattern) and len(value) <= limits.get("max", len(value)) and value in limits.get("enum", [value])
@@ -118,11 +118,11 @@ def takes(member: Any, value: str) -> bool:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FAILING if path.parent.name in HEALED],
+    [path for path in FAILING if path.parent.name in RESOLVED],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_the_policy_is_all_right_once_its_cures_are_applied(path: Path) -> None:
-    """By the rule itself and by those on sources; the statements that were all right stand as they stood."""
+def test_the_policy_has_no_violation_after_its_remedies_are_applied(path: Path) -> None:
+    """Of the rule itself and of those on sources. The other statements are unchanged."""
     case = json.loads(path.read_text())
     snapshot, trust = snapshot_of(case), trust_of(case)
     policies = {item.resource_arn: item for item in snapshot.resource_policies if isinstance(item, ResourcePolicy)}
@@ -130,43 +130,43 @@ def test_the_policy_is_all_right_once_its_cures_are_applied(path: Path) -> None:
     for verdict in violations(snapshot, [rule(trust)]):
         arn = verdict.function_arn
         before = policies.pop(arn)
-        after = cured(before, verdict)
+        after = fixed(before, verdict)
         if after is not None:
             policies[arn] = after
             kept = [item.raw for item in after.document.statements]
             broken = verdict.evidence["statement"]
             assert all(item.raw in kept for item in before.document.statements if item.raw != broken)
-    healed = replace(snapshot, resource_policies=tuple(policies.values()))
-    asked = {rule.id, "PG102", "PG103", "PG104", *([] if NAME_TO_FILL_IN in str(healed) else ["PG105"])}
-    again = violations(healed, [item(trust) for item in RULES if item.id in asked])
-    assert {item.rule_id for item in again} == others_of(path)
+    resolved = replace(snapshot, resource_policies=tuple(policies.values()))
+    evaluated = {rule.id, "PG102", "PG103", "PG104", *([] if PLACEHOLDER in str(resolved) else ["PG105"])}
+    left = violations(resolved, [item(trust) for item in RULES if item.id in evaluated])
+    assert {item.rule_id for item in left} == others_of(path)
     needed = [item(trust) for item in RULES if item.id == "PG112"]
-    assert violations(healed, needed) == violations(snapshot, needed)
+    assert violations(resolved, needed) == violations(snapshot, needed)
 
 
 def others_of(path: Path) -> set[str]:
-    """Return the rules that have something to say of other principals of the case, which the cure leaves alone."""
+    """Return the violated rules for other principals of the case, which the remedy does not change."""
     return {
         "PG108/among-services.fail.json": {"PG102"},
         "PG103/mixed-principals.fail.json": {"PG105"},
         "PG104/several-services.fail.json": {"PG105"},
         "PG102/service-among-principals.fail.json": {"PG105"},
-        "PG110/gone-whatever-is-unread.fail.json": {"PG103"},
+        "PG110/deleted-whatever-is-unread.fail.json": {"PG103"},
     }.get(f"{path.parent.name}/{path.name}", set())
 
 
-# ── True sources ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Actual sources ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def trigger(arn: str, principal: str, account: str = ACCOUNT, *sent: str, function: str = FUNCTION_ARN) -> Trigger:
-    """Return what is set up to call the function."""
+    """Return a trigger that is configured to invoke the function."""
     return Trigger(principal, arn, sent or (arn,), account, function, f"the source {arn}")
 
 
 def found(
     principal: str, condition: dict[str, Any] | None, *triggers: Trigger, action: Any = "lambda:InvokeFunction"
 ) -> Verdict:
-    """Return the finding of PG102 or PG104 on a statement, with what was seen to be set up."""
+    """Return the finding of PG102 or PG104 on a statement, with the configured triggers."""
     statement = {
         "Sid": "source",
         "Effect": "Allow",
@@ -186,7 +186,7 @@ def found(
 
 
 def sources(verdict: Verdict) -> list[tuple[str, str]]:
-    """Return ARN and account of the statements that are to be added."""
+    """Return ARN and account of the statements that the commands add."""
     return [
         (given.get("source-arn", ""), given.get("source-account", ""))
         for name, given in commands(verdict)
@@ -200,15 +200,15 @@ RETURNS = "arn:aws:sns:us-east-1:123456789012:returns"
 ANY_ORDERS = {"ArnLike": {"aws:SourceArn": "arn:aws:sns:us-east-1:*:orders"}}
 
 
-def test_each_trigger_that_is_seen_is_let_in_once() -> None:
+def test_each_configured_trigger_is_allowed_once() -> None:
     """Two notifications of one bucket are one source."""
     bucket = "arn:aws:s3:::example-uploads"
     verdict = found(S3, None, trigger(bucket, S3), trigger(bucket, S3), trigger("arn:aws:s3:::example-invoices", S3))
     assert sources(verdict) == [(bucket, ACCOUNT), ("arn:aws:s3:::example-invoices", ACCOUNT)]
 
 
-def test_a_trigger_of_another_function_or_alias_is_not_let_in() -> None:
-    """Each has a policy of its own; the latest version has the function's."""
+def test_a_trigger_of_another_function_or_alias_is_not_allowed() -> None:
+    """Each has its own policy; $LATEST uses the function's."""
     verdict = found(
         SNS,
         None,
@@ -218,8 +218,8 @@ def test_a_trigger_of_another_function_or_alias_is_not_let_in() -> None:
     assert [arn for arn, _ in sources(verdict)] == [ORDERS]
 
 
-def test_an_api_that_may_send_several_arns_is_let_in_with_all_of_them() -> None:
-    """By the pattern that it is named by; no account is asked for, as AWS does not say that one is sent."""
+def test_an_api_that_may_send_several_arns_is_allowed_with_all_of_them() -> None:
+    """By a pattern. No account is required, because AWS does not document that one is sent."""
     api = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5"
     verdict = found(
         API, None, trigger(f"{api}/*/GET/orders", API, ACCOUNT, f"{api}/prod/GET/orders", f"{api}/dev/GET/orders")
@@ -227,8 +227,8 @@ def test_an_api_that_may_send_several_arns_is_let_in_with_all_of_them() -> None:
     assert sources(verdict) == [(f"{api}/*/GET/orders", "")]
 
 
-def test_of_many_triggers_none_is_left_out() -> None:
-    """What they have in common is let in, so that the policy does not grow beyond what AWS takes."""
+def test_all_of_many_triggers_are_allowed() -> None:
+    """By a common pattern, so that the policy does not exceed AWS's maximum size."""
     rules = [f"arn:aws:events:us-east-1:123456789012:rule/rule-{number}" for number in range(11)]
     assert len(sources(found(EVENTS, None, *(trigger(arn, EVENTS) for arn in rules[:10])))) == 10
     verdict = found(EVENTS, None, *(trigger(arn, EVENTS) for arn in rules))
@@ -237,38 +237,38 @@ def test_of_many_triggers_none_is_left_out() -> None:
     assert sources(found(S3, None, *buckets)) == [("arn:aws:s3:::*", ACCOUNT)]
 
 
-def test_of_the_triggers_only_those_that_the_statement_lets_in_are_let_in_again() -> None:
-    """Another one is let in by another statement, or is not meant to be."""
+def test_only_triggers_that_the_present_statement_allows_stay_allowed() -> None:
+    """Another statement allows the others, or none should."""
     verdict = found(SNS, ANY_ORDERS, trigger(ORDERS, SNS), trigger(RETURNS, SNS))
     assert [arn for arn, _ in sources(verdict)] == [ORDERS]
 
 
-def test_what_the_statement_names_is_kept_and_held_to_the_own_account() -> None:
-    """Where nothing that it lets in was seen."""
+def test_a_named_source_is_kept_and_restricted_to_this_account() -> None:
+    """If the statement allows no configured trigger."""
     assert [arn for arn, _ in sources(found(SNS, ANY_ORDERS))] == [ORDERS]
     assert [arn for arn, _ in sources(found(SNS, ANY_ORDERS, trigger(RETURNS, SNS)))] == [ORDERS]
 
 
 def test_a_trusted_account_keeps_its_source() -> None:
-    """And one that is not trusted loses it."""
+    """An untrusted account is replaced by this account."""
     arns = [f"arn:aws:sns:us-east-1:{account}:orders" for account in ("111122223333", "999999999999", "*")]
     verdict = found(SNS, {"ArnLike": {"aws:SourceArn": arns}})
     assert [arn for arn, _ in sources(verdict)] == [arns[0], ORDERS]
 
 
-def test_what_names_no_arn_is_for_a_person_to_fill_in() -> None:
-    """The form of it is there."""
+def test_a_statement_without_an_arn_gets_a_placeholder() -> None:
+    """The placeholder is in an ARN of the right form."""
     for condition in (None, {"StringLike": {"aws:SourceArn": "*"}}, {"Null": {"aws:SourceArn": "false"}}):
         assert [arn for arn, _ in sources(found(SNS, condition))] == ["arn:aws:sns:us-east-1:123456789012:TOPIC-NAME"]
 
 
-def test_where_the_account_suffices_no_source_is_asked_for() -> None:
+def test_no_source_is_required_if_the_account_suffices() -> None:
     """One function rotates many secrets."""
     assert sources(found("secretsmanager.amazonaws.com", None)) == [("", ACCOUNT)]
 
 
 def test_other_conditions_are_kept() -> None:
-    """They were there for a reason; AddPermission cannot say them."""
+    """AddPermission cannot express them, so the whole policy is put."""
     verdict = found(S3, {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:RequestedRegion": "us-east-1"}})
     ((name, given),) = commands(verdict)
     (statement,) = json.loads(given["policy"])["Statement"]
@@ -293,22 +293,22 @@ def test_other_conditions_are_kept() -> None:
 def test_the_actions_are_those_that_are_granted_or_that_the_service_needs(
     principal: str, action: str, expected: list[str]
 ) -> None:
-    """CloudFront calls through the URL, and needs both."""
+    """CloudFront calls through the URL, which requires both actions."""
     verdict = found(principal, None, action=action)
     assert [given["action"] for name, given in commands(verdict) if name == "add-permission"] == expected
 
 
-def test_a_name_that_the_policy_has_already_is_not_given_again() -> None:
-    """AddPermission would refuse it; somebody may have added the scoped statement before, and not removed this one."""
+def test_a_sid_that_the_policy_contains_is_not_used_again() -> None:
+    """AddPermission rejects it. The scoped statement may have been added before, without removing the broad one."""
     case = {
         "Sid": "uploads-scoped",
         "Effect": "Allow",
         "Principal": {"Service": SNS},
         "Action": "lambda:InvokeFunction",
     }
-    held = {**case, "Resource": FUNCTION_ARN, "Condition": {"ArnLike": {"AWS:SourceArn": ORDERS}}}
+    narrow = {**case, "Resource": FUNCTION_ARN, "Condition": {"ArnLike": {"AWS:SourceArn": ORDERS}}}
     wide = {**case, "Sid": "uploads", "Principal": {"Service": [S3, EVENTS]}, "Resource": FUNCTION_ARN}
-    document = parse_policy({"Version": "2012-10-17", "Statement": [held, wide]})
+    document = parse_policy({"Version": "2012-10-17", "Statement": [narrow, wide]})
     policy = ResourcePolicy(FUNCTION_ARN, None, REVISION, document)
     rule = next(rule for rule in RULES if rule.id == "PG102")(TrustSet(frozenset()))
     (verdict,) = violations(Snapshot(TARGET, a_function(), resource_policies=(policy,)), [rule])
@@ -316,8 +316,8 @@ def test_a_name_that_the_policy_has_already_is_not_given_again() -> None:
     assert names == ["uploads-scoped-2", "uploads-scoped-3"]
 
 
-def test_the_version_of_the_document_stays() -> None:
-    """With another one, a text with a variable in it would begin to mean something else."""
+def test_the_version_of_the_policy_is_kept() -> None:
+    """In another version, a text with a policy variable has another meaning."""
     for version in ("2008-10-17", "2012-10-17"):
         raw = {
             "Effect": "Allow",

@@ -1,4 +1,4 @@
-"""AddPermission's parameters: read from a statement, written as one, and as the tools write them."""
+"""AddPermission's parameters: from a statement, to a statement, and as AWS CLI, SAM and Terraform text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def arn_of(permission: Permission) -> str:
 
 
 @given(PERMISSIONS)
-def test_what_a_statement_says_is_what_was_said_in_it(permission: Permission) -> None:
+def test_a_permission_is_unchanged_after_a_round_trip(permission: Permission) -> None:
     """From the parameters to the statement and back."""
     arn = arn_of(permission)
     assert permissions_of(statement_of(permission, arn), arn) == (permission,)
@@ -62,7 +62,7 @@ def test_what_a_statement_says_is_what_was_said_in_it(permission: Permission) ->
 
 @given(PERMISSIONS)
 def test_the_resource_for_sam_is_valid_yaml_with_the_same_values(permission: Permission) -> None:
-    """An account stays a text, a flag stays a flag, and a star is a text too."""
+    """Accounts and `*` stay strings, and a flag stays a boolean."""
     resource = yaml.safe_load(permission.to_sam())
     assert resource["Type"] == "AWS::Lambda::Permission"
     others = {"function_name", "qualifier", "statement_id"}
@@ -71,8 +71,8 @@ def test_the_resource_for_sam_is_valid_yaml_with_the_same_values(permission: Per
 
 
 @given(PERMISSIONS)
-def test_the_command_s_words_are_the_values(permission: Permission) -> None:
-    """Whatever the shell would make of them."""
+def test_the_words_of_the_command_are_the_values(permission: Permission) -> None:
+    """They are quoted for the shell."""
     words = shlex.split(permission.to_cli())
     assert words[:3] == ["aws", "lambda", "add-permission"]
     assert [word for word in words[3:] if not word.startswith("--")] == [
@@ -83,7 +83,7 @@ def test_the_command_s_words_are_the_values(permission: Permission) -> None:
 
 @given(PERMISSIONS)
 def test_the_resource_for_terraform_has_a_line_for_each_value(permission: Permission) -> None:
-    """And a label that Terraform takes."""
+    """And a label that Terraform accepts."""
     head, *lines, tail = permission.to_terraform().splitlines()
     assert re.fullmatch(r'resource "aws_lambda_permission" "[a-z][a-z0-9_]*" \{', head)
     assert tail == "}"
@@ -91,8 +91,8 @@ def test_the_resource_for_terraform_has_a_line_for_each_value(permission: Permis
     assert {name.strip(): json.loads(value) for name, value in pairs} == permission.values
 
 
-def test_a_list_of_sources_is_a_permission_each() -> None:
-    """So are a list of principals and one of actions; their Sids are numbered."""
+def test_each_source_of_a_list_is_one_permission() -> None:
+    """So is each principal and each action; the Sids are numbered."""
     found = permissions_of(
         statement(
             Principal={"Service": ["sns.amazonaws.com", "events.amazonaws.com"]},
@@ -106,8 +106,8 @@ def test_a_list_of_sources_is_a_permission_each() -> None:
 
 
 @pytest.mark.parametrize("operator", ["ArnLike", "ArnEquals", "StringLike"])
-def test_operators_that_mean_the_same_of_such_an_arn_are_read(operator: str) -> None:
-    """AddPermission writes but one of them."""
+def test_operators_that_are_equal_for_such_an_arn_are_read(operator: str) -> None:
+    """AddPermission writes only one of them."""
     (permission,) = permissions_of(statement(Condition={operator: {"aws:sourcearn": TOPIC}}), FUNCTION_ARN)
     assert statement_of(permission, FUNCTION_ARN)["Condition"] == {"ArnLike": {"AWS:SourceArn": TOPIC}}
 
@@ -141,13 +141,13 @@ def test_operators_that_mean_the_same_of_such_an_arn_are_read(operator: str) -> 
     ],
     ids=json.dumps,
 )
-def test_what_add_permission_cannot_say_is_no_permission(elements: dict[str, Any]) -> None:
-    """Half of it would be another statement."""
+def test_a_statement_that_add_permission_cannot_express_has_no_permission(elements: dict[str, Any]) -> None:
+    """A part of it would be another statement."""
     assert permissions_of(statement(**elements), FUNCTION_ARN) == ()
 
 
-def test_without_its_principal_or_action_a_statement_says_nothing_that_can_be_added() -> None:
-    """It has a NotPrincipal, a NotAction."""
+def test_a_statement_without_principal_or_action_has_no_permission() -> None:
+    """It has NotPrincipal or NotAction."""
     without = statement(NotPrincipal={"AWS": ACCOUNT})
     del without["Principal"]
     assert permissions_of(without, FUNCTION_ARN) == ()
@@ -167,20 +167,20 @@ def test_without_its_principal_or_action_a_statement_says_nothing_that_can_be_ad
         ("", "", "permission"),
     ],
 )
-def test_a_sid_is_one_that_the_api_takes_and_that_is_no_option(name: str, suffix: str, expected: str) -> None:
-    """A dash at the front would make the command read it as an option."""
+def test_the_api_accepts_a_sid_and_the_cli_does_not_read_it_as_an_option(name: str, suffix: str, expected: str) -> None:
+    """The AWS CLI reads a leading dash as an option."""
     assert sid(name, suffix) == expected
 
 
 @pytest.mark.parametrize("name", ["on", "No", "y", "null", "true", "orders:", "1e3", "012345678901"])
-def test_names_that_yaml_takes_for_something_else_stay_texts(name: str) -> None:
-    """A function may be called `on`."""
+def test_names_that_yaml_does_not_read_as_a_string_stay_strings(name: str) -> None:
+    """A function can have the name `on`."""
     permission = Permission(function_name=name, statement_id="s", action="lambda:InvokeFunction", principal="*")
     assert yaml.safe_load(permission.to_sam())["Properties"]["FunctionName"] == name
 
 
-def test_what_looks_like_a_template_to_terraform_is_a_text() -> None:
-    """A policy variable would be evaluated, or refused."""
+def test_a_policy_variable_is_escaped_for_terraform() -> None:
+    """Terraform would evaluate or reject it as a template."""
     permission = Permission(function_name="orders", statement_id="7", action="lambda:*", principal="*")
     text = replace(permission, source_arn="arn:aws:s3:::${aws:userid}-%{x}").to_terraform()
     assert '"arn:aws:s3:::$${aws:userid}-%%{x}"' in text

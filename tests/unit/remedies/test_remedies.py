@@ -1,4 +1,4 @@
-"""What a finding offers to paste: it can be pasted as it is, but for what only a person knows."""
+"""The remedies of a finding can be copied unchanged, except for placeholders."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.fakes import (
     polling,
 )
 
-NOBODY = TrustSet(frozenset())
+NO_TRUST = TrustSet(frozenset())
 
 
 def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
-    """Return the finding of a statement that lets every bucket in."""
+    """Return the finding on a statement that allows every bucket."""
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
@@ -45,24 +45,26 @@ def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
     arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
     document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
     policy = ResourcePolicy(arn, qualifier, "r1", document)
-    (verdict,) = evaluate(Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NOBODY)]).verdicts
+    (verdict,) = evaluate(
+        Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NO_TRUST)]
+    ).verdicts
     assert verdict.outcome is Outcome.VIOLATION
     return verdict
 
 
 def remedy(verdict: Verdict, kind: str) -> str:
-    """Return one cure."""
+    """Return one remedy."""
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
 
 def options(command: str) -> dict[str, str]:
-    """Read a command line's options; what follows is joined by `&&`, so that it waits for success."""
+    """Return the options of a command; `&&` at its end runs the next command only after success."""
     words = shlex.split(command.removesuffix(" &&"))[3:]
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def put(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the statements of the policy that the only command puts in the place of the present one."""
+    """Return the statements of the policy that the only command puts."""
     (command,) = remedy(verdict, "aws-cli").splitlines()
     assert command.startswith("aws lambda put-resource-policy ")
     statements: list[dict[str, Any]] = json.loads(options(command)["--policy"])["Statement"]
@@ -85,7 +87,7 @@ def test_the_narrow_statement_is_added_before_the_broad_one_is_removed() -> None
     assert options(remove) == {"--function-name": "orders", "--statement-id": "uploads"}
 
 
-def test_an_alias_s_policy_is_changed_at_the_alias() -> None:
+def test_the_policy_of_an_alias_is_changed_on_the_alias() -> None:
     """Both commands name it."""
     add, remove = remedy(open_to_s3("uploads", "live"), "aws-cli").splitlines()
     assert options(add)["--qualifier"] == "live"
@@ -93,8 +95,8 @@ def test_an_alias_s_policy_is_changed_at_the_alias() -> None:
     assert 'qualifier      = "live"' in remedy(open_to_s3("uploads", "live"), "terraform")
 
 
-def test_the_broad_statement_goes_only_when_the_narrow_one_is_there() -> None:
-    """A paste does not run on after a failure."""
+def test_the_broad_statement_is_removed_only_if_the_narrow_one_was_added() -> None:
+    """The commands stop after a failure."""
     add, remove = remedy(open_to_s3("uploads"), "aws-cli").splitlines()
     assert add.endswith(" &&")
     assert not remove.endswith("&&")
@@ -102,7 +104,7 @@ def test_the_broad_statement_goes_only_when_the_narrow_one_is_there() -> None:
 
 @pytest.mark.parametrize("sid", [None, "", "a; rm -rf $HOME", "Straße", "-uploads", "a" * 101])
 def test_a_statement_that_cannot_be_removed_by_name_is_replaced_with_the_whole_policy(sid: str | None) -> None:
-    """RemovePermission takes no such name, and what stands in a policy may be anybody's text."""
+    """RemovePermission does not accept such a Sid, and the text of a policy is untrusted input."""
     verdict = open_to_s3(sid)
     (statement,) = put(verdict)
     assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
@@ -112,21 +114,21 @@ def test_a_statement_that_cannot_be_removed_by_name_is_replaced_with_the_whole_p
 
 
 @pytest.mark.parametrize("sid", ["uploads", "a" * 100, "dots.and.dots"])
-def test_the_suggested_sid_is_one_that_aws_takes(sid: str) -> None:
-    """RemovePermission takes dots, AddPermission does not."""
+def test_aws_accepts_the_suggested_sid(sid: str) -> None:
+    """RemovePermission accepts dots, AddPermission does not."""
     add = remedy(open_to_s3(sid), "aws-cli").splitlines()[0]
     assert re.fullmatch(r"[a-zA-Z0-9-_]{1,93}-scoped", options(add)["--statement-id"], re.ASCII)
 
 
 @pytest.mark.parametrize("sid", [None, "", "Straße", "-uploads", "a; rm -rf $HOME", "a" * 101])
-def test_the_sid_of_a_statement_that_is_put_is_one_that_can_be_removed_by_name(sid: str | None) -> None:
-    """Whatever the present one is called: PutResourcePolicy takes any Sid."""
+def test_a_statement_that_is_put_can_be_removed_by_its_sid(sid: str | None) -> None:
+    """PutResourcePolicy accepts any Sid, and the present statement may have one."""
     (statement,) = put(open_to_s3(sid))
     assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9-_]{0,92}-scoped", statement["Sid"], re.ASCII)
 
 
-def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
-    """Subject and suggested Sid have the same name; a qualifier is another statement with another name."""
+def test_a_statement_without_a_sid_is_named_by_a_hash_of_its_content() -> None:
+    """Subject and suggested Sid contain the same hash; another statement has another hash."""
     verdict = open_to_s3(None)
     assert re.fullmatch(r"statement/[0-9a-f]{12}", str(verdict.subject))
     assert put(verdict)[0]["Sid"] == f"{str(verdict.subject).split('/')[1]}-scoped"
@@ -134,7 +136,7 @@ def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
 
 
 def test_the_sam_resource_is_valid_yaml() -> None:
-    """The account stays a text."""
+    """The account stays a string."""
     resource = yaml.safe_load(remedy(open_to_s3("uploads", "live"), "sam"))
     assert resource == {
         "Type": "AWS::Lambda::Permission",
@@ -149,9 +151,9 @@ def test_the_sam_resource_is_valid_yaml() -> None:
 
 
 def unreadable_queue(*statements: dict[str, Any], **mapping: str) -> Verdict:
-    """Return the finding of a role that may not read its queue."""
+    """Return the finding of a role that is not allowed to read its queue."""
     state = polling(a_role(*statements), mappings=(a_mapping(**mapping),))
-    (verdict,) = evaluate(state, [EventSourceReadMissing(NOBODY)]).verdicts
+    (verdict,) = evaluate(state, [EventSourceReadMissing(NO_TRUST)]).verdicts
     return verdict
 
 
@@ -159,22 +161,22 @@ BY_AWS = {"state": "Disabled", "state_transition_reason": "Lambda does not have 
 ENABLE = f"aws lambda update-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID} --enabled"
 
 
-def test_a_mapping_that_aws_switched_off_is_enabled_and_nothing_else() -> None:
-    """When the role may read again, no policy is offered."""
+def test_a_mapping_that_aws_disabled_is_enabled_and_nothing_else() -> None:
+    """If the role is allowed to read again, the remedy has no policy."""
     verdict = unreadable_queue(SQS_POLICY, **BY_AWS)
     assert verdict.outcome is Outcome.VIOLATION
     assert [(remedy.kind, remedy.text) for remedy in verdict.remedies] == [("aws-cli", ENABLE)]
 
 
-def test_a_mapping_that_aws_switched_off_is_enabled_after_the_policy_is_attached() -> None:
-    """In the other order AWS would refuse, or switch it off again."""
+def test_a_mapping_that_aws_disabled_is_enabled_after_the_policy_is_attached() -> None:
+    """In the other order AWS would deny the call, or disable the mapping again."""
     attach, enable = remedy(unreadable_queue(**BY_AWS), "aws-cli").splitlines()
     assert attach.startswith("aws iam attach-role-policy ")
     assert enable == ENABLE
 
 
 def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:
-    """The role's path is no part of its name."""
+    """The role's path is not part of its name."""
     verdict = unreadable_queue()
     assert remedy(verdict, "aws-cli") == (
         f"aws iam attach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
@@ -183,8 +185,8 @@ def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:
     assert 'role       = "orders-role"' in remedy(verdict, "terraform")
 
 
-def test_the_policy_statement_has_what_is_missing_and_no_more_and_it_helps() -> None:
-    """Pasted into a policy of the role, it makes the finding go away."""
+def test_the_policy_statement_has_only_what_is_missing() -> None:
+    """Pasted into a policy of the role, it resolves the finding."""
     receive = {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": QUEUE_ARN}
     first = {"Version": "2012-10-17", "Statement": [receive]}
     statement = json.loads(remedy(unreadable_queue(first), "policy-statement"))
@@ -197,8 +199,8 @@ def test_the_policy_statement_has_what_is_missing_and_no_more_and_it_helps() -> 
 
 
 @pytest.mark.parametrize("qualifier", [None, "live"])
-def test_the_evidence_holds_the_statement_as_it_stands(qualifier: str | None) -> None:
-    """So that what is removed can be put back."""
+def test_the_evidence_contains_the_present_statement(qualifier: str | None) -> None:
+    """A removed statement can be restored from it."""
     verdict = open_to_s3("uploads", qualifier)
     assert verdict.evidence["statement"]["Sid"] == "uploads"
     assert verdict.evidence["resource_arn"] == verdict.function_arn

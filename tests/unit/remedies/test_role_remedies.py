@@ -1,4 +1,4 @@
-"""What the findings on an execution role offer to paste makes them go away, and nothing else."""
+"""The remedies of the findings on an execution role resolve them, and change nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Role
     from permission_guard.rules import Rule
 
-NOBODY = TrustSet(frozenset())
+NO_TRUST = TrustSet(frozenset())
 LAMBDA = TRUST_LAMBDA["Statement"][0]
 OTHER = "999988887777"
 GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
@@ -40,30 +40,30 @@ def trust(principal: Any, action: str = "sts:AssumeRole", **more: Any) -> dict[s
 
 
 def deny(principal: Any, **more: Any) -> dict[str, Any]:
-    """Return one that denies."""
+    """Return a statement of a trust policy that denies."""
     return {**trust(principal, **more), "Effect": "Deny"}
 
 
-def ask(rule: type[Rule], role: Role | None) -> list[Verdict]:
-    """Return what a rule says of a function with a role."""
+def check(rule: type[Rule], role: Role | None) -> list[Verdict]:
+    """Return a rule's verdicts on a function with a role."""
     versions = {FUNCTION_ARN: a_function()}
     snapshot = Snapshot(TARGET, a_function(), versions=versions, roles={ROLE_ARN: role})
-    return list(evaluate(snapshot, [rule(NOBODY)]).verdicts)
+    return list(evaluate(snapshot, [rule(NO_TRUST)]).verdicts)
 
 
 def violation(rule: type[Rule], role: Role | None) -> Verdict:
-    """Return the one thing that is wrong."""
-    (found,) = [verdict for verdict in ask(rule, role) if verdict.outcome is Outcome.VIOLATION]
+    """Return the only violation."""
+    (found,) = [verdict for verdict in check(rule, role) if verdict.outcome is Outcome.VIOLATION]
     return found
 
 
 def remedy(verdict: Verdict, kind: str) -> str:
-    """Return one cure."""
+    """Return one remedy."""
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
 
 def pasted(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the statements of the trust policy that the command puts."""
+    """Return the statements of the trust policy in the command."""
     words = shlex.split(remedy(verdict, "aws-cli"))
     assert words[:5] == ["aws", "iam", "update-assume-role-policy", "--role-name", "orders-role"]
     statements: list[dict[str, Any]] = json.loads(words[words.index("--policy-document") + 1])["Statement"]
@@ -81,23 +81,23 @@ def pasted(verdict: Verdict) -> list[dict[str, Any]]:
         [LAMBDA, {"Effect": "Deny", "NotPrincipal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}],
     ],
 )
-def test_the_new_trust_policy_lets_lambda_in_and_denies_everybody_else_what_it_did(statements: list[Any]) -> None:
-    """What is there stays, but for Lambda."""
-    cured = pasted(violation(RoleNotAssumable, trusting(*statements)))
-    assert [verdict.outcome for verdict in ask(RoleNotAssumable, trusting(*cured))] == [Outcome.PASS]
-    for old, new in zip(statements, cured, strict=False):
+def test_the_new_trust_policy_allows_lambda_and_still_denies_the_others(statements: list[Any]) -> None:
+    """The other statements stay."""
+    fixed = pasted(violation(RoleNotAssumable, trusting(*statements)))
+    assert [verdict.outcome for verdict in check(RoleNotAssumable, trusting(*fixed))] == [Outcome.PASS]
+    for old, new in zip(statements, fixed, strict=False):
         assert {**new, "Condition": None} == {**old, "Condition": None}
         assert new == old or "aws:PrincipalServiceName" in new["Condition"]["StringNotEqualsIfExists"]
 
 
-def test_a_deny_that_does_not_hold_for_lambda_is_left_alone() -> None:
-    """It protects the role from others."""
+def test_a_deny_that_does_not_apply_to_lambda_is_unchanged() -> None:
+    """It protects the role from other principals."""
     others = deny("*", Condition={"StringNotEquals": {"aws:SourceAccount": ACCOUNT}})
     assert pasted(violation(RoleNotAssumable, trusting(others))) == [others, LAMBDA]
 
 
-def test_a_role_that_is_gone_is_made_by_its_name_and_path_and_set_again() -> None:
-    """Lambda holds on to the identity of the old one until then."""
+def test_a_deleted_role_is_recreated_with_its_name_and_path_and_set_again() -> None:
+    """Lambda keeps the identity of the deleted role until then."""
     create, wait, attach, update = remedy(violation(RoleNotAssumable, None), "aws-cli").split(" &&\n")
     assert create.startswith("aws iam create-role --role-name orders-role --path /service-role/ ")
     assert json.loads(shlex.split(create)[-1]) == TRUST_LAMBDA
@@ -129,12 +129,12 @@ def test_a_role_that_is_gone_is_made_by_its_name_and_path_and_set_again() -> Non
         ({"Effect": "Allow", "NotPrincipal": {"AWS": OTHER}, "Action": "sts:AssumeRole"}, None),
     ],
 )
-def test_whoever_should_not_be_let_in_is_taken_out_and_lambda_stays(statement: Any, left: Any) -> None:
-    """All others are left as they are written."""
-    cured = pasted(violation(RoleTrustTooBroad, trusting(statement)))
-    assert all(verdict.outcome is Outcome.PASS for verdict in ask(RoleTrustTooBroad, trusting(*cured)))
-    assert [verdict.outcome for verdict in ask(RoleNotAssumable, trusting(*cured))] == [Outcome.PASS]
-    assert cured[0] == ({**statement, "Principal": left} if left else LAMBDA)
+def test_principals_that_should_not_be_allowed_are_removed_and_lambda_stays(statement: Any, left: Any) -> None:
+    """All other principals are unchanged."""
+    fixed = pasted(violation(RoleTrustTooBroad, trusting(statement)))
+    assert all(verdict.outcome is Outcome.PASS for verdict in check(RoleTrustTooBroad, trusting(*fixed)))
+    assert [verdict.outcome for verdict in check(RoleNotAssumable, trusting(*fixed))] == [Outcome.PASS]
+    assert fixed[0] == ({**statement, "Principal": left} if left else LAMBDA)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_whoever_should_not_be_let_in_is_taken_out_and_lambda_stays(statement: A
         {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:*"}},
     ],
 )
-def test_the_statement_for_an_identity_provider_has_the_condition_that_it_lacks(condition: Any) -> None:
-    """What a person fills in is in capitals."""
+def test_the_statement_for_an_identity_provider_has_the_missing_condition(condition: Any) -> None:
+    """Placeholders are in capitals."""
     wide = trust({"Federated": GITHUB}, WEB, **({"Condition": condition} if condition else {}))
     narrowed = json.loads(remedy(violation(RoleTrustTooBroad, trusting(LAMBDA, wide)), "policy-statement"))
     claims = {
@@ -154,11 +154,11 @@ def test_the_statement_for_an_identity_provider_has_the_condition_that_it_lacks(
         "token.actions.githubusercontent.com:sub": "SUBJECT",
     }
     assert narrowed == {**wide, "Condition": {"StringEquals": claims}}
-    assert all(verdict.outcome is Outcome.PASS for verdict in ask(RoleTrustTooBroad, trusting(LAMBDA, narrowed)))
+    assert all(verdict.outcome is Outcome.PASS for verdict in check(RoleTrustTooBroad, trusting(LAMBDA, narrowed)))
 
 
-def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
-    """Whatever stands before it."""
+def test_a_statement_without_a_sid_is_named_by_a_hash_of_its_content() -> None:
+    """Other statements do not change the name."""
     wide = trust({"AWS": OTHER})
     one, other = violation(RoleTrustTooBroad, trusting(wide)), violation(RoleTrustTooBroad, trusting(LAMBDA, wide))
     assert one.subject == other.subject
@@ -173,30 +173,30 @@ def test_a_statement_without_a_sid_is_named_by_what_it_says() -> None:
         allow("sts:AssumeRole"),
     ],
 )
-def test_the_statement_that_denies_stops_every_way_to_more(document: Any) -> None:
-    """What is left is at most a service as a whole."""
+def test_the_deny_statement_stops_every_privilege_escalation(document: Any) -> None:
+    """At most full access to a service is left."""
     found = violation(RoleOverprivileged, a_role(document))
     command = remedy(found, "aws-cli").splitlines()[-1]
     words = shlex.split(command)
     assert words[:3] == ["aws", "iam", "put-role-policy"]
     put = json.loads(words[-1])
     assert put["Statement"] == [json.loads(remedy(found, "policy-statement"))]
-    rest = [verdict.evidence.get("escalation", []) for verdict in ask(RoleOverprivileged, a_role(document, put))]
+    rest = [verdict.evidence.get("escalation", []) for verdict in check(RoleOverprivileged, a_role(document, put))]
     assert rest == [[]]
 
 
-def test_what_aws_wrote_is_detached() -> None:
-    """Nobody can change such a policy; but what is used is seen first, and who pastes it is warned."""
+def test_an_aws_managed_policy_is_detached() -> None:
+    """It cannot be changed; the commands first list the used actions, and have a warning."""
     arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     role = a_role(attached={arn: parse_policy(allow("s3:*"), name=arn)})
-    look, warning, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
-    assert look.startswith(f"job=$(aws iam generate-service-last-accessed-details --arn {ROLE_ARN} ")
-    assert look.endswith('aws iam get-service-last-accessed-details --job-id "$job"')
+    used, warning, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
+    assert used.startswith(f"job=$(aws iam generate-service-last-accessed-details --arn {ROLE_ARN} ")
+    assert used.endswith('aws iam get-service-last-accessed-details --job-id "$job"')
     assert warning.startswith("# ")
     assert detach == f"aws iam detach-role-policy --role-name orders-role --policy-arn {arn}"
 
 
 def test_an_inline_policy_of_the_same_name_is_not_replaced() -> None:
-    """Putting one by its name would."""
+    """PutRolePolicy would replace a policy of that name."""
     role = replace(a_role(), inline={"DenyPrivilegeEscalation": parse_policy({"Statement": [statement("iam:*")]})})
     assert "--policy-name DenyPrivilegeEscalation-2 " in remedy(violation(RoleOverprivileged, role), "aws-cli")

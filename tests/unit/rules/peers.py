@@ -1,24 +1,24 @@
-"""What other tools say of a statement, each by its own documented criterion.
+"""The criteria by which other tools flag a statement, as each tool documents them.
 
-A case with `flagged_by` is one that this project passes and another tool flags; `PEERS` has, by the name that stands
-there, a predicate that tells so. The criteria were read in November 2026:
+A case with `flagged_by` passes here and is flagged by another tool. `PEERS` maps the name of that tool's rule to a
+predicate for its criterion. The criteria were read in November 2026:
 
 - AWS Config, the same as Security Hub's Lambda.1:
   https://docs.aws.amazon.com/config/latest/developerguide/lambda-function-public-access-prohibited.html
-- Checkov, of the properties of AWS::Lambda::Permission and `aws_lambda_permission`:
+- Checkov, for the properties of AWS::Lambda::Permission and `aws_lambda_permission`:
   https://github.com/bridgecrewio/checkov/blob/main/checkov/terraform/checks/resource/aws/LambdaServicePermission.py
   https://github.com/bridgecrewio/checkov/blob/main/checkov/terraform/checks/resource/aws/LambdaFunctionIsNotPublic.py
-- Trivy, of the same resources:
+- Trivy, for the same resources:
   https://github.com/aquasecurity/trivy-checks/blob/main/checks/cloud/aws/lambda/restrict_source_arn.rego
-- cfn_nag, of AWS::Lambda::Permission:
+- cfn_nag, for AWS::Lambda::Permission:
   https://github.com/stelligent/cfn_nag/blob/master/lib/cfn-nag/custom_rules/LambdaPermissionWildcardPrincipalRule.rb
   https://github.com/stelligent/cfn_nag/blob/master/lib/cfn-nag/custom_rules/LambdaPermissionInvokeFunctionActionRule.rb
-- Prowler, `is_policy_public` of
+- Prowler, `is_policy_public` in
   https://github.com/prowler-cloud/prowler/blob/master/prowler/providers/aws/services/iam/lib/policy.py
-- Cloud Custodian, `PolicyChecker` of
+- Cloud Custodian, `PolicyChecker` in
   https://github.com/cloud-custodian/cloud-custodian/blob/main/c7n/filters/iamaccess.py
 
-Tools that read templates see what AddPermission can say, and nothing of a statement that it cannot.
+Tools that read templates see only statements that AddPermission can express.
 """
 
 from __future__ import annotations
@@ -36,41 +36,41 @@ Raw = dict[str, Any]
 
 
 def config_public(statement: Raw) -> bool:
-    """Tell whether AWS Config finds a policy public in which this stands."""
+    """Return whether AWS Config finds a policy with this statement public."""
     document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
     return exposure(document, TrustSet(frozenset({ACCOUNT}))).config_rule_public
 
 
 def ckv_aws_364(permission: Permission) -> bool:
-    """Tell whether a service is named, by its second and third label, and neither a source nor an account."""
+    """Return whether the second and third label name a service, without a source ARN or a source account."""
     of_aws = permission.principal.split(".")[1:3] == ["amazonaws", "com"]
     return of_aws and not permission.source_arn and not permission.source_account
 
 
 def ckv_aws_301(permission: Permission) -> bool:
-    """Tell whether the principal is `*`, whatever the conditions."""
+    """Return whether the principal is `*`, whatever the conditions."""
     return permission.principal == "*"
 
 
 def aws_0067(permission: Permission) -> bool:
-    """Tell whether a service is named and no source ARN; an account does not do."""
+    """Return whether a service is named without a source ARN; an account is not enough."""
     return permission.principal.endswith(".amazonaws.com") and not permission.source_arn
 
 
 def f13(permission: Permission) -> bool:
-    """Tell whether there is an asterisk in the principal, whatever the conditions."""
+    """Return whether the principal contains `*`, whatever the conditions."""
     return "*" in permission.principal
 
 
 def w24(permission: Permission) -> bool:
-    """Tell whether the action is anything but this text, which is compared with regard to case."""
+    """Return whether the action differs from this text; the comparison is case-sensitive."""
     return permission.action != "lambda:InvokeFunction"
 
 
 def prowler_public(statement: Raw) -> bool:
-    """Tell whether anybody is allowed without a condition.
+    """Return whether everyone is allowed without a condition.
 
-    Prowler also flags some that have conditions; of those nothing is claimed here. It reads no Deny statement.
+    Prowler also flags some statements with conditions, which this predicate does not cover. It ignores Deny statements.
     """
     return statement["Effect"] == "Allow" and "*" in _callers(statement) and not statement.get("Condition")
 
@@ -86,10 +86,10 @@ _READ_KEYS: Final = frozenset(
 
 
 def custodian_cross_account(statement: Raw) -> bool:
-    """Tell whether the filter, as it is set by default, takes a statement for access from another account.
+    """Return whether the filter, with its default settings, flags a statement as access from another account.
 
-    It does where such a caller is let in without a condition, or by one on a key that the filter does not know. Of
-    other conditions nothing is claimed here. It leaves services out, and reads no Deny statement.
+    It flags such a caller without a condition, or with a condition on a key that the filter does not know. This
+    predicate does not cover other conditions. The filter ignores services and Deny statements.
     """
     others = any(caller == "*" or _account(caller) != ACCOUNT for caller in _callers(statement))
     block = statement.get("Condition", {})
@@ -102,14 +102,14 @@ def _account(principal: str) -> str:
 
 
 def _callers(statement: Raw) -> list[str]:
-    """Return the accounts, users, roles and stars among the principals."""
+    """Return the accounts, users, roles and `*` among the principals."""
     principal = statement.get("Principal", {})
     values = ["*"] if principal == "*" else principal.get("AWS", [])
     return [values] if isinstance(values, str) else values
 
 
 def _in_a_template(criterion: Callable[[Permission], bool]) -> Callable[[Raw], bool]:
-    """Return a criterion on permissions as one on the statement that they write."""
+    """Convert a criterion on permissions to one on the statement that AddPermission writes."""
     return lambda statement: any(map(criterion, permissions_of(statement, str(statement["Resource"]))))
 
 
@@ -123,4 +123,4 @@ PEERS: Final[Mapping[str, Callable[[Raw], bool]]] = {
     "Prowler awslambda_function_not_publicly_accessible": prowler_public,
     "Cloud Custodian cross-account": custodian_cross_account,
 }
-"""By the name that `flagged_by` has: whether the tool flags a statement, as GetPolicy returns it."""
+"""For each name in `flagged_by`: whether the tool flags a statement, as GetPolicy returns it."""

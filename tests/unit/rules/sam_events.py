@@ -1,4 +1,4 @@
-"""One template for each way in which AWS SAM lets something invoke a function, and what is to be said of it."""
+"""One template for each way in which AWS SAM allows a caller to invoke a function, and the expected violations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ API: Final = "apigateway.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A statement that SAM writes: for whom, held by which keys, and the rules that find fault with it."""
+    """A statement that SAM writes: its principal, its condition keys, and the rules that it violates."""
 
     principal: str
     keys: tuple[str, ...]
-    said: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A template, by the event type, property or resource type that it is about.
+    """A template for one event type, property or resource type.
 
-    `statements` are those that differ, `why` says why they are judged so.
+    `statements` are its distinct statements, and `why` is the reason for the expected violations.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Case:
 
 
 def function(**properties: Any) -> dict[str, Any]:
-    """Return a function with a role, so that SAM makes none."""
+    """Return a function with a role, so that SAM does not create one."""
     always = {
         "Handler": "app.handler",
         "Runtime": "python3.13",
@@ -47,7 +47,7 @@ def function(**properties: Any) -> dict[str, Any]:
 
 
 def by_event(kind: str, more: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
-    """Return a template's resources: a function with one event, and what that refers to."""
+    """Return the resources of a template: a function with one event, and what the event refers to."""
     event = {"Type": kind, **({"Properties": properties} if properties else {})}
     return {"Fn": function(Events={"Event": event}), **(more or {})}
 
@@ -63,7 +63,7 @@ def connected(kind: str, **source: Any) -> dict[str, Any]:
     return {"Fn": function(), "Source": resource(kind), "Link": resource("AWS::Serverless::Connector", **ends)}
 
 
-NONE: Final = "SAM makes no statement: "
+NONE: Final = "SAM writes no statement: "
 
 CASES: Final = (
     Case(
@@ -71,14 +71,14 @@ CASES: Final = (
         "S3",
         by_event("S3", {"Bucket": resource("AWS::S3::Bucket")}, Bucket={"Ref": "Bucket"}, Events="s3:ObjectCreated:*"),
         (Written("s3.amazonaws.com", ACCOUNT),),
-        "SAM names the account alone, as the bucket needs the statement first: no other account's bucket gets in.",
+        "SAM names only the account, because the bucket needs the statement first. Other accounts' buckets are denied.",
     ),
     Case(
         "sns",
         "SNS",
         by_event("SNS", {"Topic": resource("AWS::SNS::Topic")}, Topic={"Ref": "Topic"}),
         (Written("sns.amazonaws.com", ARN),),
-        "A topic's ARN has its account in it.",
+        "A topic's ARN contains its account.",
     ),
     Case(
         "sns-by-queue",
@@ -92,7 +92,7 @@ CASES: Final = (
         "Api",
         by_event("Api", Path="/orders/{id}", Method="get"),
         (Written(API, ARN),),
-        "The ARN names the account and the API; the stage is a star.",
+        "The ARN names the account and the API; the stage is a wildcard.",
     ),
     Case(
         "api-explicit",
@@ -105,7 +105,7 @@ CASES: Final = (
             RestApiId={"Ref": "Rest"},
         ),
         (Written(API, ARN),),
-        "Stars for the stage, the method and the path admit no other account's API.",
+        "Wildcards for the stage, the method and the path match no API of another account.",
     ),
     Case(
         "api-authorizer",
@@ -174,21 +174,21 @@ CASES: Final = (
             ),
         },
         (Written(API, ARN),),
-        "Each route's statement names the account, the API and the stage; the Serverless Framework's name nothing.",
+        "The statement of each route names the account, the API and the stage; the Serverless Framework names nothing.",
     ),
     Case(
         "schedule",
         "Schedule",
         by_event("Schedule", Schedule="rate(1 day)"),
         (Written("events.amazonaws.com", ARN),),
-        "A schedule of this kind is an EventBridge rule, whose ARN has its account in it.",
+        "A schedule of this kind is an EventBridge rule, whose ARN contains its account.",
     ),
     Case(
         "schedule-v2",
         "ScheduleV2",
         by_event("ScheduleV2", ScheduleExpression="rate(1 day)"),
         (),
-        NONE + "EventBridge Scheduler calls with a role of its own.",
+        NONE + "EventBridge Scheduler invokes with an IAM role.",
     ),
     Case(
         "cloudwatch-event",
@@ -202,14 +202,14 @@ CASES: Final = (
         "EventBridgeRule",
         by_event("EventBridgeRule", EventBusName="orders", Pattern={"source": ["orders"]}),
         (Written("events.amazonaws.com", ARN),),
-        "The ARN has the account in it, on whatever bus the rule is.",
+        "The ARN contains the account, whichever bus the rule is on.",
     ),
     Case(
         "cloudwatch-logs",
         "CloudWatchLogs",
         by_event("CloudWatchLogs", LogGroupName="/aws/lambda/orders", FilterPattern="ERROR"),
         (Written("logs.amazonaws.com", ARN),),
-        "The star at the end is part of the ARN that CloudWatch Logs sends.",
+        "The `*` at the end is part of the ARN that CloudWatch Logs sends.",
     ),
     Case(
         "iot-rule",
@@ -223,14 +223,14 @@ CASES: Final = (
         "AlexaSkill",
         by_event("AlexaSkill", SkillId="amzn1.ask.skill.0f0f0f0f"),
         (Written("alexa-appkit.amazon.com", ("lambda:EventSourceToken",)),),
-        "The token names the skill; Alexa sends nothing else that could.",
+        "The token names the skill; Alexa sends no other key for it.",
     ),
     Case(
         "alexa-skill-without-id",
         "AlexaSkill",
         by_event("AlexaSkill"),
         (Written("alexa-appkit.amazon.com", (), ("PG108",)),),
-        "Anyone's skill may name the function as its endpoint.",
+        "Any skill can use the function as its endpoint.",
     ),
     Case(
         "cognito",
@@ -239,24 +239,24 @@ CASES: Final = (
             "Cognito", {"Pool": resource("AWS::Cognito::UserPool")}, UserPool={"Ref": "Pool"}, Trigger="PreSignUp"
         ),
         (Written("cognito-idp.amazonaws.com", ARN),),
-        "A user pool's ARN has its account in it.",
+        "A user pool's ARN contains its account.",
     ),
     Case(
-        "url-for-everybody",
+        "url-for-everyone",
         "FunctionUrlConfig",
         {"Fn": function(FunctionUrlConfig={"AuthType": "NONE"})},
         (
             Written("*", ("lambda:FunctionUrlAuthType",), ("PG107",)),
             Written("*", ("lambda:InvokedViaFunctionUrl",), ("PG107",)),
         ),
-        "The pair of statements opens the URL to the whole Internet.",
+        "The pair of statements makes the URL public.",
     ),
     Case(
         "url-with-authentication",
         "FunctionUrlConfig",
         {"Fn": function(FunctionUrlConfig={"AuthType": "AWS_IAM"})},
         (),
-        NONE + "callers need a policy of their own account.",
+        NONE + "callers need a policy in their own account.",
     ),
     Case(
         "url-of-an-alias",
@@ -266,7 +266,7 @@ CASES: Final = (
             Written("*", ("lambda:FunctionUrlAuthType",), ("PG107",)),
             Written("*", ("lambda:InvokedViaFunctionUrl",), ("PG107",)),
         ),
-        "An alias has a policy and a URL of its own.",
+        "An alias has its own policy and URL.",
     ),
     Case(
         "alias",
@@ -282,7 +282,7 @@ CASES: Final = (
             ),
         },
         (Written("alexa-appkit.amazon.com", (), ("PG108",)), Written("s3.amazonaws.com", ACCOUNT)),
-        "The statements are those of the alias, and are judged like the function's.",
+        "The statements belong to the alias, and are evaluated like the function's.",
     ),
     Case(
         "graphql-api-authorizer",
@@ -311,14 +311,14 @@ CASES: Final = (
             ),
         },
         (),
-        NONE + "a state machine calls with its role, and events call the state machine.",
+        NONE + "a state machine invokes with its role, and events start the state machine.",
     ),
     Case(
         "connector-events",
         "AWS::Events::Rule",
         connected("AWS::Events::Rule"),
         (Written("events.amazonaws.com", ARN),),
-        "A rule's ARN has its account in it.",
+        "A rule's ARN contains its account.",
     ),
     Case(
         "connector-http-api",
@@ -339,7 +339,7 @@ CASES: Final = (
         "AWS::SNS::Topic",
         connected("AWS::SNS::Topic"),
         (Written("sns.amazonaws.com", ARN),),
-        "A topic's ARN has its account in it.",
+        "A topic's ARN contains its account.",
     ),
     Case(
         "connector-s3",
@@ -358,7 +358,7 @@ CASES: Final = (
 )
 
 PULLED: Final = {"DocumentDB", "DynamoDB", "Kinesis", "MQ", "MSK", "SQS", "SelfManagedKafka"}
-"""Event types for which Lambda polls: an event source mapping, and no statement."""
+"""Event types that Lambda polls: they have an event source mapping and no statement."""
 
 WITHOUT_STATEMENTS: Final = {
     "AWS::Serverless::Application": "another template",
@@ -367,6 +367,6 @@ WITHOUT_STATEMENTS: Final = {
     "AWS::Serverless::MicrovmImage": "where functions run",
     "AWS::Serverless::NetworkConnector": "how functions reach a network",
     "AWS::Serverless::SimpleTable": "a table, which Lambda polls",
-    "AWS::Serverless::WebFunction": "a kind of its own, AWS::Lambda::WebFunction, with an endpoint instead of a policy",
+    "AWS::Serverless::WebFunction": "an AWS::Lambda::WebFunction, with an endpoint instead of a policy",
 }
-"""SAM's resource types of which no statement for a function comes."""
+"""SAM's resource types that add no statement to the policy of a function."""

@@ -1,6 +1,6 @@
-"""What AWS SAM gives a role for each kind of event that comes from Kafka, and what of the mapping's needs it does not.
+"""The permissions that AWS SAM grants a role for each kind of Kafka event, and those that it does not.
 
-As `sam_pull_events` has it for the others.
+`sam_pull_events` has the other events that Lambda polls.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ SENDING: Final = frozenset(action for action, _ in needs_table.CASES["msk-to-kaf
 
 def _kafka(*entries: tuple[str, str], **more: Any) -> dict[str, Any]:
     """Return a topic of an Amazon MSK cluster."""
-    signing_in = {"SourceAccessConfigurations": access(*entries)} if entries else {}
-    return stream(CLUSTER, Topics=["placed"], ConsumerGroupId="billing", **signing_in, **more)
+    authentication = {"SourceAccessConfigurations": access(*entries)} if entries else {}
+    return stream(CLUSTER, Topics=["placed"], ConsumerGroupId="billing", **authentication, **more)
 
 
 def _self_managed(*entries: tuple[str, str], **more: Any) -> dict[str, Any]:
-    """Return a topic of a cluster of one's own."""
+    """Return a topic of a self-managed cluster."""
     configurations = [{"Type": kind, **({"URI": uri} if uri else {})} for kind, uri in entries]
     servers = ["kafka.example.com:9092"]
-    about = {"KafkaBootstrapServers": servers, "Topics": ["placed"], "SourceAccessConfigurations": configurations}
-    return {**about, **more}
+    source = {"KafkaBootstrapServers": servers, "Topics": ["placed"], "SourceAccessConfigurations": configurations}
+    return {**source, **more}
 
 
 def _registry(uri: Any, **more: Any) -> dict[str, Any]:
@@ -63,10 +63,10 @@ def _registry(uri: Any, **more: Any) -> dict[str, Any]:
 
 _CONFLUENT: Final = _registry(CONFLUENT["SchemaRegistryURI"], AccessConfigs=CONFLUENT["AccessConfigs"])
 _CONNECTION: Final = "arn:aws:kafka:us-east-1:123456789012:vpc-connection/111122223333/orders/51jn98b4-7"
-_SIGNED_IN: Final = "SAM names each secret of the mapping."
+_AUTHENTICATED: Final = "SAM names each secret of the mapping."
 _INSIDE: Final = (
-    "SAM gives nothing inside a cluster. Lambda's guide lists these actions for a cluster that asks its clients for "
-    "IAM."
+    "SAM allows no action of the cluster's data plane. Lambda's guide lists these actions for a cluster that "
+    "authenticates its clients with IAM."
 )
 
 KAFKA_CASES: Final = (
@@ -75,7 +75,7 @@ KAFKA_CASES: Final = (
         "cluster",
         "MSK",
         _kafka(),
-        "SAM attaches the managed policy of the type, which carries describing and the network interfaces.",
+        "SAM attaches the managed policy of the type, which allows describing and the network interfaces.",
         sources={CLUSTER: PROVISIONED},
     ),
     Case("cluster-with-iam", "MSK", _kafka(), _INSIDE, {DEPENDENCY: DATA_PLANE}, sources={CLUSTER: PROVISIONED_IAM}),
@@ -88,13 +88,13 @@ KAFKA_CASES: Final = (
         sources={CLUSTER: PROVISIONED},
     ),
     Case("cluster-serverless", "MSK", _kafka(), _INSIDE, {DEPENDENCY: DATA_PLANE}, sources={CLUSTER: SERVERLESS}),
-    Case("cluster-unread", "MSK", _kafka(), _INSIDE, unsure={DEPENDENCY: DATA_PLANE}),
+    Case("cluster-unread", "MSK", _kafka(), _INSIDE, unknown={DEPENDENCY: DATA_PLANE}),
     Case(
         "cluster-with-a-password",
         "MSK",
         _kafka(("SASL_SCRAM_512_AUTH", SECRET)),
-        "Of the secrets for a cluster of Amazon MSK, SAM names the one for mutual TLS alone. AWS refuses to make the "
-        "mapping: it asks for `secretsmanager:GetSecretValue`.",
+        "Of the secrets for an Amazon MSK cluster, SAM names only the one for mutual TLS. AWS does not create the "
+        "mapping: it requires `secretsmanager:GetSecretValue`.",
         lacks={DEPENDENCY: READS_SECRET},
         sources={**NO_KEYS, CLUSTER: PROVISIONED},
     ),
@@ -109,8 +109,8 @@ KAFKA_CASES: Final = (
         "cluster-with-two-certificates",
         "MSK",
         _kafka(("CLIENT_CERTIFICATE_TLS_AUTH", SECRET), ("SERVER_ROOT_CA_CERTIFICATE", OTHER_SECRET)),
-        "SAM does not name the server's certificate, which is a secret as well. Lambda's API has it for self-managed "
-        "clusters; servers of Amazon MSK need none.",
+        "SAM does not name the server's certificate, which is also a secret. Lambda's API has it for self-managed "
+        "clusters; Amazon MSK needs none.",
         lacks={DEPENDENCY: READS_SECRET},
         sources={**NO_KEYS, CLUSTER: PROVISIONED},
     ),
@@ -119,7 +119,7 @@ KAFKA_CASES: Final = (
         "MSK",
         {**_kafka(("SASL_SCRAM_512_AUTH", SECRET)), "Stream": _CONNECTION},
         "The managed policy has no `kafka:DescribeVpcConnection`, which Lambda's guide lists for a cluster of another "
-        "account; and SAM does not name the password's secret.",
+        "account. SAM does not name the password's secret either.",
         lacks={READ: frozenset({"kafka:DescribeVpcConnection"}), DEPENDENCY: READS_SECRET},
         sources=NO_KEYS,
     ),
@@ -134,10 +134,10 @@ KAFKA_CASES: Final = (
         "cluster-with-glue-of-another-account",
         "MSK",
         _kafka(**_registry(REGISTRY.replace("123456789012", "111122223333"))),
-        "SAM names the schemas of the stack's own account, whichever the registry is of, and the other account has to "
-        "let the role in.",
+        "SAM names the schemas of the stack's account, even if the registry belongs to another account. The other "
+        "account must also allow the role.",
         lacks={DEPENDENCY: frozenset({"glue:GetSchemaVersion"})},
-        unsure={DEPENDENCY: frozenset({"glue:GetRegistry"})},
+        unknown={DEPENDENCY: frozenset({"glue:GetRegistry"})},
         sources={CLUSTER: PROVISIONED},
     ),
     Case(
@@ -151,7 +151,7 @@ KAFKA_CASES: Final = (
         "cluster-to-a-topic-of-its-own",
         "MSK",
         _kafka(**to("kafka://failed", "Kafka")),
-        f"{_INSIDE} For a topic as the destination SAM gives nothing either.",
+        f"{_INSIDE} SAM allows nothing for a topic as the destination either.",
         lacks={DEPENDENCY: DATA_PLANE, DESTINATION: SENDING},
         sources={CLUSTER: SERVERLESS},
     ),
@@ -159,7 +159,7 @@ KAFKA_CASES: Final = (
         "cluster-to-a-queue",
         "MSK",
         _kafka(**to(DEAD_LETTERS, "SQS")),
-        "Where the type is said, SAM allows sending.",
+        "If the type is set, SAM allows sending.",
         sources={**NO_KEYS, CLUSTER: PROVISIONED},
     ),
     # ── Self-managed Kafka ──────────────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +168,7 @@ KAFKA_CASES: Final = (
             f"own-cluster-{kind.lower()}",
             "SelfManagedKafka",
             _self_managed((kind, SECRET)),
-            _SIGNED_IN,
+            _AUTHENTICATED,
             sources=NO_KEYS,
         )
         for kind in (
@@ -183,7 +183,7 @@ KAFKA_CASES: Final = (
         "own-cluster-in-a-vpc",
         "SelfManagedKafka",
         _self_managed(*VPC),
-        "SAM allows the network interfaces where the mapping names subnets and security groups.",
+        "SAM allows the network interfaces if the mapping names subnets and security groups.",
     ),
     Case(
         "own-cluster-with-oauth",
@@ -204,14 +204,14 @@ KAFKA_CASES: Final = (
         "own-cluster-with-iam",
         "SelfManagedKafka",
         _self_managed(*VPC, ("IAM_AUTH", "")),
-        "SAM takes this way of signing in and gives nothing for it. Lambda's guide has the role itself sign in.",
+        "SAM accepts this authentication and allows nothing for it. In Lambda's guide, the role itself authenticates.",
         {DEPENDENCY: DATA_PLANE},
     ),
     Case(
         "own-cluster-with-a-token-of-the-role",
         "SelfManagedKafka",
         _self_managed(("IAM_OAUTHBEARER_AUTH", ""), *LITERALS),
-        "SAM takes this way of signing in and gives nothing for it. Lambda's guide has the role get the token.",
+        "SAM accepts this authentication and allows nothing for it. In Lambda's guide, the role gets the token.",
         {DEPENDENCY: frozenset({"sts:GetWebIdentityToken"})},
     ),
     Case(
@@ -231,14 +231,14 @@ KAFKA_CASES: Final = (
         "own-cluster-to-a-bucket",
         "SelfManagedKafka",
         _self_managed(("BASIC_AUTH", SECRET), **to(BUCKET, "S3")),
-        "Where the type is said, SAM allows listing the bucket and putting objects.",
+        "If the type is set, SAM allows listing the bucket and putting objects.",
         sources=NO_KEYS,
     ),
     Case(
         "own-cluster-to-a-topic-of-its-own",
         "SelfManagedKafka",
         _self_managed(("IAM_AUTH", ""), **to("kafka://failed", "Kafka")),
-        "SAM takes this way of signing in and gives nothing for it, and nothing for a topic as the destination.",
+        "SAM accepts this authentication and allows nothing for it, and nothing for a topic as the destination.",
         {DEPENDENCY: DATA_PLANE, DESTINATION: SENDING},
     ),
 )

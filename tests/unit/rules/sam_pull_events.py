@@ -1,7 +1,7 @@
-"""What AWS SAM gives a role for each kind of event that Lambda polls, and what of the mapping's needs it does not.
+"""The permissions that AWS SAM grants a role for each kind of event that Lambda polls, and those that it does not.
 
-Who is right is from AWS's documentation where the two differ. Needs and names of resources are those of `needs_table`.
-The events that come from Kafka are in `sam_kafka_events`.
+If SAM and the mapping's needs differ, AWS's documentation decides. Needs and names of resources are those of
+`needs_table`. The Kafka events are in `sam_kafka_events`.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ Lack = dict[NeedKind, frozenset[str]]
 
 @dataclass(frozen=True)
 class Case:
-    """An event of a function of SAM's, and what the role that SAM makes lacks of what its mapping needs.
+    """An event of a SAM function, and what SAM's role lacks of the needs of the event source mapping.
 
-    `sources` is what was read of the account, `unsure` is of what nobody can tell, `resources` stand beside the
-    function in the template.
+    `sources` is the state that was read, `unknown` are the needs whose outcome is unknown, and `resources` are the
+    other resources of the template.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Case:
     properties: dict[str, Any]
     why: str
     lacks: Lack = field(default_factory=dict)
-    unsure: Lack = field(default_factory=dict)
+    unknown: Lack = field(default_factory=dict)
     sources: Sources = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
 
@@ -65,19 +65,19 @@ NO_KEYS: Final = dict.fromkeys(
     (QUEUE, STREAM, TABLE, SECRET, OTHER_SECRET, DEAD_LETTERS, ALARM, BUCKET),
     NO_KEY,
 )
-"""Nothing is under a key of the customer's."""
+"""No resource uses a customer managed key."""
 
-_ALL: Final = "SAM attaches the managed policy of the type, which carries reading."
-UNREAD_KEY: Final = "SAM does not look at the source: a customer's key is for the author of the template to allow."
+_ALL: Final = "SAM attaches the managed policy of the type, which allows reading."
+UNREAD_KEY: Final = "SAM does not read the source: the author of the template must allow a customer managed key."
 
 
 def to(destination: Any, kind: str = "") -> dict[str, Any]:
-    """Return where failures go; SAM gives the role what it takes where the type is said."""
+    """Return an on-failure destination; SAM grants the role its permissions only if the type is set."""
     return {"DestinationConfig": {"OnFailure": {"Destination": destination, **({"Type": kind} if kind else {})}}}
 
 
 def stream(arn: Any, **more: Any) -> dict[str, Any]:
-    """Return a stream, or a cluster, and where to begin."""
+    """Return a stream or a cluster, with the starting position."""
     return {"Stream": arn, "StartingPosition": "LATEST", **more}
 
 
@@ -87,8 +87,8 @@ _BROKER: Final = {"Broker": BROKER, "Queues": ["orders"], **_BASIC}
 _DOCUMENTS: Final = {"Cluster": DOCUMENTS, "DatabaseName": "orders", **_BASIC}
 _MADE_SECRET: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:Password-AbCdEf"
 _NO_INTERFACES: Final = (
-    "SAM's policy is describing the broker and reading the secret. A broker that is not publicly accessible is reached "
-    "through network interfaces, which SAM's own documentation of this event says to add."
+    "SAM's policy allows describing the broker and reading the secret. A broker that is not publicly accessible needs "
+    "network interfaces too, which SAM's documentation of this event says to add."
 )
 UNDER_A_KEY: Final = {**NO_KEYS, SECRET: OWN_KEY}
 
@@ -107,14 +107,14 @@ OTHER_CASES: Final = (
         "queue-provisioned",
         "SQS",
         {"Queue": QUEUE, "ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": 4}},
-        "Provisioned mode takes nothing of the role.",
+        "Provisioned mode needs no permission of the role.",
         sources=NO_KEYS,
     ),
     Case(
         "queue-with-an-encrypted-filter",
         "SQS",
         {"Queue": QUEUE, "FilterCriteria": {"Filters": [{"Pattern": "{}"}]}, "KmsKeyArn": KEY},
-        "The key of a filter is used by Lambda itself, and the key's policy says so.",
+        "Lambda itself uses the key of a filter, and the key's policy allows it.",
         sources=NO_KEYS,
     ),
     Case(
@@ -156,8 +156,8 @@ OTHER_CASES: Final = (
         "table-under-a-key",
         "DynamoDB",
         stream(TABLE),
-        "AWS does not say whether reading the stream takes the table's key, and SAM does not give it.",
-        unsure={DEPENDENCY: DECRYPTS},
+        "AWS does not document whether reading the stream needs the table's key, and SAM does not allow the key.",
+        unknown={DEPENDENCY: DECRYPTS},
         sources={TABLE: OWN_KEY},
     ),
     # ── Destinations ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +165,7 @@ OTHER_CASES: Final = (
         "to-a-queue",
         "Kinesis",
         stream(STREAM, **to({"Fn::GetAtt": ["Failed", "Arn"]}, "SQS")),
-        "Where the type is said, SAM allows sending.",
+        "If the type is set, SAM allows sending.",
         sources={**NO_KEYS, "arn:aws:sqs:us-east-1:123456789012:Failed": NO_KEY},
         resources={"Failed": {"Type": "AWS::SQS::Queue"}},
     ),
@@ -173,7 +173,7 @@ OTHER_CASES: Final = (
         "to-a-topic",
         "DynamoDB",
         stream(TABLE, **to({"Ref": "Alarm"}, "SNS")),
-        "Where the type is said, SAM allows publishing, as `sns:publish`: actions are of either case.",
+        "If the type is set, SAM allows publishing, as `sns:publish`: AWS ignores the case of actions.",
         sources={**NO_KEYS, "arn:aws:sns:us-east-1:123456789012:Alarm": NO_KEY},
         resources={"Alarm": {"Type": "AWS::SNS::Topic"}},
     ),
@@ -181,14 +181,14 @@ OTHER_CASES: Final = (
         "to-a-bucket",
         "DynamoDB",
         stream(TABLE, **to(BUCKET, "S3")),
-        "Where the type is said, SAM allows listing the bucket and putting objects.",
+        "If the type is set, SAM allows listing the bucket and putting objects.",
         sources=NO_KEYS,
     ),
     Case(
-        "to-a-queue-whose-type-is-not-said",
+        "to-a-queue-without-its-type",
         "Kinesis",
         stream(STREAM, **to(DEAD_LETTERS)),
-        "SAM goes by the type and not by the ARN. Lambda's guide wants `sqs:SendMessage`.",
+        "SAM evaluates the type and not the ARN. Lambda's guide requires `sqs:SendMessage`.",
         lacks={DESTINATION: frozenset({"sqs:SendMessage"})},
         sources=NO_KEYS,
     ),
@@ -206,7 +206,7 @@ OTHER_CASES: Final = (
         "broker-that-is-public",
         "MQ",
         _BROKER,
-        "A broker that is publicly accessible is reached without network interfaces.",
+        "A broker that is publicly accessible needs no network interfaces.",
         sources={**NO_KEYS, BROKER: PUBLIC},
     ),
     Case(
@@ -214,7 +214,7 @@ OTHER_CASES: Final = (
         "MQ",
         _BROKER,
         "Whether the broker is publicly accessible was not read.",
-        unsure={DEPENDENCY: INTERFACES},
+        unknown={DEPENDENCY: INTERFACES},
         sources=NO_KEYS,
     ),
     Case(
@@ -242,7 +242,7 @@ OTHER_CASES: Final = (
         "broker-with-a-key-that-is-named",
         "MQ",
         {**_BROKER, **KEY_ID},
-        f"{_NO_INTERFACES} The key that the event names is allowed.",
+        f"{_NO_INTERFACES} SAM allows the key that the event names.",
         {DEPENDENCY: INTERFACES},
         sources={**UNDER_A_KEY, BROKER: PRIVATE},
     ),
@@ -273,7 +273,7 @@ OTHER_CASES: Final = (
         "documents-with-a-key-that-is-named",
         "DocumentDB",
         {**_DOCUMENTS, **KEY_ID},
-        "The key that the event names is allowed.",
+        "SAM allows the key that the event names.",
         sources=UNDER_A_KEY,
     ),
     Case(
@@ -286,19 +286,19 @@ OTHER_CASES: Final = (
     ),
 )
 
-TAKE_NOTHING: Final = {
+WITHOUT_PERMISSIONS: Final = {
     "BatchSize": "how many records",
-    "BisectBatchOnFunctionError": "what becomes of a batch that failed",
-    "Enabled": "whether it polls",
-    "FunctionResponseTypes": "what the function answers",
-    "LoggingConfig": "how much the mapping logs, to where the function's logs go",
-    "MaximumBatchingWindowInSeconds": "how long a batch is waited for",
-    "MaximumRecordAgeInSeconds": "what becomes of a batch that failed",
-    "MaximumRetryAttempts": "what becomes of a batch that failed",
+    "BisectBatchOnFunctionError": "how failed batches are retried",
+    "Enabled": "whether Lambda polls",
+    "FunctionResponseTypes": "what the function returns",
+    "LoggingConfig": "how much the mapping logs, into the function's log group",
+    "MaximumBatchingWindowInSeconds": "how long Lambda waits for a batch",
+    "MaximumRecordAgeInSeconds": "how failed batches are retried",
+    "MaximumRetryAttempts": "how failed batches are retried",
     "MetricsConfig": "which metrics Lambda itself publishes",
     "ParallelizationFactor": "how many batches at once",
     "ScalingConfig": "how many batches at once",
-    "StartingPositionTimestamp": "where it begins",
-    "TumblingWindowInSeconds": "what is handed on between batches",
+    "StartingPositionTimestamp": "where Lambda begins",
+    "TumblingWindowInSeconds": "which state is passed between batches",
 }
-"""The properties of SAM's events that no case has, because nothing of the role hangs on them."""
+"""The properties of SAM's events without a case, because they require no permission of the role."""

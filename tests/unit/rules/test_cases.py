@@ -1,24 +1,23 @@
 """Every rule against its cases: `tests/cases/<ID>/<variant>.<fail|pass|unknown>.json`.
 
-A case holds a state in the words of AWS's own replies, and what is to be said of it:
+A case contains a state in the format of AWS's replies, and the expected verdicts:
 
-- `policies`: GetPolicy replies, the policy as an object, with the `Qualifier` they were asked for;
-- `mappings`: ListEventSourceMappings' entries; `functions`: GetFunctionConfiguration replies, as far as they are read;
-- `roles`: GetRole replies with the documents of the policies by their names; without an `AssumeRolePolicyDocument`,
-  Lambda is trusted; `DeniedByOrganization` has the actions and resources that IAM's simulator says are denied;
-- `sources`: what was read of event sources, secrets, destinations and log groups, by their ARNs, in the words of
-  `SourceState`; `source_policies`: their policies by their ARNs, null where there is none;
-- `invoke_configs`: ListFunctionEventInvokeConfigs' entries; `role_users`: names of functions by their role's ARN;
-- `denied_calls`: calls that AWS refused, in the words of `DeniedCall`;
-- `trust`: the parameters `accounts` and `organizations`; `organization`: the own one, as DescribeOrganization names it;
-- `function_urls`: ListFunctionUrlConfigs' entries; left out where they are not read;
-- `inventories`: by AWS's name of the API, `sources` and `triggers` (of which `source_arns`, `source_account` and
-  `description` may be left out), and `unread` by source; `buckets`: whether those of others exist;
-- `Unread` in the place of anything that could not be read, `Deleted` of what is gone;
-- `flagged_by`: a rule of another tool that flags what passes here; `peers` has the proof;
-- `expected`: every verdict, in their order. `function` is the part of the ARN after `function:`, `orders` unless said;
-  `reason` lists what the reason must contain, `evidence` what must be in the evidence, `severity` is the rule's
-  unless said.
+- `policies`: GetPolicy replies, with the policy as an object and the `Qualifier` of the call;
+- `mappings`: entries of ListEventSourceMappings; `functions`: the parts of GetFunctionConfiguration that rules read;
+- `roles`: GetRole replies with the policy documents by name; without an `AssumeRolePolicyDocument`, Lambda is trusted;
+  `DeniedByOrganization` are the actions and resources that IAM's policy simulator denies;
+- `sources`: the state of event sources, secrets, destinations and log groups by ARN, with the names of `SourceState`;
+  `source_policies`: their policies by ARN, null if there is none;
+- `invoke_configs`: entries of ListFunctionEventInvokeConfigs; `role_users`: names of functions by the role's ARN;
+- `denied_calls`: calls that AWS denied, with the names of `DeniedCall`;
+- `trust`: the parameters `accounts` and `organizations`; `organization`: the account's own, as in DescribeOrganization;
+- `function_urls`: entries of ListFunctionUrlConfigs; left out if they are not read;
+- `inventories`: by AWS's name of the API, `sources` and `triggers` (`source_arns`, `source_account` and `description`
+  are optional), and `unread` by source; `buckets`: whether buckets of other accounts exist;
+- `Unread` in place of anything that could not be read, `Deleted` in place of what does not exist;
+- `flagged_by`: a rule of another tool that flags what passes here; `peers` verifies it;
+- `expected`: every verdict, in order. `function` is the part of the ARN after `function:`, by default `orders`;
+  `reason` lists parts of the reason, `evidence` parts of the evidence, `severity` is by default the rule's.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
 
 RULE_CASES = sorted(CASES.glob("PG*/*.json"))
 PRINCIPALS = {service.name: service.principal for service in SERVICES}
-"""Who calls for the sources of an inventory, by the inventory's name."""
+"""The service principal of an inventory's sources, by the name of the inventory."""
 
 INVOKE_CASES = [path for path in RULE_CASES if path.parent.name.startswith("PG1")]
 FLAGGED = [path for path in INVOKE_CASES if "flagged_by" in json.loads(path.read_text())]
@@ -68,13 +67,13 @@ KINDS = {"fail": Outcome.VIOLATION, "pass": Outcome.PASS, "unknown": Outcome.UNK
 
 
 def kind_of(path: Path) -> str:
-    """Return what a case's file name promises."""
+    """Return the outcome that the file name of a case declares."""
     return path.name.split(".")[-2]
 
 
 @pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
-    """The verdicts of a rule on a state are exactly those that are listed, with their titles, reasons and evidence."""
+def test_each_case_has_the_expected_verdicts(path: Path) -> None:
+    """The verdicts of a rule on a state are exactly those listed, with their titles, reasons and evidence."""
     case = json.loads(path.read_text())
     rule = next(rule for rule in RULES if rule.id == path.parent.name)
     report = evaluate(snapshot_of(case), [rule(trust_of(case))])
@@ -92,8 +91,8 @@ def test_says_of_each_case_what_the_case_expects(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_each_case_is_of_the_kind_that_its_name_says(path: Path) -> None:
-    """A failing case has a violation, an unknown one has none but is not sure, a passing one only passes."""
+def test_each_case_has_the_outcome_of_its_file_name(path: Path) -> None:
+    """A failing case has a violation, an unknown case has an unknown and no violation, a passing case only passes."""
     outcomes = {entry["outcome"] for entry in json.loads(path.read_text())["expected"]}
     allowed = {
         "fail": [{"violation"}, {"violation", "pass"}, {"violation", "unknown"}],
@@ -105,12 +104,12 @@ def test_each_case_is_of_the_kind_that_its_name_says(path: Path) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_each_rule_has_cases_that_fail_that_pass_and_that_are_unknown(rule: Any) -> None:
-    """A rule without a case of some kind is not tested."""
+    """A rule needs cases of all three outcomes."""
     assert {kind_of(path) for path in RULE_CASES if path.parent.name == rule.id} == set(KINDS)
 
 
-def test_every_case_belongs_to_a_rule_and_says_what_it_is_about() -> None:
-    """A case in a folder of no rule would never run; two of the same words would be one too many."""
+def test_every_case_belongs_to_a_rule_and_has_a_description_of_its_own() -> None:
+    """A case in the folder of no rule would never run; two equal descriptions suggest a duplicate."""
     assert {path.parent.name for path in RULE_CASES} == {rule.id for rule in RULES}
     abouts = [json.loads(path.read_text())["about"] for path in RULE_CASES]
     assert all(about.endswith(".") for about in abouts)
@@ -118,7 +117,7 @@ def test_every_case_belongs_to_a_rule_and_says_what_it_is_about() -> None:
 
 
 def test_the_rules_on_who_may_invoke_have_a_dozen_cases_each() -> None:
-    """On average, and none of them has but a few."""
+    """On average, with at least eight for each rule."""
     counts = Counter(path.parent.name for path in INVOKE_CASES)
     rules = {rule.id for rule in RULES if rule.id.startswith("PG1")}
     assert counts.keys() == rules
@@ -126,14 +125,14 @@ def test_the_rules_on_who_may_invoke_have_a_dozen_cases_each() -> None:
     assert counts.total() >= 12 * len(rules)
 
 
-def test_a_third_of_their_cases_is_what_another_tool_flags_and_is_all_right() -> None:
-    """Not to cry wolf is half of what the rules are for."""
+def test_a_third_of_their_cases_are_false_positives_of_another_tool() -> None:
+    """The rules must not repeat them."""
     assert 3 * len(FLAGGED) >= len(INVOKE_CASES)
 
 
 @pytest.mark.parametrize("path", FLAGGED, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_the_other_tool_does_flag_what_is_all_right_by_every_rule_of_ours(path: Path) -> None:
-    """The predicate tells so of one of the statements, and no rule that needs nothing but the policy finds a thing."""
+def test_the_other_tool_flags_what_every_rule_passes(path: Path) -> None:
+    """Its predicate flags one of the statements, and no rule that reads only the policy reports a violation."""
     case = json.loads(path.read_text())
     statements = [statement for reply in case["policies"] for statement in reply["Policy"]["Statement"]]
     assert kind_of(path) == "pass"
@@ -144,17 +143,17 @@ def test_the_other_tool_does_flag_what_is_all_right_by_every_rule_of_ours(path: 
 
 
 def short(verdict: Verdict) -> tuple[str, str | None, str]:
-    """Return what identifies a verdict."""
+    """Return outcome, subject and function of a verdict."""
     return str(verdict.outcome), verdict.subject, verdict.function_arn.split(":function:")[1]
 
 
 def wanted(entry: dict[str, Any]) -> tuple[str, str | None, str]:
-    """Return the same of an expectation."""
+    """Return outcome, subject and function of an expected verdict."""
     return entry["outcome"], entry["subject"], entry.get("function", "orders")
 
 
 def trust_of(case: dict[str, Any]) -> TrustSet:
-    """Read whom the parameters trust."""
+    """Read the trusted accounts and organizations."""
     trust = case.get("trust", {})
     return TrustSet(frozenset(trust.get("accounts", ())), frozenset(trust.get("organizations", ())))
 
@@ -196,8 +195,8 @@ def snapshot_of(case: dict[str, Any]) -> Snapshot:
 
 def unread_of(entry: dict[str, Any]) -> Unread:
     """Read `Unread`."""
-    said = entry["Unread"]
-    return Unread(said["Action"], said["Code"], said["Message"], denied=said["Denied"])
+    unread = entry["Unread"]
+    return Unread(unread["Action"], unread["Code"], unread["Message"], denied=unread["Denied"])
 
 
 def read_or_unread(entry: Any) -> Any:
@@ -206,7 +205,7 @@ def read_or_unread(entry: Any) -> Any:
 
 
 def function_urls_of(entries: Any) -> tuple[FunctionUrl, ...] | Unread | None:
-    """Read ListFunctionUrlConfigs' entries."""
+    """Read the entries of ListFunctionUrlConfigs."""
     if entries is None or isinstance(entries, dict):
         return unread_of(entries) if entries else None
     return tuple(
@@ -216,7 +215,7 @@ def function_urls_of(entries: Any) -> tuple[FunctionUrl, ...] | Unread | None:
 
 
 def invoke_configs_of(entries: Any) -> tuple[EventInvokeConfig, ...] | Unread:
-    """Read ListFunctionEventInvokeConfigs' entries."""
+    """Read the entries of ListFunctionEventInvokeConfigs."""
     if isinstance(entries, dict):
         return unread_of(entries)
 
@@ -234,7 +233,7 @@ def invoke_configs_of(entries: Any) -> tuple[EventInvokeConfig, ...] | Unread:
 
 
 def inventory_of(name: str, entry: dict[str, Any]) -> Inventory:
-    """Read an inventory; a trigger is a source as well."""
+    """Read an inventory."""
     triggers = tuple(trigger_of(trigger, PRINCIPALS[name]) for trigger in entry.get("triggers", ()))
     sources = entry.get("sources", [])
     return Inventory(
@@ -247,7 +246,7 @@ def inventory_of(name: str, entry: dict[str, Any]) -> Inventory:
 
 
 def trigger_of(entry: dict[str, Any], principal: str) -> Trigger:
-    """Read something that is set up to call a function."""
+    """Read a trigger that is configured to invoke a function."""
     return Trigger(
         principal=principal,
         source=entry["source"],

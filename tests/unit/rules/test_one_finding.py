@@ -1,4 +1,4 @@
-"""One flaw is one finding: where a rule tells a cause, the others do not tell what follows from it."""
+"""One problem is one finding: if a rule reports the cause, the other rules do not report its effects."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ FUNCTION = Function(
         "DurableConfig": {"RetentionPeriodInDays": 7},
     },
 )
-SHUT = replace(a_role(allow("*")), trust_policy=parse_policy({"Version": "2012-10-17", "Statement": []}))
-ALL_BUT_QUEUES = a_role(allow("logs:*", "ec2:*NetworkInterface*", "xray:*", "lambda:*Durable*"))
-ALL_BUT_NETWORK = a_role(allow("logs:*", "sqs:*Message*", "sqs:GetQueueAttributes", "xray:*", "lambda:*Durable*"))
+UNTRUSTING = replace(a_role(allow("*")), trust_policy=parse_policy({"Version": "2012-10-17", "Statement": []}))
+WITHOUT_QUEUES = a_role(allow("logs:*", "ec2:*NetworkInterface*", "xray:*", "lambda:*Durable*"))
+WITHOUT_NETWORK = a_role(allow("logs:*", "sqs:*Message*", "sqs:GetQueueAttributes", "xray:*", "lambda:*Durable*"))
 ASSUME = "The role defined for the function cannot be assumed by Lambda."
 
 
-def refused(api: str, message: str) -> DeniedCall:
-    """Return a call about the function that AWS refused."""
+def denied(api: str, message: str) -> DeniedCall:
+    """Return a call about the function that AWS denied."""
     configuration = {"EventSourceArn": QUEUE_ARN} if api == "CreateEventSourceMapping" else {}
     return DeniedCall(
         api=api, function_arn=FUNCTION_ARN, role_arn="", message=message, at=NOW, configuration=configuration
     )
 
 
-def logged(role: Role | None, *denied_calls: DeniedCall, **said: str) -> list[str]:
-    """Return the rules that tell something of a function that polls a queue, whose role another shares."""
+def violated(role: Role | None, *denied_calls: DeniedCall, **mapping: str) -> list[str]:
+    """Return the violated rules of a function that polls a queue and shares its role with another function."""
     snapshot = Snapshot(
         TARGET,
         FUNCTION,
-        mappings=(a_mapping(**said),),
+        mappings=(a_mapping(**mapping),),
         versions={FUNCTION_ARN: FUNCTION},
         roles={ROLE_ARN: role},
         role_users={ROLE_ARN: (TARGET,) if role else (TARGET, OTHER)},
@@ -57,23 +57,23 @@ def logged(role: Role | None, *denied_calls: DeniedCall, **said: str) -> list[st
     return [verdict.rule_id for verdict in evaluate(snapshot, RULES).violations]
 
 
-@pytest.mark.parametrize("role", [None, SHUT])
-def test_a_role_that_lambda_cannot_use_is_told_once(role: Role | None) -> None:
-    """Neither what it does not allow, nor what AWS says and refuses because of it."""
-    said = {"last_processing_result": "PROBLEM: Lambda failed to assume your function execution role."}
-    calls = [refused(api, ASSUME) for api in ("CreateEventSourceMapping", "UpdateFunctionConfiguration")]
-    found = logged(role, *calls, **said)
+@pytest.mark.parametrize("role", [None, UNTRUSTING])
+def test_a_role_that_lambda_cannot_assume_is_one_finding(role: Role | None) -> None:
+    """Its missing permissions and AWS's error messages are not reported as well."""
+    mapping = {"last_processing_result": "PROBLEM: Lambda failed to assume your function execution role."}
+    calls = [denied(api, ASSUME) for api in ("CreateEventSourceMapping", "UpdateFunctionConfiguration")]
+    found = violated(role, *calls, **mapping)
     assert [rule for rule in found if rule != "PG210"] == ["PG207"]
 
 
-def test_a_queue_that_may_not_be_read_is_told_once() -> None:
-    """Of the mapping that there is, whatever AWS says of it and refuses beside it."""
-    said = {"last_processing_result": "The function execution role does not have permissions to call ReceiveMessage"}
-    again = refused("CreateEventSourceMapping", "does not have permissions to call ReceiveMessage on SQS")
-    assert logged(ALL_BUT_QUEUES, again, **said) == ["PG201", "PG203"]
+def test_a_queue_that_the_role_may_not_read_is_one_finding() -> None:
+    """It is about the existing mapping, although AWS reports a problem with it and denied another call."""
+    mapping = {"last_processing_result": "The function execution role does not have permissions to call ReceiveMessage"}
+    call = denied("CreateEventSourceMapping", "does not have permissions to call ReceiveMessage on SQS")
+    assert violated(WITHOUT_QUEUES, call, **mapping) == ["PG201", "PG203"]
 
 
-def test_network_interfaces_that_may_not_be_made_are_told_once() -> None:
-    """Also where a change of the function was refused for them."""
-    call = refused("UpdateFunctionConfiguration", "does not have permissions to call CreateNetworkInterface on EC2")
-    assert logged(ALL_BUT_NETWORK, call) == ["PG205"]
+def test_network_interfaces_that_the_role_may_not_create_are_one_finding() -> None:
+    """Even if AWS denied a change of the function because of them."""
+    call = denied("UpdateFunctionConfiguration", "does not have permissions to call CreateNetworkInterface on EC2")
+    assert violated(WITHOUT_NETWORK, call) == ["PG205"]

@@ -1,4 +1,4 @@
-"""What is claimed of other tools, by example; `tests/conformance` holds it against their own test suites."""
+"""The criteria of other tools, by example; `tests/conformance` compares them with the tools' own test suites."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OWNED = {"AWS:SourceAccount": ACCOUNT}
     ],
     ids=lambda value: json.dumps(value["Principal"]) if isinstance(value, dict) else None,
 )
-def test_each_flags_what_its_criterion_says(statement: dict[str, Any], expected: set[str]) -> None:
-    """Tools that read templates see nothing of what AddPermission cannot say."""
+def test_each_tool_flags_what_its_criterion_requires(statement: dict[str, Any], expected: set[str]) -> None:
+    """Tools that read templates do not see statements that AddPermission cannot express."""
     found = {name for name, flags in PEERS.items() if flags(statement)}
     assert found == {name for name in PEERS for start in expected if name.startswith(start)}

@@ -1,4 +1,4 @@
-"""The registry of rules, and what every rule says of itself."""
+"""The registry of rules, and the metadata of every rule."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ SECTIONS = ["What it flags", "Why it matters", "How to fix", "Fix safety", "Limi
 EACH_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 
 
-def test_ids_and_names_are_given_once() -> None:
-    """An id is never reused: tickets out there hold it."""
+def test_ids_and_names_are_unique() -> None:
+    """An id is never reused, because existing tickets contain it."""
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
-def test_every_fix_is_for_rules_that_the_fixer_is_given() -> None:
-    """apply_fix imports the rules on execution roles alone."""
+def test_every_fix_is_for_rules_that_the_fixer_imports() -> None:
+    """apply_fix imports only the rules on execution roles."""
     assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in rules_of(Direction.EXECUTION_ROLE)}
 
 
-def test_the_package_has_nothing_else_to_offer_late() -> None:
-    """A misspelt name is an error like any other."""
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    """Only `RULES` is imported on first use."""
     with pytest.raises(AttributeError, match="RULE"):
         _ = rules.RULE  # type: ignore[attr-defined]
 
 
 @EACH_RULE
-def test_a_rule_s_metadata_is_whole(rule: Any) -> None:
-    """Id, name, severity and scope have their forms; the first digit of the id tells the direction."""
+def test_a_rule_has_valid_metadata(rule: Any) -> None:
+    """Id, name, severity and direction are valid, and the first digit of the id matches the direction."""
     assert re.fullmatch(r"PG[12]\d\d", rule.id)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.name)
     assert isinstance(rule.severity, Severity)
@@ -49,8 +49,8 @@ def test_a_rule_s_metadata_is_whole(rule: Any) -> None:
 
 
 @EACH_RULE
-def test_a_rule_s_documentation_has_its_sections_in_their_order(rule: Any) -> None:
-    """The pages in docs/rules are made from them."""
+def test_the_documentation_of_a_rule_has_its_sections_in_order(rule: Any) -> None:
+    """The pages in docs/rules are generated from them."""
     doc = rule.__doc__
     assert doc.startswith("Allow ")
     assert re.findall(r"^ *## (.+)$", doc, re.MULTILINE) == SECTIONS
@@ -58,13 +58,13 @@ def test_a_rule_s_documentation_has_its_sections_in_their_order(rule: Any) -> No
 
 
 @EACH_RULE
-def test_a_rule_reads_nothing_that_its_scope_does_not(rule: Any) -> None:
-    """The checker's role is made for its scope; thorough looks may list functions besides."""
+def test_a_rule_reads_only_what_its_scope_may_read(rule: Any) -> None:
+    """The checker's role has the permissions of its scope; full checks may also list functions."""
     assert rule.reads
     assert rule.reads <= READS[rule.direction] | ({"lambda:ListFunctions"} if rule.full_check_only else set())
 
 
-def test_the_rules_of_a_scope_are_all_of_them_and_know_whom_to_trust() -> None:
+def test_the_scopes_contain_all_rules_with_the_trusted_accounts() -> None:
     """Each rule belongs to one scope."""
     trust = TrustSet(frozenset({"111122223333"}))
     found = [rule for direction in Direction for rule in rules_for(direction, trust)]
@@ -73,16 +73,16 @@ def test_the_rules_of_a_scope_are_all_of_them_and_know_whom_to_trust() -> None:
 
 
 @EACH_RULE
-def test_what_a_rule_says_carries_its_id(rule: Any) -> None:
-    """The three verdicts."""
-    asked = rule(TrustSet(frozenset()))
-    assert asked.passed(FUNCTION_ARN, "a", "r").outcome is Outcome.PASS
-    assert asked.unknown(FUNCTION_ARN, None, "r").subject is None
-    assert asked.unknown(FUNCTION_ARN, "a", "r").rule_id == rule.id
+def test_a_verdict_has_the_id_of_its_rule(rule: Any) -> None:
+    """Of the passed and the unknown verdicts."""
+    created = rule(TrustSet(frozenset()))
+    assert created.passed(FUNCTION_ARN, "a", "r").outcome is Outcome.PASS
+    assert created.unknown(FUNCTION_ARN, None, "r").subject is None
+    assert created.unknown(FUNCTION_ARN, "a", "r").rule_id == rule.id
 
 
-def test_a_part_that_was_read_is_known_and_another_is_an_error() -> None:
-    """The engine makes it an unknown."""
+def test_a_part_that_could_not_be_read_is_an_error() -> None:
+    """The engine reports it as unknown."""
     assert known("part") == "part"
     with pytest.raises(UnknownStateError, match="AccessDenied"):
         known(DENIED)

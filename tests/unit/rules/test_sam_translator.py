@@ -1,4 +1,4 @@
-"""What AWS SAM itself makes of each kind of event, judged: its translator runs here."""
+"""The statements that AWS SAM's translator writes for each kind of event, and their violations."""
 
 from __future__ import annotations
 
@@ -42,51 +42,51 @@ ARNS: Final = {
     "AWS::S3::Bucket": "arn:aws:s3:::NAME",
     "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:NAME",
 }
-"""What CloudFormation would make of each resource that a permission refers to; a logical id is taken for the name."""
+"""The ARN that CloudFormation creates for each resource of a permission, with the logical id as its name."""
 
 REF_IS_ARN: Final = {"AWS::Lambda::Alias", "AWS::SNS::Topic", "AWS::AppSync::GraphQLApi"}
 
 
 def translated(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the resources that SAM makes of a template's."""
+    """Return the resources into which SAM translates the resources of a template."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(ArnGenerator, "BOTO_SESSION_REGION_NAME", None)
     template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": copy.deepcopy(resources)}
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    made: dict[str, Any] = translator.translate(template, {})["Resources"]
-    return made
+    output: dict[str, Any] = translator.translate(template, {})["Resources"]
+    return output
 
 
-def resolved(value: Any, made: dict[str, Any]) -> Any:
-    """Return a property with its intrinsic functions resolved; KeyError for one that is not known here."""
+def resolved(value: Any, output: dict[str, Any]) -> Any:
+    """Return a property with its intrinsic functions resolved."""
     if not isinstance(value, dict):
         return value
     ((name, argument),) = value.items()
     if name == "Ref":
-        return reference(argument, "", made)
+        return reference(argument, "", output)
     if name == "Fn::GetAtt":
         logical, attribute = argument if isinstance(argument, list) else argument.split(".")
-        return reference(logical, attribute, made)
+        return reference(logical, attribute, output)
     if name == "Fn::Join":
-        return argument[0].join(str(resolved(item, made)) for item in argument[1])
+        return argument[0].join(str(resolved(item, output)) for item in argument[1])
     text, variables = argument if isinstance(argument, list) else (argument, {})
     assert name == "Fn::Sub", f"{name} is not resolved here"
-    return re.sub(r"\$\{([^}]+)\}", lambda match: str(substituted(match[1], variables, made)), text)
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(substituted(match[1], variables, output)), text)
 
 
-def substituted(name: str, variables: dict[str, Any], made: dict[str, Any]) -> Any:
-    """Return what stands for a name in Fn::Sub."""
+def substituted(name: str, variables: dict[str, Any], output: dict[str, Any]) -> Any:
+    """Return the value of a name in Fn::Sub."""
     if name in variables:
-        return resolved(variables[name], made)
+        return resolved(variables[name], output)
     logical, _, attribute = name.partition(".")
-    return reference(logical, attribute, made)
+    return reference(logical, attribute, output)
 
 
-def reference(logical: str, attribute: str, made: dict[str, Any]) -> str:
-    """Return what Ref, or GetAtt with an attribute, gives."""
+def reference(logical: str, attribute: str, output: dict[str, Any]) -> str:
+    """Return the value of Ref or, with an attribute, of GetAtt."""
     if logical in PSEUDO:
         return PSEUDO[logical]
-    kind = made[logical]["Type"]
+    kind = output[logical]["Type"]
     arn = ARNS[kind].replace("NAME", logical.lower() if kind == "AWS::S3::Bucket" else logical)
     if attribute in ("Arn", "TopicArn") or (not attribute and kind in REF_IS_ARN):
         assert arn, f"{kind} has no Arn"
@@ -96,13 +96,13 @@ def reference(logical: str, attribute: str, made: dict[str, Any]) -> str:
 
 
 def statements(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
-    """Return, by the function or alias that they are of, the statements that Lambda makes of SAM's permissions."""
-    made = translated(resources, monkeypatch)
+    """Return the statements that Lambda writes for SAM's permissions, by function or alias."""
+    output = translated(resources, monkeypatch)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for logical, entry in made.items():
+    for logical, entry in output.items():
         if entry["Type"] != "AWS::Lambda::Permission":
             continue
-        properties = {name: resolved(value, made) for name, value in entry["Properties"].items()}
+        properties = {name: resolved(value, output) for name, value in entry["Properties"].items()}
         function = properties.pop("FunctionName").rpartition(":function:")[2]
         snake = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in properties.items()}
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
@@ -110,8 +110,8 @@ def statements(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> di
     return found
 
 
-def judged(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
-    """Return what was written, and what the rules say of each statement; unknown is not expected of any."""
+def evaluated(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
+    """Return the statements with the rules that they violate; no outcome may be unknown."""
     policies = []
     for named, group in found.items():
         name, _, qualifier = named.partition(":")
@@ -123,14 +123,14 @@ def judged(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
     function = Function(target.arn, target.name, f"arn:aws:iam::{ACCOUNT}:role/orders")
     report = evaluate(Snapshot(target, function, resource_policies=tuple(policies)), RULES)
     assert report.unknowns == ()
-    said: dict[str, list[str]] = defaultdict(list)
+    violated: dict[str, list[str]] = defaultdict(list)
     for verdict in report.violations:
-        said[str(verdict.subject)].append(verdict.rule_id)
+        violated[str(verdict.subject)].append(verdict.rule_id)
     return {
         Written(
             principal=entry["Principal"] if entry["Principal"] == "*" else entry["Principal"]["Service"],
             keys=tuple(sorted(key for keys in entry.get("Condition", {}).values() for key in keys)),
-            said=tuple(sorted(said[f"statement/{entry['Sid']}"])),
+            rule_ids=tuple(sorted(violated[f"statement/{entry['Sid']}"])),
         )
         for group in found.values()
         for entry in group
@@ -138,22 +138,26 @@ def judged(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_sam_writes_is_judged_as_expected(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAM's statements are for whom, and held by what, the case says, and the rules find what it says."""
-    assert judged(statements(case.resources, monkeypatch)) == set(case.statements), case.why
+def test_the_statements_that_sam_writes_have_the_expected_violations(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Principals, condition keys and violations are those of the case."""
+    assert evaluated(statements(case.resources, monkeypatch)) == set(case.statements), case.why
 
 
 @pytest.mark.parametrize("name", ["alias", "url-of-an-alias"])
-def test_statements_of_a_function_with_an_alias_are_the_alias_s(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And none is the function's: what looks at the function's policy alone sees nothing."""
+def test_the_statements_of_a_function_with_an_alias_belong_to_the_alias(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function's own policy has none of them."""
     (case,) = [case for case in CASES if case.name == name]
     assert set(statements(case.resources, monkeypatch)) == {"Fn:live"}
 
 
-def test_there_is_a_case_for_each_event_type_of_which_sam_makes_a_statement() -> None:
-    """When SAM has a new event type, it is to be judged here."""
+def test_there_is_a_case_for_each_event_type_for_which_sam_writes_a_statement() -> None:
+    """A new event type of SAM needs a case here."""
     resolver = sam_resources.SamFunction.event_resolver
-    kinds = {name: kind for name, kind in resolver.resource_types.items() if name}  # classes to inherit from have none
+    kinds = {name: kind for name, kind in resolver.resource_types.items() if name}  # base classes have none
     assert set(kinds) - PULLED == {case.about for case in CASES} & set(kinds)
     pushed = {name for name, kind in kinds.items() if issubclass(kind, PushEventSource)}
     assert subclasses(PushEventSource) == pushed
@@ -161,20 +165,20 @@ def test_there_is_a_case_for_each_event_type_of_which_sam_makes_a_statement() ->
 
 
 def subclasses(kind: type[Any]) -> set[str]:
-    """Return the event types of a class's heirs."""
-    return {name for heir in kind.__subclasses__() for name in (heir.resource_type, *subclasses(heir))}
+    """Return the event types of the subclasses of a class, recursively."""
+    return {name for child in kind.__subclasses__() for name in (child.resource_type, *subclasses(child))}
 
 
-def test_there_is_a_case_for_each_resource_type_of_which_sam_makes_a_statement() -> None:
-    """When SAM has a new resource type, somebody is to look whether it lets anything in."""
+def test_there_is_a_case_for_each_resource_type_for_which_sam_writes_a_statement() -> None:
+    """A new resource type of SAM needs a case here, or an entry in `WITHOUT_STATEMENTS`."""
     kinds = (str(getattr(kind, "resource_type", "")) for kind in vars(sam_resources).values())
     macros = {kind for kind in kinds if kind.startswith("AWS::Serverless::")}
-    judged_here = {"AWS::Serverless::Function", "AWS::Serverless::Connector", *(case.about for case in CASES)}
-    assert macros - judged_here == set(WITHOUT_STATEMENTS)
+    covered = {"AWS::Serverless::Function", "AWS::Serverless::Connector", *(case.about for case in CASES)}
+    assert macros - covered == set(WITHOUT_STATEMENTS)
 
 
-def test_there_is_a_case_for_each_resource_that_a_connector_lets_invoke_a_function() -> None:
-    """SAM's table of connectors has the kinds that write a permission."""
+def test_there_is_a_case_for_each_resource_that_a_connector_allows_to_invoke_a_function() -> None:
+    """SAM's table of connectors contains the kinds that write a permission."""
     kinds = {
         source
         for source, destinations in profile.PROFILE["Permissions"].items()
@@ -185,6 +189,6 @@ def test_there_is_a_case_for_each_resource_that_a_connector_lets_invoke_a_functi
 
 
 def test_cases_have_names_of_their_own_and_a_reason() -> None:
-    """A name that comes twice would hide a case."""
+    """A duplicate name would hide a case."""
     assert len({case.name for case in CASES}) == len(CASES)
     assert all(case.why.endswith(".") for case in CASES)

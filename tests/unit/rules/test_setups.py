@@ -1,8 +1,8 @@
-"""What all rules on roles say of setups that people and tools make, and that work: `tests/cases/setups/<name>.json`.
+"""All rules on roles, for working setups of users and tools: `tests/cases/setups/<name>.json`.
 
-A setup is written like a case, of which the docstring of `test_cases` tells. It stands for an account: only what the
-bot would ask for is read of `sources` and `source_policies`. In place of a policy of AWS's stands `AWS`. `logged` lists
-what is said besides that all is well: rule, outcome, and the severity of a violation.
+A setup has the format of a case, which the docstring of `test_cases` describes. It stands for an account: of `sources`
+and `source_policies` only what the bot would read is visible. `AWS` stands for the document of an AWS managed policy.
+`reported` lists every verdict that is not a pass: rule, outcome, and the severity of a violation.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EACH = pytest.mark.parametrize("path", SETUPS, ids=lambda path: path.stem)
 
 
 def account(path: Path) -> dict[str, Any]:
-    """Read a setup, with the documents of AWS's managed policies."""
+    """Read a setup, with the documents of the AWS managed policies."""
     setup: dict[str, Any] = json.loads(path.read_text())
     for role in setup["roles"]:
         for arn, document in role.get("AttachedPolicies", {}).items():
@@ -45,22 +45,22 @@ def account(path: Path) -> dict[str, Any]:
     return setup
 
 
-def look(whole: Snapshot) -> Snapshot:
-    """Return what the bot sees of a setup: it asks for what can turn the answer, in rounds, and for nothing else."""
+def as_read(whole: Snapshot) -> Snapshot:
+    """Return what the bot reads of a setup: in rounds, only what can change a verdict."""
     snapshot = replace(whole, sources={}, source_policies={})
-    while asked := states_to_read(snapshot):
-        snapshot = replace(snapshot, sources={**snapshot.sources, **{arn: whole.sources[arn] for arn in asked}})
+    while arns := states_to_read(snapshot):
+        snapshot = replace(snapshot, sources={**snapshot.sources, **{arn: whole.sources[arn] for arn in arns}})
     policies = {arn: whole.source_policies[arn] for arn in policies_to_read(snapshot)}
     return replace(snapshot, source_policies=policies)
 
 
 @EACH
-def test_nothing_is_said_of_what_works_but_that_it_does(path: Path) -> None:
-    """Neither a violation nor that nobody can tell, unless the setup says so."""
+def test_a_working_setup_has_only_the_verdicts_that_it_lists_besides_passes(path: Path) -> None:
+    """Neither a violation nor an unknown, unless the setup lists it."""
     setup = account(path)
-    verdicts = evaluate(look(snapshot_of(setup)), RULES).verdicts
+    verdicts = evaluate(as_read(snapshot_of(setup)), RULES).verdicts
     severities = {rule.id: rule.severity for rule in RULES}
-    said = {
+    reported = {
         " ".join(
             [
                 verdict.rule_id,
@@ -71,12 +71,12 @@ def test_nothing_is_said_of_what_works_but_that_it_does(path: Path) -> None:
         for verdict in verdicts
         if verdict.outcome is not Outcome.PASS
     }
-    assert sorted(said) == setup.get("told", []), said
+    assert sorted(reported) == setup.get("reported", []), reported
 
 
 @EACH
-def test_each_setup_says_what_it_is_and_has_something_to_judge(path: Path) -> None:
-    """Where no rule passes anything, nothing would be shown."""
+def test_each_setup_has_a_description_and_a_pass(path: Path) -> None:
+    """Without a pass, the setup would test nothing."""
     setup = account(path)
     assert setup["about"].endswith(".")
-    assert any(verdict.outcome is Outcome.PASS for verdict in evaluate(look(snapshot_of(setup)), RULES).verdicts)
+    assert any(verdict.outcome is Outcome.PASS for verdict in evaluate(as_read(snapshot_of(setup)), RULES).verdicts)

@@ -1,4 +1,4 @@
-"""What a finding says stays small enough for where it goes, whatever stands in the account."""
+"""A finding stays small enough for SNS and DynamoDB, whatever the account contains."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 RULES = rules_for(Direction.EXECUTION_ROLE, TrustSet(frozenset()))
 MOST: Final = 100_000
-"""Bytes: less than half of what SNS takes (256 KB) and a quarter of an item in DynamoDB (400 KB)."""
+"""Bytes: less than half of an SNS message (256 KB) and a quarter of a DynamoDB item (400 KB)."""
 LONGEST_TITLE: Final = 250
 SERVICES: Final = [f"service{number}:*" for number in range(400)]
 
 
 def trusting(*principals: str) -> dict[str, JSON]:
-    """Return a trust policy for many."""
+    """Return a trust policy for many principals."""
     return {"Statement": [{"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}]}
 
 
 def filled(limit: int) -> Mapping[str, JSON]:
-    """Return a policy of about as many characters as IAM takes."""
+    """Return a policy of almost as many characters as IAM accepts."""
     arns = [f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/orders-{number:04}" for number in range(limit // 65)]
     return {"Version": "2012-10-17", "Statement": [statement("dynamodb:GetItem") | {"Resource": arns}]}
 
 
-# 8,192 characters are the most that a trust policy may have, 10,240 those of all inline policies together.
+# IAM's maximum is 8,192 characters for a trust policy, and 10,240 for all inline policies of a role together.
 ROLES: Final = {
     "trusts-many": replace(a_role(), trust_policy=parse_policy(trusting(*map(str, range(111111111111, 111111111611))))),
     "much-inline": a_role(filled(10_240)),
@@ -50,8 +50,8 @@ ROLES: Final = {
 }
 
 
-def logged(role: Role) -> tuple[Verdict, ...]:
-    """Return what is found of a role that a thousand functions share."""
+def violations(role: Role) -> tuple[Verdict, ...]:
+    """Return the violations of a role that a thousand functions share."""
     users = tuple(FunctionTarget("aws", "us-east-1", ACCOUNT, f"{'orders' * 10}-{number}") for number in range(1000))
     snapshot = Snapshot(
         replace(TARGET),
@@ -65,8 +65,8 @@ def logged(role: Role) -> tuple[Verdict, ...]:
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
 def test_a_finding_stays_small(role: Role) -> None:
-    """Its title fits on a few lines, and all of it into a message, an item and a ticket."""
-    found = logged(role)
+    """The title fits on a few lines, and the finding into a message, an item and a ticket."""
+    found = violations(role)
     assert found
     for verdict in found:
         size = len(json.dumps(asdict(verdict)).encode())

@@ -29,6 +29,6 @@ def _sweeper(settings: SweepSettings) -> Callable[[], Sweep]:
         sweep,
         RoleIndex(client("dynamodb"), settings.findings_table, FunctionReader(client("lambda"))),
         FindingsTable(client("dynamodb"), settings.findings_table),
-        [CheckQueue(client("sqs"), url).now for url in settings.queue_urls],
+        [CheckQueue(client("sqs"), url).request_full for url in settings.queue_urls],
         EventBus(client("events"), settings.event_bus),
     )

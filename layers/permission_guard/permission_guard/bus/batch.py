@@ -1,4 +1,4 @@
-"""Work off a batch of events of the bus `permission-guard`, one by one, every message answered for."""
+"""Process a batch of events of the bus `permission-guard`, one by one, and report each message that failed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def process_batch(
     logger: Logger,
     metrics: Metrics,
 ) -> dict[str, JSON]:
-    """Give each message's event to `handle`; return Lambda's partial batch response.
+    """Pass each message's event to `handle`; return Lambda's partial batch response.
 
-    Whatever `handle` raises is logged with the finding's id, and its message comes again, in the end to the
-    dead-letter queue.
+    An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
+    in the end.
     """
     failed = []
     for record in event["Records"]:

@@ -1,4 +1,4 @@
-"""The bus `permission-guard`, the extension point: what its events are called and what they carry."""
+"""The events of the bus `permission-guard`, the extension point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = "permission-guard"
 
 @record
 class BusEvent:
-    """An event of the bus: the transition that its detail-type names, and its detail.
+    """An event of the bus: the transition of its detail-type, and its detail.
 
     A person may send one too (`Fix Approved`), with no more in its detail than the finding's `id`, `function_arn` and
     the `revision` that proposed the fix.
@@ -32,7 +32,7 @@ class BusEvent:
 
     @property
     def revision(self) -> int:
-        """The revision the event speaks of; MalformedEventError when it names none."""
+        """The finding's revision; MalformedEventError when the detail has none."""
         revision = self.detail.get("revision")
         if not isinstance(revision, int) or isinstance(revision, bool):
             raise MalformedEventError("the event's detail lacks the `revision`, a whole number")
@@ -40,7 +40,7 @@ class BusEvent:
 
     @property
     def finding(self) -> Finding:
-        """The finding document; MalformedEventError when the detail is not a whole one."""
+        """The finding document; MalformedEventError when the detail is incomplete."""
         try:
             return Finding.from_document(self.detail)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The outbox: what the findings table's stream says has happened becomes events on the bus."""
+"""The outbox: publishes the transitions in the findings table's stream on the bus."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 
-class Bus(Protocol):
-    """Where transitions are told."""
+class TransitionPublisher(Protocol):
+    """Publishes transitions."""
 
     def publish(self, finding: Finding) -> None:
-        """Tell of a finding's last transition."""
+        """Publish a finding's last transition."""
 
 
 def publish(
     event: Mapping[str, JSON],
     read: Callable[[Mapping[str, JSON]], Finding | None],
-    bus: Bus,
+    bus: TransitionPublisher,
     logger: Logger,
     metrics: Metrics,
 ) -> dict[str, JSON]:
@@ -46,8 +46,8 @@ def publish(
                 continue
             bus.publish(finding)
         except MalformedEventError as error:
-            # It would be malformed the next time as well, and hold up all that comes after it. The item stays there.
-            logger.warning("item is no finding and was not published", extra={"reason": str(error)})
+            # A retry would fail too, and block the records after it. The item stays in the table.
+            logger.warning("item is not a finding: not published", extra={"reason": str(error)})
             metrics.add_metric(name="RecordsMalformed", unit=MetricUnit.Count, value=1)
             continue
         except Exception:

@@ -1,4 +1,4 @@
-"""Work off one batch of a checker's queue: every target once, every message answered for."""
+"""Process one batch of a checker's queue: check each target once, and report each message that failed."""
 
 from __future__ import annotations
 
@@ -22,49 +22,47 @@ if TYPE_CHECKING:
 
 
 class FunctionDirectory(Protocol):
-    """Which functions there are."""
+    """Lists functions."""
 
     def forget(self) -> None:
-        """Read everything anew from now on."""
+        """Forget what was read: the next call reads it again."""
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
-        """List, for each of some roles, the functions that run with it."""
+        """List the functions that use each of the roles."""
 
 
 class RoleDirectory(Protocol):
-    """Which roles there are."""
+    """Lists roles."""
 
     def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
-        """List the roles that have a managed policy, attached or as their boundary."""
+        """List the roles to which a managed policy is attached, or whose permissions boundary it is."""
 
 
 class CheckRequests(Protocol):
-    """Where looks are requested, to be made by another batch."""
+    """Requests checks that another batch makes."""
 
-    def again(self, target: FunctionTarget, request: CheckRequest) -> None:
-        """Request a look at a function, on an occasion, once what was changed has settled."""
+    def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
+        """Request another check of a function after the grace period."""
 
-    def now(self, targets: Iterable[FunctionTarget]) -> object:
-        """Request thorough looks at functions about which nothing was changed just now."""
+    def request_full(self, targets: Iterable[FunctionTarget]) -> object:
+        """Request full checks of functions that did not change just now."""
 
-    def changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
-        """Request looks at functions that a change concerns, as its event would."""
+    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
+        """Request checks of functions that a change affects, as the event of the change would."""
 
 
 MAX_FUNCTIONS_OF_ROLES = 50
-"""So many functions of roles that changed are looked at in one batch; looks at the others are requested."""
+"""How many functions of changed roles one batch checks; checks of the others are requested."""
 
 MIN_MILLIS_FOR_A_CHECK = 20_000
-"""A look is not begun with less time than this left: most take a second, one of many throttled calls some more."""
+"""The remaining time below which no check starts: most take a second, throttled ones several."""
 
 
 class CheckBatch:
-    """Handles SQS events of one scope. A message fails, and comes again, when any of its targets was not looked at.
+    """Handles the SQS events of one direction. A message fails, and is retried, when a target was not checked.
 
-    What a look asks for besides goes to `requests`.
-
-    Messages that cannot be read fail as well, so that after some tries they lie in the dead-letter queue, where a
-    person finds them.
+    `requests` receives the checks of other functions, and later checks, that a check requires. A message that cannot be
+    read fails too, so that it reaches the dead-letter queue.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class CheckBatch:
         logger: Logger,
         metrics: Metrics,
     ) -> None:
-        self._scope = direction
+        self._direction = direction
         self._checker = checker
         self._function_directory = functions
         self._role_directory = roles
@@ -89,23 +87,23 @@ class CheckBatch:
     def handle(self, event: Mapping[str, JSON], remaining_time_in_millis: Callable[[], int]) -> dict[str, JSON]:
         """Return Lambda's partial batch response.
 
-        `remaining_time_in_millis` is that of the Lambda context. What there is no time for is left to another batch:
-        an invocation that is cut off would answer for none of its messages, and all of them would come again.
+        `remaining_time_in_millis` is the Lambda context's. Targets for which no time is left fail: a timeout would make
+        all messages of the batch fail.
         """
         self._checker.forget()
         self._function_directory.forget()
-        messages = read_batch(event, self._scope)
-        self._count("MessagesReceived", len(messages))
-        failed = {message.message_id for message in messages if self._is_unreadable(message)}
-        functions = self._functions(merge(messages), failed)
-        run = {target: self._begin(target, askers) for target, askers in functions.items()}
+        received = read_batch(event, self._direction)
+        self._count("MessagesReceived", len(received))
+        failed = {message.message_id for message in received if self._is_unreadable(message)}
+        functions = self._functions(merge(received), failed)
+        runs = {target: self._start(target, messages) for target, messages in functions.items()}
         postponed = dict(functions)
-        for target, askers in functions.items():
+        for target, messages in functions.items():
             if remaining_time_in_millis() < MIN_MILLIS_FOR_A_CHECK:
                 break
             del postponed[target]
-            if (begin := run[target]) is None or not self._look(target, begin, askers):
-                failed |= _ids(askers)
+            if (run := runs[target]) is None or not self._check(target, run, messages):
+                failed |= _ids(messages)
         failed |= self._postpone(postponed)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
 
@@ -113,7 +111,7 @@ class CheckBatch:
         if message.error is None:
             if message.reason:
                 self._logger.info(
-                    "nothing to look at",
+                    "nothing to check",
                     extra={"cloudtrail_event_id": message.event_id, "reason": message.reason},
                 )
                 self._count("EventsIgnored")
@@ -135,34 +133,34 @@ class CheckBatch:
         merged: Mapping[Target, tuple[QueueMessage, ...]],
         failed: set[str],
     ) -> dict[FunctionTarget, tuple[QueueMessage, ...]]:
-        """Resolve policies and roles to the functions that run with them; the messages of those that cannot be fail."""
+        """Resolve policies and roles to functions; the messages of those that cannot be resolved fail."""
         named = self._without_policies(merged, failed)
         of_roles = self._functions_of_roles({t: a for t, a in named.items() if isinstance(t, RoleTarget)}, failed)
         functions: dict[FunctionTarget, tuple[QueueMessage, ...]] = {}
-        for target, askers in named.items():
+        for target, messages in named.items():
             if isinstance(target, FunctionTarget):
-                functions[target] = _together(functions.get(target, ()), askers)
+                functions[target] = _together(functions.get(target, ()), messages)
         by_role = [(function, named[role]) for role, users in of_roles.items() for function in users]
-        for function, askers in by_role[:MAX_FUNCTIONS_OF_ROLES]:
-            functions[function] = _together(functions.get(function, ()), askers)
+        for function, messages in by_role[:MAX_FUNCTIONS_OF_ROLES]:
+            functions[function] = _together(functions.get(function, ()), messages)
         self._hand_on(by_role[MAX_FUNCTIONS_OF_ROLES:], failed)
         return functions
 
     def _hand_on(self, rest: Sequence[tuple[FunctionTarget, tuple[QueueMessage, ...]]], failed: set[str]) -> None:
-        """Request looks at what is more than one batch is for; if that fails, the messages come again."""
+        """Request checks of what exceeds one batch; when that fails, the messages fail."""
         if not rest:
             return
-        askers = tuple(dict.fromkeys(message for _, asked in rest for message in asked))
+        messages = tuple(dict.fromkeys(message for _, requesting in rest for message in requesting))
         targets = dict.fromkeys(function for function, _ in rest)
         try:
-            self._requests.changed(targets, _check_request(askers))
+            self._requests.request_changed(targets, _check_request(messages))
         except Exception:
-            self._logger.exception("looks could not be requested", extra={"functions": len(targets)})
-            failed |= _ids(askers)
+            self._logger.exception("checks could not be requested", extra={"functions": len(targets)})
+            failed |= _ids(messages)
             return
         self._logger.info(
-            "looks are requested: the roles have more functions than one batch is for",
-            extra={"cloudtrail_event_ids": [message.event_id for message in askers], "functions": len(targets)},
+            "checks requested: the roles have more functions than one batch checks",
+            extra={"cloudtrail_event_ids": [message.event_id for message in messages], "functions": len(targets)},
         )
         self._count("ChecksRequested", len(targets))
 
@@ -171,20 +169,22 @@ class CheckBatch:
         merged: Mapping[Target, tuple[QueueMessage, ...]],
         failed: set[str],
     ) -> dict[FunctionTarget | RoleTarget, tuple[QueueMessage, ...]]:
-        """Put in each policy's place the roles that have it; when they cannot be listed, the policy's messages fail."""
+        """Replace each policy by the roles that have it; when they cannot be listed, the policy's messages fail."""
         named: dict[FunctionTarget | RoleTarget, tuple[QueueMessage, ...]] = {}
-        for target, askers in merged.items():
-            stands_for = self._roles(target, askers, failed) if isinstance(target, PolicyTarget) else (target,)
+        for target, messages in merged.items():
+            stands_for = self._roles(target, messages, failed) if isinstance(target, PolicyTarget) else (target,)
             for one in stands_for:
-                named[one] = _together(named.get(one, ()), askers)
+                named[one] = _together(named.get(one, ()), messages)
         return named
 
-    def _roles(self, policy: PolicyTarget, askers: Sequence[QueueMessage], failed: set[str]) -> tuple[RoleTarget, ...]:
+    def _roles(
+        self, policy: PolicyTarget, messages: Sequence[QueueMessage], failed: set[str]
+    ) -> tuple[RoleTarget, ...]:
         try:
             return self._role_directory.roles_of_policy(policy)
-        except Exception:  # noqa: BLE001 - logged, and the messages come again; the other targets go on
-            self._failed("policy could not be resolved to roles", policy, askers)
-            failed |= _ids(askers)
+        except Exception:  # noqa: BLE001 - logged, and the messages fail; the other targets are still checked
+            self._failed("policy could not be resolved to roles", policy, messages)
+            failed |= _ids(messages)
             return ()
 
     def _functions_of_roles(
@@ -197,72 +197,72 @@ class CheckBatch:
         try:
             return self._function_directory.functions_of_roles(roles)
         except Exception:  # noqa: BLE001 - as above
-            for role, askers in roles.items():
-                self._failed("role could not be resolved to functions", role, askers)
-                failed |= _ids(askers)
+            for role, messages in roles.items():
+                self._failed("role could not be resolved to functions", role, messages)
+                failed |= _ids(messages)
             return {}
 
-    def _begin(self, target: FunctionTarget, askers: Sequence[QueueMessage]) -> CheckRun | None:
+    def _start(self, target: FunctionTarget, messages: Sequence[QueueMessage]) -> CheckRun | None:
         try:
-            return self._checker.begin(target)
+            return self._checker.start(target)
         except Exception:  # noqa: BLE001 - as above
-            self._failed("look could not be begun", target, askers)
+            self._failed("check could not start", target, messages)
             return None
 
-    def _look(self, target: FunctionTarget, run: CheckRun, askers: Sequence[QueueMessage]) -> bool:
-        """Look at one function; return whether everything could be read and recorded."""
-        request = _check_request(askers)
+    def _check(self, target: FunctionTarget, run: CheckRun, messages: Sequence[QueueMessage]) -> bool:
+        """Check one function; return whether everything was read and recorded."""
+        request = _check_request(messages)
         try:
-            look = self._checker.look(target, run, request)
-            if look.stale and request.denied_calls:
-                # It would be minutes until the message comes again; most often the function was created just before.
-                look = self._checker.look(target, self._checker.start_again(target), request)
-            if look.again:
-                self._requests.again(target, request)
-            if look.others:
-                self._requests.now(look.others)
+            result = self._checker.check(target, run, request)
+            if result.stale and request.denied_calls:
+                # SQS would retry in minutes; most often the function was created just before.
+                result = self._checker.check(target, self._checker.start_again(target), request)
+            if result.recheck:
+                self._requests.recheck(target, request)
+            if result.related:
+                self._requests.request_full(result.related)
         except Exception:  # noqa: BLE001 - as above
-            self._failed("look failed", target, askers)
+            self._failed("check failed", target, messages)
             return False
-        self._report(look, request.event_ids)
-        # What was refused is remembered with the look: if that was not written, the message has to tell it again.
-        return not look.unread and not (look.stale and request.denied_calls)
+        self._report(result, request.event_ids)
+        # Denied calls are kept in the checkpoint: when it was not written, the message has to be retried.
+        return not result.unread and not (result.stale and request.denied_calls)
 
     def _postpone(self, targets: Mapping[FunctionTarget, tuple[QueueMessage, ...]]) -> set[str]:
-        """Say which looks there was no time for; return their messages."""
-        askers = dict.fromkeys(message for asked in targets.values() for message in asked)
+        """Log the checks for which no time was left; return their messages."""
+        messages = dict.fromkeys(message for asked in targets.values() for message in asked)
         if targets:
             self._logger.warning(
-                "looks are postponed: the time is almost up",
+                "checks postponed: too little time left",
                 extra={
-                    "cloudtrail_event_ids": [message.event_id for message in askers],
+                    "cloudtrail_event_ids": [message.event_id for message in messages],
                     "function_arns": [target.arn for target in targets],
                 },
             )
             self._count("ChecksPostponed", len(targets))
-        return _ids(askers)
+        return _ids(messages)
 
-    def _report(self, look: CheckResult, event_ids: Sequence[str]) -> None:
-        about = {"cloudtrail_event_ids": event_ids, "function_arn": look.target.arn}
-        if look.report.gone:
-            self._logger.info("function is gone: its findings are resolved", extra=about)
+    def _report(self, result: CheckResult, event_ids: Sequence[str]) -> None:
+        about = {"cloudtrail_event_ids": event_ids, "function_arn": result.target.arn}
+        if result.report.deleted:
+            self._logger.info("function deleted: its findings are resolved", extra=about)
             self._count("FunctionsDeleted")
-        if look.stale:
-            self._logger.info("a newer look was recorded first", extra=about)
+        if result.stale:
+            self._logger.info("a newer check was recorded first", extra=about)
             self._count("ChecksOvertaken")
-        for unread in look.unread:
+        for unread in result.unread:
             self._logger.error(
                 "state could not be read",
                 extra=about | {"action": unread.action, "code": unread.code, "reason": unread.message},
             )
             self._count("ReadsDenied" if unread.denied else "ReadsFailed")
-        for verdict in look.report.unknowns:
+        for verdict in result.report.unknowns:
             self._logger.warning(
                 "verdict is unknown",
                 extra=about | {"rule_id": verdict.rule_id, "subject": verdict.subject, "reason": verdict.reason},
             )
             self._count("VerdictsUnknown")
-        for change in look.changes:
+        for change in result.changes:
             if change.is_transition:
                 finding = change.finding
                 self._logger.info(
@@ -272,9 +272,9 @@ class CheckBatch:
                 self._count(f"Findings{finding.transition.removeprefix('Finding ')}")
         self._count("FunctionsChecked")
 
-    def _failed(self, what: str, target: Target, askers: Sequence[QueueMessage]) -> None:
+    def _failed(self, what: str, target: Target, messages: Sequence[QueueMessage]) -> None:
         name = target.name if isinstance(target, RoleTarget) else target.arn
-        event_ids = [message.event_id for message in askers]
+        event_ids = [message.event_id for message in messages]
         self._logger.exception(  # noqa: LOG004 - called from handlers only
             what, extra={"cloudtrail_event_ids": event_ids, "target": name}
         )
@@ -284,14 +284,14 @@ class CheckBatch:
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def _check_request(askers: Sequence[QueueMessage]) -> CheckRequest:
+def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
     return CheckRequest(
-        event_ids=tuple(dict.fromkeys(event_id for message in askers for event_id in message.event_ids)),
-        tool=next((message.tool for message in askers if message.tool), ""),
-        requested_at=max((message.requested_at for message in askers), default=0.0),
-        after_grace_period=all(message.after_grace_period for message in askers),
-        full=any(message.full for message in askers),
-        denied_calls=tuple(message.refusal for message in askers if message.refusal),
+        event_ids=tuple(dict.fromkeys(event_id for message in messages for event_id in message.event_ids)),
+        tool=next((message.tool for message in messages if message.tool), ""),
+        requested_at=max((message.requested_at for message in messages), default=0.0),
+        after_grace_period=all(message.after_grace_period for message in messages),
+        full=any(message.full for message in messages),
+        denied_calls=tuple(message.denied_call for message in messages if message.denied_call),
     )
 
 

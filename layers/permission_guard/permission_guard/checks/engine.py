@@ -1,4 +1,4 @@
-"""Put a snapshot before the rules: the report says what each of them found."""
+"""Evaluate rules on a snapshot."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
-    """Ask every rule; one that fails becomes unknown and the others still speak.
+    """Evaluate every rule; a rule that crashes gives an unknown verdict, and the others are still evaluated.
 
-    Of a function that does not exist, only the calls that AWS refused can be asked about.
+    Of a function that does not exist, only the rules on denied calls are evaluated.
     """
-    gone = snapshot.function is None
-    asked = [rule for rule in rules if rule.of_denied_calls] if gone else rules
-    verdicts = tuple(verdict for rule in asked for verdict in _ask(rule, snapshot))
-    return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, gone=gone)
+    deleted = snapshot.function is None
+    included = [rule for rule in rules if rule.of_denied_calls] if deleted else rules
+    verdicts = tuple(verdict for rule in included for verdict in _evaluate(rule, snapshot))
+    return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, deleted=deleted)
 
 
-def without(report: Report, early: Sequence[Verdict]) -> Report:
-    """Return a report that does not know yet what it was too early to tell."""
-    reason = "Seen right after a change, which may not be complete; it is looked at again before anyone is told."
+def defer(report: Report, deferred: Sequence[Verdict]) -> Report:
+    """Return the report with some violations deferred: unknown until the grace period is over."""
+    reason = "Deferred: the change may be incomplete. The function is checked again after the grace period."
     verdicts = tuple(
         report.rules[verdict.rule_id].unknown(verdict.function_arn, verdict.subject, reason)
-        if verdict in early
+        if verdict in deferred
         else verdict
         for verdict in report.verdicts
     )
     return replace(report, verdicts=verdicts)
 
 
-def _ask(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:
+def _evaluate(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:
     arn = snapshot.target.arn
     if isinstance(snapshot.function, Unread):
         yield rule.unknown(arn, None, str(snapshot.function))
@@ -48,7 +48,7 @@ def _ask(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:
         verdicts = tuple(rule.check(snapshot))
     except UnknownStateError as error:
         yield rule.unknown(arn, None, str(error))
-    except Exception as error:  # noqa: BLE001 - a crashing rule must not silence the others; it is counted as unknown
+    except Exception as error:  # noqa: BLE001 - a crashing rule must not stop the others; its verdict is unknown
         yield rule.unknown(arn, None, f"{rule.id} crashed: {type(error).__name__}: {error}")
     else:
         yield from verdicts

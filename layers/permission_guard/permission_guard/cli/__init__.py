@@ -1,4 +1,4 @@
-"""The command line `permission-guard`. It needs Typer and Rich, which stay out of the Lambda layer."""
+"""The command line `permission-guard`. It needs Typer and Rich, which are not in the Lambda layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
-        from permission_guard.cli.app import app  # noqa: PLC0415 - so that their absence can be told
+        from permission_guard.cli.app import app  # noqa: PLC0415 - a missing package is reported below
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise

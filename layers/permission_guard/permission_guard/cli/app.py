@@ -1,6 +1,6 @@
 """All commands of `permission-guard`.
 
-Exit codes: 0 all right, 1 something is wrong, 2 used wrongly, 3 something could not be told.
+Exit codes: 0 no problem, 1 findings or a denied action, 2 invalid usage, 3 something is unknown.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from permission_guard.cli.evaluate import evaluate
 
 app = typer.Typer(
     name="permission-guard",
-    help="Who may invoke your Lambda functions, and what their execution roles may do.",
+    help="Check who may invoke your Lambda functions, and what their execution roles allow.",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,  # a local may hold a secret
+    pretty_exceptions_show_locals=False,  # a local variable can contain a secret
 )
 app.command()(check)
 app.command()(evaluate)
@@ -38,4 +38,4 @@ def program(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Who may invoke your Lambda functions, and what their execution roles may do."""
+    """Check who may invoke your Lambda functions, and what their execution roles allow."""

@@ -1,4 +1,4 @@
-"""`permission-guard check`: policies and templates in files, judged by the rules without AWS."""
+"""`permission-guard check`: evaluate the rules on policies and templates in files, without AWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.offline.documents import contents
 from permission_guard.offline.input_file import read
 from permission_guard.offline.physical_names import Place
-from permission_guard.offline.scenarios import judge
+from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
 from permission_guard.rules import RULES
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
     from permission_guard.rules import Rule
 
-FOUND, WRONG_USAGE, UNKNOWN = 1, 2, 3
+FINDINGS, INVALID_USAGE, UNKNOWN = 1, 2, 3
 PLACEHOLDER = "123456789012"
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
 class Format(StrEnum):
-    """How the results are printed."""
+    """The output format of the results."""
 
     TABLE = "table"
     JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked of every file."""
+class _Options:
+    """The options that apply to every file."""
 
     rules: tuple[Rule, ...]
     place: Place
@@ -53,40 +53,44 @@ def check(  # noqa: PLR0917 - each is an option
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Replies of aws lambda get-policy, resource-based policies, SAM and CloudFormation templates, in JSON "
+            help="Output of aws lambda get-policy, resource-based policies, SAM and CloudFormation templates, in JSON "
             "or YAML. - is standard input.",
             show_default=False,
         ),
     ],
     trusted_account: Annotated[
-        list[str] | None, typer.Option(help="Another account that may use the functions. May be repeated.")
+        list[str] | None, typer.Option(help="The ID of another account that may use the functions. Can be repeated.")
     ] = None,
     trusted_organization: Annotated[
-        list[str] | None, typer.Option(help="An organization whose accounts may, such as your own. May be repeated.")
+        list[str] | None,
+        typer.Option(help="An organization whose accounts may use the functions, such as your own. Can be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option(help="The account that templates are deployed to.")] = PLACEHOLDER,
-    region: Annotated[str, typer.Option(help="The region that templates are deployed to.")] = "us-east-1",
-    partition: Annotated[str | None, typer.Option(help="The partition.", show_default="that of the region")] = None,
+    account: Annotated[str, typer.Option(help="The account to which templates are deployed.")] = PLACEHOLDER,
+    region: Annotated[str, typer.Option(help="The region to which templates are deployed.")] = "us-east-1",
+    partition: Annotated[
+        str | None, typer.Option(help="The partition to which templates are deployed.", show_default="from the region")
+    ] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option(help="A template parameter's value, NAME=VALUE. May be repeated.")
+        list[str] | None, typer.Option(help="The value of a template parameter, NAME=VALUE. Can be repeated.")
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(help="Ask this rule only, by its id or name. May be repeated.")
+        list[str] | None, typer.Option(help="Evaluate only this rule: its id or name. Can be repeated.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TABLE,
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TABLE,
 ) -> None:
-    """Judge policies and templates in files by the rules, without AWS and without credentials.
+    """Evaluate the rules on policies and templates in files, without AWS and without credentials.
 
-    SAM templates are translated first. Parameters have their defaults or what --parameter gives; what a file does not
-    say makes an answer unknown where it matters, never a guess.
+    SAM templates are translated first.
+    A template parameter has its default or the value of --parameter.
+    An outcome that depends on a value outside the file is unknown.
 
-    Exit codes: 0 nothing found; 1 something found, whatever else there is; 2 nothing found, and used wrongly or a file
-    could not be judged; 3 nothing found, and something is not certain.
+    Exit codes: 0 no findings; 1 findings; 3 no findings, but something is unknown;
+    2 no findings, but invalid usage or a file that cannot be evaluated.
     """
     try:
-        _accounts([account])
-        trust = TrustSet(_accounts(trusted_account or []), frozenset(trusted_organization or []))
-        asked = _Asked(
+        _accounts("--account", [account])
+        trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
+        options = _Options(
             rules=_rules(rule or [], trust),
             place=Place(account, region, partition or partition_of(region)),
             trust=trust,
@@ -94,12 +98,12 @@ def check(  # noqa: PLR0917 - each is an option
         )
     except ValueError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_USAGE) from None
+        raise typer.Exit(INVALID_USAGE) from None
     results = Results(tuple(one for one in RULES if not one.offline and _is_wanted(one, rule or [])))
     if account == PLACEHOLDER:
         results.placeholder = account
     for file in files:
-        _check_file(file, asked, results)
+        _check_file(file, options, results)
     if format_ is Format.JSON:
         print_json(results)
     else:
@@ -107,33 +111,34 @@ def check(  # noqa: PLR0917 - each is an option
     raise typer.Exit(_exit_code(results))
 
 
-def _check_file(file: Path, asked: _Asked, results: Results) -> None:
-    """Add what the rules say of one file."""
+def _check_file(file: Path, options: _Options, results: Results) -> None:
+    """Add the verdicts on one file."""
     try:
-        found = contents(read(file), asked.place, asked.trust, asked.parameters)
+        found = contents(read(file), options.place, options.trust, options.parameters)
     except InputError as error:
         results.failed.append(Failed(str(file), str(error)))
         return
     except RecursionError:
-        results.failed.append(Failed(str(file), "it is nested too deeply"))
+        results.failed.append(Failed(str(file), "nested too deeply"))
         return
     results.files += 1
     results.left_out += [(str(file), name) for name in found.left_out]
     for offline_check in found.offline_checks:
-        for verdict in judge(offline_check, asked.rules):
+        for verdict in evaluate_check(offline_check, options.rules):
             if verdict.outcome is Outcome.PASS:
                 results.passed += 1
             else:
-                results.add(Checked.of(str(file), verdict, offline_check, asked.place))
+                results.add(Checked.of(str(file), verdict, offline_check, options.place))
 
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:
     for name in wanted:
         found = next((one for one in RULES if _is_wanted(one, [name])), None)
         if found is None:
-            raise ValueError(f"There is no rule {name!r}; there are {', '.join(one.id for one in RULES)}.")
+            known = ", ".join(one.id for one in RULES)
+            raise ValueError(f"--rule requires the id or name of a rule; got {name!r}. The rules are: {known}")
         if not found.offline:
-            raise ValueError(f"{found.id} asks an account, and files are judged without one.")
+            raise ValueError(f"--rule {found.id}: this rule needs account access and cannot be evaluated on files.")
     return tuple(one(trust) for one in RULES if one.offline and _is_wanted(one, wanted))
 
 
@@ -141,23 +146,23 @@ def _is_wanted(rule: type[Rule], wanted: Sequence[str]) -> bool:
     return not wanted or any(name.lower() in (rule.id.lower(), rule.name) for name in wanted)
 
 
-def _accounts(accounts: Sequence[str]) -> frozenset[str]:
+def _accounts(option: str, accounts: Sequence[str]) -> frozenset[str]:
     for account in accounts:
         if not _ACCOUNT.fullmatch(account):
-            raise ValueError(f"An account id has twelve digits, and {account!r} has not.")
+            raise ValueError(f"{option} requires an account ID of twelve digits; got {account!r}")
     return frozenset(accounts)
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
-            raise ValueError(f"--parameter takes NAME=VALUE, and {pair!r} is not that.")
+            raise ValueError(f"--parameter requires NAME=VALUE; got {pair!r}")
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _exit_code(results: Results) -> int:
     if results.findings:
-        return FOUND
+        return FINDINGS
     if results.failed:
-        return WRONG_USAGE
+        return INVALID_USAGE
     return UNKNOWN if results.unknowns else 0

@@ -1,4 +1,4 @@
-"""`permission-guard evaluate`: would AWS allow it, and which statement decides."""
+"""`permission-guard evaluate`: evaluate actions of a role, and print the statement that decides."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from permission_guard.iam import (
     execution_role_context,
 )
 from permission_guard.iam import evaluate as decide
+from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.offline.policy_file import read_policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DENIED, WRONG_USAGE, UNKNOWN = 1, 2, 3
+DENIED, INVALID_USAGE, UNKNOWN = 1, 2, 3
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
 _COLOURS = {
@@ -42,7 +43,7 @@ _COLOURS = {
 
 
 class Format(StrEnum):
-    """How an answer is printed."""
+    """The output format of the decisions."""
 
     TEXT = "text"
     JSON = "json"
@@ -50,7 +51,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """A role with its policies. `tags` is None where they were not read."""
+    """A role with its policies. `tags` is None if they were not read."""
 
     arn: str
     policies: PolicySet
@@ -58,8 +59,8 @@ class _Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """What all answers have in common."""
+class _Options:
+    """The options that apply to every action and resource."""
 
     caller: _Caller
     call: LambdaCall
@@ -69,7 +70,9 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Evaluation:
+    """The decision on one action and resource."""
+
     action: str
     resource: str
     decision: Decision
@@ -79,60 +82,64 @@ def evaluate(  # noqa: PLR0917 - each is an option
     role: Annotated[
         str, typer.Option(help="The execution role: its name in the account of your credentials, or its ARN.")
     ],
-    action: Annotated[list[str], typer.Option(help="An action, such as sqs:ReceiveMessage. May be repeated.")],
-    resource: Annotated[list[str], typer.Option(help="The ARN of what it is done to, or *. May be repeated.")],
+    action: Annotated[list[str], typer.Option(help="An action, such as sqs:ReceiveMessage. Can be repeated.")],
+    resource: Annotated[list[str], typer.Option(help="The ARN of the resource, or *. Can be repeated.")],
     policies: Annotated[
         Path | None,
         typer.Option(
-            help="Take the policies from this JSON file, not from AWS: a policy, a list of them, or an object with "
+            help="Read the policies from this JSON file, not from AWS: a policy, a list of policies, or an object with "
             "identity, boundary, session, scps, rcps and resource."
         ),
     ] = None,
     call: Annotated[
-        LambdaCall, typer.Option(help="Who calls with the role; only some calls carry lambda:SourceFunctionArn.")
+        LambdaCall, typer.Option(help="The caller that uses the role. Only some calls have lambda:SourceFunctionArn.")
     ] = LambdaCall.CODE,
     function: Annotated[str | None, typer.Option(help="The ARN of the function, for lambda:SourceFunctionArn.")] = None,
     context: Annotated[
-        list[str] | None, typer.Option(help="A condition key's value, KEY=VALUE. Several of one key make a list.")
+        list[str] | None,
+        typer.Option(help="The value of a condition key, KEY=VALUE. Repeat a key to give it several values."),
     ] = None,
-    absent: Annotated[list[str] | None, typer.Option(help="A condition key that is not there.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TEXT,
+    absent: Annotated[
+        list[str] | None, typer.Option(help="A condition key that is not in the request. Can be repeated.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TEXT,
 ) -> None:
-    """Tell whether AWS would allow an action with an execution role, and which statement decides.
+    """Evaluate whether AWS would allow actions of an execution role, and print the statement that decides.
 
-    Keys that nobody knows make the answer conditional, never a guess. Exit code: 0 allowed, 1 denied, 2 wrong usage,
-    3 not certain.
+    A decision that depends on an unknown condition key is conditional.
+
+    Exit codes: 0 allowed; 1 denied; 2 invalid usage; 3 something is unknown.
     """
     try:
         known = _known(context or [])
         caller = _from_file(role, policies) if policies else _from_account(role)
     except (PolicyFileError, typer.BadParameter) as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_USAGE) from None
-    asked = _Question(caller, call, function, known, absent or [])
-    answers = [_Answer(each, arn, _decide(asked, each, arn)) for each in action for arn in resource]
+        raise typer.Exit(INVALID_USAGE) from None
+    options = _Options(caller, call, function, known, absent or [])
+    evaluations = [_Evaluation(each, arn, _decide(options, each, arn)) for each in action for arn in resource]
     if format_ is Format.JSON:
-        typer.echo(json.dumps([_document(caller, answer) for answer in answers], indent=2))
+        typer.echo(json.dumps([_document(caller, evaluation) for evaluation in evaluations], indent=2))
     else:
-        _show(caller, answers)
-    raise typer.Exit(_exit_code(answers))
+        _print_table(caller, evaluations)
+    raise typer.Exit(_exit_code(evaluations))
 
 
-def _decide(asked: _Question, action: str, resource: str) -> Decision:
-    parts = resource.split(":", 5)
-    region, owner = (parts[3], parts[4]) if len(parts) == 6 else ("", "")  # noqa: PLR2004 - an ARN has six parts
+def _decide(options: _Options, action: str, resource: str) -> Decision:
+    arn = parse_arn(resource)
+    region, owner = (arn.region, arn.account) if arn else ("", "")
     context = execution_role_context(
-        asked.call,
-        role_arn=asked.caller.arn,
-        account=asked.caller.arn.split(":")[4],
+        options.call,
+        role_arn=options.caller.arn,
+        account=require_arn(options.caller.arn).account,
         region=region,
-        function_arn=asked.function,
-        tags=asked.caller.tags,
+        function_arn=options.function,
+        tags=options.caller.tags,
         resource_account=owner or None,
-        known=asked.known,
-        absent=asked.absent,
+        known=options.known,
+        absent=options.absent,
     )
-    return decide(Request(Principal.role(asked.caller.arn), action, resource, context), asked.caller.policies)
+    return decide(Request(Principal.role(options.caller.arn), action, resource, context), options.caller.policies)
 
 
 def _known(pairs: Sequence[str]) -> dict[str, Any]:
@@ -140,10 +147,10 @@ def _known(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise typer.BadParameter(f"--context takes KEY=VALUE, and {pair!r} is not that")
+            raise typer.BadParameter(f"--context requires KEY=VALUE; got {pair!r}")
         if key in known:
-            earlier = known[key]
-            known[key] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+            values = known[key]
+            known[key] = [*(values if isinstance(values, list) else [values]), value]
         else:
             known[key] = value
     return known
@@ -151,13 +158,13 @@ def _known(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _from_file(role: str, path: Path) -> _Caller:
     if not _ROLE_ARN.fullmatch(role):
-        raise typer.BadParameter(f"with --policies the role is named by its ARN, and {role!r} is none")
+        raise typer.BadParameter(f"--policies requires a role ARN; got {role!r}")
     return _Caller(role, read_policies(path), None)
 
 
 def _from_account(role: str) -> _Caller:
     """Read the role and all of its policies from AWS."""
-    from permission_guard.bootstrap.roles import live_role  # noqa: PLC0415 - files are evaluated without boto3
+    from permission_guard.bootstrap.roles import live_role  # noqa: PLC0415 - evaluating files does not load boto3
     from permission_guard.model.state import Unread  # noqa: PLC0415 - as above
     from permission_guard.needs.decision import policies_of  # noqa: PLC0415 - as above
 
@@ -167,23 +174,23 @@ def _from_account(role: str) -> _Caller:
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
     if found is None:
-        raise typer.BadParameter(f"there is no role {name!r} in this account")
+        raise typer.BadParameter(f"The role {name!r} does not exist in the account of your credentials.")
     if isinstance(found, Unread):
-        typer.echo(f"The role cannot be read: {found}", err=True)
+        typer.echo(f"The role {name!r} cannot be read: {found}", err=True)
         raise typer.Exit(UNKNOWN)
     if role.startswith("arn:") and role != found.arn:
-        raise typer.BadParameter(f"these credentials are of the account of {found.arn}, not of {role}")
+        raise typer.BadParameter(f"Your credentials are for the account of {found.arn}, not of {role}.")
     return _Caller(found.arn, policies_of(found), found.tags)
 
 
-def _document(caller: _Caller, answer: _Answer) -> dict[str, Any]:
-    """Return an answer as JSON values, with AWS's own names for the decision."""
-    decision = answer.decision
+def _document(caller: _Caller, evaluation: _Evaluation) -> dict[str, Any]:
+    """Return an evaluation as JSON values, with AWS's names for the decision."""
+    decision = evaluation.decision
     statement = decision.statement
     return {
         "role": caller.arn,
-        "action": answer.action,
-        "resource": answer.resource,
+        "action": evaluation.action,
+        "resource": evaluation.resource,
         "decision": str(decision.decision),
         "explanation": decision.explain(),
         "statement": None
@@ -201,19 +208,19 @@ def _document(caller: _Caller, answer: _Answer) -> dict[str, Any]:
     }
 
 
-def _show(caller: _Caller, answers: Sequence[_Answer]) -> None:
+def _print_table(caller: _Caller, evaluations: Sequence[_Evaluation]) -> None:
     console = Console(highlight=False)
-    table = Table(title=caller.arn, title_justify="left", show_lines=len(answers) > 1)
-    for heading in ("action", "resource", "decision", "why"):
+    table = Table(title=caller.arn, title_justify="left", show_lines=len(evaluations) > 1)
+    for heading in ("action", "resource", "decision", "reason"):
         table.add_column(heading, overflow="fold")
-    for answer in answers:
-        decision = answer.decision.decision
+    for one in evaluations:
+        decision = one.decision.decision
         shown = f"[{_COLOURS[decision]}]{decision}[/]"
-        table.add_row(escape(answer.action), escape(answer.resource), shown, escape(answer.decision.explain()))
+        table.add_row(escape(one.action), escape(one.resource), shown, escape(one.decision.explain()))
     console.print(table)
 
 
-def _exit_code(answers: Sequence[_Answer]) -> int:
-    if any(answer.decision.decision is EvalDecision.CONDITIONAL for answer in answers):
+def _exit_code(evaluations: Sequence[_Evaluation]) -> int:
+    if any(one.decision.decision is EvalDecision.CONDITIONAL for one in evaluations):
         return UNKNOWN
-    return DENIED if any(answer.decision.denied for answer in answers) else 0
+    return DENIED if any(one.decision.denied for one in evaluations) else 0

@@ -1,4 +1,4 @@
-"""A rule's page, from its docstring and its attributes: for `docs/rules/` and for the terminal."""
+"""Build a rule's page from its docstring and its attributes, for `docs/rules/` and for the terminal."""
 
 from __future__ import annotations
 

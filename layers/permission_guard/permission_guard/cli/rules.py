@@ -1,4 +1,4 @@
-"""`permission-guard rules`: what is checked, and why."""
+"""`permission-guard rules`: list the rules and print their pages."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.rules import RULES, Rule
 
-WRONG_USAGE = 2
+INVALID_USAGE = 2
 
-app = typer.Typer(help="What is checked, and why.", no_args_is_help=True)
+app = typer.Typer(help="List the rules, and print what each one flags and why.", no_args_is_help=True)
 
 
 class ListFormat(StrEnum):
-    """How the list of rules is printed."""
+    """The output format of the list of rules."""
 
     TABLE = "table"
     JSON = "json"
 
 
 class PageFormat(StrEnum):
-    """How a rule's page is printed."""
+    """The output format of a rule's page."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -38,32 +38,32 @@ class PageFormat(StrEnum):
 
 @app.command("list")
 def list_rules(
-    format_: Annotated[ListFormat, typer.Option("--format", help="How to print the list.")] = ListFormat.TABLE,
+    format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.TABLE,
 ) -> None:
     """List every rule with its severity and its fix."""
     if format_ is ListFormat.JSON:
         typer.echo(json.dumps([_document(rule) for rule in RULES], indent=2))
         return
     table = Table()
-    for heading in ("id", "name", "severity", "fix", "what it asks for"):
+    for heading in ("id", "name", "severity", "fix", "summary"):
         table.add_column(heading, overflow="fold")
     for rule in RULES:
-        about = _document(rule)
-        table.add_row(rule.id, rule.name, str(rule.severity), about["fix"] or "-", about["summary"])
+        document = _document(rule)
+        table.add_row(rule.id, rule.name, str(rule.severity), document["fix"] or "-", document["summary"])
     Console(highlight=False).print(table)
 
 
 @app.command("show")
 def show(
-    rule: Annotated[str, typer.Argument(help="A rule's id or name, such as PG102 or source-missing.")],
-    format_: Annotated[PageFormat, typer.Option("--format", help="How to print the page.")] = PageFormat.TEXT,
+    rule: Annotated[str, typer.Argument(help="The id or name of a rule, such as PG102 or source-missing.")],
+    format_: Annotated[PageFormat, typer.Option("--format", help="The output format.")] = PageFormat.TEXT,
 ) -> None:
-    """Print a rule's page: what it flags, why it matters, how to fix it, and where it ends."""
+    """Print a rule's page: what it flags, why it matters, how to fix it, and its limits."""
     found = next((one for one in RULES if rule.lower() in (one.id.lower(), one.name)), None)
     if found is None:
         known = ", ".join(one.id for one in RULES)
-        typer.echo(f"There is no rule {rule!r}; there are {known}.", err=True)
-        raise typer.Exit(WRONG_USAGE)
+        typer.echo(f"The rule {rule!r} does not exist. The rules are: {known}", err=True)
+        raise typer.Exit(INVALID_USAGE)
     if format_ is PageFormat.JSON:
         typer.echo(json.dumps({**_document(found), "page": page(found)}, indent=2))
     elif format_ is PageFormat.MARKDOWN:

@@ -1,1 +1,1 @@
-"""Deliver findings to people: the ledger, the message, alert channels and ticket systems."""
+"""Deliver findings to people: the delivery ledger, the message, alert channels and ticket systems."""

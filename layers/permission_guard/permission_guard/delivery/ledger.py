@@ -1,13 +1,13 @@
-"""The delivery ledger: what was told to whom, so that nobody is told twice and nobody is told old news last.
+"""The delivery ledger: records each delivery, so that no revision is sent twice or after a newer one.
 
-EventBridge and SQS deliver at least once and in any order, and several invocations run at a time. So for each finding
-and channel, deliveries are one at a time and only ever go forward:
+EventBridge and SQS deliver at least once and in any order, and several invocations run at the same time. So for each
+finding and channel, deliveries run one at a time, and revisions only increase:
 
-- a claim takes a lock that ends by itself, and says what was delivered before;
-- a revision that was delivered, or overtaken by a newer one, is skipped;
-- a failed delivery gives the lock back at once, so that the retry need not wait;
-- a crash between sending and recording leaves the lock to run out; then the message is sent once more. A person who
-  reads an alert twice is the lesser evil.
+- a claim takes a lock that expires, and returns the reference of the last delivery;
+- a revision that was delivered, or that is older than the last one delivered, is skipped;
+- a failed delivery releases the lock, so that the retry does not wait;
+- after a crash between sending and recording, the lock expires and the message is sent a second time: a duplicate alert
+  is better than a lost one.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
 
 BUSY_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds between looking again whether another delivery of the same finding has ended: three in all."""
+"""Seconds to wait before each new try while another delivery of the same finding is running: three in total."""
 
 LOCK_FOR = timedelta(minutes=5)
-"""How long a claim holds when nothing ends it: longer than any sending function's timeout."""
+"""How long a claim holds its lock if it is not released: longer than the timeout of every sending function."""
 
 KEEP_RESOLVED = timedelta(days=60)
 """How long the record of a resolved finding is kept.
 
-Longer than a message can wait in a dead-letter queue, 14 days; shorter than the finding itself is kept, 90 days: when
-the ledger outlived it, a finding that comes back as a new one would look old.
+Longer than a message can stay in a dead-letter queue, 14 days. Shorter than the finding is kept, 90 days: a deleted
+finding that is found again starts at revision 1, which an older record would skip.
 """
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of one revision of a finding at one channel."""
+    """The outcome of delivering one revision of a finding to one channel."""
 
     DELIVERED = "delivered"
     ALREADY_DELIVERED = "already delivered"
-    OVERTAKEN = "overtaken by a newer revision"
-    NOT_WANTED = "not told at this channel"
+    SUPERSEDED = "superseded by a newer revision"
+    NOT_ALERTED = "no alert for this transition"
 
 
 @record(kw_only=True)
 class Delivery:
-    """What the ledger holds of one finding at one channel: the last delivery, and the lock of a running one."""
+    """The ledger's record of one finding and channel: the last delivery, and the lock of a running one."""
 
     revision: int | None = None
     reference: str | None = None
@@ -62,7 +62,7 @@ class Delivery:
 class Claim:
     """The right to deliver one revision, until `locked_until`.
 
-    `token` tells this claim from any other; `reference` is what the delivery before left behind (a ticket's id).
+    `token` is unique to this claim; `reference` is the reference of the last delivery, such as a ticket's id.
     """
 
     finding_id: str
@@ -75,7 +75,7 @@ class Claim:
 
 @record(kw_only=True)
 class Skip:
-    """There is nothing to deliver, and why; `reference` is what an earlier delivery left behind."""
+    """The reason why there is nothing to deliver, and the reference of the last delivery."""
 
     outcome: DeliveryOutcome
     reference: str | None = None
@@ -83,7 +83,7 @@ class Skip:
 
 @record(kw_only=True)
 class DeliveryResult:
-    """What `deliver` did, for the log."""
+    """The result of `deliver`, for the log."""
 
     channel: str
     outcome: DeliveryOutcome
@@ -91,35 +91,35 @@ class DeliveryResult:
 
 
 class DeliveryLedger(Protocol):
-    """Where deliveries are recorded. `aws/delivery_table.py` is the one that is deployed."""
+    """The record of deliveries. The deployed one is in `aws/tables/deliveries.py`."""
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        """Take the lock for one revision, or say why it is not to be delivered.
+        """Take the lock for one revision, or return why there is nothing to deliver.
 
-        Raises DeliveryBusyError while another invocation holds the lock.
+        DeliveryBusyError while another invocation holds the lock.
         """
 
     def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
-        """Record the delivery and give the lock back.
+        """Record the delivery and release the lock.
 
-        `expires_at` is when the record may be forgotten, None for never. Raises ConflictError when the lock ran out
-        and another claim took it: then the delivery was slower than the lock, and the message is looked at again.
+        `expires_at` is when the record may be deleted, None for never. ConflictError when the lock expired and another
+        claim took it: the delivery took longer than the lock, and the message is processed again.
         """
 
     def release(self, claim: Claim) -> None:
-        """Give the lock back without a delivery; nothing happens when another claim has it by now."""
+        """Release the lock without a delivery; do nothing if another claim has taken it."""
 
 
-def refusal(held: Delivery, revision: int, now: datetime) -> Skip | None:
-    """Say why a claim cannot be had, given what the ledger holds; None when it can.
+def skip_reason(held: Delivery, revision: int, now: datetime) -> Skip | None:
+    """Return why a revision must not be delivered, given the ledger's record; None if it can be claimed.
 
-    What was delivered is looked at before the lock: an old message need not wait for a newer one to be sent.
-    Raises DeliveryBusyError while the lock holds.
+    The last delivery is compared before the lock: an old message does not wait until a newer one is sent.
+    DeliveryBusyError while the lock is held.
     """
     if held.revision is not None and held.revision >= revision:
         same = held.revision == revision
         return Skip(
-            outcome=DeliveryOutcome.ALREADY_DELIVERED if same else DeliveryOutcome.OVERTAKEN, reference=held.reference
+            outcome=DeliveryOutcome.ALREADY_DELIVERED if same else DeliveryOutcome.SUPERSEDED, reference=held.reference
         )
     if held.locked_until is not None and held.locked_until > now:
         raise DeliveryBusyError(f"another invocation is delivering this finding until {held.locked_until.isoformat()}")
@@ -135,10 +135,10 @@ def deliver(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
-    """Deliver a finding to a channel once, or find out that there is nothing to deliver.
+    """Deliver a finding to a channel, unless this revision or a newer one was delivered.
 
-    `send` takes the finding and the reference of the delivery before, and returns the reference to keep (None keeps
-    the one there is). Whatever it raises is raised again, after the lock was given back.
+    `send` takes the finding and the reference of the last delivery, and returns the reference to record (None keeps the
+    last one). Its errors are raised after the lock is released.
     """
     claim = _claim(ledger, channel, finding, clock, wait)
     if isinstance(claim, Skip):
@@ -161,9 +161,9 @@ def _claim(
     clock: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> Claim | Skip:
-    """Claim a revision. While another of the same finding is on its way, wait a little: it is seldom long.
+    """Claim a revision, and wait a few seconds while another delivery of the same finding is running.
 
-    Raises DeliveryBusyError after that, and the message comes again.
+    DeliveryBusyError after that; SQS then delivers the message again.
     """
     for delay in BUSY_WAITS:
         try:

@@ -1,6 +1,6 @@
-"""What is said of a finding, apart from where it is said: a headline, facts and sections.
+"""The message about a finding, the same for every channel: a headline, facts and sections.
 
-Each channel and ticket system renders these in its own form; `body` is the plain text for those that have none.
+Each channel and ticket system renders the message in its own format; `body` is the plain text.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 HAPPENED: Mapping[Transition, str] = {
     Transition.OPENED: "A problem was found.",
-    Transition.REOPENED: "A problem that had been resolved is back.",
-    Transition.RESOLVED: "The problem is gone.",
-    Transition.SUPPRESSED: "The problem was suppressed: it stays as it is, and nothing more is said of it.",
+    Transition.REOPENED: "A problem that was resolved exists again.",
+    Transition.RESOLVED: "The problem no longer exists.",
+    Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until it is resolved.",
     Transition.FIX_PROPOSED: "A fix is proposed. Nothing was changed yet.",
-    Transition.FIX_APPROVED: "A person approved the fix. It is about to be made.",
-    Transition.FIX_APPLIED: "A fix was applied and read back. The finding is resolved once the next check agrees.",
-    Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed: a person has to.",
-    Transition.FIX_FAILED: "A fix was tried and failed. A person has to look.",
-    Transition.FIX_UNDO_REQUESTED: "A person asked for the fix to be undone.",
-    Transition.FIX_UNDONE: "The fix was undone: everything is as it was before it.",
+    Transition.FIX_APPROVED: "The fix was approved. It is about to be applied.",
+    Transition.FIX_APPLIED: "Fix applied and verified. The finding resolves at the next check.",
+    Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed. Manual action required.",
+    Transition.FIX_FAILED: "The fix failed. Manual action required.",
+    Transition.FIX_UNDO_REQUESTED: "Someone requested that the fix be undone.",
+    Transition.FIX_UNDONE: "The fix was undone. The state before the fix is restored.",
 }
-"""What a transition means to a person, in a sentence."""
+"""What happened, for each transition."""
 
 _REMEDY_NAMES = {
     "aws-cli": "AWS CLI",
@@ -42,7 +42,7 @@ _REMEDY_NAMES = {
     "terraform": "Terraform",
     "policy-statement": "policy statement",
 }
-_CURE_UNDER_WAY = frozenset({Transition.FIX_APPROVED, Transition.FIX_APPLIED})
+_FIX_IN_PROGRESS = frozenset({Transition.FIX_APPROVED, Transition.FIX_APPLIED})
 
 _HEADLINE = 500
 _FACT = 300
@@ -52,11 +52,11 @@ _EVENTS_SHOWN = 3
 
 
 class SectionStyle(Enum):
-    """How the text of a section may be treated."""
+    """How a channel may format the text of a section."""
 
-    PROSE = auto()  # wrapped and cut as needed
-    LISTING = auto()  # lines kept; may be cut at its end
-    COMMAND = auto()  # to be pasted: shown whole or not at all, since half a command does something else
+    PROSE = auto()  # may be wrapped and cut
+    LISTING = auto()  # keeps its lines; may be cut at its end
+    COMMAND = auto()  # to paste: whole or not at all, since half a command does something else
 
 
 @record
@@ -65,12 +65,12 @@ class Section:
 
     title: str
     text: str
-    form: SectionStyle
+    style: SectionStyle
 
 
 @record
 class FindingMessage:
-    """A message for people; nothing in it is longer than it can be read, and all of it is printable."""
+    """A message for people: every part has a maximum length and only printable characters."""
 
     headline: str
     happened: str
@@ -79,7 +79,7 @@ class FindingMessage:
 
     @property
     def body(self) -> str:
-        """The message as plain text."""
+        """Return the message as plain text."""
         width = max(len(label) for label, _ in self.facts) + 2
         facts = "\n".join(f"{label + ':':<{width}}{value}" for label, value in self.facts)
         sections = [f"{section.title}:\n{section.text}" for section in self.sections]
@@ -87,7 +87,7 @@ class FindingMessage:
 
 
 def compose(finding: Finding) -> FindingMessage:
-    """Return what a person has to know of a finding and of what happened to it last."""
+    """Return the message about a finding and its last transition."""
     return FindingMessage(
         headline=headline(finding),
         happened=HAPPENED[finding.transition],
@@ -97,17 +97,17 @@ def compose(finding: Finding) -> FindingMessage:
 
 
 def headline(finding: Finding) -> str:
-    """Return one line that says how bad it is, what happened and to what."""
+    """Return one line: the severity, the transition and the title."""
     return one_line(f"[{finding.severity.upper()}] {finding.transition}: {finding.title}", _HEADLINE)
 
 
 def remedy_name(remedy: Remedy) -> str:
-    """Return what a kind of remedy is called in a sentence."""
+    """Return the name of a remedy's kind, such as `AWS CLI`."""
     return _REMEDY_NAMES.get(remedy.kind, one_line(remedy.kind, _FACT))
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
-    """Yield what identifies the finding; the channels pick from it by these labels."""
+    """Yield labels and values that identify the finding; channels select facts by their labels."""
     yield "Function", finding.function_arn
     yield "Account", finding.account
     yield "Region", finding.region
@@ -122,45 +122,46 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _sections(finding: Finding) -> Iterator[Section]:
+    """Yield the sections in the order in which a person needs them: what to do comes before the evidence."""
     is_resolved = finding.status is Status.RESOLVED
-    needs_a_cure = finding.status is Status.OPEN and finding.transition not in _CURE_UNDER_WAY
+    needs_fix = finding.status is Status.OPEN and finding.transition not in _FIX_IN_PROGRESS
     if finding.resolution:
         yield _prose("Resolution", finding.resolution)
     yield _prose("What it was" if is_resolved else "Why", finding.reason)
-    if needs_a_cure and finding.impact:
+    if needs_fix and finding.impact:
         yield _prose("What could happen", finding.impact)
+    if needs_fix and finding.managed_by is not None:
+        yield _prose("Where to fix it", _where(finding.managed_by))
+    if needs_fix:
+        for remedy in finding.remedies:
+            yield _command(f"How to fix it ({remedy_name(remedy)})", remedy.text)
     if finding.fix is not None:
         yield from _fix(finding.fix, finding.transition)
     if finding.evidence and not is_resolved:
         yield Section("Evidence", cut(_evidence(finding.evidence), _LISTING), SectionStyle.LISTING)
-    if needs_a_cure and finding.managed_by is not None:
-        yield _prose("Where to fix it", _where(finding.managed_by))
-    if needs_a_cure:
-        for remedy in finding.remedies:
-            yield _command(f"How to fix it ({remedy_name(remedy)})", remedy.text)
 
 
 def _where(managed_by: ManagedBy) -> str:
-    """Say what owns the function, and why the cure belongs there."""
+    """Return which tool owns the function, and why to make the fix there."""
     name = {"cloudformation": "CloudFormation", "terraform": "Terraform"}.get(managed_by.tool, managed_by.tool)
     owner = f"The {name} stack {managed_by.stack} owns" if managed_by.stack else f"{name} seems to manage"
-    return f"{owner} this function. Change it there: what is changed by hand, the next deployment undoes."
+    return f"{owner} this function. Make the fix there: the next deployment overwrites manual changes."
 
 
 def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
     if fix.result is FixResult.PROPOSED:
         yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
     else:
-        tried = f"attempt {fix.attempts}, {fix.at}"
-        yield _prose("What the bot did", f"{fix.name}: {fix.result} ({tried}). {fix.summary}")
+        attempt = f"attempt {fix.attempts}, {fix.at}"
+        yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
     if fix.approve:
         yield _command("How to approve it", fix.approve)
+    if fix.undo and transition is not Transition.FIX_UNDONE:
+        yield _command("How to undo it", fix.undo)
     if fix.before:
         yield Section("Before", cut(as_json(fix.before), _LISTING), SectionStyle.LISTING)
     if fix.after:
         yield Section("After", cut(as_json(fix.after), _LISTING), SectionStyle.LISTING)
-    if fix.undo and transition is not Transition.FIX_UNDONE:
-        yield _command("How to undo it", fix.undo)
 
 
 def _prose(title: str, text: str) -> Section:
@@ -170,12 +171,12 @@ def _prose(title: str, text: str) -> Section:
 def _command(title: str, text: str) -> Section:
     shown = listing(text).strip()
     if len(shown) > _LISTING:
-        return Section(title, "Too long to be shown here: see the finding itself.", SectionStyle.PROSE)
+        return Section(title, "Too long for this message: see the finding in the findings table.", SectionStyle.PROSE)
     return Section(title, shown, SectionStyle.COMMAND)
 
 
 def _evidence(evidence: Mapping[str, JSON]) -> str:
-    """Return a line a value; lists and documents as indented JSON, what has no value left out."""
+    """Return one line for each value; lists and documents as indented JSON. Skip empty values."""
     return "\n".join(
         f"{listing(str(key))}: {_value(value)}" for key, value in evidence.items() if value not in (None, "")
     )

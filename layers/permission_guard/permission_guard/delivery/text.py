@@ -1,6 +1,7 @@
-"""Make text from AWS fit to be shown: whoever called AWS chose the names in it, and may have chosen them to deceive.
+"""Make text from AWS safe to show: callers of AWS choose the names in it, and can choose them to deceive.
 
-`str.isprintable` knows every control, format, private and unpaired character, and every space but the plain one.
+`str.isprintable` is false for every control, format, private-use and unpaired character, and for every space but the
+plain one.
 """
 
 from __future__ import annotations
@@ -15,32 +16,33 @@ ELLIPSIS = "…"
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return prose on one line of at most `limit` characters, without anything that is not seen."""
+    """Return prose on one line of at most `limit` characters, without invisible characters."""
     visible = (char if char.isprintable() else " " if char.isspace() else "" for char in text)
     return cut(" ".join("".join(visible).split()), limit)
 
 
 def listing(text: str) -> str:
-    r"""Return text to be copied, lines kept, with what is not seen as `\u` escapes.
+    r"""Return text to paste: it keeps its lines, and shows invisible characters as `\u` escapes.
 
-    Escaped and not dropped: what is pasted is what was read, and a command that turns its direction fails.
+    They are escaped, not dropped, so that the pasted text is the text that was read: a command with a hidden character,
+    such as one that changes the text direction, fails.
     """
     lines = text.replace("\r\n", "\n")
     return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in lines)
 
 
 def as_json(value: JSON) -> str:
-    """Return a JSON value on indented lines; what is not ASCII is escaped, so that nothing in it goes unseen."""
+    """Return a JSON value on indented lines, with non-ASCII characters escaped so that all of them are visible."""
     return json.dumps(value, indent=2, sort_keys=False, default=str)
 
 
 def cut(text: str, limit: int) -> str:
-    """Return at most `limit` characters; an ellipsis says that there were more."""
+    """Return at most `limit` characters; an ellipsis marks the cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
 
 
 def cut_bytes(text: str, limit: int) -> str:
-    """Return at most `limit` bytes of UTF-8, never half a character; an ellipsis says that there were more."""
+    """Return at most `limit` bytes of UTF-8, cut between characters; an ellipsis marks the cut."""
     encoded = text.encode()
     if len(encoded) <= limit:
         return text

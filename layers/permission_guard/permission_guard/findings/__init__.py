@@ -1,1 +1,1 @@
-"""The life of a finding: reconciling what was seen with what is recorded, and delivering it once."""
+"""Findings: their lifecycle, the store's protocol, and the checkpoint that a check leaves."""

@@ -1,4 +1,4 @@
-"""What a look leaves for the next one of the same function and scope."""
+"""What a check leaves for the next check of the same function and direction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_DENIED_CALLS = 10
 
 @record
 class Checkpoint:
-    """What the last look that was recorded knew.
+    """What the last recorded check found.
 
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
     within a day. `has_findings` is false where none was ever recorded, so that they need not be read.
@@ -34,34 +34,34 @@ class Checkpoint:
     has_findings: bool = True
 
     def to_json(self) -> str:
-        """Return them as text, always the same for the same notes."""
+        """Return the checkpoint as JSON: equal checkpoints give equal text."""
         roles = sorted((role.account, role.name) for role in self.roles)
         document = {
             "roles": roles,
-            "denied_calls": [asdict(refusal) for refusal in self.denied_calls],
+            "denied_calls": [asdict(denied_call) for denied_call in self.denied_calls],
             "has_findings": self.has_findings,
         }
         return json.dumps(document, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read them; KeyError, TypeError or ValueError when the text is not of `to_json`.
+        """Read a checkpoint; KeyError, TypeError or ValueError when the text is not from `to_json`.
 
-        What a newer version has added is passed over.
+        Keys that a newer version added are ignored.
         """
         document = json.loads(text)
         return cls(
             roles=frozenset(RoleTarget(account, name) for account, name in document["roles"]),
-            denied_calls=tuple(map(_refusal, document["denied_calls"])),
+            denied_calls=tuple(map(_denied_call, document["denied_calls"])),
             has_findings=bool(document["has_findings"]),
         )
 
 
 @record
 class CheckRun:
-    """A look that was begun: its number, and the notes that the last one left.
+    """A check that was started: its number, and the checkpoint of the last one.
 
-    `text` is how they are kept: another version of this may have written them, in other words than this one would.
+    `text` is the checkpoint as it is stored: another version may have written it differently.
     """
 
     number: int
@@ -70,7 +70,7 @@ class CheckRun:
 
     @classmethod
     def after(cls, number: int, text: str) -> Self:
-        """Return a look with the notes in a text; what cannot be read as such is forgotten, and is overwritten."""
+        """Return a check run with the checkpoint in a text; one that cannot be read is dropped, and overwritten."""
         try:
             checkpoint = Checkpoint.from_json(text)
         except (KeyError, TypeError, ValueError):
@@ -79,40 +79,40 @@ class CheckRun:
 
 
 def still_relevant(known: Iterable[DeniedCall], new: Iterable[DeniedCall], now: str) -> tuple[DeniedCall, ...]:
-    """Return the refusals of the last day, the last of each call that was tried, the oldest first.
+    """Return the denied calls of the last day, the last of each call, the oldest first.
 
-    When a call was refused is what an event says: a time that is none, or that is yet to come, is now. Of more than ten
-    only the last are kept: somebody who tries a hundred names gets ten findings.
+    The time comes from an event: missing or future times are replaced by `now`. Only the last ten are kept: an attacker
+    who tries a hundred names causes ten findings.
     """
     last: dict[tuple[str, ...], DeniedCall] = {}
-    for refusal in (*known, *(_heard(refusal, now) for refusal in new)):
-        if _time(now) - _time(refusal.at) < KEEP_DENIED_CALLS:
-            last.pop(_what(refusal), None)
-            last[_what(refusal)] = refusal
+    for denied_call in (*known, *(_timed(denied_call, now) for denied_call in new)):
+        if _time(now) - _time(denied_call.at) < KEEP_DENIED_CALLS:
+            last.pop(_identity(denied_call), None)
+            last[_identity(denied_call)] = denied_call
     return tuple(last.values())[-_MAX_DENIED_CALLS:]
 
 
-def _what(refusal: DeniedCall) -> tuple[str, ...]:
-    """Return what was tried: of which source, or, where it is about the function itself, with which service."""
-    asked = refusal.configuration
-    source = asked.get("EventSourceArn") or asked.get("SelfManagedEventSource")
-    services = {action.partition(":")[0] for action in named_actions(refusal.message)}
-    about = (json.dumps(source, sort_keys=True),) if refusal.mapping else tuple(sorted(services))
-    return refusal.api, refusal.function_arn, refusal.role_arn, *about
+def _identity(denied_call: DeniedCall) -> tuple[str, ...]:
+    """Return what identifies a call: its source, or, for calls about the function itself, the services it needs."""
+    requested = denied_call.configuration
+    source = requested.get("EventSourceArn") or requested.get("SelfManagedEventSource")
+    services = {action.partition(":")[0] for action in named_actions(denied_call.message)}
+    about = (json.dumps(source, sort_keys=True),) if denied_call.mapping else tuple(sorted(services))
+    return denied_call.api, denied_call.function_arn, denied_call.role_arn, *about
 
 
-def _refusal(document: Mapping[str, JSON]) -> DeniedCall:
-    refusal = DeniedCall(**{name: document[name] for name in DeniedCall.__dataclass_fields__ if name in document})
-    _time(refusal.at)
-    return refusal
+def _denied_call(document: Mapping[str, JSON]) -> DeniedCall:
+    denied_call = DeniedCall(**{name: document[name] for name in DeniedCall.__dataclass_fields__ if name in document})
+    _time(denied_call.at)
+    return denied_call
 
 
-def _heard(refusal: DeniedCall, now: str) -> DeniedCall:
+def _timed(denied_call: DeniedCall, now: str) -> DeniedCall:
     try:
-        is_past = _time(refusal.at) <= _time(now)
+        is_past = _time(denied_call.at) <= _time(now)
     except ValueError:
         is_past = False
-    return refusal if is_past else replace(refusal, at=now)
+    return denied_call if is_past else replace(denied_call, at=now)
 
 
 def _time(text: str) -> datetime:

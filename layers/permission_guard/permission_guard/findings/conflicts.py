@@ -1,4 +1,4 @@
-"""Try again when somebody else wrote the same item first."""
+"""Retry when another writer changed the same item first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def retry_on_conflict(call: Callable[[], T], *, tries: int = 5) -> T:
-    """Return what `call`, which reads before it writes, returns in the end; the last ConflictError is raised."""
+    """Return the result of `call`, which reads before it writes; ConflictError when all tries conflict."""
     for _ in range(tries - 1):
         with suppress(ConflictError):
             return call()

@@ -1,8 +1,8 @@
-"""Reconcile a report with the recorded findings of the same function and scope. Pure.
+"""Reconcile a report with the recorded findings of the same function and direction. Pure.
 
-    (none) ──violation──▶ open ──pass, or subject gone──▶ resolved ──violation──▶ open (reopened)
+    (none) ──violation──▶ open ──pass, or subject deleted──▶ resolved ──violation──▶ open (reopened)
 
-Unknown leaves what was there. A suppressed finding stays suppressed while it is violated.
+Unknown changes nothing. A suppressed finding stays suppressed while it is violated.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @record
 class Change:
-    """A finding to write. `expected_revision` is the one it was read at, None where there was none."""
+    """A finding to write. `expected_revision` is the revision that was read, None where there was none."""
 
     finding: Finding
     expected_revision: int | None
 
     @property
     def is_transition(self) -> bool:
-        """Tell whether anybody has to hear of it, or only its words changed."""
+        """Whether the change is a transition, which is published; otherwise only texts or evidence changed."""
         return self.finding.revision != self.expected_revision
 
 
@@ -42,14 +42,14 @@ def reconcile(
     now: str,
     event_ids: Sequence[str] = (),
 ) -> tuple[Change, ...]:
-    """Return what must be written so that the record says what the report saw, and nothing that it did not see.
+    """Return the changes that bring the recorded findings up to date with a report.
 
-    `recorded` are the findings of the report's function, of all rules; those of rules that the report did not ask
-    are left alone. `now` is ISO-8601 in UTC.
+    `recorded` are the findings of the report's function, of all rules; those of rules that were not evaluated are not
+    changed. `now` is ISO-8601 in UTC.
     """
     by_id = {finding.id: finding for finding in recorded}
     cause = tuple(event_ids)[:MAX_EVENT_IDS]
-    # Each subject once: a list that AWS hands out in pages can name the same thing twice.
+    # Each subject once: AWS's paginated lists can contain the same item twice.
     seen = {verdict.finding_id: verdict for verdict in report.violations}
     changes = [_violated(by_id.get(key), verdict, report, now, cause) for key, verdict in seen.items()]
     for finding in recorded:
@@ -94,7 +94,7 @@ def _violated(
             ),
             None,
         )
-    told = replace(
+    updated = replace(
         recorded,
         title=verdict.title,
         reason=verdict.reason,
@@ -106,7 +106,7 @@ def _violated(
     )
     if recorded.status is Status.RESOLVED:
         reopened = replace(
-            told,
+            updated,
             status=Status.OPEN,
             revision=recorded.revision + 1,
             transition=Transition.REOPENED,
@@ -116,7 +116,7 @@ def _violated(
             event_ids=event_ids,
         )
         return Change(reopened, recorded.revision)
-    return Change(told, recorded.revision) if told != recorded else None
+    return Change(updated, recorded.revision) if updated != recorded else None
 
 
 def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[str, ...]) -> Iterator[Change]:
@@ -136,18 +136,18 @@ def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[s
 
 
 def _resolution(finding: Finding, report: Report) -> str | None:
-    """Say why a finding is no longer violated; None when that is not known."""
+    """Return why a finding is no longer violated; None when that is unknown."""
     own = [verdict for verdict in report.verdicts if verdict.rule_id == finding.rule_id]
     for verdict in own:
         if verdict.outcome is Outcome.PASS and verdict.finding_id == finding.id:
             return verdict.reason
-    if any(v.outcome is Outcome.UNKNOWN and speaks_of(v, finding) for v in own):
+    if any(v.outcome is Outcome.UNKNOWN and is_about(v, finding) for v in own):
         return None
-    return "The function was deleted." if report.gone else f"{finding.subject} no longer exists."
+    return "The function was deleted." if report.deleted else f"{finding.subject} no longer exists."
 
 
-def speaks_of(verdict: Verdict, finding: Finding) -> bool:
-    """Tell whether a verdict is about a finding's subject, alone or among others."""
+def is_about(verdict: Verdict, finding: Finding) -> bool:
+    """Whether a verdict is about a finding's subject, alone or among others."""
     if verdict.subject is None or verdict.finding_id == finding.id:
         return True
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
@@ -157,12 +157,12 @@ _KINDS = {"cloudformation": ("sam", "policy-statement"), "terraform": ("terrafor
 
 
 def _own_first(remedies: tuple[Remedy, ...], managed_by: ManagedBy | None) -> tuple[Remedy, ...]:
-    """Put the remedy for the code that owns the function before the others."""
+    """Put the remedy for the infrastructure code that owns the function first."""
     kinds = _KINDS.get(managed_by.tool, ()) if managed_by else ()
     return tuple(sorted(remedies, key=lambda remedy: remedy.kind not in kinds))
 
 
 def _subject(verdict: Verdict) -> str:
     if verdict.subject is None:
-        raise ValueError(f"{verdict.rule_id} calls something a violation and does not say what")
+        raise ValueError(f"{verdict.rule_id} reported a violation without a subject")
     return verdict.subject

@@ -1,4 +1,4 @@
-"""What the checker and the fixer need of the place where findings are kept."""
+"""The protocol of the store of findings, as the checker and the fixer use it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class FindingStore(Protocol):
-    """A record of findings in which a stale look never overwrites a newer one."""
+    """Stores findings; a stale check never overwrites a newer one."""
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
-        """Return a number that is higher than that of every look begun before; take it before anything is read."""
+        """Start a check: its number is higher than that of every check before. Call it before anything is read."""
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         """Return every recorded finding of a function, with its versions and aliases."""
@@ -36,11 +36,10 @@ class FindingStore(Protocol):
         unknowns: Sequence[str],
         now: str,
     ) -> bool:
-        """Write a look's changes and notes, all or none.
+        """Write a check's changes and checkpoint, all or none.
 
-        False when another look, begun later or not, was written since this one was begun and knows better. When it
-        left other notes than those this look was begun with, that is so as well. ConflictError when a finding was
-        changed since it was read: read again and reconcile again.
+        False when a newer check was written, or a check that left another checkpoint than the one this run started
+        with. ConflictError when a finding was changed since it was read: read and reconcile again.
         """
 
     def put_finding(self, change: Change) -> None:

@@ -1,4 +1,4 @@
-"""The fixes, and which of them puts which rule's findings right."""
+"""The fixes, and which rules each of them fixes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FIXES: tuple[Fix, ...] = (AttachManagedPolicy(),)
 
 
 def fix_for(rule_id: str) -> Fix | None:
-    """Return the fix for a rule's findings, None where there is none."""
+    """Return the fix for a rule's findings, None if there is none."""
     return next((fix for fix in FIXES if rule_id in fix.rule_ids), None)
 
 

@@ -1,4 +1,4 @@
-"""Attach the one AWS managed policy that carries what an execution role lacks."""
+"""Attach the one AWS managed policy that has the permissions an execution role lacks."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 ATTACHABLE = frozenset(source.managed_policy for source in (DynamoDB, Kinesis, Sqs))
-"""The paths and names of the policies that may ever be attached; template.yaml allows the same and no other."""
+"""The paths and names of the only policies that may be attached; template.yaml allows exactly the same ones."""
 
 
 class AttachManagedPolicy:
-    """Additive: it grants what is missing and takes nothing away."""
+    """An additive fix: it grants the missing permissions and removes nothing."""
 
     name: ClassVar[str] = "attach-managed-policy"
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201"})
@@ -39,30 +39,30 @@ class AttachManagedPolicy:
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return the attachment; FixRefusedError when a guard says no or cannot be evaluated."""
+        """Return the plan of the attachment; FixRefusedError when a guard refuses or cannot be evaluated."""
         mapping = _mapping(finding, snapshot)
         source = event_source_of(mapping)
         if source is None or source.managed_policy not in ATTACHABLE:
-            raise FixRefusedError("No AWS managed policy is known for this type of event source.")
+            raise FixRefusedError("The bot attaches no AWS managed policy for this type of event source.")
         function, role = _function_and_role(mapping, snapshot)
         if role.arn != finding.evidence.get("role_arn"):
-            # What was found, told and perhaps approved is about another role: the next look tells of this one.
-            raise RetryableError(f"{function.arn} runs with {role.arn} by now, and the finding is about another role")
+            # The finding, its alerts and its approval are about another role; the next check reports this one.
+            raise RetryableError(f"{function.arn} now uses {role.arn}, and the finding is about another role")
         guard_function(snapshot, finding)
         guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
         own = snapshot.source_policies
         needs = required(source.needs(mapping, snapshot.sources), NeedKind.READ)
         if all(decide(need, role, function.arn, own).allowed for need in needs):
-            raise FixRefusedError("The role has every permission that is needed. What is wrong is something else.")
+            raise FixRefusedError("The role has every required permission. The problem has another cause.")
         policy_arn = by_aws(source.managed_policy, role.arn)
         document = fix_state.managed_policy(policy_arn)
         if isinstance(document, Unread):
             reason = f"{policy_arn} could not be read: {document}."
-            lasting = document.denied or document.code == "NoSuchEntity"
-            raise FixRefusedError(reason) if lasting else RetryableError(reason)
-        mended = replace(role, attached={**role.attached, policy_arn: document})
+            is_permanent = document.denied or document.code == "NoSuchEntity"
+            raise FixRefusedError(reason) if is_permanent else RetryableError(reason)
+        fixed_role = replace(role, attached={**role.attached, policy_arn: document})
         for need in needs:
-            decision = decide(need, mended, function.arn, own)
+            decision = decide(need, fixed_role, function.arn, own)
             if not decision.allowed:
                 raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")
         return Plan(
@@ -77,11 +77,11 @@ class AttachManagedPolicy:
         writer.attach_role_policy(role_name(change["role_arn"]), change["policy_arn"])
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
-        """Return the role and its attached policies, None for a role that is gone."""
+        """Return the role and its attached policies, None as the policies of a deleted role."""
         return _state(change["role_arn"], _role(change, fix_state))
 
-    def is_made(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
-        """Tell whether the policy is attached to the role."""
+    def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
+        """Return whether the policy is attached to the role."""
         role = _role(change, fix_state)
         return role is not None and change["policy_arn"] in role.attached
 

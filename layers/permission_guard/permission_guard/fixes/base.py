@@ -1,4 +1,4 @@
-"""What every fix is: a plan made from a fresh snapshot, and the one change that carries it out."""
+"""The protocol of a fix: it plans one change from a fresh snapshot, and applies it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @record(kw_only=True)
 class Plan:
-    """One change to make, in words and as the call that makes it; what it touches now; how to take it back."""
+    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it."""
 
     summary: str
     change: Mapping[str, JSON]
@@ -26,16 +26,16 @@ class Plan:
 
 
 class FixState(Protocol):
-    """What a fix has to know besides the snapshot."""
+    """The state that a fix reads besides the snapshot."""
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
 
     def role(self, arn: str) -> Role | Unread | None:
-        """Read a role afresh, None when it does not exist."""
+        """Read a role without a cache; None when it does not exist."""
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
-        """Return the CloudFormation stack that owns a resource, None when none does."""
+        """Return the CloudFormation stack that owns a resource, None if no stack does."""
 
 
 class Writer(Protocol):
@@ -46,10 +46,10 @@ class Writer(Protocol):
 
 
 class Fix(Protocol):
-    """A way to put findings of some rules right.
+    """A fix for the findings of some rules.
 
-    `reads` and `writes` name the IAM actions it takes besides those of the rules. A plan's `change` is all that
-    `apply`, `state` and `is_made` need: it is what is remembered of a fix that was cut short.
+    `reads` and `writes` are the IAM actions that it requires besides those of the rules. `apply`, `state` and
+    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished.
     """
 
     name: ClassVar[str]
@@ -58,16 +58,16 @@ class Fix(Protocol):
     writes: ClassVar[frozenset[str]]
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return what to do about a finding that the snapshot still shows.
+        """Return the plan for a finding that the snapshot still shows.
 
-        FixRefusedError says why nothing; RetryableError when that cannot be told this time.
+        FixRefusedError with the reason if there is none; RetryableError when state could not be read for now.
         """
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
-        """Carry the change out."""
+        """Apply the change."""
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
-        """Return what the change touches as it is now; RetryableError when that cannot be read."""
+        """Return the current state that the change affects; RetryableError when it cannot be read."""
 
-    def is_made(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
-        """Tell whether AWS shows the change; RetryableError when that cannot be read."""
+    def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
+        """Return whether AWS shows the change; RetryableError when that cannot be read."""

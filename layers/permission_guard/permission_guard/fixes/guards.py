@@ -1,4 +1,4 @@
-"""What must never be changed. A guard that cannot be evaluated refuses."""
+"""Guards: the functions and roles that the bot must not change. A guard that cannot be evaluated refuses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESERVED_PATHS = ("/aws-service-role/", "/aws-reserved/")
 
 
 def guard_function(snapshot: Snapshot, finding: Finding) -> None:
-    """Refuse functions whose owner, or whose infrastructure code, has the last word."""
+    """Refuse functions that infrastructure code manages, or that their owner tagged `permission-guard:fix=never`."""
     arn = snapshot.target.arn
     if finding.managed_by is not None and finding.managed_by.tool == "terraform":
         raise FixRefusedError(f"{arn} was last changed by Terraform: change its configuration.")
@@ -31,13 +31,13 @@ def guard_function(snapshot: Snapshot, finding: Finding) -> None:
 
 
 def guard_role(role: Role, account: str, stack: str | Unread | None) -> None:
-    """Refuse roles that belong to AWS, to another account, to an owner who said never, or to a template.
+    """Refuse roles that AWS, another account or a template owns, or that are tagged `permission-guard:fix=never`.
 
-    CloudFormation does not tag the roles it makes, so `stack` has to be asked for; RetryableError when it did not
-    answer this time.
+    CloudFormation does not tag the roles that it creates, so the caller reads `stack` from CloudFormation.
+    RetryableError when that read failed for now.
     """
     if isinstance(stack, Unread):
-        reason = f"It cannot be told whether a CloudFormation stack owns {role.arn}: {stack}."
+        reason = f"Unknown whether a CloudFormation stack owns {role.arn}: {stack}."
         raise FixRefusedError(reason) if stack.denied else RetryableError(reason)
     if stack is not None:
         raise FixRefusedError(f"{role.arn} belongs to the CloudFormation stack {stack}: change its template.")

@@ -1,7 +1,8 @@
-"""The policy language of AWS: documents, `evaluate` as AWS decides, `exposure` of a resource policy.
+"""The IAM policy language: policy documents, `evaluate()` for one request, `exposure()` for a resource-based policy.
 
-Pure: neither boto3 nor the environment is read, and it is usable on its own. It imports in a few milliseconds, which is
-why its modules set `TYPE_CHECKING` themselves instead of importing `typing`, and have their own `records`.
+Pure: it uses neither boto3 nor the environment, and works without the rest of the package. It imports in a few
+milliseconds: its modules define `TYPE_CHECKING` instead of importing `typing`, and use the package's own `records`
+instead of `dataclasses`.
 """
 
 from __future__ import annotations

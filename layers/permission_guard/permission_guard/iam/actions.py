@@ -1,7 +1,7 @@
-"""The Action and NotAction elements: which actions a statement speaks of.
+"""The Action and NotAction elements: which actions a statement applies to.
 
-Actions are compared without regard to case. `*` and `*:*` are everything; elsewhere the service prefix is literal and
-only the name may hold wildcards. What holds white space, lacks the colon or the name matches nothing.
+Actions are not case-sensitive. `*` and `*:*` match every action. In all other values the service prefix is literal and
+only the name can contain wildcards. A value that contains white space, or has no colon or no name, matches no action.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 class ActionSet:
     """The values of one Action or NotAction element.
 
-    `doubtful` is the answer where a wildcard in the service prefix would match: AWS documents no such thing.
+    `prefix_wildcard` is the result of a match by a wildcard in the service prefix, which AWS does not document.
     """
 
-    __slots__ = ("_doubtful", "_everything", "_exact", "_odd", "_wild")
+    __slots__ = ("_everything", "_exact", "_names", "_prefix_wildcard", "_whole")
 
-    def __init__(self, values: Iterable[str], *, doubtful: int = FALSE) -> None:
+    def __init__(self, values: Iterable[str], *, prefix_wildcard: int = FALSE) -> None:
         exact: set[str] = set()
-        wild: dict[str, list[Glob]] = {}
-        odd: list[Glob] = []
+        names: dict[str, list[Glob]] = {}
+        whole: list[Glob] = []
         self._everything = False
         for value in values:
             text = value.lower()
@@ -38,30 +38,30 @@ class ActionSet:
             elif not name or len(text.split()) != 1 or text != text.strip():
                 continue
             elif "*" in service or "?" in service:
-                odd.append(compile_glob(text))
+                whole.append(compile_glob(text))
             else:
-                wild.setdefault(service, []).append(compile_glob(name))
+                names.setdefault(service, []).append(compile_glob(name))
         self._exact = frozenset(exact)
-        self._wild = wild
-        self._odd = odd
-        self._doubtful = doubtful
+        self._names = names
+        self._whole = whole
+        self._prefix_wildcard = prefix_wildcard
 
     def match(self, action: str) -> int:
-        """Tell whether an action, in lower case, is in the set."""
+        """Return whether the set contains an action, which must be in lower case."""
         if self._everything or action in self._exact:
             return TRUE
         service, _, name = action.partition(":")
-        for glob in self._wild.get(service, ()):
+        for glob in self._names.get(service, ()):
             if glob.matches(name):
                 return TRUE
-        for glob in self._odd:
+        for glob in self._whole:
             if glob.matches(action):
-                return self._doubtful
+                return self._prefix_wildcard
         return FALSE
 
 
 def action_problem(value: str) -> str:
-    """Say why AWS would refuse an action, or return an empty text."""
+    """Return why AWS rejects the value of an Action element, or an empty string if it is valid."""
     if not value.strip("*"):
         return "" if value else "an action is empty"
     service, colon, name = value.partition(":")

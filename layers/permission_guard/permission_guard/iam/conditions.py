@@ -1,7 +1,7 @@
-"""The Condition element: operators AND, keys AND, values OR; negated operators are a NOR over the values.
+"""The Condition element: AND over operators and keys, OR over values, NOR over the values of a negated operator.
 
-What happens when a key is missing, with `IfExists`, `ForAllValues` and `ForAnyValue`, and with `Null` is written once,
-here. See "IAM JSON policy elements: Condition" and "Set operators for multivalued context keys" in the IAM User Guide.
+This module also evaluates missing keys, `IfExists`, `ForAllValues`, `ForAnyValue` and `Null`. See "IAM JSON policy
+elements: Condition" and "Set operators for multivalued context keys" in the IAM User Guide.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ _IF_EXISTS: Final = "ifexists"
 
 
 class Condition:
-    """One operator, one key, and the values.
+    """One operator, one key and its values.
 
-    `operator` is None for Null, and for what cannot be read: then `problem` says why and the answer is unknown.
+    `operator` is None for Null. It is also None if the condition is invalid: then `problem` says why, and the result is
+    UNKNOWN.
     """
 
     __slots__ = (
-        "_absent_answer",
         "_exact",
+        "_if_absent",
         "_values",
         "if_exists",
         "key",
@@ -62,7 +63,7 @@ class Condition:
         texts = scalars(raw)
         self.texts: tuple[str, ...] = tuple(texts or ())
         if not texts:
-            self.problem = f"the values of {key!r} are not one text or a list of texts"
+            self.problem = f"the values of {key!r} are neither a string nor a list of strings"
         elif base == _NULL and not colon:
             self._prepare_null()
         else:
@@ -71,12 +72,12 @@ class Condition:
     def _prepare_null(self) -> None:
         self.null = True
         if not all(text.lower() in {"true", "false"} for text in self.texts):
-            self.problem = "Null takes true or false"
+            self.problem = "Null requires true or false"
 
     def _prepare(self, base: str, texts: list[str], *, variables: bool) -> None:
         operator = OPERATORS.get(base)
         if operator is None or self.qualifier not in {"", FOR_ALL, FOR_ANY}:
-            self.problem = f"{self.name!r} is no condition operator"
+            self.problem = f"{self.name!r} is not a condition operator"
             return
         self.operator = operator
         if operator.name in {"StringEquals", "StringNotEquals"} and not (variables and any("${" in t for t in texts)):
@@ -84,24 +85,24 @@ class Condition:
         else:
             self._values = [operator.prepare(text, variables) for text in texts]
         if self.qualifier == FOR_ALL:
-            self._absent_answer = TRUE
+            self._if_absent = TRUE
         elif self.qualifier == FOR_ANY:
-            self._absent_answer = MAYBE if self.if_exists else FALSE
+            self._if_absent = MAYBE if self.if_exists else FALSE
         else:
-            self._absent_answer = TRUE if self.if_exists or operator.negated else FALSE
+            self._if_absent = TRUE if self.if_exists or operator.negated else FALSE
 
     @property
     def negated(self) -> bool:
-        """Whether the operator is a negated one."""
+        """Whether the operator is negated."""
         return self.operator is not None and self.operator.negated
 
     @property
-    def spoiled(self) -> bool:
-        """Whether some value is one that no comparison, negated or not, ever holds for."""
+    def never_true(self) -> bool:
+        """Whether a value makes every comparison false, negated or not."""
         return any(item.never for item in self._values)
 
     def evaluate(self, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
-        """Tell whether the condition holds."""
+        """Return whether the condition is true."""
         if self.problem:
             return MAYBE
         found = lookup(self.key)
@@ -111,38 +112,38 @@ class Condition:
             wanted = "true" if found is ABSENT else "false"
             return TRUE if any(text.lower() == wanted for text in self.texts) else FALSE
         if found is ABSENT:
-            return self._absent_answer
+            return self._if_absent
         if isinstance(found, tuple):
             return self._evaluate_many(found, lookup)
-        answer = self.compare(found, lookup)
+        result = self.compare(found, lookup)
         if found == "" and self.qualifier == FOR_ALL:
-            return max(answer, MAYBE)  # documented as an empty set, seen to be compared as a value
-        return answer
+            return max(result, MAYBE)  # AWS documents it as an empty set, but was observed to compare it as a value
+        return result
 
     def _evaluate_many(self, found: tuple[str, ...], lookup: Lookup) -> int:
         if not self.qualifier:
             return FALSE
-        answers = [self.compare(value, lookup) for value in found]
+        results = [self.compare(value, lookup) for value in found]
         if self.qualifier == FOR_ANY:
-            return max(answers, default=FALSE)
-        return min(answers, default=TRUE)
+            return max(results, default=FALSE)
+        return min(results, default=TRUE)
 
     def compare(self, value: str, lookup: Lookup) -> int:
-        """Tell whether one present value satisfies the operator."""
+        """Return whether one value of the request satisfies the operator."""
         operator = self.operator
         if operator is None:
             return MAYBE
         if self._exact is not None:
             return TRUE if (value in self._exact) != operator.negated else FALSE
-        if operator.readable is not None and not operator.readable(value):
+        if operator.is_comparable is not None and not operator.is_comparable(value):
             return FALSE
         matched = any_of(item.test(value, lookup) for item in self._values)
         if not operator.negated:
             return matched
-        return FALSE if self.spoiled else negate(matched)
+        return FALSE if self.never_true else negate(matched)
 
     def problems(self) -> Iterator[str]:
-        """Yield why AWS would refuse the condition, or parts of it."""
+        """Yield the reasons why AWS rejects the condition or one of its values."""
         if self.problem:
             yield self.problem
         for value in self._values:
@@ -150,7 +151,7 @@ class Condition:
                 yield f"{self.name} {self.key}: {value.problem}"
 
     def unknown_keys(self, lookup: Lookup) -> Iterator[str]:
-        """Yield the keys whose values would be needed and are unknown."""
+        """Yield the keys whose values the condition requires and that are unknown."""
         if lookup(self.key) is UNKNOWN:
             yield self.spelled
         for value in self._values:
@@ -160,7 +161,7 @@ class Condition:
 
 
 def scalars(raw: object) -> list[str] | None:
-    """Return the texts of a scalar or a list of scalars; None when it is anything else, or an empty list."""
+    """Return a scalar, or a list of scalars, as strings. Return None for an empty list and for any other value."""
     if isinstance(raw, str):
         return [raw]
     if isinstance(raw, (bool, int, float)):
@@ -175,12 +176,12 @@ def scalars(raw: object) -> list[str] | None:
 
 
 def parse_conditions(raw: Mapping[str, object], *, variables: bool) -> tuple[tuple[Condition, ...], list[str]]:
-    """Compile a Condition element; the second value says what could not be read."""
+    """Compile a Condition element. Return its conditions, and what is invalid in it."""
     conditions: list[Condition] = []
     problems: list[str] = []
     for name, keys in raw.items():
         if not isinstance(keys, dict):
-            problems.append(f"the condition operator {name!r} does not hold an object")
+            problems.append(f"the value of the condition operator {name!r} is not an object")
             continue
         for key, values in keys.items():
             condition = Condition(str(name), str(key), values, variables=variables)

@@ -1,8 +1,8 @@
-"""What AWS Config's rule `lambda-function-public-access-prohibited` (Security Hub's Lambda.1) says of a policy.
+"""The result of AWS Config's rule `lambda-function-public-access-prohibited` (Security Hub's control Lambda.1).
 
-The rule looks at the text only. A policy is public if a principal is empty or holds a wildcard and no condition limits
-it to fixed values, or if Amazon S3 may invoke and no condition names an account. Values with a wildcard or a policy
-variable limit nothing. A Deny changes nothing.
+The rule evaluates only the text of a policy. A policy is public if a principal is empty or contains a wildcard and no
+condition requires fixed values, or if it allows Amazon S3 and no condition names an account. Values with a wildcard or
+a policy variable are not fixed. Deny statements have no effect.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _S3: Final = "s3.amazonaws.com"
 
 
 def is_public_to_config(allows: Iterable[Statement]) -> bool:
-    """Tell whether the rule would find any of these Allow statements public."""
+    """Return whether the rule reports one of these Allow statements as public."""
     return any(_is_public(statement) for statement in allows)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a request: each condition key has a value, is absent, or nobody knows."""
+"""The condition keys of a request: each has a value, is absent, or is unknown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 ContextValue = str | bool | int | float | list[str] | tuple[str, ...] | frozenset[str] | set[str]
-"""A string, a boolean or a number; a list, tuple or set makes the key multivalued, however many values it holds."""
+"""A string, a boolean or a number. With a list, tuple or set the key is multivalued, even if it has only one value."""
 
 
 class Presence(Enum):
-    """What is known of a key that has no known value."""
+    """The state of a key without a known value."""
 
     ABSENT = "absent"
     UNKNOWN = "unknown"
@@ -30,18 +30,18 @@ _FAMILY_ENDS: Final = ("/", "*")
 
 
 def plain(value: object) -> str:
-    """Return a scalar as the text that AWS compares: booleans in lower case, numbers as written."""
+    """Return a scalar as the string that AWS compares: booleans in lower case, numbers as written."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 class Context:
-    """The condition keys of a request. Immutable; keys are compared without regard to case.
+    """The condition keys of a request. It is immutable, and keys are not case-sensitive.
 
-    `known` maps a key to its value (None says absent). `absent` and `unknown` name keys, or whole families of keys by
-    a trailing `/` or `/*` such as `aws:ResourceTag/`. Whatever is named nowhere is `default`. A known value wins over
-    a named key, a named key over a family, a longer family over a shorter one.
+    `known` maps a key to its value, or to None if it is absent. `absent` and `unknown` name keys, or families of keys
+    with a trailing `/` or `/*`, such as `aws:ResourceTag/`. All other keys are `default`. A known value takes
+    precedence over a named key, a named key over a family, and a longer family over a shorter one.
     """
 
     __slots__ = ("_families", "_stated", "default")
@@ -70,12 +70,12 @@ class Context:
         self.default = default
 
     def lookup(self, key: str) -> Found:
-        """Return what is known of a key, which must be in lower case."""
+        """Return the value or the state of a key, which must be in lower case."""
         found = self.stated(key)
         return self.default if found is None else found
 
     def stated(self, key: str) -> Found | None:
-        """Return what was said of a key in so many words, or None where only the default speaks."""
+        """Return the value or the state of a key that the context names, or None if only the default applies."""
         found = self._stated.get(key)
         if found is None:
             for family, presence in self._families:

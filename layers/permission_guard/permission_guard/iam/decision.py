@@ -1,4 +1,4 @@
-"""What the evaluation answers."""
+"""The result of an evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from permission_guard.records import record
 
 
 class EvalDecision(StrEnum):
-    """The four answers. CONDITIONAL: it hinges on something that is not known."""
+    """The four results. CONDITIONAL: the result depends on something that is unknown."""
 
     ALLOWED = "allowed"
     IMPLICIT_DENY = "implicitDeny"
@@ -18,7 +18,7 @@ class EvalDecision(StrEnum):
 
 @record
 class StatementRef:
-    """The statement that decided: the policy's name and kind (`identity`, `boundary`, `scp` …), Sid, index, effect."""
+    """The deciding statement: its policy's name and kind (`identity`, `boundary`, `scp` …), Sid, index and effect."""
 
     policy: str
     sid: str | None
@@ -33,10 +33,11 @@ class StatementRef:
 
 @record
 class Decision:
-    """The answer to one request.
+    """The result for one request.
 
-    `statement` is the one that denied, granted, or on which a CONDITIONAL answer hinges. `blocked_by` is the layer
-    that did not allow (IMPLICIT_DENY). `unknown_keys` are the condition keys whose values were needed.
+    `statement` is the statement that allows, denies, or on which a CONDITIONAL result depends. `blocked_by` is the kind
+    of policy that does not allow the request (IMPLICIT_DENY). `unknown_keys` are the condition keys whose values are
+    required and unknown.
     """
 
     decision: EvalDecision
@@ -47,26 +48,29 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether it is certainly allowed."""
+        """Whether the request is allowed."""
         return self.decision is EvalDecision.ALLOWED
 
     @property
     def denied(self) -> bool:
-        """Whether it is certainly denied, implicitly or explicitly."""
+        """Whether the request is denied, implicitly or explicitly."""
         return self.decision in (EvalDecision.IMPLICIT_DENY, EvalDecision.EXPLICIT_DENY)
 
     def explain(self) -> str:
-        """Return one sentence for a person."""
+        """Return the result as one sentence."""
         if self.decision is EvalDecision.ALLOWED:
             return f"Allowed by {self.statement}." if self.statement else "Allowed."
         if self.decision is EvalDecision.EXPLICIT_DENY:
             return f"Explicitly denied by {self.statement}."
         if self.decision is EvalDecision.IMPLICIT_DENY:
             return f"Implicitly denied: {_NOT_ALLOWED.get(self.blocked_by or '', 'no policy allows it')}."
-        what = f"it hinges on {self.statement}" if self.statement else "it cannot be decided"
-        keys = f" and on the unknown {', '.join(self.unknown_keys)}" if self.unknown_keys else ""
+        causes = [str(self.statement)] if self.statement else []
+        if self.unknown_keys:
+            noun = "condition key" if len(self.unknown_keys) == 1 else "condition keys"
+            causes.append(f"the unknown {noun} {', '.join(self.unknown_keys)}")
+        what = f"it depends on {' and on '.join(causes)}" if causes else "it cannot be decided"
         why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
-        return f"Not certain: {what}{keys}{why}."
+        return f"Unknown: {what}{why}."
 
 
 _NOT_ALLOWED = {
@@ -76,5 +80,5 @@ _NOT_ALLOWED = {
     "scp": "no service control policy allows it at some level",
     "rcp": "no resource control policy allows it at some level",
     "resource": "the resource's own policy does not allow it",
-    "organization": "a policy of the organization denies it, as IAM's policy simulator says",
+    "organization": "an organization policy denies it, according to IAM's policy simulator",
 }

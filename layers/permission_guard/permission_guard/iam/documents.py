@@ -1,6 +1,7 @@
-"""Policy documents: from whatever AWS hands out to statements that can be evaluated.
+"""Policy documents: from every form in which AWS returns them to statements that can be evaluated.
 
-boto3 hands out managed policies as objects, CloudTrail as text, and the IAM API as URL-encoded text.
+boto3 returns policies as objects, CloudTrail records contain them as JSON text, and the IAM API returns them as
+URL-encoded JSON text.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _CACHED_TEXTS: Final = 4096
 _CACHED_ACTIONS: Final = 512
 
 Spoken = tuple[tuple[Statement, int], ...]
-"""Statements that may speak of an action, each with how sure that is."""
+"""The statements that can apply to an action, each with TRUE or UNKNOWN."""
 
 
 @record
 class Policy:
-    """A policy. `document` is the parsed JSON, or None where there is none; `problems` say what could not be read.
+    """A policy. `document` is the parsed JSON, or None if there is none. `problems` say what is invalid in it.
 
-    `unreadable`: nothing is known of what the document says, so that it may allow or deny anything.
+    `unreadable`: the content is unknown, so that the policy can allow or deny anything.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Policy:
     _spoken: dict[str, tuple[Spoken, Spoken]] = field(default_factory=dict, compare=False, repr=False)
 
     def speaking_of(self, action: str) -> tuple[Spoken, Spoken]:
-        """Return the statements that may deny, and those that may allow, an action given in lower case."""
+        """Return the statements that can deny an action, which must be in lower case, and those that can allow it."""
         spoken = self._spoken.get(action)
         if spoken is None:
             matches = [(statement, statement.match_action(action)) for statement in self.statements]
@@ -55,9 +56,9 @@ class Policy:
 
 
 def parse_policy(document: object, *, name: str = "") -> Policy:
-    """Read a policy document: an object, JSON text, URL-encoded JSON text or bytes.
+    """Parse a policy document: an object, JSON text, URL-encoded JSON text or bytes.
 
-    Never raises. What cannot be read is listed in `problems` and never allows anything. Texts are cached.
+    Never raises. What is invalid is listed in `problems` and never allows anything. The policy of a text is cached.
     """
     if isinstance(document, (bytes, bytearray)):
         try:
@@ -70,7 +71,7 @@ def parse_policy(document: object, *, name: str = "") -> Policy:
 
 
 def unread_policy(name: str, reason: str) -> Policy:
-    """Return a policy that exists but could not be read: every answer that could hinge on it is CONDITIONAL."""
+    """Return a policy that exists but could not be read: every result that can depend on it is CONDITIONAL."""
     return Policy(name, None, (), (reason,), unreadable=True)
 
 
@@ -87,7 +88,7 @@ def _parse_text(text: str, name: str) -> Policy:
     reason = ""
     for candidate in candidates:
         try:
-            document = json.loads(candidate, object_pairs_hook=_object, parse_constant=_refuse)
+            document = json.loads(candidate, object_pairs_hook=_object, parse_constant=_reject)
         except (ValueError, RecursionError) as error:
             reason = reason or f"the document is not JSON: {error}"
         else:
@@ -100,22 +101,22 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value if len(value) == len(pairs) else Twice(value)
 
 
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is not JSON")
+def _reject(constant: str) -> object:
+    raise ValueError(f"{constant} is not valid in JSON")
 
 
 def _from_json(document: object, name: str) -> Policy:
     if not isinstance(document, dict):
-        return unread_policy(name, "the document is not an object")
+        return unread_policy(name, "the document is not a JSON object")
     if isinstance(document, Twice) or not document.keys() <= _ELEMENTS:
         return Policy(name, document, (), ("an element is unknown or appears twice",), unreadable=True)
     problems: list[str] = []
     version = document.get("Version")
     if version is not None and version not in _VERSIONS:
-        problems.append(f"the version {version!r} does not exist")
+        problems.append(f"Version {version!r} is invalid")
     raw = document.get("Statement", ())
     if "Statement" not in document:
-        problems.append("there is no Statement")
+        problems.append("the document has no Statement element")
     elif isinstance(raw, dict):
         raw = (raw,)
     elif not isinstance(raw, (list, tuple)):

@@ -1,7 +1,6 @@
-"""How AWS decides: explicit deny wins, then every layer that limits must allow.
+"""Evaluate a request as AWS does: an explicit deny wins, and every type of policy that limits must allow.
 
-See "Policy evaluation logic" in the IAM User Guide. The answer is one of four: what cannot be decided from what is
-known is CONDITIONAL, never a guess.
+See "Policy evaluation logic" in the IAM User Guide. If the result depends on something unknown, it is CONDITIONAL.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
-from permission_guard.iam.policy_types import PolicyTypeResult, doubts_of, evaluate_identity, evaluate_resource
+from permission_guard.iam.policy_types import PolicyTypeResult, evaluate_identity, evaluate_resource, unknowns_of
 from permission_guard.iam.principals import PrincipalKind
 from permission_guard.iam.request import Request, lookup_of, resource_of
 from permission_guard.records import record
@@ -32,13 +31,14 @@ RESOURCE: Final = "resource"
 
 @record
 class PolicySet:
-    """Every policy that bears on a request.
+    """All policies that apply to a request.
 
-    `scps` and `rcps` are levels, from the organization's root down to the account: each level must allow, by any of
-    its policies. `unread` names identity policies that exist and could not be read, `boundary_unread` says why the
-    boundary could not, `resource_unread` why the resource's own policy could not; a policy that could not be read may
-    also stand anywhere as `unread_policy(...)`. `resource_account` is the owner of a resource whose ARN names none.
-    `management_account`: the caller is of the organization's management account.
+    `scps` and `rcps` are levels, from the organization's root down to the account: in each level at least one policy
+    must allow. `unread` names the identity policies that exist and could not be read. `boundary_unread` and
+    `resource_unread` are the reasons why the permissions boundary and the resource's own policy could not be read.
+    Anywhere, `unread_policy(...)` can replace a policy that could not be read. `resource_account` is the owner of a
+    resource whose ARN contains no account. `management_account`: the caller belongs to the organization's management
+    account.
     """
 
     identity: Sequence[Policy] = ()
@@ -55,11 +55,11 @@ class PolicySet:
 
 
 def evaluate(request: Request, policies: PolicySet) -> Decision:
-    """Decide a request as AWS would."""
+    """Evaluate a request as AWS does."""
     lookup = lookup_of(request)
     action = request.action.lower()
     resource = resource_of(request, action)
-    results = _layers(request, policies, action, resource, lookup)
+    results = _results(request, policies, action, resource, lookup)
     for result in results:
         if result.deny == TRUE:
             return Decision(EvalDecision.EXPLICIT_DENY, result.reference(denies=True))
@@ -74,10 +74,10 @@ def evaluate(request: Request, policies: PolicySet) -> Decision:
     return _conditional([result for result in results if result.may_allow or result.deny == UNKNOWN], lookup, request)
 
 
-def _layers(
+def _results(
     request: Request, policies: PolicySet, action: str, resource: str, lookup: Lookup
 ) -> list[PolicyTypeResult]:
-    """Evaluate every layer that applies to the caller, in the order in which AWS names them."""
+    """Evaluate each type of policy that applies to the caller, in the order of the AWS documentation."""
     principal = request.principal
     results: list[PolicyTypeResult] = []
     identity = principal.is_identity
@@ -120,7 +120,7 @@ def _layers(
 
 
 def _in_management_account(request: Request, policies: PolicySet) -> bool:
-    """Tell whether the resource is the management account's own, which resource control policies do not bind."""
+    """Return whether the management account owns the resource: resource control policies do not apply to it."""
     return policies.management_account and request.principal.account != "" and not _is_foreign(request, policies)
 
 
@@ -129,7 +129,7 @@ def _exempt(request: Request, policies: PolicySet) -> bool:
 
 
 def _combine(request: Request, policies: PolicySet, results: list[PolicyTypeResult]) -> tuple[int, str | None]:
-    """Return whether the layers together allow, and the layer that does not."""
+    """Return whether the results together allow, and the kind of policy that does not."""
     truth = {result.kind: result.allow for result in results if result.kind not in {SCP, RCP}}
     organization = TRUE
     for result in results:
@@ -140,33 +140,33 @@ def _combine(request: Request, policies: PolicySet, results: list[PolicyTypeResu
     resource = next((result for result in results if result.kind == RESOURCE), None)
     limits = min(truth.get(BOUNDARY, TRUE), truth.get(SESSION, TRUE))
     if request.principal.is_identity:
-        side = min(truth[IDENTITY], limits)
+        own_side = min(truth[IDENTITY], limits)
     else:
-        side = TRUE if request.principal.kind is PrincipalKind.ACCOUNT else FALSE
+        own_side = TRUE if request.principal.kind is PrincipalKind.ACCOUNT else FALSE
     if not (request.principal.is_identity or request.principal.kind is PrincipalKind.ACCOUNT):
         granted = resource.allow if resource else FALSE
     elif _is_foreign(request, policies):
-        granted = min(side, resource.allow if resource else FALSE)
+        granted = min(own_side, resource.allow if resource else FALSE)
     else:
-        granted = _same_account(request, side, limits, resource)
+        granted = _same_account(request, own_side, limits, resource)
     if granted == FALSE:
-        return FALSE, _blocking(truth, request, side)
+        return FALSE, _blocking(truth, request, own_side)
     return min(granted, organization), None
 
 
-def _same_account(request: Request, side: int, limits: int, resource: PolicyTypeResult | None) -> int:
-    """Combine both sides inside one account: either is enough, but for keys and roles, whose policy must delegate."""
+def _same_account(request: Request, own_side: int, limits: int, resource: PolicyTypeResult | None) -> int:
+    """Combine both sides of one account: either side is enough, except for keys and roles."""
     if needs_resource_policy(request):
         if resource is None:
-            return min(side, UNKNOWN)
-        side = min(side, resource.allow)
+            return min(own_side, UNKNOWN)
+        own_side = min(own_side, resource.allow)
     if resource is None:
-        return side
-    return max(side, resource.direct, min(resource.role, limits))
+        return own_side
+    return max(own_side, resource.direct, min(resource.role, limits))
 
 
 def needs_resource_policy(request: Request) -> bool:
-    """Tell whether identity policies alone never suffice: KMS keys, and roles that are to be assumed."""
+    """Return whether the resource's own policy must allow as well: for KMS keys, and for roles to assume."""
     resource = request.resource
     action = request.action.lower()
     if action.startswith("kms:"):
@@ -175,7 +175,7 @@ def needs_resource_policy(request: Request) -> bool:
 
 
 def _is_foreign(request: Request, policies: PolicySet) -> bool:
-    """Tell whether another account owns the resource; one whose owner nobody tells is taken for the caller's own."""
+    """Return whether another account owns the resource. A resource with an unknown owner counts as the caller's own."""
     owner = policies.resource_account or account_of(request.resource) or ""
     if not is_account_id(owner):
         found = request.context.stated("aws:resourceaccount")
@@ -183,14 +183,14 @@ def _is_foreign(request: Request, policies: PolicySet) -> bool:
     return is_account_id(owner) and owner != request.principal.account
 
 
-def _blocking(truth: dict[str, int], request: Request, side: int) -> str:
-    if side != FALSE or not request.principal.is_identity:
+def _blocking(truth: dict[str, int], request: Request, own_side: int) -> str:
+    if own_side != FALSE or not request.principal.is_identity:
         return RESOURCE
     return next((kind for kind in (IDENTITY, BOUNDARY, SESSION) if truth.get(kind, TRUE) == FALSE), RESOURCE)
 
 
 def _granting(results: list[PolicyTypeResult]) -> StatementRef | None:
-    """Return the statement that granted: the identity's where nothing limits it, else the resource's."""
+    """Return the statement that allows: the identity's unless boundary or session limits it, else the resource's."""
     granted = {result.kind: result for result in results if result.allow == TRUE}
     limited = any(result.kind in {BOUNDARY, SESSION} and result.allow != TRUE for result in results)
     chosen = granted.get(RESOURCE if limited or IDENTITY not in granted else IDENTITY)
@@ -200,15 +200,15 @@ def _granting(results: list[PolicyTypeResult]) -> StatementRef | None:
 def _conditional(
     results: list[PolicyTypeResult], lookup: Lookup, request: Request, *, denies_only: bool = False
 ) -> Decision:
-    """Say what the answer hinges on."""
+    """Return a CONDITIONAL result with the statement, keys and reasons on which it depends."""
     keys: dict[str, None] = {}
     reasons: dict[str, None] = {}
     deciding: StatementRef | None = None
     for result in results:
         deciding = deciding or result.reference(denies=result.deny == UNKNOWN)
-        for unknown, why in doubts_of(result, lookup, denies_only=denies_only):
+        for unknown, why in unknowns_of(result, lookup, denies_only=denies_only):
             keys.update(dict.fromkeys(unknown))
             reasons.update(dict.fromkeys(why))
     if not keys and not reasons and needs_resource_policy(request):
-        reasons["whether the resource's own policy delegates to the account is not known"] = None
+        reasons["it is unknown whether the resource's own policy delegates to the account"] = None
     return Decision(EvalDecision.CONDITIONAL, deciding, None, tuple(keys), tuple(reasons))

@@ -1,15 +1,16 @@
-"""The condition keys of a call that is made with a Lambda function's execution role.
+"""The condition keys of a call with a Lambda function's execution role.
 
-Which keys go along depends on who makes the call. `lambda:SourceFunctionArn` is there when the function's own code
-calls, and for Lambda's logs, traces and file system mounts; it is not there when Lambda polls an event source, makes
-network interfaces or decrypts environment variables. A policy restricted by it therefore does not serve an event source
-mapping. See "Using source function ARN to control function access behavior" in the Lambda Developer Guide.
+They depend on the caller. `lambda:SourceFunctionArn` is present when the function's code calls, and when Lambda writes
+logs, sends traces or mounts a file system. It is absent when Lambda polls an event source, creates network interfaces
+or decrypts environment variables. Therefore a policy that requires this key does not allow an event source mapping.
+See "Using source function ARN to control function access behavior" in the Lambda Developer Guide.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from permission_guard.iam.arn import unqualified
 from permission_guard.iam.context import Context
 
 TYPE_CHECKING = False
@@ -21,24 +22,22 @@ if TYPE_CHECKING:
 
 SOURCE_FUNCTION_ARN: Final = "lambda:SourceFunctionArn"
 
-_FUNCTION_ARN_PARTS: Final = 7
-
 
 class LambdaCall(StrEnum):
-    """Who calls with the execution role, and why."""
+    """The caller that uses the execution role, and its purpose."""
 
     POLL = "poll"
-    """Lambda reads an event source, for an event source mapping."""
+    """Lambda polls an event source for an event source mapping."""
     NETWORK_INTERFACE = "network-interface"
-    """Lambda makes or removes the network interfaces of a function or of a mapping."""
+    """Lambda creates or deletes the network interfaces of a function or a mapping."""
     ENVIRONMENT_KEY = "environment-key"
-    """Lambda has KMS decrypt the environment variables."""
+    """Lambda decrypts the environment variables with KMS."""
     DESTINATION = "destination"
-    """Lambda sends to a dead-letter queue or a destination. AWS does not say whether the source function goes along."""
+    """Lambda sends to a dead-letter queue or a destination. AWS does not document whether it sends the function ARN."""
     CODE = "code"
     """The function's own code."""
     LOGS = "logs"
-    """Lambda writes the function's logs."""
+    """Lambda writes the logs of the function."""
     TRACING = "tracing"
     """Lambda sends X-Ray segments."""
     FILE_SYSTEM = "file-system"
@@ -61,10 +60,10 @@ def execution_role_context(
     known: Mapping[str, ContextValue | None] | None = None,
     absent: Iterable[str] = (),
 ) -> Context:
-    """Return what is known of the condition keys of a call with an execution role.
+    """Return the condition keys of a call with an execution role.
 
-    `tags` are the role's; None says that they were not read. `known` and `absent` add keys, or replace them. What AWS
-    would send and nobody here can know (source address, VPC, resource tags, time) is unknown.
+    `tags` are the role's tags, None if they were not read. `known` and `absent` add or replace keys. The keys that AWS
+    sends and that are not in the configuration are unknown: source address, VPC, resource tags, time.
     """
     keys: dict[str, ContextValue | None] = {
         "aws:PrincipalArn": role_arn,
@@ -74,26 +73,20 @@ def execution_role_context(
         "aws:RequestedRegion": region,
         "aws:SecureTransport": True,
     }
-    gone = ["aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:username", "aws:PrincipalServiceName"]
+    absent_keys = ["aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:username", "aws:PrincipalServiceName"]
     if resource_account is not None:
         keys["aws:ResourceAccount"] = resource_account
     if organization is not None:
         keys["aws:PrincipalOrgID"] = organization
     if tags is not None:
         keys.update({f"aws:PrincipalTag/{name}": value for name, value in tags.items()})
-        gone.append("aws:PrincipalTag/")
+        absent_keys.append("aws:PrincipalTag/")
     if call in _WITH_FUNCTION:
         if function_arn is not None:
-            keys[SOURCE_FUNCTION_ARN] = _unqualified(function_arn)
+            keys[SOURCE_FUNCTION_ARN] = unqualified(function_arn)
     elif call is not LambdaCall.DESTINATION:
-        gone.append(SOURCE_FUNCTION_ARN)
+        absent_keys.append(SOURCE_FUNCTION_ARN)
     added = dict(known or {})
-    spelled = {name.lower() for name in added}
-    keys = {name: value for name, value in keys.items() if name.lower() not in spelled}
-    removed = {name.lower() for name in absent}
-    keys = {name: value for name, value in keys.items() if name.lower() not in removed}
-    return Context({**keys, **added}, absent=(*gone, *absent))
-
-
-def _unqualified(function_arn: str) -> str:
-    return ":".join(function_arn.split(":")[:_FUNCTION_ARN_PARTS])
+    replaced = {name.lower() for name in (*added, *absent)}
+    keys = {name: value for name, value in keys.items() if name.lower() not in replaced}
+    return Context({**keys, **added}, absent=(*absent_keys, *absent))

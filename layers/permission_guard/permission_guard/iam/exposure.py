@@ -1,6 +1,7 @@
-"""Whom a resource policy lets in: anyone, services that anyone can make call, other accounts.
+"""Whom a resource-based policy allows: anyone, services that anyone can make call, other accounts.
 
-`evaluate` answers for one request; this answers for all that come from outside what is trusted.
+`evaluate()` evaluates one request. `exposure()` covers all requests from outside the trusted accounts and
+organizations.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from enum import StrEnum
 
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.config_rule import is_public_to_config
-from permission_guard.iam.denies import closing, remaining_scopes
+from permission_guard.iam.denies import denies_all_of, remaining_scopes
 from permission_guard.iam.invoking import INVOKE_ACTIONS, is_for_url, is_invoke
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.iam.scoping import (
@@ -18,10 +19,10 @@ from permission_guard.iam.scoping import (
     SCOPING_KEYS,
     SOURCE_KEYS,
     Scope,
-    by_kind,
     enforced_keys,
     forbidden_keys,
-    nobody,
+    holds_for_kind,
+    no_caller,
     scope_of,
 )
 from permission_guard.iam.statements import ALLOW, DENY
@@ -42,31 +43,33 @@ ANYONE: Final = "*"
 
 @record
 class TrustSet:
-    """The accounts, the resource's own among them, and the organizations that may be let in."""
+    """The trusted accounts, including the account of the resource, and the trusted organizations."""
 
     accounts: frozenset[str]
     organizations: frozenset[str] = frozenset()
 
 
 class Restriction(StrEnum):
-    """How a principal is held by the conditions of its statement."""
+    """How the conditions of its statement restrict a principal."""
 
     OPEN = "open"
-    """From anywhere: nothing restricts it."""
+    """It is not restricted."""
     WEAK = "weak"
-    """By a name that holds no account, such as a bucket's: whoever comes to own the name is let in."""
+    """It is restricted to a name without an account, such as a bucket's. A later owner of the name is allowed, too."""
     FOREIGN = "foreign"
-    """To an account or organization that is not trusted."""
+    """It is restricted to an account or organization that is not trusted."""
     HELD = "held"
+    """It is restricted to what is trusted."""
     NEVER = "never"
     """The conditions are never true for it."""
 
 
 @record
 class PrincipalExposure:
-    """How one principal of a statement is held.
+    """How one principal of a statement is restricted, and why.
 
-    `kind` is `AWS`, `Service`, `Federated` or `CanonicalUser`. `accounts` and `organizations` are those not trusted.
+    `kind` is `AWS`, `Service`, `Federated` or `CanonicalUser`. `accounts` and `organizations` are allowed and not
+    trusted.
     """
 
     kind: str
@@ -79,7 +82,7 @@ class PrincipalExposure:
 
 @record
 class ScopingCondition:
-    """A condition on a key that can tell callers apart, and whether it restricts anything."""
+    """A condition on a scoping key, and whether it restricts the callers."""
 
     key: str
     operator: str
@@ -89,11 +92,11 @@ class ScopingCondition:
 
 @record
 class StatementExposure:
-    """Whom one Allow statement lets in.
+    """Whom one Allow statement allows.
 
-    `beyond_invoke` are its actions that grant more than invoking. `closed_by` is the Deny that takes all of it back.
-    `problems` say what AWS would refuse; when `malformed`, the rest is the worst that the statement can mean, and the
-    policy-level answers leave it out, because it allows nothing that is certain.
+    `beyond_invoke` are its actions that grant more than invoking. `closed_by` is the Deny statement that denies
+    everything it allows. `problems` are the reasons why AWS rejects it. If the statement is `malformed`, the other
+    attributes are the worst case, and the properties of `Exposure` leave the statement out.
     """
 
     index: int
@@ -112,7 +115,7 @@ class StatementExposure:
 
     @property
     def public(self) -> bool:
-        """Whether anyone is let in."""
+        """Whether the statement allows anyone."""
         return any(item.kind == "AWS" and item.restriction is Restriction.OPEN for item in self.principals)
 
     def _services(self, restriction: Restriction) -> tuple[str, ...]:
@@ -122,64 +125,66 @@ class StatementExposure:
 
     @property
     def services_open(self) -> tuple[str, ...]:
-        """The service principals that anyone can make call."""
+        """The service principals that anyone can make call the resource."""
         return self._services(Restriction.OPEN)
 
     @property
     def services_weak(self) -> tuple[str, ...]:
-        """The service principals that are held only by a name without an account."""
+        """The service principals that are restricted only to a name without an account."""
         return self._services(Restriction.WEAK)
 
     @property
     def services_restricted(self) -> tuple[str, ...]:
-        """The service principals that are held to what is trusted."""
+        """The service principals that are restricted to what is trusted."""
         return self._services(Restriction.HELD)
 
     @property
     def services_foreign(self) -> tuple[str, ...]:
-        """The service principals that are held to an account or organization that is not trusted."""
+        """The service principals that are restricted to an account or organization that is not trusted."""
         return self._services(Restriction.FOREIGN)
 
     @property
     def weak(self) -> bool:
-        """Whether some principal, also `*`, is held only by a name without an account."""
+        """Whether a principal, which can be `*`, is restricted only to a name without an account."""
         return any(item.restriction is Restriction.WEAK for item in self.principals)
 
     @property
     def foreign_accounts(self) -> tuple[str, ...]:
-        """The accounts let in that are not trusted, callers' and sources' alike."""
+        """The accounts of callers and sources that are allowed and not trusted."""
         return tuple(sorted({account for item in self.principals for account in item.accounts}))
 
     @property
     def foreign_organizations(self) -> tuple[str, ...]:
-        """The organizations let in that are not trusted."""
+        """The organizations that are allowed and not trusted."""
         return tuple(sorted({name for item in self.principals for name in item.organizations}))
 
     @property
     def federated(self) -> tuple[str, ...]:
-        """The identity providers whose users are let in."""
+        """The identity providers whose users are allowed."""
         return tuple(
             item.value for item in self.principals if item.kind == "Federated" and item.restriction is Restriction.OPEN
         )
 
     @property
     def effective_keys(self) -> frozenset[str]:
-        """The scoping keys, in lower case, whose conditions restrict something."""
+        """The scoping keys, in lower case, whose conditions restrict the callers."""
         return frozenset(item.key.lower() for item in self.scoping if item.effective)
 
     @property
     def present_keys(self) -> frozenset[str]:
-        """The scoping keys, in lower case, that some condition names."""
+        """The scoping keys, in lower case, of all conditions."""
         return frozenset(item.key.lower() for item in self.scoping)
 
 
 @record
 class Exposure:
-    """Whom a resource policy lets in, statement by statement.
+    """Whom a resource-based policy allows, by Allow statement.
 
-    Two answers that differ: `effectively_open` is what could happen, Deny statements taken into account where they
-    cover an opening entirely; `config_rule_public` is what AWS Config's `lambda-function-public-access-prohibited`,
-    which is Security Hub's Lambda.1, says of the text.
+    Two results can differ. `effectively_open` is the effect of the policy: a Deny statement counts if it denies
+    everything that an Allow statement allows. `config_rule_public` is the result of AWS Config's rule
+    `lambda-function-public-access-prohibited`, which is Security Hub's control Lambda.1.
+
+    `unknown` are the reasons why the policy cannot be evaluated completely.
     """
 
     statements: tuple[StatementExposure, ...]
@@ -187,49 +192,49 @@ class Exposure:
     unknown: tuple[str, ...]
 
     @property
-    def _standing(self) -> tuple[StatementExposure, ...]:
+    def _in_effect(self) -> tuple[StatementExposure, ...]:
         return tuple(item for item in self.statements if item.closed_by is None and not item.malformed)
 
     @property
     def effectively_open(self) -> bool:
-        """Whether anyone can use the resource, in person or by way of a service."""
-        return any(item.public or item.services_open for item in self._standing)
+        """Whether anyone can use the resource, directly or through a service."""
+        return any(item.public or item.services_open for item in self._in_effect)
 
     @property
     def public(self) -> bool:
-        """Whether anyone is let in, in person."""
-        return any(item.public for item in self._standing)
+        """Whether anyone can use the resource directly."""
+        return any(item.public for item in self._in_effect)
 
     @property
     def services_open(self) -> tuple[str, ...]:
-        """The service principals that anyone can make call."""
-        return tuple(sorted({name for item in self._standing for name in item.services_open}))
+        """The service principals that anyone can make call the resource."""
+        return tuple(sorted({name for item in self._in_effect for name in item.services_open}))
 
     @property
     def services_weak(self) -> tuple[str, ...]:
-        """The service principals that are held only by a name without an account."""
-        return tuple(sorted({name for item in self._standing for name in item.services_weak}))
+        """The service principals that are restricted only to a name without an account."""
+        return tuple(sorted({name for item in self._in_effect for name in item.services_weak}))
 
     @property
     def foreign_accounts(self) -> tuple[str, ...]:
-        """The accounts let in that are not trusted."""
-        return tuple(sorted({account for item in self._standing for account in item.foreign_accounts}))
+        """The accounts that are allowed and not trusted."""
+        return tuple(sorted({account for item in self._in_effect for account in item.foreign_accounts}))
 
     @property
     def foreign_organizations(self) -> tuple[str, ...]:
-        """The organizations let in that are not trusted."""
-        return tuple(sorted({name for item in self._standing for name in item.foreign_organizations}))
+        """The organizations that are allowed and not trusted."""
+        return tuple(sorted({name for item in self._in_effect for name in item.foreign_organizations}))
 
 
-def _nothing(_service: str) -> frozenset[str]:
+def _no_keys(_service: str) -> frozenset[str]:
     return frozenset()
 
 
-def exposure(policy: Policy, trust: TrustSet, never_sent: NeverSent = _nothing) -> Exposure:
-    """Tell whom a resource policy lets in from outside what is trusted.
+def exposure(policy: Policy, trust: TrustSet, never_sent: NeverSent = _no_keys) -> Exposure:
+    """Return whom a resource-based policy allows from outside the trusted accounts and organizations.
 
-    `never_sent` returns the condition keys, in lower case, that a service principal never sends, besides those that
-    none does.
+    `never_sent` returns the condition keys, in lower case, that a service principal never sends, in addition to those
+    that no service sends.
     """
     denies = [item for item in policy.statements if item.effect == DENY and not item.malformed]
     allows = [item for item in policy.statements if item.effect == ALLOW]
@@ -258,12 +263,12 @@ def _statement(
     contradiction = enforced & forbidden_keys(statement.conditions)
     common = [scope for _, scope in scopes]
     if contradiction:
-        common.append(nobody(f"{min(contradiction)} would have to be there and not there"))
+        common.append(no_caller(f"{min(contradiction)} is required to be both present and absent"))
     principals = _principals(statement)
-    closer = next((deny for deny in denies if closing(deny, statement)), None)
+    closer = next((deny for deny in denies if denies_all_of(deny, statement)), None)
     others = () if closer else denies
     exposures = tuple(
-        _judge(
+        _principal_exposure(
             kind,
             value,
             [
@@ -304,7 +309,7 @@ def _statement(
 
 
 def _principals(statement: Statement) -> list[tuple[str, str]]:
-    """Return the principals as pairs of type and value; what cannot be read, and any NotPrincipal, is anyone."""
+    """Return the principals as pairs of type and value. An invalid Principal and any NotPrincipal count as anyone."""
     if statement.principals is None or statement.principals.negated:
         return [("AWS", ANYONE)]
     entries = list(dict.fromkeys(statement.principals.entries))
@@ -312,36 +317,38 @@ def _principals(statement: Statement) -> list[tuple[str, str]]:
 
 
 def _of_kind(statement: Statement, kind: str, value: str) -> list[Scope]:
-    """Return a scope without anybody where a condition never holds for this kind of principal."""
-    if any(by_kind(condition, kind, value) is False for condition in statement.conditions):
-        return [nobody(f"aws:PrincipalIsAWSService never has this value for {value}")]
+    """Return a scope without callers if a condition is never true for this kind of principal."""
+    if any(holds_for_kind(condition, kind, value) is False for condition in statement.conditions):
+        return [no_caller(f"aws:PrincipalIsAWSService never has this value for {value}")]
     return []
 
 
 def _unsent(kind: str, value: str, never_sent: NeverSent) -> frozenset[str]:
-    """Return the keys that a principal never sends; only services tell for whom they call."""
+    """Return the keys that a principal never sends. Only services send the source keys."""
     if kind == "Service":
         return NOT_SENT_BY_SERVICES | never_sent(value)
     return SOURCE_KEYS if kind == "AWS" and value != ANYONE else frozenset()
 
 
-def _judge(kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], trust: TrustSet) -> PrincipalExposure:
-    """Tell how one principal is held by the scopes, all of which apply.
+def _principal_exposure(
+    kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], trust: TrustSet
+) -> PrincipalExposure:
+    """Return how the scopes, all of which apply, restrict one principal.
 
-    `unsent` are the keys that have to be there and that the principal never sends.
+    `unsent` are the keys that the conditions require and that the principal never sends.
     """
     if unsent:
-        scopes = [*scopes, nobody(f"{value} never sends {min(unsent)}")]
+        scopes = [*scopes, no_caller(f"{value} never sends {min(unsent)}")]
     if kind == "AWS" and is_unique_id(value):
         return PrincipalExposure(kind, value, Restriction.NEVER, why=f"the principal {value} was deleted")
     if kind == "AWS" and value != ANYONE:
         scopes = [_own_scope(value), *scopes]
     elif kind == "CanonicalUser":
         scopes = [Scope(accounts=frozenset({value}), subject="principal"), *scopes]
-    scopes = _agreed(scopes)
-    dead = next((scope for scope in scopes if scope.nobody), None)
-    if dead is not None:
-        return PrincipalExposure(kind, value, Restriction.NEVER, why=dead.why)
+    scopes = _with_common_accounts(scopes)
+    empty = next((scope for scope in scopes if scope.is_empty), None)
+    if empty is not None:
+        return PrincipalExposure(kind, value, Restriction.NEVER, why=empty.why)
     return _restriction(kind, value, [scope for scope in scopes if not scope.is_open], trust)
 
 
@@ -351,21 +358,21 @@ def _own_scope(value: str) -> Scope:
     parsed = parse_arn(value)
     if parsed is None or not is_account_id(parsed.account):
         wild = "*" in value
-        return Scope(is_open=True) if wild else nobody(f"{value!r} is no principal")
+        return Scope(is_open=True) if wild else no_caller(f"{value!r} is not a valid principal")
     return Scope(accounts=frozenset({parsed.account}), subject="principal")
 
 
-def _agreed(scopes: list[Scope]) -> list[Scope]:
-    """Put conditions on the accounts of the same party together: what they have in common, or nobody."""
-    agreed = list(scopes)
+def _with_common_accounts(scopes: list[Scope]) -> list[Scope]:
+    """Replace the scopes on the source's accounts by one with their common accounts; likewise the principal's."""
+    combined = list(scopes)
     for subject in ("source", "principal"):
-        named = [scope for scope in agreed if scope.subject == subject and _is_by_account(scope)]
+        named = [scope for scope in combined if scope.subject == subject and _is_by_account(scope)]
         if len(named) > 1:
             common = frozenset.intersection(*(scope.accounts for scope in named))
             every = ", ".join(sorted(frozenset().union(*(scope.accounts for scope in named))))
-            why = "" if common else f"the {subject} accounts disagree: {every}"
-            agreed = [scope for scope in agreed if scope not in named] + [Scope(accounts=common, why=why)]
-    return agreed
+            why = "" if common else f"the conditions require different {subject} accounts: {every}"
+            combined = [scope for scope in combined if scope not in named] + [Scope(accounts=common, why=why)]
+    return combined
 
 
 def _is_by_account(scope: Scope) -> bool:
@@ -389,10 +396,10 @@ def _restriction(kind: str, value: str, narrowing: list[Scope], trust: TrustSet)
     if not outside:
         weak = [scope.accounts - trust.accounts - {OWN} for scope in narrowing]
         accounts = frozenset.intersection(*weak)
-        why = f"{value} is held only by a name that carries no account"
+        why = f"{value} is restricted only to a name that contains no account ID"
         return PrincipalExposure(kind, value, Restriction.WEAK, tuple(sorted(accounts)), why=why)
     accounts, organizations = min(outside, key=lambda pair: len(pair[0]) + len(pair[1]))
-    why = f"{value} is held to {', '.join(sorted(accounts | organizations))}"
+    why = f"{value} is restricted to {', '.join(sorted(accounts | organizations))}"
     return PrincipalExposure(
         kind, value, Restriction.FOREIGN, tuple(sorted(accounts)), tuple(sorted(organizations)), why
     )
@@ -400,5 +407,5 @@ def _restriction(kind: str, value: str, narrowing: list[Scope], trust: TrustSet)
 
 def _open_reason(kind: str, value: str) -> str:
     if kind == "Service":
-        return f"no condition tells whose {value} calls"
-    return "anyone may call" if value == ANYONE else f"{value} is not restricted"
+        return f"no condition restricts the account for which {value} calls"
+    return "anyone can call" if value == ANYONE else f"{value} is not restricted"

@@ -1,7 +1,8 @@
-"""Wildcards as IAM has them: `*` is any run of characters, also an empty one; `?` is exactly one; nothing else.
+"""The wildcards of IAM: `*` matches any number of characters, `?` matches exactly one. There are no others.
 
-Matching is linear in the length of the text: a pattern is cut at its stars and the pieces are looked for from left to
-right, each at the first place where it fits. No regular expression, no `fnmatch` (whose brackets AWS does not know).
+Matching takes time linear in the length of the text: the pattern is split at each `*`, and its pieces are found from
+left to right, each at its first match. Regular expressions are not used, and neither is `fnmatch`: it supports
+brackets, which IAM does not.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ if TYPE_CHECKING:
 
 
 ANY_RUN: Final = 0
-"""The token of a star. Every other token is text, or `ANY_ONE`."""
+"""The token of a `*`. Every other token is literal text or `ANY_ONE`."""
 ANY_ONE: Final = 1
 
 _FIRST_PLANE: Final = "\uffff"
 
 Token = str | int
-"""A stretch of literal text, `ANY_RUN` or `ANY_ONE`."""
+"""Literal text, `ANY_RUN` or `ANY_ONE`."""
 
 
 def tokenize(pattern: str) -> list[Token]:
-    """Cut a pattern, whose `*` and `?` are wildcards, into tokens."""
+    """Split a pattern, in which `*` and `?` are wildcards, into tokens."""
     tokens: list[Token] = []
     start = 0
     for position, character in enumerate(pattern):
@@ -37,7 +38,7 @@ def tokenize(pattern: str) -> list[Token]:
 
 
 class _Piece:
-    """Text of a fixed length in which some characters may be anything."""
+    """A part of a pattern without `*`: it has a fixed length, and each `?` in it matches any character."""
 
     __slots__ = ("_masks", "_other", "_runs", "length")
 
@@ -56,13 +57,13 @@ class _Piece:
         self._other = 0
 
     def fits(self, text: str, at: int) -> bool:
-        """Tell whether the piece stands in the text at this very place."""
+        """Return whether the piece matches the text at this position."""
         return len(text) - at >= self.length and all(text.startswith(run, at + offset) for offset, run in self._runs)
 
     def find(self, text: str, start: int, end: int) -> int:
-        """Return the first place between start and end where the piece stands, or -1.
+        """Return the first position between start and end at which the piece matches, or -1.
 
-        Shift-and over a big integer: one step a character, however many `?` there are.
+        The shift-and algorithm with an integer of any size takes one step for each character, for any number of `?`.
         """
         if not self._runs:
             return start if end - start >= self.length else -1
@@ -90,12 +91,12 @@ class _Piece:
 
 
 class Glob:
-    """A compiled pattern; make one with `compile_glob` or, from tokens, with `glob_of`."""
+    """A compiled pattern. Create it with `compile_glob` or, from tokens, with `glob_of`."""
 
     __slots__ = ("_exact", "_length", "_middle", "_pieces", "_prefix", "_suffix")
 
     def __init__(self, texts: list[str], pieces: list[_Piece] | None = None) -> None:
-        """Take what stands between the stars: texts, or pieces where there are question marks."""
+        """Take the parts of a pattern between its `*`: texts, or pieces if the pattern contains `?`."""
         self._pieces = pieces
         self._exact: str | None = None
         self._prefix = self._suffix = ""
@@ -110,7 +111,7 @@ class Glob:
             self._length = sum(map(len, texts))
 
     def matches(self, text: str) -> bool:
-        """Tell whether the whole text matches."""
+        """Return whether the whole text matches."""
         if self._exact is not None:
             return text == self._exact
         if self._pieces is not None:
@@ -150,7 +151,7 @@ class Glob:
 
 
 def compile_glob(pattern: str) -> Glob:
-    """Compile a pattern whose `*` and `?` are wildcards."""
+    """Compile a pattern in which `*` and `?` are wildcards."""
     return glob_of(tokenize(pattern)) if "?" in pattern else Glob(pattern.split("*"))
 
 
@@ -168,7 +169,7 @@ def glob_of(tokens: list[Token]) -> Glob:
 
 
 def _units(text: str) -> str:
-    """Return the text in UTF-16 units, of which AWS takes one for a `?`: two for a character beyond the first plane."""
+    """Return the text in UTF-16 code units: a `?` matches one. A character beyond the first plane consists of two."""
     if text.isascii() or max(text) <= _FIRST_PLANE:
         return text
     return "".join(

@@ -1,4 +1,4 @@
-"""The actions that invoke functions, and what tells calls through a function URL from others."""
+"""The actions that invoke functions, and the condition keys of calls through a function URL."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
 INVOKE_ACTIONS: Final = ("lambda:invokefunction", "lambda:invokefunctionurl", "lambda:invokeasync")
 FUNCTION_URL_KEYS: Final = frozenset({"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"})
-"""The condition keys that only a call through a function URL has."""
+"""The condition keys that are present only in calls through a function URL."""
 
 _BY_URL: Final = "lambda:invokefunctionurl"
 _VIA_URL: Final = "lambda:invokedviafunctionurl"
 
 
 def is_invoke(text: str) -> bool:
-    """Tell whether an action, or a pattern of actions, does no more than invoke."""
+    """Return whether an action, or a pattern of actions, only invokes."""
     return text.lower().startswith("lambda:invoke")
 
 
 def is_for_url(statement: Statement, enforced: frozenset[str]) -> bool:
-    """Tell whether a statement is for calls through a function URL only: by its action, or by a key that they have.
+    """Return whether a statement allows only calls through a function URL, because of its action or a condition key.
 
-    `enforced` are the condition keys that have to be there. A condition that such a call need not meet does not count.
+    `enforced` are the condition keys that the statement requires to be present.
     """
     if [action for action in INVOKE_ACTIONS if statement.match_action(action)] == [_BY_URL]:
         return True

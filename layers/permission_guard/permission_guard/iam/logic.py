@@ -1,4 +1,4 @@
-"""Three-valued logic: false < unknown < true, so that AND is min, OR is max and NOT is 2 - x."""
+"""Three-valued logic: FALSE < UNKNOWN < TRUE, so that AND is `min`, OR is `max`, and NOT is `2 - x`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def negate(value: int) -> int:
 
 
 def any_of(values: Iterable[int]) -> int:
-    """Return the OR of the values; the OR of none is false."""
+    """Return the OR of the values; FALSE if there are none."""
     best = FALSE
     for value in values:
         if value > best:

@@ -1,11 +1,11 @@
-"""The condition operators, one small object each. How they combine is written once, in `conditions`.
+"""The condition operators, one `Operator` each. `conditions` combines their results.
 
 See "IAM JSON policy elements: Condition operators" in the IAM User Guide.
 """
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import PARTS
+from permission_guard.iam.arn import PARTS, split_arn
 from permission_guard.iam.glob import Glob, compile_glob, glob_of
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.policy_variables import VariableText, fill, split_parts
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 @record
 class PolicyValue:
-    """One value of a condition, compiled.
+    """One compiled value of a condition.
 
-    `test` compares; `variables` are those it needs. `problem` says why AWS would not take the value. `never` values
-    match nothing and spoil a negated comparison too.
+    `test` compares it with a value of the request. `variables` are the policy variables in it. `problem` is the reason
+    why AWS rejects it. `never`: it matches nothing, and makes a negated comparison false, too.
     """
 
     test: Test
@@ -49,26 +49,26 @@ class PolicyValue:
 class Operator:
     """A condition operator without its set qualifier and without IfExists.
 
-    `prepare` compiles a value of the policy; its flag says whether policy variables are to be filled in. `readable`
-    tells whether a context value can be compared at all: if not, neither the operator nor its negation matches.
+    `prepare` compiles a value of the policy; its flag says whether to replace policy variables. `is_comparable` returns
+    whether a value of the request can be compared at all: if not, neither the operator nor its negation matches.
     """
 
     name: str
     prepare: Callable[[str, bool], PolicyValue]
     negated: bool = False
-    readable: Callable[[str], bool] | None = None
+    is_comparable: Callable[[str], bool] | None = None
 
 
 def _never(_value: str, _lookup: Lookup) -> int:
     return FALSE
 
 
-def _doubt(_value: str, _lookup: Lookup) -> int:
+def _unknown(_value: str, _lookup: Lookup) -> int:
     return UNKNOWN
 
 
 def _malformed(kind: str, text: str) -> PolicyValue:
-    return PolicyValue(_doubt, problem=f"{text!r} is not {kind}")
+    return PolicyValue(_unknown, problem=f"{text!r} is not {kind}")
 
 
 def _string(*, wildcards: bool, ignore_case: bool) -> Callable[[str, bool], PolicyValue]:
@@ -103,44 +103,46 @@ def _template(template: VariableText, *, ignore_case: bool) -> PolicyValue:
 
 def _arn(text: str, variables: bool) -> PolicyValue:
     if text != "" and not text.strip("*"):
-        return PolicyValue(_doubt, problem="how AWS compares an ARN with '*' is not documented")
+        return PolicyValue(_unknown, problem="AWS does not document how it compares an ARN with '*'")
     if variables and "${" in text:
         return _arn_template(VariableText(text, variables=True, wildcards=True))
-    pieces = text.split(":", PARTS - 1)
+    pieces = split_arn(text)
     if len(pieces) < PARTS:
         return PolicyValue(_never, problem=f"{text!r} is not an ARN", never=True)
     globs = [compile_glob(piece) for piece in pieces]
 
     def test(value: str, _lookup: Lookup) -> int:
-        return TRUE if all(map(Glob.matches, globs, value.split(":", PARTS - 1))) else FALSE
+        return TRUE if all(map(Glob.matches, globs, split_arn(value))) else FALSE
 
     return PolicyValue(test)
 
 
 def _arn_template(template: VariableText) -> PolicyValue:
-    """Compile an ARN with variables: the colons of a variable's name or value part nothing."""
+    """Compile an ARN with policy variables. The colons in the name or value of a variable separate no parts."""
     segments = split_parts(template.parts)
     if len(segments) < PARTS:
         if not template.variables:
             return PolicyValue(_never, problem=f"{template.text!r} is not an ARN", never=True)
-        # Whether AWS takes an ARN apart before or after it fills in the variables is not documented.
-        return PolicyValue(_doubt, template.variables, f"{template.text!r} has no ARN's parts of its own")
+        # AWS does not document whether it splits an ARN before or after it replaces the variables.
+        return PolicyValue(
+            _unknown, template.variables, f"{template.text!r} has fewer than six parts outside its policy variables"
+        )
 
     def test(value: str, lookup: Lookup) -> int:
-        certain = TRUE
-        for segment, part in zip(segments, value.split(":", PARTS - 1), strict=True):
+        best = TRUE
+        for segment, part in zip(segments, split_arn(value), strict=True):
             tokens, exact = fill(segment, lookup)
             if tokens is None or not glob_of(tokens).matches(part):
                 return FALSE
             if not exact:
-                certain = UNKNOWN
-        return certain
+                best = UNKNOWN
+        return best
 
     return PolicyValue(test, template.variables)
 
 
-def _ordered(kind: str, parse: Callable[[str], object | None], holds: str) -> Callable[[str, bool], PolicyValue]:
-    compare = _COMPARISONS[holds]
+def _ordered(kind: str, parse: Callable[[str], object | None], comparison: str) -> Callable[[str, bool], PolicyValue]:
+    compare = _COMPARISONS[comparison]
 
     def prepare(text: str, _variables: bool) -> PolicyValue:
         bound = parse(text)
@@ -202,13 +204,13 @@ def _table() -> dict[str, Operator]:
         Operator("StringLike", _string(wildcards=True, ignore_case=False)),
         Operator("Bool", _bool),
         Operator("BinaryEquals", _binary),
-        Operator("IpAddress", _ip, readable=_is_ip),
-        Operator("ArnEquals", _arn, readable=is_arn),
-        Operator("ArnLike", _arn, readable=is_arn),
+        Operator("IpAddress", _ip, is_comparable=_is_ip),
+        Operator("ArnEquals", _arn, is_comparable=is_arn),
+        Operator("ArnLike", _arn, is_comparable=is_arn),
     ]
-    for holds in _COMPARISONS:
-        operators.append(Operator(f"Numeric{holds}", _ordered("a number", parse_number, holds)))
-        operators.append(Operator(f"Date{holds}", _ordered("a date", parse_date, holds)))
+    for name in _COMPARISONS:
+        operators.append(Operator(f"Numeric{name}", _ordered("a number", parse_number, name)))
+        operators.append(Operator(f"Date{name}", _ordered("a date", parse_date, name)))
     negations = {
         "StringNotEquals": "StringEquals",
         "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
@@ -226,8 +228,8 @@ def _table() -> dict[str, Operator]:
 
 
 def _negation(name: str, operator: Operator) -> Operator:
-    return Operator(name, operator.prepare, negated=True, readable=operator.readable)
+    return Operator(name, operator.prepare, negated=True, is_comparable=operator.is_comparable)
 
 
 OPERATORS: Final = _table()
-"""Every operator but Null, by its name in lower case."""
+"""Every operator except Null, by its name in lower case."""

@@ -1,4 +1,4 @@
-"""Questions about patterns: whether a text can match two of them, and whether it can be somebody else's ARN."""
+"""Comparison of patterns: whether two can match the same text, and whether one can match another account's ARN."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _DIGITS: Final = frozenset("0123456789")
 _ACCOUNT_DIGITS: Final = 12
 
 Symbol = str | int | frozenset[str]
-"""A character, a set of them, any character, a run of any, or a run without a colon."""
+"""One character, a set of characters, any character, any number of characters, or any number without a colon."""
 
 
 def overlaps(pattern: str, other: list[Symbol]) -> bool:
-    """Tell whether some text matches a pattern with `*` and `?`, and the other one too."""
-    ours = symbols_of(pattern)
+    """Return whether a text exists that matches both a pattern with `*` and `?` and the symbols of another pattern."""
+    first = symbols_of(pattern)
     seen = {(0, 0)}
     waiting = [(0, 0)]
     while waiting:
         left, right = waiting.pop()
-        if left == len(ours) and right == len(other):
+        if left == len(first) and right == len(other):
             return True
         steps = []
-        mine = ours[left] if left < len(ours) else None
-        yours = other[right] if right < len(other) else None
-        if mine == _RUN:
+        one = first[left] if left < len(first) else None
+        two = other[right] if right < len(other) else None
+        if one == _RUN:
             steps.append((left + 1, right))
-        if yours in (_RUN, _FIELD_RUN):
+        if two in (_RUN, _FIELD_RUN):
             steps.append((left, right + 1))
-        if mine is not None and yours is not None and _meet(mine, yours):
-            steps.append((left + (mine != _RUN), right + (yours not in (_RUN, _FIELD_RUN))))
+        if one is not None and two is not None and _have_common_character(one, two):
+            steps.append((left + (one != _RUN), right + (two not in (_RUN, _FIELD_RUN))))
         for step in steps:
             if step not in seen:
                 seen.add(step)
@@ -47,24 +47,24 @@ def symbols_of(pattern: str) -> list[Symbol]:
     return [_RUN if character == "*" else _ANY if character == "?" else character for character in pattern]
 
 
-def _meet(mine: Symbol, yours: Symbol) -> bool:
-    """Tell whether one character fits both symbols."""
-    if isinstance(mine, str):
-        if isinstance(yours, str):
-            return mine == yours
-        if isinstance(yours, frozenset):
-            return mine in yours
-        return mine != ":" or yours != _FIELD_RUN
+def _have_common_character(one: Symbol, two: Symbol) -> bool:
+    """Return whether a character exists that matches both symbols."""
+    if isinstance(one, str):
+        if isinstance(two, str):
+            return one == two
+        if isinstance(two, frozenset):
+            return one in two
+        return one != ":" or two != _FIELD_RUN
     return True
 
 
 def arn_of(account: list[Symbol]) -> list[Symbol]:
-    """Return the symbols of any ARN with an account field."""
+    """Return the symbols that match every ARN with an account."""
     return [*"arn:", _FIELD_RUN, ":", _FIELD_RUN, ":", _FIELD_RUN, ":", *account, ":", _RUN]
 
 
 def admits_other_accounts(pattern: str, named: list[str]) -> bool:
-    """Tell whether a pattern, compared as text, admits an ARN of an account that is not one of those named in it."""
+    """Return whether a pattern, compared as text, can match an ARN of an account other than those it names."""
     if not named:
         return overlaps(pattern, arn_of([_DIGITS] * _ACCOUNT_DIGITS))
     return any(
@@ -75,10 +75,10 @@ def admits_other_accounts(pattern: str, named: list[str]) -> bool:
 
 
 def admits_arn_of(pattern: str, account: str) -> bool:
-    """Tell whether a pattern, compared as text, admits an ARN of this account; an empty text is no account."""
+    """Return whether a pattern, compared as text, can match an ARN with this account, which can be empty."""
     return overlaps(pattern, arn_of(list(account)))
 
 
 def admits_account(pattern: str) -> bool:
-    """Tell whether a pattern with wildcards admits an account id."""
+    """Return whether a pattern with wildcards can match an account ID."""
     return overlaps(pattern, [_DIGITS] * _ACCOUNT_DIGITS)

@@ -1,6 +1,6 @@
-"""Texts of a policy that may hold policy variables: `${key}`, `${key, 'default'}`, `${*}`, `${?}` and `${$}`.
+"""Texts of a policy that can contain policy variables: `${key}`, `${key, 'default'}`, `${*}`, `${?}` and `${$}`.
 
-Variables exist only in documents whose Version is exactly 2012-10-17. What is inserted is literal text, never a
+Policies support variables only if their Version is exactly 2012-10-17. The value of a variable is literal text, never a
 wildcard. See "IAM policy elements: Variables and tags" in the IAM User Guide.
 """
 
@@ -23,7 +23,7 @@ _LITERAL: Final = {"*": "*", "?": "?", "$": "$"}
 
 
 class Variable:
-    """A policy variable: the key in lower case and as spelled, and the default if one is given."""
+    """A policy variable: its key in lower case and as written, and its default value if it has one."""
 
     __slots__ = ("default", "key", "spelled")
 
@@ -37,7 +37,7 @@ Part = Token | Variable
 
 
 class VariableText:
-    """A text with variables, or with none, and with wildcards where its place knows wildcards."""
+    """A text that can contain variables, and wildcards if its element supports them."""
 
     __slots__ = ("glob", "parts", "text", "variables")
 
@@ -51,10 +51,10 @@ class VariableText:
             self.glob = glob_of(tokens or (tokenize(text) if wildcards else [text]))
 
     def resolve(self, lookup: Lookup) -> tuple[Glob | None, bool]:
-        """Return the pattern with its variables filled in, and whether it is exact.
+        """Return the pattern with the values of its variables, and whether it is exact.
 
-        Not exact: some variable is unknown, and a star stands for whatever it may hold. None: some variable has no
-        value and no default, so that the text is equal to nothing.
+        Not exact: a variable is unknown, and a `*` replaces it. None: a variable has neither a value nor a default, so
+        that the text matches nothing.
         """
         if self.glob is not None:
             return self.glob, True
@@ -63,7 +63,7 @@ class VariableText:
 
 
 def parse_parts(text: str, *, wildcards: bool) -> list[Part]:
-    """Cut a text into literals, wildcards and variables; a `${` that opens no variable is literal."""
+    """Split a text into literals, wildcards and variables. A `${` that does not start a variable is literal."""
     parts: list[Part] = []
     position = 0
     while position < len(text):
@@ -93,7 +93,7 @@ def _variable(text: str) -> Part:
 
 
 def split_parts(parts: list[Part]) -> list[list[Part]]:
-    """Split an ARN at the first five colons of the policy's own text; colons inside a value do not count."""
+    """Split an ARN at the first five colons outside its variables. Colons in the value of a variable do not count."""
     segments: list[list[Part]] = [[]]
     for part in parts:
         if not isinstance(part, str):
@@ -107,7 +107,7 @@ def split_parts(parts: list[Part]) -> list[list[Part]]:
 
 
 def fill(parts: list[Part], lookup: Lookup) -> tuple[list[Token] | None, bool]:
-    """Put the values in place of the variables; see `VariableText.resolve`."""
+    """Replace the variables by their values; see `VariableText.resolve`."""
     tokens: list[Token] = []
     exact = True
     for part in parts:

@@ -1,4 +1,4 @@
-"""Who asks, and whether a Principal or NotPrincipal element means them.
+"""The caller of a request, and whether a Principal or NotPrincipal element matches it.
 
 See "AWS JSON policy elements: Principal" in the IAM User Guide.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PrincipalKind(StrEnum):
-    """What sort of caller it is."""
+    """The type of a caller."""
 
     ROLE = "role"
     SESSION = "session"
@@ -37,9 +37,9 @@ _IDENTITIES: Final = frozenset(
 
 @record
 class Principal:
-    """A caller. Build it with one of the class methods.
+    """A caller. Create it with one of the class methods.
 
-    `role` stands for a session of that role whose name is not known; `session` for one whose ARN is.
+    `role` is a session of that role whose name is unknown. `session` is a session whose ARN is known.
     """
 
     arn: str
@@ -49,12 +49,12 @@ class Principal:
 
     @classmethod
     def role(cls, arn: str) -> Principal:
-        """Return a role, as it acts in any of its sessions."""
+        """Return a role, for any of its sessions."""
         return cls(arn, _account(arn), PrincipalKind.ROLE, arn)
 
     @classmethod
     def session(cls, arn: str, role_arn: str | None = None) -> Principal:
-        """Return a session, `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`; the role's ARN if it is known."""
+        """Return a session `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, with its role's ARN if that is known."""
         return cls(arn, _account(arn), PrincipalKind.SESSION, role_arn)
 
     @classmethod
@@ -69,12 +69,12 @@ class Principal:
 
     @classmethod
     def service(cls, name: str) -> Principal:
-        """Return an AWS service that calls in its own name, such as `s3.amazonaws.com`."""
+        """Return an AWS service that calls as itself, such as `s3.amazonaws.com`."""
         return cls(name, "", PrincipalKind.SERVICE)
 
     @classmethod
     def federated(cls, provider: str) -> Principal:
-        """Return a caller with a token of a web or SAML identity provider."""
+        """Return a caller with a token from a web or SAML identity provider."""
         return cls(provider, _account(provider), PrincipalKind.FEDERATED)
 
     @classmethod
@@ -84,14 +84,14 @@ class Principal:
 
     @classmethod
     def from_arn(cls, text: str) -> Principal:
-        """Return what an ARN, an account id or a service's name stands for; ValueError when it is none of them."""
+        """Return the caller that an ARN, an account ID or a service principal names. ValueError for other texts."""
         if is_account_id(text):
             return cls.root(text)
         parsed = parse_arn(text)
         if parsed is None:
             if text.endswith((".amazonaws.com", ".amazon.com", ".amazonaws.com.cn")):
                 return cls.service(text)
-            raise ValueError(f"{text!r} is not a principal")
+            raise ValueError(f"{text!r} is not a valid principal")
         kind = parsed.resource.partition("/")[0]
         kinds = {
             "root": PrincipalKind.ACCOUNT,
@@ -103,25 +103,25 @@ class Principal:
             "oidc-provider": PrincipalKind.FEDERATED,
         }
         if kind not in kinds:
-            raise ValueError(f"{text!r} is not a principal")
+            raise ValueError(f"{text!r} is not a valid principal")
         return cls(text, parsed.account, kinds[kind], text if kind == "role" else None)
 
     @property
     def is_identity(self) -> bool:
-        """Whether identity-based policies speak of it."""
+        """Whether identity-based policies apply to the caller."""
         return self.kind in _IDENTITIES
 
     @property
     def is_service_linked(self) -> bool:
-        """Whether it is a service-linked role, which service and resource control policies do not bind."""
+        """Whether the caller is a service-linked role, to which service and resource control policies do not apply."""
         return ":role/aws-service-role/" in (self.role_arn or self.arn)
 
 
 PrincipalMatch = tuple[int, int, int]
-"""How a Principal element means a caller, each as a truth value.
+"""How a Principal element matches a caller, as three truth values.
 
-By its account, which delegates to the account's own policies; by its role, whose boundary still limits it; or
-directly: by the user or session itself, or by `*`.
+By its account, which delegates to the account's own policies. By its role, so that the permissions boundary still
+limits it. Directly, by the ARN of the user or session, or by `*`.
 """
 
 _NO: Final = (FALSE, FALSE, FALSE)
@@ -150,7 +150,7 @@ class PrincipalSet:
             for kind, values in raw.items():
                 self._add(kind, values)
         else:
-            self.problems.append("the principal is neither '*' nor an object with principals")
+            self.problems.append("the principal is neither '*' nor an object of principals")
             if isinstance(raw, str) and raw:
                 self.entries.append(("AWS", raw))
 
@@ -158,18 +158,20 @@ class PrincipalSet:
         listed = values if isinstance(values, (list, tuple)) else [values]
         self.empty = self.empty or not listed or "" in listed
         if kind not in _TYPES or not listed:
-            self.problems.append(f"the principal {kind!r} cannot be read")
+            self.problems.append(f"the principal type {kind!r} is invalid or has no values")
             return
         for value in listed:
             if isinstance(value, str) and value:
                 self.entries.append((str(kind), value))
             else:
-                self.problems.append(f"the principal {kind!r} holds {value!r}")
+                self.problems.append(
+                    f"the principal type {kind!r} contains {value!r}, which is not a string or is empty"
+                )
 
     def match(self, principal: Principal, *, denies: bool, bounded: bool) -> PrincipalMatch:
-        """Tell whether, and how, the element means a caller.
+        """Return whether, and how, the element matches a caller.
 
-        `bounded`: the caller has a permissions boundary; then NotPrincipal with Deny always denies (documented).
+        `bounded`: the caller has a permissions boundary. Then a Deny with NotPrincipal always denies, as AWS documents.
         """
         account = role = direct = FALSE
         for kind, value in self.entries:
@@ -187,13 +189,13 @@ class PrincipalSet:
 
 
 def match_principal(kind: str, value: str, principal: Principal) -> PrincipalMatch:
-    """Tell whether, and how, one value of a Principal element means a caller."""
+    """Return whether, and how, one value of a Principal element matches a caller."""
     if kind == "Service":
         return _match_text(value, principal, PrincipalKind.SERVICE)
     if kind == "Federated":
         return _match_text(value, principal, PrincipalKind.FEDERATED)
     if kind == "CanonicalUser":
-        # An account under a name that only S3 knows.
+        # It identifies an account, and only S3 knows which.
         known = principal.is_identity or principal.kind is PrincipalKind.ACCOUNT
         return (UNKNOWN, FALSE, FALSE) if known else _NO
     if value == "*":
@@ -249,5 +251,5 @@ def _account(arn: str) -> str:
 
 
 def is_unique_id(value: str) -> bool:
-    """Tell whether a principal is the id that AWS leaves in place of a deleted user or role."""
+    """Return whether a principal is the unique ID with which AWS replaces a deleted user or role."""
     return value.startswith(_UNIQUE_IDS) and ":" not in value and value.isalnum()

@@ -1,4 +1,4 @@
-"""A request: who, what, on which resource, and the condition keys that go with it."""
+"""A request: its caller, action, resource and condition keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @record
 class Request:
-    """What somebody wants to do. `resource` is an ARN, or `*` for actions without resource-level permissions."""
+    """A request to evaluate. `resource` is an ARN, or `*` for actions without resource-level permissions."""
 
     principal: Principal
     action: str
@@ -29,20 +29,20 @@ class Request:
 
 
 _EVERY_BUCKET: Final = "arn:aws:s3:::*"
-"""What AWS's own examples name for s3:ListAllMyBuckets; a request that is put like this is taken as it is."""
+"""The resource of s3:ListAllMyBuckets in AWS's own examples. A request for it is not changed to `*`."""
 
 
 def resource_of(request: Request, action: str) -> str:
-    """Return the resource AWS evaluates an action (in lower case) against."""
+    """Return the resource against which AWS evaluates an action, which must be in lower case."""
     if action in WITHOUT_RESOURCE and request.resource != _EVERY_BUCKET:
         return ANY_RESOURCE
     return request.resource
 
 
 def lookup_of(request: Request) -> Lookup:
-    """Return how to look up a condition key.
+    """Return the function that returns the value of a condition key.
 
-    What the context leaves unsaid, and AWS always derives from the caller and the resource, is derived here too.
+    As AWS does, it derives keys from the caller and the resource if the context does not name them.
     """
     context = request.context
     if context.default is not UNKNOWN:

@@ -1,12 +1,12 @@
-"""The Resource and NotResource elements: which resources a statement speaks of.
+"""The Resource and NotResource elements: which resources a statement applies to.
 
-IAM compares ARNs with regard to case; `*` in the resource part crosses slashes and colons. Where AWS documents nothing,
-or is read in two ways, the answer is unknown rather than a guess.
+ARNs are case-sensitive. In the resource part, `*` also matches slashes and colons. If AWS documents no behavior, or its
+documentation can be read in two ways, the result is UNKNOWN.
 """
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import PARTS
+from permission_guard.iam.arn import PARTS, split_arn
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.policy_variables import Variable, VariableText, fill, split_parts
@@ -54,27 +54,27 @@ WITHOUT_RESOURCE: Final = frozenset(
         "xray:puttracesegments",
     }
 )
-"""Actions without resource-level permissions, of those this project asks about: AWS evaluates them against `*`.
+"""Actions without resource-level permissions, among those that this project evaluates: their resource is `*`.
 
 From "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference.
 """
 
 
 class ResourcePattern:
-    """One value of Resource or NotResource.
+    """One value of a Resource or NotResource element.
 
-    The answer is unknown where a `*` before the resource part would have to cross a colon, where a variable stands
-    before the resource part, and where a variable's value is unknown. `short` is the answer when a text of fewer than
-    six parts would match if it were filled up with stars.
+    The result is UNKNOWN if a `*` before the resource part has to match a colon, if a policy variable is before the
+    resource part, and if the value of a variable is unknown. `short` is the result for a value of fewer than six parts
+    that matches once `:*` is added for each missing part.
     """
 
-    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_early", "_whole", "text")
+    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_in_prefix", "_whole", "text")
 
     def __init__(self, text: str, *, variables: bool, short: int) -> None:
         self.text = text
         self._everything = text != "" and not text.strip("*")
         self._short: int | None = None
-        self._variable_early = False
+        self._variable_in_prefix = False
         self._segments: list[list[Part]] | None = None
         self._parts: list[Part] | None = None
         self._glob: Glob | None = None
@@ -95,46 +95,46 @@ class ResourcePattern:
     def _with_variables(self, text: str, short: int) -> None:
         template = VariableText(text, variables=True, wildcards=True)
         segments = split_parts(template.parts)
-        early = segments[: PARTS - 1]
-        self._variable_early = any(isinstance(part, Variable) for segment in early for part in segment)
+        prefix = segments[: PARTS - 1]
+        self._variable_in_prefix = any(isinstance(part, Variable) for segment in prefix for part in segment)
         if len(segments) < PARTS and not text.endswith("*"):
             self._short = short
             segments += [[ANY_RUN]] * (PARTS - len(segments))
         self._parts = _join(segments)
-        if any(isinstance(part, int) for segment in early for part in segment):
+        if any(isinstance(part, int) for segment in prefix for part in segment):
             self._segments = segments
 
     def match(self, resource: str, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
-        """Tell whether a resource matches."""
+        """Return whether a resource matches."""
         if self._everything:
             return TRUE
         if resource == ANY_RESOURCE:
             return FALSE
-        certain = TRUE
+        best = TRUE
         glob = self._glob
         if glob is None:
             tokens, exact = fill(self._parts or [], lookup)
             if tokens is None:
                 return FALSE
             glob = glob_of(tokens)
-            if self._variable_early or not exact:
-                certain = UNKNOWN
+            if self._variable_in_prefix or not exact:
+                best = UNKNOWN
         if not glob.matches(resource):
             return UNKNOWN if self._whole is not None and self._whole.matches(resource) else FALSE
         if self._short is not None:
-            return min(certain, self._short)
-        if certain and self._segments is not None and not _match_segments(self._segments, resource, lookup):
+            return min(best, self._short)
+        if best and self._segments is not None and not _match_segments(self._segments, resource, lookup):
             return UNKNOWN
-        return certain
+        return best
 
     def variables(self) -> tuple[str, ...]:
-        """Return the keys of the variables in the text."""
+        """Return the keys of the policy variables in the value."""
         return tuple(part.spelled for part in self._parts or () if isinstance(part, Variable))
 
 
 def _ambiguous(text: str) -> list[list[Part]] | None:
-    """Return the parts of a pattern in which a wildcard before the resource part might cross a colon, else None."""
-    segments = text.split(":", PARTS - 1)
+    """Return the parts of a pattern with a wildcard before the resource part, which can match a colon; else None."""
+    segments = split_arn(text)
     if not any("*" in segment or "?" in segment for segment in segments[:-1]):
         return None
     return [list(tokenize(segment)) for segment in segments]
@@ -150,7 +150,7 @@ def _join(segments: list[list[Part]]) -> list[Part]:
 
 
 def _match_segments(segments: list[list[Part]], resource: str, lookup: Lookup) -> bool:
-    values = resource.split(":", len(segments) - 1)
+    values = split_arn(resource, len(segments))
     if len(values) != len(segments):
         return False
     for segment, value in zip(segments, values, strict=True):

@@ -1,15 +1,15 @@
-"""What a condition of a resource policy leaves open to callers outside the trusted accounts.
+"""Which callers a condition of a resource-based policy allows, over all possible requests.
 
-The question is asked over all foreign requests: is there a value, outside what is trusted, that satisfies it? Only
-conditions that such a request cannot evade count: a positive operator, without IfExists and ForAllValues unless the
-key's presence is enforced besides. See "The confused deputy problem" in the IAM User Guide.
+A condition restricts the callers only if a request cannot avoid it: its operator is positive, and it has neither
+IfExists nor ForAllValues, unless another condition requires the key. See "The confused deputy problem" in the IAM User
+Guide.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from permission_guard.iam.arn import PARTS, is_account_id
+from permission_guard.iam.arn import PARTS, is_account_id, split_arn
 from permission_guard.iam.conditions import FOR_ALL
 from permission_guard.iam.patterns import admits_account, admits_arn_of, admits_other_accounts
 from permission_guard.iam.values import ip_network
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class KeyKind(StrEnum):
-    """What the values of a scoping key are."""
+    """What the values of a scoping key identify."""
 
     ACCOUNT = "account"
     ARN = "arn"
@@ -58,10 +58,10 @@ SCOPING_KEYS: Final = {
     "aws:userid": KeyKind.USER_ID,
     "lambda:eventsourcetoken": KeyKind.TOKEN,
 }
-"""The keys that can tell callers apart by whose they are.
+"""The condition keys that identify to whom a caller belongs.
 
-Not among them: `aws:ResourceAccount`, `aws:SecureTransport`, `aws:RequestedRegion`, tags, and
-`lambda:FunctionUrlAuthType`, which a foreign caller satisfies as well as anybody.
+Not among them are `aws:ResourceAccount`, `aws:SecureTransport`, `aws:RequestedRegion`, tags and
+`lambda:FunctionUrlAuthType`: callers of any account satisfy conditions on them.
 """
 
 NOT_SENT_BY_SERVICES: Final = frozenset(
@@ -77,7 +77,7 @@ NOT_SENT_BY_SERVICES: Final = frozenset(
 SOURCE_KEYS: Final = frozenset(
     {"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths"}
 )
-"""The keys with which a service tells for whom it calls."""
+"""The keys with which a service says for which resource, account or organization it calls."""
 _SOURCE_ACCOUNTS: Final = frozenset({"aws:sourceaccount", "aws:sourceowner", "aws:sourcearn"})
 _PRINCIPAL_ACCOUNTS: Final = frozenset({"aws:principalaccount", "aws:principalarn", "kms:calleraccount"})
 
@@ -85,10 +85,10 @@ _OWNER_KEYS: Final = {
     "aws:resourceaccount": frozenset({"${aws:principalaccount}", "${aws:sourceaccount}"}),
     "aws:resourceorgid": frozenset({"${aws:principalorgid}", "${aws:sourceorgid}"}),
 }
-"""Keys that say whose the resource is, and the variables with which they say that the caller's owner is the same."""
+"""The keys of the resource's owner, and the policy variables that require the caller to have the same owner."""
 
 OWN: Final = "the account of the resource"
-"""Stands for the own account or organization where a variable names it."""
+"""The placeholder for the resource's own account or organization, if a policy variable names it."""
 _OWN_VARIABLES: Final = {
     KeyKind.ACCOUNT: "${aws:resourceaccount}",
     KeyKind.ORGANIZATION: "${aws:resourceorgid}",
@@ -97,10 +97,11 @@ _OWN_VARIABLES: Final = {
 
 @record
 class Scope:
-    """Whom a condition lets in.
+    """The callers that a condition allows.
 
-    `is_open`: anyone. `weak`: whoever owns a name without an account in it. `accounts` and `organizations` are named.
-    `narrow`: a network, a token or an id of its own. Nothing at all of these: nobody, ever, and `why` says why.
+    `is_open`: all callers. `weak`: the owner of a name that contains no account. `narrow`: a network, a token or one
+    identity. `accounts` and `organizations`: those that the condition names. If none of these is set, the condition is
+    never true, and `why` is the reason. `subject` says whose accounts they are: `source`, `principal`, or empty.
     """
 
     is_open: bool = False
@@ -112,16 +113,16 @@ class Scope:
     subject: str = field(default="", compare=False)
 
     @property
-    def nobody(self) -> bool:
-        """Whether no request can satisfy it."""
+    def is_empty(self) -> bool:
+        """Whether no request can satisfy the condition."""
         return not (self.is_open or self.weak or self.narrow or self.accounts or self.organizations)
 
     def about(self, subject: str) -> Scope:
-        """Return the same scope, of the `source` or the `principal`, or of neither."""
+        """Return the same scope with another subject."""
         return Scope(self.is_open, self.weak, self.narrow, self.accounts, self.organizations, self.why, subject)
 
     def either(self, other: Scope) -> Scope:
-        """Return whom either of two lets in."""
+        """Return the callers that at least one of two scopes allows."""
         return Scope(
             self.is_open or other.is_open,
             self.weak or other.weak,
@@ -138,15 +139,15 @@ WEAK: Final = Scope(weak=True)
 NARROW: Final = Scope(narrow=True)
 
 
-def nobody(why: str) -> Scope:
-    """Return a scope that lets nobody in."""
+def no_caller(why: str) -> Scope:
+    """Return a scope without callers, for a condition that is never true."""
     return Scope(why=why)
 
 
 def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
-    """Tell whom a condition lets in.
+    """Return the callers that a condition allows.
 
-    `present`: another condition enforces that the key is there. `variables`: the document's version knows them.
+    `present`: another condition requires the key. `variables`: the policy's version supports policy variables.
     """
     kind = SCOPING_KEYS.get(condition.key)
     operator = condition.operator
@@ -159,7 +160,7 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
     if condition.qualifier == FOR_ALL and not present:
         return OPEN
     if kind is KeyKind.PATH and not condition.qualifier:
-        return nobody(f"{condition.spelled} holds several values and is compared without ForAnyValue")
+        return no_caller(f"{condition.spelled} is multivalued and is compared without ForAnyValue")
     values = [_value(kind, operator.name, text, variables=variables) for text in condition.texts]
     result = values[0]
     for value in values[1:]:
@@ -168,7 +169,7 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
 
 
 def _same_owner(condition: Condition) -> Scope:
-    """Judge a condition that compares the resource's owner with the caller's by a policy variable."""
+    """Evaluate a condition that compares the resource's owner with the caller's through a policy variable."""
     operator = condition.operator
     if operator is None or operator.negated or not operator.name.startswith("String"):
         return OPEN
@@ -183,27 +184,27 @@ def _subject(key: str) -> str:
 
 
 def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope:
-    """Tell whom one value of a condition lets in."""
+    """Return the callers that one value of a condition allows."""
     if kind is KeyKind.ADDRESS:
         return _address(operator, text)
     family = next((name for name in ("String", "Arn", "Numeric") if operator.startswith(name)), "")
     if not family or (family == "Numeric" and kind is not KeyKind.ACCOUNT):
-        return nobody(f"{operator} does not compare what the key holds")
+        return no_caller(f"{operator} cannot match a value of this key")
     if variables and "${" in text:
         return Scope(accounts=frozenset({OWN})) if text.lower() == _OWN_VARIABLES.get(kind) else OPEN
     wild = ("*" in text or "?" in text) and operator in {"StringLike", "ArnLike", "ArnEquals"}
     if kind is KeyKind.ARN:
         return _arn(operator, text, wild=wild)
     if family == "Arn":
-        return nobody(f"{text!r} is compared as an ARN, and the key holds none") if text.strip("*") else OPEN
-    judge = _account if kind is KeyKind.ACCOUNT else _identifier
-    return judge(kind, operator, text, wild=wild)
+        return no_caller(f"{text!r} is compared as an ARN, and the key contains no ARN") if text.strip("*") else OPEN
+    scope = _account if kind is KeyKind.ACCOUNT else _identifier
+    return scope(kind, operator, text, wild=wild)
 
 
 def _identifier(kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
-    """Judge a value that starts with an id, or is one: of an organization, a principal, a network or a skill."""
+    """Evaluate a value that is an ID or starts with one: of an organization, a principal, a network or a skill."""
     if not wild and ("*" in text or "?" in text):
-        return nobody(f"{operator} takes the wildcard in {text!r} literally")
+        return no_caller(f"{operator} compares the wildcard in {text!r} literally")
     ends = {KeyKind.PATH: "/", KeyKind.USER_ID: ":"}
     first = text.partition(ends[kind])[0] if kind in ends else text
     if "*" in first or "?" in first:
@@ -214,7 +215,11 @@ def _identifier(kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope
 
 
 def _organization(text: str) -> Scope:
-    return Scope(organizations=frozenset({text})) if text.startswith("o-") else nobody(f"{text!r} is no organization")
+    return (
+        Scope(organizations=frozenset({text}))
+        if text.startswith("o-")
+        else no_caller(f"{text!r} is not an organization ID")
+    )
 
 
 def _account(_kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
@@ -225,27 +230,27 @@ def _account(_kind: KeyKind, operator: str, text: str, *, wild: bool) -> Scope:
     if is_account_id(text):
         return Scope(accounts=frozenset({text}))
     if "*" in text or "?" in text:
-        return nobody(f"{operator} takes the wildcard in {text!r} literally")
-    return nobody(f"{text!r} is no account id")
+        return no_caller(f"{operator} compares the wildcard in {text!r} literally")
+    return no_caller(f"{text!r} is not an account ID")
 
 
 def _account_like(pattern: str) -> Scope:
-    """Judge a pattern of account ids; one that spells out all twelve digits fits no other account."""
+    """Evaluate a pattern of account IDs. A pattern that contains all twelve digits matches no other account."""
     digits = pattern.replace("*", "")
     if is_account_id(digits):
         return Scope(accounts=frozenset({digits}))
-    return OPEN if admits_account(pattern) else nobody(f"no account id is like {pattern!r}")
+    return OPEN if admits_account(pattern) else no_caller(f"no account ID matches {pattern!r}")
 
 
 def _arn(operator: str, text: str, *, wild: bool) -> Scope:
     if wild and not text.strip("*"):
         return OPEN
-    segments = text.split(":", PARTS - 1)
+    segments = split_arn(text)
     exact = len(segments) == PARTS
     if not exact and (operator.startswith("Arn") or not wild):
-        return nobody(f"{text!r} is not an ARN")
+        return no_caller(f"{text!r} is not an ARN")
     if not wild and ("*" in text or "?" in text) and not (exact and _is_log_group(segments)):
-        return nobody(f"{operator} takes the wildcard in {text!r} literally")
+        return no_caller(f"{operator} compares the wildcard in {text!r} literally")
     if operator == "StringLike" and wild:
         return _arn_text(text, segments)
     return _arn_segments(text, segments, wild=wild)
@@ -264,14 +269,14 @@ def _arn_segments(text: str, segments: list[str], *, wild: bool) -> Scope:
     if account == "":
         return WEAK if fixed else OPEN
     if not ("*" in account or "?" in account):
-        return Scope(narrow=True) if account == "aws" else nobody(f"the account in {text!r} is no account id")
+        return Scope(narrow=True) if account == "aws" else no_caller(f"the account in {text!r} is not an account ID")
     if segments[2] == "s3" and not account.strip("*") and fixed:
         return WEAK
     return OPEN if not account.strip("*") else _account_like(account)
 
 
 def _arn_text(text: str, segments: list[str]) -> Scope:
-    """Judge an ARN that is compared as text, whose stars therefore cross colons."""
+    """Evaluate an ARN that is compared as text, so that its `*` also match colons."""
     if len(segments) == PARTS and segments[4] == "" and not any("*" in part or "?" in part for part in segments[:4]):
         return _arn_segments(text, segments, wild=True)
     accounts = _accounts_in(text)
@@ -280,7 +285,7 @@ def _arn_text(text: str, segments: list[str]) -> Scope:
     named = frozenset(account for account in accounts if admits_arn_of(text, account))
     if named:
         return Scope(accounts=named)
-    return OPEN if admits_arn_of(text, "") else nobody(f"no ARN is like {text!r}")
+    return OPEN if admits_arn_of(text, "") else no_caller(f"no ARN matches {text!r}")
 
 
 def _accounts_in(text: str) -> list[str]:
@@ -294,12 +299,12 @@ def _address(operator: str, text: str) -> Scope:
         return OPEN if like and not text.strip("*.:/?") else NARROW
     network = ip_network(text)
     if network is None:
-        return nobody(f"{text!r} is no network")
+        return no_caller(f"{text!r} is not an IP network")
     return OPEN if network.prefix <= 1 else NARROW
 
 
 def enforced_keys(conditions: Iterable[Condition]) -> frozenset[str]:
-    """Return the keys that must be present for the conditions to hold."""
+    """Return the keys that must be present for the conditions to be true."""
     keys = set()
     for condition in conditions:
         if condition.null:
@@ -311,7 +316,7 @@ def enforced_keys(conditions: Iterable[Condition]) -> frozenset[str]:
 
 
 def forbidden_keys(conditions: Iterable[Condition]) -> frozenset[str]:
-    """Return the keys that must be absent for the conditions to hold."""
+    """Return the keys that must be absent for the conditions to be true."""
     return frozenset(
         condition.key
         for condition in conditions
@@ -320,11 +325,12 @@ def forbidden_keys(conditions: Iterable[Condition]) -> frozenset[str]:
 
 
 def complement(conditions: Iterable[Condition], *, variables: bool, service: bool) -> Scope:
-    """Return whom a Deny with only negated conditions leaves: those for whom any of the positive ones holds.
+    """Return the callers that a Deny with only negated conditions does not deny.
 
-    A service never sends some of the keys, and a negated condition holds for a key that is missing.
+    For them at least one of the conditions is true without its negation. A service never sends some of the keys, and a
+    negated condition is true if its key is absent.
     """
-    left = nobody("a Deny leaves nobody")
+    left = no_caller("a Deny applies to every caller")
     for condition in conditions:
         if service and condition.key in NOT_SENT_BY_SERVICES:
             continue
@@ -335,8 +341,8 @@ def complement(conditions: Iterable[Condition], *, variables: bool, service: boo
     return left
 
 
-def by_kind(condition: Condition, kind: str, value: str) -> bool | None:
-    """Tell whether a condition on `aws:PrincipalIsAWSService` holds for a kind of principal; None where it may."""
+def holds_for_kind(condition: Condition, kind: str, value: str) -> bool | None:
+    """Return whether a condition on `aws:PrincipalIsAWSService` is true for a kind of principal; None if it depends."""
     operator = condition.operator
     if condition.key != "aws:principalisawsservice" or (kind, value) == ("AWS", "*"):
         return None

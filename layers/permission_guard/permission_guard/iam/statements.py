@@ -1,4 +1,4 @@
-"""One statement of a policy, compiled: what it says yes to, and what of it could not be read."""
+"""One compiled statement of a policy: what it matches, and which of its elements are invalid."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _ELEMENTS: Final = frozenset(
 
 
 class Twice(dict[str, object]):
-    """A JSON object in which a key appears twice: AWS refuses it."""
+    """A JSON object in which a key appears twice. AWS rejects it."""
 
 
 @record
 class Statement:
     """A statement of a policy.
 
-    `effect` is `Allow`, `Deny`, or None where it could not be read. `problems` say why AWS would refuse the statement;
-    when `malformed`, it may still deny but never allows.
+    `effect` is `Allow` or `Deny`, or None if the element is invalid. `problems` are the reasons why AWS rejects the
+    statement. A `malformed` statement never allows, but can still deny.
     """
 
     sid: str | None
@@ -52,38 +52,38 @@ class Statement:
     conditions: tuple[Condition, ...] = field(compare=False, repr=False)
 
     def match_action(self, action: str) -> int:
-        """Tell whether the statement speaks of an action, given in lower case."""
+        """Return whether the statement applies to an action, which must be in lower case."""
         if self.actions is None:
             return UNKNOWN
         matched = self.actions.match(action)
         return TRUE - matched if self.not_action else matched
 
     def match_resource(self, resource: str, lookup: Lookup) -> int:
-        """Tell whether the statement speaks of a resource."""
+        """Return whether the statement applies to a resource."""
         if self.resources is None:
             return TRUE if self.is_trust else UNKNOWN
         matched = FALSE
         for pattern in self.resources:
-            answer = pattern.match(resource, lookup)
-            if answer > matched:
-                matched = answer
+            found = pattern.match(resource, lookup)
+            if found > matched:
+                matched = found
                 if matched == TRUE:
                     break
         return TRUE - matched if self.not_resource else matched
 
     def match_conditions(self, lookup: Lookup) -> int:
-        """Tell whether all conditions hold."""
+        """Return whether all conditions are true."""
         worst = TRUE
         for condition in self.conditions:
-            answer = condition.evaluate(lookup)
-            if answer < worst:
-                if answer == FALSE:
+            found = condition.evaluate(lookup)
+            if found < worst:
+                if found == FALSE:
                     return FALSE
-                worst = answer
+                worst = found
         return worst
 
     def match(self, resource: str, lookup: Lookup) -> int:
-        """Tell whether everything but action and principal matches."""
+        """Return whether the resource and the conditions match."""
         matched = self.match_resource(resource, lookup)
         if matched and self.conditions:
             matched = min(matched, self.match_conditions(lookup))
@@ -91,7 +91,7 @@ class Statement:
 
     @property
     def is_trust(self) -> bool:
-        """Whether it belongs to a role's trust policy, which names no resource."""
+        """Whether the statement belongs to a role's trust policy, which has no Resource element."""
         raw = self.raw
         return (
             self.principals is not None
@@ -102,7 +102,7 @@ class Statement:
         )
 
     def unknown_keys(self, lookup: Lookup) -> Iterator[str]:
-        """Yield the condition keys that the statement's answer waits for."""
+        """Yield the unknown condition keys on which the result of the statement depends."""
         for condition in self.conditions:
             if condition.evaluate(lookup) == UNKNOWN:
                 yield from condition.unknown_keys(lookup)
@@ -113,12 +113,12 @@ class Statement:
 
 
 def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
-    """Compile one statement; whatever it is, the answer is a `Statement`."""
+    """Compile one statement. Return a `Statement` for any JSON value, and never raise."""
     if not isinstance(raw, dict):
         problems = ("the statement is not an object",)
         return Statement(None, index, None, {}, problems, True, None, (), False, None, False, None, ())
     structural: list[str] = []
-    notes: list[str] = []
+    minor: list[str] = []
     if isinstance(raw, Twice):
         structural.append("an element appears twice")
     if not raw.keys() <= _ELEMENTS:
@@ -129,16 +129,16 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
         effect = None
     sid = raw.get("Sid")
     if sid is not None and not isinstance(sid, str):
-        structural.append("the Sid is not a text")
+        structural.append("the Sid is not a string")
         sid = None
 
     action_texts, not_action = _texts(raw, "Action", structural)
     for text in action_texts or ():
         problem = action_problem(text)
         if problem:
-            notes.append(problem)
+            minor.append(problem)
     lenient = effect == ALLOW and not not_action
-    actions = None if action_texts is None else ActionSet(action_texts, doubtful=FALSE if lenient else UNKNOWN)
+    actions = None if action_texts is None else ActionSet(action_texts, prefix_wildcard=FALSE if lenient else UNKNOWN)
 
     principals = _principals(raw, structural)
     resources: tuple[ResourcePattern, ...] | None = None
@@ -155,15 +155,17 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
         block = raw["Condition"]
         if _is_once(block) and all(_is_once(keys) for keys in block.values()):
             conditions, found = parse_conditions(block, variables=variables)
-            notes += found
+            minor += found
         else:
-            structural.append("the condition is not an object of operators, each with an object of keys, each once")
+            structural.append(
+                "Condition is not an object of operators that each contain an object, or a name appears twice"
+            )
     return Statement(
         sid=sid,
         index=index,
         effect=effect,
         raw=raw,
-        problems=(*structural, *notes),
+        problems=(*structural, *minor),
         malformed=bool(structural),
         actions=actions,
         action_texts=tuple(action_texts or ()),
@@ -180,22 +182,24 @@ def _is_once(value: object) -> bool:
 
 
 def _texts(raw: Mapping[str, object], element: str, problems: list[str]) -> tuple[list[str] | None, bool]:
-    """Return the texts of an element or of its negation, and which of the two it is; None when it cannot be read."""
+    """Return the strings of an element or its negation, None if invalid, and whether it is the negation."""
     negation = f"Not{element}"
     present = element in raw
     if present == (negation in raw):
-        problems.append(f"both {element} and {negation}" if present else f"neither {element} nor {negation}")
+        problems.append(
+            f"it has both {element} and {negation}" if present else f"it has neither {element} nor {negation}"
+        )
         return None, False
     name = element if present else negation
     value = raw[name]
     if isinstance(value, str):
         return [value], not present
     if not isinstance(value, (list, tuple)) or not value:
-        problems.append(f"{name} is not a text or a list of texts")
+        problems.append(f"{name} is neither a string nor a list of strings")
         return None, not present
     texts = [text for text in value if isinstance(text, str)]
     if len(texts) != len(value):
-        problems.append(f"{name} holds something that is not a text")
+        problems.append(f"{name} contains a value that is not a string")
         return None, not present
     return texts, not present
 
@@ -205,11 +209,11 @@ def _principals(raw: Mapping[str, object], problems: list[str]) -> PrincipalSet 
     if not present and "NotPrincipal" not in raw:
         return None
     if present and "NotPrincipal" in raw:
-        problems.append("both Principal and NotPrincipal")
+        problems.append("it has both Principal and NotPrincipal")
         return None
     value = raw["Principal"] if present else raw["NotPrincipal"]
     if isinstance(value, Twice):
-        problems.append("a principal appears twice")
+        problems.append("a principal type appears twice")
     principals = PrincipalSet(value, negated=not present)
     problems += principals.problems
     return principals

@@ -1,4 +1,4 @@
-"""The values that conditions compare: numbers, dates, addresses, binary data and ARNs, read as AWS reads them."""
+"""The values that conditions compare, parsed as AWS does: numbers, dates, IP addresses, binary data and ARNs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _YEAR_DIGITS: Final = 4
 
 
 def parse_number(text: str) -> object | None:
-    """Read a number exactly, or return None."""
+    """Parse a number without loss of precision. Return None if it is not a number."""
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few policies compare numbers
 
     if len(text) > _LONGEST_NUMBER or "_" in text:
@@ -33,7 +33,7 @@ def parse_number(text: str) -> object | None:
 
 
 def parse_date(text: str) -> object | None:
-    """Read an ISO-8601 date, or seconds since 1970, as whole milliseconds since 1970; None when it is neither."""
+    """Parse an ISO-8601 date or seconds since 1970, as whole milliseconds since 1970. Return None if it is neither."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few policies compare dates
 
     text = text.strip()
@@ -51,8 +51,8 @@ def parse_date(text: str) -> object | None:
 
 
 def parse_binary(text: str) -> bytes | None:
-    """Decode base64, or return None."""
-    from binascii import Error, a2b_base64  # noqa: PLC0415 - hardly a policy compares binary data
+    """Decode base64. Return None if the text is not base64."""
+    from binascii import Error, a2b_base64  # noqa: PLC0415 - few policies compare binary data
 
     try:
         return a2b_base64(text.encode("ascii"), strict_mode=True) if text else b""
@@ -61,13 +61,13 @@ def parse_binary(text: str) -> bytes | None:
 
 
 def is_arn(text: str) -> bool:
-    """Tell whether the text has the six parts of an ARN."""
+    """Return whether the text has the six parts of an ARN."""
     return text.count(":") >= 5  # noqa: PLR2004
 
 
 @record
 class Address:
-    """An IP address or a network: family 4 or 6, the bits as an integer, and how many of them count."""
+    """An IP address or a network: its family (4 or 6), its bits as an integer, and the length of its prefix."""
 
     family: int
     bits: int
@@ -75,7 +75,7 @@ class Address:
 
 
 def ip_address(text: str) -> Address | None:
-    """Read the address of a request, or return None; an IPv4 address mapped into IPv6 is the IPv4 address."""
+    """Parse the IP address of a request, or return None. An IPv4-mapped IPv6 address is the IPv4 address."""
     if ":" not in text:
         bits = _ipv4(text)
         return None if bits is None else Address(4, bits, _IPV4_BITS)
@@ -88,7 +88,7 @@ def ip_address(text: str) -> Address | None:
 
 
 def ip_network(text: str) -> Address | None:
-    """Read a network in CIDR notation, or a bare address as a network of one; None when it is neither."""
+    """Parse a network in CIDR notation, or an address as a network of one address. Return None if it is neither."""
     base, slash, length = text.partition("/")
     family, width = (6, _IPV6_BITS) if ":" in base else (4, _IPV4_BITS)
     bits = _ipv6(base) if family == 6 else _ipv4(base)  # noqa: PLR2004
@@ -103,9 +103,10 @@ def ip_network(text: str) -> Address | None:
 
 
 def in_network(address: Address, network: Address) -> bool:
-    """Tell whether a network holds an address.
+    """Return whether a network contains an address.
 
-    Host bits of an IPv4 network are ignored; an IPv6 network with host bits set was seen to hold nothing.
+    Host bits of an IPv4 network are ignored. AWS was observed to match no address with an IPv6 network whose host bits
+    are set.
     """
     if address.family != network.family:
         return False

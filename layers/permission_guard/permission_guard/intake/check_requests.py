@@ -26,17 +26,17 @@ def check_request_body(
     causes: Sequence[str] = (),
     tool: str = "",
 ) -> str:
-    """Return the body of a message that asks for some functions to be looked at.
+    """Return the body of a message that requests checks of functions.
 
-    `requested_at` is ISO-8601; what is shared with other functions is read after it. `causes` are the ids of the events
-    that it goes back to, `tool` is the infrastructure code that made the change.
+    `requested_at` is ISO-8601; what functions share is read after it. `causes` are the ids of the events that led to
+    the request; `tool` is the infrastructure code that made the change.
     """
     optional = {"requested_at": requested_at, "causes": list(causes[:MAX_EVENT_IDS]), "tool": tool}
-    told = {name: value for name, value in optional.items() if value}
+    given = {name: value for name, value in optional.items() if value}
     detail = {
         "functions": [target.arn for target in targets],
         "after_grace_period": after_grace_period,
         "full": full,
-        **told,
+        **given,
     }
     return json.dumps({"source": SOURCE, "detail-type": CHECK_DETAIL_TYPE, "detail": detail})

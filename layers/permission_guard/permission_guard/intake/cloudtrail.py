@@ -1,9 +1,8 @@
-"""A CloudTrail record, as EventBridge delivers it, becomes the targets to look at.
+"""Turn a CloudTrail record, as EventBridge delivers it, into targets to check.
 
-An event says where to look, never what is true: nothing of it but names is used, and of a call that AWS refused what it
-asked for, which is asked anew. AWS writes dates and versions into event names ("still referring to the same public
-API"), so names are compared without them.
-https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+An event says where to check, not what is true: only names are used, and of a call that AWS denied its parameters, which
+are evaluated afresh. AWS writes dates and versions into event names ("still referring to the same public API"), so
+names are compared without them. https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
 """
 
 from __future__ import annotations
@@ -28,50 +27,50 @@ IAM = "iam.amazonaws.com"
 
 @record
 class RecordTargets:
-    """What follows from one record: the targets, or none and the reason.
+    """The targets of one record, or none and the reason.
 
-    `tool` is the infrastructure code that made the change, "" if that is unknown or nothing was changed. `refusal` is
-    the call, where AWS refused it because of the execution role.
+    `tool` is the infrastructure code that made the change, "" if it is unknown or nothing was changed. `denied_call` is
+    the call that AWS denied because of the execution role, if there was one.
     """
 
     event_id: str
     targets: tuple[Target, ...]
     reason: str = ""
     tool: str = ""
-    refusal: DeniedCall | None = None
+    denied_call: DeniedCall | None = None
 
 
 def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordTargets:
-    """Return where `direction` has to look after this record.
+    """Return the targets that a checker of `direction` has to check because of a record.
 
     UnknownEventError for an API that is in no table: AWS may have added one that matters. MalformedEventError when
-    the record lacks the name of what it changed.
+    the record does not name what it changed.
     """
     row = _APIS.get((record.event_source, record.api))
     if row is None:
-        # Only Lambda's and IAM's writes are ours; PutResourcePolicy, for one, exists in a dozen services.
+        # Only Lambda's and IAM's writes matter; PutResourcePolicy, for example, exists in a dozen services.
         if record.event_source not in (LAMBDA, IAM):
             return RecordTargets(record.event_id, (), f"{record.event_source} is not watched")
         raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
     if direction not in row.directions:
         return RecordTargets(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
     why_not = _why_nothing_changed(record, row)
-    refusal = denied_call_of(record) if why_not and direction is Direction.EXECUTION_ROLE else None
-    if why_not and refusal is None:
+    denied_call = denied_call_of(record) if why_not and direction is Direction.EXECUTION_ROLE else None
+    if why_not and denied_call is None:
         return RecordTargets(record.event_id, (), why_not)
     target = row.locate(record)
     if target is None:
         return RecordTargets(record.event_id, (), row.nameless)
     if target.account != record.account:
         return RecordTargets(record.event_id, (), f"the change is to account {target.account}, not to this one")
-    return RecordTargets(record.event_id, (target,), tool="" if why_not else record.tool, refusal=refusal)
+    return RecordTargets(record.event_id, (target,), tool="" if why_not else record.tool, denied_call=denied_call)
 
 
 def _why_nothing_changed(record: CloudTrailRecord, row: _Row) -> str:
-    """Return why the call took no effect, "" if it did.
+    """Return why the call had no effect, "" if it had one.
 
-    A denied CreateFunction was seen in the trail without any errorCode, its responseElements null; so for calls that
-    answer with something, the answer must be there.
+    A denied CreateFunction has been recorded without an errorCode, with responseElements null. So a call that returns a
+    response must have one.
     """
     if row.is_call and (record.error_code is not None or (record.response is None and row.answers)):
         return f"the call did not succeed: {record.error_code or 'no response'}"
@@ -85,7 +84,7 @@ def _publishes_nothing(record: CloudTrailRecord) -> str:
 
 
 def _changes_no_default(record: CloudTrailRecord) -> str:
-    """Only a policy's default version says anything; IAM answers whether the new one is it."""
+    """Only a policy's default version has effect; IAM's response says whether the new version is the default."""
     version = (record.response or {}).get("policyVersion")
     is_default = version.get("isDefaultVersion") if isinstance(version, Mapping) else None
     if record.request.get("setAsDefault") is not True and is_default is not True:
@@ -102,16 +101,16 @@ def _named_function(record: CloudTrailRecord) -> FunctionTarget:
 
 
 def _mapped_function(record: CloudTrailRecord) -> FunctionTarget:
-    """Return the function of a mapping. The answer names it; updates and deletions ask by the mapping's UUID."""
-    answered = (record.response or {}).get("functionArn")
-    return _function(record, answered or record.request.get("functionName"), "functionArn")
+    """Return the function of a mapping. The response names it; updates and deletions name only the mapping's UUID."""
+    responded = (record.response or {}).get("functionArn")
+    return _function(record, responded or record.request.get("functionName"), "functionArn")
 
 
 def _polled_function(record: CloudTrailRecord) -> FunctionTarget | None:
-    """Return the function of a mapping that AWS switched off, None where the record names none.
+    """Return the function of a mapping that AWS disabled, None where the record names none.
 
-    AWS documents no more of it than the reason. Records on functions name theirs among `resources`, as those of
-    invocations do. https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+    AWS documents only the reason. Records on functions name theirs in `resources`, as those of invocations do.
+    https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
     """
     for arn in record.named:
         try:
@@ -122,7 +121,7 @@ def _polled_function(record: CloudTrailRecord) -> FunctionTarget | None:
 
 
 def _resource_function(record: CloudTrailRecord) -> FunctionTarget | None:
-    """Return the function whose policy it is, None for a runtime's: those have policies as well."""
+    """Return the function whose policy changed, None for a runtime: runtimes have policies too."""
     arn = record.request.get("resourceArn")
     if not isinstance(arn, str):
         raise MalformedEventError(f"{record.event_name} has no `resourceArn`")
@@ -162,12 +161,11 @@ def _named_policy(record: CloudTrailRecord) -> PolicyTarget:
 
 @record
 class _Row:
-    """One API: which scopes it concerns, where it names what it changed, and whether a success has a response.
+    """One API: the directions it concerns, where it names what it changed, and whether a success has a response.
 
-    `idle` says why a call that succeeded changed nothing after all, "" if it did. `never` says why no call of this API
-    ever needs a look: no rule of template.yaml asks for it, and if one ever does, it is no unknown API. `is_call` is
-    false where Lambda tells by itself what nobody called for: that does not fail. `nameless` says why there is nothing
-    to look at where the record does not name it.
+    `idle` returns why a call that succeeded changed nothing, "" if it changed something. `never` says why no call of
+    this API needs a check: no rule of template.yaml matches it, but it is not unknown. `is_call` is false for what
+    Lambda reports by itself: that cannot fail. `nameless` is the reason where the record does not name a target.
     """
 
     locate: Callable[[CloudTrailRecord], Target | None]
@@ -176,7 +174,7 @@ class _Row:
     idle: Callable[[CloudTrailRecord], str] = _never_idle
     never: str = ""
     is_call: bool = True
-    nameless: str = "the change is to something else than a function, a role or a policy"
+    nameless: str = "the change is not to a function, a role or a policy"
 
 
 _INVOKE = frozenset({Direction.INVOKE_POLICY})
@@ -195,30 +193,31 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "CreateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "UpdateEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
     (LAMBDA, "DeleteEventSourceMapping"): _Row(_mapped_function, _ROLE, answers=True),
-    # Who may use a URL is up to the policy; but there has to be one, and its kind decides what the policy must say.
+    # The policy decides who may use a URL; whether there is one, and its auth type, decide what the policy has to
+    # contain.
     (LAMBDA, "CreateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
     (LAMBDA, "UpdateFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
     (LAMBDA, "DeleteFunctionUrlConfig"): _Row(_named_function, _INVOKE, answers=False),
-    # Aliases and versions have policies of their own, and what is set up to invoke one needs it to be there. A version
-    # keeps the role with which it was published, and a mapping on an alias runs with that of the version behind it.
+    # Aliases and versions have policies of their own, and triggers may name them. A version keeps the role with which
+    # it was published, and a mapping on an alias uses the role of the version behind it.
     (LAMBDA, "CreateAlias"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "UpdateAlias"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "DeleteAlias"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "PublishVersion"): _Row(_named_function, _BOTH, answers=False),
     (LAMBDA, "UpdateFunctionCode"): _Row(_named_function, _BOTH, answers=True, idle=_publishes_nothing),
-    # Where the results of asynchronous invocations go; the role has to be allowed to send them there.
+    # The destinations of asynchronous invocations: the role has to be allowed to send to them.
     (LAMBDA, "PutFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
     (LAMBDA, "UpdateFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
     (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
-    # A look does no harm, whatever the reason. Of a mapping that a record does not let us find, nothing is lost either.
+    # A check does no harm, whatever the reason was. A mapping that the record does not name is found by the sweep.
     (LAMBDA, "LambdaESMDisabled"): _Row(
         _polled_function,
         _ROLE,
         answers=False,
         is_call=False,
-        nameless="the record does not name the function of the mapping that AWS switched off; the sweep sees it",
+        nameless="the record does not name the function of the mapping that AWS disabled; the sweep checks it",
     ),
-    # Matched by the prefix `DeleteFunction`, and of no concern to a rule that exists.
+    # The prefix `DeleteFunction` matches them; no rule needs them.
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
     (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
@@ -228,22 +227,22 @@ _APIS: dict[tuple[str, str], _Row] = {
     (IAM, "PutRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DeleteRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "UpdateAssumeRolePolicy"): _Row(_named_role, _ROLE, answers=False),
-    # A policy may ask for the tags of the role: aws:PrincipalTag.
+    # A policy may use the tags of the role: aws:PrincipalTag.
     (IAM, "TagRole"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "UntagRole"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
     (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
-    # These name a policy, and whoever has it is another question.
+    # These name a policy; the checker lists the roles that have it.
     (IAM, "CreatePolicyVersion"): _Row(_named_policy, _ROLE, answers=True, idle=_changes_no_default),
     (IAM, "SetDefaultPolicyVersion"): _Row(_named_policy, _ROLE, answers=False),
     (IAM, "DeletePolicyVersion"): _Row(
         _named_policy, _NEITHER, answers=False, never="IAM deletes no version that is its policy's default"
     ),
     (IAM, "DeletePolicy"): _Row(
-        _named_policy, _NEITHER, answers=False, never="IAM deletes no policy that anybody has or is limited by"
+        _named_policy, _NEITHER, answers=False, never="IAM deletes no policy that is attached or used as a boundary"
     ),
 }
 """One row an API. `answers` is true where CloudTrail's responseElements are filled when the call succeeds.
 
-It is false as well where no record of a success is known: to look once too often does no harm.
+It is also false where no record of a success is known: one check too many does no harm.
 """

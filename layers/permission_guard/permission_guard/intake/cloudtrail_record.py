@@ -24,7 +24,7 @@ TERRAFORM = "terraform"
 _CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
 
 
-# A product of the user agent, as in `APN/1.0 HashiCorp/1.0 Terraform/1.9.5 …`; OpenTofu is Terraform's heir.
+# A product of the user agent, as in `APN/1.0 HashiCorp/1.0 Terraform/1.9.5 …`; OpenTofu is a fork of Terraform.
 _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 
 
@@ -32,8 +32,8 @@ _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 class CloudTrailRecord:
     """The parts of a CloudTrail record that are used.
 
-    `tool` is the infrastructure code that called, "" if unknown. `time` is ISO-8601, "" if the record has none. `named`
-    are the ARNs by which a record of something that nobody called names what it is about.
+    `tool` is the infrastructure code that made the call, "" if it is unknown. `time` is ISO-8601, "" if the record has
+    none. `named` are the ARNs in the record's `resources`.
     """
 
     event_id: str

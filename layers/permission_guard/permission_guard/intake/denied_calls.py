@@ -1,8 +1,8 @@
-"""Read what AWS refused for want of a permission of the execution role: who asked what of which function.
+"""Read calls that AWS denied because the execution role lacks a permission.
 
-Lambda looks at the role when a mapping is created, when a function is created or configured, and when the results of
-its asynchronous invocations are sent somewhere; what it misses it says in words, of which these forms were seen. The
-words name a service by its own name (`SQS`), or only by an ARN.
+Lambda checks the role when a mapping is created, when a function is created or configured, and when destinations of
+asynchronous invocations are set. The error message names what is missing. These forms have been recorded; a message
+names the service (`SQS`), or only an ARN.
 
     The function execution role does not have permissions to call GetQueueAttributes on SQS.
     The provided execution role does not have permissions to call CreateNetworkInterface on EC2
@@ -41,14 +41,14 @@ _ABOUT_THE_ROLE: Final = re.compile(
 _ROLE: Final = re.compile(
     r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII
 )
-"""One that IAM takes: of any other, every look for a day would be told that it cannot be read."""
+"""A role ARN that IAM accepts: any other would make every check of a day unknown."""
 
-# ── What is kept of a request ───────────────────────────────────────────────────────────────────────────────────────
+# ── The parameters to keep ─────────────────────────────────────────────────────────────────────────────────────────
 
 _Shape = re.Pattern[str] | list[Any] | dict[str, Any]
-"""A text that a pattern fits; a list, written as the shape of its items and how many at most; or an object."""
+"""A pattern that a string has to match; a list: the shape of its items, and how many at most; or an object."""
 
-# Half of a surrogate pair is no text: no service takes it.
+# No service accepts unpaired surrogates.
 _A_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 _AN_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[!-~]{1,512}")
 _A_SERVER: Final = re.compile(r"[\w.-]{1,253}:[0-9]{1,5}", re.ASCII)
@@ -75,23 +75,23 @@ _FUNCTION: Final[dict[str, _Shape]] = {
     "DeadLetterConfig": {"TargetArn": _AN_ARN},
     "VpcConfig": {"SubnetIds": [re.compile(r"subnet-[0-9a-f]{1,32}"), 16]},
 }
-_ASKED: Final = {
+_PARAMETERS: Final = {
     "CreateEventSourceMapping": _MAPPING,
     "CreateFunction": _FUNCTION,
     "UpdateFunctionConfiguration": _FUNCTION,
     "PutFunctionEventInvokeConfig": _DESTINATIONS,
     "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
 }
-"""By the API: what a permission can hang on, named as the Lambda API names it."""
+"""By API: the parameters that permissions depend on, named as the Lambda API names them."""
 
 
 def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
-    """Return the call that was refused because of the execution role; None where a record tells of anything else.
+    """Return the call that AWS denied because of the execution role; None for any other record.
 
-    What the event says is bounded and of the right type afterwards, and no more than that. MalformedEventError where no
+    Its parameters are bounded and have the right types, and nothing else is checked. MalformedEventError where no
     function is named.
     """
-    shape = _ASKED.get(record.api) if record.event_source == "lambda.amazonaws.com" else None
+    shape = _PARAMETERS.get(record.api) if record.event_source == "lambda.amazonaws.com" else None
     if shape is None or record.error_code != "InvalidParameterValueException":
         return None
     message = _cleaned(record.error_message)
@@ -100,7 +100,7 @@ def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
     function_arn, account = _function(record)
     role = record.request.get("role") if shape is _FUNCTION else None
     role_arn = role if isinstance(role, str) and _is_role(role, record.account) else ""
-    # A role of another account cannot be read, and without any there is nothing to look at.
+    # A role of another account cannot be read, and without a role nothing can be checked.
     is_role_unusable = (role is not None or record.api == "CreateFunction") and not role_arn
     if account != record.account or is_role_unusable:
         return None
@@ -115,24 +115,24 @@ def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
 
 
 def _cleaned(message: str) -> str:
-    """Return a message in one line, without control characters, and not without end."""
+    """Return a message in one line, without control characters, of bounded length."""
     text = message[: 2 * _MOST_OF_A_MESSAGE]
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_MOST_OF_A_MESSAGE]
 
 
 def _time(text: str) -> str:
-    """Return a record's time as everything else is timed, empty where it is none."""
+    """Return a record's time in UTC as ISO-8601 with milliseconds, empty where it is invalid."""
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC).isoformat(timespec="milliseconds") if at.tzinfo else ""
-    except (ValueError, OverflowError):  # the latter from the first and the last day of all
+    except (ValueError, OverflowError):  # OverflowError: the first and the last day that datetime knows
         return ""
 
 
 def _function(record: CloudTrailRecord) -> tuple[str, str]:
     """Return the ARN of the function that a call names, with its qualifier, and its account.
 
-    The qualifier is in the name, or a parameter of its own; where it is in both, AWS takes no two that differ.
+    The qualifier is in the name, or a parameter of its own; AWS rejects two that differ.
     """
     name = record.request.get("functionName")
     if not isinstance(name, str):
@@ -154,7 +154,7 @@ def _is_role(arn: str, account: str) -> bool:
 
 
 def _bounded(request: Mapping[str, JSON], shape: dict[str, _Shape]) -> dict[str, JSON]:
-    """Return what a shape asks for of a request, as long as all of it is small: what decides most comes first."""
+    """Return the parameters of a shape, in its order, as long as they are small in all."""
     kept: dict[str, JSON] = {}
     for name, part in shape.items():
         value = _shaped(_member(request, name), part)
@@ -165,7 +165,7 @@ def _bounded(request: Mapping[str, JSON], shape: dict[str, _Shape]) -> dict[str,
 
 
 def _shaped(value: JSON, shape: _Shape) -> JSON:
-    """Return as much of a value as has the shape, None where nothing has."""
+    """Return the part of a value that has the shape, None where nothing has."""
     if isinstance(shape, re.Pattern):
         return value if isinstance(value, str) and shape.fullmatch(value) else None
     if isinstance(shape, list):
@@ -179,5 +179,5 @@ def _shaped(value: JSON, shape: _Shape) -> JSON:
 
 
 def _member(value: Mapping[str, JSON], name: str) -> JSON:
-    """Return a member by its name in the API: CloudTrail writes the first letter small, but not in the keys of maps."""
+    """Return a member by its name in the API: CloudTrail writes the first letter in lower case, except in map keys."""
     return value.get(name[0].lower() + name[1:], value.get(name))

@@ -1,4 +1,4 @@
-"""Read a batch of queue messages; merge what they ask for, so that ten changes of one role are one look."""
+"""Read a batch of queue messages, and merge their targets: ten changes of one role need one check."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class QueueMessage:
     """One message of a queue: its targets, or why there are none. `error` is set when it could not be read.
 
-    `tool` is the infrastructure code that made the change, empty where none is known. `requested_at` is when a look was
-    requested, in seconds since 1970, 0 for an event and where the request does not say. `causes` are the events that a
-    requested look goes back to. `refusal` is the call, where the event tells of one that AWS refused because of the
-    execution role.
+    `tool` is the infrastructure code that made the change, empty where it is unknown. `requested_at` is when a check
+    was requested, in seconds since 1970; 0 for an event, and where the request has no time. `causes` are the events
+    that led to a requested check. `denied_call` is the call that AWS denied because of the execution role, if there was
+    one.
     """
 
     message_id: str
@@ -42,28 +42,28 @@ class QueueMessage:
     full: bool = False
     causes: tuple[str, ...] = ()
     error: MalformedEventError | None = None
-    # Part of what a message is, but not of its hash: a configuration has none.
-    refusal: DeniedCall | None = field(default=None, hash=False)
+    # Compared, but not hashed: a configuration is a mapping.
+    denied_call: DeniedCall | None = field(default=None, hash=False)
 
     @property
     def event_ids(self) -> tuple[str, ...]:
-        """The events that it goes back to, itself where it is one."""
+        """The ids of the events that led to this message: its own id where it is an event."""
         return self.causes or (self.event_id,)
 
 
 def read_batch(event: Mapping[str, JSON], direction: Direction) -> tuple[QueueMessage, ...]:
-    """Read an SQS event as Lambda gets it; a message that cannot be read carries its error.
+    """Read an SQS event as Lambda receives it; a message that cannot be read carries its error.
 
-    MalformedEventError when it is no SQS event at all: somebody invoked the function with something else.
+    MalformedEventError when it is not an SQS event: the function was invoked with something else.
     """
     records = event.get("Records")
     if not isinstance(records, list):
-        raise MalformedEventError("this function takes batches of its queue, and the event has no `Records`")
+        raise MalformedEventError("the event has no `Records`: this function takes batches of its SQS queue")
     return tuple(_read(record, direction) for record in records)
 
 
 def merge(messages: Iterable[QueueMessage]) -> dict[Target, tuple[QueueMessage, ...]]:
-    """Return every target once, with the messages that ask for it."""
+    """Return each target once, with the messages that name it."""
     merged: dict[Target, tuple[QueueMessage, ...]] = {}
     for message in messages:
         for target in message.targets:
@@ -75,16 +75,16 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
     message_id = record["messageId"]
     try:
         event = json.loads(record["body"])
-    except (ValueError, RecursionError):  # the latter from JSON that is nested without end
+    except (ValueError, RecursionError):  # RecursionError: JSON that is nested too deeply
         return QueueMessage(message_id, "unknown", error=MalformedEventError("the message is not JSON"))
     event_id = event_id_of(event)
     try:
         if isinstance(event, Mapping) and event.get("source") == SOURCE:
             return _requested(event, message_id)
-        look = targets_of_record(parse_record(event), direction)
+        found = targets_of_record(parse_record(event), direction)
     except MalformedEventError as error:
         return QueueMessage(message_id, event_id, error=error)
-    return QueueMessage(message_id, event_id, look.targets, look.reason, look.tool, refusal=look.refusal)
+    return QueueMessage(message_id, event_id, found.targets, found.reason, found.tool, denied_call=found.denied_call)
 
 
 def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
@@ -92,21 +92,21 @@ def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
     detail = detail if isinstance(detail, Mapping) else {}
     arns, since = detail.get("functions"), detail.get("requested_at")
     if not isinstance(arns, list) or not all(isinstance(arn, str) for arn in arns):
-        raise MalformedEventError("a look was requested without a list of function ARNs")
+        raise MalformedEventError("a check request has no list of function ARNs in `functions`")
     try:
         targets = tuple(parse_function_arn(arn)[0] for arn in arns)
         requested_at = datetime.fromisoformat(since).timestamp() if since is not None else 0.0
         after_grace_period, full = (detail.get(name, True) is True for name in ("after_grace_period", "full"))
     except TypeError as error:
-        raise MalformedEventError("the time of a look request is not a text") from error
+        raise MalformedEventError("a check request has a `requested_at` that is not a string") from error
     except (ValueError, OverflowError) as error:
         raise MalformedEventError(str(error)) from error
     causes, tool = detail.get("causes", []), detail.get("tool", "")
     if not isinstance(causes, list) or not all(isinstance(one, str) for one in (*causes, tool)):
-        raise MalformedEventError("a look was requested without saying why in words")
+        raise MalformedEventError("a check request has `causes` or a `tool` that are not strings")
     return QueueMessage(
         message_id,
-        f"look-request/{message_id}",
+        f"check-request/{message_id}",
         targets,
         tool=tool,
         requested_at=requested_at,

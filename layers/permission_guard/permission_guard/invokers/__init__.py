@@ -1,4 +1,4 @@
-"""The services that invoke functions: what their sources look like, and which keys they send."""
+"""The services that invoke functions: the ARNs of their sources, and the condition keys that they send."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ INVOKERS: tuple[Invoker, ...] = (
 
 _BY_PRINCIPAL = {invoker.principal: invoker for invoker in INVOKERS}
 
-# A service, with or without a region, under AWS's domain, that of China, or Alexa's.
+# A service name, an optional region, and the domain of AWS, of AWS in China, or of Alexa.
 _PRINCIPAL = re.compile(
     r"(?P<service>[a-z0-9-]+(?:\.[a-z0-9-]+)*?)"
     r"(?:\.(?P<region>(?:eusc-)?[a-z]{2}(?:-[a-z]+)+-\d))?"
@@ -85,14 +85,15 @@ _PRINCIPAL = re.compile(
 
 
 def invoker_of(principal: str) -> Invoker:
-    """Return what is known of a service principal, also of its regional form and that of China.
+    """Return the entry of a service principal, also for its regional form and its form in China.
 
-    One that is in no table, and a text that is no principal, is judged like any other service, and `is_known` is false.
+    For a principal without an entry, and for a text that is not a principal, return a general entry: its `is_known` is
+    false.
     """
     match = _PRINCIPAL.fullmatch(principal.strip().lower())
     found = _BY_PRINCIPAL.get(f"{match['service']}.{match['domain'].removesuffix('.cn')}") if match else None
     if match is None or found is None or (match["region"] and not found.regional_principal):
-        return _unknown(principal)
+        return _general(principal)
     return found
 
 
@@ -101,8 +102,8 @@ def never_sent(principal: str) -> frozenset[str]:
     return invoker_of(principal).never_sends
 
 
-def _unknown(principal: str) -> Invoker:
-    """Return the general rule for a principal; of its name, only what can stand in an ARN goes into its source's."""
+def _general(principal: str) -> Invoker:
+    """Return the general entry for a principal. Its source ARN leaves out characters that are invalid in an ARN."""
     service = re.sub(r"[^a-z0-9-]", "", principal.strip().lower().split(".", 1)[0])
     return Invoker(
         principal,

@@ -1,4 +1,4 @@
-"""Alexa skills: they send neither key; only the skill's id, as lambda:EventSourceToken, can hold them."""
+"""Alexa skills: they send no source key. Only lambda:EventSourceToken, with the skill's ID, can restrict them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Allow statements of a resource-based policy, with whom each allows."""
+"""The Allow statements of a resource-based policy, with the callers that each allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @record
 class Allowed:
-    """An Allow statement of a function's, version's or alias's policy, with whom it lets in."""
+    """An Allow statement in the policy of a function, version or alias, with the callers that it allows."""
 
     policy: ResourcePolicy
     statement: Statement
@@ -31,7 +31,7 @@ class Allowed:
 
     @property
     def name(self) -> str:
-        """Its Sid; a statement without one is named by what it says, whatever stands before it."""
+        """The Sid. A statement without a Sid is named by a hash of its content, so its position does not matter."""
         if self.statement.sid:
             return self.statement.sid
         canonical = json.dumps(self.statement.raw, sort_keys=True, separators=(",", ":"))
@@ -39,14 +39,14 @@ class Allowed:
 
     @property
     def function(self) -> str:
-        """The function's name, with the qualifier whose policy it is."""
+        """The name of the function, with the qualifier that the policy belongs to."""
         return self.policy.resource_arn.split(":function:", 1)[-1]
 
     @property
     def services(self) -> tuple[tuple[Invoker, PrincipalExposure], ...]:
-        """The service principals that invoke by a statement like this one, and how each is held.
+        """The service principals that invoke through the policy, and how the conditions restrict each.
 
-        Left out are those that never do, those that have ended, and those whose statements AWS writes itself.
+        Services that never invoke through the policy, that have ended, or whose statements AWS writes are left out.
         """
         if not self.exposure.grants_invoke:
             return ()
@@ -54,16 +54,16 @@ class Allowed:
         return tuple((invoker, item) for invoker, item in found if invoker.calls_by_policy)
 
     def services_with(self, restriction: Restriction) -> tuple[tuple[Invoker, str], ...]:
-        """Return those of `services` that are held in one way, with the principals as they are written."""
+        """Return the services with one kind of restriction, and their principals as the statement writes them."""
         return tuple((invoker, item.value) for invoker, item in self.services if item.restriction is restriction)
 
     @property
     def only_for_services(self) -> bool:
-        """Whether it asks for a source to be named, which nobody but a service does."""
+        """Whether the conditions require a source, which only services send."""
         return not enforced_keys(self.statement.conditions).isdisjoint(SOURCE_KEYS)
 
     def source_arns(self) -> tuple[str, ...]:
-        """Return every value with which a positive condition compares `aws:SourceArn`."""
+        """Return the values of all conditions on `aws:SourceArn` that are not negated."""
         return tuple(
             text
             for condition in self.statement.conditions
@@ -72,12 +72,12 @@ class Allowed:
         )
 
     def may_be_for(self, invoker: Invoker) -> bool:
-        """Tell whether a source of a service can have one of the ARNs that are asked for, if any are."""
+        """Return whether a source of a service can have one of the required ARNs; true if no ARN is required."""
         arns = self.source_arns()
         return not arns or any(invoker.admits(arn) for arn in arns)
 
     def triggers_of(self, invoker: Invoker) -> tuple[Trigger, ...]:
-        """Return what a service was seen to be set up with to invoke what this policy belongs to."""
+        """Return the triggers of a service that invoke the function, version or alias of this policy."""
         arn = self.policy.resource_arn
         return tuple(
             trigger
@@ -89,12 +89,12 @@ class Allowed:
 
 @lru_cache(maxsize=32)
 def _exposed(document: Policy, trust: TrustSet) -> Exposure:
-    """Return whom a policy lets in: every rule asks it of the same few policies."""
+    """Return the exposure of a policy, cached because every rule needs it for the same few policies."""
     return exposure(document, trust, never_sent)
 
 
 def statements_of(policy: ResourcePolicy, snapshot: Snapshot, trust: TrustSet) -> Iterator[Allowed]:
-    """Yield the Allow statements of a policy; the function's own account and organization are trusted besides."""
+    """Yield the Allow statements of a policy. The function's account and organization are trusted as well."""
     own = snapshot.own_organization
     trusted = TrustSet(
         trust.accounts | {snapshot.target.account},

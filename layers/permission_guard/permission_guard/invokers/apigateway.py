@@ -1,4 +1,4 @@
-"""Amazon API Gateway: REST, HTTP and WebSocket APIs, and their authorizers. With `credentials` it uses a role."""
+"""Amazon API Gateway: REST, HTTP and WebSocket APIs and authorizers. An integration with `credentials` uses a role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every service that invokes functions says of itself."""
+"""The record that describes a service that invokes functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam.arn import PARTS
+from permission_guard.iam.arn import PARTS, parse_arn, split_arn
 from permission_guard.iam.patterns import admits_account, overlaps, symbols_of
 from permission_guard.records import record
 
@@ -22,15 +22,15 @@ _NAME: Final = re.compile(r"[A-Z][A-Z-]*")
 
 
 class Authority(StrEnum):
-    """What lets a service invoke a function."""
+    """What allows a service to invoke a function."""
 
     RESOURCE_POLICY = "the function's resource-based policy"
-    OWN_ROLE = "an IAM role that the service is given"
-    EXECUTION_ROLE = "the function's execution role, with which Lambda itself polls"
+    OWN_ROLE = "an IAM role that the service assumes"
+    EXECUTION_ROLE = "the function's execution role, with which Lambda polls"
 
 
 class Sent(StrEnum):
-    """Whether a service sends a condition key with its call."""
+    """Whether a service sends a condition key when it invokes a function."""
 
     YES = "sent"
     NO = "not sent"
@@ -41,15 +41,15 @@ class Sent(StrEnum):
 class Invoker:
     """A service principal, and how it invokes functions.
 
-    `principal` is its name without a region, and `regional_principal` the one with `{region}`, and with `{suffix}`
-    where that differs in China; Pinpoint has only that one. `source` is what calls, in a word, for sentences.
-    `source_arn` is the form of its ARN, with `{partition}`, `{region}` and `{account}` to fill in and names in capitals
-    for a person to replace; empty where the service sends none. `other_source_arns` are further forms of it.
-    `never_in_name` is a sign that no source's name holds, and that the ARN of what a source has in it does.
+    `principal` is the principal without a region. `regional_principal` is the principal with `{region}`, and with
+    `{suffix}` if its domain differs in China; Pinpoint has only this form. `source` is a word for the calling resource,
+    for sentences. `source_arn` is the form of its ARN, with the fields `{partition}`, `{region}` and `{account}`, and
+    with names in capitals to replace; empty if the service sends no ARN. `other_source_arns` are other forms of it.
+    `never_in_name` is a character that is not in the name of a source, but in the ARN of an object or child of it.
 
-    `account_suffices` is true where AWS documents `aws:SourceAccount` alone. `written_by_aws` is true where AWS writes
-    the statements itself, and nobody else should touch them. `ended` is the last day of a service that is no more. An
-    invoker that is not `is_known` is in no table: what it says is the general rule, and its `source_arn` a guess.
+    `account_suffices`: AWS documents a statement with `aws:SourceAccount` alone. `written_by_aws`: AWS creates the
+    statements, and they must not be changed. `ended` is the last day of a discontinued service. An invoker that is not
+    `is_known` has no entry: its attributes are general, and its `source_arn` is a guess.
     """
 
     principal: str
@@ -72,38 +72,38 @@ class Invoker:
 
     @property
     def invokes_by_policy(self) -> bool:
-        """Whether a statement for the service can ever serve."""
+        """Whether a statement for the service can have an effect."""
         return self.authority is Authority.RESOURCE_POLICY
 
     @property
     def names_its_source(self) -> bool:
-        """Whether a statement can be asked to name the source; otherwise to ask for it breaks what works."""
-        silent = self.sends_source_arn is Sent.NO and self.sends_source_account is Sent.NO
-        return self.invokes_by_policy and not self.written_by_aws and not silent
+        """Whether a statement can require the source. If not, such a condition stops the service from invoking."""
+        sends_neither = self.sends_source_arn is Sent.NO and self.sends_source_account is Sent.NO
+        return self.invokes_by_policy and not self.written_by_aws and not sends_neither
 
     @property
     def source_arn_has_account(self) -> bool:
-        """Whether the source's ARN tells whose it is; a bucket's does not."""
+        """Whether the source's ARN contains its account; a bucket's does not."""
         return "{account}" in self.source_arn
 
     @property
     def a_source(self) -> str:
-        """Return what calls, with its article."""
+        """The word for the calling resource, with its article."""
         return f"{self.article} {self.source}"
 
     def principal_in(self, partition: str, region: str) -> str:
-        """Return the principal as it is written in a region, with the region where the service has such a name."""
+        """Return the principal to write in a region: the regional principal if the service has one."""
         suffix = _SUFFIXES.get(partition, "amazonaws.com")
         return self.regional_principal.format(region=region, suffix=suffix) or self.principal
 
     @property
     def has_ended(self) -> bool:
-        """Whether the service is no more, so that a statement for it is stale."""
+        """Whether the service was discontinued, so that a statement for it has no effect."""
         return self.ended is not None
 
     @property
     def calls_by_policy(self) -> bool:
-        """Whether the service still invokes functions that people let it invoke by a statement."""
+        """Whether the service invokes functions that a customer's statement allows."""
         return self.invokes_by_policy and not self.written_by_aws and not self.has_ended
 
     @property
@@ -120,25 +120,25 @@ class Invoker:
         return frozenset(key for sent, names in keys if sent is Sent.NO for key in names)
 
     def admits(self, arn: str) -> bool:
-        """Tell whether an ARN, or a pattern with `*` and `?`, can be that of a source of this service.
+        """Return whether a source of this service can have an ARN, or an ARN that matches a pattern with `*` and `?`.
 
-        A pattern need not be narrow: `*` admits every source. Of a service in no table, any ARN may be a source.
+        A pattern can be broad: `*` matches every source. For a service without an entry, the result is always true.
         """
         if not self.is_known:
             return True
-        resource = "".join(arn.split(":", PARTS - 1)[PARTS - 1 :])
-        if self.never_in_name and self.never_in_name in resource:
+        parsed = parse_arn(arn)
+        if parsed and self.never_in_name and self.never_in_name in parsed.resource:
             return False
         return any(_fits(arn, form) for form in (self.source_arn, *self.other_source_arns) if form)
 
 
 def _fits(arn: str, form: str) -> bool:
-    """Tell whether some ARN of a form matches a pattern: part by part, or as a text where stars cross the colons."""
+    """Return whether an ARN of a form can match a pattern: by part, or as text if the pattern has fewer parts."""
     patterns = [_as_pattern(form.replace("{partition}", partition)) for partition in _PARTITIONS]
-    parts = arn.split(":", PARTS - 1)
+    parts = split_arn(arn)
     if len(parts) != PARTS:
         return any(overlaps(arn, symbols_of(pattern)) for pattern in patterns)
-    return any(all(map(_fits_part, parts, pattern.split(":", PARTS - 1))) for pattern in patterns)
+    return any(all(map(_fits_part, parts, split_arn(pattern))) for pattern in patterns)
 
 
 def _fits_part(part: str, pattern: str) -> bool:
@@ -146,5 +146,5 @@ def _fits_part(part: str, pattern: str) -> bool:
 
 
 def _as_pattern(form: str) -> str:
-    """Return a form as a pattern, in which the region and every name may be anything that is not empty."""
+    """Return a form as a pattern, in which the region and the names match everything that is not empty."""
     return _NAME.sub("?*", form.format(region="?*", account=_ACCOUNT))

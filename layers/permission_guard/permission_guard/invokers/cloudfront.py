@@ -1,4 +1,4 @@
-"""Amazon CloudFront: origin access control in front of a function URL, of which there are none in China."""
+"""Amazon CloudFront: origin access control for function URLs, which do not exist in China."""
 
 from __future__ import annotations
 

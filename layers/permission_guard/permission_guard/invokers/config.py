@@ -1,4 +1,4 @@
-"""AWS Config: custom rules. A rule is made after its permission, so the account alone is what is usual."""
+"""AWS Config: custom rules. A rule is created after its permission, so a condition on the account is usual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lambda@Edge: AWS writes these statements itself when it replicates a version."""
+"""Lambda@Edge: AWS creates these statements when it replicates a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon EventBridge. A target that has a role needs no statement. The rule of a custom bus has the bus in its ARN."""
+"""Amazon EventBridge: rules. A target with a role requires no statement. A custom bus is part of its rules' ARNs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS IoT Core: topic rules, custom authorizers, hooks of provisioning templates, certificate providers."""
+"""AWS IoT Core: topic rules, custom authorizers, provisioning template hooks and certificate providers."""
 
 from __future__ import annotations
 

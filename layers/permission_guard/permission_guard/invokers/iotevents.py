@@ -1,4 +1,4 @@
-"""AWS IoT Events, which ended in 2026: the actions of detector models."""
+"""AWS IoT Events: the actions of detector models. The service ended in 2026."""
 
 from __future__ import annotations
 

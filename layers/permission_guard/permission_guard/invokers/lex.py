@@ -1,4 +1,4 @@
-"""Amazon Lex V1, which ended in 2025. The star at the end of the ARN is the intent's version."""
+"""Amazon Lex V1: intents. The `*` at the end of the ARN is the version of the intent. The service ended in 2025."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon Lex V2: one function for each language of a bot's alias."""
+"""Amazon Lex V2: one function for each language of a bot alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon CloudWatch Logs: subscription filters. The ARN that is sent ends in `:*`, and the star is part of it."""
+"""Amazon CloudWatch Logs: subscription filters. The ARN that the service sends ends in a literal `:*`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon Pinpoint, which ended in 2026: campaigns, journeys and recommenders. Its principal has the region in it."""
+"""Amazon Pinpoint: campaigns, journeys and recommenders. Its principal contains the region. It ended in 2026."""
 
 from __future__ import annotations
 

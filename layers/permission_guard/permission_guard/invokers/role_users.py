@@ -1,4 +1,4 @@
-"""Services that invoke functions with a role that they are given: a statement for one of them is dead weight."""
+"""Services that invoke functions with an IAM role: a statement for one of them has no effect."""
 
 from __future__ import annotations
 

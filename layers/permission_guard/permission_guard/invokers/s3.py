@@ -1,4 +1,4 @@
-"""Amazon S3. A bucket's ARN carries no account, so the account has to be named besides; no object's is ever sent."""
+"""Amazon S3. A bucket ARN contains no account, so aws:SourceAccount is required. S3 never sends an object ARN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS Secrets Manager: rotation. One function rotates many secrets, so the account alone is what AWS documents."""
+"""AWS Secrets Manager: rotation. One function can rotate many secrets, so AWS documents the account alone."""
 
 from __future__ import annotations
 

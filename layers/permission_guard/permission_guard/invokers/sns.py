@@ -1,4 +1,4 @@
-"""Amazon SNS. A topic in an opt-in region calls functions in other regions under a principal of its region."""
+"""Amazon SNS: topics. A topic in an opt-in region invokes functions in other regions with its regional principal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INVOKER = Invoker(
     "topic",
     "arn:{partition}:sns:{region}:{account}:TOPIC-NAME",
     "https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html",
-    never_in_name=":",  # the ARN of a subscription has its id after another colon
+    never_in_name=":",  # the ARN of a subscription has its ID after another colon
     regional_principal="sns.{region}.amazonaws.com",
     sends_source_account=Sent.UNKNOWN,
 )

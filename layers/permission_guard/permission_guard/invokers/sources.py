@@ -1,4 +1,4 @@
-"""What is set up to call functions: the other side of a resource-based policy."""
+"""The sources of an account that can invoke functions, and how the ARNs of a policy name them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def source_named(pattern: str) -> str | None:
-    """Return the ARN of the one source that a value of `aws:SourceArn` names; None for a pattern of several.
+    """Return the ARN of the single source that a value of `aws:SourceArn` names, or None.
 
-    An API is named by its id, whatever the stage, method and path; a log group without the `:*` at its end. None as
-    well for what is no ARN, and for one that waits for the value of a policy variable.
+    The ARN of an API ends with its id, without stage, method and path. The ARN of a log group has no `:*` at its end.
+    Returns None for a pattern that matches several sources, a text that is not an ARN, and a policy variable.
     """
     arn = parse_arn(pattern)
-    if arn is None or (arn.service == "s3" and "/" in arn.resource):  # an object is no source
+    if arn is None or (arn.service == "s3" and "/" in arn.resource):  # an object is not a source
         return None
     named = pattern
     if arn.service == "execute-api":
@@ -30,9 +30,9 @@ def source_named(pattern: str) -> str | None:
 
 
 def own_source(inventories: Iterable[Inventory], pattern: str) -> bool | None:
-    """Tell whether the one source that an ARN names is among those that were read; None when that is not known.
+    """Return whether the single source that an ARN names exists in this account, or None if that is unknown.
 
-    It is not known where nobody has read the sources of this kind, or where the ARN names several.
+    It is unknown if the sources of this kind were not read, or if the ARN names several sources.
     """
     source = source_named(pattern)
     kinds = inventories_of(inventories, source) if source else ()
@@ -42,7 +42,7 @@ def own_source(inventories: Iterable[Inventory], pattern: str) -> bool | None:
     return False if kinds and len(lists) == len(kinds) else None
 
 
-# What the ARNs of an inventory's sources are like, after `arn:PARTITION:`; a service has other resources besides.
+# The ARNs of the sources in each inventory, after `arn:PARTITION:`. A service also has other resources.
 _FORMS = {
     "s3": re.compile(r"s3:::[^/:]+"),
     "events": re.compile(r"events:[^:]*:\d*:rule/.+"),
@@ -58,12 +58,12 @@ _FORMS = {
     "cloudwatch": re.compile(r"cloudwatch:[^:]*:\d*:alarm:.+"),
 }
 
-# A secret is also named without the six signs that AWS puts to its name.
+# A policy can name a secret without the six characters that AWS appends to its name.
 _SECRET = re.compile(r"(?P<plain>arn:[^:]+:secretsmanager:.+)-[A-Za-z0-9]{6}")
 
 
 def inventories_of(inventories: Iterable[Inventory], source: str) -> tuple[Inventory, ...]:
-    """Return the inventories in one of which a source, named by its ARN, would be if it existed."""
+    """Return the inventories that would contain the source with this ARN if it existed."""
     kind = "".join(source.split(":", 2)[2:])
     return tuple(inventory for inventory in inventories if _FORMS[inventory.name].fullmatch(kind))
 

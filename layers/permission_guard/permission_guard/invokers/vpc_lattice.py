@@ -1,4 +1,4 @@
-"""Amazon VPC Lattice. Registering a function as a target adds the statement."""
+"""Amazon VPC Lattice: target groups. Registering a function as a target adds the statement."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The nouns: targets, state, verdicts, findings, ARNs."""
+"""The data model: targets, state, verdicts, findings and ARNs."""

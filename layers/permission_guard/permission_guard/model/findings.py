@@ -1,4 +1,4 @@
-"""What is recorded: findings, their transitions and the fixes that were tried."""
+"""The recorded data: findings, their transitions and their fixes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from permission_guard.records import field, record
 
 
 class Status(StrEnum):
-    """Where a finding stands."""
+    """The status of a finding."""
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class Transition(StrEnum):
-    """What happened to a finding last; the `detail-type` of the event that tells of it."""
+    """The last change of a finding, and the `detail-type` of its event."""
 
     OPENED = "Finding Opened"
     REOPENED = "Finding Reopened"
@@ -38,7 +38,7 @@ class Transition(StrEnum):
 
 
 class FixResult(StrEnum):
-    """How far a fix came. `applying` is written before the change is made, so that a crash cannot hide it."""
+    """The state of a fix. `applying` is recorded before the change is made, so that it is known after a crash."""
 
     PROPOSED = "proposed"
     APPLYING = "applying"
@@ -49,11 +49,11 @@ class FixResult(StrEnum):
 
 @record(kw_only=True)
 class FixRecord:
-    """The last thing the fixer did, or would not do, about a finding.
+    """The last fix of a finding: proposed, applied, refused or failed.
 
-    `change` is the call that is made, with all it names. `before` and `after` hold what it touches, complete enough
-    to put it back; `undo` is the command that does. `approve` is the command with which a person agrees to a
-    proposal, where FixMode asks for one.
+    `change` is the AWS API call with its parameters. `before` and `after` are the state that it changes, complete
+    enough to restore it. `undo` is the command that restores it. `approve` is the command that approves a proposal, if
+    FixMode requires approval.
     """
 
     name: str
@@ -70,10 +70,10 @@ class FixRecord:
 
 @record(kw_only=True)
 class Finding:
-    """The finding document, version 1: the table's item, the event's detail, what every sender reads.
+    """The finding document, version 1. It is the item in the table and the detail of the event.
 
-    Times are ISO-8601 in UTC. `revision` counts transitions; `transition` names the last one. The first of the
-    `remedies` is the one for the code that the function is managed by, where that is known.
+    Times are ISO-8601 in UTC. `revision` counts transitions, and `transition` is the last one. The first of `remedies`
+    is for the tool that manages the function, if that is known.
     """
 
     id: str
@@ -102,7 +102,7 @@ class Finding:
     version: int = 1
 
     def to_document(self) -> dict[str, JSON]:
-        """Return the finding as plain JSON values, the form `docs/schemas/finding.v1.json` describes."""
+        """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
         document = asdict(self)
         document["remedies"] = list(document["remedies"])
         document["event_ids"] = list(self.event_ids)
@@ -110,9 +110,9 @@ class Finding:
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
-        """Read a finding document; KeyError, TypeError or ValueError when it is not one.
+        """Read a finding document. KeyError, TypeError or ValueError if it is invalid.
 
-        What a newer version has added is passed over, so that an older one can still read it.
+        Unknown fields are ignored, so that this version can read the findings of a newer one.
         """
         fields = _known_fields(cls, document)
         fields["severity"] = Severity(fields["severity"])

@@ -1,4 +1,4 @@
-"""What is read from AWS. All of it is frozen and made of plain values."""
+"""The state that is read from AWS, as frozen records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @record
 class Unread:
-    """A piece of state that could not be read; whatever rests on it is unknown, never a pass.
+    """A part of the state that could not be read. A verdict that depends on it is unknown, never a pass.
 
-    `denied` tells a missing permission of the bot from a passing fault (throttling, a 5xx, a time-out).
+    `denied` is true if the bot lacks a permission, and false for a temporary error: throttling, a 5xx, a timeout.
     """
 
     action: str
@@ -40,14 +40,14 @@ class ResourcePolicy:
 
 
 class DisabledBy(StrEnum):
-    """Who switched an event source mapping off, as far as AWS tells."""
+    """Who disabled an event source mapping, according to AWS."""
 
     PERSON = "person"
     AWS = "aws"
     UNKNOWN = "unknown"
 
 
-# What AWS says of a change that its caller asked for: queues say the first, streams the second.
+# The StateTransitionReason of a change that the caller requested: the first of queues, the second of streams.
 _BY_A_PERSON = frozenset({"user initiated", "user action"})
 
 
@@ -66,7 +66,7 @@ class EventSourceMapping:
 
     @property
     def disabled_by(self) -> DisabledBy | None:
-        """Who switched it off; None when it is on, or on its way there."""
+        """Who disabled the mapping; None if it is enabled or being enabled."""
         if self.state not in ("Disabled", "Disabling"):
             return None
         reason = self.state_transition_reason.strip().lower().replace("_", " ")
@@ -76,17 +76,17 @@ class EventSourceMapping:
 
     @property
     def is_disabled_on_purpose(self) -> bool:
-        """Whether a person switched it off, or is deleting it."""
+        """Whether a person disabled the mapping or is deleting it."""
         return self.state == "Deleting" or self.disabled_by is DisabledBy.PERSON
 
 
 @record
 class Role:
-    """An execution role with the documents of every policy that bears on it.
+    """An execution role with all policies that apply to it.
 
-    `attached` maps a policy ARN to its default version's document, or to why that could not be read.
-    `denied_by_organization` has the actions and resources of which IAM's simulator was asked, and that the policies of
-    the organization deny.
+    `attached` maps the ARN of a managed policy to its default version, or to the reason why that could not be read.
+    `denied_by_organization` are the pairs of action and resource that the organization's policies deny, of those for
+    which IAM's policy simulator was called.
     """
 
     arn: str
@@ -103,7 +103,7 @@ class Role:
 
 @record
 class Function:
-    """What GetFunctionConfiguration says, as far as any rule reads it. A version has its own role."""
+    """The reply of GetFunctionConfiguration, reduced to what rules read. A version has its own role."""
 
     arn: str
     name: str
@@ -113,10 +113,10 @@ class Function:
 
 @record
 class EventInvokeConfig:
-    """Where the results of asynchronous invocations go, as ListFunctionEventInvokeConfigs returns it.
+    """The destinations of asynchronous invocations, as ListFunctionEventInvokeConfigs returns them.
 
-    `function_arn` ends in the alias or version that is invoked, and has no qualifier where that is the function itself.
-    `on_success` and `on_failure` are ARNs, empty where there is no such destination.
+    `function_arn` ends in the alias or version that is invoked, and has no qualifier if that is the function itself.
+    `on_success` and `on_failure` are ARNs, empty if there is no such destination.
     """
 
     function_arn: str
@@ -126,12 +126,12 @@ class EventInvokeConfig:
 
 @record(kw_only=True)
 class DeniedCall:
-    """A call that AWS refused for what the execution role may not do, with what was asked for.
+    """A call that AWS denied because the execution role lacks a permission, with its parameters.
 
     `api` is `CreateEventSourceMapping`, `CreateFunction`, `UpdateFunctionConfiguration`, `PutFunctionEventInvokeConfig`
-    or `UpdateFunctionEventInvokeConfig`. `function_arn` is the one that the call named, with its qualifier; `role_arn`
-    is empty where it named none. `configuration` has what it asked for, named as the Lambda API names it. `message` is
-    AWS's, and `at` is when it was said, ISO-8601 in UTC. All of it comes from an event: it says where to look.
+    or `UpdateFunctionEventInvokeConfig`. `function_arn` is the ARN in the call, with its qualifier. `role_arn` is
+    empty if the call named no role. `configuration` contains the parameters, named as in the Lambda API. `message` is
+    AWS's error message, and `at` its time, ISO-8601 in UTC. The data comes from an event: a check must confirm it.
     """
 
     api: str
@@ -143,7 +143,7 @@ class DeniedCall:
 
     @property
     def mapping(self) -> EventSourceMapping | None:
-        """The event source mapping that was asked for, None where something else was."""
+        """The requested event source mapping; None if the call requested something else."""
         if self.api != "CreateEventSourceMapping":
             return None
         source = self.configuration.get("EventSourceArn")
@@ -151,17 +151,17 @@ class DeniedCall:
 
     @property
     def invoke_config(self) -> EventInvokeConfig | None:
-        """The configuration of asynchronous invocations that was asked for, None where something else was."""
+        """The requested configuration of asynchronous invocations; None if the call requested something else."""
         if not self.api.endswith("FunctionEventInvokeConfig"):
             return None
-        asked = self.configuration.get("DestinationConfig") or {}
-        success, failure = ((asked.get(event) or {}).get("Destination", "") for event in ("OnSuccess", "OnFailure"))
+        requested = self.configuration.get("DestinationConfig") or {}
+        success, failure = ((requested.get(event) or {}).get("Destination", "") for event in ("OnSuccess", "OnFailure"))
         return EventInvokeConfig(self.function_arn, success, failure)
 
 
 @record
 class FunctionUrl:
-    """A function URL: of the function, or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
+    """A URL of the function or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
 
     qualifier: str | None
     url: str
@@ -170,17 +170,17 @@ class FunctionUrl:
 
 @record
 class Snapshot:
-    """One function's state at one moment, as far as one scope reads it.
+    """The state of one function at one time, reduced to what one direction reads.
 
-    `function` is None when the function does not exist. `function_urls` and `own_organization` are read where a policy
-    speaks of them; None elsewhere, and where the account is in no organization. `inventories` are what can be set up to
-    invoke functions; `foreign_buckets` says of each bucket that a policy names and the account does not have whether
-    it exists. `versions` has the configuration behind each function ARN that a mapping names, `roles` each role that
-    one of those runs with (None when the role does not exist). `sources` and `source_policies` have, by ARN, the state
-    and the resource-based policies (None where there is none) of event sources, secrets, keys, destinations and log
-    groups where they can turn the answer. `role_users` has the functions that run with each role, in the order of
-    their names. `denied_calls` are the calls about the function that AWS denied lately; it may not exist.
-    Parts that the direction does not read stay at their defaults; `tags` are read for a fix only, else None.
+    `function` is None if the function does not exist. `function_urls` and `own_organization` are read if a policy
+    refers to them. They are None otherwise, and if the account belongs to no organization. `inventories` are the
+    sources that can invoke functions. `foreign_buckets` maps each bucket that a policy names and that the account does
+    not own to whether it exists. `versions` are the configurations of the function ARNs that mappings name. `roles` are
+    the roles of these versions, None if a role does not exist. `sources` and `source_policies` map the ARNs of event
+    sources, secrets, keys, destinations and log groups to their state and to their resource-based policies (None if
+    there is none), if the outcome can depend on them. `role_users` are the functions that use each role, sorted by
+    name. `denied_calls` are the recent calls about the function that AWS denied; the function may not exist. What the
+    direction does not read keeps its default value. `tags` are read only for a fix, and are None otherwise.
     """
 
     target: FunctionTarget
@@ -202,17 +202,17 @@ class Snapshot:
 
     @property
     def role_arns(self) -> Mapping[str, str]:
-        """The ARN of the role that each version which was read runs with, by the version's own."""
+        """The role ARN of each version that was read, by the version's ARN."""
         return {arn: part.role_arn for arn, part in self.versions.items() if isinstance(part, Function)}
 
     @property
     def unread(self) -> tuple[Unread, ...]:
-        """Everything in here that could not be read and that another try may read.
+        """All parts that could not be read and that a retry may read.
 
-        What a source says of itself, an inventory or the organization that was denied is not among them: somebody
-        else has to allow it, so that trying again would never end. The verdict that rests on it is unknown.
+        Sources, inventories and the organization are not included if AWS denied the read: another account or team must
+        allow it, so a retry does not help. The verdicts that depend on them are unknown.
         """
-        beyond: list[object] = [
+        optional: list[object] = [
             self.own_organization,
             *self.sources.values(),
             *self.source_policies.values(),
@@ -230,7 +230,7 @@ class Snapshot:
             *self.resource_policies,
             *self.versions.values(),
             *self.role_users.values(),
-            *(part for part in beyond if isinstance(part, Unread) and not part.denied),
+            *(part for part in optional if isinstance(part, Unread) and not part.denied),
         ]
         for role in self.roles.values():
             parts.append(role)
@@ -240,14 +240,14 @@ class Snapshot:
 
 
 STACK_TAG = "aws:cloudformation:stack-name"
-"""CloudFormation puts it on what it makes, and nobody else may: the prefix is reserved."""
+"""CloudFormation sets it on the resources of a stack. Only AWS can set tags with this reserved prefix."""
 
 
 @record
 class ManagedBy:
-    """The infrastructure code that a function belongs to: its next run undoes what is changed by hand.
+    """The infrastructure-as-code tool that manages a function: its next deployment reverts manual changes.
 
-    `tool` is `cloudformation` or `terraform`; `stack` is CloudFormation's, empty where it is not known.
+    `tool` is `cloudformation` or `terraform`. `stack` is the CloudFormation stack, empty if it is unknown.
     """
 
     tool: str
@@ -256,13 +256,13 @@ class ManagedBy:
 
 @record
 class SourceState:
-    """What was read of a source, secret or destination, as far as needs hang on it.
+    """The state of a source, secret or destination, reduced to what needs depend on.
 
-    `kms_key_arn` is the key that a customer manages; None where the key is AWS's own, or there is none. The others are
-    None where they are not known: whether an Amazon MSK cluster is serverless and lets clients in by IAM, which
-    parameter and subnet groups a DocumentDB cluster has, whether an Amazon MQ broker `is_public`, whether a log group
-    `exists`, and of an access point, which
-    `file_system` it leads to, as an ARN, and whether that asks its clients for IAM (`uses_iam` as well).
+    `kms_key_arn` is a customer managed key, None if there is none or AWS manages the key. The other attributes are None
+    if they are unknown. Of an Amazon MSK cluster: `is_serverless`, and whether clients authenticate with IAM
+    (`uses_iam`). Of a DocumentDB cluster: `parameter_group` and `subnet_group`. Of an Amazon MQ broker: `is_public`. Of
+    a log group: `exists`. Of an access point: the ARN of its `file_system`, and whether the file system requires IAM
+    (`uses_iam`).
     """
 
     kms_key_arn: str | None = None
@@ -276,16 +276,17 @@ class SourceState:
 
 
 Sources = Mapping[str, SourceState | Unread]
-"""What was read of sources, secrets and destinations, by their ARNs; what is not in there was not read."""
+"""The state of sources, secrets and destinations by ARN. An ARN that is not in it was not read."""
 
 
 @record
 class Trigger:
-    """One thing that is set up to invoke a function and that a statement has to let in.
+    """A resource that is configured to invoke a function and requires a statement that allows it.
 
-    `principal` is the service, without a region. `source` is the ARN of what calls, `source_arns` what it may send as
-    `aws:SourceArn`: several where AWS does not tell which, such as the stages of an API. `function_arn` is as it was
-    configured, with its qualifier. `description` is for sentences: `the rule nightly`.
+    `principal` is the service principal without a region. `source` is the ARN of the resource. `source_arns` are the
+    values that it can send as `aws:SourceArn`: several if AWS does not document which, for example one for each stage
+    of an API. `function_arn` is the configured ARN with its qualifier. `description` is for sentences: `the rule
+    nightly`.
     """
 
     principal: str
@@ -298,11 +299,11 @@ class Trigger:
 
 @record
 class Inventory:
-    """Everything of one kind, in one account and region, that can be set up to invoke functions.
+    """All resources of one kind, in one account and region, that can be configured to invoke functions.
 
-    `name` is AWS's for the API that was asked: `s3`, `apigatewayv2`. `sources` are the ARNs of all there is, triggers
-    or not, each as `source_named` returns it; Unread when they cannot be listed. `unread` has, by ARN, each whose
-    triggers could not be read.
+    `name` is AWS's name of the API that lists them: `s3`, `apigatewayv2`. `sources` are the ARNs of all resources, with
+    or without triggers, as `source_named` returns them; Unread if they could not be listed. `unread` maps the ARN of
+    each resource whose triggers could not be read to the reason.
     """
 
     name: str
@@ -313,5 +314,5 @@ class Inventory:
 
 
 def subject(mapping: EventSourceMapping) -> str:
-    """Return what a finding about a mapping is about."""
+    """Return the subject of a finding about an event source mapping."""
     return f"event-source-mapping/{mapping.uuid}"

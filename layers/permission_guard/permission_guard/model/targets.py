@@ -1,4 +1,4 @@
-"""What a check is about: functions, roles and managed policies, and the two directions."""
+"""The targets of a check: functions, roles and managed policies; and its two directions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from permission_guard.records import record
 
 JSON = Any
-"""A value that JSON can hold: what `json.loads` returns."""
+"""A JSON value, as `json.loads` returns it."""
 
 
 class Direction(StrEnum):
-    """One of the two directions; each has its own reads, rules, queue and checker function."""
+    """The direction of a check. Each direction has its own reads, rules, queue and checker function."""
 
     INVOKE_POLICY = "invoke_policy"
     EXECUTION_ROLE = "execution_role"
@@ -20,7 +20,7 @@ class Direction(StrEnum):
 
 @record(order=True)
 class FunctionTarget:
-    """A function to look at, with everything that hangs on it: versions, aliases, mappings, roles."""
+    """A function to check, with its versions, aliases, event source mappings and roles."""
 
     partition: str
     region: str
@@ -35,7 +35,7 @@ class FunctionTarget:
 
 @record(order=True)
 class RoleTarget:
-    """A role whose permissions changed: every function that uses it is to be looked at."""
+    """A role whose permissions changed. Every function that uses it must be checked."""
 
     account: str
     name: str
@@ -43,7 +43,7 @@ class RoleTarget:
 
 @record(order=True)
 class PolicyTarget:
-    """A managed policy that says something else now: every role that has it, or is limited by it, changed."""
+    """A managed policy whose content changed, for every role that has it attached or as its permissions boundary."""
 
     account: str
     arn: str

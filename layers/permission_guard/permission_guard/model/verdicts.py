@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How bad it is if nobody does anything."""
+    """The severity of a finding."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The three verdicts. Unknown is not pass."""
+    """The outcome of a rule for one subject. Unknown is not a pass."""
 
     VIOLATION = "violation"
     PASS = "pass"  # noqa: S105 - a verdict
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @record
 class Remedy:
-    """A cure, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
+    """The text of a fix, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
 
     kind: str
     text: str
@@ -40,10 +40,10 @@ class Remedy:
 
 @record(kw_only=True)
 class Verdict:
-    """What one rule says of one subject of one function.
+    """The result of one rule for one subject of one function.
 
-    `subject` is None when the rule could not even list its subjects: then it speaks of all of them; one that ends in
-    `/*` speaks of all that begin like it. `severity` is the rule's unless this case is better or worse.
+    `subject` is None if the rule could not list its subjects: then the verdict applies to all of them. A subject that
+    ends in `/*` applies to all subjects that start with it. `severity` is None if it is the rule's own.
     """
 
     rule_id: str
@@ -59,13 +59,13 @@ class Verdict:
 
     @property
     def finding_id(self) -> str:
-        """The id of the finding that this is, or would be, about."""
+        """The id of the finding of this verdict, whether or not the finding exists."""
         return finding_id(self.rule_id, self.function_arn, self.subject or "")
 
 
 def finding_id(rule_id: str, function_arn: str, subject: str) -> str:
-    """Return the stable fingerprint of a finding: 32 hexadecimal digits.
+    """Return the stable id of a finding: 32 hexadecimal digits.
 
-    `function_arn` carries the qualifier where the subject belongs to a version or an alias.
+    `function_arn` ends in the qualifier if the subject belongs to a version or an alias.
     """
     return hashlib.sha256(f"{rule_id}\n{function_arn}\n{subject}".encode()).hexdigest()[:32]

@@ -1,1 +1,1 @@
-"""What a configuration requires of the execution role, and whether the role allows it."""
+"""Decide what a configuration requires of the execution role, and whether the role allows it."""

@@ -1,4 +1,4 @@
-"""What AWS's error messages name: the actions that an execution role lacks."""
+"""Read AWS's error messages: which actions an execution role lacks."""
 
 from __future__ import annotations
 
@@ -10,35 +10,26 @@ if TYPE_CHECKING:
 
 
 ASSUME: Final = "sts:AssumeRole"
-"""The action that a message names where Lambda cannot assume the role."""
-
+"""The action that stands for messages that say that Lambda cannot assume the role."""
 
 _NOT_ASSUMABLE: Final = re.compile(r"cannot be assumed by Lambda", re.IGNORECASE)
 
-
-# One form was seen without the space: "to callPublish on SNS".
+# AWS omits the space in one message: "to callPublish on SNS".
 _TO_CALL: Final = re.compile(
     r"permissions? to call\s*(?P<actions>[\w:, ]+?) on (?:Amazon |AWS )?(?P<service>arn:\S+|\w+)", re.IGNORECASE
 )
-
-
 _TO_PERFORM: Final = re.compile(r"role can perform (?:the )?(?P<actions>.+?) actions?\b", re.IGNORECASE)
-
-
 _ACTION: Final = re.compile(r"(?:(?P<service>[a-z][a-z0-9-]*):)?(?P<name>[A-Z][A-Za-z0-9]+)")
-
-
 _ARN: Final = re.compile(r"arn:[^:\s]+:(?P<service>[a-z0-9-]+):\S*")
 
-
 _PREFIXES: Final = {"efs": "elasticfilesystem", "eventbridge": "events", "msk": "kafka", "cloudwatchlogs": "logs"}
-"""IAM's names of services, where they are not those that people use, in lower case."""
+"""IAM's service prefixes by the service names in messages, in lower case, where the two differ."""
 
 
 def named_actions(message: str) -> tuple[str, ...]:
     """Return the actions that a message says the role lacks, as IAM spells them: `sqs:ReceiveMessage`.
 
-    `sts:AssumeRole` where Lambda cannot assume the role; none where the message names none.
+    The result is `sts:AssumeRole` if Lambda cannot assume the role, and empty if the message names no action.
     """
     if _NOT_ASSUMABLE.search(message):
         return (ASSUME,)

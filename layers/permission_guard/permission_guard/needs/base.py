@@ -1,4 +1,4 @@
-"""What a configuration requires of a role: the records that every kind of need shares."""
+"""Records for the permissions that a configuration requires of a role."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class NeedKind(StrEnum):
-    """What is broken where an action is missing."""
+    """What fails if an action is missing."""
 
     READ = "read"
-    """The source itself cannot be read."""
+    """Reading the event source itself."""
     DEPENDENCY = "dependency"
-    """What the mapping's configuration names besides: secret, key, network, schema registry, cluster data plane."""
+    """Using what else the mapping names: secret, key, network, schema registry, cluster data plane."""
     DESTINATION = "destination"
-    """What the mapping or the function sends its results and failures to."""
+    """Sending results and failures to the destination of the mapping or the function."""
     LOGS = "logs"
     NETWORK = "network"
     TRACING = "tracing"
@@ -33,13 +33,15 @@ class NeedKind(StrEnum):
 class Need:
     """One action that the execution role must be allowed on one resource.
 
-    `resource` is an ARN; with `*` or `?` in it, it is one that fits and nobody knows which. Any one of the actions of
-    `instead` will do as well, and so will any one of the resources of `elsewhere`: of those AWS does not say which one
-    it asks for. `purpose` continues a sentence: "to ...". `context` has the condition keys that go along, besides those
-    of the `call`. `doubt` says why it is not certain that the action is needed: a role without it is not known to be
-    wrong. `unread` is the ARN of what would have to be read to tell more, of the doubt or of the resource, empty where
-    nothing would. What is only `recommended` is never missing; what is not `carried` is not in the AWS managed policy
-    of the type.
+    `resource`: an ARN. With `*` or `?` it stands for one matching resource; which one is unknown.
+    `instead`: actions of which any one suffices in place of `action`.
+    `elsewhere`: resources of which any one suffices in place of `resource`; AWS does not say which one it evaluates.
+    `recommended`: AWS recommends the action but Lambda works without it; it is never reported as missing.
+    `purpose`: why Lambda needs it; continues a sentence: "to ...".
+    `context`: the condition keys that Lambda sends besides those of `call`.
+    `doubt`: why it is unknown whether the action is required; a role without it is then unknown, not a violation.
+    `unread`: the ARN of the resource to read to remove the doubt or to identify the resource; empty if there is none.
+    `carried`: the AWS managed policy of the event source's type contains the action.
     """
 
     action: str
@@ -56,8 +58,8 @@ class Need:
     carried: bool = True
 
     @property
-    def is_of_one(self) -> bool:
-        """Whether it is known which resource it is on; `*` alone stands for an action that names none."""
+    def has_known_resource(self) -> bool:
+        """Whether the resource is known; `*` alone stands for an action without resources."""
         return self.resource == "*" or not {"*", "?"} & set(self.resource)
 
 
@@ -65,12 +67,12 @@ NOTHING_READ: Final[Sources] = MappingProxyType({})
 
 
 def required(needs: Iterable[Need], kind: NeedKind) -> tuple[Need, ...]:
-    """Return the needs of one kind, without what is only recommended."""
+    """Return the needs of one kind, without recommended ones."""
     return tuple(need for need in needs if need.kind is kind and not need.recommended)
 
 
 def state_of(arn: str, sources: Sources) -> SourceState | None:
-    """Return what was read of a resource; None where nothing was."""
+    """Return the state that was read of a resource, None if it was not read."""
     state = sources.get(arn)
     return None if isinstance(state, Unread) else state
 
@@ -83,5 +85,5 @@ def on(
     purpose: str = "",
     doubt: str = "",
 ) -> tuple[Need, ...]:
-    """Return one need an action, all on the same resource."""
+    """Return one need for each action, all on the same resource."""
     return tuple(Need(action, resource, kind, call, purpose=purpose, doubt=doubt) for action in actions)

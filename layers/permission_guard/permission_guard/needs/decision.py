@@ -1,4 +1,4 @@
-"""Decide what Lambda may do with an execution role."""
+"""Decide what an execution role allows Lambda to do."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from permission_guard.iam import (
     evaluate,
     execution_role_context,
 )
+from permission_guard.iam.arn import require_arn, split_arn
 from permission_guard.iam.logic import TRUE
 from permission_guard.iam.patterns import overlaps, symbols_of
 from permission_guard.iam.resources import WITHOUT_RESOURCE
@@ -35,39 +36,41 @@ _SOURCES: Final = frozenset({"dynamodb", "kinesis", "sqs"})
 _OTHERS: Final = frozenset({"elasticfilesystem", "events", "kms", "lambda", "s3", "secretsmanager", "sns"})
 
 READABLE: Final = _SOURCES | _OTHERS
-"""The services of the resources whose own policies are read, wherever they are in question."""
+"""The services whose resource-based policies are read if they can change the decision."""
 
 _WITH_POLICIES: Final = _OTHERS | {"s3files"}
-"""The services whose resources' own policies may allow a role of their account, as long as nobody read them."""
+"""The services whose unread resource-based policies can allow a role of the same account."""
 
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
 
 def decide(need: Need, role: Role, function_arn: str, source_policies: SourcePolicies) -> Decision:
-    """Decide whether Lambda may do what a need says, with a role, for a function.
+    """Decide whether a role allows Lambda what a need requires, for a function.
 
-    Allowed where the action is, or any one of those that will do instead, there or elsewhere. What is denied and only
-    doubtfully needed is not certain. `source_policies` has the resources' own policies by their ARNs. A queue, a stream
-    or a table that is not among them has none, or one that does not matter; of what else may have one, it is not known.
+    The need is allowed if its action, or one of `instead`, is allowed on its resource or one of `elsewhere`. A denied
+    need with a doubt is unknown. `source_policies` maps ARNs to resource-based policies. A queue, stream or table that
+    is missing in it has no policy, or one that does not change the decision. Any other resource that is missing may
+    have a policy, so the decision is unknown if that policy could allow the action.
     """
-    places = (need, *(replace(need, resource=resource) for resource in need.elsewhere))
-    asked = [_Asked(place, role, function_arn, source_policies) for place in places]
-    decisions = [one.decide(action) for one in asked for action in (need.action, *need.instead)]
+    variants = (need, *(replace(need, resource=resource) for resource in need.elsewhere))
+    evaluations = [_Evaluation(variant, role, function_arn, source_policies) for variant in variants]
+    decisions = [one.decide(action) for one in evaluations for action in (need.action, *need.instead)]
     allowed = next((decision for decision in decisions if decision.allowed), None)
     best = allowed or next((decision for decision in decisions if not decision.denied), decisions[0])
     if best.allowed or not need.doubt:
         return best
-    return _not_certain(need.doubt) if best.denied else replace(best, reasons=(need.doubt, *best.reasons))
+    return _unknown(need.doubt) if best.denied else replace(best, reasons=(need.doubt, *best.reasons))
 
 
-def sources_in_question(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
-    """Return the resources whose own policies may turn what the role's policies alone say.
+def relevant_policies(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
+    """Return the resources whose own policies can change the decision of the role's policies.
 
-    That is so where those do not allow an action: in the same account the source's policy may allow it, and a source
-    of another account has to. A key is always asked: without its own policy, nobody may use it. Where the role's
-    policies allow an action or deny it explicitly, and where it is only recommended, the source is not asked.
+    A resource is relevant if the role's policies do not allow an action on it: in the same account its policy can
+    allow the action, and in another account it must. A KMS key is always relevant: without a key policy no principal
+    can use it. A resource is not relevant if the role's policies allow the action or deny it explicitly, or if the
+    need is only recommended.
     """
-    unsettled = {
+    undecided = {
         resource: None
         for need in needs
         if not need.recommended and any(_part(place, 2) in READABLE for place in (need.resource, *need.elsewhere))
@@ -75,22 +78,25 @@ def sources_in_question(needs: Iterable[Need], role: Role, function_arn: str) ->
         for resource in (need.resource, *need.elsewhere)
         if _part(resource, 2) in READABLE
     }
-    return tuple(unsettled)
+    return tuple(undecided)
 
 
-def states_in_question(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
-    """Return what has to be read to tell what is needed, or on what, where the role's policies do not allow it all."""
-    unsettled = {
+def relevant_states(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
+    """Return the resources to read to find out what is required, or on which resource.
+
+    A resource is not relevant if the role's policies allow its needs anyway.
+    """
+    undecided = {
         need.unread: None
         for need in needs
         if need.unread and not need.recommended
         if decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
     }
-    return tuple(unsettled)
+    return tuple(undecided)
 
 
 def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> PolicySet:
-    """Return the policies that bear on a role's call; one that could not be read stays a possible cause."""
+    """Return the policies that apply to a role's call; an unread policy makes the decision unknown."""
     documents = [*role.attached.values(), *role.inline.values()]
     return PolicySet(
         identity=tuple(document for document in documents if not isinstance(document, Unread)),
@@ -103,8 +109,8 @@ def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> Pol
 
 
 @record
-class _Asked:
-    """A need, and everything that its decision hangs on."""
+class _Evaluation:
+    """A need with everything that its decision depends on."""
 
     need: Need
     role: Role
@@ -115,12 +121,13 @@ class _Asked:
         resource = self.need.resource
         is_open = ("*" in resource or "?" in resource) and action.lower() not in WITHOUT_RESOURCE
         decision = self._evaluate(action, _one_of(resource) if is_open else resource)
-        if is_open and self._hangs_on_which(action, decision):
-            return _not_certain(f"it is not known which of {resource} it is, and a policy speaks of some of them")
+        if is_open and self._depends_on_resource(action, decision):
+            return _unknown(f"it depends on which of {resource} is used: a policy covers only some of them")
         return decision
 
     def _evaluate(self, action: str, resource: str) -> Decision:
-        region, account = self.function_arn.split(":")[3:5]
+        function = require_arn(self.function_arn)
+        region, account = function.region, function.account
         known: dict[str, ContextValue | None] = dict(self.need.context)
         if action.startswith("kms:"):
             known["kms:CallerAccount"] = account
@@ -135,7 +142,7 @@ class _Asked:
                 region=region,
                 function_arn=self.function_arn,
                 tags=self.role.tags,
-                # What names no resource is asked of the caller's own account.
+                # AWS evaluates an action without resources in the caller's own account.
                 resource_account=account if action.lower() in WITHOUT_RESOURCE else _account(self.need.resource),
                 known=known,
             ),
@@ -145,20 +152,20 @@ class _Asked:
         denials = self.role.denied_by_organization
         if not isinstance(denials, Unread) and (action, resource) in denials and not decision.denied:
             return Decision(EvalDecision.IMPLICIT_DENY, blocked_by="organization")
-        if decision.decision is EvalDecision.IMPLICIT_DENY and self._may_be_allowed_there():
-            return evaluate(request, replace(policies, resource_unread=f"that of {resource} is not among what is read"))
+        if decision.decision is EvalDecision.IMPLICIT_DENY and self._has_unread_policy():
+            return evaluate(request, replace(policies, resource_unread=f"the policy of {resource} was not read"))
         return decision
 
-    def _may_be_allowed_there(self) -> bool:
-        """Tell whether the resource has, or may have, a policy of its own that nobody read."""
+    def _has_unread_policy(self) -> bool:
+        """Return whether the resource has, or can have, a policy of its own that was not read."""
         resource = self.need.resource
         service = _part(resource, 2)
         if resource in self.source_policies or service in _SOURCES:
             return False
         return service in _WITH_POLICIES or _account(resource) not in (None, _part(self.role.arn, 4))
 
-    def _hangs_on_which(self, action: str, decision: Decision) -> bool:
-        """Tell whether a policy says something else of some of the resources that it may be."""
+    def _depends_on_resource(self, action: str, decision: Decision) -> bool:
+        """Return whether a policy decides differently for some of the resources that the pattern matches."""
         resource = self.need.resource
         symbols, one = symbols_of(resource), _one_of(resource)
         policies = policies_of(self.role)
@@ -172,25 +179,25 @@ class _Asked:
 
 
 def _grants_more(statement: Statement) -> bool:
-    """Tell whether a statement grants more, not less, of what its resources match."""
+    """Return whether a statement grants more, not less, on the resources that it matches."""
     return (statement.effect == "Allow") != statement.not_resource
 
 
-def _not_certain(reason: str) -> Decision:
+def _unknown(reason: str) -> Decision:
     return Decision(EvalDecision.CONDITIONAL, reasons=(reason,))
 
 
 def _one_of(resource: str) -> str:
-    """Return a resource that fits, of a name that nobody has thought of."""
+    """Return a resource that matches the pattern, with a name that no policy contains."""
     return resource.replace("*", "one-of-them")
 
 
 def _part(arn: str, index: int) -> str:
-    parts = arn.split(":", 5)
+    parts = split_arn(arn)
     return parts[index] if index < len(parts) else ""
 
 
 def _account(arn: str) -> str | None:
-    """Return the account in an ARN, None where it names none or any."""
+    """Return the account in an ARN, None if it has none or a wildcard."""
     account = _part(arn, 4)
     return account if account and "*" not in account else None

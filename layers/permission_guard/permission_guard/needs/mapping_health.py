@@ -1,4 +1,4 @@
-"""What AWS says of an event source mapping that is refused for want of a permission."""
+"""Read AWS's reports on event source mappings that lack a permission."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ _UNAUTHORIZED: Final = (
     # event source." EVENT_SOURCE_AUTHN_ERROR beside it is about credentials and certificates.
     # https://docs.aws.amazon.com/lambda/latest/dg/services-mq-errors.html
     "event_source_authz_error",
-    # LastProcessingResult of Apache Kafka; its neighbours on this page ("SASL authentication failed", "Server failed to
+    # LastProcessingResult of Apache Kafka. Other results on this page ("SASL authentication failed", "Server failed to
     # authenticate Lambda" ...) are about credentials and certificates.
     # https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-troubleshoot.html
     "failed to authorize lambda",
-    # Seen as "PROBLEM: Lambda failed to assume your function execution role. Please check if ...".
+    # Recorded: "PROBLEM: Lambda failed to assume your function execution role. Please check if ...".
     CANNOT_ASSUME,
-    # Seen of queues: "Lambda does not have required permissions to access the queue ...", "The function execution role
-    # does not have permissions to call ReceiveMessage on SQS."
+    # Recorded for queues: "Lambda does not have required permissions to access the queue ...", "The function execution
+    # role does not have permissions to call ReceiveMessage on SQS."
     "not have required permissions",
     "not have the required permissions",
     "not have permissions to",
-    # What CreateEventSourceMapping says of streams, clusters, brokers and their secrets: "Cannot access stream ...
-    # Please ensure the role can perform the GetRecords ... Actions on your stream in IAM."
+    # CreateEventSourceMapping for streams, clusters, brokers and their secrets: "Cannot access stream ... Please ensure
+    # the role can perform the GetRecords ... Actions on your stream in IAM."
     "ensure the role can perform",
-    # How the services say it themselves, and what Kafka's TopicAuthorizationException says.
+    # Messages of the services themselves, and of Kafka's TopicAuthorizationException.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     "not authorized to perform",
     "not authorized to access",
     "access denied",
     "accessdenied",
 )
-"""What AWS's words contain, in lower case, when it was refused for want of a permission."""
+"""Parts of AWS's messages, in lower case, that report a missing permission."""
 
 
-def said_of_permission(mapping: EventSourceMapping) -> str:
-    """Return what AWS says of having been refused, empty where it says nothing of the kind."""
-    words = (mapping.state_transition_reason, mapping.last_processing_result)
-    return "; ".join(text for text in words if any(pattern in text.lower() for pattern in _UNAUTHORIZED))
+def permission_error_of(mapping: EventSourceMapping) -> str:
+    """Return AWS's messages about a missing permission, empty if there are none."""
+    messages = (mapping.state_transition_reason, mapping.last_processing_result)
+    return "; ".join(text for text in messages if any(pattern in text.lower() for pattern in _UNAUTHORIZED))

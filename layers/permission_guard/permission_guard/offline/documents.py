@@ -1,4 +1,4 @@
-"""The questions that a file raises: what it is, told by what is in it, and the policies in it."""
+"""Recognize a file by its content, and return the checks of its policies or of its template."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from permission_guard.offline.physical_names import Place
 
 _LOOP: Final = "Fn::ForEach::"
+_ACCEPTED: Final = (
+    "Give a resource-based policy, the output of aws lambda get-policy, or a SAM or CloudFormation template."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file asks. `left_out` are resources that its parameters, as they stand, leave out."""
+    """The kind and the checks of a file. `left_out` has the resources that the parameters exclude."""
 
     kind: str
     offline_checks: tuple[OfflineCheck, ...]
@@ -35,43 +38,43 @@ class Contents:
 
 
 def contents(document: Any, place: Place, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
-    """Tell what a document is, and return what it asks; InputError when it is nothing that can be judged."""
+    """Recognize a document and return its checks. InputError if it cannot be evaluated."""
     if not isinstance(document, dict):
-        raise InputError("it is neither a policy nor a template")
+        raise InputError(f"neither a policy nor a template. {_ACCEPTED}")
     if isinstance(document.get("Resources"), dict):
         return _template(document, place, trust, parameters)
     if "Policy" in document:
         return Contents("policy", _reply(document))
     if "Statement" in document:
-        if isinstance(document["Statement"], str):  # what AddPermission replies
+        if isinstance(document["Statement"], str):  # the response of AddPermission
             return Contents("policy", _policy({"Statement": [_from_text(document["Statement"])]}, ""))
         return Contents("policy", _policy(document, ""))
     if "Effect" in document:
         return Contents("policy", _policy({"Statement": [document]}, ""))
-    raise InputError(
-        "it is neither a policy, nor a reply of aws lambda get-policy, nor a SAM or CloudFormation template"
-    )
+    raise InputError(f"neither a policy nor a template: no Policy, Statement or Resources. {_ACCEPTED}")
 
 
 def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
-    document = {**document, "Resources": {str(name): about for name, about in document["Resources"].items()}}
+    document = {**document, "Resources": {str(name): resource for name, resource in document["Resources"].items()}}
     sam = is_sam(document)
     body = translated(document, place, parameters) if sam else document
     template = Template(body, place, trust, parameters, frozenset(document["Resources"]))
-    permissions, left_out = permission_checks(template)
-    mappings, more = mapping_checks(template)
+    permissions, without_permissions = permission_checks(template)
+    mappings, without_mappings = mapping_checks(template)
     loops = [_unread_loop(name, place) for name in document["Resources"] if name.startswith(_LOOP)]
     return Contents(
         "SAM template" if sam else "CloudFormation template",
         (*permissions, *mappings, *loops),
-        (*left_out, *more),
+        (*without_permissions, *without_mappings),
     )
 
 
 def _unread_loop(name: str, place: Place) -> OfflineCheck:
-    """Return a question that has no answer: what a loop makes is not known here."""
+    """Return a check with an unknown outcome: the resources that a loop creates are unknown."""
     target = FunctionTarget(place.partition, place.region, place.account, name.removeprefix(_LOOP))
-    unread = not_in_file(f"{name} is not expanded: give the processed template (aws cloudformation get-template).")
+    unread = not_in_file(
+        f"Unknown: {name} is not expanded. Check the processed template (aws cloudformation get-template)."
+    )
     return OfflineCheck((Scenario(Snapshot(target, unread)),), frozenset(Direction), from_template=True, source_id=name)
 
 
@@ -79,10 +82,10 @@ def _unread_loop(name: str, place: Place) -> OfflineCheck:
 
 
 def _reply(reply: Mapping[str, Any]) -> tuple[OfflineCheck, ...]:
-    """Read what GetPolicy and GetResourcePolicy reply."""
+    """Read the response of GetPolicy or GetResourcePolicy."""
     policy = _from_text(reply["Policy"]) if isinstance(reply["Policy"], str) else reply["Policy"]
     if not isinstance(policy, dict) or "Statement" not in policy:
-        raise InputError("its Policy is not the resource-based policy of a function")
+        raise InputError("its Policy is not the resource-based policy of a function: it has no Statement")
     return _policy(policy, str(reply.get("RevisionId") or ""), reply["Policy"])
 
 
@@ -93,25 +96,27 @@ def _from_text(text: str) -> Any:
         raise InputError(f"its policy is not JSON: {error}") from error
 
 
-def _policy(policy: Mapping[str, Any], revision_id: str, written: Any = None) -> tuple[OfflineCheck, ...]:
-    """Return one question for each function that a policy is of: its statements name it as their resource."""
+def _policy(policy: Mapping[str, Any], revision_id: str, original: Any = None) -> tuple[OfflineCheck, ...]:
+    """Return one check for each function that is the resource of a statement."""
     listed = policy["Statement"]
     statements = [listed] if isinstance(listed, dict) else listed if isinstance(listed, list) else []
     objects = [item for item in statements if isinstance(item, dict)]
     if objects and not any({"Principal", "NotPrincipal"} & item.keys() for item in objects):
         raise InputError(
-            "it is an identity-based policy, which names no principal: permission-guard evaluate is for those"
+            "this is an identity-based policy: no statement has a Principal. Use permission-guard evaluate --policies"
         )
     actions = [str(action).lower() for item in objects for action in _list(item.get("Action"))]
     if actions and all(action.startswith("sts:") for action in actions):
-        raise InputError("it is a role's trust policy: permission-guard evaluate is for roles")
+        raise InputError(
+            "this is the trust policy of a role. Check the role's template, or use permission-guard evaluate --role"
+        )
     arns = list(dict.fromkeys(arn for item in objects for arn in _function_arns(item)))
     if not arns:
-        raise InputError("no statement in it has a Lambda function as its Resource")
-    if len(arns) == 1:  # as it was written, so that nothing is lost in reading it twice
-        return (_offline_check(arns[0], written or dict(policy), revision_id),)
+        raise InputError("no statement has a Lambda function as its Resource")
+    if len(arns) == 1:  # the original text: parsed JSON loses elements that appear twice
+        return (_offline_check(arns[0], original or dict(policy), revision_id),)
     return tuple(
-        _offline_check(arn, {**policy, "Statement": [item for item in objects if _is_of(arn, item)]}, revision_id)
+        _offline_check(arn, {**policy, "Statement": [item for item in objects if _applies_to(arn, item)]}, revision_id)
         for arn in arns
     )
 
@@ -129,8 +134,8 @@ def _offline_check(arn: str, document: Any, revision_id: str) -> OfflineCheck:
     return OfflineCheck((Scenario(snapshot),), frozenset({Direction.INVOKE_POLICY}))
 
 
-def _is_of(arn: str, statement: Mapping[str, Any]) -> bool:
-    """Tell whether a statement is of a function; one that names none may be of any."""
+def _applies_to(arn: str, statement: Mapping[str, Any]) -> bool:
+    """Return whether a statement applies to a function. A statement without a function applies to all of them."""
     named = list(_function_arns(statement))
     return arn in named or not named
 

@@ -1,4 +1,4 @@
-"""Read files as people have them: JSON, or YAML with CloudFormation's short forms."""
+"""Read files in JSON, or in YAML with CloudFormation's short forms."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ STDIN: Final = "-"
 
 
 def read(path: Path) -> Any:
-    """Return what a file holds, `-` for standard input; InputError when that is neither JSON nor YAML."""
+    """Return the content of a file, `-` for standard input. InputError if it is neither JSON nor YAML."""
     try:
         content = sys.stdin.read() if str(path) == STDIN else path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"it cannot be read: {error.strerror}") from error
+        raise InputError(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError("it is not text in UTF-8") from error
+        raise InputError("not UTF-8 text") from error
     try:
         return json.loads(content)
     except ValueError as error:
         if content.lstrip()[:1] in {"{", "["} and "\n" not in content.strip():
-            raise InputError(f"it is not JSON: {error}") from error
+            raise InputError(f"not JSON: {error}") from error
     except RecursionError as error:
-        raise InputError("it is nested too deeply") from error
+        raise InputError("nested too deeply") from error
     return _yaml(content)
 
 
 def _yaml(content: str) -> Any:
-    """Read YAML as CloudFormation does: dates and numbers with leading zeros are texts, tags are functions."""
+    """Read YAML as CloudFormation does: dates and numbers with leading zeros are strings, tags are functions."""
     try:
-        import yaml  # noqa: PLC0415 - JSON is read without it
+        import yaml  # noqa: PLC0415 - only YAML files need it
     except ModuleNotFoundError as error:
-        raise InputError("YAML needs PyYAML: pip install 'permission-guard[cli]'") from error
+        raise InputError("YAML files need PyYAML: pip install 'permission-guard[cli]'") from error
 
     class Loader(yaml.SafeLoader):
-        """A loader of its own, so that nobody else's is changed."""
+        """A separate class, because its resolvers and constructors are changed."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012 - as in the class above
             first: [
@@ -71,7 +71,7 @@ def _yaml(content: str) -> Any:
     try:
         return yaml.load(content, Loader=Loader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.YAMLError as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"it is neither JSON nor YAML: {said}") from error
+        problem = " ".join(str(error).split())
+        raise InputError(f"neither JSON nor YAML: {problem}") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"it is neither JSON nor YAML: {error}") from error
+        raise InputError(f"neither JSON nor YAML: {error}") from error

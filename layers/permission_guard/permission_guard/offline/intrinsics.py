@@ -1,7 +1,8 @@
 """CloudFormation's intrinsic functions, resolved without AWS.
 
-What the file does not contain (a parameter without a default, an import, an attribute that only AWS assigns) stays an
-*unresolved value* in the text, under a name that a person knows. `unresolved_in` lists them, `fill` replaces them.
+A value that the file does not contain (a parameter without a default, an import, an attribute that only AWS assigns)
+stays an *unresolved value* in the text, under the name of its reference. `unresolved_in` lists these names, and `fill`
+replaces the values.
 """
 
 from __future__ import annotations
@@ -18,24 +19,25 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 NO_VALUE: Final = object()
-"""What `AWS::NoValue` is: the property is not there."""
+"""The value of `AWS::NoValue`: the property does not exist."""
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNRESOLVED: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
 _DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
 
-_SETTLED_BY: Final = {"Fn::And": False, "Fn::Or": True}
+_DECIDED_BY: Final = {"Fn::And": False, "Fn::Or": True}
+"""The value of one operand that decides the whole function."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A value that the file does not say.
+    """A value that the file does not contain.
 
-    `own`: it belongs to something that the same stack makes, so that it is of the own account. `allowed` are the only
-    values that it may have, where the template lists them.
+    `own`: it belongs to a resource that the same stack creates, and so to the own account. `allowed` has the possible
+    values if the template lists them.
     """
 
     name: str
@@ -45,10 +47,10 @@ class Unresolved:
 
 @dataclass(slots=True)
 class Resolver:
-    """Resolves the values of one template.
+    """Resolve the values of one template.
 
-    `parameters` are values that are given, `choices` what conditions are taken to be that the file does not decide.
-    `found` collects the holes that were met, `undecided` the conditions.
+    `parameters` has the given values of parameters, `choices` the assumed values of conditions that the file does not
+    decide. `found` collects the unresolved values, `undecided` those conditions.
     """
 
     template: Mapping[str, Any]
@@ -57,10 +59,10 @@ class Resolver:
     choices: Mapping[str, bool] = field(default_factory=dict)
     found: dict[str, Unresolved] = field(default_factory=dict)
     undecided: dict[str, None] = field(default_factory=dict)
-    _asking: set[str] = field(default_factory=set)
+    _in_progress: set[str] = field(default_factory=set)
 
     def value(self, raw: JSON) -> JSON:
-        """Return a value with everything resolved that can be; NO_VALUE where the property is not there."""
+        """Resolve a value as far as possible. Return NO_VALUE if the property does not exist."""
         if isinstance(raw, str):
             return _DYNAMIC.sub(lambda match: self.unresolved(match[0]), raw)
         if isinstance(raw, list):
@@ -76,32 +78,32 @@ class Resolver:
         }
 
     def properties(self, logical_id: str) -> dict[str, JSON]:
-        """Return the properties of a resource, resolved; a resource without any has none."""
+        """Return the resolved properties of a resource, an empty dict if it has none."""
         resource = self.resources.get(logical_id)
         found = self.value(resource.get("Properties", {})) if isinstance(resource, dict) else {}
         return found if isinstance(found, dict) else {}
 
     @property
     def resources(self) -> Mapping[str, Any]:
-        """The template's resources, by their logical ids."""
+        """The template's resources by logical id."""
         found = self.template.get("Resources")
         return found if isinstance(found, dict) else {}
 
     def type_of(self, logical_id: str) -> str:
-        """Return the type of a resource, empty where there is no such resource."""
+        """Return the type of a resource, empty if the resource does not exist."""
         resource = self.resources.get(logical_id)
         return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
 
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
-        """Return the text that stands for what is not known."""
+        """Return the text that stands for an unresolved value."""
         self.found.setdefault(name, Unresolved(name, own, allowed))
         return f"{_OPEN}{name}{_CLOSE}"
 
     def condition(self, name: str) -> bool | None:
-        """Tell whether a condition of the template holds; None when the file does not decide it."""
+        """Return whether a condition of the template is true, None if the file does not decide it."""
         conditions = self.template.get("Conditions")
         raw = conditions.get(name) if isinstance(conditions, dict) else None
-        decided = self.once(f"condition {name}", lambda: self._holds(raw))
+        decided = self.once(f"condition {name}", lambda: self._evaluate(raw))
         if decided is None:
             self.undecided.setdefault(name)
             return self.choices.get(name)
@@ -109,32 +111,32 @@ class Resolver:
 
     # ── Conditions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _holds(self, raw: JSON) -> bool | None:
+    def _evaluate(self, raw: JSON) -> bool | None:
         if not isinstance(raw, dict) or len(raw) != 1:
             return None
         name, argument = next(iter(raw.items()))
         if name == "Condition":
             return self.condition(str(argument))
         parts = argument if isinstance(argument, list) else []
-        if name == "Fn::Equals" and len(parts) == 2:  # noqa: PLR2004 - it compares two values
+        if name == "Fn::Equals" and len(parts) == 2:  # noqa: PLR2004 - Fn::Equals compares two values
             return _equal(self.value(parts[0]), self.value(parts[1]))
-        answers = [self._holds(part) for part in parts]
-        if name == "Fn::Not" and answers:
-            return None if answers[0] is None else not answers[0]
-        if name in _SETTLED_BY:
-            settling = _SETTLED_BY[name]
-            return settling if settling in answers else None if None in answers else not settling
+        operands = [self._evaluate(part) for part in parts]
+        if name == "Fn::Not" and operands:
+            return None if operands[0] is None else not operands[0]
+        if name in _DECIDED_BY:
+            deciding = _DECIDED_BY[name]
+            return deciding if deciding in operands else None if None in operands else not deciding
         return None
 
-    def once(self, about: str, ask: Callable[[], T]) -> T | None:
-        """Ask about something; None when the answer leads back to the question."""
-        if about in self._asking:
+    def once(self, key: str, resolve: Callable[[], T]) -> T | None:
+        """Return the result of `resolve`, None if it refers to itself."""
+        if key in self._in_progress:
             return None
-        self._asking.add(about)
+        self._in_progress.add(key)
         try:
-            return ask()
+            return resolve()
         finally:
-            self._asking.discard(about)
+            self._in_progress.discard(key)
 
     # ── Functions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -179,13 +181,13 @@ class Resolver:
         }
         return values.get(name)
 
-    def _parameter(self, name: str, about: JSON) -> JSON:
-        about = about if isinstance(about, dict) else {}
-        kind = str(about.get("Type", "String"))
+    def _parameter(self, name: str, raw: JSON) -> JSON:
+        parameter = raw if isinstance(raw, dict) else {}
+        kind = str(parameter.get("Type", "String"))
         given = self.parameters.get(name)
-        found = given if given is not None else about.get("Default")
+        found = given if given is not None else parameter.get("Default")
         if found is None or (given is None and kind.startswith("AWS::SSM::Parameter::")):
-            allowed = about.get("AllowedValues")
+            allowed = parameter.get("AllowedValues")
             return self.unresolved(name, allowed=tuple(map(text, allowed)) if isinstance(allowed, list) else ())
         if "List" in kind:
             return [part.strip() for part in text(found).split(",")]
@@ -205,7 +207,7 @@ class Resolver:
         if not isinstance(template, str) or not isinstance(given, dict):
             return None
 
-        def put(match: re.Match[str]) -> str:
+        def replacement(match: re.Match[str]) -> str:
             literal, name = match[1], match[2]
             if literal:
                 return f"${{{name}}}"
@@ -213,15 +215,15 @@ class Resolver:
             found = self.value(raw)
             return text(found) if _is_scalar(found) else self.unresolved(name)
 
-        return self.value(_VARIABLE.sub(put, template))
+        return self.value(_VARIABLE.sub(replacement, template))
 
     def _join(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
             return None
-        between, parts = argument[0], self.value(argument[1])
+        delimiter, parts = argument[0], self.value(argument[1])
         if not isinstance(parts, list) or not all(map(_is_scalar, parts)):
             return parts if isinstance(parts, str) and _UNRESOLVED.fullmatch(parts) else None
-        return str(between).join(map(text, parts))
+        return str(delimiter).join(map(text, parts))
 
     def _select(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
@@ -234,21 +236,21 @@ class Resolver:
     def _split(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
             return None
-        between, whole = str(argument[0]), self.value(argument[1])
-        if not isinstance(whole, str) or not between:
+        delimiter, whole = str(argument[0]), self.value(argument[1])
+        if not isinstance(whole, str) or not delimiter:
             return None
         first = next(iter(unresolved_in(whole)), None)
-        return whole.split(between) if first is None else self._part_of(first)
+        return whole.split(delimiter) if first is None else self._part_of(first)
 
     def _part_of(self, name: str) -> str:
-        """Return the text that stands for some part of a hole's value."""
+        """Return the text that stands for a part of an unresolved value."""
         return self.unresolved(name, own=self.found[name].own)
 
     def _if(self, argument: JSON) -> JSON:
         if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - a condition and two branches
             return None
-        holds = self.condition(str(argument[0]))
-        return self.value(argument[2] if holds is False else argument[1])
+        is_true = self.condition(str(argument[0]))
+        return self.value(argument[2] if is_true is False else argument[1])
 
     def _find_in_map(self, argument: JSON) -> JSON:
         if not isinstance(argument, list):
@@ -271,7 +273,7 @@ def text(value: JSON) -> str:
 
 
 def unresolved_in(value: JSON) -> dict[str, None]:
-    """Return the names of the holes in a value, in their order."""
+    """Return the names of the unresolved values in a value, in order of appearance."""
     if isinstance(value, str):
         return dict.fromkeys(_UNRESOLVED.findall(value))
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -279,19 +281,19 @@ def unresolved_in(value: JSON) -> dict[str, None]:
 
 
 def sole_unresolved(value: JSON) -> str | None:
-    """Return the name of the hole that a text is, and nothing but that."""
+    """Return the name of the unresolved value that is the whole text, None if there is none."""
     match = _UNRESOLVED.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
 
 def begins_with(value: str) -> str | None:
-    """Return the name of the hole that a text begins with."""
+    """Return the name of the unresolved value at the beginning of a text, None if there is none."""
     match = _UNRESOLVED.match(value)
     return match[1] if match else None
 
 
 def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
-    """Return a value with texts in its holes; what is not given is shown as `${its name}`."""
+    """Replace unresolved values by texts; one without a text becomes `${NAME}`."""
     if isinstance(value, str):
         return _UNRESOLVED.sub(lambda match: fills.get(match[1], f"${{{match[1]}}}"), value)
     if isinstance(value, list):

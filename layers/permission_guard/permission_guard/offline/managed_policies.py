@@ -1,8 +1,8 @@
-"""AWS managed policies that execution roles often have: what they grant, as far as a file has to be judged without AWS.
+"""The permissions of AWS managed policies that execution roles often have, for checks without AWS.
 
-A template names them and does not hold them. Those below are from "AWS managed policies for Lambda features" in the
-Lambda guide, and what is often attached besides; the one that a type of event source names carries that type's needs.
-Of any other nothing is known.
+A template contains only the name of such a policy. The policies below are those in "AWS managed policies for Lambda
+features" in the Lambda guide, and others that are often attached. The managed policy of an event source type grants the
+needs of that type. The permissions of all other policies are unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FILES: Final = ("ClientMount", "ClientWrite", "ClientRootAccess")
 _ANY: Final = "*"
 
 Grants = tuple[tuple[str, tuple[str, ...]], ...]
-"""Resources, each with the actions that are granted on it."""
+"""Resources, each with the actions that the policy allows on it."""
 
 _GRANTS: Final[dict[str, Grants]] = {
     "AdministratorAccess": ((_ANY, ("*",)),),
@@ -68,7 +68,7 @@ _GRANTS: Final[dict[str, Grants]] = {
 
 
 def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy | None:
-    """Return what an AWS managed policy grants for some mappings; None when it is not known."""
+    """Return the permissions of an AWS managed policy for some mappings, None if they are unknown."""
     name = arn.partition(":policy/")[2]
     for source in EVENT_SOURCES:
         if source.managed_policy and source.managed_policy == name:
@@ -83,9 +83,9 @@ def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy |
     return _granting(arn, _GRANTS[name]) if name in _GRANTS else None
 
 
-def extreme(arn: str, *, most: bool) -> Policy:
-    """Return a policy that grants everything, or nothing: what is not known lies between them."""
-    return _granting(arn, ((_ANY, ("*" if most else "none:None",)),))
+def extreme(arn: str, *, broadest: bool) -> Policy:
+    """Return the upper or the lower bound of an unknown policy: one that allows everything or nothing."""
+    return _granting(arn, ((_ANY, ("*" if broadest else "none:None",)),))
 
 
 def _granting(arn: str, grants: Grants) -> Policy:

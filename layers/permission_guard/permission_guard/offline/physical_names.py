@@ -1,4 +1,4 @@
-"""What resources of a template are called once they are made: names as the template gives them, plausible ones else."""
+"""Names of a template's resources after deployment: from the template, else plausible names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a template is taken to be deployed."""
+    """The account, region and partition to which a template is deployed."""
 
     account: str
     region: str
@@ -21,40 +21,40 @@ class Place:
 
     @property
     def url_suffix(self) -> str:
-        """What AWS::URLSuffix is there."""
+        """The value of AWS::URLSuffix."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
 
 class Resolver(Protocol):
-    """What names need of the template that they are in; `intrinsics.Resolver` is the one that is used."""
+    """The parts of `intrinsics.Resolver` that names need."""
 
     @property
     def place(self) -> Place:
-        """Where the template is deployed."""
+        """The place to which the template is deployed."""
 
     @property
     def resources(self) -> Mapping[str, Any]:
-        """The resources by their logical ids."""
+        """The resources by logical id."""
 
     def type_of(self, logical_id: str) -> str:
         """Return the type of a resource."""
 
     def value(self, raw: JSON) -> JSON:
-        """Return a value with everything resolved that can be."""
+        """Resolve a value as far as possible."""
 
-    def once(self, about: str, ask: Callable[[], JSON]) -> JSON | None:
-        """Ask about something; None when the answer leads back to the question."""
+    def once(self, key: str, resolve: Callable[[], JSON]) -> JSON | None:
+        """Return the result of `resolve`, None if it refers to itself."""
 
     def unresolved(self, name: str, *, own: bool = False) -> str:
-        """Return the text that stands for what is not known."""
+        """Return the text that stands for an unresolved value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceNaming:
-    """How a type of resource is named.
+    """The naming of a resource type.
 
-    `name` is the property that names it. `arn` is its ARN and `ref` what `Ref` returns, with `{p}` partition, `{r}`
-    region, `{a}` account and `{n}` name. `attributes` are those besides the ARN's and the name's.
+    `name` is the property with the name. `arn` is the ARN and `ref` the result of `Ref`, with `{p}` for the partition,
+    `{r}` the region, `{a}` the account and `{n}` the name. `attributes` has the other attributes.
     """
 
     arn: str
@@ -123,11 +123,11 @@ _NAMINGS: Final = {
         attributes=(("Id", "{n}"),),
     ),
 }
-"""Types that invoke functions, that functions read, or that they are made of; from CloudFormation's reference."""
+"""Resource types that invoke functions, that functions read or that belong to them; from CloudFormation's reference."""
 
 
 def reference(resolver: Resolver, logical_id: str) -> JSON:
-    """Return what `Ref` returns of a resource."""
+    """Return the result of `Ref` for a resource."""
     kind = resolver.type_of(logical_id)
     if kind in _SPECIAL:
         return _SPECIAL[kind](resolver, logical_id)
@@ -136,7 +136,7 @@ def reference(resolver: Resolver, logical_id: str) -> JSON:
         return _unknown(resolver, logical_id, "")
     if kind == "AWS::IAM::ManagedPolicy":
         return _arn(resolver, logical_id, naming)
-    return _written(resolver, logical_id, naming, naming.ref)
+    return _formatted(resolver, logical_id, naming, naming.ref)
 
 
 def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
@@ -151,12 +151,12 @@ def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
         return _unknown(resolver, logical_id, name)
     special = dict(naming.attributes).get(name, "{n}" if naming.name and name == naming.name else None)
     if special is not None:
-        return _written(resolver, logical_id, naming, special)
+        return _formatted(resolver, logical_id, naming, special)
     return _arn(resolver, logical_id, naming) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
 
 
 def physical_name(resolver: Resolver, logical_id: str) -> str:
-    """Return the name of a resource: as its property says, the logical id where that says nothing."""
+    """Return the name of a resource: the value of its name property, or else its logical id."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
     return _own_name(resolver, logical_id, naming.name if naming else "")
 
@@ -168,15 +168,15 @@ def _own_name(resolver: Resolver, logical_id: str, name: str) -> str:
     return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
 
 
-def _written(resolver: Resolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
+def _formatted(resolver: Resolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
     place = resolver.place
     name = _own_name(resolver, logical_id, naming.name)
     return text.format(p=place.partition, r=place.region, a=place.account, n=name)
 
 
 def _arn(resolver: Resolver, logical_id: str, naming: ResourceNaming) -> str:
-    """Return a resource's ARN; those of roles, policies and EventBridge rules have more in them than the name."""
-    arn = _written(resolver, logical_id, naming, naming.arn)
+    """Return a resource's ARN. ARNs of roles and policies contain a path, those of EventBridge rules the bus."""
+    arn = _formatted(resolver, logical_id, naming, naming.arn)
     kind = resolver.type_of(logical_id)
     if kind == "AWS::Events::Rule":
         bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]
@@ -216,7 +216,7 @@ def _id(_resolver: Resolver, logical_id: str) -> str:
 
 
 def _unknown(resolver: Resolver, logical_id: str, name: str) -> str:
-    """Return a hole: of the own account for what AWS makes, of anybody's for what others make up."""
+    """Return an unresolved value. It is in the own account unless a custom resource or a nested stack returns it."""
     kind = resolver.type_of(logical_id)
     own = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
     return resolver.unresolved(f"{logical_id}.{name}" if name else logical_id, own=own)
@@ -230,4 +230,4 @@ _SPECIAL: Final[dict[str, Callable[[Resolver, str], str]]] = {
     "AWS::Lambda::Alias": _qualified,
     "AWS::Lambda::Version": _qualified,
 }
-"""Types whose reference, and ARN where they have one, are made of more than a name."""
+"""Resource types whose reference and ARN contain more than the name."""

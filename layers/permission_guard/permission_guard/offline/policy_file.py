@@ -1,6 +1,6 @@
-"""Read the policies that bear on a request from a file.
+"""Read the policies that apply to a request from a file.
 
-The file is JSON: a policy document, a list of them, or an object that says which is which:
+The file is JSON: a policy document, a list of policy documents, or an object with the policies by kind:
 
     {"identity": [...], "boundary": {...}, "session": {...}, "scps": [[...], [...]], "rcps": [[...]], "resource": {...}}
 
@@ -22,13 +22,13 @@ _KINDS = frozenset({"identity", "boundary", "session", "scps", "rcps", "resource
 
 
 def read_policies(path: Path) -> PolicySet:
-    """Read a file; PolicyFileError when it cannot be read as policies."""
+    """Read a file of policies. PolicyFileError if it is not one."""
     try:
         content = json.loads(path.read_text())
     except OSError as error:
-        raise PolicyFileError(f"{path} cannot be read: {error.strerror}") from error
+        raise PolicyFileError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f"{path} is not JSON: {error}") from error
+        raise PolicyFileError(f"{path}: not JSON: {error}") from error
     if isinstance(content, dict) and "Statement" not in content:
         return _by_kind(content, path)
     return PolicySet(identity=_policies(content, "policy"))
@@ -38,9 +38,8 @@ def _by_kind(content: dict[str, Any], path: Path) -> PolicySet:
     unknown = sorted(set(content) - _KINDS)
     if unknown or not content:
         known = ", ".join(sorted(_KINDS))
-        raise PolicyFileError(
-            f"{path} has {', '.join(unknown) or 'nothing'}; it may have {known}, or be a policy itself"
-        )
+        problem = f"unknown keys: {', '.join(unknown)}" if unknown else "the object is empty"
+        raise PolicyFileError(f"{path}: {problem}. Give a policy, a list of policies, or an object with {known}")
     return PolicySet(
         identity=_policies(content.get("identity", []), "identity"),
         boundary=_policy(content, "boundary"),
@@ -63,5 +62,5 @@ def _policies(content: Any, name: str) -> tuple[Policy, ...]:
 def _levels(content: dict[str, Any], kind: str, path: Path) -> tuple[tuple[Policy, ...], ...]:
     levels = content.get(kind, [])
     if not isinstance(levels, list) or not all(isinstance(level, list) for level in levels):
-        raise PolicyFileError(f"{path}: {kind} is a list of levels, each a list of policies")
+        raise PolicyFileError(f"{path}: {kind} must be a list of levels, each a list of policies")
     return tuple(_policies(level, f"{kind} level {number}") for number, level in enumerate(levels, start=1))

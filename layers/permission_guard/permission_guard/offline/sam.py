@@ -1,4 +1,4 @@
-"""SAM templates: made into what CloudFormation deploys, without AWS, by the translator that AWS itself runs."""
+"""Translate SAM templates to CloudFormation templates, without AWS, with the translator that AWS itself runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TRANSFORM: Final = "AWS::Serverless-2016-10-31"
 
-_ANYWHERE: Final = "s3://bucket/key"
+_SOME_URI: Final = "s3://bucket/key"
 _LOCAL_FILES: Final = {
     "AWS::Serverless::Api": "DefinitionUri",
     "AWS::Serverless::HttpApi": "DefinitionUri",
@@ -26,13 +26,13 @@ _LOCAL_FILES: Final = {
 
 
 def is_sam(template: Mapping[str, Any]) -> bool:
-    """Tell whether a template asks for SAM's transform."""
+    """Return whether a template has SAM's transform."""
     transform = template.get("Transform")
     return TRANSFORM in (transform if isinstance(transform, list) else [transform])
 
 
 def translated(template: Mapping[str, Any], place: Place, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the CloudFormation template that SAM makes of one; InputError when it would refuse it."""
+    """Return the CloudFormation template that SAM generates. InputError if SAM rejects the template."""
     try:
         from samtranslator.internal.managed_policies import (  # type: ignore[import-untyped] # noqa: PLC0415 - optional
             get_bundled_managed_policy_map,
@@ -46,11 +46,11 @@ def translated(template: Mapping[str, Any], place: Place, parameters: Mapping[st
         )
     except ModuleNotFoundError as error:
         raise InputError(
-            "a SAM template needs AWS's translator: pip install 'permission-guard[cli]' (or aws-sam-translator)"
+            "SAM templates need AWS's translator: pip install 'permission-guard[cli]' (or aws-sam-translator)"
         ) from error
-    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it logs what it also raises
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it also logs what it raises
     body = _without_local_files(template)
-    # It wants a session for nothing but the region; a real one would look for credentials.
+    # The translator only uses the region of the session. A real session would search for credentials.
     session: Any = SimpleNamespace(region_name=place.region)
     translator = Translator(None, Parser(), boto_session=session)
     given = {"AWS::Region": place.region, "AWS::Partition": place.partition, **parameters}
@@ -62,19 +62,19 @@ def translated(template: Mapping[str, Any], place: Place, parameters: Mapping[st
         )
     except InvalidDocumentException as error:
         causes = " ".join(cause.message for cause in error.causes)
-        raise InputError(f"SAM would refuse the template: {causes}") from error
-    except Exception as error:  # the translator fails on some malformed templates in its own ways
-        raise InputError(f"SAM's translator failed on the template: {type(error).__name__}: {error}") from error
+        raise InputError(f"SAM rejects the template: {causes}") from error
+    except Exception as error:  # the translator raises other errors for some malformed templates
+        raise InputError(f"SAM's translator cannot translate the template: {type(error).__name__}: {error}") from error
     return result
 
 
 def _without_local_files(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy in which code and definitions lie where the translator accepts them; none of it is read."""
+    """Return a copy with S3 URIs for code and definitions, which the translator requires and does not read."""
     body = copy.deepcopy(dict(template))
     settings = body.get("Globals")
     function = settings.get("Function") if isinstance(settings, dict) else None
     if isinstance(function, dict) and isinstance(function.get("CodeUri"), str):
-        function["CodeUri"] = _ANYWHERE
+        function["CodeUri"] = _SOME_URI
     resources = body.get("Resources")
     for resource in resources.values() if isinstance(resources, dict) else ():
         if not isinstance(resource, dict):
@@ -90,6 +90,6 @@ def _replace(kind: str, properties: dict[str, Any], defaults: Mapping[str, Any])
         if (properties.get("PackageType") or defaults.get("PackageType")) == "Image":
             properties.setdefault("ImageUri", "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository:tag")
         elif "InlineCode" not in properties:
-            properties["CodeUri"] = _ANYWHERE
+            properties["CodeUri"] = _SOME_URI
     elif kind in _LOCAL_FILES and isinstance(properties.get(_LOCAL_FILES[kind]), str):
-        properties[_LOCAL_FILES[kind]] = _ANYWHERE
+        properties[_LOCAL_FILES[kind]] = _SOME_URI

@@ -1,7 +1,7 @@
-"""Answers that hold whatever is not known: a question is put once for every way in which the gaps may be filled.
+"""Evaluate a check for every combination of the values that the file does not contain.
 
-Where every way gives the same answer, the gap does not matter. Where they differ, nobody can tell, and the reference
-that the answer hangs on is named.
+If all combinations have the same outcome, the unresolved values do not matter. If the outcomes differ, the outcome is
+unknown, and the reason names the references that it depends on.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ _SOME_SOURCE: Final = "arn:{partition}:sns:{region}:{account}:NAME"
 
 @dataclass(frozen=True, slots=True)
 class NotInFile(Unread):
-    """A piece of state that is not in the file; it says so in its own words."""
+    """A part of the state that is not in the file; its text is the message alone."""
 
     def __str__(self) -> str:
         return self.message
 
 
 def not_in_file(message: str) -> NotInFile:
-    """Return what stands for a piece of state that is not in the file."""
+    """Return a part of the state that is not in the file."""
     return NotInFile("", "", message, denied=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way in which everything may be: what is seen then, and what was assumed for it.
+    """The snapshot for one combination of assumed values.
 
-    `assumed` has a value for each reference. `shown` says with which words to show the texts that stand in its place.
+    `assumed` has the value of each reference. `shown` has the text to print in place of an assumed value.
     """
 
     snapshot: Snapshot
@@ -69,11 +69,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class OfflineCheck:
-    """Something to judge, in every way that it may be.
+    """A statement, an event source mapping or a policy to evaluate, in all of its scenarios.
 
-    `subject` is what alone is judged of what is seen, None where that is everything. `from_template` tells that the
-    cure is to be one for a template; `source_id` is the resource that it is about, and `by_sam` tells that SAM makes
-    that one. `written` has the expressions with which the resource writes its values, by what they resolve to.
+    `subject` is the only subject to evaluate, None for all. `from_template`: the remedy must be one for a template.
+    `source_id` is the resource of the template, and `by_sam` is true if SAM creates it. `expressions` has the
+    expressions in the properties of the resource, by their resolved values.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -82,52 +82,58 @@ class OfflineCheck:
     from_template: bool = False
     source_id: str = ""
     by_sam: bool = False
-    written: Mapping[str, str] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
 
 
-def judge(offline_check: OfflineCheck, rules: Sequence[Rule]) -> Iterator[Verdict]:
-    """Yield what the rules say, certain or unknown."""
-    asked = [rule for rule in rules if rule.direction in offline_check.directions]
+def evaluate_check(offline_check: OfflineCheck, rules: Sequence[Rule]) -> Iterator[Verdict]:
+    """Yield the verdicts of the rules on all scenarios of a check."""
+    applicable = [rule for rule in rules if rule.direction in offline_check.directions]
     if len(offline_check.scenarios) == 1:
         (scenario,) = offline_check.scenarios
-        yield from (_shown(one, scenario) for one in _about(offline_check.subject, evaluate(scenario.snapshot, asked)))
+        report = evaluate(scenario.snapshot, applicable)
+        yield from (_shown(one, scenario) for one in _verdicts_on(offline_check.subject, report))
         return
-    # Whether a statement can serve is asked in any case, even if nobody wants to hear of it.
-    silent = [SourceNeverMatches(rule.trust) for rule in asked[:1] if SourceNeverMatches not in map(type, asked)]
-    seen = [
-        (scenario, _about(offline_check.subject, evaluate(scenario.snapshot, [*asked, *silent])))
+    # This rule shows which scenarios can have an effect, so it is evaluated even if its verdicts are not requested.
+    added = [
+        SourceNeverMatches(rule.trust) for rule in applicable[:1] if SourceNeverMatches not in map(type, applicable)
+    ]
+    evaluated = [
+        (scenario, _verdicts_on(offline_check.subject, evaluate(scenario.snapshot, [*applicable, *added])))
         for scenario in offline_check.scenarios
     ]
-    # What is not known is taken to be set so that the statement can serve, where it can be.
-    serving = [(scenario, verdicts) for scenario, verdicts in seen if not _is_dead(verdicts)] or seen
-    for rule in asked:
-        answers = [(scenario, [one for one in verdicts if one.rule_id == rule.id]) for scenario, verdicts in serving]
-        answer = _together(rule, answers)
-        if answer is not None:
-            yield answer
+    # An unresolved value is assumed to be one with which the statement has an effect, if there is such a value.
+    effective = [(scenario, verdicts) for scenario, verdicts in evaluated if not _has_no_effect(verdicts)] or evaluated
+    for rule in applicable:
+        of_rule = [(scenario, [one for one in verdicts if one.rule_id == rule.id]) for scenario, verdicts in effective]
+        merged = _merged(rule, of_rule)
+        if merged is not None:
+            yield merged
 
 
-def _about(subject: str | None, report: Report) -> list[Verdict]:
+def _verdicts_on(subject: str | None, report: Report) -> list[Verdict]:
     return [one for one in report.verdicts if subject is None or one.subject in {None, subject}]
 
 
-def _is_dead(verdicts: Iterable[Verdict]) -> bool:
+def _has_no_effect(verdicts: Iterable[Verdict]) -> bool:
     return any(one.rule_id == SourceNeverMatches.id and one.outcome is Outcome.VIOLATION for one in verdicts)
 
 
-def _together(rule: Rule, answers: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict | None:
-    outcomes = [(scenario, _worst(verdicts)) for scenario, verdicts in answers]
-    spoken = [(scenario, verdict) for scenario, verdicts in answers for verdict in verdicts]
-    if not spoken:
+def _merged(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict | None:
+    """Return the verdict of a rule on all scenarios, None if it has none."""
+    outcomes = [(scenario, _worst(verdicts)) for scenario, verdicts in evaluated]
+    pairs = [(scenario, verdict) for scenario, verdicts in evaluated for verdict in verdicts]
+    if not pairs:
         return None
     scenario, first = next(
-        ((scenario, verdict) for scenario, verdict in spoken if verdict.outcome is Outcome.VIOLATION), spoken[0]
+        ((scenario, verdict) for scenario, verdict in pairs if verdict.outcome is Outcome.VIOLATION), pairs[0]
     )
+    shown = _shown(first, scenario)
     if len({outcome for _, outcome in outcomes}) == 1:
-        return _shown(first, scenario)
-    told = _shown(first, scenario)
-    hangs = listed_references(_that_matter(outcomes))
-    return rule.unknown(told.function_arn, told.subject, f"It hangs on {hangs}, which the file does not say.")
+        return shown
+    names = listed_references(_relevant_references(outcomes))
+    return rule.unknown(
+        shown.function_arn, shown.subject, f"Unknown: it depends on {names}, which cannot be resolved from the file."
+    )
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Outcome | None:
@@ -135,36 +141,36 @@ def _worst(verdicts: Iterable[Verdict]) -> Outcome | None:
     return next((one for one in (Outcome.VIOLATION, Outcome.UNKNOWN, Outcome.PASS) if one in found), None)
 
 
-def _that_matter(outcomes: Sequence[tuple[Scenario, Outcome | None]]) -> list[str]:
-    """Return the references that turn the outcome while all others stay as they are."""
+def _relevant_references(outcomes: Sequence[tuple[Scenario, Outcome | None]]) -> list[str]:
+    """Return the references that change the outcome while all others keep their values."""
     names = list(dict.fromkeys(name for scenario, _ in outcomes for name in scenario.assumed))
     varied = [name for name in names if len({scenario.assumed.get(name) for scenario, _ in outcomes}) > 1]
-    turning = []
+    relevant = []
     for name in varied:
         groups: defaultdict[tuple[Any, ...], set[Outcome | None]] = defaultdict(set)
         for scenario, outcome in outcomes:
             groups[tuple(scenario.assumed.get(other) for other in names if other != name)].add(outcome)
         if any(len(group) > 1 for group in groups.values()):
-            turning.append(name)
-    return turning or varied
+            relevant.append(name)
+    return relevant or varied
 
 
-def listed_references(names: Sequence[str], most: int = 4) -> str:
-    """Return references for a sentence."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def listed_references(names: Sequence[str], limit: int = 4) -> str:
+    """Return references as text for a sentence."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
-    """Return a verdict that names what is not known, in the place of what was put there."""
+    """Return a verdict with the names of the references in place of the assumed values."""
     if not scenario.shown:
         return verdict
     pairs = sorted(scenario.shown.items(), key=lambda pair: -len(pair[0]))
 
     def show(value: JSON) -> JSON:
         if isinstance(value, str):
-            for put, name in pairs:
-                value = value.replace(put, name)
+            for assumed, name in pairs:
+                value = value.replace(assumed, name)
             return value
         if isinstance(value, list):
             return [show(item) for item in value]
@@ -182,12 +188,12 @@ def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
     )
 
 
-# ── What may stand in a gap ─────────────────────────────────────────────────────────────────────────────────────────
+# ── Candidates for unresolved values ────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A place where a reference stands: in which element or condition key, and whether it is or begins the value."""
+    """A place of a reference: its element or condition key, and whether it is or begins the value."""
 
     place: str
     whole: bool
@@ -196,14 +202,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Makes up what may stand in gaps; `stranger` is an account that nobody trusts."""
+    """Create candidates for unresolved values. `stranger` is an account that is not trusted."""
 
     place: Place
     stranger: str
     organizations: tuple[str, ...] = ()
 
     def of(self, unresolved: Unresolved, usages: Sequence[Usage], principals: Collection[str], token: str) -> list[str]:
-        """Return what a reference may be, the most telling first."""
+        """Return the possible values of a reference, the most relevant first."""
         if unresolved.allowed:
             return list(unresolved.allowed)
         accounts = [self.place.account] if unresolved.own else [self.place.account, self.stranger]
@@ -245,13 +251,13 @@ class Candidates:
             for naming in forms
         ]
 
-    def hides(self, candidate: str) -> bool:
-        """Tell whether a guess is to be shown as the reference it stands for: it occurs by nothing else."""
+    def is_artificial(self, candidate: str) -> bool:
+        """Return whether a candidate occurs only in place of a reference, and must be shown as that reference."""
         return candidate.startswith(("unresolved", "o-unresolved", "arn:")) or candidate == self.stranger
 
 
 def usages_in(place: str, value: JSON) -> Iterator[tuple[str, Usage]]:
-    """Yield each reference that is not resolved in a value, with where it stands."""
+    """Yield each unresolved reference in a value, with its place."""
     if isinstance(value, str):
         for name in unresolved_in(value):
             yield name, Usage(place, sole_unresolved(value) == name, begins_with(value) == name)
@@ -260,8 +266,8 @@ def usages_in(place: str, value: JSON) -> Iterator[tuple[str, Usage]]:
             yield from usages_in(place, item)
 
 
-def ways(candidates: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
-    """Yield every way to fill the gaps; none where there are too many."""
+def combinations(candidates: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """Yield every combination of candidates, none if there are more than MAX_SCENARIOS."""
     count = 1
     for candidate in candidates.values():
         count *= len(candidate)

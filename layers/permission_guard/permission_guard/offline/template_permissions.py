@@ -1,4 +1,4 @@
-"""The questions that a CloudFormation template raises: one a permission, one an event source mapping."""
+"""Return the checks of a CloudFormation template's permissions: one for each statement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, 
 from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.offline.intrinsics import Resolver, fill, text, unresolved_in
 from permission_guard.offline.physical_names import physical_name
-from permission_guard.offline.scenarios import Candidates, OfflineCheck, Scenario, Usage, not_in_file, usages_in, ways
+from permission_guard.offline.scenarios import (
+    Candidates,
+    OfflineCheck,
+    Scenario,
+    Usage,
+    combinations,
+    not_in_file,
+    usages_in,
+)
 from permission_guard.remedies.permission import Permission, statement_of
 
 if TYPE_CHECKING:
@@ -29,13 +37,13 @@ PERMISSION: Final = "AWS::Lambda::Permission"
 RESOURCE_POLICY: Final = "AWS::Lambda::ResourcePolicy"
 MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 
-OFFLINE_ORGANIZATION: Final = not_in_file("name your own with --trusted-organization")
+OFFLINE_ORGANIZATION: Final = not_in_file("--trusted-organization sets your organization")
 
-_MOST_CHOICES: Final = 64
-TOO_MANY: Final = not_in_file("Too much of it hangs on references that the file does not resolve.")
-_UNREADABLE: Final = not_in_file("The policy cannot be read as the template writes it.")
+_MAX_CHOICES: Final = 64
+TOO_MANY: Final = not_in_file("Unknown: it depends on too many values that cannot be resolved from the file.")
+_UNREADABLE: Final = not_in_file("Unknown: the policy cannot be read from the template.")
 
-# AddPermission's parameters, as CloudFormation names them, and the condition keys that Lambda makes of them.
+# AddPermission's parameters by their names in CloudFormation, and the condition keys that Lambda writes for them.
 _PARAMETERS: Final = {
     "SourceArn": ("source_arn", "aws:sourcearn"),
     "SourceAccount": ("source_account", "aws:sourceaccount"),
@@ -47,9 +55,9 @@ _PARAMETERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template of CloudFormation, where it is deployed, and what is given for its parameters.
+    """A CloudFormation template, the place to which it is deployed, and the given values of its parameters.
 
-    `source_ids` are the resources of the file itself: what SAM makes besides is not among them.
+    `source_ids` has the resources of the file itself, without those that SAM adds.
     """
 
     body: Mapping[str, Any]
@@ -60,58 +68,60 @@ class Template:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def resolver(self, choices: Mapping[str, bool]) -> Resolver:
-        """Return what resolves the template's values, with conditions taken to be as given."""
+        """Return a resolver of the template's values, with assumed values of conditions."""
         return Resolver(self.body, self.place, self.parameters, choices)
 
     def ids_of(self, kind: str) -> list[str]:
         """Return the logical ids of the resources of a type."""
         resources = Resolver(self.body, self.place).resources
-        return [name for name, about in resources.items() if isinstance(about, dict) and about.get("Type") == kind]
+        return [name for name, raw in resources.items() if isinstance(raw, dict) and raw.get("Type") == kind]
 
     def token(self, name: str) -> str:
-        """Return a text that may stand for a reference anywhere, and that nothing else contains."""
+        """Return a unique text that can replace a reference anywhere."""
         return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
 
     @property
     def candidates(self) -> Candidates:
-        """What may stand in gaps."""
+        """The candidates for unresolved values."""
         known = {self.place.account, *self.trust.accounts}
         stranger = next(account for account in _strangers() if account not in known)
         return Candidates(self.place, stranger, tuple(sorted(self.trust.organizations)))
 
-    def is_made(self, resolver: Resolver, logical_id: str) -> bool:
-        """Tell whether a resource is made, with the conditions as they are or are taken to be."""
+    def is_created(self, resolver: Resolver, logical_id: str) -> bool:
+        """Return whether a resource is created, with the decided and assumed values of the conditions."""
         name = resolver.resources[logical_id].get("Condition")
         return not isinstance(name, str) or resolver.condition(name) is not False
 
     def resolvers(self, logical_id: str, explore: Callable[[Resolver], object] | None = None) -> Iterator[Resolver]:
-        """Yield one resolver for each way in which undecided conditions matter to a resource that is made.
+        """Yield one resolver for each combination of the undecided conditions that a created resource depends on.
 
-        They matter to its own properties, and to whatever `explore` resolves besides.
+        These are the conditions in its own properties and in what `explore` resolves.
         """
         name = Resolver(self.body, self.place).resources[logical_id].get("Condition")
-        waiting: list[dict[str, bool]] = [{} if name is None else {str(name): True}]
-        seen = 0
-        while waiting:
-            if seen > _MOST_CHOICES:
-                raise InputError(f"{logical_id} hangs on too many conditions: decide some with --parameter")
-            choices = waiting.pop()
+        pending: list[dict[str, bool]] = [{} if name is None else {str(name): True}]
+        count = 0
+        while pending:
+            if count > _MAX_CHOICES:
+                raise InputError(
+                    f"{logical_id} depends on too many conditions. Set the parameters of some with --parameter"
+                )
+            choices = pending.pop()
             resolver = self.resolver(choices)
-            if not self.is_made(resolver, logical_id):
+            if not self.is_created(resolver, logical_id):
                 continue
             resolver.properties(logical_id)
             if explore:
                 explore(resolver)
-            open_ones = [name for name in resolver.undecided if name not in choices]
-            if open_ones:
-                waiting += [{**choices, open_ones[0]: False}, {**choices, open_ones[0]: True}]
+            undecided = [name for name in resolver.undecided if name not in choices]
+            if undecided:
+                pending += [{**choices, undecided[0]: False}, {**choices, undecided[0]: True}]
                 continue
-            seen += 1
+            count += 1
             yield resolver
 
-    def function_of(self, written: JSON) -> tuple[FunctionTarget, str | None]:
-        """Return the function that a text names, and its qualifier."""
-        name = fill(text(written), {name: self.token(name) for name in unresolved_in(text(written))})
+    def function_of(self, value: JSON) -> tuple[FunctionTarget, str | None]:
+        """Return the function that a resolved value names, and its qualifier."""
+        name = fill(text(value), {name: self.token(name) for name in unresolved_in(text(value))})
         place = self.place
         try:
             target, qualifier = parse_function_name(name, region=place.region, account=place.account)
@@ -122,24 +132,27 @@ class Template:
         return target, None if qualifier == "$LATEST" else qualifier
 
     def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
-        """Return how to show what was put in place of references."""
+        """Return the texts to print in place of the assumed values of references."""
         candidates = self.candidates
         pairs = {self.token(name): f"${{{name}}}" for name in fills}
-        return pairs | {candidate: f"${{{name}}}" for name, candidate in fills.items() if candidates.hides(candidate)}
+        return pairs | {
+            candidate: f"${{{name}}}" for name, candidate in fills.items() if candidates.is_artificial(candidate)
+        }
 
     def function_urls(self, resolver: Resolver, target: FunctionTarget) -> tuple[FunctionUrl, ...] | None:
-        """Return the URLs that the template gives a function; None for one that it does not make."""
+        """Return the URLs of a function, None if the template does not create the function."""
         names = {self.function_of(physical_name(resolver, name))[0] for name in self.ids_of("AWS::Lambda::Function")}
         if target not in names:
             return None
         found = []
         for logical_id in self.ids_of("AWS::Lambda::Url"):
-            about = resolver.properties(logical_id)
-            of, qualifier = self.function_of(about.get("TargetFunctionArn", ""))
-            if of == target and self.is_made(resolver, logical_id):
-                named = about.get("Qualifier")
+            properties = resolver.properties(logical_id)
+            of, qualifier = self.function_of(properties.get("TargetFunctionArn", ""))
+            if of == target and self.is_created(resolver, logical_id):
+                alias = properties.get("Qualifier")
                 url = f"https://{logical_id.lower()}.lambda-url.{self.place.region}.on.aws/"
-                found.append(FunctionUrl(text(named) if named else qualifier, url, text(about.get("AuthType", ""))))
+                auth_type = text(properties.get("AuthType", ""))
+                found.append(FunctionUrl(text(alias) if alias else qualifier, url, auth_type))
         return tuple(found)
 
 
@@ -152,10 +165,10 @@ def _strangers() -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A statement of a resource with what is not resolved in it, in one way that undecided conditions may be.
+    """A statement of a resource with its unresolved values, for one combination of undecided conditions.
 
-    `content` is the statement, or the parameters of AddPermission; None where the policy cannot be read. `denies` are
-    the Deny statements beside it.
+    `content` is the statement, or the parameters of AddPermission; None if the policy cannot be read. `denies` has the
+    Deny statements of the same document.
     """
 
     resolver: Resolver
@@ -170,7 +183,7 @@ class _Draft:
 
 
 def permission_checks(template: Template) -> tuple[list[OfflineCheck], list[str]]:
-    """Return a question for each statement, and the ids of resources that the parameters leave out."""
+    """Return a check for each statement, and the ids of the resources that the parameters exclude."""
     left_out: list[str] = []
     drafts: dict[tuple[str, str], list[_Draft]] = {}
     for kind, read in ((PERMISSION, _permission), (RESOURCE_POLICY, _policy)):
@@ -180,18 +193,18 @@ def permission_checks(template: Template) -> tuple[list[OfflineCheck], list[str]
                 drafts.setdefault((logical_id, draft.sid), []).append(draft)
             if not resolvers:
                 left_out.append(logical_id)
-    beside: dict[str, list[_Draft]] = {}
+    by_policy: dict[str, list[_Draft]] = {}
     for first, *_ in drafts.values():
-        beside.setdefault(_policy_arn(template, first)[1], []).append(first)
+        by_policy.setdefault(_policy_arn(template, first)[1], []).append(first)
     offline_checks = [
         OfflineCheck(
-            tuple(scenario for draft in same for scenario in _scenarios(template, draft, beside)),
+            tuple(scenario for draft in same for scenario in _scenarios(template, draft, by_policy)),
             frozenset({Direction.INVOKE_POLICY}),
             subject=f"statement/{sid}",
             from_template=True,
             source_id=logical_id,
             by_sam=logical_id not in template.source_ids,
-            written=_written(template.body["Resources"][logical_id].get("Properties"), template),
+            expressions=_expressions(template.body["Resources"][logical_id].get("Properties"), template),
         )
         for (logical_id, sid), same in drafts.items()
     ]
@@ -199,33 +212,33 @@ def permission_checks(template: Template) -> tuple[list[OfflineCheck], list[str]
 
 
 def _permission(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
-    """Yield the statement that a permission makes."""
-    about = resolver.properties(logical_id)
-    for name in ("FunctionName", "Principal", "Action", *sorted(about.keys() & _PARAMETERS)):
-        if not _is_text(about.get(name)):
-            about[name] = resolver.unresolved(f"{logical_id}.{name}")
-    via_url = text(about.get("InvokedViaFunctionUrl", False))
-    usages = [*usages_in("principal", text(about["Principal"])), *usages_in("action", text(about["Action"]))]
+    """Yield the statement that a permission creates."""
+    properties = resolver.properties(logical_id)
+    for name in ("FunctionName", "Principal", "Action", *sorted(properties.keys() & _PARAMETERS)):
+        if not _is_text(properties.get(name)):
+            properties[name] = resolver.unresolved(f"{logical_id}.{name}")
+    via_url = text(properties.get("InvokedViaFunctionUrl", False))
+    usages = [*usages_in("principal", text(properties["Principal"])), *usages_in("action", text(properties["Action"]))]
     usages += usages_in("lambda:invokedviafunctionurl", via_url)
     for name, (_, key) in _PARAMETERS.items():
-        usages += usages_in(key, text(about.get(name, "")))
+        usages += usages_in(key, text(properties.get(name, "")))
     content = {
         "statement_id": logical_id,
-        "action": text(about["Action"]),
-        "principal": text(about["Principal"]),
-        **{option: text(about[name]) for name, (option, _) in _PARAMETERS.items() if name in about},
+        "action": text(properties["Action"]),
+        "principal": text(properties["Principal"]),
+        **{option: text(properties[name]) for name, (option, _) in _PARAMETERS.items() if name in properties},
         "invoked_via_function_url": via_url,
     }
-    known = _known([about["Principal"]])
-    yield _Draft(resolver, logical_id, logical_id, text(about["FunctionName"]), content, tuple(usages), known)
+    known = _known([properties["Principal"]])
+    yield _Draft(resolver, logical_id, logical_id, text(properties["FunctionName"]), content, tuple(usages), known)
 
 
 def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
-    """Yield the Allow statements of a policy written as a document, each with the Deny statements beside it."""
-    about = resolver.properties(logical_id)
-    arn = about.get("ResourceArn")
+    """Yield the Allow statements of a policy document, each with the Deny statements of the document."""
+    properties = resolver.properties(logical_id)
+    arn = properties.get("ResourceArn")
     function = text(arn) if _is_text(arn) else resolver.unresolved(f"{logical_id}.ResourceArn")
-    document = about.get("PolicyDocument")
+    document = properties.get("PolicyDocument")
     if isinstance(document, str) and document.lstrip().startswith("{"):
         with contextlib.suppress(ValueError):
             document = json.loads(document)
@@ -245,7 +258,7 @@ def _policy(resolver: Resolver, logical_id: str) -> Iterator[_Draft]:
 
 
 def _usages_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, Usage]]:
-    """Yield what is not resolved in a statement and matters to what it says; its own resource and name do not."""
+    """Yield the unresolved references in a statement, except in its Resource and Sid, which do not matter."""
     for element, value in statement.items():
         if element in {"Principal", "NotPrincipal"}:
             for part in value.values() if isinstance(value, dict) else [value]:
@@ -268,27 +281,31 @@ def _known(principals: Sequence[JSON]) -> tuple[str, ...]:
     return tuple(name for name in principals if isinstance(name, str) and "." in name and not unresolved_in(name))
 
 
-def _scenarios(template: Template, draft: _Draft, beside: Mapping[str, Sequence[_Draft]]) -> Iterator[Scenario]:
-    """Yield every way in which a statement may be, as far as the file leaves it open; those beside it stay."""
+def _scenarios(template: Template, draft: _Draft, by_policy: Mapping[str, Sequence[_Draft]]) -> Iterator[Scenario]:
+    """Yield the scenarios of a statement. The other statements of its policy are the same in all of them."""
     target, arn, qualifier = _policy_arn(template, draft)
     urls = template.function_urls(draft.resolver, target)
-    others = [other for other in beside.get(arn, ()) if (other.logical_id, other.sid) != (draft.logical_id, draft.sid)]
-    kept = [statement for other in others for statement in _statements(other, arn, _first_candidate(template, other))]
-    rest = {name: template.token(name) for name in draft.resolver.found}
-    assumed = {f"the condition {name}": str(holds) for name, holds in draft.resolver.choices.items()}
+    others = [
+        other for other in by_policy.get(arn, ()) if (other.logical_id, other.sid) != (draft.logical_id, draft.sid)
+    ]
+    unchanged = [
+        statement for other in others for statement in _statements(other, arn, _first_candidate(template, other))
+    ]
+    tokens = {name: template.token(name) for name in draft.resolver.found}
+    assumed = {f"the condition {name}": str(value) for name, value in draft.resolver.choices.items()}
     found_any = False
-    for way in ways(_candidates(template, draft)) if draft.content is not None else ():
+    for values in combinations(_candidates(template, draft)) if draft.content is not None else ():
         found_any = True
-        fills = {**rest, **way}
-        document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *kept]}
+        fills = {**tokens, **values}
+        document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *unchanged]}
         policy = ResourcePolicy(arn, qualifier, "", parse_policy(document, name="resource-based policy"))
-        yield Scenario(_snapshot(target, policy, urls), {**assumed, **way}, template.shown(fills))
+        yield Scenario(_snapshot(target, policy, urls), {**assumed, **values}, template.shown(fills))
     if not found_any:
         yield Scenario(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
 
 
 def _policy_arn(template: Template, draft: _Draft) -> tuple[FunctionTarget, str, str | None]:
-    """Return the function that a statement is for, and the ARN and the qualifier whose policy it belongs to."""
+    """Return the function of a statement, and the ARN and the qualifier of its policy."""
     target, qualifier = template.function_of(draft.function)
     return target, f"{target.arn}:{qualifier}" if qualifier else target.arn, qualifier
 
@@ -309,7 +326,7 @@ def _first_candidate(template: Template, draft: _Draft) -> dict[str, str]:
 
 
 def _statements(draft: _Draft, arn: str, fills: Mapping[str, str]) -> list[JSON]:
-    """Return a statement as Lambda writes it, with the Deny statements beside it."""
+    """Return a statement as Lambda writes it, with the Deny statements of its document."""
     filled = fill(dict(draft.content or {}), fills)
     if "statement_id" in filled:
         via_url = filled.pop("invoked_via_function_url").lower() == "true"
@@ -333,8 +350,8 @@ def _is_text(value: JSON) -> bool:
     return isinstance(value, (str, int))
 
 
-def _written(properties: JSON, template: Template) -> dict[str, str]:
-    """Return the expressions with which a resource writes its values, by what they resolve to."""
+def _expressions(properties: JSON, template: Template) -> dict[str, str]:
+    """Return the expressions in the properties of a resource, by their resolved values."""
     found = {}
     resolver = template.resolver({})
     for name, raw in properties.items() if isinstance(properties, dict) else ():
@@ -349,7 +366,7 @@ def _written(properties: JSON, template: Template) -> dict[str, str]:
 
 
 def _expression(raw: JSON) -> str:
-    """Return a reference in YAML's short form; nothing for what is none."""
+    """Return a reference in YAML's short form, empty if the value is not a reference."""
     if not isinstance(raw, dict) or len(raw) != 1:
         return ""
     name, argument = next(iter(raw.items()))

@@ -1,4 +1,4 @@
-"""Cures for what stands in a template: with its own references, and never a command that the next deployment undoes."""
+"""Remedies for findings in templates: with references, and without commands, which the next deployment would undo."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.iam.arn import parse_arn
 from permission_guard.model.verdicts import Remedy
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _FOR_TEMPLATES: Final = ("sam", "policy-statement")
 
 
 def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place) -> tuple[Remedy, ...]:
-    """Return a finding's cures, the one that fits the file first."""
+    """Return the remedies of a verdict that apply to the file."""
     if not offline_check.from_template:
         return verdict.remedies
     kept = [remedy for kind in _FOR_TEMPLATES for remedy in verdict.remedies if remedy.kind == kind]
@@ -36,13 +37,13 @@ def _in_template(text: str, offline_check: OfflineCheck, place: Place) -> str:
 
 
 def _line(line: str, offline_check: OfflineCheck, place: Place) -> str:
-    """Write the value of a line by references, where it has an account, a region or something of the template's."""
+    """Replace the value of a line by references, if the template has an expression for it or for a part of it."""
     match = _LINE.fullmatch(line)
     if match is None:
         return line
-    indent, key, written = match.groups()
-    value = _plain(written)
-    expression = offline_check.written.get(value)
+    indent, key, scalar = match.groups()
+    value = _plain(scalar)
+    expression = offline_check.expressions.get(value)
     reference = _REFERENCE.fullmatch(value)
     if expression:
         new = expression
@@ -57,23 +58,22 @@ def _line(line: str, offline_check: OfflineCheck, place: Place) -> str:
     return f"{indent}{key}: {new}"
 
 
-def _plain(written: str) -> str:
-    """Return a YAML scalar's text."""
-    if not written.startswith('"'):
-        return written
+def _plain(scalar: str) -> str:
+    """Return the text of a YAML scalar."""
+    if not scalar.startswith('"'):
+        return scalar
     try:
-        return str(json.loads(written))
+        return str(json.loads(scalar))
     except ValueError:
-        return written
+        return scalar
 
 
 def _generalized(value: str, place: Place) -> str:
-    """Return an ARN with the partition, region and account of wherever it is deployed."""
-    own = {1: (place.partition, "Partition"), 3: (place.region, "Region"), 4: (place.account, "AccountId")}
-    parts = value.split(":", 5)
-    if len(parts) < 6:  # noqa: PLR2004 - an ARN has six parts
+    """Return an ARN with pseudo parameters for the partition, region and account of the deployment."""
+    arn = parse_arn(value)
+    if arn is None:
         return value
-    return ":".join(
-        f"${{AWS::{own[index][1]}}}" if index in own and part == own[index][0] else part
-        for index, part in enumerate(parts)
-    )
+    partition = "${AWS::Partition}" if arn.partition == place.partition else arn.partition
+    region = "${AWS::Region}" if arn.region == place.region else arn.region
+    account = "${AWS::AccountId}" if arn.account == place.account else arn.account
+    return f"{arn.prefix}:{partition}:{arn.service}:{region}:{account}:{arn.resource}"

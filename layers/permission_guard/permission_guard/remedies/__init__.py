@@ -1,1 +1,1 @@
-"""The text to paste: AWS CLI, SAM and CloudFormation, Terraform."""
+"""Remedies as text to copy: AWS CLI commands, SAM, CloudFormation and Terraform resources."""

@@ -1,4 +1,4 @@
-"""Cures for an execution role, ready to paste: a managed policy that is attached, or a policy with what is missing."""
+"""Remedies for an execution role, ready to paste: attach a managed policy, or add a policy with what is missing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from permission_guard.iam.arn import require_arn
 from permission_guard.model.verdicts import Remedy
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def by_aws(policy: str, role_arn: str) -> str:
-    """Return the ARN of an AWS managed policy, given by path and name, in the role's partition."""
-    return f"arn:{role_arn.split(':')[1]}:iam::aws:policy/{policy}"
+    """Return the ARN of an AWS managed policy, given as path and name, in the role's partition."""
+    return f"arn:{require_arn(role_arn).partition}:iam::aws:policy/{policy}"
 
 
 def attached(role_arn: str, policy_arn: str) -> tuple[str, str]:
-    """Return the command that attaches a managed policy to a role, and Terraform that does."""
+    """Return the AWS CLI command and the Terraform that attach a managed policy to a role."""
     name, label = _name(role_arn), policy_arn.rsplit("/", 1)[-1]
     command = f"aws iam attach-role-policy --role-name {name} --policy-arn {policy_arn}"
     terraform = (
@@ -35,7 +36,7 @@ def attached(role_arn: str, policy_arn: str) -> tuple[str, str]:
 
 
 def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, str]:
-    """Return the command that gives a role an inline policy with exactly what is missing, and Terraform that does."""
+    """Return the AWS CLI command and the Terraform that add an inline policy with exactly what is missing."""
     name = _name(role_arn)
     document = {"Version": "2012-10-17", "Statement": statements(needs)}
     text = shlex.quote(json.dumps(document))
@@ -52,18 +53,18 @@ def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, st
 
 
 def statement_remedy(needs: Sequence[Need]) -> Remedy:
-    """Return the statement to paste into a policy, a list of them where the resources have actions of their own."""
+    """Return the statement to paste into a policy, or a list of statements if the actions differ by resource."""
     found = statements(needs)
     return Remedy("policy-statement", json.dumps(found[0] if len(found) == 1 else found, indent=2))
 
 
 def all_of(command: str, needs: Sequence[Need], terraform: str) -> tuple[Remedy, ...]:
-    """Return a command, the statement with what is missing, and Terraform as the remedies of a finding."""
+    """Return the command, the statement with what is missing, and the Terraform as the remedies of a finding."""
     return (Remedy("aws-cli", command), statement_remedy(needs), Remedy("terraform", terraform))
 
 
 def statements(needs: Sequence[Need]) -> list[dict[str, JSON]]:
-    """Return the statements that allow what is missing and no more: actions with the same resources share one."""
+    """Return the statements that allow only what is missing; actions with the same resources share one statement."""
     resources: dict[str, dict[str, None]] = {}
     for need in needs:
         resources.setdefault(need.action, {})[need.resource] = None
@@ -78,7 +79,7 @@ def _name(role_arn: str) -> str:
 
 
 def free_name(wanted: str, role: Role | None) -> str:
-    """Return a name that no inline policy of the role has: putting one by that name would replace it."""
+    """Return a name that no inline policy of the role has: PutRolePolicy would replace a policy of that name."""
     taken = role.inline if role else {}
     number, name = 1, wanted
     while name in taken:

@@ -1,4 +1,4 @@
-"""Cures for a resource-based policy, ready to paste: for the AWS CLI, for SAM and CloudFormation, for Terraform."""
+"""Remedies for a resource-based policy: AWS CLI commands, and SAM, CloudFormation and Terraform resources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS
-from permission_guard.iam.arn import PARTS
+from permission_guard.iam.arn import PARTS, function_name, split_arn
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, cloudfront, never_sent
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from permission_guard.model.state import ResourcePolicy, Trigger
     from permission_guard.model.targets import JSON
 
-# What RemovePermission takes; one that begins with a dash would be an option of the command.
+# The Sids that RemovePermission accepts, without a leading dash: the AWS CLI would read that as an option.
 _REMOVABLE_SID: Final = re.compile(r"[a-zA-Z0-9_.][a-zA-Z0-9-_.]{0,99}", re.ASCII)
 _MOST_SOURCES: Final = 10
 _INVOKING: Final = {
     "lambda:invokefunction": "lambda:InvokeFunction",
     "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
 }
-# What a scoped statement says anew, and what of the present one says nothing of a service, or is never true for it.
-_OF_THE_SOURCE: Final = SOURCE_KEYS | NOT_SENT_BY_SERVICES | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
-_TO_REMOVE: Final = "# Remove what says this, or the setting that makes a tool write it:\n"
+# The condition keys that a scoped statement replaces, and those that services never send or always satisfy.
+_REPLACED_KEYS: Final = SOURCE_KEYS | NOT_SENT_BY_SERVICES | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
+_TO_REMOVE: Final = "# Remove this resource, or the setting from which a tool generates it:\n"
 
 
-# ── Statements to put in another's place ────────────────────────────────────────────────────────────────────────────
+# ── Replacement statements ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str, JSON]]:
-    """Return statements that let a service in for its true sources only.
+    """Return statements that allow a service for its actual sources only.
 
-    They are those that were seen to be set up and that the statement lets in; where none was, those that it names, each
-    in the function's own account; where it names none, the name of the source is left for a person to fill in. No key
-    is asked for that the service is not known to send: with that, it would never call again.
+    The sources are the first of these that exist: the configured triggers that the present statement allows; the
+    sources that it names, each in the function's own account; all configured triggers; a placeholder for the name. A
+    statement requires only keys that the service is known to send, because another key would deny all its calls.
     """
     sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
     return [
@@ -55,18 +55,18 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
 
 
 def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
-    """Return the statement of an Alexa skill; its id is for a person to fill in."""
+    """Return the statement for an Alexa skill, with a placeholder for its id."""
     token = "amzn1.ask.skill.SKILL-ID"  # noqa: S105
     return _statement(allowed, principal, "lambda:InvokeFunction", event_source_token=token)
 
 
 def changed(allowed: Allowed, suffix: str, **elements: JSON) -> dict[str, JSON]:
-    """Return the statement with some of its elements changed, and a Sid of its own."""
+    """Return the statement with some elements changed and a new Sid."""
     return {**allowed.statement.raw, **elements, "Sid": sid(allowed.name, suffix)}
 
 
 def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
-    """Return the statement's Condition element, as far as it is one."""
+    """Return the statement's Condition element without its malformed parts."""
     block = allowed.statement.raw.get("Condition")
     return {
         operator: dict(keys)
@@ -76,72 +76,72 @@ def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
 
 
 def needs_account(invoker: Invoker) -> bool:
-    """Tell whether a statement for a service is to name the account of the source."""
-    silent = invoker.source_arn_has_account and invoker.sends_source_account is not Sent.YES
-    return invoker.account_suffices or not silent
+    """Return whether a statement for a service should name the account of the source."""
+    arn_is_enough = invoker.source_arn_has_account and invoker.sends_source_account is not Sent.YES
+    return invoker.account_suffices or not arn_is_enough
 
 
 def source_arn(trigger: Trigger) -> str:
-    """Return the `aws:SourceArn` that lets a trigger in, whichever of its ARNs it sends."""
+    """Return the `aws:SourceArn` that allows a trigger, whichever of its ARNs the service sends."""
     return trigger.source_arns[0] if len(trigger.source_arns) == 1 else trigger.source
 
 
 def _sources(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
-    """Return ARN and account of each source of a service that a statement is to let in."""
+    """Return ARN and account of each source of a service that the new statements should allow."""
     named = [compile_glob(arn) for arn in allowed.source_arns()]
     triggers = allowed.triggers_of(invoker)
-    meant = [each for each in triggers if any(glob.matches(arn) for glob in named for arn in each.source_arns)]
-    if meant:
-        return _together(meant)
+    allowed_now = [each for each in triggers if any(glob.matches(arn) for glob in named for arn in each.source_arns)]
+    if allowed_now:
+        return _combined(allowed_now)
     target = allowed.snapshot.target
     form = invoker.source_arn.format(partition=target.partition, region=target.region, account=target.account)
-    return _named(allowed, invoker) or _together(triggers) or [(form, target.account)]
+    return _named(allowed, invoker) or _combined(triggers) or [(form, target.account)]
 
 
-def _together(triggers: Collection[Trigger]) -> list[tuple[str, str]]:
-    """Return ARN and account of each trigger; of many, what they have in common, or the policy grows too long."""
+def _combined(triggers: Collection[Trigger]) -> list[tuple[str, str]]:
+    """Return ARN and account of each trigger; of many triggers a common pattern, to limit the size of the policy."""
     sources = list(dict.fromkeys((source_arn(trigger), trigger.source_account) for trigger in triggers))
     if len(sources) <= _MOST_SOURCES:
         return sources
-    return list(dict.fromkeys((":".join([*arn.split(":")[:5], "*"]), account) for arn, account in sources))
+    return list(dict.fromkeys((":".join([*split_arn(arn)[: PARTS - 1], "*"]), account) for arn, account in sources))
 
 
 def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
-    """Return ARN and account of the sources that a statement names, where theirs is not trusted in the own account."""
+    """Return ARN and account of the sources that a statement names, with this account in place of an untrusted one."""
     own, trusted = allowed.snapshot.target.account, allowed.trust.accounts
     found = []
-    for parts in (arn.split(":", PARTS - 1) for arn in allowed.source_arns() if invoker.admits(arn)):
+    for parts in (split_arn(arn) for arn in allowed.source_arns() if invoker.admits(arn)):
         if len(parts) != PARTS:
             return []
         if not compile_glob(parts[1]).matches(allowed.snapshot.target.partition):
-            continue  # what calls here is of the same partition
+            continue  # a service invokes only functions of its own partition
         account = parts[4] if parts[4] in trusted else own
         found.append((":".join([*parts[:4], account if invoker.source_arn_has_account else "", parts[5]]), account))
     return list(dict.fromkeys(found))
 
 
-# ── Cures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Remedies ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def replaced(
     allowed: Allowed, statements: Sequence[dict[str, JSON]], principals: Collection[str]
 ) -> tuple[Remedy, ...]:
-    """Return the cure that puts statements in the place of what one grants to some principals.
+    """Return the remedy that replaces what a statement grants to some principals by other statements.
 
-    They are added first, so that no event is lost, and the old one goes only when all of that has worked. What the
-    statement grants to others stays as it is.
+    The commands add the new statements first, so that no event is lost, and remove the old one only if all of them
+    succeed. They keep what the old statement grants to other principals.
     """
     policy, name = allowed.policy, allowed.statement.sid
     named = _each_named(allowed, statements)
     permissions = [permissions_of(statement, policy.resource_arn) for statement in named]
     others = _others(allowed, principals)
-    if not all(permissions):  # AddPermission, and so CloudFormation and Terraform, cannot say it
+    if not all(permissions):  # AddPermission cannot express it, and so neither can CloudFormation and Terraform
         text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
         return (Remedy("aws-cli", _put(policy, allowed.statement, [*others, *named])), Remedy("policy-statement", text))
     flat = [permission for group in permissions for permission in group]
     if _is_removable(name) and not others:
         commands = " &&\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
-    else:  # it cannot be removed by name, but the whole policy can be put in its place
+    else:  # RemovePermission cannot name the statement, but PutResourcePolicy can replace the policy
         commands = _put(policy, allowed.statement, [*others, *named])
     return (
         Remedy("aws-cli", commands),
@@ -151,24 +151,24 @@ def replaced(
 
 
 def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]:
-    """Return the cure that takes away what a statement grants to some principals."""
+    """Return the remedy that removes what a statement grants to some principals."""
     policy, name = allowed.policy, allowed.statement.sid
     others = _others(allowed, principals)
     by_name = _is_removable(name) and not others
     command = _remove(policy, str(name)) if by_name else _put(policy, allowed.statement, others)
     written = permissions_of(dict(allowed.statement.raw), policy.resource_arn)
-    gone = [permission for permission in written if permission.principal in principals] if others else written
-    if not gone:
+    obsolete = [permission for permission in written if permission.principal in principals] if others else written
+    if not obsolete:
         return (Remedy("aws-cli", command),)
     return (
         Remedy("aws-cli", command),
-        Remedy("sam", _each(_TO_REMOVE, gone, Permission.to_sam, "\n---\n")),
-        Remedy("terraform", _each(_TO_REMOVE, gone, Permission.to_terraform, "\n\n")),
+        Remedy("sam", _each(_TO_REMOVE, obsolete, Permission.to_sam, "\n---\n")),
+        Remedy("terraform", _each(_TO_REMOVE, obsolete, Permission.to_terraform, "\n\n")),
     )
 
 
 def added(permission: Permission) -> tuple[Remedy, ...]:
-    """Return the cure that adds a permission."""
+    """Return the remedy that adds a permission."""
     return (
         Remedy("aws-cli", permission.to_cli()),
         Remedy("sam", permission.to_sam()),
@@ -181,21 +181,21 @@ def _each(head: str, permissions: Sequence[Permission], form: Callable[[Permissi
 
 
 def _statement(allowed: Allowed, principal: str, action: str, **conditions: str) -> dict[str, JSON]:
-    """Return a statement as AddPermission writes it, with what the present one asks besides."""
+    """Return a statement as AddPermission writes it, with the other conditions of the present statement."""
     name = sid(allowed.name, "-scoped")
     permission = Permission(function_name="", statement_id=name, action=action, principal=principal, **conditions)  # type: ignore[arg-type]
     statement = statement_of(permission, allowed.policy.resource_arn)
     condition: dict[str, JSON] = dict(statement.get("Condition", {}))
-    skipped = _OF_THE_SOURCE | never_sent(principal)
+    skipped = _REPLACED_KEYS | never_sent(principal)
     for operator, keys in condition_of(allowed).items():
-        besides = {key: values for key, values in keys.items() if key.lower() not in skipped}
-        if besides:
-            condition[operator] = {**besides, **condition.get(operator, {})}
+        kept = {key: values for key, values in keys.items() if key.lower() not in skipped}
+        if kept:
+            condition[operator] = {**kept, **condition.get(operator, {})}
     return {**statement, "Condition": condition} if condition else statement
 
 
 def _each_named(allowed: Allowed, statements: Sequence[dict[str, JSON]]) -> list[dict[str, JSON]]:
-    """Return statements with Sids that neither another one of them has nor the policy: it takes each but once."""
+    """Return statements with Sids that are unique among them and in the policy, as AWS requires."""
     taken = {item.sid for item in allowed.policy.document.statements}
     named = []
     for statement in statements:
@@ -209,14 +209,14 @@ def _each_named(allowed: Allowed, statements: Sequence[dict[str, JSON]]) -> list
 
 
 def _invoking(allowed: Allowed, invoker: Invoker) -> list[str]:
-    """Return the actions that the statement grants and that invoke; of a pattern, what the service calls."""
+    """Return the invoke actions that the statement names or, if it names none, those that the service needs."""
     named = [_INVOKING[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKING]
     by_url = invoker.principal == cloudfront.INVOKER.principal
     return list(dict.fromkeys(named)) or list(_INVOKING.values() if by_url else ["lambda:InvokeFunction"])
 
 
 def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSON]]:
-    """Return the statement for its other principals, or nothing when there are none."""
+    """Return the statement for its other principals; empty if there are none."""
     written = allowed.statement.raw.get("Principal")
     if not isinstance(written, dict):
         return []
@@ -233,19 +233,19 @@ def _is_removable(name: str | None) -> bool:
 
 
 def _remove(policy: ResourcePolicy, name: str) -> str:
-    function = policy.resource_arn.split(":")[6]
+    function = function_name(policy.resource_arn)
     qualifier = f" --qualifier {shlex.quote(policy.qualifier)}" if policy.qualifier else ""
     return f"aws lambda remove-permission --function-name {function}{qualifier} --statement-id {shlex.quote(name)}"
 
 
-def _put(policy: ResourcePolicy, without: Statement, instead: Sequence[dict[str, JSON]]) -> str:
-    """Return the command that writes the whole policy anew, if nobody has changed it since."""
+def _put(policy: ResourcePolicy, without: Statement, replacements: Sequence[dict[str, JSON]]) -> str:
+    """Return the command that replaces the whole policy, unless it has changed since it was read."""
     kept = [dict(item.raw) for item in policy.document.statements if item is not without]
     revision = f" --revision-id {shlex.quote(policy.revision_id)}" if policy.revision_id else ""
-    if not [*kept, *instead]:
+    if not [*kept, *replacements]:
         return f"aws lambda delete-resource-policy --resource-arn {policy.resource_arn}{revision}"
     written = policy.document.document
-    head = written if isinstance(written, dict) else {}  # its version says whether variables are known, so it stays
-    document = json.dumps({**head, "Statement": [*kept, *instead]})
+    head = written if isinstance(written, dict) else {}  # keeps Version, which decides whether policy variables work
+    document = json.dumps({**head, "Statement": [*kept, *replacements]})
     named = f"--resource-arn {policy.resource_arn}{revision}"
     return f"aws lambda put-resource-policy {named} --policy {shlex.quote(document)}"

@@ -1,4 +1,4 @@
-"""A statement as AddPermission's parameters, and those as the AWS CLI, CloudFormation and Terraform write them."""
+"""Convert statements to AddPermission's parameters, and these to AWS CLI, CloudFormation and Terraform syntax."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_SID: Final = 100
 
-# How Lambda writes AddPermission's parameters into a statement; the API takes no other condition.
+# The conditions that Lambda writes for the parameters of AddPermission; the API accepts no others.
 _CONDITIONS: Final = {
     "source_arn": ("ArnLike", "AWS:SourceArn"),
     "source_account": ("StringEquals", "AWS:SourceAccount"),
@@ -28,10 +28,10 @@ _CONDITIONS: Final = {
     "invoked_via_function_url": ("Bool", "lambda:InvokedViaFunctionUrl"),
 }
 _PARAMETERS: Final = {key.lower(): (name, operator) for name, (operator, key) in _CONDITIONS.items()}
-# For an ARN that AddPermission takes, these mean the same: only its resource may hold a wildcard.
+# Equal for an ARN that AddPermission accepts, because only its resource part can contain a wildcard.
 _SAME: Final = {"ArnEquals": "ArnLike", "StringLike": "ArnLike"}
 _ACTION: Final = re.compile(r"lambda:[*]|lambda:[a-zA-Z]+|[*]")
-# What AddPermission takes, and the names in capitals that are for a person to replace.
+# The values that AddPermission accepts, and placeholders in capitals.
 _FORMS: Final = {
     "source_arn": re.compile(
         r"arn:aws[a-zA-Z0-9-]*:[a-zA-Z0-9-]+:((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d)?:(\d{12})?:.*", re.ASCII
@@ -44,13 +44,13 @@ _FORMS: Final = {
 }
 _SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
-# Words that YAML 1.1 takes for something else than a text.
+# Words that YAML 1.1 does not read as a string.
 _YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
 @record(kw_only=True)
 class Permission:
-    """The parameters of AddPermission, in the order in which they are written; empty ones are left out.
+    """The parameters of AddPermission, in the order of the output; empty parameters are left out.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
     """
@@ -74,11 +74,11 @@ class Permission:
 
     @property
     def function(self) -> str:
-        """The function's name, with its qualifier."""
+        """The name of the function, with its qualifier."""
         return f"{self.function_name}:{self.qualifier}" if self.qualifier else self.function_name
 
     def to_cli(self) -> str:
-        """Return the AWS CLI's command."""
+        """Return the AWS CLI command."""
         options = (
             f"--{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
             for name, value in self.values.items()
@@ -86,14 +86,14 @@ class Permission:
         return f"aws lambda add-permission {' '.join(options)}"
 
     def to_sam(self) -> str:
-        """Return the CloudFormation resource."""
+        """Return the CloudFormation resource, in YAML."""
         lines = ["Type: AWS::Lambda::Permission", "Properties:", f"  FunctionName: {_yaml(self.function)}"]
         skipped = ("function_name", "qualifier", "statement_id")
         lines += [f"  {_property(name)}: {_yaml(value)}" for name, value in self.values.items() if name not in skipped]
         return "\n".join(lines)
 
     def to_terraform(self) -> str:
-        """Return the resource of Terraform's AWS provider."""
+        """Return the resource for Terraform's AWS provider."""
         values = self.values
         width = max(map(len, values))
         lines = [f"  {name.ljust(width)} = {_hcl(value)}" for name, value in values.items()]
@@ -103,14 +103,18 @@ class Permission:
 
 
 def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Permission, ...]:
-    """Return the permissions that together say what a statement says; none when AddPermission cannot say it.
+    """Return the permissions that are equal to a statement; none if AddPermission cannot express it.
 
-    Each has one principal, action and source.
+    Each permission has one principal, one action and one source.
     """
     read = _conditions(statement.get("Condition", {}))
     principals, actions = _principals(statement.get("Principal")), _list(statement.get("Action"))
-    said = statement.get("Effect") == "Allow" and _list(statement.get("Resource")) == [resource_arn]
-    if not said or read is None or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions):
+    allows = statement.get("Effect") == "Allow" and _list(statement.get("Resource")) == [resource_arn]
+    if (
+        not allows
+        or read is None
+        or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions)
+    ):
         return ()
     sources = read.pop("source_arn", [""])
     if any(len(values) != 1 for values in read.values()):
@@ -153,14 +157,14 @@ def statement_of(permission: Permission, resource_arn: str) -> dict[str, JSON]:
 
 
 def sid(name: str, suffix: str) -> str:
-    """Return a Sid of a form and length that AddPermission takes and no shell misreads; the suffix stays whole."""
+    """Return a Sid that AddPermission accepts and that needs no shell quoting; the suffix is not shortened."""
     tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: _LONGEST_SID // 2]
     head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: _LONGEST_SID - len(tail)]
     return f"{head}{tail}".lstrip("-") or "permission"
 
 
 def _conditions(block: JSON) -> dict[str, list[str]] | None:
-    """Read a Condition element as AddPermission's parameters; None when it says something else."""
+    """Convert a Condition element to AddPermission's parameters; None if it contains anything else."""
     read: dict[str, list[str]] = {}
     if not isinstance(block, dict) or not all(isinstance(keys, dict) for keys in block.values()):
         return None
@@ -176,7 +180,7 @@ def _conditions(block: JSON) -> dict[str, list[str]] | None:
 
 
 def _principals(written: JSON) -> list[str]:
-    """Return the principals as AddPermission takes them; none when it cannot take all of them."""
+    """Return the principals in the form of AddPermission; none if it does not accept all of them."""
     if written == "*":
         return ["*"]
     if not isinstance(written, dict):
@@ -192,7 +196,7 @@ def _list(value: JSON) -> list[JSON]:
 
 
 def _property(name: str) -> str:
-    """Return a parameter's name as CloudFormation spells it."""
+    """Return the CloudFormation property of a parameter."""
     return {"principal_org_id": "PrincipalOrgID"}.get(name, "".join(word.capitalize() for word in name.split("_")))
 
 

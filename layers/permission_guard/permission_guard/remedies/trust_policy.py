@@ -1,4 +1,4 @@
-"""A role's trust policy, and cures for it, ready to paste: the whole as it should be, for there is no other way."""
+"""Remedies for a role's trust policy, ready to paste: always the whole policy, because IAM can only replace it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import parse_policy
+from permission_guard.iam.arn import function_name, require_arn
 from permission_guard.iam.documents import VARIABLES_VERSION
 from permission_guard.model.verdicts import Remedy
 
@@ -26,31 +27,31 @@ LAMBDA_STATEMENT: Final[Mapping[str, JSON]] = {
 
 
 def statements_of(role: Role) -> list[JSON]:
-    """Return the statements of a role's trust policy as they are written."""
+    """Return the statements of a role's trust policy as the document has them."""
     document = role.trust_policy.document
     raw = document.get("Statement", []) if isinstance(document, dict) else []
     return list(raw) if isinstance(raw, (list, tuple)) else [raw]
 
 
 def unreadable(role: Role) -> str:
-    """Return a sentence about a trust policy that cannot be read."""
-    return f"The trust policy of {role.arn} cannot be read: {'; '.join(role.trust_policy.problems)}."
+    """Return the reason of an unknown verdict on a trust policy that cannot be read."""
+    return f"Unknown: the trust policy of {role.arn} cannot be read: {'; '.join(role.trust_policy.problems)}."
 
 
-def sparing_lambda(statement: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return a Deny that says the same of everybody but Lambda."""
+def except_lambda(statement: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a Deny that excludes Lambda."""
     condition = dict(statement.get("Condition") or {})
-    spared = {**condition.get("StringNotEqualsIfExists", {}), "aws:PrincipalServiceName": LAMBDA}
-    return {**statement, "Condition": {**condition, "StringNotEqualsIfExists": spared}}
+    excluded = {**condition.get("StringNotEqualsIfExists", {}), "aws:PrincipalServiceName": LAMBDA}
+    return {**statement, "Condition": {**condition, "StringNotEqualsIfExists": excluded}}
 
 
 def without(statement: Mapping[str, JSON], principals: Collection[tuple[str, str]]) -> dict[str, JSON] | None:
-    """Return a statement without some of its principals, pairs of type and value; None where nobody is left."""
-    whom = statement.get("Principal")
-    if not isinstance(whom, dict):
+    """Return a statement without some principals, pairs of type and value; None if no principal is left."""
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict):
         return None
     left: dict[str, JSON] = {}
-    for kind, values in whom.items():
+    for kind, values in principal.items():
         every = values if isinstance(values, list) else [values]
         kept = [value for value in every if (kind, value) not in principals]
         if kept:
@@ -64,27 +65,27 @@ def trust_policy_of(role: Role, statements: Sequence[JSON]) -> Policy:
 
 
 def replaced(role: Role, statements: Sequence[JSON]) -> tuple[Remedy, ...]:
-    """Return how to give a role a trust policy with these statements."""
+    """Return the remedies that replace a role's trust policy with these statements."""
     policy = _document(role, statements)
     command = f"aws iam update-assume-role-policy --role-name {role.name} --policy-document {_quoted(policy)}"
     return Remedy("aws-cli", command), Remedy("terraform", _terraform(role.name, role.path, policy))
 
 
 def created(role_arn: str, function_arn: str = "") -> tuple[Remedy, ...]:
-    """Return how to make a role that is gone, and have Lambda take it up again for a function that runs with it."""
+    """Return the remedies that recreate a deleted role, and set it again on a function that uses it."""
     name = role_arn.rpartition("/")[2]
     path = role_arn.partition(":role")[2].removesuffix(name)
     policy = {"Version": VARIABLES_VERSION, "Statement": [dict(LAMBDA_STATEMENT)]}
-    logs = f"arn:{role_arn.split(':')[1]}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    logs = f"arn:{require_arn(role_arn).partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
     commands = [
         f"aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {_quoted(policy)}",
         f"aws iam wait role-exists --role-name {name}",
         f"aws iam attach-role-policy --role-name {name} --policy-arn {logs}",
     ]
     if function_arn:
-        region, name_of_it = function_arn.split(":")[3], function_arn.split(":")[6]
-        named = f"--region {region} --function-name {name_of_it}"
-        commands.append(f"aws lambda update-function-configuration {named} --role {role_arn}")
+        region, name_of_function = require_arn(function_arn).region, function_name(function_arn)
+        options = f"--region {region} --function-name {name_of_function}"
+        commands.append(f"aws lambda update-function-configuration {options} --role {role_arn}")
     return Remedy("aws-cli", " &&\n".join(commands)), Remedy("terraform", _terraform(name, path, policy))
 
 
@@ -99,7 +100,7 @@ def _quoted(policy: Mapping[str, JSON]) -> str:
 
 
 def _terraform(name: str, path: str, policy: Mapping[str, JSON]) -> str:
-    # What Terraform would take for an expression of its own is IAM's.
+    # Terraform must not evaluate IAM's policy variables.
     written = json.dumps(policy, indent=2).replace("${", "$${").replace("\n", "\n  ")
     return (
         f'resource "aws_iam_role" "execution" {{\n'

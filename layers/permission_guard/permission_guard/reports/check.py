@@ -1,4 +1,4 @@
-"""What `permission-guard check` prints: a table for people, JSON for programs."""
+"""Print the results of `permission-guard check`: as a table for people, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _REMEDIES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "poli
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be judged."""
+    """A file that could not be evaluated."""
 
     file: str
     message: str
@@ -44,7 +44,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A verdict that is not a pass, with where it is from."""
+    """A verdict that is not a pass, with the file and the resource that it is on."""
 
     file: str
     function: str
@@ -56,14 +56,14 @@ class Checked:
 
     @classmethod
     def of(cls, file: str, verdict: Verdict, offline_check: OfflineCheck, place: Place) -> Checked:
-        """Return a verdict on a question of a file."""
+        """Return a verdict on a check of a file."""
         rule = next(one for one in RULES if one.id == verdict.rule_id)
         subject = verdict.subject or offline_check.source_id or "the whole policy"
-        made = " (made by SAM)" if offline_check.by_sam else ""
+        created = " (created by SAM)" if offline_check.by_sam else ""
         return cls(
             file,
             verdict.function_arn.partition(":function:")[2],
-            subject.removeprefix("statement/") + made,
+            subject.removeprefix("statement/") + created,
             rule,
             verdict,
             remedies_in(verdict, offline_check, place),
@@ -72,27 +72,27 @@ class Checked:
 
     @property
     def severity(self) -> Severity:
-        """How bad this case is."""
+        """The severity of this verdict: its own, or else the severity of the rule."""
         return self.verdict.severity or self.rule.severity
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON values: the verdict, and where it is from."""
-        about = self.verdict
+        """Return the verdict and its file as JSON values."""
+        verdict = self.verdict
         document: dict[str, Any] = {
             "file": self.file,
             "rule_id": self.rule.id,
             "rule_name": self.rule.name,
-            "function_arn": about.function_arn,
-            "subject": about.subject,
-            "outcome": str(about.outcome),
-            "reason": about.reason,
+            "function_arn": verdict.function_arn,
+            "subject": verdict.subject,
+            "outcome": str(verdict.outcome),
+            "reason": verdict.reason,
         }
-        if about.outcome is Outcome.VIOLATION:
+        if verdict.outcome is Outcome.VIOLATION:
             document |= {
                 "severity": str(self.severity),
-                "title": about.title,
-                "impact": about.impact,
-                "evidence": dict(about.evidence),
+                "title": verdict.title,
+                "impact": verdict.impact,
+                "evidence": dict(verdict.evidence),
                 "remedies": [{"kind": remedy.kind, "text": remedy.text} for remedy in self.remedies],
             }
         return document
@@ -100,12 +100,13 @@ class Checked:
 
 @dataclass(slots=True)
 class Results:
-    """Everything that was found in all files.
+    """The results of all files.
 
-    `not_asked` are the rules that need an account; `placeholder` is the account of templates where none was given.
+    `skipped` has the rules that need account access. `left_out` has the resources, each with its file, that the
+    parameters of a template exclude. `placeholder` is the account of templates if --account was not given.
     """
 
-    not_asked: Sequence[type[Rule]]
+    skipped: Sequence[type[Rule]]
     findings: list[Checked] = field(default_factory=list)
     unknowns: list[Checked] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
@@ -115,7 +116,7 @@ class Results:
     files: int = 0
 
     def add(self, checked: Checked) -> None:
-        """Add what is not a pass, once: of a function with two event source mappings, the role is asked about twice."""
+        """Add a verdict that is not a pass, once: a role is checked for each event source mapping of its function."""
         known = self.findings if checked.verdict.outcome is Outcome.VIOLATION else self.unknowns
         if (checked.file, checked.subject, checked.verdict) not in [
             (one.file, one.subject, one.verdict) for one in known
@@ -139,7 +140,7 @@ def print_json(results: Results) -> None:
                     "passed": results.passed,
                     "errors": len(results.failed),
                 },
-                "not_asked": [{"rule_id": rule.id, "rule_name": rule.name} for rule in results.not_asked],
+                "skipped": [{"rule_id": rule.id, "rule_name": rule.name} for rule in results.skipped],
             },
             indent=2,
         )
@@ -147,7 +148,7 @@ def print_json(results: Results) -> None:
 
 
 def print_table(results: Results) -> None:
-    """Print a table of the findings with their reasons and cures, then what is not certain."""
+    """Print the findings with their reasons and remedies, then the unknown outcomes and the summary."""
     console = Console(highlight=False)
     findings = sorted(results.findings, key=lambda one: (one.file, _WORST_FIRST.index(one.severity)))
     if findings:
@@ -178,35 +179,35 @@ def _print_finding(console: Console, one: Checked) -> None:
     console.print(escape(f"{one.verdict.reason} {one.verdict.impact}"))
     if one.remedies:
         first = one.remedies[0]
-        console.print(f"Cure ({_REMEDIES.get(first.kind, first.kind)}):")
+        console.print(f"Remedy ({_REMEDIES.get(first.kind, first.kind)}):")
         for line in first.text.split("\n"):
             console.print(f"  {escape(line)}", soft_wrap=True)
 
 
 def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
-    """Return the unknowns, those of several rules for the same reason together."""
-    table = Table(title="Not certain", title_justify="left")
-    for heading in ("file", "function", "subject", "rules", "why"):
+    """Return the unknown outcomes, with one row for all rules that have the same reason."""
+    table = Table(title="Unknown", title_justify="left")
+    for heading in ("file", "function", "subject", "rules", "reason"):
         table.add_column(heading, overflow="fold")
-    together: dict[tuple[str, str, str, str], list[str]] = {}
+    grouped: dict[tuple[str, str, str, str], list[str]] = {}
     for one in unknowns:
-        together.setdefault((one.file, one.function, one.subject, one.verdict.reason), []).append(one.rule.id)
-    for (file, function, subject, reason), rules in together.items():
+        grouped.setdefault((one.file, one.function, one.subject, one.verdict.reason), []).append(one.rule.id)
+    for (file, function, subject, reason), rules in grouped.items():
         table.add_row(*map(escape, (file, function, subject, " ".join(rules), reason)))
     return table
 
 
 def _print_summary(console: Console, results: Results) -> None:
-    files = f"{results.files} file{'' if results.files == 1 else 's'}"
-    console.print(
-        f"\n{len(results.findings)} found, {len(results.unknowns)} not certain, {results.passed} passed in {files}."
-    )
+    findings, files = _counted(len(results.findings), "finding"), _counted(results.files, "file")
+    console.print(f"\n{findings}, {len(results.unknowns)} unknown, {results.passed} passed in {files}.")
     for file, name in results.left_out:
-        console.print(escape(f"{file}: {name} is not made with the parameters as they stand, and was not judged."))
+        console.print(escape(f"{file}: {name} is not created with these parameters and was not checked."))
     if results.placeholder and any(one.in_template and one.rule is UntrustedAccount for one in results.findings):
-        console.print(
-            f"Templates were taken to be deployed to account {results.placeholder}: say --account if they are not."
-        )
-    if results.not_asked:
-        names = ", ".join(f"{rule.id} {rule.name}" for rule in results.not_asked)
-        console.print(f"Not asked, because they need an account: {names}.")
+        console.print(f"The templates were checked for account {results.placeholder}. Set your account with --account.")
+    if results.skipped:
+        names = ", ".join(f"{rule.id} {rule.name}" for rule in results.skipped)
+        console.print(f"Skipped (need account access): {names}.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The rules, a list for each scope; each checker imports its own alone, since a cold start waits for imports."""
+"""The rules, one list for each scope. A checker imports only its own list, to keep its cold start short."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 def rules_of(direction: Direction) -> tuple[type[Rule], ...]:
     """Return the rules of a scope, in the order of their ids."""
     if direction is Direction.INVOKE_POLICY:
-        from permission_guard.rules import invoke_policy  # noqa: PLC0415 - as the module's docstring says
+        from permission_guard.rules import invoke_policy  # noqa: PLC0415 - see the docstring of the module
 
         return invoke_policy.RULES
-    from permission_guard.rules import execution_role  # noqa: PLC0415 - as above
+    from permission_guard.rules import execution_role  # noqa: PLC0415 - the same
 
     return execution_role.RULES
 
 
 def rules_for(direction: Direction, trust: TrustSet) -> tuple[Rule, ...]:
-    """Return the rules of a scope, with the accounts and organizations that are trusted."""
+    """Create the rules of a scope, with the trusted accounts and organizations."""
     return tuple(rule(trust) for rule in rules_of(direction))
 
 
-if not TYPE_CHECKING:  # else every name would pass for one of this package
+if not TYPE_CHECKING:  # a type checker would accept any name of this package
 
     def __getattr__(name: str) -> tuple[type[Rule], ...]:
-        """Return `RULES`, all of them, which only programs that are in no hurry ask for."""
+        """Import and return `RULES`, the rules of all scopes, on first use: the checkers never need them."""
         if name == "RULES":
             return tuple(rule for direction in Direction for rule in rules_of(direction))
         raise AttributeError(f"{__name__} has no {name}")

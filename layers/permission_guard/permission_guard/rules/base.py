@@ -1,4 +1,4 @@
-"""What every rule is: one class whose attributes are its metadata and whose docstring is its documentation."""
+"""The base class of the rules. A rule's class attributes are its metadata, and its docstring is its documentation."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ T = TypeVar("T")
 
 
 class Rule(ABC):
-    """A question about a function's permissions.
+    """Check one kind of problem in a function's permissions.
 
-    The docstring has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
-    *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the rule depends on.
-    `offline` is false where policies alone are not enough: the rule reads what else exists in the account.
-    `grace_period` is true where a violation right after a change may be only a step of a deployment, or IAM that has
-    not propagated yet: it is reported when it is still there after the grace period. `full_check_only` is true where
-    the rule reads other functions: it is skipped in checks that a change of this function alone has caused.
-    `of_denied_calls` is true where the rule is about calls that AWS denied: their function may not exist.
+    The docstring of a rule has the sections *What it flags*, *Why it matters*, *How to fix*, *Fix safety*, *Limits* and
+    *References*; `docs/rules/` is generated from them. `reads` names the IAM actions that the rule needs.
+
+    - `offline` is false if the rule reads more of the account than policies.
+    - `grace_period` is true if a violation right after a change can be a step of a deployment, or an IAM change that
+      has not propagated. Such a violation is reported only if it still exists after the grace period.
+    - `full_check_only` is true if the rule reads other functions. It is skipped in a check that a change of this
+      function alone has started.
+    - `of_denied_calls` is true if the rule evaluates calls that AWS denied. Their function may not exist.
     """
 
     id: ClassVar[str]
@@ -46,9 +48,10 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each subject of the function, which exists, unless the rule is `of_denied_calls`.
+        """Yield a verdict for each subject of the function.
 
-        A subject that is not mentioned does not exist. UnknownStateError when the subjects cannot be listed.
+        The function exists, unless the rule is `of_denied_calls`. A subject without a verdict does not exist.
+        Raises UnknownStateError if the subjects cannot be listed.
         """
 
     def violation(
@@ -63,7 +66,7 @@ class Rule(ABC):
         remedies: tuple[Remedy, ...],
         severity: Severity | None = None,
     ) -> Verdict:
-        """Return the verdict that something is wrong; `severity` where it is not the rule's own."""
+        """Return the verdict that a subject has a problem; `severity` overrides the severity of the rule."""
         return Verdict(
             rule_id=self.id,
             function_arn=function_arn,
@@ -78,7 +81,7 @@ class Rule(ABC):
         )
 
     def passed(self, function_arn: str, subject: str, reason: str) -> Verdict:
-        """Return the verdict that a subject is all right."""
+        """Return the verdict that a subject has no problem."""
         return Verdict(
             rule_id=self.id,
             function_arn=function_arn,
@@ -88,7 +91,7 @@ class Rule(ABC):
         )
 
     def unknown(self, function_arn: str, subject: str | None, reason: str) -> Verdict:
-        """Return the verdict that nobody can tell; without a subject it speaks of all of them."""
+        """Return the verdict that the outcome is unknown, for one subject or, with None, for all subjects."""
         return Verdict(
             rule_id=self.id,
             function_arn=function_arn,
@@ -99,7 +102,7 @@ class Rule(ABC):
 
 
 def known(part: T | Unread) -> T:
-    """Return a part of the snapshot that was read; UnknownStateError when it was not."""
+    """Return a part of the snapshot; raise UnknownStateError if it could not be read."""
     if isinstance(part, Unread):
         raise UnknownStateError(str(part))
     return part

@@ -1,4 +1,4 @@
-"""What all rules report on one function."""
+"""The report of a check: the verdicts of all rules on one function."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 @record
 class Report:
-    """Every verdict of one look at one function.
+    """The verdicts of one check of one function.
 
-    `gone` says that the function does not exist: then there are verdicts on calls that were refused, and no others.
-    `managed_by` is the infrastructure code that owns it, as far as the look could tell.
+    `deleted` is true if the function does not exist. The report then has verdicts on denied calls only. `managed_by` is
+    the infrastructure code that owns the function, or None if the check found none.
     """
 
     target: FunctionTarget
     rules: Mapping[str, Rule]
     verdicts: tuple[Verdict, ...]
-    gone: bool = False
+    deleted: bool = False
     managed_by: ManagedBy | None = None
 
     @property
     def violations(self) -> tuple[Verdict, ...]:
-        """What is wrong."""
+        """The verdicts that report a problem."""
         return self._with(Outcome.VIOLATION)
 
     @property
     def unknowns(self) -> tuple[Verdict, ...]:
-        """What nobody can tell."""
+        """The verdicts whose outcome is unknown."""
         return self._with(Outcome.UNKNOWN)
 
     @property
     def passes(self) -> tuple[Verdict, ...]:
-        """What is all right."""
+        """The verdicts that report no problem."""
         return self._with(Outcome.PASS)
 
     def _with(self, outcome: Outcome) -> tuple[Verdict, ...]:

@@ -1,4 +1,4 @@
-"""Names and conditions, as sentences show them."""
+"""Format names and conditions for the sentences of a verdict."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ if TYPE_CHECKING:
 
     from permission_guard.iam.conditions import Condition
     from permission_guard.invokers import Invoker
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
-def judged_generally(invokers: Iterable[Invoker]) -> str:
-    """Return a sentence, with a space before it, about services that are in no table; nothing when all are known."""
+def unlisted_services(invokers: Iterable[Invoker]) -> str:
+    """Return a sentence, with a space before it, about services that are not in `invokers/`; empty if all are."""
     names = [invoker.principal for invoker in invokers if not invoker.is_known]
-    return f" {listed(names)} is in no table of services: it is judged like any other." if names else ""
+    return f" Not in the list of known services, evaluated like any other: {listed(names)}." if names else ""
 
 
 def written_conditions(conditions: Iterable[Condition]) -> str:
-    """Return conditions for a sentence: `StringLike aws:SourceArn "arn:..."`."""
+    """Format conditions for a sentence: `StringLike aws:SourceArn "arn:..."`."""
     return listed(
         [
             f"{condition.name} {condition.spelled} " + " or ".join(f'"{text}"' for text in condition.texts)
@@ -35,13 +31,13 @@ _MOST_NAMES = 3
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names for a sentence: `a`, `a and b`, `a, b and c`."""
+    """Format names for a sentence: `a`, `a and b`, `a, b and c`."""
     found = list(names)
     return " and ".join([part for part in (", ".join(found[:-1]), found[-1]) if part])
 
 
 def some(names: Iterable[str]) -> str:
-    """Return the first names for a title, and how many more there are."""
+    """Format the first names for a title, followed by the number of the others: `a, b, c and 2 more`."""
     found = list(names)
     more = len(found) - _MOST_NAMES
     return listed([*found[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])

@@ -1,4 +1,4 @@
-"""Have every function looked at, and everything open told again: what events told late or never is made up for."""
+"""Request a check of every function, and publish open findings again: events may be late or lost."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from permission_guard.bus.publisher import TransitionPublisher
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import FunctionTarget
 
 
-class RoleIndex(Protocol):
-    """Which functions there are, and which role each runs with."""
+class FunctionIndex(Protocol):
+    """Lists functions, and the role that each uses."""
 
     def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
-        """Keep which role each function of the account and region runs with.
+        """Store the role of each function of the account and region.
 
-        Return those functions, and those that are remembered and do not exist.
+        Return those functions, and the indexed functions that no longer exist.
         """
 
 
 class OpenFindings(Protocol):
-    """What is open."""
+    """Lists open findings."""
 
     def functions_with_open_findings(self) -> Iterable[FunctionTarget]:
         """List the functions that have an open finding, each once."""
@@ -34,16 +35,9 @@ class OpenFindings(Protocol):
         """Return every recorded finding of a function."""
 
 
-class Bus(Protocol):
-    """Where transitions are told."""
-
-    def publish(self, finding: Finding) -> None:
-        """Tell of a finding's last transition."""
-
-
 @record
 class Sweep:
-    """How many functions exist, how many more are only remembered, and how many findings are open."""
+    """The numbers of existing functions, of deleted ones with entries or findings, and of open findings."""
 
     functions: int
     deleted: int
@@ -51,25 +45,24 @@ class Sweep:
 
 
 def sweep(
-    index: RoleIndex,
+    index: FunctionIndex,
     findings: OpenFindings,
-    request_looks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
-    bus: Bus,
+    request_checks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
+    bus: TransitionPublisher,
 ) -> Sweep:
-    """Request a look at every function that exists or is remembered, of every checker; tell of what is open.
+    """Request a check of every existing or deleted function, in both directions, and publish open findings again.
 
-    The index of roles is rebuilt first, so that the looks find it whole. The requests wait in the checkers' queues, so
-    that an account of any size is swept at the pace that AWS allows, and a request that fails is tried again like any
-    event. Whoever was told of a finding before passes it over; a channel or a mode that was switched on since, or a fix
-    that had to wait, takes it up.
+    The index of roles is rebuilt first, so that the checks find it complete. The requests wait in the checkers' queues:
+    they are processed at the rate that AWS allows, and failed ones are retried like events. Channels ignore findings
+    that they delivered before; a channel or mode that was enabled since, or a fix that had to wait, takes them up.
     """
-    existing, gone = map(dict.fromkeys, index.rebuild())
-    troubled = tuple(findings.functions_with_open_findings())
-    deleted = [target for target in dict.fromkeys((*gone, *troubled)) if target not in existing]
-    for request in request_looks:
+    existing, unindexed = map(dict.fromkeys, index.rebuild())
+    with_findings = tuple(findings.functions_with_open_findings())
+    deleted = [target for target in dict.fromkeys((*unindexed, *with_findings)) if target not in existing]
+    for request in request_checks:
         request([*existing, *deleted])
     still_open = 0
-    for target in troubled:
+    for target in with_findings:
         for finding in findings.findings_of(target):
             if finding.status is Status.OPEN:
                 bus.publish(finding)

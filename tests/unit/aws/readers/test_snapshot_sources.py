@@ -144,9 +144,9 @@ def test_what_a_refused_mapping_asked_for_is_read() -> None:
     """With the role of the version that it was for."""
     live = Function(LIVE, "orders", OLD_ROLE)
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, roles={OLD_ROLE: a_role()})
-    refusal = refused(arn=LIVE, configuration={"EventSourceArn": QUEUE_ARN})
-    snapshot = look(account, refusal)
-    assert snapshot.denied_calls == (refusal,)
+    denied_call = refused(arn=LIVE, configuration={"EventSourceArn": QUEUE_ARN})
+    snapshot = look(account, denied_call)
+    assert snapshot.denied_calls == (denied_call,)
     assert set(snapshot.versions) == {FUNCTION_ARN, LIVE}
     assert set(snapshot.roles) == {ROLE_ARN, OLD_ROLE}
     assert snapshot.source_policies == {QUEUE_ARN: None}

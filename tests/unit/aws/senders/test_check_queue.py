@@ -54,7 +54,7 @@ def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
 def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
     """What the checker reads from the messages is what was requested, a function a message."""
-    assert CheckQueue(sqs, url).now(functions(count)) == count
+    assert CheckQueue(sqs, url).request_full(functions(count)) == count
     messages = received(sqs, url)
     assert len(messages) == count
     read = [
@@ -70,7 +70,7 @@ def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
             stubber.add_response(
                 "send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://queue", "Entries": ANY}
             )
-        assert CheckQueue(sqs, "https://queue").now(iter(functions(15))) == 15
+        assert CheckQueue(sqs, "https://queue").request_full(iter(functions(15))) == 15
         stubber.assert_no_pending_responses()
 
 
@@ -79,13 +79,13 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
     failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}]
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
-        with pytest.raises(DeliveryError, match="SQS refused 1 of 2 requests: try again"):
-            CheckQueue(sqs, "https://queue").now(functions(2))
+        with pytest.raises(DeliveryError, match="SQS did not accept 1 of 2 requests: try again"):
+            CheckQueue(sqs, "https://queue").request_full(functions(2))
 
 
 def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
     """The same form as an event of the bus; what is shared with other functions has to be read after that time."""
-    CheckQueue(sqs, url).now([TARGET])
+    CheckQueue(sqs, url).request_full([TARGET])
     (message,) = received(sqs, url)
     body = json.loads(message["body"])
     requested_at = datetime.fromisoformat(body["detail"].pop("requested_at"))
@@ -103,7 +103,7 @@ def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -
     sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-        CheckQueue(sqs, "https://queue", 120).again(TARGET, CHANGE)
+        CheckQueue(sqs, "https://queue", 120).recheck(TARGET, CHANGE)
     (entry,) = sent[0]["Entries"]
     detail = json.loads(entry["MessageBody"])["detail"]
     assert entry["DelaySeconds"] == 120
@@ -113,7 +113,7 @@ def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -
 
 def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClient, url: str) -> None:
     """It has yet to settle, and goes back to the same events."""
-    CheckQueue(sqs, url, 120).changed([TARGET], CHANGE)
+    CheckQueue(sqs, url, 120).request_changed([TARGET], CHANGE)
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.targets, message.after_grace_period, message.full) == ((TARGET,), False, False)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
@@ -122,7 +122,7 @@ def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClie
 @pytest.mark.parametrize("full", [True, False])
 def test_a_look_again_goes_back_to_the_events_of_the_first(sqs: SQSClient, url: str, *, full: bool) -> None:
     """It is the one that tells: who is told has to find the event, and whoever fixes has to know whose it is."""
-    CheckQueue(sqs, url).again(TARGET, replace(CHANGE, full=full))
+    CheckQueue(sqs, url).recheck(TARGET, replace(CHANGE, full=full))
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.after_grace_period, message.full) == (True, full)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")

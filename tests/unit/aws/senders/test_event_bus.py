@@ -43,5 +43,5 @@ def test_an_event_names_the_transition_the_function_and_the_finding() -> None:
 def test_an_event_that_the_bus_refuses_is_an_error() -> None:
     """The call itself succeeds; its answer says that the event did not go."""
     entry = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
-    with pytest.raises(DeliveryError, match="EventBridge refused an event: ThrottlingException: Rate exceeded"):
+    with pytest.raises(DeliveryError, match="EventBridge did not accept an event: ThrottlingException: Rate exceeded"):
         publish({"FailedEntryCount": 1, "Entries": [entry]})

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.tables.findings import KEEP_LOOKS, KEEP_RESOLVED, FindingsTable, read_finding
+from permission_guard.aws.tables.findings import KEEP_CHECKS, KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.lifecycle import Change
@@ -97,7 +97,7 @@ def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable
     for now in (NOW, later):
         assert commit(table, table.start_check(TARGET, SCOPE), now=now)
         expires = int(item(dynamodb, PK, "CHECK#execution_role")["expires_at"]["N"])
-        assert expires == int((datetime.fromisoformat(now) + KEEP_LOOKS).timestamp())
+        assert expires == int((datetime.fromisoformat(now) + KEEP_CHECKS).timestamp())
     table.start_check(TARGET, SCOPE)
     assert "expires_at" in item(dynamodb, PK, "CHECK#execution_role")
 

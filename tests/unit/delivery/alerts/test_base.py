@@ -1,4 +1,4 @@
-"""Each channel is told apart from the others, and what failed is tried again."""
+"""Each channel gets an alert independently of the others, and a failed delivery is retried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from permission_guard.bootstrap.alerts import CHANNELS, channels_for
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, refusal
+from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, skip_reason
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from tests.paths import FINDINGS
@@ -31,13 +31,13 @@ class Settings:
 
 
 class MemoryLedger:
-    """Keeps what was delivered; locks are not looked at here."""
+    """Keeps the delivered revisions, without locks."""
 
     def __init__(self) -> None:
         self.delivered: dict[str, int] = {}
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        skip = refusal(Delivery(revision=self.delivered.get(channel)), revision, now)
+        skip = skip_reason(Delivery(revision=self.delivered.get(channel)), revision, now)
         until = now + timedelta(minutes=1)
         return skip or Claim(
             finding_id=finding_id, channel=channel, revision=revision, token="token", locked_until=until
@@ -51,45 +51,45 @@ class MemoryLedger:
 
 
 class Channel:
-    """A channel that fails as often as it is told to."""
+    """A channel that raises the given errors, one for each send, before it accepts a message."""
 
     def __init__(self, name: str, *failures: Exception) -> None:
         self.name = name
         self.failures = list(failures)
-        self.logged: list[int] = []
+        self.sent: list[int] = []
 
     def send(self, finding: Finding, reference: str | None) -> str | None:
         if self.failures:
             raise self.failures.pop(0)
-        self.logged.append(finding.revision)
+        self.sent.append(finding.revision)
         return None
 
 
-def test_every_channel_is_told() -> None:
-    """And the result says so of each."""
+def test_every_channel_gets_the_alert() -> None:
+    """There is one result for each channel."""
     sns, slack = Channel("sns"), Channel("slack")
     results = send(OPENED, [sns, slack], MemoryLedger())
     assert [(result.channel, result.outcome) for result in results] == [
         ("sns", DeliveryOutcome.DELIVERED),
         ("slack", DeliveryOutcome.DELIVERED),
     ]
-    assert sns.logged == slack.logged == [1]
+    assert sns.sent == slack.sent == [1]
 
 
-def test_a_channel_that_fails_is_tried_again_and_the_others_are_not_told_twice() -> None:
-    """Slack being down does not repeat the mail."""
+def test_the_retry_sends_only_to_the_channel_that_failed() -> None:
+    """A failure of Slack does not repeat the mail."""
     sns, slack = Channel("sns"), Channel("slack", DeliveryError("HTTP 500"))
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="was not delivered: slack: HTTP 500"):
         send(OPENED, [slack, sns], ledger)
-    assert sns.logged == [1]
+    assert sns.sent == [1]
     send(OPENED, [slack, sns], ledger)
-    assert sns.logged == [1]
-    assert slack.logged == [1]
+    assert sns.sent == [1]
+    assert slack.sent == [1]
 
 
-def test_one_error_names_every_channel_that_failed_but_repeats_no_foreign_text() -> None:
-    """The text of an error that is not ours may hold the webhook's URL."""
+def test_one_error_names_every_channel_that_failed_without_texts_of_other_packages() -> None:
+    """The text of another package's error may contain the webhook's URL."""
     slack = Channel("slack", OSError("https://hooks.slack.com/services/T0/B0/secret"))
     with pytest.raises(DeliveryError) as raised:
         send(OPENED, [Channel("sns", DeliveryError("throttled")), slack], MemoryLedger())
@@ -97,25 +97,25 @@ def test_one_error_names_every_channel_that_failed_but_repeats_no_foreign_text()
 
 
 @pytest.mark.parametrize("transition", [Transition.FIX_APPROVED, Transition.FIX_UNDO_REQUESTED])
-def test_what_a_person_just_did_is_not_told(transition: Transition) -> None:
-    """What comes of it is."""
+def test_no_alert_is_sent_for_what_a_person_did(transition: Transition) -> None:
+    """The result of it is alerted."""
     channel = Channel("sns")
     results = send(replace(OPENED, transition=transition), [channel], MemoryLedger())
-    assert [result.outcome for result in results] == [DeliveryOutcome.NOT_WANTED]
-    assert channel.logged == []
+    assert [result.outcome for result in results] == [DeliveryOutcome.NOT_ALERTED]
+    assert channel.sent == []
     assert transition not in ALERTED
 
 
 def test_a_deployment_has_the_channels_that_its_settings_name() -> None:
-    """And makes no client for the others."""
-    asked: list[str] = []
-    assert channels_for(Settings(), asked.append) == []
-    assert asked == []
+    """It makes no client for the others."""
+    clients: list[str] = []
+    assert channels_for(Settings(), clients.append) == []
+    assert clients == []
     settings = Settings(topic_arn="arn:aws:sns:us-east-1:123456789012:alerts", slack_secret_arn="arn:secret")
-    assert [channel.name for channel in channels_for(settings, asked.append)] == list(CHANNELS)
-    assert asked == ["sns", "secretsmanager"]
+    assert [channel.name for channel in channels_for(settings, clients.append)] == list(CHANNELS)
+    assert clients == ["sns", "secretsmanager"]
 
 
 def test_slack_is_a_channel_without_a_reference() -> None:
-    """A webhook's answer names no message."""
+    """A webhook's response has no message id."""
     assert SlackChannel.name == "slack"

@@ -1,4 +1,4 @@
-"""A finding's ticket is opened once, follows the finding, and never goes back in time."""
+"""A finding's ticket is opened once, follows the finding, and is not set back to an older revision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
-from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, refusal
+from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, skip_reason
 from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.findings import Finding, Status, Transition
@@ -24,7 +24,7 @@ RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transi
 
 
 class MemoryLedger:
-    """Keeps the last delivery of one finding; locks are not looked at here."""
+    """Keeps the last delivery of one finding, without locks."""
 
     def __init__(self) -> None:
         self.held = Delivery()
@@ -32,7 +32,7 @@ class MemoryLedger:
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
         self.channel = channel
-        return refusal(self.held, revision, now) or Claim(
+        return skip_reason(self.held, revision, now) or Claim(
             finding_id=finding_id,
             channel=channel,
             revision=revision,
@@ -74,15 +74,15 @@ class Tickets:
 
 
 def states_after(*findings: Finding) -> dict[str, str]:
-    """Return the tickets after some transitions, in the order in which they arrive."""
+    """Return the tickets after some transitions, in the order in which their messages arrive."""
     ledger, tickets = MemoryLedger(), Tickets()
     for finding in findings:
         update_ticket(finding, tickets, ledger)
     return tickets.tickets
 
 
-def test_a_finding_has_one_ticket_through_its_life() -> None:
-    """Opened, updated, resolved and opened again: one ticket, and not one a run."""
+def test_a_finding_has_one_ticket_through_its_lifecycle() -> None:
+    """The same ticket is opened, updated, resolved and reopened."""
     proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
     reopened = replace(OPENED, revision=4, transition=Transition.REOPENED)
     assert states_after(OPENED) == {"T-1": "open, revision 1"}
@@ -96,34 +96,34 @@ def test_a_message_that_arrives_twice_opens_one_ticket() -> None:
     assert states_after(OPENED, OPENED) == {"T-1": "open, revision 1"}
 
 
-def test_a_stale_message_does_not_open_a_resolved_ticket_again() -> None:
-    """Nor does it open one for a problem that is gone."""
+def test_a_stale_message_does_not_reopen_a_resolved_ticket() -> None:
+    """Nor does it open a ticket for a resolved finding."""
     late = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
     assert states_after(OPENED, replace(RESOLVED, revision=3), late) == {"T-1": "resolved, revision 3"}
     assert states_after(RESOLVED, OPENED) == {}
 
 
-def test_an_event_that_was_overtaken_is_made_up_for_by_the_next() -> None:
-    """The status decides: the ticket opens again though nobody saw the finding reopen."""
+def test_the_next_event_makes_up_for_a_skipped_one() -> None:
+    """The status decides: the ticket reopens although the event `Finding Reopened` was skipped."""
     proposed = replace(OPENED, revision=4, transition=Transition.FIX_PROPOSED)
     assert states_after(OPENED, RESOLVED, proposed) == {"T-1": "open, revision 4"}
 
 
 def test_a_finding_that_is_not_open_gets_no_ticket() -> None:
-    """There is nothing to do."""
+    """A resolved or suppressed finding needs no work."""
     suppressed = replace(OPENED, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
     assert states_after(RESOLVED) == {}
     assert states_after(suppressed) == {}
 
 
 def test_a_suppressed_finding_closes_its_ticket() -> None:
-    """Somebody decided that nothing is to be done."""
+    """Someone decided that no work is needed."""
     suppressed = replace(OPENED, revision=2, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
     assert states_after(OPENED, suppressed) == {"T-1": "resolved, revision 2"}
 
 
-def test_a_ticket_that_nobody_recorded_is_found_and_closed() -> None:
-    """Its opening was cut short after the ticket system had it."""
+def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
+    """The function crashed after it opened the ticket and before it recorded it."""
     ledger, tickets = MemoryLedger(), Tickets()
     tickets.open(OPENED)
     result = update_ticket(RESOLVED, tickets, ledger)
@@ -133,18 +133,18 @@ def test_a_ticket_that_nobody_recorded_is_found_and_closed() -> None:
 
 
 def test_the_parameter_names_the_system() -> None:
-    """`none` is no tickets, and makes no client."""
-    asked: list[str] = []
-    assert ticket_system("none", asked.append) is None
-    assert asked == []
-    system = ticket_system("opsitem", asked.append)
+    """`none` means no tickets, and makes no client."""
+    clients: list[str] = []
+    assert ticket_system("none", clients.append) is None
+    assert clients == []
+    system = ticket_system("opsitem", clients.append)
     assert system is not None
     assert system.name == "opsitem"
-    assert asked == ["ssm"]
+    assert clients == ["ssm"]
 
 
-def test_a_system_that_does_not_exist_is_a_wrong_configuration() -> None:
-    """The message says which there are."""
+def test_an_unknown_system_is_a_configuration_error() -> None:
+    """The message lists the valid names."""
     with pytest.raises(ConfigurationError, match="TicketSystem is 'jira'; it can be none, opsitem"):
         ticket_system("jira", lambda _service: None)
     assert list(TICKET_SYSTEMS) == ["none", "opsitem"]

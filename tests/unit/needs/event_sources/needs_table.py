@@ -1,6 +1,6 @@
-"""What each type of event source needs, written down once more from AWS's documentation.
+"""The needs of each type of event source, copied independently from AWS's documentation.
 
-Neither the code nor a test can lose an action in silence, as long as both say the same.
+A test fails if the code or this table loses an action.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ DECRYPT: Final = on(KEY, "kms", "Decrypt")
 
 @dataclass(frozen=True)
 class Case:
-    """A mapping, what was read of what it names, and all that it certainly needs."""
+    """A mapping, the state that was read of its resources, and all of its needs without a doubt."""
 
     mapping: EventSourceMapping
     read: list[Pair]
@@ -98,7 +98,7 @@ def access(*entries: Pair) -> list[dict[str, str]]:
 
 
 def mapping(source: str | None, *entries: Pair, **configuration: Any) -> EventSourceMapping:
-    """Return a mapping as ListEventSourceMappings tells of it."""
+    """Return a mapping as ListEventSourceMappings returns it."""
     return a_mapping(
         source, configuration={"SourceAccessConfigurations": access(*entries), "Topics": ["placed"], **configuration}
     )

@@ -1,4 +1,4 @@
-"""Where records go: what each kind of destination takes, from each place that can name one."""
+"""Destinations: what each kind of destination requires, for each setting that can name one."""
 
 from __future__ import annotations
 
@@ -74,15 +74,15 @@ def function(**configuration: Any) -> Function:
 
 
 @pytest.mark.parametrize("arn", SENDING)
-def test_each_kind_of_destination_takes_its_own_actions(arn: str) -> None:
-    """On the very resource, an alias with its name; a bucket, and what is in it."""
+def test_each_kind_of_destination_requires_its_own_actions(arn: str) -> None:
+    """On the exact resource, an alias with its qualifier; a bucket, and its objects."""
     assert pairs(on_failure_needs(config(failure=arn), {arn: NO_KEY})) == SENDING[arn]
     assert pairs(on_success_needs(config(success=arn), {arn: NO_KEY})) == SENDING[arn]
 
 
 @pytest.mark.parametrize("arn", WITH_KEY)
-def test_a_customer_s_key_is_used_by_the_sender_where_aws_says_so(arn: str) -> None:
-    """EventBridge uses the key of a bus as itself, and a function's record is under no key."""
+def test_the_sender_uses_a_customer_managed_key_if_aws_documents_it(arn: str) -> None:
+    """EventBridge uses the key of a bus with its own permissions, and a function's record has no key."""
     needs = on_failure_needs(config(failure=arn), {arn: OWN_KEY})
     assert {need.action for need in needs if need.resource == KEY} == WITH_KEY[arn]
     via = f"{arn.split(':')[2]}.us-east-1.amazonaws.com"
@@ -90,8 +90,8 @@ def test_a_customer_s_key_is_used_by_the_sender_where_aws_says_so(arn: str) -> N
 
 
 @pytest.mark.parametrize("sources", [{}, {DEAD_LETTERS: THROTTLED}])
-def test_a_queue_that_was_not_read_may_be_under_a_key(sources: Any) -> None:
-    """Sending alone is certain."""
+def test_an_unread_queue_can_have_a_key(sources: Any) -> None:
+    """Only sending is certainly required."""
     certain, *doubtful = dead_letter_needs(DEAD_LETTERS, sources)
     assert not certain.doubt
     assert [need.action for need in doubtful] == ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -99,8 +99,8 @@ def test_a_queue_that_was_not_read_may_be_under_a_key(sources: Any) -> None:
         assert not decide(need, a_role(), FUNCTION_ARN, {}).denied
 
 
-def test_success_and_failure_are_told_apart() -> None:
-    """Each is a finding of its own; together they are what the configuration takes."""
+def test_success_and_failure_are_separate() -> None:
+    """Each has its own finding; together they are what the configuration requires."""
     both = config(failure=DEAD_LETTERS, success=BUS)
     sources = {DEAD_LETTERS: NO_KEY}
     assert pairs(on_failure_needs(both, sources)) == SENDING[DEAD_LETTERS]
@@ -109,7 +109,7 @@ def test_success_and_failure_are_told_apart() -> None:
     assert invoke_config_needs(config()) == ()
 
 
-def test_every_place_says_what_it_is_for() -> None:
+def test_every_setting_has_its_own_purpose() -> None:
     """A mapping, a dead-letter queue, failure and success."""
     sources = {DEAD_LETTERS: NO_KEY}
     needs = [
@@ -126,8 +126,8 @@ def test_every_place_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize("arn", ["", "kafka://failed", "text", "arn:aws:firehose:us-east-1:123456789012:stream/orders"])
-def test_what_is_no_destination_that_is_known_takes_nothing(arn: str) -> None:
-    """A Kafka topic belongs to its own type of source."""
+def test_an_unknown_destination_requires_nothing(arn: str) -> None:
+    """The needs of a Kafka topic belong to its own type of source."""
     assert invoke_config_needs(config(failure=arn), {arn: SourceState()}) == ()
     assert dead_letter_needs(arn) == ()
 
@@ -135,13 +135,13 @@ def test_what_is_no_destination_that_is_known_takes_nothing(arn: str) -> None:
 @pytest.mark.parametrize(
     "about", [{}, {"DeadLetterConfig": {}}, {"DeadLetterConfig": None}, {"DeadLetterConfig": {"TargetArn": None}}]
 )
-def test_a_function_without_a_dead_letter_queue_takes_nothing(about: Any) -> None:
-    """A template may leave it open."""
+def test_a_function_without_a_dead_letter_queue_requires_nothing(about: Any) -> None:
+    """A template can leave it unresolved."""
     assert target_of(function(**about)) == ""
     assert DeadLetter().needs(function(**about)) == ()
 
 
-def test_who_may_send_to_a_function_may_not_send_to_its_alias() -> None:
+def test_a_policy_for_a_function_does_not_allow_its_alias() -> None:
     """The resource of a call is the ARN with its qualifier."""
     (need,) = on_success_needs(config(success=f"{REFUNDS}:live"))
     role = a_role(allow("lambda:InvokeFunction", resource=REFUNDS))

@@ -1,4 +1,4 @@
-"""The types of event sources: what PG201 says of each, and that AWS's own policy for it carries all of that."""
+"""The types of event sources: PG201's verdicts on each, and that AWS's own policy for it has all needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.needs.event_sources.needs_table import (
     self_managed,
 )
 
-# What PG201 asks for, by source; the table has all that each mapping needs, of every kind.
+# What PG201 requires, by source; the table has the needs of each mapping, of every kind.
 NEEDS = {
     QUEUE: CASES["sqs"].read,
     STREAM: CASES["kinesis"].read,
@@ -49,22 +49,22 @@ def source_of(arn: str) -> EventSource:
     return found
 
 
-def judge(arn: str, *statements: dict[str, Any]) -> tuple[Outcome, list[str]]:
-    """Return what is said of a role that has statements, and the actions that it lacks."""
+def check(arn: str, *statements: dict[str, Any]) -> tuple[Outcome, list[str]]:
+    """Return the outcome for a role with these statements, and the actions that it lacks."""
     role = a_role({"Version": "2012-10-17", "Statement": list(statements)}) if statements else a_role()
     (verdict,) = evaluate(polling(role, mappings=(a_mapping(arn),)), [RULE]).verdicts
     return verdict.outcome, [need["action"] for need in verdict.evidence.get("missing", ())]
 
 
 def granting(needs: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return one statement a need."""
+    """Return one statement for each need."""
     return [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in needs]
 
 
 @pytest.mark.parametrize("arn", NEEDS)
 def test_a_role_with_exactly_the_needs_passes(arn: str) -> None:
-    """Nothing beyond the list is asked for: no ListStreams, no logs."""
-    assert judge(arn, *granting(NEEDS[arn])) == (Outcome.PASS, [])
+    """Nothing beyond the list is required: no ListStreams, no logs."""
+    assert check(arn, *granting(NEEDS[arn])) == (Outcome.PASS, [])
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_role_with_exactly_the_needs_passes(arn: str) -> None:
     [(arn, index) for arn, needs in NEEDS.items() for index in range(len(needs))],
     ids=lambda value: str(value).rsplit(":", 1)[-1],
 )
-def test_each_action_that_is_taken_away_is_missed_and_named(arn: str, index: int) -> None:
+def test_each_removed_action_is_reported_as_missing(arn: str, index: int) -> None:
     """One at a time: the finding names that one and no other."""
     left = [need for number, need in enumerate(NEEDS[arn]) if number != index]
-    assert judge(arn, *granting(left)) == (Outcome.VIOLATION, [NEEDS[arn][index][0]])
+    assert check(arn, *granting(left)) == (Outcome.VIOLATION, [NEEDS[arn][index][0]])
 
 
 @pytest.mark.parametrize(
@@ -83,24 +83,24 @@ def test_each_action_that_is_taken_away_is_missed_and_named(arn: str, index: int
     [(arn, index) for arn, needs in NEEDS.items() for index in range(len(needs))],
     ids=lambda value: str(value).rsplit(":", 1)[-1],
 )
-def test_each_action_that_is_denied_is_missed_whatever_allows_it(arn: str, index: int) -> None:
+def test_each_denied_action_is_reported_as_missing_although_it_is_allowed(arn: str, index: int) -> None:
     """A Deny of one action is one missing action."""
     action, resource = NEEDS[arn][index]
-    alike = ["kafka:DescribeCluster"] if action == "kafka:DescribeClusterV2" else []  # which does as well
-    deny = {"Effect": "Deny", "Action": [action, *alike], "Resource": resource}
-    assert judge(arn, {"Effect": "Allow", "Action": "*", "Resource": "*"}, deny) == (Outcome.VIOLATION, [action])
+    alternative = ["kafka:DescribeCluster"] if action == "kafka:DescribeClusterV2" else []
+    deny = {"Effect": "Deny", "Action": [action, *alternative], "Resource": resource}
+    assert check(arn, {"Effect": "Allow", "Action": "*", "Resource": "*"}, deny) == (Outcome.VIOLATION, [action])
 
 
 @cache
 def managed(name: str) -> str:
-    """Return the document of an AWS managed policy, of the copy that moto brings along."""
+    """Return the document of an AWS managed policy, from moto's copy."""
     policies = json.loads(aws_managed_policies_data)
     return json.dumps(policies[name.rsplit("/", 1)[-1]]["Document"])
 
 
 @pytest.mark.parametrize("arn", MANAGED)
-def test_the_managed_policy_of_a_type_is_all_that_its_type_needs(arn: str) -> None:
-    """Attached alone, it turns the violation into a pass."""
+def test_the_managed_policy_of_a_type_has_all_that_its_type_needs(arn: str) -> None:
+    """Attached alone, it resolves the violation."""
     source = source_of(arn)
     policy_arn = by_aws(source.managed_policy, ROLE_ARN)
     role = a_role(attached={policy_arn: a_policy(managed(source.managed_policy), policy_arn)})
@@ -110,7 +110,7 @@ def test_the_managed_policy_of_a_type_is_all_that_its_type_needs(arn: str) -> No
 
 @pytest.mark.parametrize("arn", [QUEUE, STREAM, TABLE, CLUSTER, BROKER, DOCUMENTS])
 def test_the_managed_policy_of_another_type_does_not_help(arn: str) -> None:
-    """So the fix has to know the type."""
+    """So the fix must know the type."""
     for other in EVENT_SOURCES:
         if other.managed_policy and other is not source_of(arn):
             role = a_role(attached={"arn:other": a_policy(managed(other.managed_policy))})
@@ -149,7 +149,7 @@ def test_a_managed_policy_s_arn_has_the_role_s_partition(partition: str) -> None
     ],
 )
 def test_a_source_of_another_type_is_not_known(arn: str | None) -> None:
-    """Nothing is said of it, rather than something wrong."""
+    """It has no verdict, rather than a wrong one."""
     assert event_source_of(a_mapping(arn)) is None
 
 
@@ -159,19 +159,19 @@ def test_sources_in_other_partitions_are_of_the_same_types() -> None:
 
 
 def test_every_type_has_its_own_name_and_policy() -> None:
-    """Two types with one name would make titles that mislead."""
+    """Two types with one name would have misleading titles."""
     assert len({source.name for source in EVENT_SOURCES}) == len(EVENT_SOURCES)
     policies = [source.managed_policy for source in EVENT_SOURCES if source.managed_policy]
     assert len(set(policies)) == len(policies)
 
 
 def test_self_managed_kafka_has_no_arn() -> None:
-    """It is known by its servers; a mapping without those, and without an ARN, is of no type."""
+    """It is identified by its servers; a mapping without servers and without an ARN has no type."""
     source = event_source_of(self_managed())
     assert source is not None
     assert source.name == "self-managed Apache Kafka cluster"
 
 
-def test_a_policy_for_the_stream_s_consumers_alone_does_not_serve_the_stream() -> None:
-    """The ARN of a consumer begins with the stream's, and is another resource."""
-    assert judge(STREAM, allow("kinesis:*", resource=f"{STREAM}/consumer/*")["Statement"][0])[0] is Outcome.VIOLATION
+def test_a_policy_for_the_stream_s_consumers_does_not_cover_the_stream() -> None:
+    """The ARN of a consumer begins with the stream's, but is another resource."""
+    assert check(STREAM, allow("kinesis:*", resource=f"{STREAM}/consumer/*")["Statement"][0])[0] is Outcome.VIOLATION

@@ -1,6 +1,6 @@
-"""AWS's managed policies for event sources, as moto has them: what each carries of what mappings need, and what not.
+"""AWS managed policies for event sources, from moto's copy: which needs of mappings each allows.
 
-The tables have everything: a policy that AWS widens or narrows, or a need that changes, does not pass unnoticed.
+The tables are complete: a test fails if AWS widens or narrows a policy, or if a need changes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CARRIES: Final[dict[str, set[str]]] = {
     "service-role/AWSLambdaMSKExecutionRole": INTERFACES,
     "service-role/AWSLambdaSQSQueueExecutionRole": set(),
 }
-"""What of all that mappings of any type need each policy allows, besides reading sources of its own type."""
+"""The needs of mappings of any type that each policy allows, besides reading sources of its own type."""
 
 HAS_BESIDES: Final = {
     "service-role/AWSLambdaDynamoDBExecutionRole": {*LOGS, "dynamodb:ListStreams"},
@@ -41,7 +41,7 @@ HAS_BESIDES: Final = {
     "service-role/AWSLambdaMSKExecutionRole": {*LOGS, *INTERFACES, "kafka:DescribeCluster"},
     "service-role/AWSLambdaSQSQueueExecutionRole": LOGS,
 }
-"""The actions in each policy that reading sources of its type does not take."""
+"""The actions in each policy that reading sources of its type does not require."""
 
 OTHER_POLICIES: Final = {
     "AWSLambdaBasicDurableExecutionRolePolicy",
@@ -50,24 +50,24 @@ OTHER_POLICIES: Final = {
     "AWSLambdaRole",
     "AWSLambdaVPCAccessExecutionRole",
 }
-"""AWS's managed policies for roles of functions that are for no type of event source."""
+"""AWS managed policies for execution roles that are not for a type of event source."""
 
 
 @cache
 def published() -> dict[str, Any]:
-    """Return AWS's managed policies by their names."""
+    """Return the AWS managed policies by their names."""
     found: dict[str, Any] = json.loads(aws_managed_policies_data)
     return found
 
 
 def role_with(policy: str) -> Role:
-    """Return a role that has one managed policy, given by its path and name, and nothing else."""
+    """Return a role with only one managed policy, given as path and name."""
     arn = f"arn:aws:iam::aws:policy/{policy}"
     return a_role(attached={arn: a_policy(published()[policy.rpartition("/")[2]]["Document"], arn)})
 
 
 def actions_of(policy: str) -> set[str]:
-    """Return the actions that a managed policy allows, every one of them on everything."""
+    """Return the actions that a managed policy allows, each on every resource."""
     found: set[str] = set()
     for statement in published()[policy.rpartition("/")[2]]["Document"]["Statement"]:
         assert statement.keys() - {"Sid"} == {"Effect", "Action", "Resource"}
@@ -77,7 +77,7 @@ def actions_of(policy: str) -> set[str]:
 
 
 def needs_of_all(*kinds: NeedKind) -> dict[EventSource, set[Need]]:
-    """Return what all cases of the table need, by their types; of some kinds, or of all."""
+    """Return the needs of all cases of the table by their types; of some kinds, or of all."""
     found: dict[EventSource, set[Need]] = {source: set() for source in EVENT_SOURCES}
     for case in CASES.values():
         source = event_source_of(case.mapping)
@@ -91,14 +91,14 @@ def needs_of_all(*kinds: NeedKind) -> dict[EventSource, set[Need]]:
 WITH_POLICY: Final = {source.managed_policy: source for source in EVENT_SOURCES if source.managed_policy}
 
 
-def test_each_policy_of_a_type_is_judged() -> None:
-    """A type that is given one has to be in the tables."""
+def test_each_policy_of_a_type_is_in_the_tables() -> None:
+    """A type with a new policy must be added."""
     assert WITH_POLICY.keys() == CARRIES.keys() == HAS_BESIDES.keys()
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.read])
-def test_what_reading_takes_is_allowed_by_the_policy_of_the_type(name: str) -> None:
-    """Whichever way the mapping signs in, and whatever was read of its source; some types have no policy."""
+def test_the_policy_of_the_type_allows_reading(name: str) -> None:
+    """For every way to sign in, and every state of the source; some types have no policy."""
     case = CASES[name]
     source = event_source_of(case.mapping)
     assert source is not None
@@ -111,8 +111,8 @@ def test_what_reading_takes_is_allowed_by_the_policy_of_the_type(name: str) -> N
         assert source.name in {"Amazon MQ broker", "Amazon DocumentDB cluster"}
 
 
-def test_reading_a_cluster_of_another_account_takes_more_than_the_policy() -> None:
-    """The managed VPC connection is described besides: that has to be allowed in a policy of one's own."""
+def test_reading_a_cluster_of_another_account_requires_more_than_the_policy() -> None:
+    """Describing the managed VPC connection must be allowed in the owner's own policy."""
     connection = "arn:aws:kafka:us-east-1:123456789012:vpc-connection/111122223333/orders/51jn98b4-7"
     source = event_source_of(mapping(connection))
     assert source is not None
@@ -123,22 +123,22 @@ def test_reading_a_cluster_of_another_account_takes_more_than_the_policy() -> No
 
 
 @pytest.mark.parametrize("policy", WITH_POLICY)
-def test_a_policy_carries_of_all_needs_but_its_own_type_s_what_the_table_says(policy: str) -> None:
-    """No secret, no key, no destination, nothing inside a cluster, and no source of another type."""
+def test_a_policy_allows_no_other_needs_than_the_table_lists(policy: str) -> None:
+    """No secret, no key, no destination, no data plane of a cluster, and no source of another type."""
     role, own = role_with(policy), needs_of_all(NeedKind.READ)[WITH_POLICY[policy]]
     others = set().union(*needs_of_all().values()) - own
     assert {need.action for need in others if decide(need, role, FUNCTION_ARN, {}).allowed} == CARRIES[policy]
 
 
 @pytest.mark.parametrize("policy", WITH_POLICY)
-def test_a_policy_has_no_action_besides_that_the_table_does_not_know(policy: str) -> None:
-    """And it has each that the table names."""
+def test_a_policy_has_exactly_the_additional_actions_of_the_table(policy: str) -> None:
+    """No more and no less."""
     own = needs_of_all(NeedKind.READ)[WITH_POLICY[policy]]
     assert actions_of(policy) - {need.action for need in own} == HAS_BESIDES[policy]
 
 
-def test_aws_has_no_other_policy_with_what_reading_a_source_takes() -> None:
-    """When it has one for brokers or for DocumentDB, that type can name it."""
+def test_aws_has_no_other_policy_for_reading_a_source() -> None:
+    """When AWS adds one for brokers or for DocumentDB, that type can name it."""
     for_functions = {
         name
         for name, policy in published().items()

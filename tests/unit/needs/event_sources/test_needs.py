@@ -1,4 +1,4 @@
-"""Each type of event source, with each way to sign in: what it needs, and what is said where one action is missing."""
+"""Each type of event source, with each way to sign in: its needs, and the decision if one action is missing."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ KEY_POLICY = a_policy(
     allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}),
     "key policy",
 )
-"""What the console writes: the account's own policies decide."""
+"""The policy that the console creates: the account's own policies decide."""
 POLICIES = {KEY: KEY_POLICY}
 
 
 def needs_of(case: Case, kind: NeedKind | None = None) -> list[Need]:
-    """Return what a case needs, of one kind or of all."""
+    """Return the needs of a case, of one kind or of all."""
     source = event_source_of(case.mapping)
     assert source is not None
     found = source.needs(case.mapping, case.sources)
@@ -50,12 +50,12 @@ def needs_of(case: Case, kind: NeedKind | None = None) -> list[Need]:
 
 
 def expected(case: Case) -> list[Pair]:
-    """Return what the table says of a case, without what it says twice."""
+    """Return the needs of a case in the table, without duplicates."""
     return list(dict.fromkeys([*case.read, *case.dependencies, *case.destinations]))
 
 
 def own_policy(need: Need) -> dict[str, Any]:
-    """Return that keys leave it to the account's policies, and nothing else has a policy of its own."""
+    """Return policies of which only the key's exists, and delegates to the account."""
     return {need.resource: None, **POLICIES}
 
 
@@ -66,7 +66,7 @@ def granting(pairs: list[Pair], effect: str = "Allow", **more: Any) -> dict[str,
 
 
 def lacking(case: Case, *documents: dict[str, Any], **role: Any) -> set[Pair]:
-    """Return what is certainly missing of a role, and see that the rest is certainly allowed."""
+    """Return the needs that a role is denied, and assert that it is allowed the others."""
     missing = set()
     for need in needs_of(case):
         decision = decide(need, a_role(*documents, **role), FUNCTION_ARN, POLICIES)
@@ -78,7 +78,7 @@ def lacking(case: Case, *documents: dict[str, Any], **role: Any) -> set[Pair]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_type_needs_these_actions_on_these_resources(name: str) -> None:
-    """What AWS documents, in the kind of finding that it belongs to; none of it is in doubt."""
+    """As AWS documents, by the kind of need; none has a doubt."""
     case = CASES[name]
     for kind, pairs in (
         (NeedKind.READ, case.read),
@@ -91,7 +91,7 @@ def test_each_type_needs_these_actions_on_these_resources(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_role_with_exactly_the_needs_lacks_nothing(name: str) -> None:
-    """Neither ListStreams, nor logs, nor the key of a filter."""
+    """Neither ListStreams, nor logs, nor the key of a filter is required."""
     assert lacking(CASES[name], granting(expected(CASES[name]))) == set()
 
 
@@ -99,7 +99,7 @@ EACH = [(name, pair) for name, case in CASES.items() for pair in expected(case)]
 
 
 @pytest.mark.parametrize(("name", "pair"), EACH, ids=lambda value: value if isinstance(value, str) else value[0])
-def test_each_action_that_is_taken_away_is_missed_and_named(name: str, pair: Pair) -> None:
+def test_each_removed_action_is_denied(name: str, pair: Pair) -> None:
     """One at a time, and no other."""
     left = [one for one in expected(CASES[name]) if one != pair]
     for need in needs_of(CASES[name]):
@@ -108,8 +108,8 @@ def test_each_action_that_is_taken_away_is_missed_and_named(name: str, pair: Pai
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_denied_or_outside_the_boundary_is_missed_whatever_allows_it(name: str) -> None:
-    """All of it: a Deny of everything, and a boundary for something else."""
+def test_a_deny_or_a_boundary_overrides_every_allow(name: str) -> None:
+    """For all needs: a Deny of everything, and a boundary for another service."""
     everything = set(expected(CASES[name]))
     assert lacking(CASES[name], allow("*"), granting([("*", "*")], "Deny")) == everything
     limits = a_policy(allow("logs:*"), "limits")
@@ -119,10 +119,10 @@ def test_what_is_denied_or_outside_the_boundary_is_missed_whatever_allows_it(nam
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_pollers_do_not_say_for_which_function_they_call(name: str) -> None:
-    """An Allow for the function's ARN serves none of them; the Deny that AWS recommends for its code harms none.
+def test_pollers_do_not_send_the_source_function_arn(name: str) -> None:
+    """An Allow with that key allows no poller, and the Deny that AWS recommends for the function's code denies none.
 
-    Of what is sent to destinations AWS does not say it: there it is not certain.
+    AWS does not say whether Lambda sends the key to destinations: the outcome is unknown.
     """
     pairs = expected(CASES[name])
     only = granting(pairs, Condition={"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION_ARN}})
@@ -139,8 +139,8 @@ def test_pollers_do_not_say_for_which_function_they_call(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_need_says_who_calls_and_what_for(name: str) -> None:
-    """A sentence that continues "to ..."; reading the source itself needs no words."""
+def test_every_need_has_its_call_and_its_purpose(name: str) -> None:
+    """The purpose continues "to ..."; reading the source itself needs none."""
     for need in needs_of(CASES[name]):
         interfaces = need.action.startswith("ec2:")
         sends = need.kind is NeedKind.DESTINATION
@@ -165,8 +165,8 @@ def test_every_need_says_who_calls_and_what_for(name: str) -> None:
         ("dynamodb-to-bucket", "s3.us-east-1.amazonaws.com"),
     ],
 )
-def test_a_key_is_used_by_way_of_the_service_that_holds_the_data(name: str, service: str) -> None:
-    """Policies ask for `kms:ViaService`."""
+def test_a_key_is_used_through_the_service_that_stores_the_data(name: str, service: str) -> None:
+    """Policies can require `kms:ViaService`."""
     case = CASES[name]
     keys = [need for need in needs_of(case) if need.resource == KEY]
     assert {need.context for need in keys} == {(("kms:ViaService", service),)}
@@ -176,7 +176,7 @@ def test_a_key_is_used_by_way_of_the_service_that_holds_the_data(name: str, serv
 
 
 def test_services_in_china_have_the_domain_of_china() -> None:
-    """And so has the condition key."""
+    """And so has the value of the condition key."""
     queue = QUEUE.replace(":aws:sqs:us-east-1", ":aws-cn:sqs:cn-north-1")
     source = event_source_of(a_mapping(queue))
     assert source is not None
@@ -188,17 +188,17 @@ def test_services_in_china_have_the_domain_of_china() -> None:
     "case", [mapping(QUEUE), mapping(STREAM), mapping(TABLE), msk(("SASL_SCRAM_512_AUTH", SECRET))]
 )
 @pytest.mark.parametrize("unread", [{}, {QUEUE: THROTTLED, STREAM: THROTTLED, TABLE: THROTTLED, SECRET: THROTTLED}])
-def test_what_was_not_read_may_be_encrypted_with_a_key_of_the_customer_s(case: Any, unread: Any) -> None:
-    """So that a role without any key is neither right nor wrong."""
+def test_an_unread_resource_can_have_a_customer_managed_key(case: Any, unread: Any) -> None:
+    """So a role without permission on a key is unknown."""
     (decrypt,) = [need for need in needs_of(Case(case, [], sources=unread)) if need.action == "kms:Decrypt"]
     decision = decide(decrypt, a_role(), FUNCTION_ARN, {})
-    assert "was not read whether" in decrypt.doubt
+    assert decrypt.doubt.endswith(" has a customer managed key, which was not read")
     assert not decision.allowed
     assert not decision.denied
 
 
-def test_whether_a_table_s_key_is_needed_is_not_said_by_aws() -> None:
-    """With a key of the customer's, a role without it is not known to be wrong."""
+def test_aws_does_not_say_whether_a_table_s_key_is_required() -> None:
+    """With a customer managed key, a role without permission on it is unknown."""
     (decrypt,) = needs_of(Case(mapping(TABLE), [], sources={TABLE: SourceState(KEY)}), NeedKind.DEPENDENCY)
     assert (decrypt.resource, decrypt.doubt[:16]) == (KEY, "AWS does not say")
     assert not decide(decrypt, a_role(), FUNCTION_ARN, POLICIES).denied
@@ -214,8 +214,8 @@ def test_whether_a_table_s_key_is_needed_is_not_said_by_aws() -> None:
         (SECRET.removesuffix("-1a2B3c"), f"{SECRET.removesuffix('-1a2B3c')}-??????"),
     ],
 )
-def test_a_secret_that_is_not_named_in_full_may_be_one_that_a_policy_names(uri: str, resource: str) -> None:
-    """Six characters are missing: a policy has to name them or leave them open, and what it names cannot be checked."""
+def test_a_secret_without_its_full_arn_can_be_one_that_a_policy_names(uri: str, resource: str) -> None:
+    """Six characters are missing: a policy must have them or a wildcard, and characters cannot be verified."""
     (need,) = needs_of(Case(mapping(BROKER, ("BASIC_AUTH", uri)), [], sources={uri: SourceState()}))[7:]
     assert (need.action, need.resource) == ("secretsmanager:GetSecretValue", resource)
     assert decide(need, a_role(allow(need.action, resource=resource)), FUNCTION_ARN, {}).allowed
@@ -226,7 +226,7 @@ def test_a_secret_that_is_not_named_in_full_may_be_one_that_a_policy_names(uri: 
 
 
 def test_no_literal_is_taken_for_a_secret() -> None:
-    """A scope, an audience, a virtual host, a subnet: only of types that are secrets is the URI one."""
+    """A scope, an audience, a virtual host, a subnet: the URI is a secret only for the types of secrets."""
     literal = "arn:aws:secretsmanager:us-east-1:123456789012:secret:not-a-secret-AbCdEf"
     for kind in ("VIRTUAL_HOST", "OAUTHBEARER_SCOPE", "OAUTHBEARER_AUDIENCE", "IAM_AUTH", "SOMETHING_NEW"):
         needs = needs_of(Case(self_managed((kind, literal)), []))
@@ -234,8 +234,8 @@ def test_no_literal_is_taken_for_a_secret() -> None:
 
 
 @pytest.mark.parametrize("entries", [None, "text", [None], [{"Type": 1}], [{"Type": "BASIC_AUTH"}], [{"URI": SECRET}]])
-def test_what_a_template_leaves_open_is_passed_over(entries: Any) -> None:
-    """The words of a file may be anything."""
+def test_an_unresolved_value_of_a_template_is_ignored(entries: Any) -> None:
+    """A file can contain any value."""
     odd = {
         "SourceAccessConfigurations": entries,
         "SelfManagedEventSource": {"Endpoints": {}},
@@ -248,8 +248,8 @@ def test_what_a_template_leaves_open_is_passed_over(entries: Any) -> None:
 # ── Amazon MSK ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_older_action_does_for_provisioned_clusters_and_not_for_serverless_ones() -> None:
-    """Where that was not read, a role with the older one alone is neither right nor wrong; with none it is wrong."""
+def test_an_older_action_suffices_for_provisioned_clusters_but_not_for_serverless_ones() -> None:
+    """If the kind was not read, a role with only the older action is unknown; a role with neither is denied."""
     older = a_role(allow("kafka:DescribeCluster", "kafka:GetBootstrapBrokers", resource=CLUSTER))
     for state, outcomes in (
         (PROVISIONED, {"allowed"}),
@@ -263,18 +263,19 @@ def test_an_older_action_does_for_provisioned_clusters_and_not_for_serverless_on
     assert denied == ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
 
 
-def test_whether_a_cluster_asks_for_iam_has_to_be_read() -> None:
-    """Without secrets it does, or lets everybody in; with them it does not matter."""
+def test_whether_a_cluster_uses_iam_authentication_must_be_read() -> None:
+    """Without secrets it does, or has no authentication; with secrets it does not matter."""
     for sources in ({}, {CLUSTER: THROTTLED}, {CLUSTER: SourceState(is_serverless=False)}):
         inside = [need for need in needs_of(Case(msk(), [], sources=sources)) if "kafka-cluster:" in need.action]
         assert len(inside) == 5
-        assert {need.doubt for need in inside} == {"it was not read whether the cluster asks its clients for IAM"}
+        expected = "it depends on whether the cluster uses IAM authentication, which was not read"
+        assert {need.doubt for need in inside} == {expected}
     with_secret = needs_of(Case(msk(("SASL_SCRAM_512_AUTH", SECRET)), []))
     assert not [need for need in with_secret if "kafka-cluster:" in need.action]
 
 
-def test_a_cluster_of_another_account_is_reached_by_its_connection() -> None:
-    """The mapping names that, and not the cluster, whose own policy would have to be read besides."""
+def test_a_cluster_of_another_account_is_reached_through_its_connection() -> None:
+    """The mapping names the connection, not the cluster, whose own policy would also decide."""
     connection = "arn:aws:kafka:us-east-1:123456789012:vpc-connection/111122223333/orders/51jn98b4-7"
     case = Case(mapping(connection), [])
     reading = needs_of(case, NeedKind.READ)
@@ -288,7 +289,7 @@ def test_a_cluster_of_another_account_is_reached_by_its_connection() -> None:
 
 
 def test_what_is_recommended_is_never_required() -> None:
-    """Some of AWS's examples have it, and clusters are read without it."""
+    """Some of AWS's examples have it, but Lambda reads clusters without it."""
     source = event_source_of(msk())
     assert source is not None
     recommended = {
@@ -304,13 +305,13 @@ def test_what_is_recommended_is_never_required() -> None:
     }
 
 
-def test_without_a_name_the_consumer_group_may_be_any() -> None:
-    """Lambda makes one up: a policy for one of them is not known to do."""
+def test_without_a_name_the_consumer_group_can_be_any() -> None:
+    """Lambda generates a name: a policy for one group is unknown."""
     (need,) = [need for need in needs_of(CASES["self-managed-iam"]) if need.action == "kafka-cluster:AlterGroup"]
     assert need.resource == "arn:aws:kafka:us-east-1:*:group/*/*/*"
     one = allow("kafka-cluster:*", resource="arn:aws:kafka:us-east-1:123456789012:group/orders/*/billing")
     decision = decide(need, a_role(one), FUNCTION_ARN, {})
-    assert "it is not known which of" in decision.explain()
+    assert "it depends on which of" in decision.explain()
 
 
 def test_a_consumer_is_no_stream() -> None:

@@ -1,4 +1,4 @@
-"""That the table of needs leaves out nothing of Lambda's API: every type of source with every way to sign in."""
+"""The table of needs is complete for Lambda's API: every type of source with every way to sign in."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping, Sources
 
 KAFKA: Final = "self-managed"
-"""What stands for a cluster of one's own, which has no ARN."""
+"""The key of a self-managed cluster, which has no ARN."""
 
 ALWAYS: Final[Mapping[str, list[Pair]]] = {
     QUEUE: SQS,
@@ -63,10 +63,10 @@ ALWAYS: Final[Mapping[str, list[Pair]]] = {
     DOCUMENTS: [*DOCDB, *INTERFACES],
     KAFKA: [],
 }
-"""What each type of source takes, however it is signed in to."""
+"""What each type of source requires for every way to sign in."""
 
 SIGNED_IN_TO: Final = (CLUSTER, BROKER, DOCUMENTS, KAFKA)
-"""Those that are signed in to at all: the others ask the role for everything."""
+"""The types that Lambda signs in to: the others only need the role."""
 
 OF_ITS_OWN: Final[Mapping[tuple[str, str], list[Pair]]] = {
     (CLUSTER, "IAM_AUTH"): DATA_PLANE,
@@ -75,7 +75,7 @@ OF_ITS_OWN: Final[Mapping[tuple[str, str], list[Pair]]] = {
     (KAFKA, "VPC_SUBNET"): INTERFACES,
     (KAFKA, "VPC_SECURITY_GROUP"): INTERFACES,
 }
-"""What a way to sign in, or to get there, takes that names no secret."""
+"""What a way to sign in, or to reach the source, requires besides a secret."""
 
 NAMED_BY_ITSELF: Final = {
     "OAUTHBEARER_SCOPE": "orders",
@@ -88,7 +88,7 @@ NAMED_BY_ITSELF: Final = {
     "IAM_AUTH": "",
     "IAM_OAUTHBEARER_AUTH": "",
 }
-"""The URI of each type that is no secret."""
+"""The URI of each type that is not a secret."""
 
 
 @cache
@@ -108,14 +108,14 @@ REGISTRY_TYPES: Final = enum("KafkaSchemaRegistryAuthType")
 
 
 def needed(of: EventSourceMapping, sources: Sources) -> set[Pair]:
-    """Return all that a mapping certainly needs."""
+    """Return the required needs of a mapping."""
     source = event_source_of(of)
     assert source is not None
     return {(need.action, need.resource) for need in source.needs(of, sources) if not need.recommended}
 
 
 def signing_in(source: str, kind: str) -> EventSourceMapping:
-    """Return a mapping that signs in to a source in one way, sensible or not."""
+    """Return a mapping that signs in to a source in one way, supported or not."""
     entry = (kind, NAMED_BY_ITSELF.get(kind, SECRET))
     return self_managed(entry) if source == KAFKA else msk(entry) if source == CLUSTER else mapping(source, entry)
 
@@ -123,7 +123,7 @@ def signing_in(source: str, kind: str) -> EventSourceMapping:
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("source", ALWAYS, ids=lambda arn: ":".join(arn.split(":")[2:3]) or arn)
 def test_each_type_of_source_with_each_way_to_sign_in_needs_what_the_tables_say(source: str, kind: str) -> None:
-    """A secret is a secret wherever a mapping names one; the rest hangs on what it is."""
+    """A secret is required for every type that signs in; the other needs depend on the type."""
     secret = PASSWORD if kind not in NAMED_BY_ITSELF and source in SIGNED_IN_TO else []
     expected = {*ALWAYS[source], *secret, *OF_ITS_OWN.get((source, kind), [])}
     of = signing_in(source, kind)
@@ -134,8 +134,8 @@ def test_each_type_of_source_with_each_way_to_sign_in_needs_what_the_tables_say(
 
 @pytest.mark.parametrize("kind", REGISTRY_TYPES)
 @pytest.mark.parametrize("of", [msk, self_managed])
-def test_each_way_to_sign_in_to_a_schema_registry_takes_its_secret(of: Any, kind: str) -> None:
-    """Of Confluent's: AWS Glue asks the role itself."""
+def test_each_way_to_sign_in_to_a_schema_registry_requires_its_secret(of: Any, kind: str) -> None:
+    """Confluent's: AWS Glue requires permissions of the role itself."""
     registry = {
         "SchemaRegistryURI": "https://registry.example.com",
         "AccessConfigs": [{"Type": kind, "URI": SECRET}],
@@ -145,21 +145,21 @@ def test_each_way_to_sign_in_to_a_schema_registry_takes_its_secret(of: Any, kind
 
 
 def test_there_is_a_case_for_each_type_of_source() -> None:
-    """And nothing in the table that is of no type."""
+    """And no case without a type."""
     assert {event_source_of(case.mapping) for case in CASES.values()} == set(EVENT_SOURCES)
 
 
 def test_there_is_a_case_for_each_way_to_sign_in() -> None:
-    """When Lambda has a new one, somebody is to look what it takes."""
+    """When Lambda adds a new one, its needs must be added."""
     assert {kind for case in CASES.values() for kind, _ in access(case.mapping)} == set(TYPES)
 
 
-def test_the_types_that_name_a_secret_are_those_of_which_lambda_s_api_says_so() -> None:
+def test_the_types_that_name_a_secret_are_those_in_lambda_s_api() -> None:
     """The URI of every other type is a literal."""
-    logged = shape("SourceAccessConfiguration").members["Type"].documentation
+    documented = shape("SourceAccessConfiguration").members["Type"].documentation
     secrets = {
         kind
-        for kind, text in re.findall(r"<li> <p> <code>(\w+)</code> (.*?)</li>", logged)
+        for kind, text in re.findall(r"<li> <p> <code>(\w+)</code> (.*?)</li>", documented)
         if re.search(r"Secrets Manager (ARN|secret)", text)
     }
     assert secrets == SECRET_TYPES.keys()
@@ -170,9 +170,9 @@ def test_the_types_that_name_a_secret_are_those_of_which_lambda_s_api_says_so() 
 
 def test_there_is_a_case_for_each_type_of_destination() -> None:
     """A queue, a topic, a bucket and a topic of the cluster: there are no others."""
-    logged = shape("OnFailure").members["Destination"].documentation
+    documented = shape("OnFailure").members["Destination"].documentation
     for kind in ("Amazon SNS topic", "Amazon SQS queue", "Amazon S3 bucket", "Kafka topic"):
-        assert kind in logged
+        assert kind in documented
     named = {destination for case in CASES.values() for destination in destinations_of(case.mapping)}
     assert {name.split(":")[2] if name.startswith("arn:") else name.split(":")[0] for name in named} == {
         "kafka",

@@ -1,4 +1,4 @@
-"""What would have to be read to tell what a mapping needs: each doubt that reading can settle says it."""
+"""What must be read to decide what a mapping needs: each doubt that reading can remove names it."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def needs_of(case: Case, sources: Sources) -> tuple[Need, ...]:
-    """Return all that a mapping needs, as far as something was read."""
+    """Return all needs of a mapping, for what was read."""
     source = event_source_of(case.mapping)
     assert source is not None
     return source.needs(case.mapping, sources)
 
 
 def unread(case: Case, sources: Sources) -> set[str]:
-    """Return what would have to be read."""
+    """Return what must be read."""
     return {need.unread for need in needs_of(case, sources)} - {""}
 
 
 @EACH
-def test_every_doubt_about_what_was_not_read_says_what_would_have_to_be_read(case: Case) -> None:
-    """Nothing else says it: what reading does not tell is not read in vain."""
+def test_every_doubt_about_an_unread_resource_names_that_resource(case: Case) -> None:
+    """No other need names one: nothing is read without effect."""
     for need in needs_of(case, {}):
-        was_not_read = need.doubt.startswith("it was not read")
+        was_not_read = need.doubt.endswith(", which was not read")
         assert need.unread if was_not_read else not need.unread or "*" in need.resource, need
 
 
 @EACH
-def test_once_it_was_read_nothing_is_left_to_read(case: Case) -> None:
-    """Two calls for the same would be one too many."""
+def test_after_reading_nothing_is_left_to_read(case: Case) -> None:
+    """No resource is read twice."""
     known = SourceState(
         KEY, is_serverless=False, uses_iam=True, parameter_group="default", subnet_group="private", is_public=False
     )
@@ -64,14 +64,14 @@ def test_once_it_was_read_nothing_is_left_to_read(case: Case) -> None:
 
 
 @EACH
-def test_what_could_not_be_read_is_still_to_be_read(case: Case) -> None:
-    """The doubt stays, and so does what it rests on."""
+def test_a_resource_that_could_not_be_read_must_still_be_read(case: Case) -> None:
+    """The doubt stays, and still names the resource."""
     wanted = unread(case, {})
     assert unread(case, dict.fromkeys(wanted, THROTTLED)) == wanted
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("of", "expected"),
     [
         (mapping(QUEUE), {QUEUE}),
         (mapping(CONSUMER), {STREAM}),
@@ -83,13 +83,13 @@ def test_what_could_not_be_read_is_still_to_be_read(case: Case) -> None:
         (mapping(DOCUMENTS), {DOCUMENTS}),
     ],
 )
-def test_what_is_to_be_read_is_named_as_the_mapping_names_it(asked: EventSourceMapping, expected: set[str]) -> None:
-    """A secret by its name, where that is all there is; a consumer has the key of its stream."""
-    assert unread(Case(asked, []), {}) == expected
+def test_a_resource_to_read_is_named_as_in_the_mapping(of: EventSourceMapping, expected: set[str]) -> None:
+    """A secret by its name, if the mapping has only that; a consumer has the key of its stream."""
+    assert unread(Case(of, []), {}) == expected
 
 
-def test_the_groups_of_a_documentdb_cluster_are_named_once_they_are_known() -> None:
-    """Before that, any group may be meant."""
+def test_the_groups_of_a_documentdb_cluster_are_named_if_they_were_read() -> None:
+    """Before that, any group is possible."""
     case = Case(mapping(DOCUMENTS), [])
     state = SourceState(parameter_group="orders", subnet_group="private")
     named = [need.resource.rpartition(":")[2] for need in needs_of(case, {DOCUMENTS: state})[1:3]]
@@ -98,7 +98,7 @@ def test_the_groups_of_a_documentdb_cluster_are_named_once_they_are_known() -> N
     assert [need.unread for need in needs_of(case, {DOCUMENTS: half})[1:3]] == ["", DOCUMENTS]
 
 
-def test_a_cluster_behind_a_managed_connection_is_not_to_be_read() -> None:
-    """It is another account's, which would have to let the bot in."""
+def test_a_cluster_behind_a_managed_connection_is_not_read() -> None:
+    """It belongs to another account, which would have to allow the bot."""
     connection = "arn:aws:kafka:us-east-1:123456789012:vpc-connection/111122223333/orders/51jn98b4-7"
     assert unread(Case(mapping(connection), []), {}) == set()

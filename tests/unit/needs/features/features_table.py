@@ -1,6 +1,6 @@
-"""What each feature of a function takes of its role, written down once more from AWS's documentation.
+"""The needs of each feature of a function, copied independently from AWS's documentation.
 
-Neither the code nor a test can lose an action in silence, as long as both say the same.
+A test fails if the code or this table loses an action.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration with what was read, the feature that it turns on, and what that needs."""
+    """A configuration with what was read, the feature that it enables, and the needs of that feature."""
 
     feature: str
     configuration: dict[str, Any]
@@ -53,12 +53,12 @@ def on(resource: str, prefix: str, *names: str) -> list[Pair]:
 
 
 def streams(group: str) -> list[Pair]:
-    """Return writing to the streams of a log group."""
+    """Return the needs for writing to the streams of a log group."""
     return on(f"{group}:log-stream:*", "logs", "CreateLogStream", "PutLogEvents")
 
 
 def group(arn: str) -> list[Pair]:
-    """Return the same, and making the group."""
+    """Return the needs for writing to a log group, and for creating it."""
     return [*streams(arn), ("logs:CreateLogGroup", f"{arn}:*")]
 
 

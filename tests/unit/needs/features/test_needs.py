@@ -1,4 +1,4 @@
-"""Each feature of a function: what it needs, and what is said where one action is missing."""
+"""Each feature of a function: its needs, and the decision if one action is missing."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ OF_FUNCTIONS = [feature for feature in FEATURES if feature.name in {case.feature
 
 
 def needs(case: Case) -> tuple[Need, ...]:
-    """Return what the case's feature needs, recommended or not."""
+    """Return the needs of the case's feature, recommended or not."""
     (feature,) = [feature for feature in FEATURES if feature.name == case.feature]
     return feature.needs(a_function(case.configuration), case.sources)
 
 
 def required(case: Case) -> list[Need]:
-    """Return what it cannot do without."""
+    """Return the needs that are not only recommended."""
     return [need for need in needs(case) if not need.recommended]
 
 
 def outcome(need: Need, *documents: dict[str, Any], **role: Any) -> EvalDecision:
-    """Return the decision on a need, where the resources have no policies of their own."""
-    silent = dict.fromkeys((need.resource, *need.elsewhere))
-    return decide(need, a_role(*documents, **role), FUNCTION_ARN, silent).decision
+    """Return the decision on a need, if the resources have no policies of their own."""
+    no_policies = dict.fromkeys((need.resource, *need.elsewhere))
+    return decide(need, a_role(*documents, **role), FUNCTION_ARN, no_policies).decision
 
 
 def granting(pairs: list[Pair], effect: str = "Allow", **more: Any) -> dict[str, Any]:
@@ -56,14 +56,14 @@ def granting(pairs: list[Pair], effect: str = "Allow", **more: Any) -> dict[str,
 
 
 def test_every_feature_has_a_case() -> None:
-    """But for the dead-letter queue, which is a destination and has tests beside those of destinations."""
+    """Except the dead-letter queue, which is a destination and has its tests in `test_destinations`."""
     assert {feature.name for feature in FEATURES} - {case.feature for case in CASES.values()} <= {"dead-letter queue"}
     assert {feature.name for feature in OPTIONAL_FEATURES} <= {case.feature for case in CASES.values()}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_feature_needs_these_actions_on_these_resources(name: str) -> None:
-    """What AWS documents, said by whoever calls; what is not missed is set apart."""
+    """As AWS documents, with the call of each; recommended ones are separate."""
     case = CASES[name]
     assert [(need.action, need.resource) for need in required(case)] == case.needed
     assert [need.action for need in needs(case) if need.recommended] == case.recommended
@@ -74,7 +74,7 @@ def test_each_feature_needs_these_actions_on_these_resources(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_else_is_needed_but_logs(name: str) -> None:
-    """One feature does not turn on another; logs alone every function has."""
+    """One feature does not enable another; only logs belong to every function."""
     case = CASES[name]
     found = needs_of(a_function(case.configuration), case.sources)
     others = [need for need in found if need not in needs(case)]
@@ -83,7 +83,7 @@ def test_nothing_else_is_needed_but_logs(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_role_with_exactly_the_needs_lacks_nothing(name: str) -> None:
-    """And nothing is left open."""
+    """And nothing is unknown."""
     case = CASES[name]
     assert {outcome(need, granting(case.needed)) for need in required(case)} == {EvalDecision.ALLOWED}
 
@@ -92,19 +92,19 @@ EACH = [(name, pair) for name, case in CASES.items() for pair in case.needed]
 
 
 @pytest.mark.parametrize(("name", "pair"), EACH, ids=lambda value: value if isinstance(value, str) else value[0])
-def test_each_action_that_is_taken_away_is_missed_and_named(name: str, pair: Pair) -> None:
-    """One at a time, and no other; where the feature may be off, nobody can tell."""
+def test_each_removed_action_is_denied(name: str, pair: Pair) -> None:
+    """One at a time, and no other; if the feature is possibly disabled, the outcome is unknown."""
     case = CASES[name]
     left = granting([one for one in case.needed if one != pair])
-    missed = EvalDecision.CONDITIONAL if case.doubtful else EvalDecision.IMPLICIT_DENY
+    without = EvalDecision.CONDITIONAL if case.doubtful else EvalDecision.IMPLICIT_DENY
     for need in required(case):
-        wanted = missed if (need.action, need.resource) == pair else EvalDecision.ALLOWED
+        wanted = without if (need.action, need.resource) == pair else EvalDecision.ALLOWED
         assert outcome(need, left) is wanted
 
 
 @pytest.mark.parametrize(("name", "pair"), EACH, ids=lambda value: value if isinstance(value, str) else value[0])
-def test_what_is_denied_or_outside_the_boundary_is_missed_whatever_allows_it(name: str, pair: Pair) -> None:
-    """A Deny of everything, and a boundary for something else."""
+def test_a_deny_or_a_boundary_overrides_every_allow(name: str, pair: Pair) -> None:
+    """A Deny of everything, and a boundary for another service."""
     case = CASES[name]
     (need,) = [need for need in required(case) if (need.action, need.resource) == pair]
     denied = outcome(need, allow("*"), granting([("*", "*")], "Deny"))
@@ -114,8 +114,8 @@ def test_what_is_denied_or_outside_the_boundary_is_missed_whatever_allows_it(nam
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_all_but_network_interfaces_are_asked_for_in_the_name_of_the_function(name: str) -> None:
-    """An Allow for the function serves them, and not network interfaces, which a Deny of its code does not harm."""
+def test_all_calls_but_those_on_network_interfaces_send_the_source_function_arn(name: str) -> None:
+    """An Allow with that key covers them. Network interfaces are neither allowed nor denied by that key."""
     case = CASES[name]
     condition = {"ArnEquals": {"lambda:SourceFunctionArn": FUNCTION_ARN}}
     narrowed = {outcome(need, granting(case.needed, Condition=condition)) for need in required(case)}
@@ -132,8 +132,8 @@ def test_all_but_network_interfaces_are_asked_for_in_the_name_of_the_function(na
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_managed_policy_of_a_feature_is_all_that_it_needs(name: str) -> None:
-    """Attached alone, it allows whatever is missed."""
+def test_the_managed_policy_of_a_feature_has_all_that_it_needs(name: str) -> None:
+    """Attached alone, it allows every need."""
     case = CASES[name]
     (feature,) = [feature for feature in FEATURES if feature.name == case.feature]
     document = MANAGED[feature.managed_policy.rsplit("/", 1)[-1]]["Document"]
@@ -149,8 +149,8 @@ def test_the_managed_policies_are_where_the_features_say() -> None:
         assert MANAGED[name]["Path"] == (f"/{path}/" if path else "/")
 
 
-def test_what_is_only_recommended_is_what_some_policy_of_aws_lacks() -> None:
-    """Functions run with each of these, so that nothing else may be missed."""
+def test_a_recommended_need_is_missing_in_some_policy_of_aws() -> None:
+    """Functions run with each of these policies, so only their actions can be required."""
     for name, policy in (
         ("vpc", "AWSLambdaENIManagementAccess"),
         ("efs", "AmazonElasticFileSystemClientReadOnlyAccess"),
@@ -159,7 +159,7 @@ def test_what_is_only_recommended_is_what_some_policy_of_aws_lacks() -> None:
         assert {outcome(need, document) for need in required(CASES[name])} == {EvalDecision.ALLOWED}
 
 
-# ── What is not turned on ───────────────────────────────────────────────────────────────────────────────────────────
+# ── What is not enabled ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_what_is_only_recommended_is_what_some_policy_of_aws_lacks() -> None:
         {"VpcConfig": "text", "TracingConfig": [], "Layers": "text", "FileSystemConfigs": [{"Arn": {"Ref": "Point"}}]},
     ],
 )
-def test_what_is_off_or_left_open_needs_nothing_but_logs(configuration: dict[str, Any]) -> None:
-    """SnapStart takes nothing of the role; capacity providers have a role of their own."""
+def test_a_disabled_or_unresolved_feature_needs_nothing_but_logs(configuration: dict[str, Any]) -> None:
+    """SnapStart requires nothing of the role; capacity providers have their own role."""
     found = needs_of(a_function(configuration), {OWN_GROUP: SourceState(exists=True)})
     assert {need.call for need in found} == {LambdaCall.LOGS}
 
@@ -184,31 +184,31 @@ def test_what_is_off_or_left_open_needs_nothing_but_logs(configuration: dict[str
 
 
 @pytest.mark.parametrize("sources", [{}, {OWN_GROUP: THROTTLED}, {OWN_GROUP: SourceState()}])
-def test_making_a_log_group_is_doubtful_where_nobody_read_whether_it_is_there(sources: Any) -> None:
-    """What to read is named; what is certain is not in doubt."""
-    (making,) = [need for need in needs_of(a_function({}), sources) if need.doubt]
-    assert (making.action, making.unread) == ("logs:CreateLogGroup", OWN_GROUP)
-    assert outcome(making) is EvalDecision.CONDITIONAL
-    assert outcome(making, allow(making.action, resource=f"{OWN_GROUP}:*")) is EvalDecision.ALLOWED
+def test_creating_a_log_group_has_a_doubt_if_its_state_was_not_read(sources: Any) -> None:
+    """The need names what to read; no other need has a doubt."""
+    (creating,) = [need for need in needs_of(a_function({}), sources) if need.doubt]
+    assert (creating.action, creating.unread) == ("logs:CreateLogGroup", OWN_GROUP)
+    assert outcome(creating) is EvalDecision.CONDITIONAL
+    assert outcome(creating, allow(creating.action, resource=f"{OWN_GROUP}:*")) is EvalDecision.ALLOWED
 
 
-def test_nothing_is_left_to_read_of_a_log_group_that_was_looked_for() -> None:
-    """Found or not."""
+def test_nothing_is_left_to_read_of_a_log_group_whose_state_was_read() -> None:
+    """Whether it exists or not."""
     assert {need.unread for name in ("logs", "logs-first-time") for need in needs(CASES[name])} == {""}
 
 
 @pytest.mark.parametrize(
     "resource", [f"{OWN_GROUP}:*", OWN_GROUP, f"{OWN_GROUP}:log-stream:*", f"{OWN_GROUP}*:*", "arn:aws:logs:*:*:*", "*"]
 )
-def test_a_log_group_is_made_by_whichever_form_of_its_arn(resource: str) -> None:
-    """AWS's refusals name one, its documentation another."""
-    (making,) = [need for need in needs_of(a_function({})) if need.doubt]
-    assert outcome(making, allow(making.action, resource=resource)) is EvalDecision.ALLOWED
+def test_any_form_of_its_arn_allows_creating_a_log_group(resource: str) -> None:
+    """AWS's access denied errors name one, its documentation another."""
+    (creating,) = [need for need in needs_of(a_function({})) if need.doubt]
+    assert outcome(creating, allow(creating.action, resource=resource)) is EvalDecision.ALLOWED
 
 
 @pytest.mark.parametrize("resource", [OWN_GROUP, f"{OWN_GROUP}-2:*", f"{OWN_GROUP}/", "arn:aws:logs:eu-west-1:*:*"])
-def test_streams_take_more_than_the_name_of_the_group(resource: str) -> None:
-    """And no other group, nor another region."""
+def test_streams_require_more_than_the_name_of_the_group(resource: str) -> None:
+    """Another group or another region does not match either."""
     for need in needs(CASES["logs"]):
         assert outcome(need, allow(need.action, resource=resource)) is EvalDecision.IMPLICIT_DENY
 
@@ -227,7 +227,7 @@ def test_the_log_group_has_the_function_s_name_without_its_version() -> None:
 
 
 def mounting(state: Any) -> list[Need]:
-    """Return what it takes to mount a file system of which something was read."""
+    """Return the needs for mounting a file system with a state."""
     sources = {} if state is None else {ACCESS_POINT: state}
     return [
         need
@@ -236,15 +236,15 @@ def mounting(state: Any) -> list[Need]:
     ]
 
 
-def test_a_file_system_without_a_policy_lets_everybody_in() -> None:
-    """Nothing is needed then, not even recommended."""
+def test_a_file_system_without_a_policy_needs_nothing() -> None:
+    """It allows every client, so nothing is even recommended."""
     state = SourceState(uses_iam=False, file_system=FILE_SYSTEM)
     assert mounting(state) == []
 
 
 @pytest.mark.parametrize("state", [None, THROTTLED, SourceState()])
-def test_a_file_system_that_was_not_read_may_ask_for_iam(state: Any) -> None:
-    """Which one it is nobody knows either: what to read is the access point."""
+def test_an_unread_file_system_can_require_iam_authorization(state: Any) -> None:
+    """The file system is unknown too: the access point must be read."""
     (need,) = mounting(state)
     assert (need.resource, need.unread) == (FILE_SYSTEM.replace("fs-0123456789abcdef0", "*"), ACCESS_POINT)
     assert ACCESS_POINT in need.doubt
@@ -252,8 +252,8 @@ def test_a_file_system_that_was_not_read_may_ask_for_iam(state: Any) -> None:
     assert outcome(need, allow(need.action)) is EvalDecision.ALLOWED
 
 
-def test_a_file_system_is_named_where_it_is_known() -> None:
-    """Another one in the policy does not help."""
+def test_a_file_system_is_named_if_it_is_known() -> None:
+    """A policy for another one does not help."""
     (need,) = mounting(SourceState(uses_iam=True, file_system=FILE_SYSTEM))
     assert (need.doubt, need.unread) == ("", "")
     assert outcome(need, allow(need.action, resource=FILE_SYSTEM[:-1] + "1")) is EvalDecision.IMPLICIT_DENY
@@ -261,8 +261,8 @@ def test_a_file_system_is_named_where_it_is_known() -> None:
     assert unnamed.unread == ACCESS_POINT
 
 
-def test_policies_may_name_the_access_point() -> None:
-    """By a condition for Amazon EFS, as a resource for Amazon S3 Files."""
+def test_policies_can_name_the_access_point() -> None:
+    """In a condition for Amazon EFS, as a resource for Amazon S3 Files."""
     condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": ACCESS_POINT}}
     (need,) = mounting(SourceState(uses_iam=True, file_system=FILE_SYSTEM))
     assert outcome(need, allow(need.action, Condition=condition)) is EvalDecision.ALLOWED

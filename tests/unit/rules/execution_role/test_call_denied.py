@@ -1,4 +1,4 @@
-"""PG213 beyond its cases: what there is to paste, and that nothing which an event can hold breaks it."""
+"""PG213 beyond its cases: its remedies, and that no content of an event breaks it."""
 
 from __future__ import annotations
 
@@ -22,51 +22,51 @@ from tests.paths import EVENTS
 
 CORPUS = EVENTS / "cloudtrail"
 RULE = CallDenied(TrustSet(frozenset()))
-NOBODY = parse_policy({"Version": "2012-10-17", "Statement": []})
+NO_STATEMENTS = parse_policy({"Version": "2012-10-17", "Statement": []})
 
 
 def sample(name: str) -> Any:
-    """Load a sample event, afresh."""
+    """Load a sample event."""
     return json.loads((CORPUS / f"{name}.json").read_text())
 
 
-def refused(name: str) -> DeniedCall:
-    """Read the refusal of a sample event."""
-    refusal = denied_call_of(parse_record(sample(name)))
-    assert refusal is not None
-    return refusal
+def denied(name: str) -> DeniedCall:
+    """Read the denied call of a sample event."""
+    call = denied_call_of(parse_record(sample(name)))
+    assert call is not None
+    return call
 
 
-def say(refusal: DeniedCall, role: Role | None, *, exists: bool = True) -> Verdict:
-    """Return the one verdict on a refusal, of a function that exists or not."""
+def check(call: DeniedCall, role: Role | None, *, exists: bool = True) -> Verdict:
+    """Return the one verdict on a denied call, of a function that exists or not."""
     function = a_function() if exists else None
-    versions = {FUNCTION_ARN: function, refusal.function_arn: function}
-    snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(refusal,))
+    versions = {FUNCTION_ARN: function, call.function_arn: function}
+    snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(call,))
     (verdict,) = evaluate(snapshot, [RULE]).verdicts
     return verdict
 
 
 def remedy(verdict: Verdict, kind: str) -> str:
-    """Return a cure's text."""
+    """Return a remedy's text."""
     return next(remedy.text for remedy in verdict.remedies if remedy.kind == kind)
 
 
-def test_the_cure_of_a_mapping_is_the_managed_policy_of_its_source() -> None:
-    """It carries what AWS would name next as well."""
-    verdict = say(refused("create_event_source_mapping_refused_queue"), a_role())
+def test_the_remedy_of_a_mapping_is_the_managed_policy_of_its_source() -> None:
+    """It also has the actions that AWS would name next."""
+    verdict = check(denied("create_event_source_mapping_denied_queue"), a_role())
     assert remedy(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaSQSQueueExecutionRole")
     assert "sqs:DeleteMessage" in remedy(verdict, "policy-statement")
 
 
-def test_the_cure_of_a_function_in_a_vpc_is_the_managed_policy_for_that() -> None:
-    """Though there is no such function yet."""
-    verdict = say(refused("create_function_refused_network"), a_role(), exists=False)
+def test_the_remedy_of_a_function_in_a_vpc_is_the_managed_policy_for_vpc_access() -> None:
+    """Although the function does not exist yet."""
+    verdict = check(denied("create_function_denied_network"), a_role(), exists=False)
     assert remedy(verdict, "aws-cli").endswith(":policy/service-role/AWSLambdaVPCAccessExecutionRole")
 
 
-def test_the_cure_of_a_dead_letter_queue_is_a_statement_for_that_queue() -> None:
-    """No managed policy is for sending to one queue."""
-    verdict = say(refused("update_function_configuration_refused"), a_role())
+def test_the_remedy_of_a_dead_letter_queue_is_a_statement_for_that_queue() -> None:
+    """No managed policy allows sending to one queue."""
+    verdict = check(denied("update_function_configuration_denied"), a_role())
     assert json.loads(remedy(verdict, "policy-statement")) == {
         "Effect": "Allow",
         "Action": ["sqs:SendMessage"],
@@ -74,18 +74,18 @@ def test_the_cure_of_a_dead_letter_queue_is_a_statement_for_that_queue() -> None
     }
 
 
-def test_the_cure_of_a_role_that_lambda_cannot_assume_is_its_trust_policy() -> None:
-    """The whole of it, as it should be."""
-    role = replace(a_role(), trust_policy=NOBODY)
-    verdict = say(refused("create_function_refused_role"), role, exists=False)
+def test_the_remedy_of_a_role_that_lambda_cannot_assume_is_its_trust_policy() -> None:
+    """The complete, corrected policy."""
+    role = replace(a_role(), trust_policy=NO_STATEMENTS)
+    verdict = check(denied("create_function_denied_role"), role, exists=False)
     assert "update-assume-role-policy" in remedy(verdict, "aws-cli")
     assert "lambda.amazonaws.com" in remedy(verdict, "aws-cli")
 
 
-@pytest.mark.parametrize("name", ["create_function_refused_role", "create_function_refused_network"])
-def test_a_role_that_does_not_exist_is_made_and_no_function_updated_that_does_not_exist(name: str) -> None:
-    """Who creates the function names the role anyway."""
-    verdict = say(refused(name), None, exists=False)
+@pytest.mark.parametrize("name", ["create_function_denied_role", "create_function_denied_network"])
+def test_a_missing_role_is_created_and_a_missing_function_is_not_updated(name: str) -> None:
+    """The call that creates the function sets the role anyway."""
+    verdict = check(denied(name), None, exists=False)
     assert verdict.outcome is Outcome.VIOLATION
     command = remedy(verdict, "aws-cli")
     assert command.startswith("aws iam create-role --role-name orders-role")
@@ -94,19 +94,19 @@ def test_a_role_that_does_not_exist_is_made_and_no_function_updated_that_does_no
     assert not command.endswith(("&&", "\n"))
 
 
-def test_a_role_that_does_not_exist_is_taken_up_again_by_a_function_that_does() -> None:
-    """It goes on with the one that it has until then."""
+def test_a_missing_role_is_created_and_set_on_a_function_that_exists() -> None:
+    """Until then the function keeps its current role."""
     new = f"{ROLE_ARN}-new"
-    refusal = replace(refused("create_function_refused_role"), api="UpdateFunctionConfiguration", role_arn=new)
+    call = replace(denied("create_function_denied_role"), api="UpdateFunctionConfiguration", role_arn=new)
     snapshot = Snapshot(
         TARGET, a_function(), versions={FUNCTION_ARN: a_function()}, roles={new: None, ROLE_ARN: a_role()}
     )
-    (verdict,) = evaluate(replace(snapshot, denied_calls=(refusal,)), [RULE]).verdicts
+    (verdict,) = evaluate(replace(snapshot, denied_calls=(call,)), [RULE]).verdicts
     assert remedy(verdict, "aws-cli").splitlines()[-1].startswith("aws lambda update-function-configuration")
 
 
-def test_nobody_waits_for_a_second_look() -> None:
-    """Whoever deploys reads AWS's words right now."""
+def test_a_denied_call_has_no_grace_period() -> None:
+    """The user who deploys sees AWS's error now."""
     assert not RULE.grace_period
     assert RULE.of_denied_calls
 
@@ -166,30 +166,28 @@ WORDS = st.sampled_from(
 )
 NAMES = st.sampled_from(
     [
-        "create_event_source_mapping_refused_queue",
-        "create_event_source_mapping_refused_secret",
-        "create_function_refused_role",
-        "put_function_event_invoke_config_refused",
-        "update_function_configuration_refused",
+        "create_event_source_mapping_denied_queue",
+        "create_event_source_mapping_denied_secret",
+        "create_function_denied_role",
+        "put_function_event_invoke_config_denied",
+        "update_function_configuration_denied",
     ]
 )
 
 
 @given(name=NAMES, request=REQUESTS, message=WORDS, exists=st.booleans())
-def test_whatever_an_event_asks_for_there_is_an_answer(
-    name: str, request: dict[str, Any], message: str, *, exists: bool
-) -> None:
-    """A violation, a pass or an honest unknown; the rule never breaks, nor does storing what was refused."""
+def test_every_event_has_a_verdict(name: str, request: dict[str, Any], message: str, *, exists: bool) -> None:
+    """A violation, a pass or an unknown; neither the rule nor storing the denied call crashes."""
     event = sample(name)
     event["detail"]["requestParameters"] |= request
     event["detail"]["errorMessage"] = message
-    refusal = denied_call_of(parse_record(event))
-    assert refusal is not None
-    assert json.loads(json.dumps(refusal.configuration)) == refusal.configuration
+    call = denied_call_of(parse_record(event))
+    assert call is not None
+    assert json.loads(json.dumps(call.configuration)) == call.configuration
     function = a_function() if exists else None
-    versions = {FUNCTION_ARN: function, refusal.function_arn: function}
+    versions = {FUNCTION_ARN: function, call.function_arn: function}
     for role in (a_role(), None):
-        snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(refusal,))
+        snapshot = Snapshot(TARGET, function, versions=versions, roles={ROLE_ARN: role}, denied_calls=(call,))
         verdicts = evaluate(snapshot, [RULE]).verdicts
         assert all("crashed" not in verdict.reason for verdict in verdicts)
-        assert len(verdicts) == (1 if exists or refusal.api == "CreateFunction" else 0)
+        assert len(verdicts) == (1 if exists or call.api == "CreateFunction" else 0)

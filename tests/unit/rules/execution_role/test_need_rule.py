@@ -1,4 +1,4 @@
-"""The rules on what mappings need, by the table of all their types: complete roles pass, and each lack is named."""
+"""The rules on the needs of mappings, for the table of all types: complete roles pass, each missing action is named."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LIMITS = "arn:aws:iam::123456789012:policy/limits"
 
 
 def key_policy(principal: str) -> Any:
-    """Return a key's policy that lets somebody in."""
+    """Return a key policy that allows a principal."""
     return a_policy(allow("kms:*", Principal={"AWS": f"arn:aws:iam::123456789012:{principal}"}), KEY)
 
 
@@ -63,7 +63,7 @@ def granting(pairs: list[Pair]) -> dict[str, Any]:
 
 
 def needed(case: Case) -> dict[str, list[Pair]]:
-    """Return what a case needs, by the rule that asks for it."""
+    """Return what a case needs, by the rule that requires it."""
     kinds = (case.read, case.dependencies, case.destinations)
     return {rule.id: pairs for rule, pairs in zip(RULES, kinds, strict=True)}
 
@@ -73,8 +73,8 @@ def everything(case: Case) -> list[Pair]:
     return list(dict.fromkeys(pair for pairs in needed(case).values() for pair in pairs))
 
 
-def ask(case: Case, role: Role, **policies: Any) -> dict[str, Verdict]:
-    """Return what each rule says of a mapping with a role; keys let the account in, and nothing else has a policy."""
+def check(case: Case, role: Role, **policies: Any) -> dict[str, Verdict]:
+    """Return each rule's verdict on a mapping with a role; only the keys have policies, which allow the account."""
     source = event_source_of(case.mapping)
     assert source is not None
     resources = {need.resource for need in source.needs(case.mapping, case.sources)}
@@ -86,12 +86,12 @@ def ask(case: Case, role: Role, **policies: Any) -> dict[str, Verdict]:
 
 
 def missing(verdict: Verdict) -> list[Pair]:
-    """Return what a verdict says is missing."""
+    """Return the missing actions of a verdict."""
     return list(dict.fromkeys((need["action"], need["resource"]) for need in verdict.evidence.get("missing", ())))
 
 
 def kinds(verdict: Verdict) -> list[str]:
-    """Return the kinds of cures of a verdict."""
+    """Return the kinds of remedies of a verdict."""
     return [remedy.kind for remedy in verdict.remedies]
 
 
@@ -104,8 +104,8 @@ def pasted(verdict: Verdict) -> Any:
 def test_a_role_with_all_that_a_mapping_needs_passes_every_rule(name: str) -> None:
     """Every type, and every way to sign in."""
     case = CASES[name]
-    said = ask(case, a_role(granting(everything(case))))
-    assert {rule: verdict.outcome for rule, verdict in said.items()} == dict.fromkeys(said, Outcome.PASS)
+    verdicts = check(case, a_role(granting(everything(case))))
+    assert {rule: verdict.outcome for rule, verdict in verdicts.items()} == dict.fromkeys(verdicts, Outcome.PASS)
 
 
 @pytest.mark.parametrize(
@@ -113,27 +113,27 @@ def test_a_role_with_all_that_a_mapping_needs_passes_every_rule(name: str) -> No
     [(name, pair) for name, case in CASES.items() for pair in everything(case)],
     ids=lambda value: value if isinstance(value, str) else f"{value[0]}-{value[1].rpartition('/')[2][-20:]}",
 )
-def test_each_action_that_is_taken_away_fails_the_rule_that_asks_for_it_and_no_other(name: str, pair: Pair) -> None:
-    """The finding names that action on that resource alone, and what it offers to paste makes it go away."""
+def test_each_removed_action_fails_the_rule_that_requires_it_and_no_other(name: str, pair: Pair) -> None:
+    """The finding names only that action on that resource, and its remedy resolves it."""
     case = CASES[name]
     left = [one for one in everything(case) if one != pair]
-    for rule, verdict in ask(case, a_role(granting(left))).items():
+    for rule, verdict in check(case, a_role(granting(left))).items():
         if pair not in needed(case)[rule]:
             assert verdict.outcome is Outcome.PASS, verdict.reason
             continue
         assert verdict.outcome is Outcome.VIOLATION
         assert missing(verdict) == [pair]
         assert kinds(verdict) == ["aws-cli", "policy-statement", "terraform"]
-        mended = {"Version": "2012-10-17", "Statement": pasted(verdict)}
-        assert ask(case, a_role(granting(left), mended))[rule].outcome is Outcome.PASS
+        added = {"Version": "2012-10-17", "Statement": pasted(verdict)}
+        assert check(case, a_role(granting(left), added))[rule].outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_denied_is_named_with_its_statement_and_nothing_is_offered(name: str) -> None:
-    """Where a Deny is in the way, no Allow helps, wherever it is put."""
+def test_an_explicit_deny_is_named_with_its_statement_and_has_no_remedy(name: str) -> None:
+    """No Allow overrides a Deny."""
     case = CASES[name]
     deny = {"Version": "2012-10-17", "Statement": [statement("*", effect="Deny", Sid="Nothing")]}
-    for rule, verdict in ask(case, a_role(allow("*"), deny)).items():
+    for rule, verdict in check(case, a_role(allow("*"), deny)).items():
         assert set(missing(verdict)) == set(needed(case)[rule])
         if missing(verdict):
             assert verdict.evidence["denied_by"] == [{"statement": "Nothing", "policy": "", "kind": "identity"}]
@@ -142,70 +142,70 @@ def test_what_is_denied_is_named_with_its_statement_and_nothing_is_offered(name:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_the_boundary_has_no_room_for_is_a_statement_for_the_boundary(name: str) -> None:
-    """Added there, it makes the finding go away; a policy of the role's would not."""
+def test_the_remedy_for_a_boundary_is_a_statement_for_the_boundary(name: str) -> None:
+    """Added to the boundary, it resolves the finding; a policy of the role would not."""
     case = CASES[name]
-    for rule, verdict in ask(case, a_role(allow("*"), boundary=a_policy(allow("logs:*"), LIMITS))).items():
+    for rule, verdict in check(case, a_role(allow("*"), boundary=a_policy(allow("logs:*"), LIMITS))).items():
         if not needed(case)[rule]:
             assert verdict.outcome is Outcome.PASS
             continue
         assert verdict.evidence["permissions_boundary_arn"] == LIMITS
-        assert f"The permissions boundary {LIMITS} has to allow it as well." in verdict.reason
+        assert f"The permissions boundary {LIMITS} must allow it too." in verdict.reason
         assert kinds(verdict) == ["policy-statement"]
         wider = a_policy({"Version": "2012-10-17", "Statement": pasted(verdict)}, LIMITS)
-        assert ask(case, a_role(allow("*"), boundary=wider))[rule].outcome is Outcome.PASS
+        assert check(case, a_role(allow("*"), boundary=wider))[rule].outcome is Outcome.PASS
 
 
 def test_a_statement_for_role_and_boundary_has_what_either_lacks() -> None:
-    """The role lacks one action, the boundary another; both are to have both."""
+    """The role lacks one action, the boundary another: both need both."""
     case = CASES["sqs"]
     receive, delete, describe = case.read
     limits = a_policy(granting([receive, describe]), LIMITS)
-    verdict = ask(case, a_role(granting([delete, describe]), boundary=limits))["PG201"]
+    verdict = check(case, a_role(granting([delete, describe]), boundary=limits))["PG201"]
     assert missing(verdict) == [receive, delete]
     assert kinds(verdict) == ["policy-statement"]
     both = {"Version": "2012-10-17", "Statement": pasted(verdict)}
     wider = a_policy({"Version": "2012-10-17", "Statement": [both["Statement"], *granting([describe])["Statement"]]})
-    assert ask(case, a_role(granting([describe]), both, boundary=wider))["PG201"].outcome is Outcome.PASS
+    assert check(case, a_role(granting([describe]), both, boundary=wider))["PG201"].outcome is Outcome.PASS
 
 
-def test_a_key_that_lets_nobody_in_is_named_and_the_role_s_side_is_offered_where_it_lacks() -> None:
-    """A statement of the role's alone never opens a key."""
+def test_a_key_that_does_not_allow_the_account_is_named_and_the_remedy_is_the_role_s_statement() -> None:
+    """A statement of the role alone never allows the use of a key."""
     case = CASES["sqs-own-key"]
     closed = {KEY: key_policy("role/key-admin")}
-    neither = ask(case, a_role(granting(case.read)), **closed)["PG202"]
+    neither = check(case, a_role(granting(case.read)), **closed)["PG202"]
     assert pasted(neither) == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [KEY]}
     assert kinds(neither) == ["policy-statement"]
-    key_alone = ask(case, a_role(granting(everything(case))), **closed)["PG202"]
+    key_alone = check(case, a_role(granting(everything(case))), **closed)["PG202"]
     assert kinds(key_alone) == []
     for verdict in (neither, key_alone):
-        assert f"The policy of {KEY} has to let in the role or its account." in verdict.reason
+        assert f"The policy of {KEY} must allow the role or its account." in verdict.reason
 
 
-def test_another_account_s_queue_has_to_take_part() -> None:
-    """Its own policy is half of it: the role's half is a statement, and no command that would seem to do."""
+def test_another_account_s_queue_must_allow_the_role_too() -> None:
+    """The remedy is only the role's statement: a command would suggest that it suffices."""
     foreign = QUEUE.replace(":123456789012:", ":111122223333:")
     case = replace(CASES["sqs"], mapping=replace(CASES["sqs"].mapping, event_source_arn=foreign))
-    verdict = ask(case, a_role())["PG201"]
-    assert f"The policy of {foreign} has to let in the role or its account." in verdict.reason
+    verdict = check(case, a_role())["PG201"]
+    assert f"The policy of {foreign} must allow the role or its account." in verdict.reason
     assert kinds(verdict) == ["policy-statement"]
-    assert kinds(ask(case, a_role(allow("sqs:*")))["PG201"]) == []
+    assert kinds(check(case, a_role(allow("sqs:*")))["PG201"]) == []
 
 
-def test_a_policy_that_is_put_has_a_name_of_its_own_in_each_finding() -> None:
-    """PutRolePolicy writes over one of the same name: two findings of one role must not undo each other."""
-    for rule, verdict in ask(CASES["self-managed-to-kafka"], a_role()).items():
-        if rule != "PG201":  # of which nothing is missing there
+def test_the_policy_of_each_finding_has_its_own_name() -> None:
+    """PutRolePolicy replaces a policy of the same name: two findings of one role must not undo each other."""
+    for rule, verdict in check(CASES["self-managed-to-kafka"], a_role()).items():
+        if rule != "PG201":  # the role lacks nothing of it
             name = f"{'failure-destination' if rule == 'PG203' else 'event-source-dependency'}-{verdict.finding_id[:8]}"
             assert f" --policy-name {name} " in verdict.remedies[0].text
             assert f'"aws_iam_role_policy" "{name.replace("-", "_")}"' in verdict.remedies[2].text
 
 
-def test_what_aws_says_of_the_function_is_evidence() -> None:
-    """It may say itself that the role has not enough."""
-    said = {"StateReasonCode": "InsufficientRolePermissions", "LastUpdateStatusReasonCode": "KMSKeyAccessDenied"}
+def test_aws_s_reasons_for_the_function_s_state_are_evidence() -> None:
+    """AWS can report that the role has insufficient permissions."""
+    codes = {"StateReasonCode": "InsufficientRolePermissions", "LastUpdateStatusReasonCode": "KMSKeyAccessDenied"}
     case = CASES["mq-activemq"]
-    function = Function(FUNCTION_ARN, "orders", ROLE_ARN, {**said, "StateReason": ""})
+    function = Function(FUNCTION_ARN, "orders", ROLE_ARN, {**codes, "StateReason": ""})
     state = polling(
         a_role(), mappings=(case.mapping,), versions={FUNCTION_ARN: function}, source_policies={SECRET: None}
     )
@@ -215,8 +215,8 @@ def test_what_aws_says_of_the_function_is_evidence() -> None:
         assert "function_state_reason" not in verdict.evidence
 
 
-def test_a_role_that_is_gone_is_told_by_none_of_them() -> None:
-    """PG207 says it; that nothing of it works any more is not said again."""
+def test_none_of_them_reports_a_deleted_role() -> None:
+    """PG207 reports it."""
     state = polling(None, mappings=(CASES["mq-activemq"].mapping,), sources=CASES["mq-activemq"].sources)
     read, depend, send = evaluate(state, RULES).verdicts
     assert (read.outcome, depend.outcome, send.outcome) == (Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.PASS)
@@ -224,14 +224,14 @@ def test_a_role_that_is_gone_is_told_by_none_of_them() -> None:
     assert "PG207" in depend.reason
 
 
-def test_findings_right_after_a_change_are_looked_at_again_before_they_are_told() -> None:
-    """A role is often there before its policies are."""
+def test_findings_right_after_a_change_have_a_grace_period() -> None:
+    """A role often exists before its policies do."""
     assert all(rule.grace_period for rule in RULES)
 
 
 @pytest.mark.parametrize("target", [DEAD_LETTERS, ALARM])
-def test_a_dead_letter_queue_is_asked_for_each_action_that_it_takes(target: str) -> None:
-    """Queue or topic, with a key of the customer's."""
+def test_a_dead_letter_queue_requires_each_of_its_actions(target: str) -> None:
+    """Queue or topic, with a customer managed key."""
     action = "sqs:SendMessage" if target == DEAD_LETTERS else "sns:Publish"
     pairs = [(action, target), ("kms:Decrypt", KEY), ("kms:GenerateDataKey", KEY)]
     function = Function(FUNCTION_ARN, "orders", ROLE_ARN, {"DeadLetterConfig": {"TargetArn": target}})
@@ -254,16 +254,16 @@ def test_a_dead_letter_queue_is_asked_for_each_action_that_it_takes(target: str)
         assert missing(verdict([one for one in pairs if one != pair])) == [pair]
 
 
-def test_a_function_that_could_not_be_read_has_no_answer() -> None:
-    """Nor has any mapping of it."""
+def test_a_function_that_could_not_be_read_is_unknown() -> None:
+    """And so is each of its mappings."""
     state = polling(a_role(), versions={FUNCTION_ARN: DENIED})
     assert {verdict.outcome for verdict in evaluate(state, RULES).verdicts} == {Outcome.UNKNOWN}
     assert evaluate(Snapshot(TARGET, a_function()), RULES).verdicts == ()
 
 
 @pytest.mark.parametrize("part", ["mappings", "invoke_configs"])
-def test_a_version_s_dead_letter_queue_is_not_taken_for_gone_where_its_versions_could_not_be_listed(part: str) -> None:
-    """What leads to the version was not read: what was found of it stands."""
+def test_a_version_s_finding_stays_open_if_the_versions_could_not_be_listed(part: str) -> None:
+    """The list that names the version was not read, so the version can still exist."""
     version = f"{FUNCTION_ARN}:1"
     finding = a_finding(
         id=finding_id("PG203", version, f"dead-letter-queue/{QUEUE}"),

@@ -1,4 +1,4 @@
-"""PG209: a role is told at one of its functions, and what is offered gives another one the same permissions."""
+"""PG209: a role has its finding at one of its functions, and the remedy creates a role with the same permissions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def named(name: str) -> FunctionTarget:
     return replace(TARGET, name=name)
 
 
-def look(name: str, others: list[str], role: Role | None = None, role_arn: str = ROLE_ARN) -> Verdict:
-    """Return what a look at one function says of its role, with which others run as well."""
+def check(name: str, others: list[str], role: Role | None = None, role_arn: str = ROLE_ARN) -> Verdict:
+    """Return the verdict on a function's role that other functions use too."""
     target = named(name)
     users = tuple(sorted(map(named, others)))
     snapshot = Snapshot(
@@ -44,12 +44,12 @@ def look(name: str, others: list[str], role: Role | None = None, role_arn: str =
 
 
 def remedy(verdict: Verdict, kind: str) -> str:
-    """Return one cure."""
+    """Return one remedy."""
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
 
 def offered(verdict: Verdict) -> list[list[str]]:
-    """Return the words of the commands that follow the one that looks who runs with the role."""
+    """Return the words of the commands that follow the one that lists the functions of the role."""
     first, rest = remedy(verdict, "aws-cli").split("\n", 1)
     query = f"Functions[?Role=='{verdict.evidence['role_arn']}'].FunctionName"
     assert shlex.split(first) == [
@@ -65,38 +65,38 @@ def options(words: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["orders", "payments", "invoices"], ["z", "Z", "0", "a-b"]])
-def test_exactly_one_of_the_functions_has_the_finding_and_the_others_say_which(names: list[str]) -> None:
-    """Whether the list has the function that is looked at yet or not."""
+def test_exactly_one_of_the_functions_has_the_finding_and_the_others_name_it(names: list[str]) -> None:
+    """Whether or not the list already has the checked function."""
     first = min(names)
     for name in names:
         for listed in (names, [other for other in names if other != name]):
-            verdict = look(name, listed)
+            verdict = check(name, listed)
             if name == first:
                 assert verdict.outcome is Outcome.VIOLATION
                 assert verdict.evidence["functions"] == sorted(names)
             else:
                 assert verdict.outcome is Outcome.PASS
-                assert verdict.reason.endswith(f"the finding is at {first}.")
+                assert verdict.reason.endswith(f"the finding is recorded for {first}.")
 
 
 def test_the_finding_stays_the_same_when_a_function_joins() -> None:
-    """It is one of the role: whoever was told of it has its ticket already."""
-    assert look("a", ["a", "b"]).finding_id == look("a", ["a", "b", "c"]).finding_id
+    """It belongs to the role, and can have a ticket already."""
+    assert check("a", ["a", "b"]).finding_id == check("a", ["a", "b", "c"]).finding_id
 
 
 def test_a_thousand_functions_fit_into_a_message() -> None:
     """They are counted, and some are named."""
-    verdict = look("f-0000", [f"f-{number:04}" for number in range(1000)])
+    verdict = check("f-0000", [f"f-{number:04}" for number in range(1000)])
     assert verdict.title == "1000 functions share the execution role orders-role"
-    assert verdict.reason == f"f-0000, f-0001, f-0002, f-0003, f-0004 and 995 more run with {ROLE_ARN}."
+    assert verdict.reason == f"f-0000, f-0001, f-0002, f-0003, f-0004 and 995 more use {ROLE_ARN}."
     assert len(verdict.evidence["functions"]) == 50
     assert len(json.dumps(dict(verdict.evidence))) < 2_000
 
 
-def test_the_commands_make_the_same_role_again_and_set_it_at_last() -> None:
+def test_the_commands_copy_the_role_and_then_set_the_copy() -> None:
     """With its path, trust policy, boundary, managed and inline policies."""
     role = a_role(SQS_POLICY, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY))
-    create, wait, attach, put, update = offered(look("orders", ["orders", "payments"], role))
+    create, wait, attach, put, update = offered(check("orders", ["orders", "payments"], role))
     name = "orders-execution-role"
     assert create[1:3] == ["iam", "create-role"]
     assert json.loads(options(create).pop("--assume-role-policy-document")) == TRUST_LAMBDA
@@ -115,10 +115,10 @@ def test_the_commands_make_the_same_role_again_and_set_it_at_last() -> None:
 
 @pytest.mark.parametrize("function", ["orders", "o" * 64])
 @pytest.mark.parametrize("shared", ["orders-role", "orders-execution-role", f"{'o' * 59}-role", "orders"])
-def test_the_new_role_has_a_name_that_iam_takes_and_that_is_not_the_shared_one_s(function: str, shared: str) -> None:
+def test_the_new_role_has_a_valid_name_that_is_not_the_shared_role_s(function: str, shared: str) -> None:
     """Up to 64 characters."""
     arn = f"arn:aws:iam::123456789012:role/{shared}"
-    create = options(offered(look(function, [function, "z"], a_role(arn=arn), arn))[0])
+    create = options(offered(check(function, [function, "z"], a_role(arn=arn), arn))[0])
     assert len(create["--role-name"]) <= 64
     assert create["--role-name"] != shared
 
@@ -131,9 +131,9 @@ def test_the_new_role_has_a_name_that_iam_takes_and_that_is_not_the_shared_one_s
         replace(a_role(), trust_policy=parse_policy("no JSON")),
     ],
 )
-def test_what_cannot_be_copied_as_a_whole_is_not_offered(role: Role) -> None:
-    """A function would fail for want of what is missing."""
-    (only,) = look("orders", ["orders", "payments"], role).remedies
+def test_a_role_that_cannot_be_copied_completely_is_not_copied(role: Role) -> None:
+    """A function would fail without the missing policies."""
+    (only,) = check("orders", ["orders", "payments"], role).remedies
     assert only.kind == "aws-cli"
     assert only.text.startswith("aws lambda list-functions ")
     assert "\n" not in only.text
@@ -149,17 +149,17 @@ def test_what_cannot_be_copied_as_a_whole_is_not_offered(role: Role) -> None:
         ),
     ],
 )
-def test_sam_makes_a_role_where_none_is_named(role: Role, properties: dict[str, Any]) -> None:
-    """What is to be pasted is YAML."""
-    resource = yaml.safe_load(remedy(look("orders", ["orders", "payments"], role), "sam"))
+def test_sam_creates_a_role_if_the_function_names_none(role: Role, properties: dict[str, Any]) -> None:
+    """The remedy is YAML."""
+    resource = yaml.safe_load(remedy(check("orders", ["orders", "payments"], role), "sam"))
     assert resource == {"Type": "AWS::Serverless::Function", "Properties": properties}
 
 
 def test_terraform_has_the_role_with_all_its_policies() -> None:
-    """A variable of IAM's is not taken for one of Terraform's."""
+    """Terraform does not evaluate IAM's policy variables."""
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "${aws:x}"}]}
     role = a_role(document, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY))
-    text = remedy(look("orders", ["orders", "payments"], role), "terraform")
+    text = remedy(check("orders", ["orders", "payments"], role), "terraform")
     assert '"$${aws:x}"' in text
     assert f'permissions_boundary = "{BOUNDARY}"' in text
     assert f'toset(["{SQS_POLICY_ARN}"])' in text

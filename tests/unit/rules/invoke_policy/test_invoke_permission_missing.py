@@ -1,4 +1,4 @@
-"""PG112: what is suggested lets the trigger in, and nothing else is needed."""
+"""PG112: the suggested permission allows the trigger, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.unit.invokers.test_sources import HERE, SOURCES
 from tests.unit.remedies.test_invoke_policy import parse
 from tests.unit.rules.test_cases import PRINCIPALS
 
-NOBODY: Final = TrustSet(frozenset())
+NO_TRUST: Final = TrustSet(frozenset())
 API: Final = f"arn:aws:execute-api:{HERE}:a1b2c3d4e5"
 LOG_GROUP: Final = f"arn:aws:logs:{HERE}:log-group:/aws/lambda/shop"
 
 
 def api_trigger(method: str, path: str, *stages: str, function_arn: str = FUNCTION_ARN) -> Trigger:
-    """Return a method of an API, as the inventory has it."""
+    """Return the trigger of an API's method, as the inventory returns it."""
     sent = sent_for(method, path)
     arns = tuple(f"{API}/{stage}/{each}" for stage in stages for each in sent)
     what = f"the method {method} {path} of the REST API shop"
@@ -57,24 +57,24 @@ TRIGGERS: Final = [
     ("apigatewayv2", plain("apigatewayv2", f"{API}/*/$default", f"{API}/$default/$default")),
     ("apigatewayv2", plain("apigatewayv2", f"{API}/authorizers/f6g7h8")),
 ]
-"""Every kind of trigger, by the name of the inventory that it is in."""
+"""Every kind of trigger, by the name of its inventory."""
 
 EACH_TRIGGER = pytest.mark.parametrize(("name", "trigger"), TRIGGERS)
 
 
-def judged(trigger: Trigger, *statements: dict[str, Any], name: str = "any") -> list[Verdict]:
-    """Return the verdicts on one trigger, with a policy of some statements where it calls."""
+def verdicts(trigger: Trigger, *statements: dict[str, Any], name: str = "any") -> list[Verdict]:
+    """Return the verdicts on one trigger, if the function that it invokes has a policy with some statements."""
     target, qualifier = parse_function_arn(trigger.function_arn)
     text = {"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}
     policies = (ResourcePolicy(trigger.function_arn, qualifier, "r1", parse_policy(text)),) if statements else ()
     inventory = Inventory(name, trigger.principal, frozenset({trigger.source}), (trigger,))
     snapshot = Snapshot(target, a_function(), resource_policies=policies, inventories=(inventory,))
-    return list(evaluate(snapshot, [InvokePermissionMissing(NOBODY)]).verdicts)
+    return list(evaluate(snapshot, [InvokePermissionMissing(NO_TRUST)]).verdicts)
 
 
-def cure_of(trigger: Trigger) -> Permission:
-    """Return what is suggested for a trigger that nothing lets in."""
-    (missing,) = judged(trigger)
+def suggested_for(trigger: Trigger) -> Permission:
+    """Return the suggested permission for a trigger that no statement allows."""
+    (missing,) = verdicts(trigger)
     assert missing.outcome is Outcome.VIOLATION
     assert [remedy.kind for remedy in missing.remedies] == ["aws-cli", "sam", "terraform"]
     name, given = parse(missing.remedies[0].text)
@@ -85,25 +85,25 @@ def cure_of(trigger: Trigger) -> Permission:
 
 
 def test_there_is_a_trigger_of_every_inventory() -> None:
-    """None is left untried."""
+    """All kinds are tested."""
     assert {name for name, _ in TRIGGERS} == set(PRINCIPALS)
 
 
 @EACH_TRIGGER
 @pytest.mark.parametrize("qualifier", ["", "live", "12"])
-def test_what_is_suggested_lets_the_trigger_in(name: str, trigger: Trigger, qualifier: str) -> None:
-    """Added to the policy of the function, the alias or the version that is called, it heals."""
+def test_the_suggested_permission_allows_the_trigger(name: str, trigger: Trigger, qualifier: str) -> None:
+    """It is added to the policy of the function, alias or version that the trigger invokes."""
     arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
-    permission = cure_of(replace(trigger, function_arn=arn))
+    permission = suggested_for(replace(trigger, function_arn=arn))
     assert (permission.function_name, permission.qualifier) == ("orders", qualifier)
-    (healed,) = judged(replace(trigger, function_arn=arn), statement_of(permission, arn), name=name)
-    assert healed.outcome is Outcome.PASS
+    (after,) = verdicts(replace(trigger, function_arn=arn), statement_of(permission, arn), name=name)
+    assert after.outcome is Outcome.PASS
 
 
 @EACH_TRIGGER
-def test_no_rule_has_anything_against_what_is_suggested(name: str, trigger: Trigger) -> None:
-    """It is as narrow as the other rules want it: all of them are asked."""
-    statement = statement_of(cure_of(trigger), FUNCTION_ARN)
+def test_no_rule_reports_the_suggested_permission(name: str, trigger: Trigger) -> None:
+    """It is as narrow as the other rules require."""
+    statement = statement_of(suggested_for(trigger), FUNCTION_ARN)
     document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
     root = API if name.startswith("api") else trigger.source
     listed = Inventory(name, trigger.principal, frozenset({root}), (trigger,))
@@ -113,50 +113,50 @@ def test_no_rule_has_anything_against_what_is_suggested(name: str, trigger: Trig
         resource_policies=(ResourcePolicy(FUNCTION_ARN, None, "r1", document),),
         inventories=(listed,),
     )
-    report = evaluate(snapshot, rules_for(Direction.INVOKE_POLICY, NOBODY))
+    report = evaluate(snapshot, rules_for(Direction.INVOKE_POLICY, NO_TRUST))
     assert [verdict.title for verdict in report.violations] == []
     assert report.unknowns == ()
 
 
 @EACH_TRIGGER
-def test_what_is_suggested_lets_nobody_else_in(name: str, trigger: Trigger) -> None:
-    """The same trigger in another account stays outside, or it is not known what it would send."""
+def test_the_suggested_permission_allows_no_other_account(name: str, trigger: Trigger) -> None:
+    """The same trigger in another account is denied."""
     elsewhere = replace(
         trigger,
         source=trigger.source.replace(ACCOUNT, "999999999999"),
         source_arns=tuple(arn.replace(ACCOUNT, "999999999999") for arn in trigger.source_arns),
         source_account="999999999999",
     )
-    (outside,) = judged(elsewhere, statement_of(cure_of(trigger), FUNCTION_ARN), name=name)
+    (outside,) = verdicts(elsewhere, statement_of(suggested_for(trigger), FUNCTION_ARN), name=name)
     assert outside.outcome is Outcome.VIOLATION
 
 
-def test_each_trigger_gets_a_statement_id_of_its_own() -> None:
-    """AWS refuses the second of the same name; the first word tells whose it is."""
+def test_each_trigger_has_a_statement_id_of_its_own() -> None:
+    """AWS rejects a duplicate id; the first word names the service."""
     paths = ["/orders", "/orders/{id}", "/orders/*", "/orders-{id}", f"/{'long' * 20}/a", f"/{'long' * 20}/b"]
     triggers = [*(trigger for _, trigger in TRIGGERS), *(api_trigger("DELETE", path, "prod") for path in paths)]
-    names = [cure_of(trigger).statement_id for trigger in triggers]
-    # What AWS sends for a parameter is not documented, so that its place is held open: these two are one.
+    names = [suggested_for(trigger).statement_id for trigger in triggers]
+    # AWS does not document what it sends for a path parameter, so both are a wildcard: two of the paths are equal.
     assert len(set(names)) == len({(trigger.principal, trigger.source) for trigger in triggers}) == len(names) - 1
     assert all(name.startswith(trigger.principal.split(".")[0]) for name, trigger in zip(names, triggers, strict=True))
 
 
 @pytest.mark.parametrize("sent", ["GET/orders", "PATCH/orders", "ANY/orders", "*/orders"])
-def test_a_method_any_is_let_in_by_whatever_it_may_send(sent: str) -> None:
-    """AWS does not say whether it sends ANY or the method of the request: nobody is told of what may work."""
+def test_a_method_any_is_allowed_by_every_arn_that_it_may_send(sent: str) -> None:
+    """AWS does not document whether it sends ANY or the method of the request, so both pass."""
     trigger = api_trigger("ANY", "/orders", "prod")
-    permission = replace(cure_of(trigger), source_arn=f"{API}/prod/{sent}")
-    (verdict,) = judged(trigger, statement_of(permission, FUNCTION_ARN))
+    permission = replace(suggested_for(trigger), source_arn=f"{API}/prod/{sent}")
+    (verdict,) = verdicts(trigger, statement_of(permission, FUNCTION_ARN))
     assert verdict.outcome is Outcome.PASS
     other = replace(permission, source_arn=f"{API}/prod/GET/returns")
-    (verdict,) = judged(trigger, statement_of(other, FUNCTION_ARN))
+    (verdict,) = verdicts(trigger, statement_of(other, FUNCTION_ARN))
     assert verdict.outcome is Outcome.VIOLATION
 
 
-def test_what_calls_latest_is_let_in_at_the_function() -> None:
+def test_a_trigger_of_latest_is_allowed_in_the_function_s_policy() -> None:
     """$LATEST cannot have a policy."""
     trigger = replace(TRIGGERS[0][1], function_arn=f"{FUNCTION_ARN}:$LATEST")
-    assert cure_of(trigger).qualifier == ""
+    assert suggested_for(trigger).qualifier == ""
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_what_calls_latest_is_let_in_at_the_function() -> None:
 def test_the_principal_is_the_one_that_calls_from_the_same_region(
     partition: str, region: str, name: str, principal: str
 ) -> None:
-    """SNS has its region's name only where it calls another region, and CloudWatch Logs needs it in China."""
+    """SNS uses its regional principal only for other regions, and CloudWatch Logs requires it in China."""
     target = FunctionTarget(partition, region, ACCOUNT, "orders")
     source = f"arn:{partition}:{name}:{region}:{ACCOUNT}:" + ("log-group:shop" if name == "logs" else "new-orders")
     trigger = plain(name, source, f"{source}:*" if name == "logs" else source, target.arn)
-    permission = cure_of(trigger)
+    permission = suggested_for(trigger)
     assert permission.principal == principal
-    (healed,) = judged(trigger, statement_of(permission, target.arn))
-    assert healed.outcome is Outcome.PASS
+    (after,) = verdicts(trigger, statement_of(permission, target.arn))
+    assert after.outcome is Outcome.PASS

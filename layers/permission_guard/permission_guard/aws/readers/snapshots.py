@@ -101,7 +101,7 @@ class StateReader:
     ) -> Snapshot:
         snapshot = self._what_runs(target, function, denied_calls) if function else Snapshot(target, None)
         running = set(snapshot.role_arns.values())
-        named = {refusal.role_arn for refusal in denied_calls if _is_own_role(refusal.role_arn, target)}
+        named = {denied_call.role_arn for denied_call in denied_calls if _is_own_role(denied_call.role_arn, target)}
         roles = {arn: self._role(arn) for arn in sorted(running | named)}
         trusts = [role.trust_policy for role in roles.values() if isinstance(role, Role)]
         conditions = [item for trust in trusts for statement in trust.statements for item in statement.conditions]
@@ -115,7 +115,7 @@ class StateReader:
     ) -> Snapshot:
         """Return the mappings and destinations of a function, with the versions behind them."""
         mappings, configs = self._mappings_of(target), self._functions.invoke_configs(target)
-        arns = {target.arn, *(refusal.function_arn for refusal in denied_calls)}
+        arns = {target.arn, *(denied_call.function_arn for denied_call in denied_calls)}
         if not isinstance(mappings, Unread):
             arns |= {mapping.function_arn for mapping in mappings}
         if not isinstance(configs, Unread):

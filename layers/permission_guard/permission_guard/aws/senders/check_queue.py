@@ -1,4 +1,4 @@
-"""Ask the checkers to look at functions, through their own queues."""
+"""Request checks of functions, through the checkers' own queues."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _MESSAGES_A_CALL = 10
 class CheckQueue:
     """The queue of one checker.
 
-    `grace_period_seconds` is how long a deployment may take from one change to the next that belongs to it, and IAM to
-    agree with itself; up to 900, which is what SQS can wait.
+    `grace_period_seconds` is how long a deployment may take from one change to the next, and IAM to propagate; up to
+    900, the longest delay of SQS.
     """
 
     def __init__(self, client: SQSClient, queue_url: str, grace_period_seconds: int = 0) -> None:
@@ -32,16 +32,16 @@ class CheckQueue:
         self._url = queue_url
         self._grace_period_seconds = grace_period_seconds
 
-    def again(self, target: FunctionTarget, request: CheckRequest) -> None:
-        """Request a look at a function, on an occasion, once what was changed has settled."""
+    def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
+        """Request another check of a function after the grace period."""
         self._send([target], request, delay=self._grace_period_seconds, full=request.full)
 
-    def now(self, targets: Iterable[FunctionTarget]) -> int:
-        """Request thorough looks at functions about which nothing was changed just now; return how many."""
+    def request_full(self, targets: Iterable[FunctionTarget]) -> int:
+        """Request full checks of functions that did not change just now; return how many."""
         return self._send(targets)
 
-    def changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> int:
-        """Request looks at functions that a change concerns, as its event would; return how many."""
+    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> int:
+        """Request checks of functions that a change affects, as its event would; return how many."""
         return self._send(targets, request, after_grace_period=False, full=False)
 
     def _send(
@@ -53,11 +53,10 @@ class CheckQueue:
         after_grace_period: bool = True,
         full: bool = True,
     ) -> int:
-        """Send requests; DeliveryError when SQS did not take them all.
+        """Send requests; DeliveryError when SQS did not accept them all.
 
-        Each function has a message of its own, so that one that cannot be read does not bring others back with it.
-        What is shared with other functions is read after the delay, which is in seconds. What led to the `request` is
-        told on.
+        Each function has a message of its own, so that one failure does not retry others. What functions share is read
+        after the delay, which is in seconds. The causes of the `request` are passed on.
         """
         remaining, since = iter(targets), utc_now(after=delay)
         causes, tool = (request.event_ids, request.tool) if request else ((), "")
@@ -76,7 +75,9 @@ class CheckQueue:
                     for number, body in enumerate(bodies)
                 ],
             )
-            if refused := reply.get("Failed"):
-                raise DeliveryError(f"SQS refused {len(refused)} of {len(batch)} requests: {refused[0].get('Message')}")
+            if failed := reply.get("Failed"):
+                raise DeliveryError(
+                    f"SQS did not accept {len(failed)} of {len(batch)} requests: {failed[0].get('Message')}"
+                )
             sent += len(batch)
         return sent

@@ -22,7 +22,7 @@ class EventBus:
         self._name = name
 
     def publish(self, finding: Finding) -> None:
-        """Tell of a finding's last transition; DeliveryError when EventBridge did not take it."""
+        """Publish a finding's last transition; DeliveryError when EventBridge did not accept it."""
         reply = self._events.put_events(
             Entries=[
                 {
@@ -36,4 +36,6 @@ class EventBus:
         )
         if reply["FailedEntryCount"]:
             entry = reply["Entries"][0]
-            raise DeliveryError(f"EventBridge refused an event: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
+            raise DeliveryError(
+                f"EventBridge did not accept an event: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
+            )

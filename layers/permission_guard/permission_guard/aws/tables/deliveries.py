@@ -23,7 +23,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.tables import schema
-from permission_guard.delivery.ledger import LOCK_FOR, Claim, Delivery, Skip, refusal
+from permission_guard.delivery.ledger import LOCK_FOR, Claim, Delivery, Skip, skip_reason
 from permission_guard.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class DeliveryTable:
             held = _failed_condition(error)
             if held is None:
                 raise
-            skip = refusal(_delivery(held), revision, now)
+            skip = skip_reason(_delivery(held), revision, now)
             if skip is None:  # the condition and `refusal` disagree: the reply held less than the item
                 raise ConflictError(f"the delivery record of {finding_id} at {channel} changed meanwhile") from error
             return skip

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 STATUS_INDEX = "by-status"
 FINDING_PREFIX = "FINDING#"
 KEEP_RESOLVED = timedelta(days=90)
-KEEP_LOOKS = timedelta(days=90)
+KEEP_CHECKS = timedelta(days=90)
 
 # A transaction takes 100 actions, of which the look itself is one.
 _WRITES_A_TRANSACTION = 99
@@ -107,7 +107,7 @@ class FindingsTable:
                     ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
                     ":before": {"S": run.text},
                     ":checkpoint": {"S": checkpoint.to_json()},
-                    ":expires": _in(KEEP_LOOKS, now),
+                    ":expires": _in(KEEP_CHECKS, now),
                 },
             },
         }

@@ -1,1 +1,1 @@
-"""Alert channels: one folder a system, formatter and client side by side."""
+"""Alert channels: one folder for each system, with its formatter and its client."""

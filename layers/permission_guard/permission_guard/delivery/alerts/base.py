@@ -1,6 +1,6 @@
-"""Alert channels: who is told of a finding, and of which of its transitions.
+"""Alert channels: which transitions of a finding are alerted, and how an alert reaches every channel.
 
-Another channel is one file that formats (pure), one class that sends, and one line in `CHANNELS`.
+To add a channel, add a formatter (pure), a class that sends, and a line in `CHANNELS`.
 """
 
 from __future__ import annotations
@@ -23,55 +23,55 @@ ALERTED = frozenset(
         Transition.OPENED,
         Transition.REOPENED,
         Transition.RESOLVED,
-        Transition.SUPPRESSED,  # whoever relied on the alert learns that somebody switched it off
+        Transition.SUPPRESSED,  # recipients must know that no more alerts follow
         Transition.FIX_PROPOSED,
         Transition.FIX_APPLIED,
         Transition.FIX_REFUSED,
         Transition.FIX_FAILED,
         Transition.FIX_UNDONE,
-        # Not told: FIX_APPROVED and FIX_UNDO_REQUESTED. A person just did that, and what comes of it is told.
+        # Not FIX_APPROVED and FIX_UNDO_REQUESTED: a person did that, and the result is alerted.
     }
 )
-"""The transitions that people are told of."""
+"""The transitions for which alerts are sent."""
 
 
 class AlertChannel(Protocol):
-    """A place where people are told of findings."""
+    """A system that shows alerts to people."""
 
     @property
     def name(self) -> str:
-        """What the channel is called in the delivery ledger; never changed once it was used."""
+        """The channel's name in the delivery ledger; do not rename a channel that was deployed."""
 
     def send(self, finding: Finding, reference: str | None) -> str | None:
-        """Tell people of a finding, once; DeliveryError when it did not go through.
+        """Send one alert about a finding; DeliveryError when the system did not accept it.
 
-        Takes the reference of the last delivery of the same finding, and returns that of this one, if there is one.
+        `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
         """
 
 
 def send(finding: Finding, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
-    """Tell every channel of a finding, each once and apart from the others.
+    """Send an alert about a finding to every channel, once each.
 
-    Raises one DeliveryError that names the channels that failed, after all were tried. What did go through is in the
-    ledger by then, so the retry only concerns the others.
+    After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
+    deliveries, so the retry sends only the others.
     """
     if finding.transition not in ALERTED:
-        return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_WANTED) for channel in channels]
+        return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_ALERTED) for channel in channels]
     results: list[DeliveryResult] = []
     failures: list[tuple[str, Exception]] = []
     for channel in channels:
         try:
             results.append(deliver(ledger, channel.name, finding, channel.send))
-        except Exception as error:  # noqa: BLE001 - one broken channel must not silence the others; raised below
+        except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
     if failures:
-        why = "; ".join(f"{name}: {_why(error)}" for name, error in failures)
+        reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
         raise DeliveryError(
-            f"revision {finding.revision} of finding {finding.id} was not delivered: {why}"
+            f"revision {finding.revision} of finding {finding.id} was not delivered: {reasons}"
         ) from failures[0][1]
     return results
 
 
-def _why(error: Exception) -> str:
-    """Return the reason to show; only this package's own errors are sure to hold no secret."""
+def _reason(error: Exception) -> str:
+    """Return the reason to show; other packages' errors may contain a secret, so only their type is shown."""
     return str(error) if isinstance(error, PermissionGuardError) else type(error).__name__

@@ -1,1 +1,1 @@
-"""Ticket systems: one folder a system, formatter and client side by side."""
+"""Ticket systems: one folder for each system, with its formatter and its client."""

@@ -1,6 +1,6 @@
-"""Ticket systems: one ticket a finding, opened, kept up to date, closed and opened again along with it.
+"""Ticket systems: one ticket for each finding, opened, updated, closed and reopened along with it.
 
-Another system is one file that formats (pure), one class with the four methods of `TicketSystem`, and one line in
+To add a system, add a formatter (pure), a class with the four methods of `TicketSystem`, and a line in
 `TICKET_SYSTEMS`.
 """
 
@@ -17,46 +17,46 @@ if TYPE_CHECKING:
 
 
 class TicketSystem(Protocol):
-    """Where tickets are kept. Every method raises DeliveryError when the system did not do it this time."""
+    """A system that stores tickets. Every method raises DeliveryError when a call to the system failed."""
 
     @property
     def name(self) -> str:
-        """What the system is called in the delivery ledger and in the TicketSystem parameter."""
+        """The system's name in the delivery ledger and in the TicketSystem parameter."""
 
     def open(self, finding: Finding) -> str:
-        """Open a ticket and return its reference; when there is one already, take that one over."""
+        """Open a ticket, or update the existing one, and return its reference."""
 
     def update(self, reference: str, finding: Finding) -> str:
-        """Make the ticket say what the open finding says now, and return its reference.
+        """Update the ticket of an open finding, and return its reference.
 
-        A ticket that was closed along with the finding is opened again; one that a person closed stays closed. When
-        the ticket is gone, another one is opened, whose reference is returned.
+        A ticket that was closed along with the finding is reopened; one that a person closed stays closed. If the
+        ticket was deleted, another one is opened, and its reference is returned.
         """
 
     def resolve(self, reference: str, finding: Finding) -> str:
-        """Close the ticket, with the reason, and return its reference; one that is gone is as good as closed."""
+        """Close the ticket, with the reason, and return its reference; a deleted ticket counts as closed."""
 
     def find(self, finding: Finding) -> str | None:
-        """Return the reference of an open ticket of this finding that nobody recorded, None when there is none."""
+        """Return the reference of an open ticket of this finding that is not in the ledger, None without one."""
 
 
 def update_ticket(finding: Finding, system: TicketSystem, ledger: DeliveryLedger) -> DeliveryResult:
-    """Bring the ticket of a finding up to date, once a revision; an older revision than the last changes nothing."""
+    """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing."""
     return deliver(
         ledger,
         f"ticket:{system.name}",
         finding,
-        lambda finding, reference: _follow(system, finding, reference),
+        lambda finding, reference: _apply_status(system, finding, reference),
     )
 
 
-def _follow(system: TicketSystem, finding: Finding, reference: str | None) -> str | None:
-    """Do what the finding's status asks for.
+def _apply_status(system: TicketSystem, finding: Finding, reference: str | None) -> str | None:
+    """Open, update or close the ticket, as the finding's status requires.
 
-    The status decides, not the transition: when an event was overtaken, the next one makes up for it.
+    The status decides, not the transition: if an event was skipped, the next one corrects the ticket.
     """
     if finding.status is Status.OPEN:
         return system.update(reference, finding) if reference else system.open(finding)
-    # A ticket whose opening was cut short has no reference on record, and must not stay open for ever.
+    # A crash after a ticket was opened leaves no reference in the ledger; that ticket must be closed too.
     reference = reference or system.find(finding)
     return system.resolve(reference, finding) if reference else None

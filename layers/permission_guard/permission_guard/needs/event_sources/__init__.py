@@ -1,4 +1,4 @@
-"""The types of event sources: what each needs of the execution role, and which managed policy carries it."""
+"""List the types of event sources: what each requires of the execution role, and which managed policy contains it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVENT_SOURCES: tuple[EventSource, ...] = (
 
 
 def event_source_of(mapping: EventSourceMapping) -> EventSource | None:
-    """Return the type of a mapping's source, None when it is not one we know."""
+    """Return the type of a mapping's source, None if it is unknown."""
     return next((source for source in EVENT_SOURCES if source.matches(mapping)), None)
 
 

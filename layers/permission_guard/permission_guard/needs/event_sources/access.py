@@ -1,4 +1,4 @@
-"""What a mapping needs to get at its source: secrets, the keys that they and the source are under, and the network."""
+"""Needs for reaching an event source: secrets, KMS keys and network interfaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.iam import LambdaCall
+from permission_guard.iam.arn import require_arn, split_arn
 from permission_guard.needs.base import Need, NeedKind, on, state_of
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 SECRET_TYPES: Final = {
-    "BASIC_AUTH": "with the user name and password that it signs in with",
-    "CLIENT_CERTIFICATE_TLS_AUTH": "with the certificate that it signs in with",
-    "OAUTHBEARER_AUTH": "with the credentials that get it a token to sign in with",
-    "SASL_SCRAM_256_AUTH": "with the user name and password that it signs in with",
-    "SASL_SCRAM_512_AUTH": "with the user name and password that it signs in with",
-    "SERVER_ROOT_CA_CERTIFICATE": "with the certificate that it checks the server against",
+    "BASIC_AUTH": "with the user name and password for signing in",
+    "CLIENT_CERTIFICATE_TLS_AUTH": "with the certificate for signing in",
+    "OAUTHBEARER_AUTH": "with the credentials for a sign-in token",
+    "SASL_SCRAM_256_AUTH": "with the user name and password for signing in",
+    "SASL_SCRAM_512_AUTH": "with the user name and password for signing in",
+    "SERVER_ROOT_CA_CERTIFICATE": "with the root CA certificate of the server",
 }
-"""The types of SourceAccessConfigurations whose URI is a secret, and what it is for. Every other URI is a literal.
+"""The types of SourceAccessConfigurations whose URI is a secret, and its content. Every other URI is a literal.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_SourceAccessConfiguration.html
 """
@@ -33,12 +34,12 @@ _COMPLETE_SECRET: Final = re.compile(r"arn(:[^:]*){4}:secret:.+-[A-Za-z0-9]{6}")
 
 
 def access(mapping: EventSourceMapping) -> list[tuple[str, str]]:
-    """Return type and URI of each of the mapping's SourceAccessConfigurations."""
+    """Return the type and URI of each of the mapping's SourceAccessConfigurations."""
     return list(access_entries(mapping.configuration.get("SourceAccessConfigurations")))
 
 
 def access_entries(entries: JSON) -> Iterator[tuple[str, str]]:
-    """Yield type and URI of each entry; one that a template leaves open has no URI yet, and is passed over."""
+    """Yield the type and URI of each entry; skip an entry whose type is unresolved in a template."""
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("Type"), str):
             uri = entry.get("URI", "")
@@ -46,13 +47,13 @@ def access_entries(entries: JSON) -> Iterator[tuple[str, str]]:
 
 
 def part(value: JSON, name: str) -> dict[str, Any]:
-    """Return an object inside another one, an empty one where there is none."""
+    """Return an object inside another one, empty if there is none."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def secrets(mapping: EventSourceMapping, sources: Sources) -> tuple[Need, ...]:
-    """Return reading the secrets that the mapping's SourceAccessConfigurations name."""
+    """Return the needs for reading the secrets in the mapping's SourceAccessConfigurations."""
     return tuple(
         need
         for kind, uri in access(mapping)
@@ -62,17 +63,18 @@ def secrets(mapping: EventSourceMapping, sources: Sources) -> tuple[Need, ...]:
 
 
 def secret(uri: str, mapping: EventSourceMapping, sources: Sources, use: str) -> tuple[Need, ...]:
-    """Return reading a secret, and decrypting it where a customer's key protects it.
+    """Return the needs for reading a secret, and for decrypting it if it has a customer managed key.
 
-    Secrets Manager adds six characters to a secret's name. A policy has to name them; a mapping may leave them out, or
-    give the name alone.
+    Secrets Manager adds six characters to a secret's name. A policy must match them. A mapping can omit them, or
+    contain only the name.
     """
     purpose = f"to read the secret {use}"
     arn, doubt = uri, ""
     if not _COMPLETE_SECRET.fullmatch(uri):
-        partition, _, region, account = mapping.function_arn.split(":")[1:5]
-        named = uri if _SECRET.match(uri) else f"arn:{partition}:secretsmanager:{region}:{account}:secret:{uri}"
-        arn, doubt = f"{named}-??????", f"the mapping does not give the whole ARN of the secret {uri}"
+        own = require_arn(mapping.function_arn)
+        prefix = f"arn:{own.partition}:secretsmanager:{own.region}:{own.account}:secret"
+        named = uri if _SECRET.match(uri) else f"{prefix}:{uri}"
+        arn, doubt = f"{named}-??????", f"the mapping does not contain the full ARN of the secret {uri}"
     reading = on(arn, "secretsmanager:GetSecretValue", kind=NeedKind.DEPENDENCY, purpose=purpose, doubt=doubt)
     return (*reading, *key(uri, sources, "kms:Decrypt", purpose=purpose, encrypted=arn))
 
@@ -86,21 +88,22 @@ def key(
     call: LambdaCall = LambdaCall.POLL,
     encrypted: str = "",
 ) -> tuple[Need, ...]:
-    """Return using the key that a resource is encrypted with, where a customer manages it.
+    """Return the needs for using the customer managed key of a resource.
 
-    AWS's own keys need nothing. Where the resource was not read, a key may be needed or not. `encrypted` is its ARN
-    where `resource` is not.
+    AWS managed keys require no permission. If the resource was not read, it is unknown whether it has a customer
+    managed key. `encrypted` is the ARN of the resource if `resource` is not an ARN.
     """
-    partition, service, region = (encrypted or resource).split(":")[1:4]
+    partition, service, region = split_arn(encrypted or resource)[1:4]
     state = state_of(resource, sources)
     arn, doubt, unread = f"arn:{partition}:kms:{region or '*'}:*:key/*", "", ""
     if state is None:
-        doubt, unread = f"it was not read whether {resource} is encrypted with a key that you manage", resource
+        doubt = f"it depends on whether {resource} has a customer managed key, which was not read"
+        unread = resource
     elif state.kms_key_arn is None or "alias/aws/" in state.kms_key_arn:
         return ()
     else:
         arn = state.kms_key_arn
-        region = region or arn.split(":")[3]
+        region = region or split_arn(arn)[3]
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     via = (("kms:ViaService", f"{service}.{region}.{domain}"),) if region else ()
     needed = Need("", arn, kind, call, purpose=purpose, context=via, doubt=doubt, unread=unread)
@@ -108,7 +111,7 @@ def key(
 
 
 def network_interfaces() -> tuple[Need, ...]:
-    """Return making network interfaces in the source's VPC, through which Lambda reaches it.
+    """Return the needs for creating network interfaces in the source's VPC, through which Lambda reaches it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
     """
@@ -122,5 +125,5 @@ def network_interfaces() -> tuple[Need, ...]:
         "ec2:DescribeSecurityGroups",
         kind=NeedKind.DEPENDENCY,
         call=LambdaCall.NETWORK_INTERFACE,
-        purpose="to reach it through the network interfaces that Lambda makes in its VPC",
+        purpose="to reach the event source through network interfaces in its VPC",
     )

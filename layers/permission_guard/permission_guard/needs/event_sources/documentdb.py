@@ -1,4 +1,4 @@
-"""Change streams of Amazon DocumentDB clusters, whose API is that of Amazon RDS.
+"""Needs for change streams of Amazon DocumentDB clusters, which use the API of Amazon RDS.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-documentdb.html
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.iam.arn import split_arn
 from permission_guard.model.state import SourceState
 from permission_guard.needs.base import NOTHING_READ, Need, on, state_of
 from permission_guard.needs.event_sources.access import network_interfaces, secrets
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class DocumentDB:
-    """A cluster. Its groups have ARNs of their own, with names that the mapping does not give."""
+    """A cluster. Its parameter and subnet groups have their own ARNs, which the mapping does not contain."""
 
     name = "Amazon DocumentDB cluster"
     managed_policy = ""
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping reads a cluster's change stream."""
+        """Return whether the mapping reads a cluster's change stream."""
         return source_service(mapping) == "rds"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return describing the cluster with its groups, reaching it, and reading the secret to sign in with."""
+        """Return the needs for describing the cluster and its groups, reaching it, and reading the sign-in secret."""
         cluster = mapping.event_source_arn or ""
-        owner = ":".join(cluster.split(":")[:5])
+        owner = ":".join(split_arn(cluster)[:5])
         state = state_of(cluster, sources) or SourceState()
         groups = (
             ("cluster-pg", state.parameter_group, "rds:DescribeDBClusterParameters"),

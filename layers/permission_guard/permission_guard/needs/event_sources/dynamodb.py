@@ -1,4 +1,4 @@
-"""Amazon DynamoDB Streams.
+"""Needs for Amazon DynamoDB Streams.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 """
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping, Sources
     from permission_guard.needs.base import Need
 
-_DOUBT: Final = "AWS does not say whether reading the stream of a table takes the table's key"
+_DOUBT: Final = "AWS does not say whether reading the stream of a table requires the table's key"
 
 
 class DynamoDB:
     """A table's stream.
 
-    `dynamodb:ListStreams` is in AWS's managed policy and in its error messages; mappings work without it.
+    `dynamodb:ListStreams` is in AWS's managed policy and error messages, but mappings work without it.
     """
 
     name = "Amazon DynamoDB stream"
     managed_policy = "service-role/AWSLambdaDynamoDBExecutionRole"
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping polls a table's stream."""
+        """Return whether the mapping polls a table's stream."""
         return source_service(mapping) == "dynamodb"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return describing and reading, on the stream."""
+        """Return the needs for describing and reading the stream."""
         stream = mapping.event_source_arn or ""
         decrypting = key(stream, sources, "kms:Decrypt", purpose="to decrypt the stream's records")
         return (

@@ -1,4 +1,4 @@
-"""What both types of Kafka share: the cluster's data plane, and schema registries.
+"""Needs that both types of Kafka clusters share: the cluster's data plane and schema registries.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-consume-kafka-events.html
 https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control.html
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping, Sources
 
 _SIGN_IN: Final = "to sign in to the cluster with IAM"
-_READ: Final = "to read the topic from a cluster that asks for IAM"
-_SEND: Final = "to send what failed to a topic of a cluster that asks for IAM"
+_READ: Final = "to read the topic of a cluster with IAM authentication"
+_SEND: Final = "to send failed records to a topic of a cluster with IAM authentication"
 
 
 def data_plane(
     mapping: EventSourceMapping, cluster: str, config: str, doubt: str = "", unread: str = ""
 ) -> Iterator[Need]:
-    """Yield what reading, and sending failures, takes inside a cluster that lets clients in by IAM.
+    """Yield the needs for reading, and for sending failures, inside a cluster with IAM authentication.
 
-    `cluster` is the cluster's ARN; where it is not known, one with wildcards. `config` is the part of the mapping that
-    may name the consumer group; without a name, Lambda makes one up. `doubt` and `unread` are those of each need.
+    `cluster` is the cluster's ARN, with wildcards if it is unknown. `config` is the part of the mapping that can name
+    the consumer group; if it does not, Lambda generates a name. `doubt` and `unread` are set on each need.
     """
     for need in _data_plane(mapping, cluster, config):
         yield replace(need, doubt=doubt, unread=unread)
@@ -55,7 +55,7 @@ def _data_plane(mapping: EventSourceMapping, cluster: str, config: str) -> Itera
 
 
 def _sending(cluster: str, topic: str) -> Iterator[Need]:
-    """Yield what a Kafka topic as a destination takes; it is always one of the mapping's own cluster.
+    """Yield the needs for a Kafka topic as destination, which always belongs to the mapping's own cluster.
 
     https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html
     """
@@ -66,12 +66,12 @@ def _sending(cluster: str, topic: str) -> Iterator[Need]:
 
 
 def _inside(cluster: str, kind: str, name: str) -> str:
-    """Return the ARN of a topic or a group: it has the cluster's name and id."""
+    """Return the ARN of a topic or a group, which contains the cluster's name and id."""
     return f"{cluster.replace(':cluster/', f':{kind}/', 1)}/{name}"
 
 
 def schema_registry(mapping: EventSourceMapping, config: str, sources: Sources) -> Iterator[Need]:
-    """Yield what the mapping's schema registry takes: AWS Glue asks the role, Confluent's is signed in to by secrets.
+    """Yield the needs for the mapping's schema registry: AWS Glue requires actions, Confluent's requires secrets.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-consume-kafka-events.html#services-consume-kafka-events-config
     """
@@ -85,4 +85,4 @@ def schema_registry(mapping: EventSourceMapping, config: str, sources: Sources) 
         return
     for _, secret_arn in access_entries(registry.get("AccessConfigs")):
         if secret_arn:
-            yield from secret(secret_arn, mapping, sources, "with which it signs in to the schema registry")
+            yield from secret(secret_arn, mapping, sources, "with the credentials for the schema registry")

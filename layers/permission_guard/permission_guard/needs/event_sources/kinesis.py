@@ -1,4 +1,4 @@
-"""Amazon Kinesis data streams.
+"""Needs for Amazon Kinesis data streams.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 """
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class Kinesis:
-    """A data stream, read with shared throughput or through a consumer of its own (enhanced fan-out).
+    """A data stream, read with shared throughput or through a dedicated consumer (enhanced fan-out).
 
-    `kinesis:ListStreams` is in AWS's managed policy and in its error messages, but only the console calls it.
+    `kinesis:ListStreams` is in AWS's managed policy and error messages, but only the console calls it.
     """
 
     name = "Amazon Kinesis data stream"
     managed_policy = "service-role/AWSLambdaKinesisExecutionRole"
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping polls a data stream or one of its consumers."""
+        """Return whether the mapping polls a data stream or one of its consumers."""
         return source_service(mapping) == "kinesis"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return describing and reading the stream, and subscribing where the mapping names a consumer."""
+        """Return the needs for describing and reading the stream, and for subscribing if there is a consumer."""
         source = mapping.event_source_arn or ""
         stream, consumer, _ = source.partition("/consumer/")
         reading = on(

@@ -1,4 +1,4 @@
-"""Amazon MQ brokers: ActiveMQ and RabbitMQ.
+"""Needs for Amazon MQ brokers: ActiveMQ and RabbitMQ.
 
 https://docs.aws.amazon.com/lambda/latest/dg/process-mq-messages-with-lambda.html
 """
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class Mq:
-    """A broker, whichever its engine: RabbitMQ's VIRTUAL_HOST is a name and needs nothing.
+    """A broker of either engine: RabbitMQ's VIRTUAL_HOST is a name and requires no permission.
 
-    AWS's example allows all of it on `*`; there is no AWS managed policy.
+    AWS's example allows all actions on `*`. There is no AWS managed policy.
     """
 
     name = "Amazon MQ broker"
     managed_policy = ""
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping reads a broker's queue."""
+        """Return whether the mapping reads a broker's queue."""
         return source_service(mapping) == "mq"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return describing the broker, reaching it, and reading the secret to sign in with."""
+        """Return the needs for describing the broker, reaching it, and reading the sign-in secret."""
         broker = mapping.event_source_arn or ""
         return (
             *on(broker, "mq:DescribeBroker"),
@@ -45,12 +45,13 @@ class Mq:
 
 
 def _reaching(broker: str, sources: Sources) -> Iterator[Need]:
-    """Yield making network interfaces; a publicly accessible broker is reached without, though AWS lists them for all.
+    """Yield the needs for network interfaces: a publicly accessible broker needs none, though AWS lists them for all.
 
     https://docs.aws.amazon.com/lambda/latest/dg/process-mq-messages-with-lambda.html
     """
     state = state_of(broker, sources)
     is_public = state.is_public if state else None
-    doubt = "it was not read whether the broker is publicly accessible" if is_public is None else ""
+    unclear = "it depends on whether the broker is publicly accessible, which was not read"
+    doubt = unclear if is_public is None else ""
     for need in network_interfaces():
         yield replace(need, recommended=is_public is True, doubt=doubt, unread=broker if doubt else "")

@@ -1,4 +1,4 @@
-"""Amazon MSK clusters, provisioned and serverless.
+"""Needs for Amazon MSK clusters, provisioned and serverless.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
 """
@@ -23,20 +23,20 @@ _CONNECTION: Final = ":vpc-connection/"
 
 
 class Msk:
-    """A cluster, signed in to with IAM, with a secret (SASL/SCRAM, mutual TLS) or not at all.
+    """A cluster with IAM authentication, with a secret (SASL/SCRAM, mutual TLS) or without authentication.
 
-    A mapping of another account's cluster names a managed VPC connection instead of the cluster.
+    A mapping of another account's cluster contains a managed VPC connection instead of the cluster.
     """
 
     name = "Amazon MSK cluster"
     managed_policy = "service-role/AWSLambdaMSKExecutionRole"
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping reads a topic of an Amazon MSK cluster."""
+        """Return whether the mapping reads a topic of an Amazon MSK cluster."""
         return source_service(mapping) == "kafka"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return describing the cluster, reaching it, and what its way of signing in takes."""
+        """Return the needs for describing the cluster, reaching it, and signing in to it."""
         return (
             *_describing(mapping.event_source_arn or "", sources),
             *network_interfaces(),
@@ -47,18 +47,18 @@ class Msk:
 
 
 def _describing(source: str, sources: Sources) -> Iterator[Need]:
-    """Yield describing: `kafka:DescribeCluster` does as well, but not for serverless clusters."""
+    """Yield the needs for describing: `kafka:DescribeCluster` suffices too, except for serverless clusters."""
     cluster, doubt = _cluster(source), ""
     if cluster != source:
         yield Need("kafka:DescribeVpcConnection", source, carried=False)
-        doubt = "AWS does not say whether it is needed of a cluster behind a managed VPC connection"
+        doubt = "AWS does not say whether a cluster behind a managed VPC connection requires it"
     state = state_of(source, sources)
     serverless = state.is_serverless if state else None
     newer, older = "kafka:DescribeClusterV2", "kafka:DescribeCluster"
     yield Need(newer, cluster, instead=() if serverless else (older,), doubt=doubt)
     if serverless is None and not doubt:
-        unless = f"it was not read whether the cluster is serverless, for which {older} does not do"
-        yield Need(newer, cluster, doubt=unless, unread=source)
+        unclear = f"{older} suffices unless the cluster is serverless, which was not read"
+        yield Need(newer, cluster, doubt=unclear, unread=source)
     yield Need("kafka:GetBootstrapBrokers", cluster, doubt=doubt)
 
 
@@ -76,14 +76,14 @@ def _signing_in(mapping: EventSourceMapping, sources: Sources) -> Iterator[Need]
     if by_iam:
         yield from data_plane(mapping, _cluster(source), _CONFIG)
     elif state is None or state.uses_iam is None:
-        doubt = "it was not read whether the cluster asks its clients for IAM"
-        # A managed VPC connection leads to another account's cluster, which nobody here may describe.
+        doubt = "it depends on whether the cluster uses IAM authentication, which was not read"
+        # A managed VPC connection leads to another account's cluster, which this account cannot describe.
         unread = source if _CONNECTION not in source else ""
         yield from data_plane(mapping, _cluster(source), _CONFIG, doubt, unread)
 
 
 def _cluster(source: str) -> str:
-    """Return the cluster's ARN; behind a managed VPC connection only its name is known."""
+    """Return the cluster's ARN; of a cluster behind a managed VPC connection only the name is known."""
     if _CONNECTION not in source:
         return source
     head, _, path = source.partition(_CONNECTION)

@@ -1,4 +1,4 @@
-"""Apache Kafka clusters that are not Amazon MSK's: in a VPC, on premises, or of another provider.
+"""Needs for Apache Kafka clusters outside of Amazon MSK: in a VPC, on premises, or of another provider.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-permissions.html
 https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.iam.arn import require_arn
 from permission_guard.needs.base import NOTHING_READ, NeedKind, on
 from permission_guard.needs.event_sources.access import access, network_interfaces, secrets
 from permission_guard.needs.event_sources.destinations import destinations
@@ -23,20 +24,20 @@ _CONFIG: Final = "SelfManagedKafkaEventSourceConfig"
 
 
 class SelfManagedKafka:
-    """A cluster that is named by its bootstrap servers.
+    """A cluster that is identified by its bootstrap servers.
 
-    Nothing of AWS's is read there: what the role needs, if anything, is what its SourceAccessConfigurations name.
+    Reading it requires no AWS action. Only its SourceAccessConfigurations can require permissions.
     """
 
     name = "self-managed Apache Kafka cluster"
     managed_policy = ""
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping reads a topic of a self-managed cluster: such a source has no ARN."""
+        """Return whether the mapping reads a topic of a self-managed cluster: such a source has no ARN."""
         return not mapping.event_source_arn and bool(mapping.configuration.get("SelfManagedEventSource"))
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return what reaching the cluster and its way of signing in take."""
+        """Return the needs for reaching the cluster and signing in to it."""
         types = {kind for kind, _ in access(mapping)}
         in_vpc = types & {"VPC_SUBNET", "VPC_SECURITY_GROUP"}
         return (
@@ -49,10 +50,10 @@ class SelfManagedKafka:
 
 
 def _by_iam(mapping: EventSourceMapping, types: set[str]) -> Iterator[Need]:
-    """Yield what the role itself signs in with; the mapping does not say which cluster of whose account it is."""
+    """Yield the needs for signing in with the role; the mapping does not contain the cluster's ARN or account."""
     if "IAM_OAUTHBEARER_AUTH" in types:
-        purpose = "to get the token with which it signs in"
+        purpose = "to get the token for signing in"
         yield from on("*", "sts:GetWebIdentityToken", kind=NeedKind.DEPENDENCY, purpose=purpose)
     if "IAM_AUTH" in types:
-        partition, _, region = mapping.function_arn.split(":")[1:4]
-        yield from data_plane(mapping, f"arn:{partition}:kafka:{region}:*:cluster/*/*", _CONFIG)
+        own = require_arn(mapping.function_arn)
+        yield from data_plane(mapping, f"arn:{own.partition}:kafka:{own.region}:*:cluster/*/*", _CONFIG)

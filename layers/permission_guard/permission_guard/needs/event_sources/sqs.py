@@ -1,4 +1,4 @@
-"""Amazon SQS queues.
+"""Needs for Amazon SQS queues.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
@@ -24,11 +24,11 @@ class Sqs:
     managed_policy = "service-role/AWSLambdaSQSQueueExecutionRole"
 
     def matches(self, mapping: EventSourceMapping) -> bool:
-        """Tell whether the mapping polls a queue."""
+        """Return whether the mapping polls a queue."""
         return source_service(mapping) == "sqs"
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return receiving, deleting and describing, on the queue, and decrypting with a customer's key."""
+        """Return the needs for receiving, deleting and decrypting messages, and for describing the queue."""
         queue = mapping.event_source_arn or ""
         return (
             *on(queue, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),

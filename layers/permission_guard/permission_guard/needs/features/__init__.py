@@ -1,4 +1,4 @@
-"""What the configuration of a function can turn on: what each takes of the execution role, and who carries it."""
+"""List the features of a function: what each requires of the execution role, and which managed policy contains it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FEATURES: tuple[Feature, ...] = (DeadLetter(), Logging(), Network(), Tracing(), 
 
 
 def needs_of(function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-    """Return what a function or a version takes of its role besides its event sources, of every kind."""
+    """Return what the configuration of a function or a version requires of its role, without its event sources."""
     return tuple(need for feature in FEATURES for need in feature.needs(function, sources))
 
 

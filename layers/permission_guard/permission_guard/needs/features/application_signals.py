@@ -1,4 +1,4 @@
-"""CloudWatch Application Signals.
+"""Needs for CloudWatch Application Signals.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-application-signals.html
 """
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "/aws/application-signals/data"
 _PURPOSE: Final = "to send traces and metrics to Application Signals"
-_DOUBT: Final = (
-    "the layer alone does not tell whether Application Signals is on: environment variables do, and are not read"
-)
+_DOUBT: Final = "it depends on environment variables, which are not read, whether Application Signals is enabled"
 
 
 class ApplicationSignals:
-    """A function with a layer of the AWS Distro for OpenTelemetry that serves Application Signals.
+    """A function with the layer of the AWS Distro for OpenTelemetry for Application Signals.
 
-    The layer does nothing before the environment variable AWS_LAMBDA_EXEC_WRAPPER calls it, and others say where it
-    sends what it measures. Environment variables may hold secrets and are not kept, so that all of it is doubtful.
+    The layer runs only if the environment variable AWS_LAMBDA_EXEC_WRAPPER calls it, and other variables say where it
+    sends its metrics. Environment variables can contain secrets and are not stored, so each need has a doubt.
     """
 
     name = "Application Signals"
@@ -38,11 +36,11 @@ class ApplicationSignals:
     impact = "Application Signals shows neither traces nor metrics of this function."
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function has the layer, of any language."""
+        """Return whether the function has the layer, of any language."""
         return has_layer(function, "AWSOpenTelemetryDistro")
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return sending segments and writing to the log group of Application Signals, which services share."""
+        """Return the needs for sending segments and writing to the shared log group of Application Signals."""
         if not self.is_used(function):
             return ()
         kind, call = NeedKind.FEATURE, LambdaCall.CODE

@@ -1,4 +1,4 @@
-"""What every feature of a function says: which actions its configuration takes of the execution role."""
+"""Protocols of the features of a function: the actions that its configuration requires of the execution role."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 class Feature(Protocol):
-    """Something that the configuration of a function can turn on.
+    """A feature that the configuration of a function can enable.
 
-    `name` is what a person calls it. `managed_policy` is the path and name of the AWS managed policy that carries what
-    it takes; empty where AWS has none.
+    `name` is the name for users. `managed_policy` is the path and name of the AWS managed policy with its permissions;
+    empty if AWS has none.
     """
 
     name: str
     managed_policy: str
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return what the role must be allowed for the function as it is configured; empty where it is not used."""
+        """Return the needs of the function as it is configured; empty if it does not use the feature."""
 
 
 class OptionalFeature(Feature, Protocol):
-    """A feature that a function goes without, and that has a subject of its own where it is used.
+    """A feature that not every function uses; each one in use has its own subject.
 
-    `subject` is a word for it in a finding's subject. `purpose` continues "cannot ..." and "may ...". `impact` says
-    what is broken without the permission.
+    `subject` is its word in a finding's subject. `purpose` continues "cannot ..." and "is allowed to ...". `impact`
+    says what fails without the permission.
     """
 
     subject: str
@@ -37,4 +37,4 @@ class OptionalFeature(Feature, Protocol):
     impact: str
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the configuration turns it on."""
+        """Return whether the configuration enables it."""

@@ -1,43 +1,45 @@
-"""Parts of a function's configuration, as GetFunctionConfiguration returns it and as templates write it.
+"""Read parts of a function's configuration, as GetFunctionConfiguration returns it and as templates write it.
 
-What a template leaves open may be anything, and counts as not there.
+An unresolved value of a template can have any type, and counts as missing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.iam.arn import require_arn, split_arn
+
 if TYPE_CHECKING:
     from permission_guard.model.state import Function
 
 
 def part(function: Function, name: str) -> dict[str, Any]:
-    """Return an object of the configuration, an empty one where there is none."""
+    """Return an object of the configuration, empty if there is none."""
     found = function.configuration.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def has_layer(function: Function, name: str) -> bool:
-    """Tell whether the function has a layer whose name begins like this, of whichever account.
+    """Return whether the function has a layer whose name begins with `name`, of any account.
 
-    AWS publishes its layers from an account a region.
+    AWS publishes its layers from one account per region.
     """
     return any(f":layer:{name}" in arn for arn in _arns(function, "Layers"))
 
 
 def access_points(function: Function, service: str) -> list[str]:
-    """Return the ARNs of the access points of a service through which the function mounts file systems."""
-    return [arn for arn in _arns(function, "FileSystemConfigs") if arn.split(":")[2:3] == [service]]
+    """Return the ARNs of a service's access points through which the function mounts file systems."""
+    return [arn for arn in _arns(function, "FileSystemConfigs") if split_arn(arn)[2:3] == [service]]
 
 
 def arn_of(function: Function, service: str, resource: str) -> str:
-    """Return the ARN of a resource of the function's region and account."""
-    partition, _, region, account = function.arn.split(":")[1:5]
-    return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+    """Return the ARN of a resource in the function's region and account."""
+    own = require_arn(function.arn)
+    return f"arn:{own.partition}:{service}:{own.region}:{own.account}:{resource}"
 
 
 def _arns(function: Function, name: str) -> list[str]:
-    """Return the ARNs of a list of the configuration; templates write those of layers without an object around."""
+    """Return the ARNs of a list in the configuration; templates write layer ARNs without an object around them."""
     entries = function.configuration.get(name)
     arns = [
         entry.get("Arn") if isinstance(entry, dict) else entry

@@ -1,4 +1,4 @@
-"""Dead-letter queues: where events of asynchronous invocations go that Lambda gives up.
+"""Needs for dead-letter queues, which receive failed events of asynchronous invocations.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 """
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class DeadLetter:
-    """The queue or topic that DeadLetterConfig names."""
+    """The queue or topic in DeadLetterConfig."""
 
     name = "dead-letter queue"
     managed_policy = ""
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return sending to the queue or publishing to the topic, with the customer's key where it has one."""
+        """Return the needs for sending to the queue or publishing to the topic, and for its customer managed key."""
         return dead_letter_needs(target_of(function), sources)
 
 
 def target_of(function: Function) -> str:
-    """Return the ARN of the function's dead-letter queue, empty where it has none."""
+    """Return the ARN of the function's dead-letter queue, empty if it has none."""
     target = part(function.configuration, "DeadLetterConfig").get("TargetArn")
     return target if isinstance(target, str) else ""

@@ -1,4 +1,4 @@
-"""Durable functions.
+"""Needs for durable functions.
 
 https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DurableExecution:
-    """A function whose executions are checkpointed, and go on after a wait or a failure."""
+    """A function whose executions are checkpointed, and continue after a wait or a failure."""
 
     name = "durable execution"
     managed_policy = "service-role/AWSLambdaBasicDurableExecutionRolePolicy"
@@ -25,15 +25,15 @@ class DurableExecution:
     purpose = "checkpoint its durable executions"
     impact = (
         "A durable execution saves each step with this role. Without the permission it fails at its first checkpoint, "
-        "and what has begun can neither wait nor be resumed."
+        "and running executions cannot wait or resume."
     )
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function is a durable one."""
+        """Return whether the function is durable."""
         return bool(part(function, "DurableConfig"))
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:  # noqa: ARG002 - a Feature
-        """Return saving and reading the state of executions, whose ARNs go on after a version's."""
+        """Return the needs for saving and reading the state of executions, whose ARNs extend that of a version."""
         if not self.is_used(function):
             return ()
         return on(

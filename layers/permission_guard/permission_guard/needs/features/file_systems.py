@@ -1,4 +1,4 @@
-"""File systems that a function mounts.
+"""Needs for file systems that a function mounts.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem-efs.html
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem-s3files.html
@@ -24,21 +24,24 @@ _WRITE: Final = "to write to the file system behind {}"
 class ElasticFileSystem:
     """A function that mounts Amazon EFS file systems.
 
-    A file system without a policy lets in whoever reaches it; one with a policy asks for IAM.
+    A file system without a policy allows every client that reaches it. A file system with a policy requires IAM
+    authorization.
     """
 
     name = "Amazon EFS"
     managed_policy = "AmazonElasticFileSystemClientReadWriteAccess"
     subject = "efs"
     purpose = "mount its Amazon EFS file systems"
-    impact = "Lambda mounts the file system before it runs the function. Where that is refused, every invocation fails."
+    impact = (
+        "Lambda mounts the file system before it runs the function. If the mount is denied, every invocation fails."
+    )
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function mounts one."""
+        """Return whether the function mounts one."""
         return bool(access_points(function, "elasticfilesystem"))
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return mounting each that asks for IAM; writing is not missed by a function that only reads."""
+        """Return the needs for mounting those with IAM authorization; writing is only recommended."""
         return tuple(
             need for point in access_points(function, "elasticfilesystem") for need in _mounting_efs(point, sources)
         )
@@ -47,8 +50,8 @@ class ElasticFileSystem:
 class S3Files:
     """A function that mounts Amazon S3 buckets as file systems.
 
-    Reading objects past the mount takes permissions on the bucket. They are not missed: where Lambda may not, or where
-    nothing asks for it, the mount serves.
+    Reading objects directly from the bucket requires permissions on it. They are only recommended: without them, the
+    function reads the objects through the mount.
     """
 
     name = "Amazon S3 Files"
@@ -58,11 +61,11 @@ class S3Files:
     impact = ElasticFileSystem.impact
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function mounts one."""
+        """Return whether the function mounts one."""
         return bool(access_points(function, "s3files"))
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:  # noqa: ARG002 - a Feature
-        """Return mounting each, on the file system or on the access point, which AWS does not tell apart."""
+        """Return the needs for mounting each; AWS does not say whether on the file system or on the access point."""
         return tuple(need for point in access_points(function, "s3files") for need in _mounting_s3(point))
 
 
@@ -72,7 +75,8 @@ def _mounting_efs(point: str, sources: Sources) -> Iterator[Need]:
     if uses_iam is False:
         return
     resource = (state.file_system if state else None) or f"{point.partition(':access-point/')[0]}:file-system/*"
-    doubt = "" if uses_iam else f"it was not read whether the file system behind {point} asks its clients for IAM"
+    unclear = f"it depends on whether the file system behind {point} requires IAM authorization, which was not read"
+    doubt = "" if uses_iam else unclear
     unread = "" if state and state.file_system and uses_iam else point
     context = (("elasticfilesystem:AccessPointArn", point), ("elasticfilesystem:AccessedViaMountTarget", "true"))
     for action, purpose in (("ClientMount", _MOUNT), ("ClientWrite", _WRITE)):
@@ -109,5 +113,5 @@ def _mounting_s3(point: str) -> Iterator[Need]:
             NeedKind.FEATURE,
             LambdaCall.FILE_SYSTEM,
             recommended=True,
-            purpose="to read large files past the mount",
+            purpose="to read large files directly from the bucket",
         )

@@ -1,4 +1,4 @@
-"""Lambda Insights.
+"""Needs for Lambda Insights.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-insights.html
 """
@@ -27,16 +27,16 @@ class Insights:
     subject = "insights"
     purpose = "send metrics to Lambda Insights"
     impact = (
-        "The layer of Lambda Insights runs with every invocation and cannot write what it measures: its dashboards "
-        "show nothing of this function, and alarms on its metrics see no data."
+        "The Lambda Insights layer runs with every invocation but cannot write its metrics: its dashboards show "
+        "nothing of this function, and alarms on its metrics see no data."
     )
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function has the layer, of either architecture."""
+        """Return whether the function has the layer, of either architecture."""
         return has_layer(function, "LambdaInsightsExtension")
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return writing to the log group of Lambda Insights, which all functions share."""
+        """Return the needs for writing to the log group of Lambda Insights, which all functions share."""
         if not self.is_used(function):
             return ()
         return writing(

@@ -1,4 +1,4 @@
-"""The logs of a function.
+"""Needs for writing a function's logs.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class Logging:
-    """What a function prints, and what Lambda says of its invocations.
+    """The output of a function, and Lambda's reports on its invocations.
 
-    A log group that passes its logs on to Amazon S3 or Firehose is written to like any other: what passes them on has
-    a role of its own.
+    A log group that forwards its logs to Amazon S3 or Firehose needs no more than any other: the forwarding has its
+    own role.
     """
 
     name = "logging"
     managed_policy = "service-role/AWSLambdaBasicExecutionRole"
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
-        """Return writing to streams of the log group, and making the group where nobody has."""
+        """Return the needs for writing to the log group, and for creating it if it does not exist."""
         return writing(
             log_group(function),
             function,
@@ -39,7 +39,7 @@ class Logging:
 
 
 def log_group(function: Function) -> str:
-    """Return the name of the log group: the one that is configured, else the one that Lambda makes."""
+    """Return the name of the log group: the configured one, else Lambda's default."""
     named = part(function, "LoggingConfig").get("LogGroup")
     return named if isinstance(named, str) and named else f"/aws/lambda/{function.name}"
 
@@ -47,10 +47,10 @@ def log_group(function: Function) -> str:
 def writing(
     group: str, function: Function, sources: Sources, *, kind: NeedKind, call: LambdaCall, purpose: str, doubt: str = ""
 ) -> tuple[Need, ...]:
-    """Return writing to streams of a log group, and making the group where it does not exist.
+    """Return the needs for writing to a log group, and for creating it if it does not exist.
 
-    AWS asks for CreateLogGroup on a stream without a name, according to its refusals; policies that name the group
-    alone, or any part of it, are taken to do as well.
+    AWS's access denied errors name a stream without a name as the resource of CreateLogGroup. Policies for the group
+    itself, or for any part of it, are assumed to suffice too.
     """
     arn = arn_of(function, "logs", f"log-group:{group}")
     streams = f"{arn}:log-stream:*"
@@ -59,14 +59,15 @@ def writing(
     exists = state.exists if state else None
     if exists:
         return needs
-    making = Need(
+    unclear = f"it depends on whether the log group {group} exists, which was not read"
+    creating = Need(
         "logs:CreateLogGroup",
         f"{arn}:*",
         kind,
         call,
         elsewhere=(f"{arn}:log-stream:", arn),
-        purpose=f"to make the log group {group}",
-        doubt=doubt or ("" if exists is False else f"it was not read whether the log group {group} exists"),
+        purpose=f"to create the log group {group}",
+        doubt=doubt or ("" if exists is False else unclear),
         unread="" if exists is False else arn,
     )
-    return (*needs, making)
+    return (*needs, creating)

@@ -1,4 +1,4 @@
-"""The network interfaces through which a function reaches a VPC.
+"""Needs for the network interfaces through which a function reaches a VPC.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 """
@@ -14,25 +14,25 @@ from permission_guard.needs.features.configuration import arn_of, part
 if TYPE_CHECKING:
     from permission_guard.model.state import Function, Sources
 
-_PURPOSE: Final = "to reach the VPC through the network interfaces that Lambda makes there"
+_PURPOSE: Final = "to reach the VPC through network interfaces"
 
 
 class Network:
     """A function in a VPC.
 
-    Lambda itself insists on making, describing and deleting network interfaces. The other actions that AWS documents
-    came later, and policies without them, AWS's own `AWSLambdaENIManagementAccess` for one, serve as well.
+    Lambda requires creating, describing and deleting network interfaces. AWS documented the other actions later, and
+    policies without them work too, such as AWS's own `AWSLambdaENIManagementAccess`.
     """
 
     name = "VPC access"
     managed_policy = "service-role/AWSLambdaVPCAccessExecutionRole"
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether the function is in a VPC; the subnets of one that is not are an empty list."""
+        """Return whether the function is in a VPC; a function outside of one has an empty list of subnets."""
         return bool(part(function, "VpcConfig").get("SubnetIds"))
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:  # noqa: ARG002 - a Feature
-        """Return managing network interfaces, for which AWS documents any resource, or any of the account."""
+        """Return the needs for managing network interfaces; AWS documents `*`, or any resource of the account."""
         if not self.is_used(function):
             return ()
         interfaces = (arn_of(function, "ec2", "network-interface/*"),)

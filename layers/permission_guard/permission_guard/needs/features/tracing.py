@@ -1,4 +1,4 @@
-"""Active tracing with AWS X-Ray.
+"""Needs for active tracing with AWS X-Ray.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 """
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 class Tracing:
     """A function whose invocations Lambda traces.
 
-    Telemetry is what the sender says of itself. AWS's own policy for Application Signals, with which traces arrive,
-    does without it.
+    Telemetry is data of the sender about itself. AWS's own policy for Application Signals omits it, and traces arrive
+    with that policy.
     """
 
     name = "X-Ray tracing"
     managed_policy = "AWSXRayDaemonWriteAccess"
 
     def is_used(self, function: Function) -> bool:
-        """Tell whether Lambda starts traces; with PassThrough it only hands on what it is given."""
+        """Return whether Lambda starts traces; with PassThrough it only passes on existing ones."""
         return part(function, "TracingConfig").get("Mode") == "Active"
 
     def needs(self, function: Function, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:  # noqa: ARG002 - a Feature
-        """Return sending segments, and telemetry, which is not missed."""
+        """Return the needs for sending segments, and telemetry, which is only recommended."""
         if not self.is_used(function):
             return ()
         purpose = "to send traces to X-Ray"
@@ -42,11 +42,11 @@ class Tracing:
                 NeedKind.TRACING,
                 LambdaCall.TRACING,
                 recommended=True,
-                purpose="to tell X-Ray how sending goes",
+                purpose="to send telemetry about the traces to X-Ray",
             ),
         )
 
 
 def segments(kind: NeedKind, call: LambdaCall, purpose: str, doubt: str = "") -> Need:
-    """Return sending segments to X-Ray."""
+    """Return the need for sending segments to X-Ray."""
     return Need("xray:PutTraceSegments", "*", kind, call, purpose=purpose, doubt=doubt)

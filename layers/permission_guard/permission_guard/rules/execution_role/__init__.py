@@ -1,4 +1,4 @@
-"""The rules on what the execution role allows. Adding one is one file and one line here."""
+"""List the rules on what the execution role allows. A new rule is one file and one line here."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from permission_guard.needs.base import Need
 
 _WHAT: Final = {
-    "ec2": "make the network interfaces to reach its {source}",
+    "ec2": "create network interfaces for its {source}",
     "glue": "read the schema registry of its {source}",
     "kafka-cluster": "read the topics of its {source} with IAM",
-    "kms": "decrypt what it reads for its {source}",
+    "kms": "decrypt the data of its {source}",
     "secretsmanager": "read the secret of its {source}",
     "sts": "get the token to sign in to its {source}",
 }
-"""What cannot be done without the actions of one service, in a few words."""
+"""What the function cannot do without the actions of one service, for the title."""
 
 
 class EventSourceDependencyMissing(NeedRule):
@@ -31,45 +31,48 @@ class EventSourceDependencyMissing(NeedRule):
 
     ## What it flags
 
-    An event source mapping whose function's execution role is not allowed what reading the source takes besides the
-    source itself:
+    An event source mapping whose execution role is not allowed the dependencies of reading the source:
 
-    - `secretsmanager:GetSecretValue` on each secret that the mapping names, to sign in with or to check the server;
-    - `kms:Decrypt` on the customer managed key that a secret, a queue or a stream is encrypted with;
-    - the six `ec2` actions with which Lambda makes network interfaces in the VPC of an Amazon MSK cluster, an Amazon MQ
-      broker that is not publicly accessible, an Amazon DocumentDB cluster or a self-managed Kafka cluster;
-    - `kafka-cluster` actions on the cluster, its topics and consumer groups, where clients sign in with IAM;
-    - `sts:GetWebIdentityToken`, where a self-managed cluster takes tokens of IAM;
+    - `secretsmanager:GetSecretValue` on each secret of the mapping, for signing in or for verifying the server;
+    - `kms:Decrypt` on the customer managed key of a secret, a queue or a stream;
+    - the six `ec2` actions with which Lambda creates network interfaces in the VPC of an Amazon MSK cluster, an Amazon
+      MQ broker that is not publicly accessible, an Amazon DocumentDB cluster or a self-managed Kafka cluster;
+    - `kafka-cluster` actions on the cluster, its topics and consumer groups, if the cluster uses IAM authentication;
+    - `sts:GetWebIdentityToken`, if a self-managed cluster accepts IAM tokens;
     - `glue:GetRegistry` and `glue:GetSchemaVersion`, or the secrets of a Confluent schema registry.
 
     ## Why it matters
 
-    AWS checks little of this when the mapping is created, and none of it when a role, a secret or a key changes
-    later. The mapping looks enabled and reads nothing.
+    AWS checks little of this when the mapping is created, and none of it when a role, a secret or a key changes later.
+    The mapping stays enabled but reads nothing.
 
     ## How to fix
 
-    Allow the missing actions in a policy of the execution role: the finding has the statement. If a permissions
-    boundary has no room for them, add the statement to the boundary. If the policy of a key is named, it has to let
-    in the role or its account too. If an explicit deny is in the way, no statement is offered: change what
-    `denied_by` in the evidence names.
+    Allow the missing actions in a policy of the execution role: the finding has the statement.
+
+    - If the finding names a permissions boundary, add the statement to the boundary too.
+    - If the finding names the policy of a key, that policy must allow the role or its account too.
+    - If an explicit deny is the cause, the finding has no statement: change what `denied_by` in the evidence names.
 
     ## Fix safety
 
-    There is no automatic fix: no AWS managed policy carries these permissions for the very secret, key or cluster.
+    Not fixed automatically: no AWS managed policy has these permissions for the specific secret, key or cluster.
 
     ## Limits
 
-    Whether a key is needed, and whether a cluster asks for IAM, is unknown where it could not be read. So is what a
-    key's or a secret's own policy says where it could not be read and the role's policies do not settle the matter. Of
-    a self-managed cluster the mapping does not say whose it is, and without a consumer group's name Lambda makes one
-    up: a policy for some of them is unknown. A secret that is not named by its whole ARN is unknown unless all that it
-    may be is allowed. AWS does not say whether the key of a DynamoDB table is needed: a role without it is unknown.
-    A grant is taken for a statement of the key's policy; one that asks for an encryption context is unknown.
-    AWS lists the network interfaces for every broker; one that is publicly accessible is reached without, and where it
-    was not read which it is, a role without them is unknown. Security groups and routes are not looked at. Service
-    control policies cannot be read: IAM's policy simulator is asked for them where AWS says that a mapping is refused,
-    or has switched it off. Files are not judged by this rule: they do not say which keys are in use.
+    - It is unknown whether a key is required, or whether a cluster uses IAM authentication, if that could not be read.
+    - The outcome is unknown if it depends on the policy of a key or a secret that could not be read.
+    - The mapping of a self-managed cluster does not contain the cluster's account. If it does not name a consumer
+      group, Lambda generates the name. A policy for some clusters or groups is unknown.
+    - A secret without its full ARN is unknown, unless every secret that matches is allowed.
+    - AWS does not say whether the key of a DynamoDB table is required: a role without it is unknown.
+    - A KMS grant is evaluated like a statement of the key policy. A grant with an encryption context is unknown.
+    - AWS lists the network interfaces for every broker, but Lambda reaches a publicly accessible broker without them.
+      If it was not read whether the broker is public, a role without these actions is unknown.
+    - Security groups and routes are not checked.
+    - Service control policies cannot be read. If AWS reports a mapping as denied, or disabled it, IAM's policy
+      simulator evaluates them.
+    - The rule is skipped for files, which do not say which keys are in use.
 
     ## References
 
@@ -100,7 +103,7 @@ class EventSourceDependencyMissing(NeedRule):
     }
 
     def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        """Yield what each mapping takes besides reading its source."""
+        """Yield what each mapping requires besides reading its source."""
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
                 yield one
@@ -110,11 +113,11 @@ class EventSourceDependencyMissing(NeedRule):
             if needs:
                 yield requirement
             else:
-                reason = f"Nothing besides the {one.source.name} itself takes a permission."
+                reason = f"The {one.source.name} has no dependency that requires a permission."
                 yield self.passed(one.function.arn, requirement.subject, reason)
 
     def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:
-        """Say what cannot be done, where that is one thing."""
+        """Return what the function cannot do, by the service of the missing actions if there is only one."""
         what = {_WHAT.get(_service(need), "") for need in missing}
         if len(what) > 1 or "" in what:
             return super().title(requirement, missing)
@@ -122,15 +125,15 @@ class EventSourceDependencyMissing(NeedRule):
         return f"{requirement.function.name} cannot {what.pop().format(source=source)}"
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what happens to what arrives."""
+        """Return what happens to the records of the source."""
         return (
-            f"Lambda reads the {requirement.facts['event_source_type']} with this role. Without the permission "
-            "nothing is read, though the event source mapping may look enabled: what arrives is not processed, and is "
-            "lost when it expires."
+            f"Lambda reads the {requirement.facts['event_source_type']} with this role. Without the permission it "
+            "reads nothing, even if the event source mapping is enabled: records are not processed, and are lost when "
+            "they expire."
         )
 
 
 def _service(need: Need) -> str:
-    """Return the service whose action it is; without the key of a secret, it is the secret that cannot be read."""
+    """Return the service of the action; for a key, the service that uses it, as without it that data is unreadable."""
     via = dict(need.context).get("kms:ViaService", "").partition(".")[0]
     return via if via in _WHAT else need.action.partition(":")[0]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import DisabledBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
-from permission_guard.rules.execution_role.mappings import name_of, polled, said_by_aws
+from permission_guard.rules.execution_role.mappings import name_of, polled, reason_of_aws
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 
 if TYPE_CHECKING:
@@ -22,50 +23,55 @@ class EventSourceReadMissing(NeedRule):
 
     ## What it flags
 
-    An event source mapping whose function's execution role is not allowed every action with which Lambda reads that
-    very source: an SQS queue, a Kinesis data stream, a DynamoDB stream, an Amazon MSK cluster, an Amazon MQ broker
-    or an Amazon DocumentDB cluster. Identity policies (managed and inline), the permissions boundary, explicit
-    denies and the source's own policy are evaluated as AWS does, for the source's real ARN. Reading self-managed
-    Kafka takes no such action.
+    An event source mapping whose execution role is not allowed every action that Lambda needs to read that source: an
+    SQS queue, a Kinesis data stream, a DynamoDB stream, an Amazon MSK cluster, an Amazon MQ broker or an Amazon
+    DocumentDB cluster. The rule evaluates identity-based policies (managed and inline), the permissions boundary,
+    explicit denies and the source's own policy as AWS does, for the source's real ARN. Reading self-managed Kafka
+    requires no such action.
 
-    Also a mapping that AWS itself switched off, as it does when it may not read: when the role may read again, AWS
-    does not switch the mapping on.
+    It also flags a mapping that AWS itself disabled, as AWS does when Lambda cannot read. AWS does not enable the
+    mapping again when the role is fixed.
 
     ## Why it matters
 
-    Lambda polls with the function's own role. AWS checks the permissions once, when the mapping is created, and never
-    again: when a later change takes one away, the mapping stops without a word, messages pile up or expire, and
-    nobody is told.
+    Lambda polls with the function's own role. AWS checks the permissions only once, when the mapping is created. If a
+    later change removes a permission, the mapping stops without an error, messages pile up or expire, and AWS sends
+    no alert.
 
     ## How to fix
 
     Attach the AWS managed policy of the source's type to the execution role, or allow the missing actions on the
-    source in a policy of your own: for Amazon MQ and DocumentDB there is no AWS managed policy. If a permissions
-    boundary has no room for the actions, add the statement to the boundary. If the source's own policy is named, as of
-    a source of another account, it has to let in the role or its account too. If an explicit deny is in the way, no
-    statement is offered: change what `denied_by` in the evidence names. A mapping that AWS switched off is enabled by
-    hand, after that.
+    source in your own policy. Amazon MQ and DocumentDB have no AWS managed policy.
+
+    - If the finding names a permissions boundary, add the statement to the boundary too.
+    - If the finding names the source's own policy, as for a source of another account, that policy must allow the role
+      or its account too.
+    - If an explicit deny is the cause, the finding has no statement: change what `denied_by` in the evidence names.
+    - If AWS disabled the mapping, enable it after the role is fixed.
 
     ## Fix safety
 
     Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`
     or `AWSLambdaDynamoDBExecutionRole`) and nothing else. It is additive, verified by reading the role back, and
-    undone by detaching that policy. It does not enable a mapping. For the other types there is no fix yet.
+    undone by detaching that policy. It does not enable a mapping. The other types have no fix yet.
 
     ## Limits
 
-    The source's own policy is read only where the role's policies do not settle the matter: a Deny of Lambda's role
-    in the policy of a source of the same account goes unseen while the role's policies allow. The policy of a cluster
-    is not read: what hangs on it is unknown. So is `kafka:DescribeClusterV2` where only `kafka:DescribeCluster` is
-    allowed and it could not be read whether the cluster is serverless, and what is allowed on some parameter or subnet
-    groups where it could not be read which of them a DocumentDB cluster has. Service control policies cannot be read:
-    IAM's policy simulator is asked for them where AWS says that a mapping is refused, or has switched it off. AWS
-    lists five actions for every Kinesis data stream. Mappings are made without `kinesis:ListShards`, which the
-    Serverless Framework leaves out; what Lambda then makes of new shards AWS does not say, and it is missing here. What
-    a source takes besides (secrets, keys, network interfaces, the inside of a Kafka cluster) is judged by PG202. A
-    decision that hangs on a policy that could not be read, or on a condition whose key is not known, is unknown, not a
-    finding. Where the role does not exist, PG207 tells it, and this is unknown. A mapping that a person disabled is
-    passed over.
+    - The source's own policy is read only if the role's policies do not decide. While the role's policies allow the
+      actions, a Deny in the policy of a source of the same account is not detected.
+    - The policy of a cluster is not read: what depends on it is unknown.
+    - `kafka:DescribeClusterV2` is unknown if only `kafka:DescribeCluster` is allowed and it could not be read whether
+      the cluster is serverless.
+    - A policy for some parameter or subnet groups is unknown if the groups of a DocumentDB cluster could not be read.
+    - Service control policies cannot be read. If AWS reports a mapping as denied, or disabled it, IAM's policy
+      simulator evaluates them.
+    - AWS lists five actions for every Kinesis data stream. AWS creates mappings without `kinesis:ListShards`, which the
+      Serverless Framework omits. AWS does not say how Lambda then handles new shards, so the rule reports it as
+      missing.
+    - PG202 checks the dependencies of a source: secrets, keys, network interfaces, the data plane of a Kafka cluster.
+    - A decision that depends on a policy that could not be read, or on an unknown condition key, is unknown.
+    - If the role does not exist, PG207 reports it, and the outcome of this rule is unknown.
+    - A mapping that a user disabled is ignored.
 
     ## References
 
@@ -92,7 +98,7 @@ class EventSourceReadMissing(NeedRule):
     }
 
     def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        """Yield what reading each mapping's source takes."""
+        """Yield what reading each mapping's source requires."""
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
                 yield one
@@ -102,60 +108,60 @@ class EventSourceReadMissing(NeedRule):
                 yield one.requirement(needs, f"read its {one.source.name}", policy)
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what happens to what arrives."""
+        """Return what happens to the records of the source."""
         return (
             f"Lambda polls the {requirement.facts['event_source_type']} with this role. Without the permission the "
-            "event source mapping stops: what arrives is not processed, and is lost when it expires."
+            "event source mapping stops: records are not processed, and are lost when they expire."
         )
 
-    def answer(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
-        """Return the verdict on a mapping that is meant to be on; AWS may have switched it off."""
-        mapping, verdict = requirement.mapping, super().answer(requirement, snapshot)
+    def check_requirement(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on a mapping that is enabled, or that AWS disabled."""
+        mapping, verdict = requirement.mapping, super().check_requirement(requirement, snapshot)
         if mapping is None:
             return verdict
         if verdict.outcome is Outcome.PASS:
             return self._allowed(requirement, mapping)
-        told = replace(verdict, reason=" ".join([verdict.reason, *said_by_aws(mapping)]))
+        explained = replace(verdict, reason=" ".join([verdict.reason, *reason_of_aws(mapping)]))
         if mapping.disabled_by is not DisabledBy.AWS:
-            return told
-        return replace(told, remedies=tuple(_then_enable(remedy, mapping) for remedy in told.remedies))
+            return explained
+        return replace(explained, remedies=tuple(_then_enable(remedy, mapping) for remedy in explained.remedies))
 
     def _allowed(self, requirement: Requirement, mapping: EventSourceMapping) -> Verdict:
-        """Return the verdict on a mapping whose source the role may read, now."""
+        """Return the verdict on a mapping whose role is allowed to read the source now."""
         function, source = requirement.function, name_of(mapping)
         if mapping.disabled_by is DisabledBy.AWS:
-            return self._switched_off(requirement, mapping)
+            return self._disabled_by_aws(requirement, mapping)
         if mapping.disabled_by is DisabledBy.UNKNOWN:
-            reason = "The event source mapping is disabled, and AWS does not say by whom."
+            reason = "Unknown: the event source mapping is disabled, and AWS does not say by whom."
             return self.unknown(function.arn, requirement.subject, reason)
         if not requirement.needs:
-            reason = f"Reading {source} itself takes no permission of {function.role_arn}."
+            reason = f"Reading {source} requires no permission of {function.role_arn}."
             return self.passed(function.arn, requirement.subject, reason)
-        return self.passed(function.arn, requirement.subject, f"{function.role_arn} may read {source}.")
+        return self.passed(function.arn, requirement.subject, f"{function.role_arn} is allowed to read {source}.")
 
-    def _switched_off(self, requirement: Requirement, mapping: EventSourceMapping) -> Verdict:
-        """Return the verdict on a mapping that AWS switched off and whose role may read, now."""
-        may = f"{requirement.function.role_arn} may read {name_of(mapping)} now, and nothing reads it."
-        told = self.lacking(requirement, MissingPermissions((), ""))
+    def _disabled_by_aws(self, requirement: Requirement, mapping: EventSourceMapping) -> Verdict:
+        """Return the violation that AWS disabled a mapping whose role is allowed to read the source now."""
+        source = name_of(mapping)
+        allowed = f"{requirement.function.role_arn} is allowed to read {source} now, but nothing reads it."
+        violation = self.lacking(requirement, MissingPermissions((), ""))
         return replace(
-            told,
-            title=f"AWS switched off the event source mapping of {requirement.function.name}",
-            reason=" ".join(
-                [*said_by_aws(mapping), may if requirement.needs else f"Nothing reads {name_of(mapping)}."]
-            ),
+            violation,
+            title=f"AWS disabled the event source mapping of {requirement.function.name}",
+            reason=" ".join([*reason_of_aws(mapping), allowed if requirement.needs else f"Nothing reads {source}."]),
             impact=(
-                f"The {requirement.facts['event_source_type']} is not polled until somebody enables the event source "
-                "mapping: what arrives is not processed, and is lost when it expires. AWS does not enable it by itself."
+                f"Lambda does not poll the {requirement.facts['event_source_type']} until a user enables the event "
+                "source mapping: records are not processed, and are lost when they expire. AWS does not enable it "
+                "again."
             ),
             remedies=(Remedy("aws-cli", _enable(mapping)),),
         )
 
 
 def _enable(mapping: EventSourceMapping) -> str:
-    region = mapping.function_arn.split(":")[3]
+    region = require_arn(mapping.function_arn).region
     return f"aws lambda update-event-source-mapping --region {region} --uuid {mapping.uuid} --enabled"
 
 
 def _then_enable(remedy: Remedy, mapping: EventSourceMapping) -> Remedy:
-    """Return a command that enables the mapping after the policy is there: before that AWS would refuse."""
+    """Return the command with one that enables the mapping afterwards; before the role is fixed, AWS denies that."""
     return replace(remedy, text=f"{remedy.text}\n{_enable(mapping)}") if remedy.kind == "aws-cli" else remedy

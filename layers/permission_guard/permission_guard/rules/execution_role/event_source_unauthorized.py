@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.iam.arn import require_arn, split_arn
 from permission_guard.model.state import DisabledBy, Unread, subject
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
 from permission_guard.needs.decision import decide
-from permission_guard.needs.mapping_health import CANNOT_ASSUME, said_of_permission
+from permission_guard.needs.mapping_health import CANNOT_ASSUME, permission_error_of
 from permission_guard.records import record
 from permission_guard.remedies.execution_role import statements
 from permission_guard.rules.base import Rule
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping, Role, Snapshot
     from permission_guard.needs.base import Need
 
-_TOLD_BY: Final = {NeedKind.READ: "PG201", NeedKind.DEPENDENCY: "PG202", NeedKind.DESTINATION: "PG203"}
-"""What Lambda takes for a mapping before it invokes the function or after, and the rule that tells what is missing."""
+_REPORTED_BY: Final = {NeedKind.READ: "PG201", NeedKind.DEPENDENCY: "PG202", NeedKind.DESTINATION: "PG203"}
+"""The kinds of needs of a mapping, and the rule that reports missing ones."""
 
 _POLICY_OF: Final = {
     "dynamodb": "aws dynamodb get-resource-policy --region {region} --resource-arn {arn}",
@@ -42,58 +43,62 @@ _POLICY_OF: Final = {
         '--output text)"'
     ),
 }
-"""How to see a resource's own policy, by the service in its ARN."""
+"""The command that shows a resource's own policy, by the service in its ARN."""
 
 
 @record
-class _Refused:
-    """A mapping, and the words with which AWS says of it that Lambda is refused."""
+class _Denied:
+    """A mapping with AWS's message that Lambda lacks a permission."""
 
     polled: Polled
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f'AWS says of the event source mapping: "{self.said.removesuffix(".")}".'
+        return f'AWS reports for the event source mapping: "{self.message.removesuffix(".")}".'
 
 
 class EventSourceUnauthorized(Rule):
-    """Allow Lambda to read a function's event sources in every policy, not in the role's alone.
+    """Allow Lambda to read a function's event sources in every policy, not only in the role's.
 
     ## What it flags
 
-    An event source mapping of which AWS says that Lambda is refused for want of a permission, while the execution role
-    is allowed every action that it takes to read the source and what belongs to it, and to write to the mapping's
-    destinations. AWS says so in
+    An event source mapping for which AWS reports a missing permission, although the execution role is allowed every
+    action for reading the source and its dependencies, and for writing to the mapping's destinations. AWS reports it in
     `StateTransitionReason` (`EVENT_SOURCE_AUTHZ_ERROR`) or in `LastProcessingResult` ("Cluster failed to authorize
-    Lambda", "Please ensure the role can perform ...", "... is not authorized to perform ..."). Where the role lacks
-    something, PG201, PG202 or PG203 tell which action; where Lambda cannot assume it, PG207 does.
+    Lambda", "Please ensure the role can perform ...", "... is not authorized to perform ..."). If the role lacks an
+    action, PG201, PG202 or PG203 reports it. If Lambda cannot assume the role, PG207 does.
 
     ## Why it matters
 
-    AWS knows: nothing is read from this source, and what arrives is lost when it expires. What refuses it is not in the
-    role, so that no look at the role alone would ever find it.
+    Lambda reads nothing from this source, and records are lost when they expire. The cause is outside of the role, so a
+    review of the role does not find it.
 
     ## How to fix
 
-    Something else than the role's own policies says no. Look, in this order, at the source's own policy, those of the
-    key and of the secret, the service control and resource control policies of the organization, and the policies of
-    the VPC endpoints through which Lambda reaches the source. For a user of a Kafka cluster who signs in by SASL/SCRAM
-    or a certificate, the cluster's own access control lists have to allow describing its configuration, and
-    describing and reading group and topic. The commands show what there is, and simulate what the role may do with
-    service control policies taken into account.
+    A policy other than the role's own denies the access. Check in this order:
+
+    1. the source's own policy, and the policies of its key and its secret;
+    2. the service control and resource control policies of the organization;
+    3. the policies of the VPC endpoints through which Lambda reaches the source.
+
+    For a user of a Kafka cluster who signs in by SASL/SCRAM or a certificate, the cluster's own access control lists
+    must allow describing its configuration, and describing and reading the group and the topic. The commands show the
+    current policies, and simulate the role's permissions with service control policies.
 
     ## Fix safety
 
-    Not fixed automatically: the cause is not known.
+    Not fixed automatically: the cause is unknown.
 
     ## Limits
 
-    `LastProcessingResult` stays as it was until Lambda polls the next time. Right after a permission was added AWS may
-    go on to say what is no longer so: it is told when it is still said some minutes later, and where Lambda polls no
-    more it stays until the mapping is updated. That credentials or certificates are refused is no question of
-    permissions and is not told (`EVENT_SOURCE_AUTHN_ERROR`, "SASL authentication failed"). A mapping that AWS switched
-    off is PG201's. What AWS says of the function itself (`InsufficientRolePermissions`) is about the network
-    interfaces of its VPC: it is in the evidence, and is not taken for the source's.
+    - `LastProcessingResult` changes only when Lambda polls again. After a permission was added, AWS can report the old
+      error for some minutes: the finding is reported after the grace period. If Lambda no longer polls, the error stays
+      until the mapping is updated.
+    - Denied credentials or certificates (`EVENT_SOURCE_AUTHN_ERROR`, "SASL authentication failed") are not a matter of
+      permissions, and are not reported.
+    - PG201 reports mappings that AWS disabled.
+    - AWS's reason for the state of the function itself (`InsufficientRolePermissions`) is about the network interfaces
+      of its VPC. It is in the evidence, but not evaluated for the source.
 
     ## References
 
@@ -117,71 +122,75 @@ class EventSourceUnauthorized(Rule):
         for one in polled(self, snapshot):
             if isinstance(one, Verdict):
                 yield one
-            elif said := said_of_permission(one.mapping):
-                yield self._judge(_Refused(one, said), snapshot)
+            elif message := permission_error_of(one.mapping):
+                yield self._check_denied(_Denied(one, message), snapshot)
             else:
-                reason = "AWS does not say that Lambda lacks a permission."
+                reason = "AWS does not report a missing permission."
                 yield self.passed(one.function.arn, subject(one.mapping), reason)
 
-    def _judge(self, refused: _Refused, snapshot: Snapshot) -> Verdict:
-        """Return the verdict on a mapping of which AWS says that Lambda is refused."""
-        function = refused.polled.function
+    def _check_denied(self, denied: _Denied, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on a mapping for which AWS reports a missing permission."""
+        function = denied.polled.function
         role = snapshot.roles.get(function.role_arn)
         if isinstance(role, Unread):
-            return self._undecided(refused, str(role))
+            return self._unknown(denied, str(role))
         if role is None:
-            return self._told(refused, f"{function.role_arn} does not exist, as PG207 tells.")
-        if CANNOT_ASSUME in refused.said.lower():
-            (trust,) = RoleNotAssumable(self.trust).judge(role, role.arn, snapshot)
+            return self._reported_elsewhere(denied, f"{function.role_arn} does not exist; PG207 reports it.")
+        if CANNOT_ASSUME in denied.message.lower():
+            (trust,) = RoleNotAssumable(self.trust).check_role(role, role.arn, snapshot)
             if trust.outcome is Outcome.VIOLATION:
-                return self._told(refused, f"{trust.reason} PG207 tells it.")
+                return self._reported_elsewhere(denied, f"{trust.reason} PG207 reports it.")
             if trust.outcome is Outcome.UNKNOWN:
-                return self._undecided(refused, trust.reason)
-        return self._decide(refused, role, snapshot)
+                return self._unknown(denied, trust.reason)
+        return self._check_needs(denied, role, snapshot)
 
-    def _decide(self, refused: _Refused, role: Role, snapshot: Snapshot) -> Verdict:
-        """Return the verdict where there is a role to assume."""
-        one, off = refused.polled, refused.polled.mapping.disabled_by
-        needs = tuple(need for kind in _TOLD_BY for need in one.needs(kind, snapshot.sources))
+    def _check_needs(self, denied: _Denied, role: Role, snapshot: Snapshot) -> Verdict:
+        """Return the verdict on a mapping whose role exists."""
+        one, disabled_by = denied.polled, denied.polled.mapping.disabled_by
+        needs = tuple(need for kind in _REPORTED_BY for need in one.needs(kind, snapshot.sources))
         decisions = {need: decide(need, role, one.function.arn, snapshot.source_policies) for need in needs}
-        denied = [need for need, decision in decisions.items() if decision.denied]
-        if denied:
-            who = listed(dict.fromkeys(_TOLD_BY[need.kind] for need in denied))
-            return self._told(refused, f"{role.arn} is not allowed {list_of(denied)}, as {who} can tell.")
-        if off is DisabledBy.AWS and all(decisions[need].allowed for need in needs if need.kind is NeedKind.READ):
-            return self._told(refused, "AWS switched the event source mapping off, as PG201 tells.")
+        missing = [need for need, decision in decisions.items() if decision.denied]
+        if missing:
+            rules = list(dict.fromkeys(_REPORTED_BY[need.kind] for need in missing))
+            verb = "reports" if len(rules) == 1 else "report"
+            reason = f"{role.arn} is not allowed {list_of(missing)}; {listed(rules)} {verb} it."
+            return self._reported_elsewhere(denied, reason)
+        can_read = all(decisions[need].allowed for need in needs if need.kind is NeedKind.READ)
+        if disabled_by is DisabledBy.AWS and can_read:
+            return self._reported_elsewhere(denied, "AWS disabled the event source mapping; PG201 reports it.")
         unclear = [f"{list_of([need])}: {found.explain()}" for need, found in decisions.items() if not found.allowed]
         if unclear:
-            return self._undecided(refused, " ".join(unclear))
-        if off is not None:
-            return self._undecided(refused, "The event source mapping is disabled, and AWS does not say by whom.")
-        return self._unexplained(refused, role, needs)
+            return self._unknown(denied, " ".join(unclear))
+        if disabled_by is not None:
+            reason = "Unknown: the event source mapping is disabled, and AWS does not say by whom."
+            return self._unknown(denied, reason)
+        return self._unexplained(denied, role, needs)
 
-    def _told(self, refused: _Refused, reason: str) -> Verdict:
-        """Return the verdict where another rule knows why."""
-        return self.passed(refused.polled.function.arn, subject(refused.polled.mapping), f"{refused} {reason}")
+    def _reported_elsewhere(self, denied: _Denied, reason: str) -> Verdict:
+        """Return the verdict if another rule reports the cause."""
+        return self.passed(denied.polled.function.arn, subject(denied.polled.mapping), f"{denied} {reason}")
 
-    def _undecided(self, refused: _Refused, reason: str) -> Verdict:
-        """Return the verdict where it is not known whether the role lacks something."""
-        return self.unknown(refused.polled.function.arn, subject(refused.polled.mapping), f"{refused} {reason}")
+    def _unknown(self, denied: _Denied, reason: str) -> Verdict:
+        """Return the verdict if it is unknown whether the role lacks a permission."""
+        return self.unknown(denied.polled.function.arn, subject(denied.polled.mapping), f"{denied} {reason}")
 
-    def _unexplained(self, refused: _Refused, role: Role, needs: Sequence[Need]) -> Verdict:
-        """Return the violation that Lambda is refused and the role lacks nothing."""
-        mapping, function, kind = refused.polled.mapping, refused.polled.function, refused.polled.source.name
+    def _unexplained(self, denied: _Denied, role: Role, needs: Sequence[Need]) -> Verdict:
+        """Return the violation that AWS denies Lambda although the role lacks nothing."""
+        mapping, function, kind = denied.polled.mapping, denied.polled.function, denied.polled.source.name
         actions = list(dict.fromkeys(need.action for need in needs))
-        may = (
-            f"{role.arn} is allowed all that it takes, {listed(actions)}"
+        allowed = (
+            f"{role.arn} is allowed everything that the mapping requires: {listed(actions)}."
             if actions
-            else f"It takes nothing of {role.arn}"
+            else f"The mapping requires no permission of {role.arn}."
         )
         return self.violation(
             function_arn=function.arn,
             subject=subject(mapping),
-            title=f"AWS says that {function.name} may not read its {kind}, and its role lacks nothing",
-            reason=f"{refused} {may}: the cause is in none of the policies that were read. {_causes(mapping, needs)}",
+            title=f"{function.name} cannot read its {kind}, although its role allows it",
+            reason=f"{denied} {allowed} The cause is in none of the policies that were read. {_causes(mapping, needs)}",
             impact=(
-                f"Lambda polls the {kind} and is refused: what arrives is not processed, and is lost when it expires. "
-                "No change of the role's own policies mends it."
+                f"AWS denies Lambda access to the {kind}: records are not processed, and are lost when they expire. "
+                "Changing the role's own policies does not help."
             ),
             evidence={
                 "event_source_mapping": mapping.uuid,
@@ -194,28 +203,28 @@ class EventSourceUnauthorized(Rule):
                 "function_state_reason_code": function.configuration.get("StateReasonCode"),
                 "function_update_reason_code": function.configuration.get("LastUpdateStatusReasonCode"),
             },
-            remedies=(Remedy("aws-cli", "\n".join(_look(mapping, role, needs))),),
+            remedies=(Remedy("aws-cli", "\n".join(_commands(mapping, role, needs))),),
         )
 
 
 def _causes(mapping: EventSourceMapping, needs: Sequence[Need]) -> str:
-    """Say what may refuse it, besides the role's own policies."""
+    """Return the possible causes besides the role's own policies."""
     by_user = "Topics" in mapping.configuration and not any(need.action.startswith("kafka-cluster:") for need in needs)
     lists = "the cluster's access control lists for the user that Lambda signs in as, " if by_user else ""
     others = "a service control or resource control policy, or the policy of a VPC endpoint"
-    return f"It may be {lists}the policy of the source, of its key or of its secret, {others}."
+    return f"Possible causes: {lists}the policy of the source, of its key or of its secret, {others}."
 
 
-def _look(mapping: EventSourceMapping, role: Role, needs: Sequence[Need]) -> Iterator[str]:
-    """Yield commands that show what AWS says now, what the role may, and what else has a say in it."""
-    region = mapping.function_arn.split(":")[3]
+def _commands(mapping: EventSourceMapping, role: Role, needs: Sequence[Need]) -> Iterator[str]:
+    """Yield the commands that show AWS's current message, the role's permissions and the other policies."""
+    region = require_arn(mapping.function_arn).region
     yield f"aws lambda get-event-source-mapping --region {region} --uuid {mapping.uuid}"
-    for statement in statements([need for need in needs if need.is_of_one]):
+    for statement in statements([need for need in needs if need.has_known_resource]):
         actions, resources = " ".join(statement["Action"]), " ".join(map(shlex.quote, statement["Resource"]))
-        asked = f"--action-names {actions} --resource-arns {resources}"
-        yield f"aws iam simulate-principal-policy --policy-source-arn {role.arn} {asked}"
-    for arn in dict.fromkeys(need.resource for need in needs if need.is_of_one):
-        service, region, account, name = (arn.split(":", 5) + [""] * 5)[2:6]
+        options = f"--action-names {actions} --resource-arns {resources}"
+        yield f"aws iam simulate-principal-policy --policy-source-arn {role.arn} {options}"
+    for arn in dict.fromkeys(need.resource for need in needs if need.has_known_resource):
+        service, region, account, name = (split_arn(arn) + [""] * 5)[2:6]
         if service in _POLICY_OF:
             yield _POLICY_OF[service].format(
                 arn=shlex.quote(arn), name=shlex.quote(name), account=account, region=region

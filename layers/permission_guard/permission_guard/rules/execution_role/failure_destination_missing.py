@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FailureDestinationMissing(NeedRule):
-    """Allow Lambda to send what fails, or succeeds, to where the configuration says, with the execution role.
+    """Allow Lambda to send failed and successful events to their destinations with the execution role.
 
     ## What it flags
 
@@ -33,33 +33,37 @@ class FailureDestinationMissing(NeedRule):
     - a destination of asynchronous invocations, on failure or on success: a queue, a topic, a bucket, a function or an
       Amazon EventBridge event bus.
 
-    A version that runs with another role, or sends elsewhere, is judged as well where a mapping or a configuration of
-    asynchronous invocations names it or an alias of it. A queue, a topic or a bucket may take a customer managed key.
+    The customer managed key of a queue, a topic or a bucket is included. A version with another role or destination is
+    checked too if an event source mapping or a configuration of asynchronous invocations names it or an alias of it.
 
     ## Why it matters
 
-    The destination is there for the day when something goes wrong. Lambda does not say that it cannot send: it counts
-    `DestinationDeliveryFailures` or `DeadLetterErrors`, and the event is gone.
+    The destination keeps failed events. If Lambda cannot send to it, Lambda reports no error: it counts
+    `DestinationDeliveryFailures` or `DeadLetterErrors`, and the event is lost.
 
     ## How to fix
 
-    Allow the missing actions in a policy of the execution role: the finding has the statement. If a permissions
-    boundary has no room for them, add the statement to the boundary. If the policy of the destination or of its key is
-    named, it has to let in the role or its account too. If an explicit deny is in the way, no statement is offered:
-    change what `denied_by` in the evidence names.
+    Allow the missing actions in a policy of the execution role: the finding has the statement.
+
+    - If the finding names a permissions boundary, add the statement to the boundary too.
+    - If the finding names the policy of the destination or of its key, that policy must allow the role or its account
+      too.
+    - If an explicit deny is the cause, the finding has no statement: change what `denied_by` in the evidence names.
 
     ## Fix safety
 
-    There is no automatic fix: no AWS managed policy carries these permissions for the very destination.
+    Not fixed automatically: no AWS managed policy has these permissions for the specific destination.
 
     ## Limits
 
-    AWS does not say whether Lambda sends `lambda:SourceFunctionArn` along: what hangs on it is unknown. So is what
-    hangs on a destination's key or own policy that could not be read. A grant is taken for a statement of the key's
-    policy; one that asks for an encryption context is unknown. Whether the destination exists, or is of a kind that
-    serves (a FIFO queue does not, for asynchronous invocations), is not looked at. Versions that nothing names are not
-    read. Service control policies are not read. Files are not judged by this rule: they do not say which keys are in
-    use.
+    - AWS does not say whether Lambda sends `lambda:SourceFunctionArn`: what depends on that key is unknown.
+    - What depends on a destination's key or own policy that could not be read is unknown.
+    - A KMS grant is evaluated like a statement of the key policy. A grant with an encryption context is unknown.
+    - The rule does not check whether the destination exists, or whether its type is supported. For example,
+      asynchronous invocations do not support FIFO queues.
+    - Versions that no mapping and no configuration names are not read.
+    - Service control policies are not read.
+    - The rule is skipped for files, which do not say which keys are in use.
 
     ## References
 
@@ -88,19 +92,19 @@ class FailureDestinationMissing(NeedRule):
     }
 
     def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        """Yield what each place takes that names a destination."""
+        """Yield what each configured destination requires."""
         yield from self._of_mappings(snapshot)
         yield from self._dead_letters(snapshot)
         yield from self._asynchronous(snapshot)
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what is lost."""
+        """Return what is lost."""
         if requirement.subject.startswith("on-success/"):
-            return "Lambda sends the records with this role. Without the permission whoever waits for them gets none."
-        return "Lambda sends what failed with this role. Without the permission it is lost, and nobody can retry it."
+            return "Lambda sends these records with this role. Without the permission they are not delivered."
+        return "Lambda sends failed events with this role. Without the permission they are lost and cannot be retried."
 
     def _of_mappings(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        if isinstance(snapshot.mappings, Unread):  # which is nothing against judging the rest
+        if isinstance(snapshot.mappings, Unread):  # the other destinations can still be checked
             yield self.unknown(snapshot.target.arn, "event-source-mapping/*", str(snapshot.mappings))
             return
         for one in polled(self, snapshot):
@@ -113,11 +117,11 @@ class FailureDestinationMissing(NeedRule):
             if needs:
                 yield requirement
             else:
-                reason = "The event source mapping sends nothing anywhere that takes a permission."
+                reason = "The event source mapping has no destination that requires a permission."
                 yield self.passed(one.function.arn, requirement.subject, reason)
 
     def _dead_letters(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        # Which versions there are to ask about is known from these: those of the last look may still be there.
+        # These lists name the versions to check. If one is unread, versions of an earlier check may still exist.
         for part in (snapshot.mappings, snapshot.invoke_configs):
             if isinstance(part, Unread):
                 yield self.unknown(snapshot.target.arn, "dead-letter-queue/*", str(part))
@@ -128,7 +132,7 @@ class FailureDestinationMissing(NeedRule):
             needs, target = DeadLetter().needs(function, snapshot.sources), target_of(function)
             if needs:
                 purpose = "send failed events to its dead-letter queue"
-                yield _question(function, f"dead-letter-queue/{target}", needs, purpose, target)
+                yield _requirement(function, f"dead-letter-queue/{target}", needs, purpose, target)
 
     def _asynchronous(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
         if isinstance(snapshot.invoke_configs, Unread):
@@ -139,7 +143,7 @@ class FailureDestinationMissing(NeedRule):
             yield from self._of_invocations(config, snapshot)
 
     def _of_invocations(self, config: EventInvokeConfig, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        """Yield what the destinations of one function, alias or version take of the role of the version behind it."""
+        """Yield what the destinations of one function, alias or version require of the role of its version."""
         arn = config.function_arn
         qualifier = parse_function_arn(arn)[1] or "$LATEST"
         for event, target, needs, what in (
@@ -147,15 +151,15 @@ class FailureDestinationMissing(NeedRule):
             ("on-success", config.on_success, on_success_needs(config, snapshot.sources), "successful"),
         ):
             version = snapshot.versions[arn] if needs else None
-            if version is None:  # nothing is sent there, or the alias or version went after the list was read
+            if version is None:  # there is no destination, or the alias or version was deleted after it was listed
                 continue
             subject = f"{event}/{qualifier}/{target}"
             if isinstance(version, Unread):
                 yield self.unknown(arn, subject, str(version))
             else:
                 purpose = f"send records of {what} invocations to their destination"
-                yield _question(version, subject, needs, purpose, target)
+                yield _requirement(version, subject, needs, purpose, target)
 
 
-def _question(function: Function, subject: str, needs: tuple[Need, ...], purpose: str, target: str) -> Requirement:
+def _requirement(function: Function, subject: str, needs: tuple[Need, ...], purpose: str, target: str) -> Requirement:
     return Requirement(function, subject, needs, purpose, facts={"destination": target})

@@ -19,50 +19,52 @@ _IMPACTS = {f"feature/{feature.subject}": feature.impact for feature in OPTIONAL
 
 
 class FeaturePermissionMissing(FunctionRule):
-    """Allow a function what the features take that its configuration turns on.
+    """Allow a function what its enabled features require.
 
     ## What it flags
 
-    A feature that is turned on and whose permissions the execution role lacks:
+    An enabled feature whose permissions the execution role lacks:
 
     - **Durable execution** (`DurableConfig`): `lambda:CheckpointDurableExecution` and
-      `lambda:GetDurableExecutionState` on the function's executions, whose ARNs go on after that of a version.
-    - **Amazon EFS** (`FileSystemConfigs`): `elasticfilesystem:ClientMount`, where the file system has a policy. One
-      without a policy lets in whoever reaches it.
+      `lambda:GetDurableExecutionState` on the function's executions, whose ARNs extend that of a version.
+    - **Amazon EFS** (`FileSystemConfigs`): `elasticfilesystem:ClientMount`, if the file system has a policy. A file
+      system without a policy allows every client that reaches it.
     - **Amazon S3 Files** (`FileSystemConfigs`): `s3files:ClientMount` on the file system or the access point.
-    - **Lambda Insights** (its layer): writing to the log group `/aws/lambda-insights`, and making it where it does not
+    - **Lambda Insights** (its layer): writing to the log group `/aws/lambda-insights`, and creating it if it does not
       exist.
     - **Application Signals** (its layer): `xray:PutTraceSegments`, and writing to the log group
       `/aws/application-signals/data`.
 
-    SnapStart, code signing and capacity providers take nothing of the execution role.
+    SnapStart, code signing and capacity providers require nothing of the execution role.
 
     ## Why it matters
 
-    AWS does not check these when the feature is turned on. A durable execution fails at its first checkpoint; a file
-    system that cannot be mounted fails every invocation; Lambda Insights and Application Signals stay empty without a
-    word.
+    AWS does not check these permissions when the feature is enabled. A durable execution fails at its first
+    checkpoint. If a file system cannot be mounted, every invocation fails. Lambda Insights and Application Signals
+    stay empty without an error.
 
     ## How to fix
 
-    Attach the AWS managed policy that the finding names to the execution role, or allow the missing actions in a policy
-    of your own. For durable execution its resource ends in `:*`, as in
-    `arn:aws:lambda:us-east-1:123456789012:function:orders:*`: an ARN without a qualifier matches no execution. If an
-    explicit deny or a permissions boundary is named as the cause, change that.
+    Attach the AWS managed policy that the finding names to the execution role, or allow the missing actions in your
+    own policy. For durable execution the resource must end in `:*`, as in
+    `arn:aws:lambda:us-east-1:123456789012:function:orders:*`: an ARN without a qualifier matches no execution. If the
+    finding names an explicit deny or a permissions boundary as the cause, change that.
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policies for Amazon EFS, Amazon S3 Files and durable execution are for
-    any resource of the account, so that a policy of your own can be narrower.
+    Not fixed automatically yet. The AWS managed policies for Amazon EFS, Amazon S3 Files and durable execution apply
+    to all resources of the account. Your own policy can be narrower.
 
     ## Limits
 
-    Writing to a file system, and reading large objects of Amazon S3 Files past the mount, are not asked for: a function
-    may only read, and read through the mount. Where the own policy of a file system or of a durable function was not
-    read, a role without the permission is unknown, since that policy may let it in; so it always is for Amazon S3
-    Files. A policy for the executions of some versions is unknown. Whether the layer of Application Signals is at work
-    is told by environment variables, which are not read: a role without its permissions is unknown. Extensions inside a
-    container image are not seen.
+    - Writing to a file system, and reading large objects of Amazon S3 Files directly from the bucket, are not required:
+      a function can work read-only and through the mount.
+    - If the own policy of a file system or of a durable function was not read, a role without the permission is
+      unknown, because that policy can allow it. For Amazon S3 Files this is always the case.
+    - A policy for the executions of some versions is unknown.
+    - Environment variables decide whether the Application Signals layer is active, and they are not read: a role
+      without its permissions is unknown.
+    - Extensions inside a container image are not detected.
 
     ## References
 
@@ -89,8 +91,8 @@ class FeaturePermissionMissing(FunctionRule):
         }
     )
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
-        """Yield what each feature takes that the function has."""
+    def requirements_of(self, function: Function, sources: Sources) -> Iterator[Requirement]:
+        """Yield what each enabled feature of the function requires."""
         for feature in OPTIONAL_FEATURES:
             if feature.is_used(function):
                 yield Requirement(
@@ -103,5 +105,5 @@ class FeaturePermissionMissing(FunctionRule):
                 )
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what does not work."""
+        """Return what does not work."""
         return _IMPACTS[requirement.subject]

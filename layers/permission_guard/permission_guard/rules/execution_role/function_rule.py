@@ -1,4 +1,4 @@
-"""What the rules on a function's own configuration have in common: the function is asked, and each of its versions."""
+"""Base class of the rules on a function's own configuration, which check the function and each of its versions."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 class FunctionRule(NeedRule):
-    """A question about what the configuration of a function, or of one of its versions, takes of the role.
+    """A rule on what the configuration of a function, or of one of its versions, requires of the role.
 
-    `subjects` is the subject, or with `/*` all of them, of what cannot be told of a version that was not read.
+    `subjects` is the subject, or with `/*` all subjects, of the unknown verdict on a version that was not read.
     """
 
     subjects: ClassVar[str]
 
     @abstractmethod
-    def ask(self, function: Function, sources: Sources) -> Iterable[Requirement]:
-        """Yield what each subject of a function or a version needs of its role; nothing where it is not used."""
+    def requirements_of(self, function: Function, sources: Sources) -> Iterable[Requirement]:
+        """Yield what each subject of a function or a version requires of its role; nothing if it is not used."""
 
-    def unused(self, function: Function) -> Iterable[Verdict]:  # noqa: ARG002 - for those that say more
-        """Yield what to say of the function itself where nothing of it is asked."""
+    def unused(self, function: Function) -> Iterable[Verdict]:  # noqa: ARG002 - for rules that override it
+        """Yield the verdicts on a function without requirements."""
         return ()
 
     def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
-        """Yield what the function needs, and what each of its versions does."""
+        """Yield the requirements of the function and of each of its versions."""
         own = known(snapshot.versions.get(snapshot.target.arn))
         if own is not None:
-            yield from list(self.ask(own, snapshot.sources)) or self.unused(own)
-        # Which versions there are to ask about is known from these: those of the last look may still be there.
+            yield from list(self.requirements_of(own, snapshot.sources)) or self.unused(own)
+        # These lists name the versions to check. If one is unread, versions of an earlier check may still exist.
         for part in (snapshot.mappings, snapshot.invoke_configs):
             if isinstance(part, Unread):
                 yield self.unknown(snapshot.target.arn, None, str(part))
@@ -47,4 +47,4 @@ class FunctionRule(NeedRule):
             if isinstance(version, Unread):
                 yield self.unknown(arn, self.subjects, str(version))
             else:
-                yield from self.ask(version, snapshot.sources)
+                yield from self.requirements_of(version, snapshot.sources)

@@ -23,35 +23,35 @@ class LoggingMissing(FunctionRule):
 
     ## What it flags
 
-    An execution role that is not allowed `logs:CreateLogStream` and `logs:PutLogEvents` on the log group that the
-    function really writes to: the one that its `LoggingConfig` names, else `/aws/lambda/` and its name. Where that log
-    group does not exist, `logs:CreateLogGroup` is asked as well; a group that somebody made needs nobody to make it.
+    An execution role that is not allowed `logs:CreateLogStream` and `logs:PutLogEvents` on the function's actual log
+    group: the one in its `LoggingConfig`, else `/aws/lambda/` and its name. If that log group does not exist,
+    `logs:CreateLogGroup` is required too.
 
     ## Why it matters
 
-    Nothing fails. The function runs, and what it prints, its errors and stack traces, the reports of its duration and
-    memory are dropped. Whoever looks for the cause of a failure finds an empty log group or none, metric filters and
-    alarms on logs see no data, and an auditor finds nothing. AWS does not check the permission when a function is made,
-    and tells nobody.
+    The function runs without an error, but its output, errors, stack traces and reports on duration and memory are
+    dropped. The log group is empty or missing when a failure is investigated. Metric filters and alarms on logs see no
+    data, and audits find nothing. AWS does not check the permission when a function is created, and sends no alert.
 
     ## How to fix
 
     Attach the AWS managed policy `AWSLambdaBasicExecutionRole` to the execution role, or allow the missing actions on
-    the log group in a policy of your own. Its resource ends in `:*`, as in
-    `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:*`: without that it matches no log stream. Where
-    a function was given another log group, a policy for `/aws/lambda/*` does not do any more. If an explicit deny or a
-    permissions boundary is named as the cause, change that.
+    the log group in your own policy. The resource must end in `:*`, as in
+    `arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:*`: without it, the resource matches no log
+    stream. A policy for `/aws/lambda/*` does not cover a custom log group. If the finding names an explicit deny or a
+    permissions boundary as the cause, change that.
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy lets a function write logs and nothing else.
+    Not fixed automatically yet. The AWS managed policy allows writing logs and nothing else.
 
     ## Limits
 
-    Where it was not read whether the log group exists, a role that may not make it is unknown. In which order, or with
-    which name, a log stream is made is not known: a policy for some streams of the group is unknown. Of a Lambda@Edge
-    function only the log group in its own region is judged, not those in the regions of its replicas. That a log
-    group's key lets CloudWatch Logs use it is not looked at.
+    - If it was not read whether the log group exists, a role that is not allowed to create it is unknown.
+    - AWS does not document the order and the names of log streams: a policy for some streams of the group is unknown.
+    - For a Lambda@Edge function, only the log group in its own region is checked, not those in the regions of its
+      replicas.
+    - The rule does not check whether the key of a log group allows CloudWatch Logs.
 
     ## References
 
@@ -66,7 +66,7 @@ class LoggingMissing(FunctionRule):
     subjects = "logging"
     reads = ROLE_READS | POLICY_READS | {"logs:DescribeLogGroups"}
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
+    def requirements_of(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield writing to the log group; every function has one."""
         group = log_group(function)
         yield Requirement(
@@ -79,9 +79,8 @@ class LoggingMissing(FunctionRule):
         )
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what nobody will see."""
+        """Return what is lost."""
         return (
-            f"{requirement.function.name} runs, and what it prints, its errors and the reports of its invocations are "
-            "lost without a word: whoever looks for the cause of a failure finds nothing, and alarms on its logs see "
-            "no data."
+            f"{requirement.function.name} runs, but its output, its errors and the reports on its invocations are lost "
+            "without an error. Failures cannot be investigated, and alarms on its logs see no data."
         )

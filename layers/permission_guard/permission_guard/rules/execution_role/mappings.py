@@ -1,4 +1,4 @@
-"""What the rules on event source mappings have in common: which mappings they ask about, and what AWS says of those."""
+"""Shared parts of the rules on event source mappings: which mappings they check, and what AWS reports on them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @record
 class Polled:
-    """A mapping of a known type that is meant to be on, and the function or version that it invokes.
+    """A mapping of a known type that no user disabled, and the function or version that it invokes.
 
-    The function has the ARN that the mapping names: an alias's where it names one.
+    The function has the ARN that the mapping contains, which can be that of an alias.
     """
 
     mapping: EventSourceMapping
@@ -36,11 +36,11 @@ class Polled:
     function: Function
 
     def needs(self, kind: NeedKind, sources: Sources) -> tuple[Need, ...]:
-        """Return what the mapping requires of one kind."""
+        """Return the mapping's needs of one kind."""
         return required(self.source.needs(self.mapping, sources), kind)
 
     def requirement(self, needs: tuple[Need, ...], purpose: str, managed_policy: str = "", **more: JSON) -> Requirement:
-        """Return the question whether the role is allowed some needs of the mapping; `more` are facts."""
+        """Return some needs of the mapping as a requirement; `more` are facts."""
         mapping = self.mapping
         facts = {
             "event_source_mapping": mapping.uuid,
@@ -56,25 +56,25 @@ class Polled:
 
 
 def polled(rule: Rule, snapshot: Snapshot) -> Iterator[Polled | Verdict]:
-    """Yield each mapping of a known type; a verdict of the rule where there is nothing to ask, or nobody can tell.
+    """Yield each mapping of a known type, or the rule's verdict if the mapping is disabled or its function is unread.
 
     UnknownStateError when the mappings could not be read.
     """
     for mapping in known(snapshot.mappings):
         source, function = event_source_of(mapping), snapshot.versions.get(mapping.function_arn)
-        if source is None or function is None:  # the alias or version went after the mapping was listed
+        if source is None or function is None:  # the alias or version was deleted after the mapping was listed
             continue
         if isinstance(function, Unread):
             yield rule.unknown(mapping.function_arn, subject(mapping), str(function))
         elif mapping.is_disabled_on_purpose:
-            reason = "The event source mapping is disabled on purpose: nothing is polled."
+            reason = "A user disabled the event source mapping: Lambda does not poll."
             yield rule.passed(mapping.function_arn, subject(mapping), reason)
         else:
             yield Polled(mapping, source, replace(function, arn=mapping.function_arn))
 
 
 def name_of(mapping: EventSourceMapping) -> str:
-    """Return what a person calls the source: its ARN, or the servers of a cluster that has none."""
+    """Return the name of the source for users: its ARN, or the servers of a cluster without an ARN."""
     if mapping.event_source_arn:
         return mapping.event_source_arn
     endpoints = part(mapping.configuration["SelfManagedEventSource"], "Endpoints")
@@ -82,8 +82,8 @@ def name_of(mapping: EventSourceMapping) -> str:
     return ", ".join(map(str, servers)) or "its cluster"
 
 
-def said_by_aws(mapping: EventSourceMapping) -> Iterator[str]:
-    """Yield what AWS says of having switched the mapping off, where it has."""
+def reason_of_aws(mapping: EventSourceMapping) -> Iterator[str]:
+    """Yield AWS's reason for disabling the mapping, if AWS did."""
     if mapping.disabled_by is DisabledBy.AWS:
-        words = filter(None, (mapping.state_transition_reason, mapping.last_processing_result))
-        yield f'AWS switched the event source mapping off: "{"; ".join(words)}".'
+        messages = filter(None, (mapping.state_transition_reason, mapping.last_processing_result))
+        yield f'AWS disabled the event source mapping: "{"; ".join(messages)}".'

@@ -1,4 +1,4 @@
-"""What the rules on needs have in common: a subject needs actions, its role is allowed all of them or lacks some."""
+"""Base class of the rules on needs: each subject requires actions, and its role must be allowed all of them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @record
 class Requirement:
-    """What one subject needs of the role of a function or a version.
+    """What one subject requires of the role of a function or a version.
 
-    `purpose` continues "cannot ..." and "may ...". `managed_policy` is the path and name of the AWS managed policy that
-    carries all of the needs, empty where there is none. `facts` go into the evidence. `mapping` is the event source
-    mapping that it is about, if any.
+    `purpose` continues "cannot ..." and "is allowed to ...". `managed_policy` is the path and name of the AWS managed
+    policy with all of the needs, empty if there is none. `facts` are added to the evidence. `mapping` is the event
+    source mapping of the subject, if any.
     """
 
     function: Function
@@ -47,11 +47,11 @@ class Requirement:
 
 @record
 class MissingPermissions:
-    """What a role is not allowed, and why.
+    """The needs that a role is not allowed, and why.
 
-    `decisions` has a decision for each need; it is empty where there is no role. `in_the_way` has those that stay
-    denied whatever is added to the role's own policies: by a Deny, the permissions boundary, the resource's policy or
-    one of the organization.
+    `decisions` has a decision for each need, and is empty if the role does not exist. `in_the_way` has the needs that
+    stay denied even if the role's own policies allow them: by a Deny, the permissions boundary, the resource's policy
+    or a policy of the organization.
     """
 
     needs: tuple[Need, ...]
@@ -62,34 +62,34 @@ class MissingPermissions:
 
     @property
     def is_denied(self) -> bool:
-        """Whether a Deny has to be changed: no Allow stands against it."""
+        """Whether a Deny must be changed: it overrides every Allow."""
         return any(decision.decision is EvalDecision.EXPLICIT_DENY for decision in self.in_the_way.values())
 
     @property
     def bounded(self) -> tuple[Need, ...]:
-        """What the permissions boundary has no room for."""
+        """The needs that the permissions boundary does not allow."""
         return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "boundary")
 
     @property
     def foreign(self) -> tuple[Need, ...]:
-        """What the resource's own policy has to allow."""
+        """The needs that the resource's own policy must allow."""
         return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "resource")
 
     @property
     def by_organization(self) -> tuple[Need, ...]:
-        """What a policy of the organization denies."""
+        """The needs that a policy of the organization denies."""
         return tuple(need for need, decision in self.in_the_way.items() if decision.blocked_by == "organization")
 
     @property
     def own(self) -> tuple[Need, ...]:
-        """What the role's own policies do not allow."""
+        """The needs that the role's own policies do not allow."""
         if self.role is None:
             return self.needs
         return tuple(need for need, decision in self.decisions.items() if decision.blocked_by == "identity")
 
 
 class NeedRule(Rule):
-    """A question about what the role must be allowed, one for each subject."""
+    """A rule that checks one requirement for each subject."""
 
     direction = Direction.EXECUTION_ROLE
     grace_period = True
@@ -97,36 +97,36 @@ class NeedRule(Rule):
 
     @abstractmethod
     def requirements(self, snapshot: Snapshot) -> Iterable[Requirement | Verdict]:
-        """Yield what each subject needs; a verdict where that is not even a question."""
+        """Yield what each subject requires, or its verdict if nothing is left to check."""
 
     @abstractmethod
     def impact(self, requirement: Requirement) -> str:
-        """Say what is broken as long as an action is missing."""
+        """Return what fails while an action is missing."""
 
-    def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for those that say more
-        """Say in a few words what cannot be done."""
+    def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:  # noqa: ARG002 - for rules that override it
+        """Return what the function cannot do."""
         return f"{requirement.function.name} cannot {requirement.purpose}"
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each subject; a version that needs the same of the same role is no subject of its own."""
-        asked = set()
+        """Yield a verdict for each subject; skip a version with the same requirement of the same role."""
+        checked = set()
         for requirement in self.requirements(snapshot):
             if isinstance(requirement, Verdict):
                 yield requirement
                 continue
             key = (requirement.function.role_arn, requirement.subject, requirement.needs)
-            if key not in asked:
-                asked.add(key)
-                yield self.answer(requirement, snapshot)
+            if key not in checked:
+                checked.add(key)
+                yield self.check_requirement(requirement, snapshot)
 
-    def answer(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
+    def check_requirement(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
         """Return the verdict on one subject."""
         function, subject = requirement.function, requirement.subject
         role = snapshot.roles.get(function.role_arn)
         if isinstance(role, Unread):
             return self.unknown(function.arn, subject, str(role))
         if role is None:
-            return self.unknown(function.arn, subject, f"{function.role_arn} does not exist, as PG207 tells.")
+            return self.unknown(function.arn, subject, f"{function.role_arn} does not exist; PG207 reports it.")
         needs = [need for need in requirement.needs if not need.recommended]
         decisions = {need: decide(need, role, function.arn, snapshot.source_policies) for need in needs}
         missing = {need: decision for need, decision in decisions.items() if decision.denied}
@@ -135,15 +135,15 @@ class NeedRule(Rule):
         unclear: dict[str, list[Need]] = {}
         for need, decision in decisions.items():
             if not decision.allowed:
-                why = f"Not certain: {need.doubt}." if need.doubt else decision.explain()
+                why = f"Unknown: {need.doubt}." if need.doubt else decision.explain()
                 unclear.setdefault(why, []).append(need)
         if unclear:
             reasons = (f"{list_of(of, ' and ')}: {why}" for why, of in unclear.items())
             return self.unknown(function.arn, subject, " ".join(reasons))
-        return self.passed(function.arn, subject, f"{role.arn} may {requirement.purpose}.")
+        return self.passed(function.arn, subject, f"{role.arn} is allowed to {requirement.purpose}.")
 
     def lacking(self, requirement: Requirement, lack: MissingPermissions) -> Verdict:
-        """Return the violation that a role lacks what a subject needs."""
+        """Return the violation that a role lacks what a subject requires."""
         function = requirement.function
         lacks = f"{function.role_arn} is not allowed {list_of(lack.needs)}." if lack.needs else f"{function.role_arn}:"
         return self.violation(
@@ -158,16 +158,16 @@ class NeedRule(Rule):
                 "managed_policy_arn": _managed_policy_arn(requirement),
                 **_obstacles(lack),
                 **requirement.facts,
-                **_said_of(function),
+                **_state_reasons(function),
             },
             remedies=self.remedies(requirement, lack),
         )
 
     def remedies(self, requirement: Requirement, lack: MissingPermissions) -> tuple[Remedy, ...]:
-        """Return what can be pasted: AWS's managed policy where one carries all, else a policy with what is missing.
+        """Return the remedies: an AWS managed policy if one has all needs, else a policy with the missing actions.
 
-        Where that alone does not help, the statement for the boundary, or for the role's side of what a key's or
-        another resource's own policy has to allow too, is all there is; where a Deny is in the way, there is nothing.
+        If another policy must change too, the only remedy is the statement for the role or its boundary. If a Deny
+        must change, there is no remedy.
         """
         if lack.is_denied:
             return ()
@@ -184,9 +184,9 @@ class NeedRule(Rule):
 
 
 def functions_of(snapshot: Snapshot) -> Iterator[Function]:
-    """Yield the function and those of its versions that were read, the function first.
+    """Yield the function, and then those of its versions that were read.
 
-    NeedRule asks nothing twice: a version that needs the same of the same role is passed over there.
+    NeedRule skips a version with the same requirement of the same role.
     """
     own = known(snapshot.versions.get(snapshot.target.arn))
     if own is not None:
@@ -196,8 +196,8 @@ def functions_of(snapshot: Snapshot) -> Iterator[Function]:
             yield version
 
 
-def list_of(needs: Iterable[Need], joint: str = "; nor ") -> str:
-    """Return the actions with their resources, in words."""
+def list_of(needs: Iterable[Need], joint: str = "; ") -> str:
+    """Return the actions with their resources for a sentence."""
     actions: dict[str, dict[str, None]] = {}
     for need in needs:
         actions.setdefault(need.resource, {})[need.action] = None
@@ -205,10 +205,10 @@ def list_of(needs: Iterable[Need], joint: str = "; nor ") -> str:
 
 
 def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snapshot: Snapshot) -> MissingPermissions:
-    """Return what is missing, with what would still be denied if the role's own policies allowed all of it."""
+    """Return what is missing, with what stays denied if the role's own policies allow all of it."""
     own = parse_policy({"Version": "2012-10-17", "Statement": role_remedies.statements(list(missing))})
-    mended = replace(role, inline={**role.inline, "": own})
-    after = {need: decide(need, mended, function.arn, snapshot.source_policies) for need in missing}
+    fixed = replace(role, inline={**role.inline, "": own})
+    after = {need: decide(need, fixed, function.arn, snapshot.source_policies) for need in missing}
     return MissingPermissions(
         tuple(missing),
         " ".join(sorted({decision.explain() for decision in missing.values()})),
@@ -224,26 +224,26 @@ def _managed_policy_arn(requirement: Requirement) -> str | None:
 
 
 def _purposes(needs: Iterable[Need]) -> Iterator[str]:
-    """Yield what the actions are needed for, where that does not go without saying."""
+    """Yield why Lambda needs the actions, if the needs say it."""
     purposes = dict.fromkeys(need.purpose for need in needs if need.purpose)
     if purposes:
-        yield f"Lambda needs that {listed(purposes)}."
+        yield f"Lambda needs this {listed(purposes)}."
 
 
 def _advice(lack: MissingPermissions) -> Iterator[str]:
-    """Yield which policies besides the role's have to change."""
+    """Yield which policies besides the role's must change."""
     if lack.is_denied:
-        yield "Adding a policy to the role does not help: the Deny has to change."
+        yield "Adding a policy to the role does not help: change the Deny."
     if lack.by_organization:
-        yield "Adding a policy to the role does not help: whoever manages the organization has to let it."
+        yield "Adding a policy to the role does not help: change the organization's policy."
     if lack.role and lack.bounded:
-        yield f"The permissions boundary {lack.role.boundary_arn} has to allow it as well."
+        yield f"The permissions boundary {lack.role.boundary_arn} must allow it too."
     for resource in dict.fromkeys(need.resource for need in lack.foreign):
-        yield f"The policy of {resource} has to let in the role or its account."
+        yield f"The policy of {resource} must allow the role or its account."
 
 
 def _obstacles(lack: MissingPermissions) -> dict[str, JSON]:
-    """Return the statements that deny, and the boundary that has no room, as evidence."""
+    """Return the denying statements, the boundary and the organization's denials as evidence."""
     found: dict[str, JSON] = {}
     statements = dict.fromkeys(
         decision.statement for decision in lack.in_the_way.values() if decision.decision is EvalDecision.EXPLICIT_DENY
@@ -272,6 +272,6 @@ _REASONS = {
 }
 
 
-def _said_of(function: Function) -> dict[str, JSON]:
-    """Return what AWS says of the function's state, where it says anything: `InsufficientRolePermissions`, say."""
+def _state_reasons(function: Function) -> dict[str, JSON]:
+    """Return AWS's reasons for the function's state, such as `InsufficientRolePermissions`."""
     return {name: function.configuration[key] for key, name in _REASONS.items() if function.configuration.get(key)}

@@ -1,7 +1,7 @@
-"""What an execution role should not be allowed, as questions that the policy engine answers: each is a list of steps.
+"""Define the privilege escalation paths that the policy engine evaluates: each is a list of steps.
 
-A step is asked for a resource of a name that nobody has thought of and without tags: a policy that allows it allows it
-for whatever there is. In the patterns `{p}` is the partition, `{r}` the region, `{a}` the account and `{n}` that name.
+A step is evaluated for a resource without tags and with a name that no policy contains: a policy that allows it allows
+any resource. In the patterns `{p}` is the partition, `{r}` the region, `{a}` the account and `{n}` that name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from permission_guard.records import record
 
-NAME: Final = "of-a-name-nobody-has-thought-of"
+NAME: Final = "a-name-that-no-policy-contains"
 
 _ADMINISTRATOR: Final = "arn:{p}:iam::aws:policy/AdministratorAccess"
 _ROLE: Final = "arn:{p}:iam::{a}:role/{n}"
@@ -22,7 +22,7 @@ _FUNCTION: Final = "arn:{p}:lambda:{r}:{a}:function:{n}"
 
 @record
 class Step:
-    """One action on one resource; `context` has the condition keys as whoever wants the most would choose them."""
+    """One action on one resource; `context` has the condition keys with the values that grant the most."""
 
     action: str
     resource: str
@@ -31,19 +31,19 @@ class Step:
 
 @record
 class Path:
-    """A way from this role to more than it is given: all steps have to be allowed. `gain` continues a sentence."""
+    """A privilege escalation: all steps must be allowed. `gain` continues "is allowed to ..."."""
 
     steps: tuple[Step, ...]
     gain: str
 
     @property
     def name(self) -> str:
-        """The actions, as they are written in policies."""
+        """The actions as policies spell them."""
         return " with ".join([self.steps[0].action, *filter(None, [", ".join(step.action for step in self.steps[1:])])])
 
 
 ANYTHING: Final = Step(f"permission-guard:{NAME}", "*")
-"""An action of no service: only who is allowed everything, or everything but something, is allowed it."""
+"""An action of no service: only a role with every action, or every action but some, is allowed it."""
 ADMINISTER: Final = Step("iam:AttachRolePolicy", _ROLE, (("iam:PolicyARN", _ADMINISTRATOR),))
 
 
@@ -53,33 +53,33 @@ def _passing(service: str, gain: str, *steps: tuple[str, str]) -> Path:
 
 
 PATHS: Final = (
-    Path((ADMINISTER,), "give any role any managed policy"),
-    Path((Step("iam:PutRolePolicy", _ROLE),), "give any role any permissions"),
-    Path((Step("iam:UpdateAssumeRolePolicy", _ROLE),), "have any role let it in"),
-    Path((Step("iam:CreatePolicyVersion", _POLICY),), "have any managed policy of the account say anything"),
-    Path((Step("iam:SetDefaultPolicyVersion", _POLICY),), "bring back any version of a managed policy"),
+    Path((ADMINISTER,), "attach any managed policy to any role"),
+    Path((Step("iam:PutRolePolicy", _ROLE),), "put any inline policy on any role"),
+    Path((Step("iam:UpdateAssumeRolePolicy", _ROLE),), "change the trust policy of any role"),
+    Path((Step("iam:CreatePolicyVersion", _POLICY),), "rewrite any managed policy of the account"),
+    Path((Step("iam:SetDefaultPolicyVersion", _POLICY),), "restore any version of a managed policy"),
     Path(
         (Step("iam:AttachUserPolicy", _USER, (("iam:PolicyARN", _ADMINISTRATOR),)),),
-        "give any user any managed policy",
+        "attach any managed policy to any user",
     ),
-    Path((Step("iam:PutUserPolicy", _USER),), "give any user any permissions"),
+    Path((Step("iam:PutUserPolicy", _USER),), "put any inline policy on any user"),
     Path(
         (Step("iam:AttachGroupPolicy", _GROUP, (("iam:PolicyARN", _ADMINISTRATOR),)),),
-        "give any group any managed policy",
+        "attach any managed policy to any group",
     ),
-    Path((Step("iam:PutGroupPolicy", _GROUP),), "give any group any permissions"),
-    Path((Step("iam:AddUserToGroup", _GROUP),), "put any user into any group"),
-    Path((Step("iam:CreateAccessKey", _USER),), "make keys for any user"),
-    Path((Step("iam:CreateLoginProfile", _USER),), "set a password for any user that has none"),
-    Path((Step("iam:UpdateLoginProfile", _USER),), "change any user's password"),
-    Path((Step("sts:AssumeRole", _ROLE),), "assume every role that leaves it to the account who may"),
-    Path((Step("lambda:UpdateFunctionCode", _FUNCTION),), "run its own code as any function, with that one's role"),
+    Path((Step("iam:PutGroupPolicy", _GROUP),), "put any inline policy on any group"),
+    Path((Step("iam:AddUserToGroup", _GROUP),), "add any user to any group"),
+    Path((Step("iam:CreateAccessKey", _USER),), "create access keys for any user"),
+    Path((Step("iam:CreateLoginProfile", _USER),), "set a password for any user without one"),
+    Path((Step("iam:UpdateLoginProfile", _USER),), "change the password of any user"),
+    Path((Step("sts:AssumeRole", _ROLE),), "assume any role that trusts the account"),
+    Path((Step("lambda:UpdateFunctionCode", _FUNCTION),), "run its own code with any function's role"),
     Path(
         (
             Step("ssm:SendCommand", "arn:{p}:ec2:{r}:{a}:instance/{n}"),
             Step("ssm:SendCommand", "arn:{p}:ssm:{r}::document/AWS-RunShellScript"),
         ),
-        "run commands on any managed instance, with that one's role",
+        "run commands with the role of any managed instance",
     ),
     _passing(
         "lambda",
@@ -89,7 +89,7 @@ PATHS: Final = (
     ),
     _passing(
         "lambda",
-        "give any function another role",
+        "change the role of any function",
         ("lambda:UpdateFunctionConfiguration", _FUNCTION),
     ),
     _passing(
@@ -151,7 +151,7 @@ PATHS: Final = (
 HARMLESS: Final = frozenset(
     {"access-analyzer", "ce", "ec2messages", "health", "logs", "pricing", "ssmmessages", "sts", "tag", "xray"}
 )
-"""Services all of which may be allowed: AWS itself writes `logs:*`, and the ways through `sts` are asked for above."""
+"""Services for which full access is not flagged: AWS's own policies have `logs:*`, and `PATHS` covers `sts`."""
 
 _OTHERWISE: Final = ("arn:{p}:{s}:{r}:{a}:{n}",)
 _RESOURCES: Final = {
@@ -173,15 +173,15 @@ _RESOURCES: Final = {
 
 
 def whole_of(service: str) -> tuple[Step, ...]:
-    """Return steps any of which is allowed to who is allowed everything with whatever there is of a service."""
+    """Return one step for each resource type of a service: only full access to the type allows it."""
     resources = _RESOURCES.get(service, tuple(form.replace("{s}", service) for form in _OTHERWISE))
     return tuple(Step(f"{service}:{NAME}", resource) for resource in resources)
 
 
 def on_itself(role_arn: str, policies: tuple[str, ...]) -> tuple[Path, ...]:
-    """Return the ways in which a role can change its own permissions; `policies` are attached to it, of its account."""
+    """Return the paths for changing the role's own permissions; `policies` are its customer managed policies."""
     return (
-        Path((Step(ADMINISTER.action, role_arn, ADMINISTER.context),), "give itself any managed policy"),
-        Path((Step("iam:PutRolePolicy", role_arn),), "give itself any permissions"),
-        *(Path((Step("iam:CreatePolicyVersion", arn),), f"have its own policy {arn} say anything") for arn in policies),
+        Path((Step(ADMINISTER.action, role_arn, ADMINISTER.context),), "attach any managed policy to itself"),
+        Path((Step("iam:PutRolePolicy", role_arn),), "put any inline policy on itself"),
+        *(Path((Step("iam:CreatePolicyVersion", arn),), f"rewrite its own policy {arn}") for arn in policies),
     )

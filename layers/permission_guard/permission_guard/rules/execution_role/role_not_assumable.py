@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, evaluate
+from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
     created,
+    except_lambda,
     replaced,
-    sparing_lambda,
     statements_of,
     trust_policy_of,
     unreadable,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 _NEVER_SENT: Final = ("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "sts:ExternalId")
-"""Keys of callers with a device or an agreement of their own, which a service is not."""
+"""Condition keys that only principals with an MFA device or an external ID send, and AWS services do not."""
 
 
 class RoleNotAssumable(RoleRule):
@@ -39,37 +40,40 @@ class RoleNotAssumable(RoleRule):
 
     ## What it flags
 
-    An execution role that does not exist any more, or whose trust policy does not let `lambda.amazonaws.com` assume
-    it: no statement names it, one denies it, or a condition asks for what Lambda does not send, such as an
-    `aws:SourceAccount` that is not the function's. The role of the function is judged, and that of each of its
-    versions that an event source mapping is for; each role once.
+    An execution role that does not exist, or whose trust policy does not allow `lambda.amazonaws.com` to assume it: no
+    statement allows Lambda, a statement denies it, or a condition requires what Lambda does not send, such as an
+    `aws:SourceAccount` that is not the function's. The rule checks the role of the function, and of each version with
+    an event source mapping. It checks each role once.
 
     ## Why it matters
 
-    Lambda runs a function with credentials that it gets by assuming this role. AWS looks at the trust policy when the
-    role is set, and not again. When it changes later, or the role is deleted, invocations fail as soon as Lambda needs
-    new credentials, at an hour that has nothing to do with the change; event source mappings stop without a word.
+    Lambda assumes this role to get the function's credentials. AWS checks the trust policy only when the role is set on
+    the function. If the policy changes later, or the role is deleted, invocations fail when Lambda needs new
+    credentials, which can be long after the change. Event source mappings stop without an error.
 
     ## How to fix
 
-    Add a statement to the trust policy that allows `sts:AssumeRole` to `lambda.amazonaws.com`. Where a Deny is named
-    as the cause, except Lambda from it: another Allow does not help. Where the role is gone, make one of the same name
-    and give it the policies that the function needs, then set it at the function once more: Lambda holds on to the
-    deleted role's identity until then. A published version keeps its role for good: publish another one.
+    - Add a statement to the trust policy that allows `sts:AssumeRole` to `lambda.amazonaws.com`.
+    - If the finding names a Deny as the cause, exclude Lambda from it: another Allow does not help.
+    - If the role does not exist, create a role with the same name and the policies that the function needs. Then set it
+      on the function again: until then, Lambda keeps the identity of the deleted role.
+    - A published version cannot change its role: publish another version.
 
     ## Fix safety
 
-    Not fixed automatically: who may assume a role is for a person to say.
+    Not fixed automatically: an owner must decide who can assume a role.
 
     ## Limits
 
-    Service control and resource control policies are not read. That Lambda sends `aws:SourceAccount` and
-    `aws:SourceArn` is documented, in which form it sends the latter is not: where a condition admits the ARN of the
-    function, of one of its versions or of its event source mappings and not all of them, it is unknown. A Lambda@Edge
-    function also needs `edgelambda.amazonaws.com`. Nothing of the function or its role says that it is one: its
-    policy does, by a statement of `replicator.lambda.amazonaws.com`, and is not read here; so that is never asked
-    for. Of the versions that no event source mapping is for, the roles are not read. That a role was deleted and made
-    anew, which locks Lambda out as well, is not seen.
+    - Service control and resource control policies are not read.
+    - AWS documents that Lambda sends `aws:SourceAccount` and `aws:SourceArn`, but not the form of the latter. If a
+      condition allows only some of the ARNs of the function, its versions and its event source mappings, the outcome
+      is unknown.
+    - A Lambda@Edge function also needs `edgelambda.amazonaws.com`. Only the function's resource-based policy identifies
+      it, by a statement for `replicator.lambda.amazonaws.com`. This rule does not read that policy, so it never
+      requires `edgelambda.amazonaws.com`.
+    - The roles of versions without an event source mapping are not read.
+    - A role that was deleted and recreated also locks Lambda out. The rule does not detect it.
 
     ## References
 
@@ -83,11 +87,11 @@ class RoleNotAssumable(RoleRule):
     name = "role-not-assumable"
     severity = Severity.HIGH
 
-    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Flag a role that is gone, and one whose trust policy does not let Lambda in."""
+    def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Flag a role that does not exist, or whose trust policy does not allow Lambda."""
         arn, subject = snapshot.target.arn, f"role/{role_arn}"
         if role is None:
-            yield self._gone(role_arn, snapshot)
+            yield self._not_found(role_arn, snapshot)
             return
         if role.trust_policy.unreadable:
             yield self.unknown(arn, subject, unreadable(role))
@@ -95,20 +99,25 @@ class RoleNotAssumable(RoleRule):
         sources = _sources(role_arn, snapshot)
         decisions = [assumed(role, LAMBDA, source, snapshot) for source in sources]
         if all(decision.allowed for decision in decisions):
-            yield self.passed(arn, subject, f"{LAMBDA} may assume {role_arn}.")
+            yield self.passed(arn, subject, f"{LAMBDA} is allowed to assume {role_arn}.")
         elif all(decision.denied for decision in decisions):
             other = _other_name(role, snapshot)
             if other:
-                yield self.unknown(arn, subject, f"{other} may assume {role_arn}; whether that is Lambda is not known.")
+                form = (
+                    f"Unknown: {other} is allowed to assume {role_arn}, and AWS does not document whether it is Lambda."
+                )
+                yield self.unknown(arn, subject, form)
             else:
-                yield self._shut(role, decisions[0], snapshot)
+                yield self._denied(role, decisions[0], snapshot)
         else:
             unclear = [decision.explain() for decision in decisions if not decision.allowed and not decision.denied]
-            form = "AWS does not say with which aws:SourceArn Lambda assumes a role, and the trust policy tells apart "
+            form = (
+                "Unknown: AWS does not say which aws:SourceArn Lambda sends, and the trust policy allows only some of "
+            )
             yield self.unknown(arn, subject, unclear[0] if unclear else f"{form}{', '.join(sources)}.")
 
-    def _gone(self, role_arn: str, snapshot: Snapshot) -> Verdict:
-        own, name, arns = snapshot.target.arn, _name(role_arn, snapshot), _runs_with(role_arn, snapshot)
+    def _not_found(self, role_arn: str, snapshot: Snapshot) -> Verdict:
+        own, name, arns = snapshot.target.arn, _name(role_arn, snapshot), _users_of(role_arn, snapshot)
         return self.violation(
             function_arn=own,
             subject=f"role/{role_arn}",
@@ -119,13 +128,13 @@ class RoleNotAssumable(RoleRule):
             remedies=created(role_arn, own if own in arns else ""),
         )
 
-    def _shut(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
+    def _denied(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
         name = _name(role.arn, snapshot)
         denied_by = decision.statement if decision.decision is EvalDecision.EXPLICIT_DENY else None
         cause = (
             f"It is explicitly denied by statement {denied_by.sid or denied_by.index + 1}."
             if denied_by
-            else "No statement of its trust policy that holds for Lambda allows it."
+            else "No statement of its trust policy that applies to Lambda allows it."
         )
         return self.violation(
             function_arn=snapshot.target.arn,
@@ -139,42 +148,42 @@ class RoleNotAssumable(RoleRule):
 
 
 _IMPACT: Final = (
-    "Without this role Lambda has no credentials to run {name} with: every invocation fails, and nothing polls its "
-    "event sources."
+    "Without this role Lambda has no credentials to run {name}: every invocation fails, and its event sources are not "
+    "polled."
 )
 
 
-def _runs_with(role_arn: str, snapshot: Snapshot) -> list[str]:
-    """Return the function, or those of its versions and aliases that were read, that run with a role."""
+def _users_of(role_arn: str, snapshot: Snapshot) -> list[str]:
+    """Return the ARNs of the function and of those of its versions and aliases that were read and use a role."""
     return [arn for arn in sorted(snapshot.versions) if snapshot.role_arns.get(arn) == role_arn]
 
 
 def _name(role_arn: str, snapshot: Snapshot) -> str:
-    """Return the function's name, or those of its versions and aliases where only they run with a role."""
-    arns = _runs_with(role_arn, snapshot)
+    """Return the function's name, or those of its versions and aliases if only they use a role."""
+    arns = _users_of(role_arn, snapshot)
     of_others = [arn.partition(":function:")[2] for arn in arns if arn != snapshot.target.arn]
     return snapshot.target.name if snapshot.target.arn in arns or not of_others else some(of_others)
 
 
 def _sources(role_arn: str, snapshot: Snapshot) -> list[str]:
-    """Return what Lambda may send as `aws:SourceArn` when it assumes a role: AWS does not say which."""
+    """Return the possible values of `aws:SourceArn` when Lambda assumes a role: AWS does not say which it sends."""
     function = snapshot.target.arn
-    served = [
+    mappings = [
         mapping.uuid
         for mapping in (snapshot.mappings if not isinstance(snapshot.mappings, Unread) else ())
         if snapshot.role_arns.get(mapping.function_arn) == role_arn
     ]
     prefix = function.partition(":function:")[0]
-    return [function, f"{function}:1", *(f"{prefix}:event-source-mapping:{uuid}" for uuid in served)]
+    return [function, f"{function}:1", *(f"{prefix}:event-source-mapping:{uuid}" for uuid in mappings)]
 
 
 def assumed(role: Role, service: str, source: str, snapshot: Snapshot) -> Decision:
-    """Decide whether a service may assume a role for one source."""
+    """Decide whether the trust policy allows a service to assume a role for one source."""
     known: dict[str, ContextValue | None] = {
         "aws:SourceAccount": snapshot.target.account,
         "aws:SourceArn": source,
         "aws:SecureTransport": True,
-        "aws:ResourceAccount": role.arn.split(":")[4],
+        "aws:ResourceAccount": require_arn(role.arn).account,
     }
     request = Request(
         principal=Principal.service(service),
@@ -186,7 +195,7 @@ def assumed(role: Role, service: str, source: str, snapshot: Snapshot) -> Decisi
 
 
 def _other_name(role: Role, snapshot: Snapshot) -> str | None:
-    """Return a service principal that may be Lambda by another name, such as a region's, and that may assume it."""
+    """Return another name of Lambda, such as a regional service principal, that is allowed to assume the role."""
     entries = [entry for item in role.trust_policy.statements if item.principals for entry in item.principals.entries]
     names = [value for kind, value in entries if kind == "Service" and value.startswith("lambda.") and value != LAMBDA]
     source = snapshot.target.arn
@@ -194,15 +203,15 @@ def _other_name(role: Role, snapshot: Snapshot) -> str | None:
 
 
 def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
-    """Return the trust policy with Lambda excepted from what denies it, and allowed."""
+    """Return the trust policy with Lambda excluded from each Deny, and allowed."""
     statements = statements_of(role)
-    cured = role
+    fixed = role
     for _ in range(len(statements) + 1):
-        decision = assumed(cured, LAMBDA, snapshot.target.arn, snapshot)
+        decision = assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
         if decision.decision is EvalDecision.EXPLICIT_DENY and decision.statement:
             index = decision.statement.index
-            statements[index] = sparing_lambda(statements[index])
+            statements[index] = except_lambda(statements[index])
         elif decision.denied:
             statements.append(dict(LAMBDA_STATEMENT))
-        cured = replace(role, trust_policy=trust_policy_of(role, statements))
+        fixed = replace(role, trust_policy=trust_policy_of(role, statements))
     return (*replaced(role, statements), Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)))

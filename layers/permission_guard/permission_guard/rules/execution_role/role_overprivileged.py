@@ -53,50 +53,52 @@ _NOT_THERE: Final = (
     "aws:CalledViaFirst",
     "aws:CalledViaLast",
 )
-"""The keys that a call of the function's own code, on something without tags and without a boundary, does not have."""
+"""The condition keys that a call of the function's own code does not have on a resource without tags and boundary."""
 _DENY_NAME: Final = "DenyPrivilegeEscalation"
 
 
 class RoleOverprivileged(RoleRule):
-    """Allow the execution role what the function needs, and nothing that leads to everything else.
+    """Allow the execution role only what the function needs, and no privilege escalation.
 
     ## What it flags
 
     - high: an administrator, who is allowed every action on every resource, or every action but some;
-    - high: a way to become one. The role may change policies, trust policies, keys or passwords of whatever role,
-      user or policy there is, or its own; assume any role; change the code of any function; or pass any role to a
-      service that then works with it (`iam:PassRole` with `lambda:CreateFunction`, `ec2:RunInstances`,
-      `glue:CreateJob`, `cloudformation:CreateStack` …);
-    - medium: everything with a service, on whatever there is of it: `s3:*`, `dynamodb:*` on `*`.
+    - high: a privilege escalation to administrator. The role can change the policies, trust policies, keys or passwords
+      of any role, user or policy, or its own; assume any role; change the code of any function; or pass any role to a
+      service that uses it (`iam:PassRole` with `lambda:CreateFunction`, `ec2:RunInstances`, `glue:CreateJob`,
+      `cloudformation:CreateStack` …);
+    - medium: full access to a service, on any resource: `s3:*`, `dynamodb:*` on `*`.
 
-    What is asked is what AWS would decide, for a resource of a name that nobody has thought of and without tags. What
-    the permissions boundary or a Deny takes away is no finding, and neither is what is held to names, tags or the
-    policies that may be attached. One finding a role names all of them, with the statements that grant them.
+    The rule evaluates these actions as AWS does, for a resource without tags and with a name that no policy contains.
+    Permissions that the boundary or a Deny removes are not flagged. Permissions that are limited to names, tags or
+    specific policies to attach are not flagged either. Each role has one finding, with all of its excess permissions
+    and the statements that grant them.
 
-    Not flagged: wildcards that only read, `logs:*` and `xray:*` as AWS itself writes them, and single actions on `*`,
-    as in `AWSLambdaBasicExecutionRole` and its kin.
+    Not flagged: wildcards that only read, `logs:*` and `xray:*` as in AWS's own policies, and single actions on `*`,
+    as in `AWSLambdaBasicExecutionRole` and similar policies.
 
     ## Why it matters
 
-    Whoever can have the function run code of theirs, by an injection or a dependency, is what its role is. With one of
-    these, that is the whole account or all of a service's data, not what the function works on.
+    An attacker who runs code in the function, by an injection or a dependency, has the permissions of its role. With
+    one of these, that is the whole account or all data of a service, not only what the function uses.
 
     ## How to fix
 
-    Replace the policy by one with the actions that the function takes on the resources that it works on: IAM tells
-    when each action was last used. Until then, a statement that denies the actions of the ways to more stops them; an
-    action that the function needs on something of its own is first to be allowed, and excepted, by name.
+    Replace the policy with one that has only the actions and resources that the function uses: IAM reports when each
+    action was last used. Until then, add a statement that denies the actions of the privilege escalation. If the
+    function needs one of these actions on its own resources, first allow it there, and exclude it from the Deny, by
+    name.
 
     ## Fix safety
 
-    Not fixed automatically: nobody but its owner knows what the function needs.
+    Not fixed automatically: only an owner knows what the function needs.
 
     ## Limits
 
-    Service control policies are not read, and neither is what other roles and their trust policies would make of a
-    way: it is a finding though no role is there to be passed. Writing to everything action by action, or by several
-    patterns (`s3:Put*`, `s3:Delete*`), is not called a whole service. What hangs on a policy that could not be read,
-    or on a condition whose key is not known, is unknown.
+    - Service control policies are not read.
+    - Other roles and their trust policies are not read: the rule flags `iam:PassRole` even if no role can be passed.
+    - Full write access by single actions or by several patterns (`s3:Put*`, `s3:Delete*`) is not flagged.
+    - What depends on a policy that could not be read, or on an unknown condition key, is unknown.
 
     ## References
 
@@ -110,18 +112,18 @@ class RoleOverprivileged(RoleRule):
     name = "role-overprivileged"
     severity = Severity.HIGH
 
-    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Flag what a role may do beyond what any function needs."""
+    def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Flag what a role is allowed beyond what any function needs."""
         if role is None:
             return
         arn, subject = snapshot.target.arn, f"role/{role_arn}"
-        found = _Asked(role, snapshot).find()
+        found = _Evaluation(role, snapshot).find()
         if found.anything or found.paths or found.services:
             yield self._overprivileged(found, role, snapshot)
         elif found.doubts:
-            yield self.unknown(arn, subject, f"{found.doubts[0]} What {role_arn} may do is therefore not certain.")
+            yield self.unknown(arn, subject, f"{found.doubts[0]} The permissions of {role_arn} are therefore unknown.")
         else:
-            reason = f"{role_arn} is no administrator, has no way to become one, and no service as a whole."
+            reason = f"{role_arn} has no administrator access, no privilege escalation and no full access to a service."
             yield self.passed(arn, subject, reason)
 
     def _overprivileged(self, found: _Found, role: Role, snapshot: Snapshot) -> Verdict:
@@ -129,17 +131,18 @@ class RoleOverprivileged(RoleRule):
         gains = [path.gain for path in found.paths]
         services = [f"{service}:*" for service in found.services]
         if found.administrator:
-            title = f"{name} runs as an administrator"
+            title = f"{name} has administrator access"
             reason = f"{role.arn} is allowed every action on every resource."
         elif found.anything:
-            title = f"{name} may do nearly everything"
-            reason = f"{role.arn} is allowed every action on every resource, but for what its policies except."
+            title = f"{name} is allowed nearly every action"
+            reason = f"{role.arn} is allowed every action on every resource, except what its policies exclude."
         elif gains:
-            title = f"{name} can become more than it is: it may {some(gains)}"
-            reason = f"{role.arn} may {listed(gains)}, by {listed(dict.fromkeys(path.name for path in found.paths))}."
+            title = f"{name} can escalate privileges: {some(gains)}"
+            actions = listed(dict.fromkeys(path.name for path in found.paths))
+            reason = f"{role.arn} is allowed to {listed(gains)}, by {actions}."
         else:
-            title = f"{name} may do everything with {some([service.removesuffix(':*') for service in services])}"
-            reason = f"{role.arn} is allowed {listed(services)} on whatever there is."
+            title = f"{name} has full access to {some([service.removesuffix(':*') for service in services])}"
+            reason = f"{role.arn} is allowed {listed(services)} on any resource."
         by = sorted(
             {text for texts in (found.anything, *found.paths.values(), *found.services.values()) for text in texts}
         )
@@ -163,17 +166,17 @@ class RoleOverprivileged(RoleRule):
 
 
 _IMPACT_OF_ALL: Final = (
-    "Whoever can have the function run code of theirs, by an injection or a dependency, has the account."
+    "An attacker who runs code in the function, by an injection or a dependency, controls the account."
 )
 _IMPACT_OF_SERVICES: Final = (
-    "Whoever can have the function run code of theirs can read, change and delete everything there is of it in the "
-    "account, not only what the function works on."
+    "An attacker who runs code in the function can read, change and delete all resources of the service in the "
+    "account, not only those that the function uses."
 )
 
 
 @dataclass(slots=True)
 class _Found:
-    """What a role is allowed, each with the statements that grant it, and why some of it is not certain."""
+    """What a role is allowed, each with the statements that grant it; `doubts` say why some of it is unknown."""
 
     administrator: bool = False
     anything: tuple[str, ...] = ()
@@ -182,20 +185,20 @@ class _Found:
     doubts: list[str] = field(default_factory=list)
 
 
-class _Asked:
-    """A role, and everything that the decisions on it hang on."""
+class _Evaluation:
+    """A role with everything that the decisions on it depend on."""
 
     def __init__(self, role: Role, snapshot: Snapshot) -> None:
         target = snapshot.target
         self._role = role
         self._target = target
         self._fills = {"p": target.partition, "r": target.region, "a": target.account, "n": NAME}
-        # Keys and roles are asked as well, by their own policies; most of those leave it to the account who may.
+        # Keys and roles have policies of their own, too. Most of them delegate the decision to the account.
         delegating = {"Effect": "Allow", "Principal": {"AWS": target.account}, "Action": "*", "Resource": "*"}
         self._policies = policies_of(role, parse_policy({"Version": "2012-10-17", "Statement": [delegating]}))
 
     def find(self) -> _Found:
-        """Ask everything."""
+        """Evaluate all paths and services."""
         found = _Found()
         own = tuple(arn for arn in self._role.attached if ":iam::aws:" not in arn)
         found.anything = self._all_allowed((ANYTHING,), found.doubts)
@@ -217,7 +220,7 @@ class _Asked:
         return found
 
     def _services(self) -> list[str]:
-        """Return the services all of which some statement allows, on whatever it may be."""
+        """Return the services to which some statement allows every action, on any resource."""
         texts = {
             text.lower()
             for policy in self._policies.identity
@@ -229,7 +232,7 @@ class _Asked:
         return sorted(service for service in whole - HARMLESS if service.replace("-", "").isalnum())
 
     def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[str, ...]:
-        """Return the statements that grant all steps, nothing where one is denied or is not certain."""
+        """Return the statements that grant all steps; nothing if a step is denied or unknown."""
         decisions = [self._decide(step) for step in steps]
         if all(decision.allowed for decision in decisions):
             return tuple(dict.fromkeys(str(decision.statement) for decision in decisions))
@@ -237,8 +240,8 @@ class _Asked:
             doubts += [decision.explain() for decision in decisions if not decision.allowed]
         return ()
 
-    def _is_spoken_of(self, action: str) -> bool:
-        """Tell whether some policy may allow an action, which most roles' policies say nothing of."""
+    def _is_covered(self, action: str) -> bool:
+        """Return whether a policy can cover an action; most roles' policies do not, which saves the evaluation."""
         policies = self._policies
         return bool(policies.unread) or any(
             policy.unreadable or policy.speaking_of(action.lower())[1] for policy in policies.identity
@@ -246,7 +249,7 @@ class _Asked:
 
     def _decide(self, step: Step) -> Decision:
         role, target = self._role, self._target
-        if not self._is_spoken_of(step.action):
+        if not self._is_covered(step.action):
             return Decision(EvalDecision.IMPLICIT_DENY)
         resource = step.resource.format_map(self._fills)
         own_boundary = {"iam:PermissionsBoundary": role.boundary_arn} if resource == role.arn else {}
@@ -269,14 +272,14 @@ class _Asked:
 
 
 def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
-    """Return how to see what is needed, how to detach what AWS wrote, and what stops the ways to more meanwhile."""
-    asked = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
-    job = f"job=$(aws iam generate-service-last-accessed-details {asked})"
+    """Return how to list the used actions, how to detach AWS managed policies, and a Deny of privilege escalation."""
+    options = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
+    job = f"job=$(aws iam generate-service-last-accessed-details {options})"
     commands = [f'{job} && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
     granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
     by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
     if by_aws:
-        commands.append("# This takes away all that it grants: allow what the function needs first.")
+        commands.append("# This removes all permissions of the policy: first allow what the function needs.")
     commands += [f"aws iam detach-role-policy --role-name {role.name} --policy-arn {arn}" for arn in by_aws]
     if not found.paths:
         narrow: JSON = {

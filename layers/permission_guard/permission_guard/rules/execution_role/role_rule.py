@@ -1,4 +1,4 @@
-"""What the rules on an execution role itself have in common: each role that the function runs with is judged once."""
+"""Base class of the rules on an execution role itself, which check each role of the function once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 ROLE_READS = frozenset({"lambda:GetFunctionConfiguration", "lambda:ListEventSourceMappings", "iam:GetRole"})
-"""What it takes to find the roles, a function's and those of the versions that are polled for, and to read them."""
+"""The actions for finding and reading the roles of a function and of its versions with event source mappings."""
 POLICY_READS = frozenset(
     {
         "iam:ListAttachedRolePolicies",
@@ -26,22 +26,22 @@ POLICY_READS = frozenset(
         "iam:GetPolicyVersion",
     }
 )
-"""What it takes besides to read the policies of a role: one that has none of them read is not read at all."""
+"""The additional actions for reading the policies of a role; without one of them a role counts as unread."""
 
 
 class RoleRule(Rule):
-    """A question about each role with which the function, or a version of it that was read, runs."""
+    """A rule that checks each role that the function, or a version of it that was read, uses."""
 
     direction = Direction.EXECUTION_ROLE
     reads: ClassVar[frozenset[str]] = ROLE_READS | POLICY_READS
     subjects: ClassVar[str] = "role"
 
     @abstractmethod
-    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterable[Verdict]:
-        """Yield a verdict for each subject of a role that was read; None is one that does not exist."""
+    def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterable[Verdict]:
+        """Yield a verdict for each subject of a role that was read; None is a role that does not exist."""
 
     def about(self, role_arn: str) -> str:
-        """Return the subject of what cannot be told of one role."""
+        """Return the subject of an unknown verdict on a whole role."""
         return f"{self.subjects}/{role_arn}"
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
@@ -56,11 +56,11 @@ class RoleRule(Rule):
             if isinstance(role, Unread):
                 yield self.unknown(arn, self.about(role_arn), str(role))
             else:
-                yield from self.judge(role, role_arn, snapshot)
+                yield from self.check_role(role, role_arn, snapshot)
 
 
 def roles_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the ARNs of the roles of the function and of its versions that were read, the function's own first."""
+    """Return the role ARNs of the function and of its versions that were read, the function's own role first."""
     first = snapshot.target.arn
     ordered = sorted(snapshot.role_arns.items(), key=lambda item: (item[0] != first, item[0]))
     return tuple(dict.fromkeys(role_arn for _, role_arn in ordered))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON, FunctionTarget
     from permission_guard.model.verdicts import Verdict
 
-_MOST_TOLD: Final = 5
-_MOST_LISTED: Final = 50
-_LONGEST_ROLE_NAME: Final = 64
+_MAX_NAMED: Final = 5
+_MAX_IN_EVIDENCE: Final = 50
+_MAX_ROLE_NAME_LENGTH: Final = 64
 _RESERVED: Final = "/aws-"
-"""How the paths begin in which AWS alone makes roles."""
+"""The prefix of the paths in which only AWS can create roles."""
 
 
 class RoleShared(RoleRule):
@@ -31,31 +31,32 @@ class RoleShared(RoleRule):
 
     ## What it flags
 
-    A role that several functions of the account and region run with. It is one finding a role, recorded at the first
-    of its functions by name.
+    A role that several functions of the account and region use. Each role has one finding, recorded for the first of
+    its functions by name.
 
     ## Why it matters
 
-    The role has to allow what any of the functions needs, so that each of them can do all of it: whoever gets into
-    one has what the others have. And none of them can be given less, since what is taken from one is taken from all.
+    The role must allow what any of its functions needs, so each function has all of these permissions. An attacker in
+    one function has the permissions of all. A permission that one function does not need cannot be removed if another
+    function needs it.
 
     ## How to fix
 
-    Make a role for each of the functions but one, with what that function needs, and set it. The commands make one for
-    the first function that has all that the shared role has, so that nothing breaks: narrow it then. With AWS SAM,
-    leave the property `Role` away, and each function gets a role of its own.
+    Create a role for each function but one, with the permissions that the function needs, and set it on the function.
+    The commands create a role for the first function with all permissions of the shared role, so that nothing breaks:
+    narrow it afterwards. With AWS SAM, omit the property `Role`, and SAM creates a role for each function.
 
     ## Fix safety
 
-    Not fixed automatically: what each of the functions needs is for a person to say.
+    Not fixed automatically: an owner must decide what each function needs.
 
     ## Limits
 
-    The functions are those of the account and region that run with the role, unpublished or in a version that an event
-    source mapping is for. Others that may assume the role are PG208's. When the first function by name changes, the
-    finding moves at the next look at the function that had it. A role that several functions are meant to share,
-    since they are one application in parts, is found as well. Where the role does not exist, PG207 tells it, and this
-    is unknown.
+    - The functions are those of the account and region that use the role, unpublished or in a version with an event
+      source mapping. PG208 reports other principals that can assume the role.
+    - When another function becomes the first by name, the finding moves at the next check of the previous one.
+    - A role that the functions of one application share on purpose is flagged too.
+    - If the role does not exist, PG207 reports it, and the outcome of this rule is unknown.
 
     ## References
 
@@ -72,54 +73,54 @@ class RoleShared(RoleRule):
     reads = RoleRule.reads | {"lambda:ListFunctions"}
     subjects = "shared-role"
 
-    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Flag a role that others run with as well, at the first of its functions."""
+    def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Flag a role that other functions use too, for the first of its functions by name."""
         target, subject = snapshot.target, self.about(role_arn)
         if role is None:
-            yield self.unknown(target.arn, subject, f"{role_arn} does not exist, as PG207 tells.")
+            yield self.unknown(target.arn, subject, f"{role_arn} does not exist; PG207 reports it.")
             return
         users = snapshot.role_users.get(role_arn)
         if users is None:
-            yield self.unknown(target.arn, subject, f"Which functions run with {role_arn} was not read.")
+            yield self.unknown(target.arn, subject, f"Unknown: the functions that use {role_arn} were not read.")
             return
         if isinstance(users, Unread):
             yield self.unknown(target.arn, subject, str(users))
             return
         own = snapshot.versions.get(target.arn)
-        runs_with_it = own is not None and not isinstance(own, Unread) and own.role_arn == role_arn
-        found = sorted({*users, target} if runs_with_it else users)
-        everyone = sorted({*found, target})
-        # A function of which but a version runs with the role is not seen by the looks at the others.
-        anchor = found[0] if len(found) > 1 else target
-        if len(everyone) == 1:
-            yield self.passed(target.arn, subject, f"{target.name} alone runs with {role_arn}.")
-        elif anchor == target:
-            yield self._shared(role, role_arn, everyone, snapshot)
+        uses_it = own is not None and not isinstance(own, Unread) and own.role_arn == role_arn
+        found = sorted({*users, target} if uses_it else users)
+        functions = sorted({*found, target})
+        # If only a version of this function uses the role, the checks of the other functions do not see this function.
+        first = found[0] if len(found) > 1 else target
+        if len(functions) == 1:
+            yield self.passed(target.arn, subject, f"Only {target.name} uses {role_arn}.")
+        elif first == target:
+            yield self._shared(role, role_arn, functions, snapshot)
         else:
-            reason = f"{len(everyone)} functions run with {role_arn}; the finding is at {anchor.name}."
+            reason = f"{len(functions)} functions use {role_arn}; the finding is recorded for {first.name}."
             yield self.passed(target.arn, subject, reason)
 
-    def _shared(self, role: Role, role_arn: str, everyone: Sequence[FunctionTarget], snapshot: Snapshot) -> Verdict:
-        names = [user.name for user in everyone]
-        more = len(names) - _MOST_TOLD
-        told = [*names[:_MOST_TOLD], *([f"{more} more"] if more > 0 else [])]
+    def _shared(self, role: Role, role_arn: str, functions: Sequence[FunctionTarget], snapshot: Snapshot) -> Verdict:
+        names = [user.name for user in functions]
+        more = len(names) - _MAX_NAMED
+        shown = [*names[:_MAX_NAMED], *([f"{more} more"] if more > 0 else [])]
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=self.about(role_arn),
             title=f"{len(names)} functions share the execution role {role_arn.rpartition('/')[2]}",
-            reason=f"{listed(told)} run with {role_arn}.",
+            reason=f"{listed(shown)} use {role_arn}.",
             impact=(
-                "Each of these functions can do what any of them may, and so can whoever gets into one of them. A "
-                "permission that is taken from one is taken from all."
+                "Each of these functions has the permissions of all of them, and so has an attacker in one of them. "
+                "Removing a permission from one removes it from all."
             ),
-            evidence={"role_arn": role_arn, "functions": names[:_MOST_LISTED], "count": len(names)},
+            evidence={"role_arn": role_arn, "functions": names[:_MAX_IN_EVIDENCE], "count": len(names)},
             remedies=_remedies(role, role_arn, snapshot.target),
         )
 
 
 @record
 class _Copy:
-    """A role for one function that may what the shared one may: `trust` and `inline` are documents."""
+    """A role for one function with the permissions of the shared role; `trust` and `inline` are documents."""
 
     arn: str
     trust: JSON
@@ -137,26 +138,26 @@ class _Copy:
 
 
 def _remedies(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
-    """Return how to see who runs with the role, and how to give one of them a role with the same policies."""
-    who = shlex.quote(f"Functions[?Role=='{role_arn}'].FunctionName")
-    look = f"aws lambda list-functions --region {target.region} --query {who} --output text"
+    """Return how to list the functions that use the role, and how to give one of them a role with the same policies."""
+    query = shlex.quote(f"Functions[?Role=='{role_arn}'].FunctionName")
+    list_functions = f"aws lambda list-functions --region {target.region} --query {query} --output text"
     copy = _copy_of(role, target.name)
     if copy is None:
-        return (Remedy("aws-cli", look),)
+        return (Remedy("aws-cli", list_functions),)
     return (
-        Remedy("aws-cli", "\n".join([look, " &&\n".join(_commands(copy, target))])),
+        Remedy("aws-cli", "\n".join([list_functions, " &&\n".join(_commands(copy, target))])),
         Remedy("sam", _sam(copy)),
         Remedy("terraform", _terraform(copy)),
     )
 
 
 def _copy_of(role: Role, function: str) -> _Copy | None:
-    """Return a copy of a role; None where a policy was not read, for without it the function would fail."""
+    """Return a copy of a role, None if a policy was not read: without that policy the function would fail."""
     inline = {name: None if isinstance(policy, Unread) else policy.document for name, policy in role.inline.items()}
     trust = role.trust_policy.document
     if not all(isinstance(document, dict) for document in (trust, *inline.values())):
         return None
-    names = (function[: _LONGEST_ROLE_NAME - len(ending)] + ending for ending in ("-role", "-execution-role"))
+    names = (function[: _MAX_ROLE_NAME_LENGTH - len(ending)] + ending for ending in ("-role", "-execution-role"))
     name = next(name for name in names if name != role.name)
     path = "/" if role.path.startswith(_RESERVED) else role.path
     arn = f"{role.arn.partition(':role/')[0]}:role{path}{name}"
@@ -164,7 +165,7 @@ def _copy_of(role: Role, function: str) -> _Copy | None:
 
 
 def _commands(copy: _Copy, target: FunctionTarget) -> Iterator[str]:
-    """Yield the commands that make the role and set it, each of which waits for the one before."""
+    """Yield the commands that create the role and set it on the function, to be joined by `&&`."""
     boundary = f" --permissions-boundary {copy.boundary}" if copy.boundary else ""
     role = f"--role-name {copy.name}"
     yield f"aws iam create-role {role} --path {copy.path}{boundary} --assume-role-policy-document {_quoted(copy.trust)}"
@@ -179,7 +180,7 @@ def _commands(copy: _Copy, target: FunctionTarget) -> Iterator[str]:
 
 
 def _sam(copy: _Copy) -> str:
-    """Return the properties of a function for which SAM makes a role; JSON is YAML as well."""
+    """Return the properties of a function for which SAM creates a role; JSON is valid YAML."""
     lines = ["# Instead of the property Role:", "Type: AWS::Serverless::Function", "Properties:"]
     lines += [f"  PermissionsBoundary: {copy.boundary}"] if copy.boundary else []
     lines += [f"  Policies: {json.dumps([*copy.attached, *copy.inline.values()])}"]
@@ -187,7 +188,7 @@ def _sam(copy: _Copy) -> str:
 
 
 def _terraform(copy: _Copy) -> str:
-    """Return the role with its policies, and what the function says of it."""
+    """Return the role with its policies, and the argument of the function."""
     own = [f'  name                 = "{copy.name}"', f'  path                 = "{copy.path}"']
     own += [f'  permissions_boundary = "{copy.boundary}"'] if copy.boundary else []
     blocks = [_block("aws_iam_role", "own", *own, f"  assume_role_policy   = {_encoded(copy.trust)}")]
@@ -206,7 +207,7 @@ def _block(kind: str, label: str, *lines: str) -> str:
 
 
 def _encoded(document: JSON) -> str:
-    # What Terraform would take for an expression of its own is IAM's.
+    # Terraform must not evaluate IAM's policy variables.
     written = json.dumps(document, indent=2).replace("${", "$${").replace("\n", "\n  ")
     return f"jsonencode({written})"
 

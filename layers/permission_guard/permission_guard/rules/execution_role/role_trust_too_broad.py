@@ -37,51 +37,53 @@ _SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
 
 class RoleTrustTooBroad(RoleRule):
-    """Allow nobody but Lambda to assume the function's execution role.
+    """Allow only Lambda to assume the function's execution role.
 
     ## What it flags
 
-    A statement of the execution role's trust policy that lets in others than `lambda.amazonaws.com` and
-    `edgelambda.amazonaws.com`. What can happen decides how bad it is:
+    A statement of the execution role's trust policy that allows principals other than `lambda.amazonaws.com` and
+    `edgelambda.amazonaws.com`. The severity depends on the principal:
 
     - critical: anyone, in any AWS account;
-    - high: `*` with nothing but an external ID; an account or an organization that is not trusted, in person or as
-      the source for which a service calls; an identity provider of such an account; an identity provider (web
-      identity or SAML) without a condition on who its users are (`sub`) or what the token is for (`aud`), the first
-      of which it has to be where the provider serves everybody, as GitHub's does;
-    - medium: a service that runs anyone's code with the role's credentials or hands them out, such as `ec2`,
+    - high: `*` with only an external ID; an untrusted account or organization, as principal or as the source of a
+      service; an identity provider of an untrusted account; an identity provider (web identity or SAML) without a
+      condition on its users (`sub`) or on the audience of the token (`aud`). A provider that serves all tenants, such
+      as GitHub's, needs the condition on `sub`;
+    - medium: a service that runs a user's code with the role's credentials or hands them out, such as `ec2`,
       `ecs-tasks`, `glue`, `codebuild` or `cloudformation`;
-    - low: any other service, such as `states`, `scheduler` or `events`; and the account itself (`:root`) without a
-      condition, which leaves it to identity policies who may.
+    - low: any other service, such as `states`, `scheduler` or `events`; and the own account (`:root`) without a
+      condition, because then identity-based policies alone decide.
 
-    Conditions, and statements that deny, are taken into account. Users and roles of the own account that are named,
-    the own organization, trusted accounts and organizations, and services that are held to sources of any of these
-    pass: somebody thought of them.
+    Conditions and Deny statements are evaluated. These pass, because an owner chose them: named users and roles of the
+    own account, the own organization, trusted accounts and organizations, and services that are limited to sources of
+    any of these.
 
     ## Why it matters
 
-    Who assumes the role can do all that the function can, without invoking it, with none of the function's own
-    checks, and its log shows nothing. A role that several services share is broader than each of them needs, and
-    whoever may pass it to one of them gets what is there for the others.
+    A principal that assumes the role can do everything that the function can. The function is not invoked: its own
+    checks do not run, and its log shows nothing. A role that several services share has more permissions than each
+    of them needs, and a principal that can pass it to one service gets the permissions for the others.
 
     ## How to fix
 
-    Take out of the trust policy whoever is not Lambda, and give them a role of their own. If it is meant, hold them
-    to what is meant: a named role instead of the account, a condition on `sub` for an identity provider,
-    `aws:SourceArn` or `aws:SourceAccount` for a service that sends them. Accounts and organizations that are meant are
-    added to the parameters `TrustedAccounts` and `TrustedOrganizations` of this stack.
+    Remove every principal except Lambda from the trust policy, and give it its own role. If the access is intended,
+    limit it: a named role instead of the account, a condition on `sub` for an identity provider, `aws:SourceArn` or
+    `aws:SourceAccount` for a service that sends them. Add intended accounts and organizations to the parameters
+    `TrustedAccounts` and `TrustedOrganizations` of this stack.
 
     ## Fix safety
 
-    Not fixed automatically: others may rely on the role.
+    Not fixed automatically: other principals may depend on the role.
 
     ## Limits
 
-    When the own organization cannot be read, a statement for one that is not in `TrustedOrganizations` is unknown.
-    Which accounts belong to it cannot be asked from a member account: one that is let in by its number has to be in
-    `TrustedAccounts`. Whether anybody in the account is allowed to assume the role, or to pass it, is
-    not asked. A condition on the claims of an identity provider is taken at its word: whether the repository that it
-    names is one's own is not known.
+    - If the own organization cannot be read, a statement for an organization that is not in `TrustedOrganizations` is
+      unknown.
+    - A member account cannot list the accounts of its organization: an account that the trust policy names by its id
+      must be in `TrustedAccounts`.
+    - The rule does not check which principals of the account are allowed to assume or to pass the role.
+    - The rule does not check whether the values in a condition on an identity provider's claims, such as a repository,
+      belong to you.
 
     ## References
 
@@ -98,11 +100,11 @@ class RoleTrustTooBroad(RoleRule):
     subjects = "trust"
 
     def about(self, role_arn: str) -> str:
-        """Return what begins like every statement of the role's trust policy."""
+        """Return the subject of all statements of the role's trust policy."""
         return f"trust/{role_arn.rpartition('/')[2]}/*"
 
-    def judge(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Flag Allow statements for others than Lambda."""
+    def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Flag Allow statements for principals other than Lambda."""
         if role is None:
             return
         policy = role.trust_policy
@@ -114,27 +116,27 @@ class RoleTrustTooBroad(RoleRule):
             self.trust.organizations | ({own} if isinstance(own, str) else frozenset()),
         )
         for exposed in exposure(policy, trust).statements:
-            yield self._statement(policy.statements[exposed.index], exposed, role, trust, snapshot)
+            yield self._check_statement(policy.statements[exposed.index], exposed, role, trust, snapshot)
 
-    def _statement(
+    def _check_statement(
         self, statement: Statement, exposed: StatementExposure, role: Role, trust: TrustSet, snapshot: Snapshot
     ) -> Verdict:
         arn, subject = snapshot.target.arn, f"trust/{role.name}/{_name(statement)}"
         found = list(parties(statement, exposed, trust, snapshot.target.account))
         if not found:
-            return self.passed(arn, subject, "It lets nobody assume the role who is neither needed nor trusted.")
+            return self.passed(arn, subject, "The statement allows only principals that are required or trusted.")
         if exposed.closed_by is not None:
-            return self.passed(arn, subject, f"The Deny statement {exposed.closed_by} takes all of it back.")
+            return self.passed(arn, subject, f"The Deny statement {exposed.closed_by} denies all that it allows.")
         broken = exposed.malformed or any(condition.problem for condition in statement.conditions)
-        refused = [party.value for party in found if party.value != "*" and {"*", "?"} & set(party.value)]
-        if broken or refused:
-            problems = "; ".join([*exposed.problems, *(f"{value} is no principal" for value in refused)])
-            return self.unknown(arn, subject, f"The statement cannot be read: {problems}.")
+        invalid = [party.value for party in found if party.value != "*" and {"*", "?"} & set(party.value)]
+        if broken or invalid:
+            problems = "; ".join([*exposed.problems, *(f"{value} is not a valid principal" for value in invalid)])
+            return self.unknown(arn, subject, f"Unknown: the statement cannot be read: {problems}.")
         own = snapshot.own_organization
         certain = [party for party in found if not (party.organizations and isinstance(own, Unread))]
         if not certain:
             names = listed(sorted({name for party in found for name in party.organizations}))
-            return self.unknown(arn, subject, f"Whether {names} is the own organization is not known: {own}.")
+            return self.unknown(arn, subject, f"Unknown: it depends on whether {names} is the own organization: {own}.")
         return self._too_broad(statement, certain, role, snapshot, subject)
 
     def _too_broad(
@@ -142,15 +144,15 @@ class RoleTrustTooBroad(RoleRule):
     ) -> Verdict:
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
-        everybody = dict.fromkeys(party.who for party in ordered)
-        who, few = listed(everybody), some(everybody)
+        names = dict.fromkeys(party.who for party in ordered)
+        who, few = listed(names), some(names)
         accounts = sorted({account for party in found for account in party.accounts})
         organizations = sorted({name for party in found for name in party.organizations})
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=subject,
-            title=f"{few[0].upper()}{few[1:]} may assume the execution role of {snapshot.target.name}",
-            reason=f"The trust policy of {role.arn} lets in {who}. The function needs nobody but Lambda.",
+            title=f"{few[0].upper()}{few[1:]} can assume the execution role of {snapshot.target.name}",
+            reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join(dict.fromkeys(party.what for party in ordered)),
             evidence={
                 "role_arn": role.arn,
@@ -165,7 +167,7 @@ class RoleTrustTooBroad(RoleRule):
 
 
 def _name(statement: Statement) -> str:
-    """Return a statement's Sid; one without is named by what it says, whatever stands before it."""
+    """Return a statement's Sid, else a hash of its content, which does not depend on other statements."""
     if statement.sid:
         return statement.sid
     canonical = json.dumps(statement.raw, sort_keys=True, separators=(",", ":"))
@@ -173,21 +175,21 @@ def _name(statement: Statement) -> str:
 
 
 def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
-    """Return the trust policy without those whom it should not let in; Lambda stays."""
-    outside = {(party.kind, party.value) for party in found}
+    """Return the trust policy without the principals that it should not allow; Lambda stays."""
+    removed = {(party.kind, party.value) for party in found}
     changed = [
-        without(raw, outside) if index == statement.index else raw for index, raw in enumerate(statements_of(role))
+        without(raw, removed) if index == statement.index else raw for index, raw in enumerate(statements_of(role))
     ]
     statements: list[JSON] = [raw for raw in changed if raw is not None]
-    cured = replace(role, trust_policy=trust_policy_of(role, statements))
-    if assumed(cured, LAMBDA, snapshot.target.arn, snapshot).denied:
+    fixed = replace(role, trust_policy=trust_policy_of(role, statements))
+    if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied:
         statements.append(dict(LAMBDA_STATEMENT))
     left = _narrowed(statement, found) or changed[statement.index] or dict(LAMBDA_STATEMENT)
     return (*replaced(role, statements), Remedy("policy-statement", json.dumps(left, indent=2)))
 
 
 def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] | None:
-    """Return the statement for an identity provider with the condition that it lacks."""
+    """Return the statement for an identity provider with the missing condition."""
     provider = next((party.value for party in found if party.kind == "Federated" and not party.accounts), "")
     prefix = claims_of(provider)
     if not provider:
@@ -195,7 +197,7 @@ def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] |
     claims = {"SAML:aud": _SIGN_IN} if prefix == "saml" else {f"{prefix}:aud": "AUDIENCE", f"{prefix}:sub": "SUBJECT"}
     raw: dict[str, JSON] = dict(statement.raw)
     condition = raw.get("Condition") or {}
-    # What is there for these claims, under another operator, is what was not enough.
+    # Conditions on these claims with other operators did not suffice: the new condition replaces them.
     kept = {
         operator: {key: values for key, values in keys.items() if key not in claims}
         for operator, keys in condition.items()

@@ -28,25 +28,25 @@ class TracingMissing(FunctionRule):
 
     ## Why it matters
 
-    Nothing fails, and AWS does not check it. The function is missing from the service map, requests that pass through
-    it end there, and when they are slow nobody sees where. Tracing looks as if it was on.
+    Nothing fails, and AWS does not check the permission. Tracing appears to be enabled, but the function is missing
+    from the service map and traces of requests end there. Slow requests cannot be analyzed.
 
     ## How to fix
 
     Attach the AWS managed policy `AWSXRayDaemonWriteAccess` to the execution role, or allow `xray:PutTraceSegments` and
-    `xray:PutTelemetryRecords` on `*` in a policy of your own. If nobody wants the traces, set the mode to
-    `PassThrough`. If an explicit deny or a permissions boundary is named as the cause, change that.
+    `xray:PutTelemetryRecords` on `*` in your own policy. If the traces are not needed, set the mode to `PassThrough`.
+    If the finding names an explicit deny or a permissions boundary as the cause, change that.
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy is for sending traces and asking how many to send, and nothing
+    Not fixed automatically yet. The AWS managed policy allows sending traces and reading sampling rules, and nothing
     else.
 
     ## Limits
 
-    `xray:PutTelemetryRecords`, with which the sender reports on itself, is not asked for: AWS's own policy for
-    Application Signals does without it. Traces that the function's code sends elsewhere, or without active tracing, are
-    not judged.
+    - `xray:PutTelemetryRecords`, with which the sender reports on itself, is not required: AWS's own policy for
+      Application Signals omits it.
+    - Traces that the function's code sends elsewhere, or without active tracing, are not checked.
 
     ## References
 
@@ -59,19 +59,19 @@ class TracingMissing(FunctionRule):
     severity = Severity.LOW
     subjects = "tracing"
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
-        """Yield sending traces, where Lambda starts them."""
+    def requirements_of(self, function: Function, sources: Sources) -> Iterator[Requirement]:
+        """Yield sending traces, if Lambda starts them."""
         needs = _TRACING.needs(function, sources)
         if needs:
             yield Requirement(function, "tracing", needs, "send its traces to X-Ray", _TRACING.managed_policy)
 
     def unused(self, function: Function) -> Iterator[Verdict]:
-        """Yield that there are none."""
-        yield self.passed(function.arn, "tracing", f"Active tracing is not turned on for {function.name}.")
+        """Yield that active tracing is not enabled."""
+        yield self.passed(function.arn, "tracing", f"Active tracing is not enabled for {function.name}.")
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what nobody will see."""
+        """Return what is lost."""
         return (
-            f"{requirement.function.name} runs, and its traces are dropped: it is missing from the service map, and "
-            "where a slow or failed request spent its time cannot be seen."
+            f"{requirement.function.name} runs, but its traces are dropped. It is missing from the service map, and "
+            "slow or failed requests cannot be analyzed."
         )

@@ -1,4 +1,4 @@
-"""Who is let in by a statement of a trust policy without need, and how bad that is."""
+"""Find the principals that a trust policy allows without need, and the severity of each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _HANDS_OUT_CREDENTIALS: Final = frozenset(
         "tasks.apprunner",
     }
 )
-"""Services that run whatever they are given with the role's credentials, or hand those out."""
+"""Services that run a user's code with the role's credentials, or hand them out."""
 _FOR_ALL_TENANTS: Final = frozenset(
     {
         "token.actions.githubusercontent.com",
@@ -56,18 +56,19 @@ _FOR_ALL_TENANTS: Final = frozenset(
         "agent.buildkite.com",
     }
 )
-"""Identity providers that serve everybody, and whose tokens anybody can have made for any audience."""
+"""Identity providers that serve all tenants, and issue a token for any audience to any user."""
+_GETS_EVERYTHING: Final = "can get the role's credentials and do everything that the function can."
 _AUDIENCES: Final = frozenset({"aud", "azp", "app_id", "oaud"})
-_ANYBODYS: Final = re.compile(r"[*?]+|(?:repo|project_path|organization):[*?].*")
-"""A subject that anybody at the provider can have."""
+_ANY_SUBJECT: Final = re.compile(r"[*?]+|(?:repo|project_path|organization):[*?].*")
+"""A pattern of subjects that matches any user of the provider."""
 
 
 @record
 class Party:
-    """Somebody whom a statement lets in and Lambda does not need.
+    """A principal that a statement allows and Lambda does not need.
 
-    `who` and `what` continue sentences: who may assume the role, and what they can do with that. `organizations` are
-    those that may be the own one, where that is not known.
+    `who` names the principal in a sentence: "... can assume the role". `what` is a sentence on what the principal can
+    do with the role. `organizations` are organizations of which it is unknown whether one is the own one.
     """
 
     kind: str
@@ -80,7 +81,7 @@ class Party:
 
 
 def parties(statement: Statement, exposed: StatementExposure, trust: TrustSet, account: str) -> Iterator[Party]:
-    """Yield those whom a statement lets in without need. `account` is the role's own, and trusted."""
+    """Yield the principals that a statement allows without need. `account` is the role's own account, and trusted."""
     for item in exposed.principals:
         if item.restriction is Restriction.NEVER or not any(map(statement.match_action, _ACTIONS.get(item.kind, ()))):
             continue
@@ -99,27 +100,27 @@ def _principal(item: PrincipalExposure, statement: Statement, account: str) -> P
     if item.restriction is Restriction.FOREIGN:
         return _of_others(item)
     if item.restriction in {Restriction.OPEN, Restriction.WEAK}:
-        asked = "sts:externalid" in enforced
-        who = "anyone who knows its external ID" if asked else "anyone"
-        what = "Any principal of any AWS account can get the role's credentials and do all that the function can."
-        return Party(item.kind, item.value, who, what, Severity.HIGH if asked else Severity.CRITICAL)
+        has_external_id = "sts:externalid" in enforced
+        who = "anyone who knows its external ID" if has_external_id else "anyone"
+        what = f"Any principal of any AWS account {_GETS_EVERYTHING}"
+        return Party(item.kind, item.value, who, what, Severity.HIGH if has_external_id else Severity.CRITICAL)
     is_own = item.value == account or (item.value.endswith(":root") and account_of(item.value) == account)
     if not is_own or enforced:
         return None
     what = (
-        f"Whoever in account {account} is allowed sts:AssumeRole on this role, or on all roles, can do all that the "
-        "function can, outside of it."
+        f"Any principal of account {account} that is allowed sts:AssumeRole on this role, or on all roles, can do "
+        "everything that the function can, without invoking it."
     )
-    return Party(item.kind, item.value, f"account {account} itself", what, Severity.LOW)
+    return Party(item.kind, item.value, f"the whole account {account}", what, Severity.LOW)
 
 
 def _of_others(item: PrincipalExposure) -> Party:
     names = [f"account {name}" for name in item.accounts] + [f"organization {name}" for name in item.organizations]
     of = f"the service {item.value} for " if item.kind == "Service" else ""
     who = of + " and ".join(names)
-    what = f"Whoever controls {' or '.join(names)} can get the role's credentials and do all that the function can."
-    certain = () if item.accounts else item.organizations
-    return Party(item.kind, item.value, who, what, Severity.HIGH, item.accounts, certain)
+    what = f"Anyone who controls {' or '.join(names)} {_GETS_EVERYTHING}"
+    possibly_own = () if item.accounts else item.organizations
+    return Party(item.kind, item.value, who, what, Severity.HIGH, item.accounts, possibly_own)
 
 
 def _service(item: PrincipalExposure) -> Party | None:
@@ -128,9 +129,9 @@ def _service(item: PrincipalExposure) -> Party | None:
     if item.restriction is Restriction.FOREIGN:
         return _of_others(item)
     if item.value.removesuffix(".cn").removesuffix(".amazonaws.com") in _HANDS_OUT_CREDENTIALS:
-        what = f"Whoever may pass this role to {item.value} gets its credentials, and can do all that the function can."
+        what = f"Any principal that can pass this role to {item.value} {_GETS_EVERYTHING}"
         return Party(item.kind, item.value, f"the service {item.value}", what, Severity.MEDIUM)
-    what = f"Whoever may pass this role to {item.value} can have that service do with it what the function may."
+    what = f"Any principal that can pass this role to {item.value} can use the role's permissions through that service."
     return Party(item.kind, item.value, f"the service {item.value}", what, Severity.LOW)
 
 
@@ -138,27 +139,27 @@ def _provider(item: PrincipalExposure, statement: Statement, trust: TrustSet) ->
     owner = account_of(item.value) or ""
     if owner and owner not in trust.accounts:
         who = f"users of {item.value}, a provider of another account,"
-        what = f"Whoever controls account {owner} decides who gets the role's credentials."
+        what = f"Account {owner} decides who gets the role's credentials."
         return Party(item.kind, item.value, who, what, Severity.HIGH, (owner,))
     prefix = claims_of(item.value)
-    if any(_tells_apart(key, prefix) for key in _effective(statement)):
+    if any(_limits_users(key, prefix) for key in _effective(statement)):
         return None
-    who = f"every user of {item.value}"
-    what = f"Anybody with an account at {prefix} can get the role's credentials and do all that the function can."
+    who = f"any user of {item.value}"
+    what = f"Anyone with an account at {prefix} {_GETS_EVERYTHING}"
     if prefix == "saml":
-        what = "Everybody whom the identity provider lets choose this role can do all that the function can."
+        what = f"Any user to whom the identity provider grants this role {_GETS_EVERYTHING}"
     return Party(item.kind, item.value, who, what, Severity.HIGH)
 
 
 def claims_of(provider: str) -> str:
-    """Return what the condition keys of an identity provider's claims begin with."""
+    """Return the prefix of the condition keys of an identity provider's claims."""
     if ":saml-provider/" in provider:
         return "saml"
     return provider.partition(":oidc-provider/")[2] or provider
 
 
-def _tells_apart(key: str, prefix: str) -> bool:
-    """Tell whether a condition key tells an identity provider's users, or what they use, apart."""
+def _limits_users(key: str, prefix: str) -> bool:
+    """Return whether a condition key limits the users of an identity provider, or the audience of their tokens."""
     start, _, claim = key.rpartition(":")
     if start != prefix.lower():
         return False
@@ -168,11 +169,11 @@ def _tells_apart(key: str, prefix: str) -> bool:
 
 
 def _effective(statement: Statement) -> Iterator[str]:
-    """Yield the keys that have to be there, with values that not everybody has."""
+    """Yield the condition keys that the statement requires, unless their pattern matches any user."""
     enforced = enforced_keys(statement.conditions)
     for condition in statement.conditions:
         if condition.key not in enforced or condition.operator is None:
             continue
-        wild = condition.operator.name == "StringLike"
-        if not (wild and any(map(_ANYBODYS.fullmatch, condition.texts))):
+        is_pattern = condition.operator.name == "StringLike"
+        if not (is_pattern and any(map(_ANY_SUBJECT.fullmatch, condition.texts))):
             yield condition.key

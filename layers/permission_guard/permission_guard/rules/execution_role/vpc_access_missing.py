@@ -24,36 +24,38 @@ class VpcAccessMissing(FunctionRule):
 
     ## What it flags
 
-    A function with subnets in its `VpcConfig` whose execution role is not allowed to make, describe and delete network
-    interfaces: `ec2:CreateNetworkInterface`, `ec2:DescribeNetworkInterfaces` and `ec2:DeleteNetworkInterface`.
+    A function with subnets in its `VpcConfig` whose execution role is not allowed to create, describe and delete
+    network interfaces: `ec2:CreateNetworkInterface`, `ec2:DescribeNetworkInterfaces` and `ec2:DeleteNetworkInterface`.
 
     ## Why it matters
 
-    AWS checks this when a function is put into a VPC, and not again. When the permission goes later, the function runs
-    on through the network interfaces that are there, and nothing shows. It breaks when Lambda next needs to make one:
-    when the function's subnets or security groups change, when Lambda took back the interfaces of a function that was
-    idle for weeks, or when the same template is deployed elsewhere. What Lambda may not delete stays behind, and holds
-    its subnet and security group until somebody deletes it by hand.
+    AWS checks these permissions only when a function is attached to a VPC. If a later change removes them, the function
+    continues to run with its existing network interfaces. It fails when Lambda must create a new one: when the
+    function's subnets or security groups change, when Lambda removed the interfaces of a function that was idle for
+    weeks, or when the same template is deployed elsewhere. Interfaces that Lambda cannot delete block their subnet and
+    security group until a user deletes them.
 
     ## How to fix
 
     Attach the AWS managed policy `AWSLambdaVPCAccessExecutionRole` to the execution role, or
-    `AWSLambdaENIManagementAccess`, which is the same without logs. In a policy of your own allow the actions on `*`:
-    AWS takes nothing less for `ec2:DescribeNetworkInterfaces`. If an explicit deny or a permissions boundary is named
-    as the cause, change that. To keep the function's code from using these permissions, deny them under a condition on
-    `lambda:SourceFunctionArn`, as AWS recommends: Lambda's own calls do not carry that key, and such a statement is
-    not flagged.
+    `AWSLambdaENIManagementAccess`, which is the same without logs. In your own policy, allow the actions on `*`: AWS
+    requires that for `ec2:DescribeNetworkInterfaces`. If the finding names an explicit deny or a permissions boundary
+    as the cause, change that.
+
+    To keep the function's code from using these permissions, deny them with a condition on `lambda:SourceFunctionArn`,
+    as AWS recommends. Lambda's own calls do not have that key, and the rule does not flag such a statement.
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy also lets the function write logs, and nothing else.
+    Not fixed automatically yet. The AWS managed policy also allows writing logs, and nothing else.
 
     ## Limits
 
-    `ec2:DescribeSubnets`, `ec2:AssignPrivateIpAddresses` and `ec2:UnassignPrivateIpAddresses` are in AWS's list and are
-    not asked for: functions are in VPCs without them. Where a policy names subnets or security groups, whether they
-    are those of the function is not known: it is unknown, unless it names network interfaces as well. Policies of VPC
-    endpoints and service control policies are not read.
+    - `ec2:DescribeSubnets`, `ec2:AssignPrivateIpAddresses` and `ec2:UnassignPrivateIpAddresses` are in AWS's list but
+      not required: functions run in VPCs without them.
+    - The rule does not know whether the subnets or security groups in a policy are those of the function: such a policy
+      is unknown, unless it names network interfaces too.
+    - Policies of VPC endpoints and service control policies are not read.
 
     ## References
 
@@ -67,8 +69,8 @@ class VpcAccessMissing(FunctionRule):
     severity = Severity.HIGH
     subjects = "vpc-access"
 
-    def ask(self, function: Function, sources: Sources) -> Iterator[Requirement]:
-        """Yield managing network interfaces, where the function is in a VPC."""
+    def requirements_of(self, function: Function, sources: Sources) -> Iterator[Requirement]:
+        """Yield managing network interfaces, if the function is in a VPC."""
         needs = _NETWORK.needs(function, sources)
         if needs:
             yield Requirement(
@@ -81,14 +83,13 @@ class VpcAccessMissing(FunctionRule):
             )
 
     def unused(self, function: Function) -> Iterator[Verdict]:
-        """Yield that the function needs none."""
+        """Yield that the function is not in a VPC."""
         yield self.passed(function.arn, "vpc-access", f"{function.name} is not in a VPC.")
 
     def impact(self, requirement: Requirement) -> str:
-        """Say what goes on for now, and what does not."""
+        """Return what still works, and what fails later."""
         return (
-            f"{requirement.function.name} runs on through the network interfaces that it has. The next time that "
-            "Lambda has to make one, after a change of its subnets or security groups or after weeks without an "
-            "invocation, the change or the invocation fails; and those that Lambda cannot delete hold on to their "
-            "subnets."
+            f"{requirement.function.name} continues to run with its existing network interfaces. When Lambda must "
+            "create one, after a change of its subnets or security groups or after weeks without an invocation, the "
+            "change or the invocation fails. Interfaces that Lambda cannot delete block their subnets."
         )

@@ -1,4 +1,4 @@
-"""The rules on who may invoke. Adding one is one file and one line here."""
+"""The rules on who may invoke a function. To add a rule, add its file and a line in `RULES`."""
 
 from __future__ import annotations
 

@@ -38,24 +38,25 @@ _LONGEST_NAME: Final = 30
 
 
 class InvokePermissionMissing(Rule):
-    """Allow each trigger that is set up to invoke a function.
+    """Allow each configured trigger to invoke its function.
 
     ## What it flags
 
-    Something that is set up to call the function, and that no statement of the policy lets in: an S3 notification, an
-    EventBridge rule on any bus, an SNS subscription, a method of a REST, HTTP or WebSocket API, a subscription filter
-    of CloudWatch Logs, a target group, a user pool, a Config rule, an IoT rule or authorizer, the rotation of a secret,
-    a CloudWatch alarm. A trigger that calls an alias or a version is judged by the policy of that one.
+    A trigger that is configured to invoke the function, and that no statement of the policy allows: an S3 notification,
+    an EventBridge rule on any bus, an SNS subscription, a method of a REST, HTTP or WebSocket API, a subscription
+    filter of CloudWatch Logs, a target group, a user pool, a Config rule, an IoT rule or authorizer, the rotation of a
+    secret, a CloudWatch alarm. If the trigger invokes an alias or a version, the policy of the alias or version is
+    evaluated.
 
     ## Why it matters
 
-    The service is refused, and most often nobody is told: events are dropped, mails are not sent, secrets are not
-    rotated.
+    Lambda denies the calls of the service, usually without an alert: events are dropped, mails are not sent, secrets
+    are not rotated.
 
     ## How to fix
 
-    Add the statement, for this source and its account. Where a Deny keeps the trigger out, no statement helps: the Deny
-    has to be narrowed, or the trigger removed.
+    Add the statement for this source and its account. If a Deny statement denies the trigger, no Allow statement helps:
+    narrow the Deny, or remove the trigger.
 
     ## Fix safety
 
@@ -63,11 +64,11 @@ class InvokePermissionMissing(Rule):
 
     ## Limits
 
-    Triggers of other accounts cannot be seen. Those that use a role need no statement and are passed over. What is set
-    up is read once for many functions and remembered for some minutes, and anew for each sweep. The kinds of triggers
-    that cannot be read are unknown, as is an API whose integration names the function by a stage variable. What AWS
-    does not document a service to send is not known either, such as the account with which a topic or an API calls. An
-    API passes when one of its stages is let in: which of them are in use cannot be seen.
+    Triggers of other accounts are not visible. Triggers that use a role need no statement and are skipped. The
+    configured triggers are read once for many functions, cached for some minutes, and read again for each sweep. The
+    outcome is unknown for triggers that cannot be read, for an API whose integration names the function by a stage
+    variable, and if it depends on a key that AWS does not document for the service, such as the account that a topic or
+    an API sends. An API passes if one of its stages is allowed: which stages are in use is not visible.
 
     ## References
 
@@ -122,40 +123,43 @@ class InvokePermissionMissing(Rule):
                 try:
                     target, _ = parse_function_arn(trigger.function_arn)
                 except ValueError:
-                    continue  # it names no function: there is nothing that could be let in
+                    continue  # the trigger names no function
                 if target == snapshot.target:
                     policy = policies.get(trigger.function_arn.removesuffix(":$LATEST"))
-                    yield self._judge(trigger, policy, unread, snapshot.own_organization)
+                    yield self._evaluate(trigger, policy, unread, snapshot.own_organization)
 
-    def _judge(
+    def _evaluate(
         self, trigger: Trigger, policy: ResourcePolicy | None, unread: Unread | None, own_organization: object
     ) -> Verdict:
         arn, subject = trigger.function_arn, f"trigger/{trigger.principal}/{trigger.source}"
         invoker = invoker_of(trigger.principal)
-        decisions = (
-            [_decide(trigger, policy, own_organization, *asked) for asked in _ways(trigger, invoker)] if policy else []
-        )
-        if any(decision.allowed for decision in decisions):
-            return self.passed(arn, subject, f"A statement lets {trigger.description} in.")
-        unclear = next((decision for decision in decisions if not decision.denied), None)
-        if unclear is not None:
-            return self.unknown(arn, subject, f"Whether {trigger.description} is let in: {unclear.explain()}")
-        if policy is None and unread is not None:
-            return self.unknown(arn, subject, str(unread))
         target, qualifier = parse_function_arn(arn)
         function = f"{target.name}:{qualifier}" if qualifier else target.name
-        refused = next((each for each in decisions if each.decision is EvalDecision.EXPLICIT_DENY), None)
-        why = (refused or decisions[0]).explain() if decisions else f"{function} has no resource-based policy."
-        why += " No other statement helps against that." if refused else ""
+        configured = f"{_capitalized(trigger.description)} is configured to invoke {function}."
+        decisions = (
+            [_decide(trigger, policy, own_organization, *call) for call in _possible_calls(trigger, invoker)]
+            if policy
+            else []
+        )
+        if any(decision.allowed for decision in decisions):
+            return self.passed(arn, subject, f"A statement allows {trigger.description} to invoke {function}.")
+        unknown = next((decision for decision in decisions if not decision.denied), None)
+        if unknown is not None:
+            return self.unknown(arn, subject, f"{configured} {unknown.explain()}")
+        if policy is None and unread is not None:
+            return self.unknown(arn, subject, str(unread))
+        denied = next((each for each in decisions if each.decision is EvalDecision.EXPLICIT_DENY), None)
+        why = (denied or decisions[0]).explain() if decisions else f"{function} has no resource-based policy."
+        why += " No Allow statement overrides a Deny." if denied else ""
         permission = _permission(trigger, invoker)
         return self.violation(
             function_arn=arn,
             subject=subject,
-            title=f"{function} does not let in {trigger.description}",
-            reason=f"{trigger.description[0].upper()}{trigger.description[1:]} is set up to call {function}. {why}",
+            title=f"{_capitalized(trigger.description.removeprefix('the '))} is not allowed to invoke {function}",
+            reason=f"{configured} {why}",
             impact=(
-                f"{trigger.principal} is refused each time it calls, and most often nobody is told: what it sends is "
-                "lost, and whoever waits for the function's answer gets an error."
+                f"Lambda denies every call by {trigger.principal}, usually without an alert. Events are lost, and "
+                "synchronous callers get an error."
             ),
             evidence={
                 "principal": permission.principal,
@@ -163,12 +167,16 @@ class InvokePermissionMissing(Rule):
                 "source_account": trigger.source_account,
                 "function_arn": arn,
             },
-            remedies=() if refused else added(permission),
+            remedies=() if denied else added(permission),
         )
 
 
-def _ways(trigger: Trigger, invoker: Invoker) -> Iterator[tuple[str, str]]:
-    """Yield the principals and ARNs as which a trigger may call: AWS does not tell which it is."""
+def _capitalized(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _possible_calls(trigger: Trigger, invoker: Invoker) -> Iterator[tuple[str, str]]:
+    """Yield the principals and source ARNs that a trigger may send: AWS does not document which it sends."""
     target, _ = parse_function_arn(trigger.function_arn)
     for principal in dict.fromkeys((invoker.principal, invoker.principal_in(target.partition, target.region))):
         for arn in trigger.source_arns:
@@ -178,14 +186,14 @@ def _ways(trigger: Trigger, invoker: Invoker) -> Iterator[tuple[str, str]]:
 def _decide(
     trigger: Trigger, policy: ResourcePolicy, own_organization: object, principal: str, sent_arn: str
 ) -> Decision:
-    """Return AWS's decision on a trigger's call; what its service is not documented to send is not known."""
+    """Return AWS's decision on a trigger's call; keys that the service is not documented to send are unknown."""
     invoker = invoker_of(principal)
     account = parse_function_arn(policy.resource_arn)[0].account
     known: dict[str, str | bool | None] = {
         "aws:PrincipalIsAWSService": True,
         "aws:PrincipalServiceName": principal,
         "aws:ResourceAccount": account,
-        "aws:SecureTransport": True,  # Lambda's endpoints take nothing else
+        "aws:SecureTransport": True,  # Lambda's endpoints accept only TLS
     }
     if invoker.sends_source_arn is Sent.YES:
         known["aws:SourceArn"] = sent_arn
@@ -201,9 +209,9 @@ def _decide(
 
 
 def _permission(trigger: Trigger, invoker: Invoker) -> Permission:
-    """Return the permission that lets one trigger in, and nothing else."""
+    """Return the permission that allows one trigger and nothing else."""
     target, qualifier = parse_function_arn(trigger.function_arn)
-    # The name with the region in it is for China, and for topics that call from other regions; elsewhere both will do.
+    # China requires the principal with the region in it, as do topics of other regions; elsewhere both work.
     regional = target.partition == "aws-cn" and "{suffix}" in invoker.regional_principal
     principal = invoker.principal_in(target.partition, target.region) if regional else invoker.principal
     return Permission(
@@ -218,7 +226,7 @@ def _permission(trigger: Trigger, invoker: Invoker) -> Permission:
 
 
 def _statement_id(principal: str, source: str) -> str:
-    """Return a Sid that tells of the source, and that no other source of the service has."""
+    """Return a Sid that names the source and is unique among the sources of the service."""
     resource = source.split(":", 5)[-1]
     name = re.sub(r"[^A-Za-z0-9]+", "-", resource)[:_LONGEST_NAME].strip("-")
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]

@@ -10,7 +10,8 @@ from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced
 from permission_guard.remedies.permission import sid
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Remedy
 
 TAKEOVER: Final = ("UpdateFunctionCode", "UpdateFunctionConfiguration", "AddPermission", "PutResourcePolicy")
-"""What changes the code, what it runs with, or who may do anything of this."""
+"""The actions that change the code, the configuration that it runs with, or the policy."""
 
 CHANGES: Final = (
     *TAKEOVER,
@@ -53,13 +54,13 @@ CHANGES: Final = (
     "UpdateFunctionEventInvokeConfig",
     "UpdateFunctionUrlConfig",
 )
-"""What changes a function, its versions, aliases, URLs or policy; what matters most comes first.
+"""The actions that change a function, its versions, aliases, URLs or policy, the most important first.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 """
 
 SECRETS: Final = ("GetFunction", "GetFunctionConfiguration", "ListVersionsByFunction")
-"""What shows a function's code, or the configuration, which has the environment variables."""
+"""The actions that return the code, or the configuration with the environment variables."""
 
 READS: Final = (
     *SECRETS,
@@ -69,7 +70,7 @@ READS: Final = (
     "GetPolicy",
     "GetResourcePolicy",
 )
-"""What shows the code, the configuration, the policy or what the function works on."""
+"""The actions that return the code, the configuration, the policy or data that the function processes."""
 
 _SHOWN: Final = 3
 _INVOKE: Final = {
@@ -83,29 +84,29 @@ class ManagementGranted(StatementRule):
 
     ## What it flags
 
-    A statement that grants more than invoking: `lambda:*`, changes of the code, the configuration or the policy; and to
-    those who are not trusted also reading the code and the configuration, which has the environment variables.
+    A statement that grants more than invoking: `lambda:*`, or changes of the code, the configuration or the policy. If
+    the principal is not trusted, also reading the code, or the configuration with the environment variables.
 
     ## Why it matters
 
-    Whoever may change the code runs what they like with the function's execution role. Whoever may change the policy
-    lets in whom they like.
+    A principal that can change the code can run anything with the function's execution role. A principal that can
+    change the policy can allow anyone.
 
     ## How to fix
 
-    Grant `lambda:InvokeFunction` alone. Let people and pipelines change functions by the policies of their own roles,
-    where their account's administrators see it.
+    Grant only `lambda:InvokeFunction`. Let people and pipelines change functions with the policies of their own roles,
+    which their account's administrators review.
 
     ## Fix safety
 
-    Not fixed automatically: a pipeline may deploy by it.
+    Not fixed automatically: a pipeline may deploy through the statement.
 
     ## Limits
 
-    Changes of the code, the configuration or the policy are critical for anyone and for accounts that are not trusted,
-    high for trusted ones, and medium inside the own account and for services, which can hardly use them; other changes,
-    and reading, are one less. The statements with which Lambda@Edge replicates a version pass. An action that Lambda
-    does not have grants nothing and passes.
+    Changes of the code, the configuration or the policy are critical for everyone and for untrusted accounts, high for
+    trusted accounts, and medium for the own account and for services, which can hardly use them. Other changes and
+    reading are one severity lower. The statements with which Lambda@Edge replicates a version pass. An action that
+    Lambda does not have grants nothing and passes.
 
     ## References
 
@@ -117,21 +118,20 @@ class ManagementGranted(StatementRule):
     name = "management-granted"
     severity = Severity.CRITICAL
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag grants of anything that changes the function, and to outsiders of what shows it."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag actions that change the function and, for outsiders, actions that return its code or configuration."""
         holders = [item for item in allowed.exposure.principals if _can_use(item)]
         outsiders = [item for item in holders if item.kind != "Service" and item.restriction is not Restriction.HELD]
         changes, reads = _granted(CHANGES, allowed), _granted(READS, allowed)
         if not holders or not (changes or (reads and outsiders)):
-            return "The statement lets nobody change the function, nor anyone who is not trusted read it."
+            return "The statement allows no change of the function, and no untrusted principal to read it."
         names = changes or reads
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         shown = [f"lambda:{name}" for name in names[:_SHOWN]]
         who = listed(list(dict.fromkeys(_name(item) for item in (holders if changes else outsiders))))
-        begun = f"{who[0].upper()}{who[1:]}" if who.startswith("anyone") else who
         besides = ", not only invoke it" if allowed.exposure.grants_invoke else ""
-        return Complaint(
-            title=f"{begun} may {'change' if changes else 'read'} {allowed.function}{besides}",
+        return Problem(
+            title=f"{allowed.function} allows {who} to {'change' if changes else 'read'} it{besides}",
             reason=f"The statement grants {who} {', '.join(shown) + more if more else listed(shown)}.",
             impact=_impact(names),
             severity=_severity(allowed, holders, outsiders, names),
@@ -141,13 +141,13 @@ class ManagementGranted(StatementRule):
 
 
 def _name(item: PrincipalExposure) -> str:
-    """Return a principal for a sentence."""
+    """Format a principal for a sentence."""
     if item.value != "*":
         return item.value
-    held_to = listed([*item.accounts, *item.organizations]) if item.accounts or item.organizations else ""
-    if held_to:
-        return f"anyone of {held_to}"
-    return "anyone whom the conditions admit" if item.restriction is Restriction.HELD else "anyone"
+    limits = [*item.accounts, *item.organizations]
+    if limits:
+        return f"anyone in {listed(limits)}"
+    return "anyone who matches its conditions" if item.restriction is Restriction.HELD else "anyone"
 
 
 def _can_use(item: PrincipalExposure) -> bool:
@@ -163,20 +163,20 @@ def _granted(actions: Iterable[str], allowed: Allowed) -> list[str]:
 def _impact(names: list[str]) -> str:
     if not set(names).isdisjoint(TAKEOVER):
         return (
-            "Whoever changes the code runs what they like with the function's execution role; whoever changes the "
-            "policy lets in whom they like."
+            "A principal that can change the code can run anything with the function's execution role. A principal "
+            "that can change the policy can allow anyone."
         )
     if not set(names).isdisjoint(CHANGES):
-        return "The function can be stopped, deleted, or made to run what it should not."
+        return "The function can be stopped, deleted or reconfigured."
     if not set(names).isdisjoint(SECRETS):
-        return "The code can be fetched, or the environment variables, which often hold secrets, can be read."
-    return "It can be seen who may call the function, or what it works on."
+        return "The code or the environment variables can be read. Environment variables often contain secrets."
+    return "The policy or the data that the function processes can be read."
 
 
 def _severity(
     allowed: Allowed, holders: list[PrincipalExposure], outsiders: list[PrincipalExposure], names: list[str]
 ) -> Severity:
-    """Go by who has it, and one less where neither code, configuration nor policy can be changed."""
+    """Return the severity for the principals, one lower if code, configuration and policy cannot be changed."""
     own = allowed.snapshot.target.account
     others = any(item.kind != "Service" and _account(item.value) != own for item in holders)
     grades = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
@@ -190,22 +190,22 @@ def _account(value: str) -> str:
 
 
 def _remedy(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
-    """Leave the invoking to whoever has it, but to just anyone; take away the rest."""
+    """Keep the permission to invoke, except for unrestricted principals, and remove all other actions."""
     principals = [item.value for item in allowed.exposure.principals]
     anyone = {item.value for item in outsiders if item.restriction is Restriction.OPEN}
-    whom = _without(allowed.statement.raw.get("Principal"), anyone)
-    if not allowed.exposure.grants_invoke or not whom:
+    principal = _without(allowed.statement.raw.get("Principal"), anyone)
+    if not allowed.exposure.grants_invoke or not principal:
         return removed(allowed, principals)
     named = [_INVOKE[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKE]
     by_url = "lambda:InvokeFunctionUrl" if allowed.exposure.function_url else "lambda:InvokeFunction"
     actions = [by_url] if allowed.statement.not_action or not named else list(dict.fromkeys(named))
     kept = {key: value for key, value in allowed.statement.raw.items() if key != "NotAction"}
-    kept |= {"Sid": sid(allowed.name, "-invoke"), "Principal": whom}
+    kept |= {"Sid": sid(allowed.name, "-invoke"), "Principal": principal}
     return replaced(allowed, [{**kept, "Action": actions[0] if len(actions) == 1 else actions}], principals)
 
 
 def _without(written: JSON, anyone: set[str]) -> JSON:
-    """Return a Principal element without some principals; nothing when none is left, or it cannot be told."""
+    """Return a Principal element without some principals; None or empty if none is left."""
     if not isinstance(written, dict):
         return None if written in anyone else written
     lists = {kind: values if isinstance(values, list) else [values] for kind, values in written.items()}

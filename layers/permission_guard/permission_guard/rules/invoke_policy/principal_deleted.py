@@ -8,7 +8,8 @@ from permission_guard.iam.principals import is_unique_id
 from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
@@ -19,25 +20,25 @@ class PrincipalDeleted(StatementRule):
 
     ## What it flags
 
-    A statement for a user or role that was deleted, in whose place AWS shows its unique id (`AIDA...`, `AROA...`), and
-    one for a service that has ended.
+    A statement for a deleted user or role, which AWS shows by its unique id (`AIDA...`, `AROA...`), and a statement for
+    a service that has ended.
 
     ## Why it matters
 
-    It grants nothing any more. It hides what matters among what does not, and takes room of the 20,480 bytes that a
-    policy may have. A role of the same name that is made anew is not let in by it.
+    The statement grants nothing. It hides statements that matter, and uses part of the 20,480 bytes that a policy may
+    have. It does not allow a new role with the same name.
 
     ## How to fix
 
-    Remove the statement; if the principal was made anew, add it again by its ARN.
+    Remove the statement. If the principal was recreated, add the statement again with its ARN.
 
     ## Fix safety
 
-    Not fixed automatically yet. Nothing can be lost by it.
+    Not fixed automatically yet. Removing the statement takes no permission away.
 
     ## Limits
 
-    Services are taken for ended from the table in `invokers/` only.
+    Only the services that the table in `invokers/` marks as ended are known to have ended.
 
     ## References
 
@@ -48,23 +49,23 @@ class PrincipalDeleted(StatementRule):
     name = "principal-deleted"
     severity = Severity.LOW
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag principals that are no more."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag deleted principals and services that have ended."""
         principals = allowed.exposure.principals
         deleted = [item.value for item in principals if item.kind == "AWS" and is_unique_id(item.value)]
         ended = [item.value for item in principals if item.kind == "Service" and invoker_of(item.value).has_ended]
-        gone = deleted + ended
-        if not gone:
-            return "No principal is known to be gone."
-        reasons = [f"{name} is what AWS leaves of a user or role that was deleted." for name in deleted]
+        missing = deleted + ended
+        if not missing:
+            return "No principal is known to be deleted."
+        reasons = [f"{name} is the unique id of a user or role that was deleted." for name in deleted]
         reasons += [f"The service {name} ended on {invoker_of(name).ended}." for name in ended]
-        return Complaint(
+        return Problem(
             title=(
-                f"The statement {allowed.name} of {allowed.function} is for {listed(gone)}, "
-                f"which {'is' if len(gone) == 1 else 'are'} no more"
+                f"{allowed.function} still allows {listed(missing)}, "
+                f"which no longer {'exists' if len(missing) == 1 else 'exist'}"
             ),
             reason=" ".join(reasons),
-            impact="Nobody is let in by that any more. It only takes room, and hides what matters.",
-            evidence={"principals": gone},
-            remedies=removed(allowed, gone),
+            impact="This grants nothing. It uses space in the policy and hides statements that matter.",
+            evidence={"principals": missing},
+            remedies=removed(allowed, missing),
         )

@@ -10,7 +10,7 @@ from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
 from permission_guard.remedies.invoke_policy import removed
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 
 if TYPE_CHECKING:
     from permission_guard.model.state import FunctionUrl
@@ -19,8 +19,8 @@ _BY_URL: Final = "lambda:invokefunctionurl"
 
 
 @record
-class _Seen:
-    """What is seen of the URL behind a statement, in words, and how bad that makes it."""
+class _UrlState:
+    """The texts and the severity of a statement for a function URL, given the state of the URL."""
 
     title: str
     reason: str
@@ -29,36 +29,35 @@ class _Seen:
 
 
 class PublicFunctionUrl(StatementRule):
-    """Allow calls through a function URL only from authenticated callers who are known.
+    """Allow calls through a function URL only from authenticated, named callers.
 
     ## What it flags
 
-    A statement that lets anyone call the function through its URL: its principal is `*`, and it grants
-    `lambda:InvokeFunctionUrl`, or its condition is about `lambda:FunctionUrlAuthType` or
-    `lambda:InvokedViaFunctionUrl`. Also one that was left behind when the URL was
-    deleted, or when its authentication was changed, and one half of the pair of statements that a URL needs; the
-    severity is lower then.
+    A statement that allows anyone to call the function through its URL: its principal is `*`, and it grants
+    `lambda:InvokeFunctionUrl`, or it has a condition on `lambda:FunctionUrlAuthType` or `lambda:InvokedViaFunctionUrl`.
+    The severity is lower for a statement that was left behind when the URL was deleted or its authentication was
+    changed, and for one half of the pair of statements that a URL requires.
 
     ## Why it matters
 
-    The URL is on the Internet. Whoever finds it can call the function, at its owner's price. Deleting the URL leaves
-    the statements; whoever creates one again, for whatever purpose, opens it to everybody at once.
+    The URL is on the Internet. Anyone who finds it can call the function, and the owner pays. Deleting the URL does not
+    delete its statements. If a URL is created again, for any purpose, it is public immediately.
 
     ## How to fix
 
-    Set the URL's authentication to `AWS_IAM` and let callers in by name, or put CloudFront with origin access control
-    before it. Then remove the statements.
+    Set the authentication of the URL to `AWS_IAM` and allow callers by name, or put CloudFront with origin access
+    control in front of it. Then remove the statements.
 
     ## Fix safety
 
-    Not fixed automatically: the URL may be meant to be public, such as one for webhooks that checks signatures itself.
+    Not fixed automatically: the URL may be public on purpose, for example for webhooks whose signature the code checks.
 
     ## Limits
 
-    The bot does not know whether the function checks its callers itself. A URL without authentication that no statement
-    opens answers everybody with 403, and passes. So does a statement of a published version, which cannot have a URL.
-    URLs made since October 2025 want both `lambda:InvokeFunctionUrl` and `lambda:InvokeFunction`, older ones the first
-    alone: a statement for the first counts by itself.
+    The rule cannot check whether the function's code authenticates its callers. A URL without authentication that no
+    statement allows returns 403 to everyone, and passes. A statement of a published version passes, because a version
+    cannot have a URL. URLs created since October 2025 require both `lambda:InvokeFunctionUrl` and
+    `lambda:InvokeFunction`, older ones only the first. A statement for the first is therefore flagged by itself.
 
     ## References
 
@@ -70,40 +69,40 @@ class PublicFunctionUrl(StatementRule):
     severity = Severity.HIGH
     reads = StatementRule.reads | {"lambda:ListFunctionUrlConfigs"}
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag statements that open a function URL to everybody, and those that would."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag statements that allow everyone to call a function URL, or would if the URL existed."""
         exposed = allowed.exposure
         if not (exposed.public and exposed.function_url and exposed.grants_invoke):
-            return "The statement does not open a function URL to everybody."
+            return "The statement does not allow everyone to call a function URL."
         if (allowed.policy.qualifier or "").isdigit():
             return "A published version cannot have a function URL."
-        seen = _seen(allowed)
-        everybody = [
+        state = _state_of_url(allowed)
+        everyone = [
             item.value for item in exposed.principals if item.kind == "AWS" and item.restriction is Restriction.OPEN
         ]
-        remedies = removed(allowed, everybody)
+        remedies = removed(allowed, everyone)
         url = _url(allowed)
-        if url is not None and url.auth_type == "NONE" and seen.severity is None:
-            remedies = (Remedy("aws-cli", f"{_authenticate(allowed)}\n{remedies[0].text}"), *remedies[1:])
-        return Complaint(
-            title=seen.title,
-            reason=seen.reason,
-            impact=seen.impact,
-            severity=seen.severity,
+        if url is not None and url.auth_type == "NONE" and state.severity is None:
+            remedies = (Remedy("aws-cli", f"{_require_authentication(allowed)}\n{remedies[0].text}"), *remedies[1:])
+        return Problem(
+            title=state.title,
+            reason=state.reason,
+            impact=state.impact,
+            severity=state.severity,
             evidence={"function_url": f"{url.url} ({url.auth_type})" if url else ""},
             remedies=remedies,
         )
 
 
 def _url(allowed: Allowed) -> FunctionUrl | None:
-    """Return the URL that a policy is about: that of the function, or of the alias."""
+    """Return the URL of the function or alias that the policy belongs to; None if it has none or none was read."""
     urls = allowed.snapshot.function_urls
     if not isinstance(urls, tuple):
         return None
     return next((url for url in urls if url.qualifier == allowed.policy.qualifier), None)
 
 
-def _authenticate(allowed: Allowed) -> str:
+def _require_authentication(allowed: Allowed) -> str:
     policy = allowed.policy
     qualifier = f" --qualifier {policy.qualifier}" if policy.qualifier else ""
     name = policy.resource_arn.split(":")[6]
@@ -111,46 +110,45 @@ def _authenticate(allowed: Allowed) -> str:
 
 
 def _opens_for(auth_type: str, allowed: Allowed) -> bool:
-    """Tell whether the statement speaks of calls through a URL with this authentication."""
+    """Return whether the conditions match a call through a URL with this AuthType."""
     context = Context({"lambda:FunctionUrlAuthType": auth_type, "lambda:InvokedViaFunctionUrl": True})
     return allowed.statement.match_conditions(context.lookup) > 0
 
 
 def _is_half(allowed: Allowed) -> bool:
-    """Tell whether nothing in the policy grants everybody `lambda:InvokeFunctionUrl`, without which no URL answers."""
+    """Return whether no statement grants everyone `lambda:InvokeFunctionUrl`, which every URL requires."""
     return not any(
         other.exposure.public and other.exposure.closed_by is None and other.statement.match_action(_BY_URL)
         for other in statements_of(allowed.policy, allowed.snapshot, allowed.trust)
     )
 
 
-def _seen(allowed: Allowed) -> _Seen:
+def _state_of_url(allowed: Allowed) -> _UrlState:
     function, urls, url = allowed.function, allowed.snapshot.function_urls, _url(allowed)
-    opens = 'The statement lets "*" call the function through its URL'
-    anyone = "Anyone on the Internet can call the function, with any input and as often as they like."
-    any_account = "Anyone with an AWS account of their own can call the function through its URL."
+    grant = 'The statement allows "*" to call the function through its URL'
+    anyone = "Anyone on the Internet can call the function with any input, at any rate."
+    any_account = "Anyone with an AWS account can call the function through its URL."
     for_anyone = _opens_for("NONE", allowed)
     if _is_half(allowed):
-        title = f"One statement is all that keeps everybody from calling {function} through a URL"
-        told = f"{opens}. The other half of what that takes, lambda:InvokeFunctionUrl, is not granted to everybody."
-        return _Seen(title, told, "Whoever adds the other half opens the URL to everybody.", Severity.MEDIUM)
+        title = f"{function} grants everyone half of what a function URL requires"
+        reason = f"{grant}. No statement grants everyone lambda:InvokeFunctionUrl, which a URL also requires."
+        return _UrlState(title, reason, "Adding that permission makes the URL public.", Severity.MEDIUM)
     if not isinstance(urls, tuple):
-        unread = f", and whether it has one could not be read: {urls}" if isinstance(urls, Unread) else ""
-        title = f"Anyone{'' if for_anyone else ' with an AWS account'} may call {function} through a function URL"
-        return _Seen(title, f"{opens}{unread}.", anyone if for_anyone else any_account, None)
+        unread = f". Whether it has one is unknown: {urls}" if isinstance(urls, Unread) else ""
+        title = f"{function} allows any{'one' if for_anyone else ' AWS account'} to call it through a URL"
+        return _UrlState(title, f"{grant}{unread}.", anyone if for_anyone else any_account, None)
     if url is not None and _opens_for(url.auth_type, allowed):
         if url.auth_type == "NONE":
-            title = f"Anyone on the Internet may call {function} through its URL"
-            return _Seen(title, f"{opens}, and {url.url} asks for no authentication.", anyone, None)
-        title = f"Anyone with an AWS account may call {function} through its URL"
-        return _Seen(title, f"{opens}, and {url.url} takes every AWS identity.", any_account, None)
-    whom, wanted = (
-        ("everybody", "without authentication") if for_anyone else ("every AWS account", "for AWS identities")
-    )
-    has = f"{url.url} is not such a URL" if url else "it has none"
-    return _Seen(
-        f"{function} is open to {whom} as soon as it has a URL {wanted}",
-        f'The statement lets "*" call the function through a URL {wanted}, and {has}: the statement was left behind.',
-        f"Whoever gives the function a URL {wanted} opens it to {whom} at once.",
+            title = f"{function} allows anyone on the Internet to call it through its URL"
+            return _UrlState(title, f"{grant}, and {url.url} has AuthType NONE.", anyone, None)
+        title = f"{function} allows any AWS account to call it through its URL"
+        return _UrlState(title, f"{grant}, and {url.url} accepts every AWS identity.", any_account, None)
+    callers, auth_type = ("anyone", "NONE") if for_anyone else ("any AWS account", "AWS_IAM")
+    present = f"{url.url} has AuthType {url.auth_type}" if url else f"{function} has no URL"
+    return _UrlState(
+        f"{function} would allow {callers} to call a URL with AuthType {auth_type}",
+        f'The statement allows "*" to call the function through a URL with AuthType {auth_type}. {present}, so the '
+        "statement was left behind.",
+        f"If the function gets a URL with AuthType {auth_type}, {callers} can call it immediately.",
         Severity.MEDIUM,
     )

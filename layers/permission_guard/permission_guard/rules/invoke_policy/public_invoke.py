@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
@@ -18,28 +18,28 @@ class PublicInvoke(StatementRule):
 
     ## What it flags
 
-    A statement that lets anyone invoke the function: its principal is `*`, and no condition effectively narrows that.
-    Conditions that do not count are those that anyone satisfies: `...IfExists` and `ForAllValues` on a key that may be
-    absent, negated operators, patterns that match everything.
+    A statement that allows anyone to invoke the function: its principal is `*`, and no condition restricts the caller.
+    A condition that anyone satisfies does not restrict: `...IfExists` and `ForAllValues` on a key that may be absent,
+    negated operators, patterns that match everything.
 
     ## Why it matters
 
-    Anyone with an AWS account of their own can call the function, with any input and as often as they like: at the
-    price of the function's owner, and with whatever its execution role may do.
+    Anyone with an AWS account can invoke the function with any input, at any rate. The owner of the function pays, and
+    the function runs with the permissions of its execution role.
 
     ## How to fix
 
-    Remove the statement, and let in by name who has to call: an account, a role, a service with its source, or an
-    organization with `--principal-org-id`.
+    Remove the statement. Allow each caller by name: an account, a role, a service with its source, or an organization
+    with `--principal-org-id`.
 
     ## Fix safety
 
-    Not fixed automatically: somebody may rely on it, and only a person knows who.
+    Not fixed automatically: a caller may rely on the statement, and only you know which.
 
     ## Limits
 
-    A statement for a function URL is PG107's. A service that anyone can make call is not public: it is PG102's or
-    PG104's. A statement that a Deny takes back altogether passes.
+    PG107 evaluates statements for a function URL. A service that anyone can make invoke the function is not public:
+    PG102 or PG104 evaluates it. A statement passes if a Deny statement denies everything that it grants.
 
     ## References
 
@@ -51,29 +51,29 @@ class PublicInvoke(StatementRule):
     name = "public-invoke"
     severity = Severity.CRITICAL
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag statements that let anyone in, in person."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag statements that allow anyone to invoke the function directly."""
         exposed = allowed.exposure
         if not exposed.public or not exposed.grants_invoke:
-            return "The statement does not let just anyone invoke the function."
+            return "The statement does not allow everyone to invoke the function."
         if exposed.function_url:
-            return "The statement is for a function URL; PG107 is about those."
+            return "The statement is for a function URL; PG107 evaluates it."
         if allowed.only_for_services:
-            return "Only services tell of a source, which it asks for; PG104 is about those."
+            return "The statement requires a source, which only services send; PG104 evaluates it."
         open_ones = [
             item.value for item in exposed.principals if item.kind == "AWS" and item.restriction is Restriction.OPEN
         ]
         if "NotPrincipal" in allowed.statement.raw:
-            whom = "The statement lets in everybody but its NotPrincipal"
+            principal = "The statement allows everyone except its NotPrincipal"
         else:
-            whom = f'The statement\'s principal is "{open_ones[0]}"'
+            principal = f'The statement\'s principal is "{open_ones[0]}"'
         conditions = "no condition" if not allowed.statement.conditions else "no condition that restricts the caller"
-        return Complaint(
-            title=f"Anyone may invoke {allowed.function}",
-            reason=f"{whom}, and it has {conditions}.",
+        return Problem(
+            title=f"{allowed.function} allows anyone to invoke it",
+            reason=f"{principal}, and it has {conditions}.",
             impact=(
-                "Anyone with an AWS account of their own can call the function, with any input and as often as they "
-                "like, and it acts with its execution role."
+                "Anyone with an AWS account can invoke the function with any input, at any rate. It runs with the "
+                "permissions of its execution role."
             ),
             evidence={"principals": open_ones},
             remedies=removed(allowed, open_ones),

@@ -9,7 +9,8 @@ from permission_guard.invokers.sources import own_source
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, replaced
 from permission_guard.rules.invoke_policy.source_missing import either
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
@@ -19,21 +20,21 @@ _ACCOUNT: Final = "AWS:SourceAccount"
 
 
 class SourceAccountMissing(StatementRule):
-    """Allow a bucket to have a function invoked only together with the account that owns it.
+    """Allow S3 only together with the bucket owner's account.
 
     ## What it flags
 
-    A statement that names its source by an ARN without an account in it, which is that of a bucket, and that has no
-    `aws:SourceAccount`. The severity is lower while the bucket is seen to be one of this account.
+    A statement that names its source by an ARN that contains no account, as the ARN of a bucket does not, and that has
+    no `aws:SourceAccount`. The severity is lower while this account owns the bucket.
 
     ## Why it matters
 
-    A bucket's name belongs to whoever creates it. Once the bucket is deleted, anyone can create one of the same name in
-    an account of their own, and have S3 call this function with what they put into it.
+    The creator of a bucket owns its name. After the bucket is deleted, anyone can create a bucket with the same name
+    in another account, and make S3 invoke this function with their data.
 
     ## How to fix
 
-    Add the statement again with `--source-account`, then remove this one.
+    Add the statement again with `--source-account`. Then remove the flagged statement.
 
     ## Fix safety
 
@@ -41,7 +42,7 @@ class SourceAccountMissing(StatementRule):
 
     ## Limits
 
-    Buckets of other accounts cannot be seen: that one exists tells nothing of whose it is.
+    The owner of a bucket in another account is unknown: AWS shows only that the bucket exists.
 
     ## References
 
@@ -54,9 +55,9 @@ class SourceAccountMissing(StatementRule):
     severity = Severity.HIGH
     reads = StatementRule.reads | {"s3:ListAllMyBuckets"}
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag principals that are held by a name without an account only."""
-        sources = allowed.source_arns() or _spared(allowed)
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag principals that only a source ARN without an account restricts."""
+        sources = allowed.source_arns() or _excepted_by_denies(allowed)
         services = [
             name
             for invoker, name in allowed.services_with(Restriction.WEAK)
@@ -68,23 +69,23 @@ class SourceAccountMissing(StatementRule):
             if item.kind == "AWS" and item.restriction is Restriction.WEAK
         ]
         if not allowed.exposure.grants_invoke or not services + anyone or not sources:
-            return "No source is named by an ARN that tells nothing of its owner."
+            return "No principal depends on a source ARN without an account."
         names = [arn.rpartition(":")[2] for arn in sources]
         owned = [own_source(allowed.snapshot.inventories, arn) for arn in sources]
         kind = "bucket" if all(":s3:" in arn for arn in sources) else "source"
         missing = [name for name, own in zip(names, owned, strict=True) if own is False]
         if all(owned):
-            whose = f"This account has {listed(names)} now; once a {kind} is deleted, anyone can take its name."
+            owner = f"This account owns {listed(names)} now. After a {kind} is deleted, anyone can take its name."
         elif missing:
-            whose = f"This account has no {kind} called {either(missing)}."
+            owner = f"This account has no {kind} named {either(missing)}."
         else:
-            whose = f"Nothing proves that {either(names)} is a {kind} of this account."
-        return Complaint(
-            title=f"Whoever owns the name {either(names)} can have {allowed.function} invoked",
-            reason=f"The statement's aws:SourceArn carries no account, and there is no aws:SourceAccount. {whose}",
+            owner = f"Whether this account owns the {kind} {either(names)} is unknown."
+        return Problem(
+            title=f"Any owner of {kind} {either(map(_quoted, names))} can invoke {allowed.function}",
+            reason=f"The source ARN contains no account, and the statement has no aws:SourceAccount. {owner}",
             impact=(
-                f"Whoever has a {kind} called {either(names)}, in any account, can have {listed(services or ['S3'])} "
-                "call the function with what they put into it."
+                f"Anyone who owns a {kind} named {either(names)}, in any account, can make "
+                f"{listed(services or ['S3'])} invoke the function with their data."
             ),
             severity=Severity.MEDIUM if all(owned) else None,
             evidence={"services": services, "source_arns": list(sources), "in_this_account": all(owned)},
@@ -92,8 +93,12 @@ class SourceAccountMissing(StatementRule):
         )
 
 
-def _spared(allowed: Allowed) -> tuple[str, ...]:
-    """Return the sources that Deny statements spare: of an Allow without any, they are what is left."""
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _excepted_by_denies(allowed: Allowed) -> tuple[str, ...]:
+    """Return the sources that Deny statements except: the only ones that an Allow without a source still allows."""
     return tuple(
         text
         for statement in allowed.policy.document.statements
@@ -104,9 +109,9 @@ def _spared(allowed: Allowed) -> tuple[str, ...]:
 
 
 def _with_account(allowed: Allowed, services: list[str], *, known: bool) -> dict[str, JSON]:
-    """Return the statement with the account besides; what is written for everybody is meant for S3 alone.
+    """Return the statement with `aws:SourceAccount`, for S3 if its principal is everyone.
 
-    When the source is not one of this account, whose it is stays for a person to fill in.
+    If this account does not own the source, the account is the placeholder `ACCOUNT-ID`.
     """
     condition = condition_of(allowed)
     equals = {key: value for key, value in condition.get("StringEquals", {}).items() if key.lower() != _ACCOUNT.lower()}

@@ -11,7 +11,8 @@ from permission_guard.invokers.sources import inventories_of, own_source, source
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,29 +29,29 @@ class SourceDeleted(StatementRule):
 
     ## What it flags
 
-    A statement whose `aws:SourceArn` names one source of this account and region that is no more: a bucket, topic,
-    rule, API, log group, target group, user pool, Config rule, IoT rule, secret or alarm.
+    A statement whose `aws:SourceArn` names one source of this account and region that no longer exists: a bucket,
+    topic, rule, API, log group, target group, user pool, Config rule, IoT rule, secret or alarm.
 
     ## Why it matters
 
-    A bucket's name is free once the bucket is deleted. Without `aws:SourceAccount`, whoever takes it, in any account,
-    can have this function called: that is high. Other sources have the account in their ARN: only somebody inside can
-    make them anew, so that the severity is low.
+    After a bucket is deleted, its name is free. If the statement has no `aws:SourceAccount`, anyone who takes the name,
+    in any account, can invoke this function. The severity is high then. Other sources have the account in their ARN.
+    Only a principal of that account can recreate them, so the severity is low.
 
     ## How to fix
 
-    Remove the statement, or the source's name from it where it names others that exist.
+    Remove the statement. If it also names sources that exist, remove only the deleted source from it.
 
     ## Fix safety
 
-    Not fixed automatically yet: the source may be about to be made anew by the same deployment.
+    Not fixed automatically yet: the same deployment may be about to recreate the source.
 
     ## Limits
 
-    Sources of other accounts and regions cannot be seen, nor those of services that are not listed above: they pass. A
-    bucket that exists in another account passes; whether it may call is PG103's question. A pattern that names several
-    sources passes. What cannot be listed is unknown. A condition that restricts nobody is PG104's question, and one
-    that is never true PG105's.
+    Sources of other accounts and regions, and of services that are not listed above, are not visible and pass. A bucket
+    that exists in another account passes: PG103 evaluates whether it may invoke. A pattern that names several sources
+    passes. The outcome is unknown if the sources cannot be listed. PG104 evaluates conditions that restrict nothing,
+    and PG105 conditions that are never true.
 
     ## References
 
@@ -79,67 +80,74 @@ class SourceDeleted(StatementRule):
         "sns:ListTopics",
     }
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag the sources that are named and that do not exist."""
-        # Whom the ARN does not hold is let in without it; whom something else keeps out is not let in by it.
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag the sources that the statement names and that do not exist."""
+        # An OPEN principal is allowed whatever the source ARN says, and a NEVER one is not allowed at all.
         everyone = [item for item in allowed.exposure.principals if item.value == "*"]
         holders = [item for item in (*(item for _, item in allowed.services), *everyone) if item.restriction in _HELD]
         if not holders or not allowed.exposure.grants_invoke:
-            return "Nobody is let in for the sources that the statement names, or it names none."
-        gone: dict[str, str] = {}
-        unclear: list[str] = []
+            return "No principal is allowed because of a source that the statement names."
+        deleted: dict[str, str] = {}
+        unknown: list[str] = []
         for pattern in allowed.source_arns():
             named = source_named(pattern)
             exists = _exists(named, allowed.snapshot) if named else True
             if isinstance(exists, Unread):
-                unclear.append(f"Whether {named} exists is not known: {exists}.")
+                unknown.append(f"Unknown: it depends on whether {named} exists. {exists}.")
             elif named and not exists:
-                gone[pattern] = named
-        if unclear and not gone:
-            raise UnknownStateError(" ".join(unclear))
-        if not gone:
-            return "Each source that is named exists, or cannot be seen from this account."
-        sources = list(dict.fromkeys(gone.values()))
+                deleted[pattern] = named
+        if unknown and not deleted:
+            raise UnknownStateError(" ".join(unknown))
+        if not deleted:
+            return "Every named source exists or is not visible from this account."
+        sources = list(dict.fromkeys(deleted.values()))
         free = Restriction.WEAK in {item.restriction for item in holders} and any(":s3:::" in name for name in sources)
-        what = f"{listed(sources)} {'is' if len(sources) == 1 else 'are'}"
-        return Complaint(
-            title=f"{what} gone, and still let in to have {allowed.function} invoked",
-            reason=f"The statement names {listed(sources)}. Nothing of that name is there.",
+        return Problem(
+            title=f"{allowed.function} still allows the deleted {listed(map(_kind_and_name, sources))}",
+            reason=(f"The statement names {listed(sources)}, which {'does' if len(sources) == 1 else 'do'} not exist."),
             impact=(
-                "A bucket's name can be taken by anyone: whoever creates it, in any account, can have S3 call the "
-                "function with what they put into it."
+                "Anyone can create a bucket with this name, in any account, and make S3 invoke the function with their "
+                "data."
                 if free
-                else "Nothing calls by that name now. Whoever makes a source of the same name in that account is let "
-                "in at once."
+                else "The permission is unused now. A new source with this name in that account can invoke the "
+                "function immediately."
             ),
             severity=None if free else Severity.LOW,
             evidence={"sources": sources},
-            remedies=_remedy(allowed, gone, [item.value for item in holders]),
+            remedies=_remedy(allowed, deleted, [item.value for item in holders]),
         )
 
 
-def _remedy(allowed: Allowed, gone: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
-    """Take away what is gone; what is left of the sources stays let in."""
+def _kind_and_name(source: str) -> str:
+    """Format a source for a title: an S3 ARN is `bucket NAME`."""
+    service, name = source.split(":")[2], source.rpartition(":")[2]
+    return f"bucket {name}" if service == "s3" else f"source {source}"
+
+
+def _remedy(allowed: Allowed, deleted: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
+    """Remove the deleted sources, and keep the permission for the others."""
     written = condition_of(allowed)
     condition = {
         operator: {
-            key: _without(values, gone) if key.lower() == "aws:sourcearn" and "not" not in operator.lower() else values
+            key: _without(values, deleted)
+            if key.lower() == "aws:sourcearn" and "not" not in operator.lower()
+            else values
             for key, values in keys.items()
         }
         for operator, keys in written.items()
     }
     if any(values == [] for keys in condition.values() for values in keys.values()):
         return removed(allowed, holders)
-    whom = "*" if holders == ["*"] else {"Service": [name for name in holders if name != "*"]}
-    return replaced(allowed, [changed(allowed, "-existing", Condition=condition, Principal=whom)], holders)
+    principal = "*" if holders == ["*"] else {"Service": [name for name in holders if name != "*"]}
+    return replaced(allowed, [changed(allowed, "-existing", Condition=condition, Principal=principal)], holders)
 
 
-def _without(values: JSON, gone: Collection[str]) -> JSON:
-    return [text for text in (values if isinstance(values, list) else [values]) if text not in gone]
+def _without(values: JSON, deleted: Collection[str]) -> JSON:
+    return [text for text in (values if isinstance(values, list) else [values]) if text not in deleted]
 
 
 def _exists(source: str, snapshot: Snapshot) -> bool | Unread:
-    """Tell whether a source exists; what cannot be seen from this account is taken to."""
+    """Return whether a source exists; a source that is not visible from this account is assumed to exist."""
     arn = parse_arn(source)
     here = (snapshot.target.account, snapshot.target.region)
     if arn is None or (arn.service != "s3" and (arn.account, arn.region) != here):
@@ -148,5 +156,5 @@ def _exists(source: str, snapshot: Snapshot) -> bool | Unread:
     if known is None:
         unread = (kind.sources for kind in inventories_of(snapshot.inventories, source))
         return next((sources for sources in unread if isinstance(sources, Unread)), True)
-    # That a bucket is not among one's own says nothing of others: S3 tells strangers whether it exists.
+    # A bucket that is not in this account may exist in another: S3 shows every account whether a bucket exists.
     return known or (snapshot.foreign_buckets.get(source, True) if arn.service == "s3" else False)

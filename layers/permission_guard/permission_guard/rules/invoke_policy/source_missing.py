@@ -7,47 +7,46 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import replaced, scoped
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
-from permission_guard.rules.wording import judged_generally
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed, unlisted_services
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from permission_guard.invokers import Invoker
     from permission_guard.invokers.allowed import Allowed
 
 
 class SourceMissing(StatementRule):
-    """Allow a service to invoke a function only for sources that are named.
+    """Allow a service to invoke a function only for a named source.
 
     ## What it flags
 
-    A statement of a function's, version's or alias's resource-based policy that lets an AWS service invoke it, and
-    that has neither `aws:SourceArn` nor `aws:SourceAccount` nor an equal of them (`aws:SourceOrgID`,
-    `aws:SourceOrgPaths`).
+    A statement in the resource-based policy of a function, version or alias that allows an AWS service to invoke it,
+    and that has none of `aws:SourceArn`, `aws:SourceAccount`, `aws:SourceOrgID` and `aws:SourceOrgPaths`.
 
     ## Why it matters
 
-    A service acts for all its customers. Without a named source, a bucket, topic or rule in anybody's account can
-    make the service call this function: the confused deputy.
+    A service acts for all its customers. If the statement names no source, a bucket, topic or rule in any account can
+    make the service invoke this function. This is the confused deputy problem.
 
     ## How to fix
 
-    Add the statement again with the ARN of the source, and with the account where the ARN has none (S3). Remove the
-    broad statement only then, so that no event is lost in between. Where the bot sees what is set up to call the
-    function, the cure names it.
+    Add the statement again with the ARN of the source, and with its account if the ARN has none (S3). Then remove the
+    broad statement, so that no event is lost in between. If the bot can read what is configured to invoke the function,
+    the suggested commands name it.
 
     ## Fix safety
 
-    Not fixed automatically yet: the true source has to be found first.
+    Not fixed automatically yet: the actual source has to be found first.
 
     ## Limits
 
-    Passed over are services that send neither key (Alexa: PG108), the replication statements of Lambda@Edge, services
-    that have ended (PG111), and services that never invoke through the policy (PG105): those that Lambda polls with the
-    execution role (SQS, Kinesis, DynamoDB, Kafka, MQ), and those that call with a role of their own (EventBridge
-    Scheduler and Pipes, Step Functions and the like). A condition that is there and admits anybody all the same is
-    PG104's. A service that the bot does not know is judged like any other, and the finding says so.
+    The rule ignores services that send neither key (Alexa: PG108), the replication statements of Lambda@Edge, services
+    that have ended (PG111), and services that never invoke through the policy (PG105). The latter are the sources that
+    Lambda polls with the execution role (SQS, Kinesis, DynamoDB, Kafka, MQ) and services that invoke with an IAM role
+    (EventBridge Scheduler and Pipes, Step Functions and others). PG104 evaluates conditions on the source that restrict
+    nothing. A service that the bot does not know is evaluated like any other, and the finding says so.
 
     ## References
 
@@ -59,24 +58,24 @@ class SourceMissing(StatementRule):
     name = "source-missing"
     severity = Severity.HIGH
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag the services that anyone can make call, where no condition speaks of a source."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag the services that anyone can make invoke the function, if no condition is on the source."""
         found = [
             (invoker, name) for invoker, name in allowed.services_with(Restriction.OPEN) if invoker.names_its_source
         ]
         if not found:
-            return "No service may invoke the function for a source that is not named."
+            return "No service may invoke the function for an arbitrary source."
         if allowed.exposure.present_keys & SOURCE_KEYS:
-            return "Conditions speak of the source; whether they hold is PG104's question."
+            return "The statement has conditions on the source; PG104 evaluates them."
         services = [name for _, name in found]
         who, sources = listed(services), either([invoker.source for invoker, _ in found])
-        return Complaint(
-            title=f"Anyone's {sources} can have {who} invoke {allowed.function}",
+        return Problem(
+            title=f"{allowed.function} allows any account's {sources} to invoke it",
             reason=(
-                f"The statement lets {who} invoke the function and has no aws:SourceArn, no aws:SourceAccount "
-                f"and no aws:SourceOrgID.{judged_generally(invoker for invoker, _ in found)}"
+                f"The statement allows {who} to invoke the function and has no aws:SourceArn, no aws:SourceAccount "
+                f"and no aws:SourceOrgID.{unlisted_services(invoker for invoker, _ in found)}"
             ),
-            impact=anyone_s_source([invoker for invoker, _ in found], who),
+            impact=impact_of_any_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
             remedies=replaced(
                 allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
@@ -84,14 +83,14 @@ class SourceMissing(StatementRule):
         )
 
 
-def anyone_s_source(invokers: Sequence[Invoker], who: str) -> str:
-    """Say what comes of services that anyone can make call."""
+def impact_of_any_source(invokers: Sequence[Invoker], who: str) -> str:
+    """Return the impact of services that anyone can make invoke the function."""
     return (
-        f"Whoever knows the function's ARN can set up {either([invoker.a_source for invoker in invokers])} in an "
-        f"account of their own, and {who} will call the function with whatever they send."
+        f"Anyone who knows the function's ARN can make {who} invoke it with any input, through "
+        f"{either([invoker.a_source for invoker in invokers])} in their own account."
     )
 
 
-def either(names: Sequence[str]) -> str:
-    """Return names for a sentence, each once: `a`, `a or b`."""
+def either(names: Iterable[str]) -> str:
+    """Format names for a sentence, each once: `a`, `a or b`."""
     return " or ".join(dict.fromkeys(names))

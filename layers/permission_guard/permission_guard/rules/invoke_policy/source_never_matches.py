@@ -11,7 +11,8 @@ from permission_guard.iam.principals import is_unique_id
 from permission_guard.invokers import Authority, Invoker, Sent, invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped, with_token
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,36 +26,38 @@ _WILD: Final = re.compile(r"[*?]")
 
 
 class SourceNeverMatches(StatementRule):
-    """Allow only by statements that can ever serve.
+    """Allow only with statements that can take effect.
 
     ## What it flags
 
-    A statement by which nobody can ever invoke the function. Its condition is never true: a `*` that `StringEquals`
-    takes literally, the ARN of another service's resource, an ARN and an account that disagree, a key that the
-    principal never sends, a Deny that spares nobody. Or its principal never invokes through the policy: SQS, Kinesis,
-    DynamoDB, Kafka and MQ, which Lambda polls with the execution role, and services that call with a role of their own,
-    such as EventBridge Scheduler.
+    A statement through which its principal can never invoke the function, for one of two reasons:
+
+    - The condition is never true: a `*` that `StringEquals` compares literally, the ARN of another service's resource,
+      an ARN and an account that disagree, a key that the principal never sends, a Deny statement without exceptions.
+    - The principal never invokes through the policy: SQS, Kinesis, DynamoDB, Kafka and MQ, which Lambda polls with the
+      execution role, and services that invoke with an IAM role, such as EventBridge Scheduler.
 
     ## Why it matters
 
-    Whoever wrote it meant to let something in. Its events are dropped, most often without a word. Where the principal
-    never invokes through the policy nothing is dropped; the statement is dead weight that misleads, so the severity is
-    low.
+    The statement was written to allow something. Its events are dropped, usually without an error message. If the
+    principal never invokes through the policy, nothing is dropped, but the statement is misleading. The severity is low
+    then.
 
     ## How to fix
 
-    Write the condition as the service sends it, or remove the statement. Where a Deny takes it back that was meant for
-    people, except services from the Deny: `"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}`.
+    Write the condition as the service sends it, or remove the statement. If a Deny statement for people also denies the
+    service, except services from it: `"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}`.
 
     ## Fix safety
 
-    Not fixed automatically: what was meant is for a person to say.
+    Not fixed automatically: only you know which source the statement is for.
 
     ## Limits
 
-    Only what is certain is flagged: of services that the bot does not know, of keys that a service is not documented to
-    send or not to send, and of values with policy variables, nothing is assumed. Principals that were deleted are
-    PG111's. The statements that Lambda@Edge writes pass, and so does what a Deny takes back in one piece.
+    The rule flags only what is certain. It assumes nothing about services that the bot does not know, about keys that
+    are not documented as sent or not sent, and about values with policy variables. PG111 evaluates deleted principals.
+    The statements that Lambda@Edge writes pass. A statement also passes if one Deny statement denies everything that it
+    grants.
 
     ## References
 
@@ -66,38 +69,38 @@ class SourceNeverMatches(StatementRule):
     name = "source-never-matches"
     severity = Severity.MEDIUM
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag the principals for which the statement never serves."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag the principals for which the statement never takes effect."""
         if not allowed.exposure.grants_invoke:
-            return "The statement does not let anyone invoke the function."
-        dead = [(item, why) for item in allowed.exposure.principals if (why := _why_never(item, allowed))]
-        if not dead:
-            return "Nothing says that a principal of the statement can never be let in by it."
-        items = [item for item, _ in dead]
+            return "The statement does not allow anyone to invoke the function."
+        ineffective = [(item, why) for item in allowed.exposure.principals if (why := _why_never(item, allowed))]
+        if not ineffective:
+            return "No principal of the statement is known to be ineffective."
+        items = [item for item, _ in ineffective]
         names = [item.value for item in items]
-        idle = all(item.kind == "Service" and not invoker_of(item.value).invokes_by_policy for item in items)
-        return Complaint(
-            title=f"The statement {allowed.name} never lets {listed(names)} invoke {allowed.function}",
-            reason=" ".join(f"{_started(why)}." for why in dict.fromkeys(why for _, why in dead)),
+        harmless = all(item.kind == "Service" and not invoker_of(item.value).invokes_by_policy for item in items)
+        return Problem(
+            title=f"Statement {allowed.name} of {allowed.function} has no effect for {listed(names)}",
+            reason=" ".join(f"{_capitalized(why)}." for why in dict.fromkeys(why for _, why in ineffective)),
             impact=(
-                "That has no effect, and whoever reads it takes it for the permission that is needed."
-                if idle
-                else f"Whatever should call the function as {listed(names)} is refused: what it sends is lost."
+                "The statement is not needed, and can be mistaken for the permission that is needed."
+                if harmless
+                else f"Calls by {listed(names)} are denied, and their events are lost."
             ),
-            severity=Severity.LOW if idle else None,
+            severity=Severity.LOW if harmless else None,
             evidence={"principals": names},
             remedies=_remedy(allowed, items),
         )
 
 
-def _started(why: str) -> str:
-    """Begin a sentence with a capital letter, unless with a name."""
+def _capitalized(why: str) -> str:
+    """Begin a sentence with a capital letter, unless it begins with a name."""
     word = why.partition(" ")[0]
     return f"{word.capitalize()}{why[len(word) :]}" if word.isalpha() and word.islower() else why
 
 
 def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
-    """Say why a principal never satisfies the statement; nothing when it can."""
+    """Return why the statement never takes effect for a principal, or an empty text if it can."""
     never = _never(item, allowed) if item.restriction is Restriction.NEVER else ""
     if item.kind != "Service":
         return "" if is_unique_id(item.value) else never
@@ -107,22 +110,22 @@ def _why_never(item: PrincipalExposure, allowed: Allowed) -> str:
     if invoker.authority is Authority.EXECUTION_ROLE:
         return f"{item.value} never invokes functions: Lambda polls each {invoker.source} with the execution role"
     if invoker.authority is Authority.OWN_ROLE:
-        return f"{item.value} invokes functions with a role that it is given, never by a statement"
+        return f"{item.value} invokes functions with an IAM role, not through the resource-based policy"
     return never or _foreign_arn(invoker, item.value, allowed)
 
 
 def _never(item: PrincipalExposure, allowed: Allowed) -> str:
-    """Say why the conditions are never true; the keys are spelled as the statement spells them."""
+    """Return why the conditions are never true, with the keys in the spelling of the statement."""
     why = item.why
     if _is_denied(item):
-        return f"a Deny statement of the same policy takes back all that it grants {item.value}"
+        return f"a Deny statement of the same policy denies everything that the statement grants to {item.value}"
     for condition in allowed.statement.conditions:
         why = why.replace(condition.key, condition.spelled)
     return why
 
 
 def _foreign_arn(invoker: Invoker, principal: str, allowed: Allowed) -> str:
-    """Say that no source of a service has the ARN that is asked for."""
+    """Return that no source of the service has an ARN that the conditions require, or an empty text."""
     for condition in allowed.statement.conditions:
         if condition.key != "aws:sourcearn" or condition.negated or condition.operator is None:
             continue
@@ -131,18 +134,18 @@ def _foreign_arn(invoker: Invoker, principal: str, allowed: Allowed) -> str:
         like = condition.operator.name == "StringLike"
         if not any(_can_be(_prefix(text) if like else text, invoker, allowed) for text in condition.texts):
             texts = " or ".join(f'"{text}"' for text in condition.texts)
-            return f"{texts} is the ARN of no {invoker.source} that {principal} calls for"
+            return f"{texts} never matches the ARN of {invoker.a_source}, which {principal} sends"
     return ""
 
 
 def _prefix(text: str) -> str:
-    """Return a pattern that admits what one compared as text does, whose stars cross colons, and more."""
+    """Return a broader ARN pattern for a pattern that is compared as text, where a star also matches colons."""
     begin = _WILD.split(text, maxsplit=1)[0]
     return text if begin == text else f"{begin}*"
 
 
 def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
-    """Tell whether a source of a service may have an ARN that is like a text."""
+    """Return whether a source of a service can have an ARN that matches a text."""
     if "${" in text:
         return True
     arn = parse_arn(text)
@@ -151,20 +154,25 @@ def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
     return invoker.admits(text)
 
 
-def _remedy(allowed: Allowed, dead: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
-    """Say for each service what would let its sources in; what nothing can mend is taken away."""
-    names = [item.value for item in dead]
-    mended = [statement for item in dead if item.kind == "Service" for statement in _mended(allowed, item.value)]
-    if not mended or any(map(_is_denied, dead)):  # what a Deny takes back, no other statement gives
+def _remedy(allowed: Allowed, ineffective: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+    """Allow the sources of each service with effective statements, or remove what no statement can repair."""
+    names = [item.value for item in ineffective]
+    effective = [
+        statement
+        for item in ineffective
+        if item.kind == "Service"
+        for statement in _effective_statements(allowed, item.value)
+    ]
+    if not effective or any(map(_is_denied, ineffective)):  # no Allow statement overrides a Deny
         return removed(allowed, names)
-    return replaced(allowed, mended, names)
+    return replaced(allowed, effective, names)
 
 
 def _is_denied(item: PrincipalExposure) -> bool:
     return "a Deny" in item.why
 
 
-def _mended(allowed: Allowed, principal: str) -> list[dict[str, JSON]]:
+def _effective_statements(allowed: Allowed, principal: str) -> list[dict[str, JSON]]:
     invoker = invoker_of(principal)
     if invoker.names_its_source:
         return scoped(allowed, invoker, principal)

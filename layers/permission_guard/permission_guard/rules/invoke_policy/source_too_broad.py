@@ -7,43 +7,42 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped
-from permission_guard.rules.invoke_policy.source_missing import anyone_s_source, either
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
-from permission_guard.rules.wording import judged_generally, written_conditions
+from permission_guard.rules.invoke_policy.source_missing import either, impact_of_any_source
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed, unlisted_services, written_conditions
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
 
 
 class SourceTooBroad(StatementRule):
-    """Allow a service to invoke a function only by conditions that really restrict the source.
+    """Allow a service to invoke a function only with conditions that restrict the source.
 
     ## What it flags
 
-    A statement that lets an AWS service invoke the function, and whose conditions on the source still admit accounts
-    that are not trusted: a pattern that leaves the account open (`arn:aws:sns:us-east-1:*:orders`), an operator that
-    lets a missing key pass (`...IfExists`, `ForAllValues`) or that only excludes (`StringNotEquals`).
+    A statement that allows an AWS service to invoke the function, and whose conditions on the source still match
+    untrusted accounts: a pattern without an account (`arn:aws:sns:us-east-1:*:orders`), an operator that also matches a
+    missing key (`...IfExists`, `ForAllValues`), or one that only excludes values (`StringNotEquals`).
 
     ## Why it matters
 
-    The statement looks restricted and is not: a source in an account of anybody's satisfies the conditions, and the
-    service calls the function for it.
+    The statement seems to restrict the source but does not. A source in any account satisfies the conditions, and the
+    service invokes the function for it.
 
     ## How to fix
 
     Add the statement again with the ARN of the source, or with `aws:SourceAccount`, under `StringEquals` or `ArnLike`.
-    Remove the broad one only then.
+    Then remove the broad statement.
 
     ## Fix safety
 
-    Not fixed automatically yet: the true source has to be found first.
+    Not fixed automatically yet: the actual source has to be found first.
 
     ## Limits
 
-    `rule/*`, `log-group:*` and the stars of an API's stage, method and path pass, as long as the ARN or
-    `aws:SourceAccount` names a trusted account: people need them to keep a policy under 20,480 bytes. A condition that
-    names an account or an organization that is not trusted is PG106's; an ARN that no source of the service can have is
-    PG105's.
+    `rule/*`, `log-group:*` and wildcards for the stage, method and path of an API pass if the ARN or
+    `aws:SourceAccount` names a trusted account. Such wildcards keep a policy under 20,480 bytes. PG106 evaluates
+    conditions that name an untrusted account or organization. PG105 evaluates ARNs that no source of the service has.
 
     ## References
 
@@ -55,10 +54,10 @@ class SourceTooBroad(StatementRule):
     name = "source-too-broad"
     severity = Severity.HIGH
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag the services that anyone can make call although conditions speak of a source."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag the services that anyone can make invoke the function despite conditions on the source."""
         if not allowed.exposure.present_keys & SOURCE_KEYS:
-            return "No condition speaks of a source; that is PG102's question."
+            return "The statement has no condition on the source; PG102 evaluates it."
         found = [
             (invoker, name)
             for invoker, name in allowed.services_with(Restriction.OPEN)
@@ -72,19 +71,19 @@ class SourceTooBroad(StatementRule):
         if not found and anyone and allowed.only_for_services and allowed.exposure.grants_invoke:
             return _any_service(allowed, anyone)
         if not found:
-            return "No service may invoke the function for a source of just any account."
+            return "No service may invoke the function for a source in an arbitrary account."
         services = [name for _, name in found]
         who, sources = listed(services), either([invoker.source for invoker, _ in found])
         conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
         each = either([invoker.a_source for invoker, _ in found])
-        return Complaint(
-            title=f"Anyone's {sources} can have {who} invoke {allowed.function}, whatever its conditions say",
+        return Problem(
+            title=f"{allowed.function} allows any account's {sources} to invoke it despite its conditions",
             reason=(
-                f"The statement lets {who} invoke the function, and what it asks of the source "
-                f"({written_conditions(conditions)}) also holds for {each} in an account that is not trusted."
-                f"{judged_generally(invoker for invoker, _ in found)}"
+                f"The statement allows {who} to invoke the function. Its source conditions "
+                f"({written_conditions(conditions)}) also match {each} in an untrusted account."
+                f"{unlisted_services(invoker for invoker, _ in found)}"
             ),
-            impact=anyone_s_source([invoker for invoker, _ in found], who),
+            impact=impact_of_any_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
             remedies=replaced(
                 allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
@@ -92,16 +91,16 @@ class SourceTooBroad(StatementRule):
         )
 
 
-def _any_service(allowed: Allowed, anyone: list[str]) -> Complaint:
-    """Complain of a statement for everybody that only services can meet, since it asks for a source."""
+def _any_service(allowed: Allowed, anyone: list[str]) -> Problem:
+    """Return the problem of a statement for everyone that only services satisfy, because it requires a source."""
     conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
-    return Complaint(
-        title=f"Anyone's resource can have a service invoke {allowed.function}, whatever its conditions say",
+    return Problem(
+        title=f"{allowed.function} allows any account's resource to invoke it despite its conditions",
         reason=(
-            f"The statement lets everybody in who tells of a source, which services do, and what it asks of the source "
-            f"({written_conditions(conditions)}) also holds for accounts that are not trusted."
+            f"The statement allows every caller that sends a source. Only services send one. Its source conditions "
+            f"({written_conditions(conditions)}) also match untrusted accounts."
         ),
-        impact="Whoever knows the function's ARN can have a service call it for a resource of their own.",
+        impact="Anyone who knows the function's ARN can make a service invoke it through a resource of their own.",
         evidence={"services": []},
         remedies=removed(allowed, anyone),
     )

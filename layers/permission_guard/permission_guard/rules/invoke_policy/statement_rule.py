@@ -1,4 +1,4 @@
-"""What the rules on resource-based policies have in common: they judge one Allow statement after the other."""
+"""The base class of the rules that check each Allow statement of a resource-based policy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ POLICY_READS = frozenset({"lambda:GetPolicy", "lambda:ListAliases", "lambda:List
 
 
 @record(kw_only=True)
-class Complaint:
-    """What is wrong with a statement; `severity` only where it is not the rule's own."""
+class Problem:
+    """A problem of a statement; `severity` overrides the severity of the rule."""
 
     title: str
     reason: str
@@ -35,16 +35,16 @@ class Complaint:
 
 
 class StatementRule(Rule):
-    """A question about each statement of a function's policy and of those of its versions and aliases."""
+    """Check each Allow statement in the policies of a function, its versions and its aliases."""
 
     direction = Direction.INVOKE_POLICY
     reads: ClassVar[frozenset[str]] = POLICY_READS
 
     @abstractmethod
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Say what is wrong with a statement, or in a sentence why nothing is.
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Return the problem of a statement, or a sentence that says why it has none.
 
-        UnknownStateError when that rests on something that could not be read.
+        Raises UnknownStateError if the outcome depends on state that could not be read.
         """
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
@@ -62,29 +62,26 @@ class StatementRule(Rule):
     def _verdict(self, allowed: Allowed) -> Verdict:
         arn, subject = allowed.policy.resource_arn, f"statement/{allowed.name}"
         try:
-            said = self.judge(allowed)
+            result = self.check_statement(allowed)
         except UnknownStateError as error:
             return self.unknown(arn, subject, str(error))
-        if isinstance(said, str):
-            return self.passed(arn, subject, said)
+        if isinstance(result, str):
+            return self.passed(arn, subject, result)
         exposed = allowed.exposure
         if exposed.closed_by is not None:
-            return self.passed(arn, subject, f"The Deny statement {exposed.closed_by} takes all of it back.")
-        # A condition that cannot be read may restrict the source: AWS may have added its operator.
+            return self.passed(
+                arn, subject, f"The Deny statement {exposed.closed_by} denies everything that the statement grants."
+            )
+        # A condition with an operator that is unknown here may restrict the source: AWS adds operators.
         if exposed.malformed or any(condition.problem for condition in allowed.statement.conditions):
             return self.unknown(arn, subject, f"The statement cannot be read: {'; '.join(exposed.problems)}.")
         return self.violation(
             function_arn=arn,
             subject=subject,
-            title=said.title,
-            reason=said.reason,
-            impact=said.impact,
-            evidence={"statement": dict(allowed.statement.raw), "resource_arn": arn, **said.evidence},
-            remedies=said.remedies,
-            severity=said.severity,
+            title=result.title,
+            reason=result.reason,
+            impact=result.impact,
+            evidence={"statement": dict(allowed.statement.raw), "resource_arn": arn, **result.evidence},
+            remedies=result.remedies,
+            severity=result.severity,
         )
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """Return names for a sentence: `a`, `a and b`, `a, b and c`."""
-    return " and ".join([part for part in (", ".join(names[:-1]), names[-1]) if part])

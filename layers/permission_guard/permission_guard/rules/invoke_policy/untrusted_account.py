@@ -12,7 +12,8 @@ from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
 from permission_guard.rules.invoke_policy.source_missing import either
-from permission_guard.rules.invoke_policy.statement_rule import Complaint, StatementRule, listed
+from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,33 +27,34 @@ _MOST_NAMES: Final = 3
 
 
 class UntrustedAccount(StatementRule):
-    """Allow other accounts and organizations only where they are trusted.
+    """Allow other accounts and organizations only if they are trusted.
 
     ## What it flags
 
-    A statement that lets an account, an organization, an identity provider, or a service for a source in such an
-    account, invoke the function, where it is neither the function's own account or organization nor one of the
-    parameters `TrustedAccounts` and `TrustedOrganizations`.
+    A statement that allows an untrusted account, organization or identity provider to invoke the function, or a service
+    for a source in an untrusted account. Only the function's own account and organization, and those in the parameters
+    `TrustedAccounts` and `TrustedOrganizations`, are trusted.
 
     ## Why it matters
 
-    Somebody outside may call the function, with any input. Often it is a partner who was let in long ago and whose
-    account is nobody's concern any more.
+    Principals of another account can invoke the function with any input. Often the account belongs to a former partner,
+    and its access is no longer reviewed.
 
     ## How to fix
 
-    If it is meant, add the account or the organization to the parameters of this stack; everything that it is let into
-    passes from then on. If it is not, remove the statement, or what in its principals and conditions names them.
+    If the access is intended, add the account or the organization to the parameters of this stack. All statements that
+    allow it pass from then on. If it is not intended, remove the statement, or remove the account or organization from
+    its principals and conditions.
 
     ## Fix safety
 
-    Not fixed automatically: whether it is meant is for a person to say.
+    Not fixed automatically: only you know whether the access is intended.
 
     ## Limits
 
-    Whether an account belongs to one's own organization cannot be asked from a member account: other accounts of the
-    organization have to be listed in `TrustedAccounts`, or be let in by `aws:PrincipalOrgID`. When the own organization
-    cannot be read, a statement that names one is unknown.
+    A member account cannot read which accounts belong to its organization. List the other accounts of the organization
+    in `TrustedAccounts`, or allow them with `aws:PrincipalOrgID`. If the own organization cannot be read, the outcome
+    for a statement that names an organization is unknown.
 
     ## References
 
@@ -65,20 +67,22 @@ class UntrustedAccount(StatementRule):
     severity = Severity.HIGH
     reads = StatementRule.reads | {"organizations:DescribeOrganization"}
 
-    def judge(self, allowed: Allowed) -> Complaint | str:
-        """Flag principals from accounts and organizations that are not trusted, and services that call for them."""
+    def check_statement(self, allowed: Allowed) -> Problem | str:
+        """Flag principals of untrusted accounts and organizations, and services that invoke for them."""
         if not allowed.exposure.grants_invoke:
-            return "The statement does not let anyone invoke the function."
+            return "The statement does not allow anyone to invoke the function."
         outside = [item for item in allowed.exposure.principals if _is_outside(item, allowed)]
         if not outside:
-            return "Nobody from an account or organization that is not trusted may invoke the function."
+            return "No untrusted account or organization may invoke the function."
         own = allowed.snapshot.own_organization
         if isinstance(own, Unread):
-            certain = [item for item in outside if item.accounts or not item.organizations]
-            if not certain and allowed.exposure.closed_by is None:
-                unclear = listed(sorted({name for item in outside for name in item.organizations}))
-                raise UnknownStateError(f"Whether {unclear} is the own organization is not known: {own}.")
-            outside = certain or outside
+            untrusted = [item for item in outside if item.accounts or not item.organizations]
+            if not untrusted and allowed.exposure.closed_by is None:
+                named = listed(sorted({name for item in outside for name in item.organizations}))
+                raise UnknownStateError(
+                    f"Unknown: it depends on whether {named} is this account's organization. {own}."
+                )
+            outside = untrusted or outside
         accounts = sorted({account for item in outside for account in item.accounts})
         organizations = sorted({name for item in outside for name in item.organizations})
         providers = [item.value for item in outside if item.kind == "Federated"]
@@ -89,19 +93,16 @@ class UntrustedAccount(StatementRule):
         ]
         services = [item.value for item in outside if item.kind == "Service"]
         shown = listed([*names[:_MOST_NAMES], *([f"{len(names) - _MOST_NAMES} more"] if names[_MOST_NAMES:] else [])])
-        not_trusted = f"{shown}, which {'are' if len(names) > 1 else 'is'} not trusted,"
+        caller = f"untrusted {shown}"
         if len(services) == len(outside):
-            sources = either([invoker_of(name).a_source for name in services])
-            title = f"{sources} of {not_trusted} can have {listed(services)} invoke {allowed.function}"
-        else:
-            title = f"{not_trusted} may invoke {allowed.function}"
-        return Complaint(
-            title=f"{title[0].upper()}{title[1:]}",
+            caller = f"{either([invoker_of(name).a_source for name in services])} of {caller}"
+        return Problem(
+            title=f"{allowed.function} allows {caller} to invoke it",
             reason=(
-                f"The statement lets in {listed(names)}. Trusted are this account, its organization, and what the "
-                "parameters TrustedAccounts and TrustedOrganizations name."
+                f"The statement allows {listed(names)}. Only this account, its organization, and those in the "
+                "parameters TrustedAccounts and TrustedOrganizations are trusted."
             ),
-            impact=f"Whoever controls {listed(names)} can have the function run, with any input.",
+            impact=f"Anyone who controls {listed(names)} can invoke the function with any input.",
             evidence={
                 "accounts": accounts,
                 "organizations": organizations,
@@ -122,7 +123,7 @@ def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
 
 
 def _remedy(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
-    """Take away what lets in who is not trusted: values of the conditions where others are left, or the principals."""
+    """Remove the untrusted values of the conditions or, if no other value is left, the untrusted principals."""
     principals = [item.value for item in outside]
     named = {name for item in outside for name in (*item.accounts, *item.organizations)}
     written = condition_of(allowed)
@@ -133,15 +134,15 @@ def _remedy(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Rem
         for operator, keys in written.items()
     }
     emptied = any(values == [] for keys in condition.values() for values in keys.values())
-    in_person = any(item.kind != "Service" and item.value != "*" for item in outside)
-    if emptied or in_person or condition == written:
+    direct = any(item.kind != "Service" and item.value != "*" for item in outside)
+    if emptied or direct or condition == written:
         return removed(allowed, principals)
-    whom = "*" if principals == ["*"] else {"Service": principals}
-    return replaced(allowed, [changed(allowed, "-trusted", Condition=condition, Principal=whom)], principals)
+    principal = "*" if principals == ["*"] else {"Service": principals}
+    return replaced(allowed, [changed(allowed, "-trusted", Condition=condition, Principal=principal)], principals)
 
 
 def _without(values: JSON, named: set[str]) -> JSON:
-    """Return the values of a condition but those that name somebody."""
+    """Return the values of a condition without those that name an untrusted account or organization."""
     if not isinstance(values, list):
         return _without([values], named) and values
     return [text for text in values if named.isdisjoint({text, str(text).partition("/")[0], account_of(str(text))})]

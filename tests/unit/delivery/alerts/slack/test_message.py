@@ -1,4 +1,4 @@
-"""A finding as a Slack message: within Slack's limits, and nobody but us can format, link or mention in it."""
+"""A finding as a Slack message: within Slack's limits, and without formatting, links or mentions from names."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def units(text: str) -> int:
 
 @pytest.mark.parametrize("case", EXAMPLES)
 def test_every_part_is_within_slacks_limits(case: str) -> None:
-    """Else Slack refuses the message as a whole."""
+    """Slack rejects a message that exceeds one limit."""
     blocks = payload(EXAMPLES[case])["blocks"]
     assert len(blocks) <= 50
     assert units(json.dumps(blocks, ensure_ascii=False)) < 40_000
@@ -87,8 +87,8 @@ def test_every_part_is_within_slacks_limits(case: str) -> None:
             assert 1 <= units(part["text"]) <= 3_000
 
 
-def test_nobody_can_mention_link_or_format_through_a_name() -> None:
-    """Where Slack reads mrkdwn, its control characters are entities and values are code; elsewhere text is literal."""
+def test_a_name_cannot_mention_link_or_format() -> None:
+    """In mrkdwn, control characters are entities and values are code; elsewhere Slack shows the text literally."""
     body = payload(HOSTILE_FINDING)
     parts = list(objects(body["blocks"]))
     mrkdwn = [part for part in parts if part["type"] == "mrkdwn"]
@@ -106,57 +106,57 @@ def test_nobody_can_mention_link_or_format_through_a_name() -> None:
     assert {part["type"] for part in parts}.isdisjoint({"link", "user", "broadcast", "channel", "usergroup", "emoji"})
 
 
-def test_what_is_to_be_pasted_is_literal() -> None:
-    """A command has no entities in it: it is pasted as it is shown."""
+def test_a_command_is_literal() -> None:
+    """A command contains no entities: it is pasted as it is shown."""
     command = "aws lambda get-policy --query 'a < b && c > `d`'"
     body = payload(replace(OPENED, remedies=(Remedy("aws-cli", command),)))
     code = [part for part in objects(body["blocks"]) if part["type"] == "rich_text_preformatted"]
-    assert code[-1]["elements"] == [{"type": "text", "text": command}]
+    assert code[0]["elements"] == [{"type": "text", "text": command}]
 
 
-def test_a_command_that_is_too_long_is_not_cut_but_left_out() -> None:
-    """Half a command does something else than the whole one."""
+def test_a_command_that_is_too_long_is_omitted_not_cut() -> None:
+    """Half a command does something else."""
     text = json.dumps(payload(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 2_501),))))
     assert "xxx" not in text
     assert "Too long for Slack" in text
 
 
-def test_what_there_was_no_room_for_is_named() -> None:
+def test_omitted_sections_are_named() -> None:
     """The reader knows that there is more."""
     text = json.dumps(payload(HUGE_FINDING))
-    assert "Left out, since Slack takes no more: How to fix it (kind" in text
+    assert "Omitted because of Slack's size limit: How to fix it (kind" in text
 
 
 @pytest.mark.parametrize("severity", Severity)
 def test_the_severity_is_a_sign_and_a_word(severity: Severity) -> None:
-    """Whoever sees no colours, or hears the message read, knows it too."""
+    """It is readable without colours and by screen readers."""
     header = payload(replace(OPENED, severity=severity))["blocks"][0]["text"]["text"]
     assert header[0] in "‼❗⚠ℹ"  # noqa: RUF001 - the sign is meant
     assert header[2:].startswith(f"[{severity.upper()}] Finding Opened")
 
 
 @pytest.mark.parametrize(("status", "sign"), [(Status.RESOLVED, "✔"), (Status.SUPPRESSED, "⏸")])
-def test_what_is_settled_does_not_shout(status: Status, sign: str) -> None:
-    """The sign of a resolved finding is not the sign of its severity."""
+def test_a_closed_finding_has_the_sign_of_its_status(status: Status, sign: str) -> None:
+    """The sign is that of the status, not of the severity."""
     assert payload(replace(OPENED, status=status))["blocks"][0]["text"]["text"].startswith(sign)
 
 
 def test_the_context_has_the_ids() -> None:
-    """A person can search the log and the table for them."""
+    """A person can search the logs and the table for them."""
     context = payload(OPENED)["blocks"][-1]["elements"][0]["text"]
     assert f"Finding id `{OPENED.id}`" in context
     assert "CloudTrail `6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44`" in context
 
 
 @pytest.mark.parametrize("limit", range(6, 30))
-def test_an_entity_is_never_cut_in_two(limit: int) -> None:
-    """Half an entity would be shown as it is."""
+def test_an_entity_is_not_cut_in_two(limit: int) -> None:
+    """Slack shows half an entity literally."""
     escaped = escape("<a&b>🚀<c>", limit)
     assert units(escaped) <= limit
     assert re.fullmatch(r"(?:&lt;|&gt;|&amp;|[abc🚀])*…?", escaped)
 
 
 def test_text_that_fits_is_escaped_and_not_cut() -> None:
-    """At the limit nothing is missing."""
+    """A text of exactly the limit is complete."""
     assert escape("a<b", 6) == "a&lt;b"
     assert escape("", 6) == ""

@@ -1,4 +1,4 @@
-"""A finding as an SNS message that SNS takes and a subscriber can filter."""
+"""A finding as an SNS message that SNS accepts and a subscriber can filter."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()
 
 
 def test_the_message_is_the_plain_text_under_its_headline() -> None:
-    """Mail readers see the headline as the subject."""
+    """Mail clients show the headline as the subject."""
     content = publication(OPENED)
     assert content.subject == "[HIGH] Finding Opened: orders cannot read its SQS queue"
     assert content.message == compose(OPENED).body
 
 
-def test_a_subscriber_can_filter_by_what_the_finding_is() -> None:
+def test_a_subscriber_can_filter_by_the_attributes() -> None:
     """A filter policy names attributes and their values."""
     assert publication(OPENED).attributes == {
         "severity": "high",
@@ -39,8 +39,8 @@ def test_a_subscriber_can_filter_by_what_the_finding_is() -> None:
     "title",
     ["a" * 5_000, "line\r\nBcc: everyone", " \t lead", "größe 🚀 \u202e", "\x00\x1b[31m", "…", "é" * 200],
 )
-def test_whatever_the_title_the_subject_is_one_that_sns_takes(title: str) -> None:
-    """ASCII, under 100 characters, no line break or control character, no space in front."""
+def test_sns_accepts_the_subject_of_any_title(title: str) -> None:
+    """ASCII, under 100 characters, without line breaks, control characters and leading spaces."""
     subject = publication(replace(OPENED, title=title)).subject
     assert subject.isascii()
     assert subject.isprintable()
@@ -48,7 +48,7 @@ def test_whatever_the_title_the_subject_is_one_that_sns_takes(title: str) -> Non
     assert not subject.startswith(" ")
 
 
-def test_a_message_never_passes_what_sns_takes() -> None:
-    """In bytes: a character can be four of them."""
+def test_a_message_is_within_the_size_limit_of_sns() -> None:
+    """The limit is in bytes; a character takes up to four."""
     huge = replace(OPENED, remedies=tuple(Remedy("aws-cli", "🚀" * 15_000) for _ in range(30)))
     assert len(publication(huge).message.encode()) <= MAX_MESSAGE_BYTES

@@ -1,4 +1,4 @@
-"""What an OpsItem says of a finding, within what OpsCenter takes."""
+"""The content of a finding's OpsItem, within the limits of OpsCenter."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ RESOLVED = load("resolved")
 HOSTILE = "<script> [click](https://evil.example) ![x](y) `code` ``` # *b* \x1b\r\n\u202e 🚀 <!channel>"
 
 
-def test_a_new_ops_item_says_what_is_wrong_how_bad_it_is_and_what_to_do() -> None:
-    """The description is read first; the rest is in the operational data."""
+def test_a_new_ops_item_has_the_problem_the_severity_and_the_fix() -> None:
+    """The description has the most important parts; the rest is in the operational data."""
     item = content(OPENED)
     assert item.title == "PG201: orders cannot read its SQS queue"
     assert item.severity == "2"
@@ -39,7 +39,7 @@ def test_a_new_ops_item_says_what_is_wrong_how_bad_it_is_and_what_to_do() -> Non
 
 
 def test_an_ops_item_can_be_found_by_finding_rule_function_and_status() -> None:
-    """OpsCenter searches in what is marked as searchable."""
+    """OpsCenter searches only values of the type SearchableString."""
     item = content(OPENED)
     found_by = {key: item.data[key] for key in ("finding_id", "rule_id", "function_name", "status")}
     assert found_by == {"finding_id": OPENED.id, "rule_id": "PG201", "function_name": "orders", "status": "open"}
@@ -48,7 +48,7 @@ def test_an_ops_item_can_be_found_by_finding_rule_function_and_status() -> None:
 
 
 def test_an_ops_item_names_its_resources() -> None:
-    """OpsCenter shows them as related, the role as well where the finding is about one."""
+    """OpsCenter shows them as related; the role is included if the finding is about one."""
     assert json.loads(content(OPENED).data["/aws/resources"]) == [
         {"arn": OPENED.function_arn},
         {"arn": "arn:aws:iam::123456789012:role/service-role/orders-role"},
@@ -57,7 +57,7 @@ def test_an_ops_item_names_its_resources() -> None:
 
 
 def test_only_a_new_ops_item_has_a_deduplication_string() -> None:
-    """AWS does not let it be edited."""
+    """AWS does not allow editing it."""
     assert json.loads(content(OPENED).data["/aws/dedup"]) == {"dedupString": OPENED.id}
     assert "/aws/dedup" not in content(APPLIED, {}).data
 
@@ -67,13 +67,13 @@ def test_only_a_new_ops_item_has_a_deduplication_string() -> None:
     [(Severity.CRITICAL, "1", 1), (Severity.HIGH, "2", 2), (Severity.MEDIUM, "3", 3), (Severity.LOW, "4", 4)],
 )
 def test_each_severity_has_its_number(severity: Severity, shown: str, priority: int) -> None:
-    """In OpsCenter 1 is the worst."""
+    """In OpsCenter, 1 is the most severe."""
     item = content(replace(OPENED, severity=severity))
     assert (item.severity, item.priority) == (shown, priority)
 
 
-def test_what_happened_adds_up() -> None:
-    """One entry a revision, oldest first, with what the bot did."""
+def test_the_history_has_every_transition() -> None:
+    """One entry for each revision, oldest first, with what the bot did."""
     first = content(OPENED).data
     second = content(APPLIED, first).data
     again = content(APPLIED, second).data
@@ -88,8 +88,8 @@ def test_what_happened_adds_up() -> None:
     assert third["bot_fix_undo"].startswith("aws iam detach-role-policy")
 
 
-def test_a_long_history_forgets_its_beginning() -> None:
-    """A value takes 20 KB."""
+def test_a_long_history_drops_its_oldest_entries() -> None:
+    """A value takes at most 20 KB."""
     data: dict[str, str] = {}
     for revision in range(1, 20):
         fix = FixRecord(name="f", result=FixResult.FAILED, summary="🚀" * 300, at="", attempts=revision)
@@ -101,22 +101,22 @@ def test_a_long_history_forgets_its_beginning() -> None:
 
 
 @pytest.mark.parametrize("history", ["not json", '{"a": 1}', '["a", 1]', "[]", "3"])
-def test_a_history_that_a_person_edited_is_started_anew(history: str) -> None:
-    """Operational data can be edited by anyone with access; that must not stop the ticket."""
+def test_an_invalid_history_is_replaced(history: str) -> None:
+    """People can edit operational data; that must not stop the update."""
     data = content(OPENED, {"history": history}).data
     assert [event["revision"] for event in json.loads(data["history"])] == [1]
 
 
-def test_cures_of_one_kind_stand_below_each_other() -> None:
-    """None of them gets lost."""
+def test_remedies_of_one_kind_are_joined() -> None:
+    """None of them is lost."""
     data = content(replace(OPENED, remedies=(Remedy("aws-cli", "one"), Remedy("aws-cli", "two")))).data
     assert data["fix_with_aws-cli"] == "one\n\ntwo"
 
 
-def test_a_command_that_does_not_fit_is_not_cut() -> None:
-    """Half a command does something else than the whole one."""
+def test_a_command_that_is_too_long_is_not_cut() -> None:
+    """Half a command does something else."""
     data = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 20_001),))).data
-    assert data["fix_with_aws-cli"] == "Too long for an OpsItem: see the finding itself."
+    assert data["fix_with_aws-cli"] == "Too long for an OpsItem: see the finding in the findings table."
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_a_command_that_does_not_fit_is_not_cut() -> None:
         replace(OPENED, title="", reason="", impact="", evidence={}, remedies=(), subject=""),
     ],
 )
-def test_whatever_the_finding_the_ops_item_is_one_that_opscenter_takes(finding: Finding) -> None:
-    """Limits and patterns of the API, in bytes to be on the safe side."""
+def test_opscenter_accepts_the_ops_item_of_any_finding(finding: Finding) -> None:
+    """Limits and patterns of the API, counted in bytes to be safe."""
     item = content(finding)
     assert 1 <= len(item.title.encode()) <= 1_024
     assert item.title.isprintable()
@@ -165,18 +165,18 @@ def test_whatever_the_finding_the_ops_item_is_one_that_opscenter_takes(finding: 
         assert re.fullmatch(r"[\w .:/=+\-@]{0,256}", value)
 
 
-def test_nobody_can_link_or_format_through_a_name() -> None:
-    """OpsCenter renders Markdown: a name is shown, not obeyed."""
+def test_a_name_cannot_link_or_format() -> None:
+    """OpsCenter renders Markdown: a name is shown literally."""
     item = content(replace(OPENED, reason=HOSTILE, subject=HOSTILE, remedies=(Remedy("aws-cli", "a ```` b"),)))
     assert r"\<script\> \[click\](https://evil.example)" in item.description
     assert "- Subject: `<script> [click](https://evil.example) ![x](y) 'code' ''' # *b*" in item.description
     assert "`````\na ```` b\n`````" in item.description
 
 
-def test_what_there_was_no_room_for_is_in_the_operational_data() -> None:
-    """And the description says so."""
+def test_what_the_description_omits_is_in_the_operational_data() -> None:
+    """The description refers to it."""
     item = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 1_500),)))
-    assert item.description.endswith("More is in the operational data of this OpsItem.")
+    assert item.description.endswith("See the operational data of this OpsItem for more.")
     assert item.data["fix_with_aws-cli"] == "x" * 1_500
 
 
@@ -192,27 +192,27 @@ def test_what_there_was_no_room_for_is_in_the_operational_data() -> None:
         (replace(OPENED, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED), {"status": "open"}, "Resolved"),
     ],
 )
-def test_the_status_follows_the_finding_and_otherwise_the_person(
+def test_the_status_follows_the_finding_and_keeps_what_a_person_set(
     finding: Finding, earlier: dict[str, str], status: str | None
 ) -> None:
-    """InProgress is not set back, and only what was closed with the finding is opened with it."""
+    """InProgress is not set back, and only an OpsItem that was closed with the finding reopens with it."""
     assert status_to_set(finding, earlier) == status
 
 
 @pytest.mark.parametrize(("revision", "stale"), [("2", True), ("1", False), ("0", False), ("", False), ("x", False)])
-def test_an_ops_item_that_is_ahead_is_not_set_back(revision: str, *, stale: bool) -> None:
-    """Even when the delivery ledger has forgotten."""
+def test_an_ops_item_with_a_newer_revision_is_not_overwritten(revision: str, *, stale: bool) -> None:
+    """Even if the ledger's record has expired."""
     assert is_stale(OPENED, {"revision": revision, "opened_at": OPENED.opened_at}) is stale
 
 
-def test_an_ops_item_of_a_former_table_is_taken_over() -> None:
-    """The table was made anew, and revisions count from one again: the later opening is the newer one."""
+def test_an_ops_item_of_a_former_table_is_updated() -> None:
+    """In a recreated table revisions start at one again: the later `opened_at` is the newer one."""
     assert not is_stale(OPENED, {"revision": "7", "opened_at": "2025-01-01T00:00:00.000+00:00"})
     assert not is_stale(OPENED, {"revision": "7"})
 
 
-def test_who_owns_the_function_is_in_the_operational_data() -> None:
-    """The cure belongs there."""
+def test_the_owner_of_the_function_is_in_the_operational_data() -> None:
+    """The fix belongs in the owner's template."""
     assert content(replace(OPENED, managed_by=ManagedBy("cloudformation", "shop"))).data["managed_by"] == (
         "cloudformation shop"
     )

@@ -1,4 +1,4 @@
-"""The Slack channel: one message a transition, through an incoming webhook."""
+"""The Slack channel: posts one message for each transition to an incoming webhook."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _URL_IS_STALE = frozenset({401, 403, 404, 410})
 
 
 class WebhookUrl(Protocol):
-    """Where the webhook's URL comes from. It is a secret: whoever has it can post."""
+    """The source of the webhook's URL, which is a secret: anyone who has it can post."""
 
     def get(self) -> str:
-        """Return the URL; ConfigurationError when there is none that may be used."""
+        """Return the URL; ConfigurationError when there is no valid one."""
 
     def forget(self) -> None:
-        """Read the URL anew the next time: the one that was handed out no longer works."""
+        """Drop the cached URL, which no longer works; the next `get` reads it again."""
 
 
 class SlackChannel:
@@ -33,13 +33,13 @@ class SlackChannel:
         self._webhook_url = webhook_url
 
     def send(self, finding: Finding, reference: str | None) -> None:  # noqa: ARG002 - a webhook leaves no reference
-        """Post the finding; DeliveryError when Slack did not take it."""
-        # slack_sdk is imported only when something is to be said: it takes longer than all the rest of the cold start.
+        """Post the finding; DeliveryError when Slack did not accept it."""
+        # slack_sdk is imported only when a message is sent: it takes longer than the rest of the cold start.
         from permission_guard.delivery.alerts.slack.webhook import post  # noqa: PLC0415
 
-        answer = post(self._webhook_url.get(), payload(finding))
-        if answer.accepted:
+        result = post(self._webhook_url.get(), payload(finding))
+        if result.accepted:
             return
-        if answer.status in _URL_IS_STALE:
+        if result.status in _URL_IS_STALE:
             self._webhook_url.forget()
-        raise DeliveryError(f"Slack did not take the message: {answer}")
+        raise DeliveryError(f"Slack did not accept the message: {result}")

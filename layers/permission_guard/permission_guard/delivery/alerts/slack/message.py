@@ -1,9 +1,9 @@
-"""An alert as a Slack message, and the channel that posts it to an incoming webhook.
+"""An alert as a Slack message for an incoming webhook.
 
-What others wrote stands in `rich_text`, whose text Slack takes literally: no mention, link or formatting can be written
-in it. The header and the fields take mrkdwn, so there `&`, `<` and `>` are escaped, values are inline code, and
-`verbatim` keeps Slack from turning names and addresses into links. The severity is told by a sign and a word, never by
-a colour. Limits: https://docs.slack.dev/reference/block-kit/blocks
+Text from others is in `rich_text`, which Slack shows literally: it cannot contain mentions, links or formatting. The
+header and the fields are mrkdwn: there `&`, `<` and `>` are escaped, values are inline code, and `verbatim` stops Slack
+from turning names and addresses into links. The severity is a sign and a word, not only a colour. Limits:
+https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 DEFAULT_WEBHOOK_PREFIX = "https://hooks.slack.com/"
-"""What a webhook's URL begins with, unless a deployment says otherwise (GovSlack, a proxy, a test)."""
+"""The default prefix of a webhook's URL; a deployment can set another one (GovSlack, a proxy, a test)."""
 
 MAX_BLOCKS = 50
 MAX_HEADER = 150
 MAX_FIELDS = 10
 
 _MAX_SECTION = 2_500
-# Slack refuses messages that are too long in all (`msg_blocks_too_long`) without saying how long that is.
+# Slack rejects messages that are too long in total (`msg_blocks_too_long`); the limit is not documented.
 _MAX_SECTIONS = 10_000
 _MAX_FALLBACK = 300
 
 _SIGNS = {Severity.CRITICAL: "‼", Severity.HIGH: "❗", Severity.MEDIUM: "⚠", Severity.LOW: "ℹ"}  # noqa: RUF001 - the sign is meant
-_SETTLED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
+_CLOSED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id")
-_TOO_LONG = "Too long for Slack: see the finding itself."
+_TOO_LONG = "Too long for Slack: see the finding in the findings table."
 
 
 def payload(finding: Finding) -> dict[str, JSON]:
-    """Return the body of the POST to the webhook: blocks, and a line for notifications and screen readers."""
+    """Return the body of the POST to the webhook: blocks, and one line for notifications and screen readers."""
     message = compose(finding)
     return {
         "text": escape(message.headline, _MAX_FALLBACK),
@@ -54,7 +54,7 @@ def payload(finding: Finding) -> dict[str, JSON]:
 
 def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
     """Return a message as Block Kit blocks."""
-    sign = _SETTLED_SIGNS.get(finding.status, _SIGNS[finding.severity])
+    sign = _CLOSED_SIGNS.get(finding.status, _SIGNS[finding.severity])
     above: list[dict[str, JSON]] = [
         {
             "type": "header",
@@ -67,12 +67,12 @@ def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
         _rich_text([_text(message.happened)]),
     ]
     below = {"type": "context", "elements": [_mrkdwn(_context(message))]}
-    room = MAX_BLOCKS - len(above) - 1
-    return [*above, *list(_sections(message.sections))[:room], below]
+    limit = MAX_BLOCKS - len(above) - 1
+    return [*above, *list(_sections(message.sections))[:limit], below]
 
 
 def escape(text: str, limit: int) -> str:
-    """Return text with Slack's control characters as entities, at most `limit` UTF-16 units, never half an entity."""
+    """Return text with Slack's control characters as entities: at most `limit` UTF-16 units, cut between entities."""
     pieces: list[str] = []
     left = limit
     for char in text:
@@ -83,7 +83,7 @@ def escape(text: str, limit: int) -> str:
             break
     else:
         return "".join(pieces)
-    while left < 1:  # room for the ellipsis
+    while left < 1:  # the ellipsis takes one unit
         left += _units(pieces.pop())
     return "".join(pieces) + ELLIPSIS
 
@@ -95,7 +95,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _units(text: str) -> int:
-    """Return the length as Slack's clients count it, where an emoji is two."""
+    """Return the length in UTF-16 units, as Slack's clients count it: an emoji is two."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -108,7 +108,7 @@ def _context(message: FindingMessage) -> str:
 
 
 def _inline_code(value: str) -> str:
-    """Return a value as inline code; a backtick in it would end it."""
+    """Return a value as inline code, without backticks, which would end it."""
     shown = escape(value.replace("`", "'"), _MAX_FALLBACK)
     return f"`{shown}`"
 
@@ -118,7 +118,7 @@ def _mrkdwn(text: str) -> dict[str, JSON]:
 
 
 def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
-    """Yield a block a section, as long as there is room; what is left out is named."""
+    """Yield one block for each section, up to the size limit, then one that names the omitted sections."""
     left = _MAX_SECTIONS
     omitted: list[str] = []
     for section in sections:
@@ -130,15 +130,15 @@ def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
         yield block
     if omitted:
         yield _rich_text(
-            [_text(f"Left out, since Slack takes no more: {one_line(', '.join(omitted), _MAX_FALLBACK)}.")]
+            [_text(f"Omitted because of Slack's size limit: {one_line(', '.join(omitted), _MAX_FALLBACK)}.")]
         )
 
 
 def _section(section: Section) -> tuple[dict[str, JSON], int]:
-    if section.form is SectionStyle.COMMAND and _units(section.text) > _MAX_SECTION:
+    if section.style is SectionStyle.COMMAND and _units(section.text) > _MAX_SECTION:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{_TOO_LONG}")]), len(_TOO_LONG)
     text = _cut(section.text, _MAX_SECTION)
-    if section.form is SectionStyle.PROSE:
+    if section.style is SectionStyle.PROSE:
         return _rich_text([_text(section.title, bold=True), _text(f"\n{text}")]), _units(text)
     preformatted = {"type": "rich_text_preformatted", "elements": [_text(text)]}
     return _rich_text([_text(section.title, bold=True)], preformatted), _units(text)

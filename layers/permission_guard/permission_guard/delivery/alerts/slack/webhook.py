@@ -1,9 +1,9 @@
-"""Post to a Slack incoming webhook: a few tries, within a Lambda function's time, and never a word of the URL.
+"""Post to a Slack incoming webhook: with retries, within the function's timeout, and without exposing the URL.
 
-Imported only where something is sent, since slack_sdk loads its whole Web API along with the webhook client.
+Imported only when a message is sent, because slack_sdk loads its whole Web API along with the webhook client.
 
-The URL is a secret that slack_sdk writes to its log and that urllib carries in its errors. So the client gets a logger
-of its own that is off, and what went wrong leaves here as a value, not as an exception with a chain behind it.
+The URL is a secret that slack_sdk writes to its log and that urllib includes in its errors. So the client has its own
+logger, which is off, and failures are returned as values: a raised error would carry its chain along.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 TIMEOUT = 5
-"""Seconds for one try to connect, and again to answer."""
+"""Seconds for one try to connect, and again for its response."""
 
-PATIENCE = 15.0
-"""Seconds for all tries together, waiting included: a batch of three then ends within a function timeout of 60 s."""
+MAX_SECONDS = 15.0
+"""Seconds for all tries together, waits included, so that a batch of three ends within a function timeout of 60 s."""
 
 _RETRIES = 3
 _OK = 200
 _SERVER_ERRORS = 500
 _RATE_LIMITED = 429
 
-# What Slack answers with: `invalid_payload`, `channel_is_archived`, `No service`. Anything else (a proxy's page, an
-# address) is not repeated.
+# Slack's responses: `invalid_payload`, `channel_is_archived`, `No service`. Anything else, such as a proxy's page or an
+# address, is not logged.
 _SLACK_WORDS = re.compile(r"[A-Za-z][a-z_ ]{1,59}")
 
 
 @record
-class Answer:
-    """What came of a post: the HTTP status, None when there was no answer, and Slack's word or the kind of failure."""
+class PostResult:
+    """The result of a post: the HTTP status, None without a response, and Slack's words or the type of the error."""
 
     status: int | None
     words: str
 
     @property
     def accepted(self) -> bool:
-        """Whether Slack has the message: any page has status 200, but only Slack says ok."""
+        """Whether Slack accepted the message: other servers also return 200, but only Slack returns `ok`."""
         return self.status == _OK and self.words == "ok"
 
     def __str__(self) -> str:
@@ -65,19 +65,19 @@ class Answer:
 
 
 class _Deadline:
-    """The moment after which nothing more is tried."""
+    """The time after which there are no more tries."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._at = clock() + seconds
 
     def allows(self, wait: float) -> bool:
-        """Tell whether there is time to wait and then try once more."""
+        """Return whether there is time to wait and then try once more."""
         return self._clock() + wait + TIMEOUT <= self._at
 
 
 class _RateLimitHandler(RateLimitErrorRetryHandler):
-    """Waits as long as Slack asks for, unless that is longer than the function has."""
+    """Waits as long as Slack requests, if the deadline allows it."""
 
     def __init__(self, deadline: _Deadline) -> None:
         super().__init__(max_retry_count=_RETRIES)
@@ -91,7 +91,7 @@ class _RateLimitHandler(RateLimitErrorRetryHandler):
 
 
 class _ServerErrorHandler(ServerErrorRetryHandler):
-    """Retries every 5xx: a gateway's 502 and 504 pass as well."""
+    """Retries every 5xx: a gateway's 502 and 504 are temporary too."""
 
     def __init__(self, deadline: _Deadline) -> None:
         super().__init__(max_retry_count=_RETRIES)
@@ -103,7 +103,7 @@ class _ServerErrorHandler(ServerErrorRetryHandler):
 
 
 class _ConnectionHandler(ConnectionErrorRetryHandler):
-    """Retries what never became an answer."""
+    """Retries requests that got no response."""
 
     def __init__(self, deadline: _Deadline) -> None:
         super().__init__(max_retry_count=_RETRIES)
@@ -113,29 +113,29 @@ class _ConnectionHandler(ConnectionErrorRetryHandler):
         return super()._can_retry(state=state, **others) and self._deadline.allows(_longest(state))
 
 
-def post(url: str, payload: dict[str, JSON], patience: float = PATIENCE) -> Answer:
-    """Post a message and return what came of it; nothing is raised, since urllib's errors tell the URL."""
-    silent = logging.Logger("slack", level=logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, so nothing turns it on
-    client = WebhookClient(url, timeout=TIMEOUT, logger=silent, retry_handlers=_handlers(patience))
+def post(url: str, payload: dict[str, JSON], max_seconds: float = MAX_SECONDS) -> PostResult:
+    """Post a message and return the result. Raise nothing: urllib's errors contain the URL."""
+    silent = logging.Logger("slack", level=logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, so nothing enables it
+    client = WebhookClient(url, timeout=TIMEOUT, logger=silent, retry_handlers=_handlers(max_seconds))
     try:
         response = client.send_dict(payload)
-    except Exception as error:  # noqa: BLE001 - whichever it is, its text and its chain may hold the URL
-        return Answer(None, type(error).__name__)
-    return Answer(response.status_code, _words(response.body, url))
+    except Exception as error:  # noqa: BLE001 - the text and the chain of any error may contain the URL
+        return PostResult(None, type(error).__name__)
+    return PostResult(response.status_code, _words(response.body, url))
 
 
-def _handlers(patience: float) -> list[RetryHandler]:
-    deadline = _Deadline(patience, time.monotonic)
+def _handlers(max_seconds: float) -> list[RetryHandler]:
+    deadline = _Deadline(max_seconds, time.monotonic)
     return [_RateLimitHandler(deadline), _ServerErrorHandler(deadline), _ConnectionHandler(deadline)]
 
 
 def _longest(state: RetryState) -> float:
-    """Return the longest that slack_sdk waits before the next try: half a second, doubled each time, and one more."""
+    """Return the longest wait of slack_sdk before the next try: half a second, doubled each time, plus one second."""
     return float(0.5 * 2**state.current_attempt + 1)
 
 
 def _retry_after(response: HttpResponse) -> int | None:
-    """Return the seconds that Slack asks to wait, None when it does not say so in a number."""
+    """Return the seconds to wait that Slack's response gives, None without a number."""
     for name, values in response.headers.items():
         if name.lower() == "retry-after" and values and values[0].strip().isdecimal():
             return int(values[0])
@@ -143,7 +143,7 @@ def _retry_after(response: HttpResponse) -> int | None:
 
 
 def _words(body: str, url: str) -> str:
-    """Return Slack's short answer, nothing when it is something else."""
+    """Return Slack's short response, or an empty string for any other response."""
     words = body.strip()
     if words.startswith("{"):
         words = _from_json(words)
@@ -156,7 +156,7 @@ def _words(body: str, url: str) -> str:
 def _from_json(text: str) -> str:
     """Return the word in a JSON object such as `{"ok": false, "error": "invalid_blocks"}`."""
     try:
-        answer = json.loads(text)
+        response = json.loads(text)
     except ValueError:
         return ""
-    return "ok" if answer.get("ok") is True else str(answer.get("error", ""))
+    return "ok" if response.get("ok") is True else str(response.get("error", ""))

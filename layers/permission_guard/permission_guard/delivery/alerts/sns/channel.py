@@ -1,4 +1,4 @@
-"""Publish findings to an SNS topic."""
+"""The SNS channel: publishes findings to a topic."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class SnsChannel:
         self._topic_arn = topic_arn
 
     def send(self, finding: Finding, reference: str | None) -> str:  # noqa: ARG002 - every message is a new one
-        """Publish the finding; DeliveryError when SNS did not take it."""
+        """Publish the finding; DeliveryError when SNS did not accept it."""
         try:
             return self._sns.publish(**self._request(finding))["MessageId"]
         except ClientError as error:
-            raise DeliveryError(f"SNS did not take the message for {self._topic_arn}: {error_code(error)}") from error
+            raise DeliveryError(f"SNS did not accept the message for {self._topic_arn}: {error_code(error)}") from error
         except BotoCoreError as error:
-            raise DeliveryError(f"SNS could not be reached: {type(error).__name__}") from error
+            raise DeliveryError(f"the call to SNS failed: {type(error).__name__}") from error
 
     def _request(self, finding: Finding) -> PublishInputTypeDef:
         content = publication(finding)

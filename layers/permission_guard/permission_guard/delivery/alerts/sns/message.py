@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT = 99
 MAX_MESSAGE_BYTES = 250_000
-"""Of 262,144, which the attributes count towards."""
+"""Below the limit of 262,144, which includes the attributes."""
 
 _DOTS = "..."
 
 
 @record
 class Publication:
-    """What is published. Each attribute is a String, so that a filter policy can name its values."""
+    """The content of an SNS message. Each attribute is a String, so that a filter policy can name its values."""
 
     subject: str
     message: str
@@ -50,7 +50,7 @@ def publication(finding: Finding) -> Publication:
 
 
 def _subject(headline: str) -> str:
-    """Return ASCII of less than 100 characters; mail clients and SNS itself refuse or garble the rest."""
+    """Return ASCII text of less than 100 characters: SNS rejects other subjects, and mail clients garble them."""
     ascii_only = headline.replace("…", _DOTS).encode("ascii", errors="replace").decode("ascii")
     if len(ascii_only) <= MAX_SUBJECT:
         return ascii_only

@@ -1,10 +1,11 @@
 """A finding as an OpsItem of AWS Systems Manager OpsCenter.
 
-The description is what a person reads first and takes 2,048 bytes of Markdown; everything else, whole, is operational
-data, where a value takes 20 KB. Limits: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
+A person reads the description first: at most 2,048 bytes of Markdown. The operational data has the whole finding; a
+value takes at most 20 KB. Limits:
+https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
 
-An OpsItem remembers under `history` what happened to the finding, and under `status` where it stood when the bot last
-wrote. From that the next write knows whether the OpsItem was closed along with the finding, or by a person.
+The operational data `history` has the finding's transitions, and `status` the finding's status at the bot's last write.
+The next write compares the two statuses to know whether the bot or a person closed the OpsItem.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ _MAX_SUMMARY = 300
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
 _FACTS_SHOWN = frozenset({"Function", "Subject", "Finding id"})
-_ELSEWHERE = "\n\nMore is in the operational data of this OpsItem."
+_ELSEWHERE = "\n\nSee the operational data of this OpsItem for more."
 
 
 @record(kw_only=True)
 class OpsItemContent:
-    """What an OpsItem says. `data` is its operational data, `searchable` those of its keys that can be searched for."""
+    """The content of an OpsItem. `data` is its operational data; `searchable` are the searchable keys of `data`."""
 
     title: str
     description: str
@@ -63,9 +64,9 @@ class OpsItemContent:
 
 
 def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsItemContent:
-    """Return what the OpsItem of a finding says now.
+    """Return the content of a finding's OpsItem.
 
-    `earlier` is the operational data it holds, None for a new one. A deduplication string can only be set at creation.
+    `earlier` is its operational data, None for a new OpsItem: a deduplication string can only be set at creation.
     """
     searchable = {
         "finding_id": finding.id,
@@ -97,17 +98,17 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         description=_description(finding),
         severity=_SEVERITIES[finding.severity],
         priority=_PRIORITIES[finding.severity],
-        data={_key(key): _fitting(value) for key, value in {**searchable, **shown}.items() if value.strip()},
+        data={_key(key): _limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
         tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.function_arn)},
     )
 
 
 def status_to_set(finding: Finding, earlier: Mapping[str, str]) -> Literal["Open", "Resolved"] | None:
-    """Return the status that the OpsItem has to take, None when it keeps the one it has.
+    """Return the status to set on the OpsItem, None to keep its status.
 
-    What a person set stands: InProgress is not set back to Open, and an OpsItem that a person resolved while the
-    finding is open stays resolved until the finding comes back.
+    The bot does not overwrite a person's status: InProgress is not set back to Open, and an OpsItem that a person
+    resolved while the finding is open stays resolved until the finding reopens.
     """
     if finding.status is not Status.OPEN:
         return "Resolved"
@@ -115,9 +116,9 @@ def status_to_set(finding: Finding, earlier: Mapping[str, str]) -> Literal["Open
 
 
 def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
-    """Tell whether the OpsItem already says something newer than this revision of the finding.
+    """Return whether the OpsItem shows a newer revision of the finding than this one.
 
-    Revisions count from one again when the findings table was made anew; then the later opening is the newer one.
+    Revisions start at one again when the findings table was recreated; then the later `opened_at` is the newer one.
     """
     revision, opened_at = earlier.get("revision", ""), earlier.get("opened_at", "")
     return revision.isdecimal() and int(revision) > finding.revision and opened_at >= finding.opened_at
@@ -128,13 +129,13 @@ def _function_name(arn: str) -> str:
 
 
 def _resources(finding: Finding) -> list[str]:
-    """Return the ARNs that OpsCenter shows as related: the function, and its role where the finding is about one."""
+    """Return the ARNs that OpsCenter shows as related: the function, and the role if the finding is about one."""
     role_arn = finding.evidence.get("role_arn")
     return [finding.function_arn, *([role_arn] if isinstance(role_arn, str) and role_arn.startswith("arn:") else [])]
 
 
 def _remedies(finding: Finding) -> dict[str, str]:
-    """Return the cures by kind; those of one kind stand below each other."""
+    """Return the remedies by kind; several of one kind are joined into one text."""
     texts: dict[str, str] = {}
     for remedy in finding.remedies:
         key = f"fix_with_{remedy.kind}"
@@ -143,7 +144,7 @@ def _remedies(finding: Finding) -> dict[str, str]:
 
 
 def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
-    """Return what happened so far as JSON, oldest first; what no longer fits is forgotten, oldest first."""
+    """Return the finding's transitions as JSON, oldest first; the oldest are dropped when the text is too long."""
     entry = {"revision": finding.revision, "at": finding.changed_at, "what": str(finding.transition)}
     summary = finding.fix.summary if finding.fix is not None else finding.resolution
     if summary:
@@ -155,7 +156,7 @@ def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
 
 
 def _earlier_events(earlier: Mapping[str, str]) -> list[dict[str, JSON]]:
-    """Return the history in an OpsItem; people may edit operational data, so it may be anything."""
+    """Return the history in an OpsItem; people can edit operational data, so the text may be invalid."""
     try:
         events = json.loads(earlier.get(_HISTORY, "[]"))
     except ValueError:
@@ -167,14 +168,16 @@ def _key(key: str) -> str:
     return one_line(key, 128)
 
 
-def _fitting(value: str) -> str:
-    """Return a value as OpsCenter takes it: evidence that is too long is cut, which leaves it readable."""
+def _limited(value: str) -> str:
+    """Return a value that OpsCenter accepts: evidence that is too long is cut."""
     return cut_bytes(listing(value), MAX_VALUE)
 
 
 def _whole(text: str) -> str:
-    """Return what is to be pasted, or where it is when it does not fit: half a command does something else."""
-    return text if len(text.encode()) <= MAX_VALUE else "Too long for an OpsItem: see the finding itself."
+    """Return text to paste, or a pointer to it when it is too long: half a command does something else."""
+    return (
+        text if len(text.encode()) <= MAX_VALUE else "Too long for an OpsItem: see the finding in the findings table."
+    )
 
 
 def _tag(text: str) -> str:
@@ -182,35 +185,37 @@ def _tag(text: str) -> str:
 
 
 def _description(finding: Finding) -> str:
-    """Return Markdown that fits: the parts in the order in which a person needs them, as many as there is room for."""
+    """Return Markdown within the size limit: the message's parts in their order, without those that are too long."""
     message = compose(finding)
     facts = "\n".join(
         f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
     )
-    sections = sorted(message.sections, key=lambda section: section.form is SectionStyle.LISTING)
-    parts = [f"**{_escape(message.happened)}**", facts, *(_markdown(section) for section in sections)]
-    room = MAX_DESCRIPTION - len(_ELSEWHERE)
-    text, left_out = "", False
+    parts = [f"**{_escape(message.happened)}**", facts, *(_markdown(section) for section in message.sections)]
+    limit = MAX_DESCRIPTION - len(_ELSEWHERE)
+    text, is_incomplete = "", False
     for part in parts:
         joined = f"{text}\n\n{part}".lstrip()
-        if len(joined.encode()) <= room:
+        if len(joined.encode()) <= limit:
             text = joined
         else:
-            left_out = True
-    return text + _ELSEWHERE if left_out else text
+            is_incomplete = True
+    return text + _ELSEWHERE if is_incomplete else text
 
 
 def _markdown(section: Section) -> str:
-    """Return a section as Markdown, at most a third of the room; code is fenced by more backticks than are in it."""
-    room = MAX_DESCRIPTION // 3
+    """Return a section as Markdown: prose and listings are cut to a third of the description, commands are not cut.
+
+    The fence around code has more backticks than the code has in a row.
+    """
+    limit = MAX_DESCRIPTION // 3
     heading = f"**{_escape(section.title)}**"
-    if section.form is SectionStyle.PROSE:
-        return f"{heading}\n{_escape(cut_bytes(section.text, room))}"
-    text = section.text if section.form is SectionStyle.COMMAND else cut_bytes(section.text, room)
+    if section.style is SectionStyle.PROSE:
+        return f"{heading}\n{_escape(cut_bytes(section.text, limit))}"
+    text = section.text if section.style is SectionStyle.COMMAND else cut_bytes(section.text, limit)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{heading}\n{fence}\n{text}\n{fence}"
 
 
 def _escape(text: str) -> str:
-    """Return prose in which Markdown sees no formatting, link or image."""
+    """Return prose that Markdown shows literally, without formatting, links or images."""
     return _MARKDOWN.sub(r"\\\1", text)

@@ -1,4 +1,4 @@
-"""Keep one OpsItem a finding in AWS Systems Manager OpsCenter."""
+"""Maintain one OpsItem for each finding in AWS Systems Manager OpsCenter."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _NOT_FOUND = "OpsItemNotFoundException"
 class OpsItems:
     """The OpsItems of one account and region; a reference is an OpsItem's id.
 
-    OpsCenter refuses to create a second OpsItem with the same deduplication string and resources while the first is
-    Open or InProgress, so a lost record of the first does no harm.
+    OpsCenter rejects a second OpsItem with the same deduplication string and resources while the first is Open or
+    InProgress, so losing the record of the first does no harm.
     https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-working-deduplication.html
     """
 
@@ -39,7 +39,7 @@ class OpsItems:
         self._ssm = client
 
     def open(self, finding: Finding) -> str:
-        """Create the OpsItem, or take over the one that is there, and return its id."""
+        """Create the OpsItem, or update the existing one, and return its id."""
         new = ops_item.content(finding)
         try:
             return self._ssm.create_ops_item(
@@ -56,22 +56,22 @@ class OpsItems:
             response: Mapping[str, Any] = error.response
             existing: str = response.get("OpsItemId", "")
             if not existing:
-                raise DeliveryError("OpsCenter has an OpsItem for this finding and does not say which") from error
+                raise DeliveryError("OpsCenter reported an existing OpsItem without its id") from error
         except (ClientError, BotoCoreError) as error:
             raise _failed("CreateOpsItem", error) from error
         if not self._write(existing, finding):
-            raise DeliveryError(f"{existing} went away while it was taken over")
+            raise DeliveryError(f"the existing OpsItem {existing} was deleted before it could be updated")
         return existing
 
     def update(self, reference: str, finding: Finding) -> str:
-        """Say in the OpsItem what the finding says now; Open again if it was resolved along with the finding.
+        """Update the OpsItem, and reopen it if it was resolved along with the finding.
 
-        When the OpsItem is gone, another one takes its place.
+        Create another OpsItem if this one was deleted.
         """
         return reference if self._write(reference, finding) else self.open(finding)
 
     def resolve(self, reference: str, finding: Finding) -> str:
-        """Set the OpsItem to Resolved; there is nothing to do when it is gone."""
+        """Set the OpsItem to Resolved; do nothing if it was deleted."""
         self._write(reference, finding)
         return reference
 
@@ -91,7 +91,7 @@ class OpsItems:
             raise _failed("DescribeOpsItems", error) from error
 
     def _write(self, reference: str, finding: Finding) -> bool:
-        """Bring an OpsItem up to date; tell whether it is there."""
+        """Update an OpsItem; return whether it exists."""
         earlier = self._operational_data_of(reference)
         if earlier is None:
             return False
@@ -109,17 +109,17 @@ class OpsItems:
         status = ops_item.status_to_set(finding, earlier)
         if status is not None:
             request["Status"] = status
-        return self._unless_gone("UpdateOpsItem", lambda: self._ssm.update_ops_item(**request)) is not None
+        return self._unless_deleted("UpdateOpsItem", lambda: self._ssm.update_ops_item(**request)) is not None
 
     def _operational_data_of(self, reference: str) -> Mapping[str, str] | None:
-        """Return what an OpsItem holds, None when it is gone."""
-        reply = self._unless_gone("GetOpsItem", lambda: self._ssm.get_ops_item(OpsItemId=reference))
+        """Return the operational data of an OpsItem, None when it was deleted."""
+        reply = self._unless_deleted("GetOpsItem", lambda: self._ssm.get_ops_item(OpsItemId=reference))
         if reply is None:
             return None
         data = reply.get("OpsItem", {}).get("OperationalData", {})
         return {key: value.get("Value", "") for key, value in data.items()}
 
-    def _unless_gone(self, operation: str, call: Callable[[], T]) -> T | None:
+    def _unless_deleted(self, operation: str, call: Callable[[], T]) -> T | None:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
@@ -137,4 +137,4 @@ def _operational_data(content: OpsItemContent) -> dict[str, OpsItemDataValueType
 
 def _failed(operation: str, error: ClientError | BotoCoreError) -> DeliveryError:
     code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    return DeliveryError(f"OpsCenter did not take the ticket: {operation} failed with {code}")
+    return DeliveryError(f"OpsCenter did not accept the ticket: {operation} failed with {code}")
