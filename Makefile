@@ -50,8 +50,8 @@ help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: setup build ## Watch a misconfigured function being found, reported, ticketed and repaired (KEEP=1 leaves the sandbox running)
-	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+demo: setup build ## Watch a misconfigured function being found, reported, ticketed and repaired (KEEP=1 leaves the sandbox running; PICTURE=docs/demo.svg writes the README's picture)
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep) $(if $(PICTURE),--picture $(PICTURE))
 
 .PHONY: sandbox
 sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566; DEPLOY=1 deploys the stack too, with PARAMETERS, and prints what the bot does)

@@ -27,22 +27,21 @@ _LOG_LINES = 12
 def main(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running until Ctrl-C.")] = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Write an excerpt of the output to this file, as an SVG.")
+        Path | None, typer.Option(help="Write the first part of the story to this file, as an SVG.")
     ] = None,
 ) -> None:
     """Show how the bot finds, reports, tickets and repairs misconfigured functions, on a real AWS API."""
     signal.signal(signal.SIGTERM, _interrupt)
-    screen = Screen()
+    screen = Screen(picture)
     screen.title(
         "Permission Guard",
         "AWS on this machine, the stack of template.yaml, FixMode=auto.\n"
-        "Grace period before alerting: 1 s here, 2 minutes by default.",
+        "Grace period before alerting: 1 s here, 2 minutes by default.\n"
+        "Not shown: the calls that create the functions, roles, queues and buckets.",
     )
     try:
         with _started(screen) as aws:
             succeeded = _play(aws, screen)
-            if picture:
-                screen.save_picture(picture)
             if succeeded and keep:
                 _keep(aws, screen)
     except SandboxError as error:
@@ -56,7 +55,7 @@ def main(
 
 
 def _started(screen: Screen) -> Sandbox:
-    with screen.doing("Started AWS on this machine (MiniStack, every call authorized)"):
+    with screen.doing("Started AWS on this machine (MiniStack, with IAM authorization)"):
         return Sandbox.start()
 
 
@@ -65,12 +64,12 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
     try:
         with screen.doing("Deployed template.yaml with SAM"):
             outputs = aws.deploy(STACK, _PARAMETERS)
-        rows = Story(Engineer(aws, screen.called), Watcher(aws, outputs), screen).play()
+        rows = Story(Engineer(aws), Engineer(aws, screen.called), Watcher(aws, outputs), screen).play()
     except (TimeoutError, AssertionError, ClientError, BotoCoreError) as error:
         screen.failed(str(error), _last_errors(aws.log))
         return False
     screen.summary(rows)
-    screen.say(f"[dim]The deployment and the story took {time.monotonic() - start:.0f} s.[/]")
+    screen.say(f"[dim]Deployment and story took {time.monotonic() - start:.0f} s.[/]")
     return True
 
 

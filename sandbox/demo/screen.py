@@ -1,10 +1,11 @@
-"""Print the calls, findings, alerts, OpsItems and fixes of the demo, and record an excerpt for the picture."""
+"""Print the calls, findings, alerts, OpsItems and fixes of the demo, and record one part for the picture."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 import time
 from contextlib import contextmanager
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -22,39 +23,32 @@ if TYPE_CHECKING:
 
     from sandbox.client.watcher import Finding
 
-WIDTH = 112
-PICTURE_WIDTH = 100
-_ALERT_LINES = 5
+WIDTH = 100
+_COMMAND_WIDTH = 88
+_SHOWN_OF_ALERTS = {"What is wrong:", "Why it matters:", "How to fix it (AWS CLI):"}
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
 class Screen:
-    """Print to the terminal, in colour if it is one. Inside `in_picture`, also record a short form for the picture."""
+    """Print to the terminal, in colour if it is one. What is inside `in_picture` also goes to the picture."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Path | None = None) -> None:
         self._console = Console(width=WIDTH, highlight=False)
-        self._picture = Console(record=True, file=StringIO(), width=PICTURE_WIDTH, highlight=False)
-        self._is_recording = False
+        self._picture = picture
 
     @contextmanager
     def in_picture(self) -> Iterator[None]:
-        """Record for the picture what is printed inside the `with` block."""
-        self._is_recording = True
-        try:
-            yield
-        finally:
-            self._is_recording = False
-
-    def _print(self, *lines: RenderableType, short: RenderableType | None = None) -> None:
-        for line in lines:
-            self._console.print(line)
-        if self._is_recording:
-            for line in lines if short is None else (short,):
-                self._picture.print(line)
+        """Write what is printed inside the `with` block to the picture, as an SVG."""
+        self._console.record = self._picture is not None
+        yield
+        if self._picture:
+            self._picture.parent.mkdir(parents=True, exist_ok=True)
+            self._console.save_svg(str(self._picture), title="make demo, part 1 of 4")
+        self._console.record = False
 
     def title(self, text: str, below: str) -> None:
         """Print the title of the demo."""
-        self._console.print(Panel(below, title=f"[bold]{text}[/]", border_style="blue"))
+        self._print(Panel(below, title=f"[bold]{text}[/]", border_style="blue"))
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
@@ -66,38 +60,31 @@ class Screen:
 
     def step(self, number: int, title: str, story: str) -> None:
         """Print the heading of a part of the story."""
-        numbered, short = (Rule(f"[bold]{text}[/]", align="left") for text in (f"{number}. {title}", title))
-        self._print("")
-        self._print(numbered, short=short)
-        self._print(f"[italic]{story}[/]")
+        self._print("", Rule(f"[bold]{number}. {title}[/]", align="left"), f"[italic]{story}[/]")
 
     def called(self, command: str) -> None:
         """Print a call as an AWS CLI command."""
-        self._print(Text(f"$ {command}", style="cyan"))
+        self._print(Text("$ ", style="cyan") + _wrapped(command))
 
     def found(self, finding: Finding, seconds: float) -> None:
-        """Print a finding, its reason, and the seconds between the call and the finding."""
-        severity = finding["severity"]
-        title = f"[{_COLOURS[severity]}]{severity.upper()}[/] {finding['rule_id']} {finding['rule_name']}"
-        lines = [Text(finding["title"], style="bold"), Text(finding["reason"])]
-        impact = Text(finding["impact"], style="dim")
-        footer = f"found [bold]{seconds:.2f} s[/] after the call"
-
-        def panel(*parts: Text) -> Panel:
-            return Panel(Group(*parts), title=title, title_align="left", subtitle=footer, border_style="red")
-
-        self._print(panel(*lines, impact), short=panel(*lines))
+        """Print a finding, and the seconds between the call and the finding."""
+        severity = f"[{_COLOURS[finding['severity']]}]● {finding['severity'].upper()}[/]"
+        title = f"[bold]{escape(finding['title'])}[/]"
+        self._print(f"{severity} {finding['rule_id']} {finding['rule_name']}: {title} [dim](after {seconds:.2f} s)[/]")
 
     def clean(self, what: str, seconds: float) -> None:
         """Print that a check found no problem."""
-        self._print(f"[green]✓[/] {what} [dim]({seconds:.2f} s after the call)[/]")
+        self._print(f"[green]✓[/] {what} [dim](after {seconds:.2f} s)[/]")
 
     def alert(self, notification: dict[str, Any]) -> None:
-        """Print the beginning of an alert that SNS sent."""
-        lines = [line for line in notification["Message"].splitlines() if line.strip()][:_ALERT_LINES]
+        """Print what an alert that SNS sent says about the problem, the impact and the fix."""
+        _, resource, happened, *sections = notification["Message"].split("\n\n")
+        parts = [Text(resource), Text(happened)]
+        for heading, _, text in (section.partition("\n") for section in sections):
+            if heading in _SHOWN_OF_ALERTS:
+                parts += [Text(f"\n{heading}", style="bold"), *(_wrapped(line) for line in text.splitlines())]
         title = f"alert by SNS: {escape(notification['Subject'])}"
-        body = Text("\n".join([*lines, "…"]))
-        self._print(Panel(body, title=title, title_align="left", border_style="yellow"), short=f"[yellow]●[/] {title}")
+        self._print(Panel(Group(*parts), title=title, title_align="left", subtitle="excerpt", border_style="yellow"))
 
     def ops_item(self, item: dict[str, Any]) -> None:
         """Print the status of an OpsItem."""
@@ -111,16 +98,10 @@ class Screen:
         table.add_column("policies before")
         table.add_column("policies after")
         table.add_row(*("\n".join(arn.rpartition("/")[2] for arn in policies) for policies in (before, after)))
-        change, undo = (
-            Text(f"{fix['result']}: {fix['summary']}", style="bold"),
-            Text(f"undo: {fix['undo']}", style="dim"),
-        )
-        footer = f"[bold]{seconds:.2f} s[/] after the call"
-
-        def panel(*parts: RenderableType) -> Panel:
-            return Panel(Group(*parts), title="fix", title_align="left", subtitle=footer, border_style="green")
-
-        self._print(panel(change, table, undo), short=panel(change, undo))
+        change = Text(f"{fix['result']}: {fix['summary']}", style="bold")
+        parts = (change, table, Text("undo: ") + _wrapped(fix["undo"]))
+        footer = f"after [bold]{seconds:.2f} s[/]"
+        self._print(Panel(Group(*parts), title="fix", title_align="left", subtitle=footer, border_style="green"))
 
     def refused(self, finding: Finding) -> None:
         """Print a fix that the bot refused."""
@@ -130,8 +111,8 @@ class Screen:
     def summary(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Print a table of the changes and the bot's reactions."""
         table = Table(title="What happened", title_justify="left", expand=True)
-        for heading in ("change", "reaction", "call to reaction"):
-            table.add_column(heading, justify="right" if heading == "call to reaction" else "left")
+        for heading in ("change", "reaction", "after"):
+            table.add_column(heading, justify="right" if heading == "after" else "left")
         for row in rows:
             table.add_row(*row)
         self._print("", table)
@@ -149,7 +130,17 @@ class Screen:
         body = Group(Text(what, style="bold"), Text(details, style="dim"))
         self._print(Panel(body, title="This step failed", border_style="red"))
 
-    def save_picture(self, path: Path) -> None:
-        """Write the recorded excerpt as an SVG."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._picture.save_svg(str(path), title="make demo (excerpt)", clear=False)
+    def _print(self, *lines: RenderableType) -> None:
+        for line in lines:
+            self._console.print(line)
+
+
+def _wrapped(line: str) -> Text:
+    """Wrap an AWS CLI command before its options, so that it can still be pasted. Other lines stay as they are."""
+    if not line.startswith("aws "):
+        return Text(line)
+    glued = re.sub(r"(--\S+) ", "\\1\N{NO-BREAK SPACE}", line)
+    lines = textwrap.wrap(
+        glued, _COMMAND_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return Text(" \\\n".join(lines).replace("\N{NO-BREAK SPACE}", " "), style="cyan")

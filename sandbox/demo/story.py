@@ -16,59 +16,55 @@ Row = tuple[str, str, str]
 
 
 class Story:
-    """Play the four parts. TimeoutError names the step that did not happen."""
+    """Play the four parts. TimeoutError names the step that did not happen. Only `engineer` shows its calls."""
 
-    def __init__(self, engineer: Engineer, watcher: Watcher, screen: Screen) -> None:
-        self._engineer, self._watcher, self._screen = engineer, watcher, screen
+    def __init__(self, setup: Engineer, engineer: Engineer, watcher: Watcher, screen: Screen) -> None:
+        self._setup, self._engineer, self._watcher, self._screen = setup, engineer, watcher, screen
 
     def play(self) -> list[Row]:
-        """Play all parts and return one row for each change."""
-        return [
-            *self._permission_without_a_source(),
-            self._permission_with_a_source(),
-            self._detached_queue_policy(),
-            self._role_tagged_never(),
-        ]
+        """Play all parts and return one row for each change. The first part is the picture of the README."""
+        with self._screen.in_picture():
+            rows = self._permission_without_a_source()
+        return [*rows, self._permission_with_a_source(), self._detached_queue_policy(), self._role_tagged_never()]
 
     def _permission_without_a_source(self) -> list[Row]:
-        engineer, watcher, screen = self._engineer, self._watcher, self._screen
-        with screen.in_picture():
-            screen.step(
-                1,
-                "S3 is allowed without a source",
-                "An engineer allows S3 to invoke a function, but does not name the bucket or its account.",
-            )
-        bucket = engineer.bucket("holiday-photos")
-        arn = engineer.function("thumbnails", engineer.role("thumbnails-role"))
-        with screen.in_picture():
-            start = time.monotonic()
-            engineer.permit("thumbnails", "photos", "s3.amazonaws.com")
-            finding = watcher.finding(arn, "PG102", _is_open)
-            seconds = time.monotonic() - start
-            screen.found(finding, seconds)
-            screen.alert(watcher.alert(finding["id"], "Finding Opened"))
-            screen.ops_item(watcher.ops_item(finding["id"], "Open"))
+        setup, engineer, watcher, screen = self._setup, self._engineer, self._watcher, self._screen
+        screen.step(
+            1,
+            "S3 is allowed without a source",
+            "An engineer allows S3 to invoke a function, but does not name the bucket or its account.",
+        )
+        bucket = setup.bucket("holiday-photos")
+        arn = setup.function("thumbnails", setup.role("thumbnails-role"))
+        watcher.checked(arn, "invoke_policy")
+        start = time.monotonic()
+        engineer.permit("thumbnails", "photos", "s3.amazonaws.com")
+        finding = watcher.finding(arn, "PG102", _is_open)
+        seconds = time.monotonic() - start
+        screen.found(finding, seconds)
+        screen.alert(watcher.alert(finding["id"], "Finding Opened"))
+        screen.ops_item(watcher.ops_item(finding["id"], "Open"))
 
-            screen.say("[italic]The alert has the remedy. The engineer pastes it and fills in the bucket's name.[/]")
-            start = time.monotonic()
-            engineer.permit("thumbnails", "photos-scoped", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
-            engineer.forbid("thumbnails", "photos")
-            watcher.finding(arn, "PG102", _is_resolved, what="resolved")
-            resolved = time.monotonic() - start
-            screen.clean("The finding is resolved", resolved)
-            screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
+        screen.say("\n[italic]The engineer pastes the fix from the alert and fills in the bucket's name.[/]")
+        start = time.monotonic()
+        engineer.permit("thumbnails", "photos-scoped", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
+        engineer.forbid("thumbnails", "photos")
+        watcher.finding(arn, "PG102", _is_resolved, what="resolved")
+        resolved = time.monotonic() - start
+        screen.clean("The finding is resolved", resolved)
+        screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return [
             ("S3 permission without a source", "PG102, alert, OpsItem", f"{seconds:.2f} s"),
             ("permission with a source instead", "finding and OpsItem resolved", f"{resolved:.2f} s"),
         ]
 
     def _permission_with_a_source(self) -> Row:
-        engineer, watcher, screen = self._engineer, self._watcher, self._screen
+        setup, engineer, watcher, screen = self._setup, self._engineer, self._watcher, self._screen
         screen.step(
             2, "S3 is allowed with a source", "The same permission with bucket and account: the bot finds no problem."
         )
-        arn = engineer.function("reports", engineer.role("reports-role"))
-        bucket = engineer.bucket("monthly-reports")
+        arn = setup.function("reports", setup.role("reports-role"))
+        bucket = setup.bucket("monthly-reports")
         before = watcher.checked(arn, "invoke_policy")
         start = time.monotonic()
         engineer.permit("reports", "reports", "s3.amazonaws.com", SourceArn=bucket, SourceAccount=ACCOUNT)
@@ -82,29 +78,29 @@ class Story:
 
     def _detached_queue_policy(self) -> Row:
         engineer, watcher, screen = self._engineer, self._watcher, self._screen
-        with screen.in_picture():
-            screen.step(
-                3,
-                "A function can no longer read its queue",
-                "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
-            )
+        screen.step(
+            3,
+            "A function can no longer read its queue",
+            "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
+        )
         arn = self._function_on_a_queue("orders")
         original = engineer.attached("orders-role")
-        with screen.in_picture():
-            start = time.monotonic()
-            engineer.detach("orders-role", SQS_POLICY)
-            before = engineer.attached("orders-role")
-            finding = watcher.finding(arn, "PG201")
-            seconds = time.monotonic() - start
-            screen.found(finding, seconds)
-            fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
-            after = engineer.attached("orders-role")
-            if after != original:
-                raise TimeoutError(f"no orders-role with its original policies: it has {after}")
-            screen.fix(fixed, before, after, time.monotonic() - start)
-            watcher.finding(arn, "PG201", _is_resolved, what="resolved")
-            screen.alert(watcher.alert(finding["id"], "Fix Applied"))
-            screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
+        start = time.monotonic()
+        engineer.detach("orders-role", SQS_POLICY)
+        before = engineer.attached("orders-role")
+        finding = watcher.finding(arn, "PG201")
+        seconds = time.monotonic() - start
+        screen.found(finding, seconds)
+        fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
+        fixed_after = time.monotonic() - start
+        after = engineer.attached("orders-role")
+        if after != original:
+            raise TimeoutError(f"no orders-role with its original policies: it has {after}")
+        screen.alert(watcher.alert(finding["id"], "Finding Opened"))
+        screen.fix(fixed, before, after, fixed_after)
+        watcher.finding(arn, "PG201", _is_resolved, what="resolved")
+        screen.alert(watcher.alert(finding["id"], "Fix Applied"))
+        screen.ops_item(watcher.ops_item(finding["id"], "Resolved"))
         return ("SQS policy detached from the role", "PG201, policy attached again, resolved", f"{seconds:.2f} s")
 
     def _role_tagged_never(self) -> Row:
@@ -112,7 +108,7 @@ class Story:
         screen.step(
             4,
             "A role that the bot must not change",
-            "The same change of a role tagged permission-guard:fix=never: the bot reports it and does not fix it.",
+            "The same change to a role tagged permission-guard:fix=never: the bot reports it and does not fix it.",
         )
         arn = self._function_on_a_queue("ledger", {"permission-guard:fix": "never"})
         start = time.monotonic()
@@ -120,6 +116,7 @@ class Story:
         finding = watcher.finding(arn, "PG201")
         seconds = time.monotonic() - start
         screen.found(finding, seconds)
+        screen.alert(watcher.alert(finding["id"], "Finding Opened"))
         refused = watcher.finding(arn, "PG201", _is_refused, what="refused")
         screen.refused(refused)
         if SQS_POLICY in engineer.attached("ledger-role"):
@@ -128,10 +125,10 @@ class Story:
         return ("SQS policy detached from a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")
 
     def _function_on_a_queue(self, name: str, tags: dict[str, str] | None = None) -> str:
-        engineer, watcher = self._engineer, self._watcher
-        arn = engineer.function(name, engineer.role(f"{name}-role", SQS_POLICY, tags=tags))
+        setup, watcher = self._setup, self._watcher
+        arn = setup.function(name, setup.role(f"{name}-role", SQS_POLICY, tags=tags))
         seen = watcher.checked(arn, "execution_role")
-        engineer.mapping(name, engineer.queue(name))
+        setup.mapping(name, setup.queue(name))
         watcher.checked(arn, "execution_role", more_than=seen)
         return arn
 

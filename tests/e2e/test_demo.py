@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
 
 from sandbox.client import watcher
 from sandbox.demo import __main__ as demo
+from sandbox.demo.screen import WIDTH, Screen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +29,7 @@ def program() -> typer.Typer:
 
 
 def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
-    """The output has the calls, findings, alerts, OpsItems, fixes and the refused fix; the picture has an excerpt."""
+    """The output has the calls, findings, alerts, OpsItems, fixes and the refused fix; the picture has part 1."""
     picture = tmp_path / "demo.svg"
     shown = CliRunner().invoke(program(), ["--picture", str(picture)])
     assert shown.exit_code == 0, shown.output
@@ -47,8 +50,12 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
     assert [text for text in expected if text not in shown.output] == []
     svg = picture.read_text()
     assert svg.startswith("<svg")
-    assert [part for part in ("PG102", "PG201", "Resolved") if part not in svg] == []
-    assert "create-function" not in svg
+    text = html.unescape(svg).replace("\N{NO-BREAK SPACE}", " ")
+    first_part = ("PG102", "What is wrong:", "Why it matters:", "How to fix it", "BUCKET-NAME", "Resolved")
+    assert [part for part in first_part if part not in text] == []
+    assert [part for part in ("Deployed template.yaml", "create-function", "PG201") if part in text] == []
+    _, _, width, height = re.findall(r"[\d.]+", svg.partition('viewBox="')[2].partition('"')[0])
+    assert float(height) < float(width), "the picture fits a screen"
 
 
 def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +73,17 @@ def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPa
     assert "This step failed" in shown.output
     assert "PG201" in shown.output
     assert "fixed" in shown.output
+
+
+def test_a_wrapped_command_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A long command goes over several lines, which a shell reads as the same command."""
+    command = (
+        "aws lambda add-permission --function-name thumbnails --statement-id photos --action lambda:InvokeFunction "
+        "--principal s3.amazonaws.com --source-arn arn:aws:s3:::holiday-photos --source-account 123456789012"
+    )
+    Screen().called(command)
+    shown = capsys.readouterr().out
+    lines = shown.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= WIDTH
+    assert shown.replace("\\\n", "").split() == ["$", *command.split()]

@@ -1,4 +1,4 @@
-"""The functions of the stack, loaded by their paths, in an account in memory."""
+"""The functions of the stack, loaded by their paths, in an in-memory account."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ EVENTS = REPOSITORY / "events"
 BUS = "permission-guard"
 DELIVERIES = "deliveries"
 
-# moto's Lambda knows functions by their names in these calls; AWS takes their ARNs as well.
+# In these calls moto accepts only the names of functions; AWS accepts their ARNs too.
 _BY_NAME_IN_MOTO = ("ListAliases", "ListFunctionUrlConfigs", "ListVersionsByFunction")
 
 
 @dataclass
 class Run:
-    """What came of one invocation: its answer, what it logged and counted, and which calls it made."""
+    """The result of one invocation: its answer, logs, metrics and AWS calls."""
 
     answer: Any
     log: str
@@ -58,23 +58,23 @@ class Run:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Return what was logged, line by line."""
+        """Return the lines of the log."""
         return [json.loads(line) for line in self.log.splitlines()]
 
     def line(self, message: str) -> dict[str, Any]:
-        """Return the one line with a message."""
+        """Return the only line with a message."""
         (found,) = [line for line in self.lines if line["message"] == message]
         return found
 
     @property
     def failed(self) -> list[str]:
-        """Return the messages that have to come again."""
+        """Return the messages that are retried."""
         return [failure["itemIdentifier"] for failure in self.answer["batchItemFailures"]]
 
 
 @dataclass
 class Account:
-    """An account with the stack's tables, bus and queues, and the ways to use and to look at it."""
+    """An account with the stack's tables, bus and queues, and helpers to change and read it."""
 
     read_output: Callable[[], str]
     calls: list[str] = field(default_factory=list)
@@ -113,16 +113,16 @@ class Account:
             for operation in _BY_NAME_IN_MOTO:
                 client.meta.events.register(f"provide-client-params.lambda.{operation}", _by_name)
 
-    # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Actions of users ────────────────────────────────────────────────────────────────────────────────────────────
 
     def make_role(self, arn: str = ROLE_ARN) -> None:
-        """Make an execution role that may write logs and nothing else."""
+        """Create an execution role that may only write logs."""
         path, name = arn.split(":role", 1)[1].rsplit("/", 1)
         self.iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
         self.iam.attach_role_policy(RoleName=name, PolicyArn=LOGS_POLICY_ARN)
 
     def make_function(self, name: str = TARGET.name, role_arn: str = ROLE_ARN, **tags: str) -> None:
-        """Make a function."""
+        """Create a function."""
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("app.py", "")
@@ -142,21 +142,21 @@ class Account:
         return self.lambda_.create_event_source_mapping(FunctionName=name, EventSourceArn=queue_arn)["UUID"]
 
     def attach_new_policy(self, document: dict[str, Any], name: str = "orders") -> str:
-        """Make a managed policy and attach it to the role; return its ARN."""
+        """Create a managed policy and attach it to the role; return its ARN."""
         arn = self.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(document))["Policy"]["Arn"]
         self.iam.attach_role_policy(RoleName=ROLE_ARN.rsplit("/", 1)[-1], PolicyArn=arn)
         return arn
 
     def queue(self, name: str) -> str:
-        """Return a queue's URL; it is made when it is asked for."""
+        """Return a queue's URL; the queue is created on first use."""
         if name not in self.urls:
             self.urls[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         return self.urls[name]
 
-    # ── What the stack does ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── Actions of the stack ────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self, name: str, event: dict[str, Any]) -> Run:
-        """Invoke a function of the stack, as a new execution environment does."""
+        """Invoke a function of the stack in a new execution environment."""
         path = REPOSITORY / "functions" / name / "app.py"
         spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
         assert spec is not None
@@ -183,7 +183,7 @@ class Account:
                 counts[metric["Name"]] += sum(emitted[metric["Name"]])
         return Run(answer, log.getvalue(), {key: value for key, value in counts.items() if value}, list(self.calls))
 
-    # ── What people see ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Results ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def table(self) -> FindingsTable:
@@ -203,7 +203,7 @@ class Account:
         return found
 
     def received(self, name: str) -> list[str]:
-        """Take every message from a queue; return their bodies in the order in which they were sent."""
+        """Receive every message of a queue; return their bodies in the order of sending."""
         found: list[str] = []
         while messages := self.sqs.receive_message(QueueUrl=self.queue(name), MaxNumberOfMessages=10).get("Messages"):
             found += [message["Body"] for message in messages]
@@ -212,7 +212,7 @@ class Account:
         return found
 
     def stream(self) -> dict[str, Any]:
-        """Return everything that the findings table's stream tells of, as Lambda gets it."""
+        """Return every record of the findings table's stream, as Lambda gets it."""
         streams = boto3.client("dynamodbstreams")
         arn = self.dynamodb.describe_table(TableName=TABLE_NAME)["Table"]["LatestStreamArn"]
         shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
@@ -236,7 +236,7 @@ def sqs_event(*bodies: str | dict[str, Any]) -> dict[str, Any]:
 
 
 def cloudtrail(name: str, **request: Any) -> dict[str, Any]:
-    """Return an event of the corpus, with other request parameters."""
+    """Return a sample event with changed request parameters."""
     event: dict[str, Any] = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     event["detail"]["requestParameters"].update(request)
     return event
@@ -246,8 +246,8 @@ def _by_name(params: dict[str, Any], **_more: Any) -> dict[str, Any]:
     return {**params, "FunctionName": params["FunctionName"].rsplit(":", 1)[-1]}
 
 
-class NothingSetUp:
-    """Stands in for the reader of inventories: its dozen clients would take most of a test's time."""
+class NoInventories:
+    """A reader of inventories that finds nothing: the dozen clients of the real one are slow."""
 
     def read(self, target: FunctionTarget, not_before: float = 0.0) -> tuple[Inventory, ...]:
         return ()
@@ -256,7 +256,7 @@ class NothingSetUp:
         return True
 
 
-NOTHING_SET_UP = NothingSetUp()
+NO_INVENTORIES = NoInventories()
 
 
 LOGS_POLICY_ARN = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -269,8 +269,8 @@ def _attachable_policies() -> str:
     return json.dumps({name: every[name] for name in names})
 
 
-def forget_what_was_put_together() -> None:
-    """Have the composition roots, and the clients beneath them, made anew: an execution environment of its own."""
+def clear_caches() -> None:
+    """Clear the cached composition roots and clients, as in a new execution environment."""
     for module in (alerts, checks, clients, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
@@ -279,7 +279,7 @@ def forget_what_was_put_together() -> None:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
-    """Return an account in memory, with the environment that template.yaml gives to the functions."""
+    """Return an in-memory account, with the environment variables of template.yaml."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -293,12 +293,12 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "TICKET_SYSTEM": "none",
     }.items():
         monkeypatch.setenv(name, value)
-    # moto brings along a copy of all of AWS's managed policies; parsing a thousand of them takes a second a test.
+    # moto has a copy of all AWS managed policies; parsing a thousand of them takes a second for each test.
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
-    forget_what_was_put_together()
-    monkeypatch.setattr(checks, "_inventories", lambda: NOTHING_SET_UP)
+    clear_caches()
+    monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
-        made = Account(lambda: capsys.readouterr().out)
-        monkeypatch.setenv("CHECK_QUEUE_URL", made.queue("looks"))
-        yield made
-    forget_what_was_put_together()
+        account = Account(lambda: capsys.readouterr().out)
+        monkeypatch.setenv("CHECK_QUEUE_URL", account.queue("checks"))
+        yield account
+    clear_caches()

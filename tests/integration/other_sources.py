@@ -1,6 +1,6 @@
-"""The types of event sources that the sandbox does not run: what AWS replies of each, and what it has a role allow.
+"""The types of event sources that the sandbox does not run: AWS's replies and the permissions that a role needs.
 
-The permissions are those of the pages on each type, not of the package: the two are held to each other.
+The permissions come from AWS's pages on each type, not from the package, so that tests compare the two.
 https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
 https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-kafka-permissions.html
@@ -30,7 +30,7 @@ _GROUPS = ["sg-0123456789abcdef0"]
 
 @dataclass(frozen=True)
 class Source:
-    """A mapping of one type and one way to sign in, with AWS's replies and the grants that its role requires.
+    """A mapping of one type and one authentication method, with AWS's replies and the grants that its role requires.
 
     `mapping` has the type's own fields of ListEventSourceMappings. Lambda reads nothing if one of `reading` or
     `dependencies` is missing. `advised` are grants that AWS lists, but that are not required.
@@ -68,13 +68,13 @@ LOGGING: tuple[Grant, ...] = tuple(
     for action in LOGS
 )
 
-# ── Signing in ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Authentication ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNDER_A_KEY: Replies = {**secret(SECRET, KEY), **key()}
 
 
 def signed_in(*entries: tuple[str, str]) -> dict[str, Any]:
-    """Return the part of a mapping that says how its source is signed in to; an entry may have no URI."""
+    """Return the authentication part of a mapping; an entry may have no URI."""
     return {"SourceAccessConfigurations": [{"Type": kind, **({"URI": uri} if uri else {})} for kind, uri in entries]}
 
 
@@ -82,7 +82,7 @@ def signed_in(*entries: tuple[str, str]) -> dict[str, Any]:
 
 
 def provisioned(**authentication: Any) -> Replies:
-    """Return what is replied of a provisioned cluster with ways to sign in."""
+    """Return the replies about a provisioned cluster with authentication methods."""
     return _cluster(
         CLUSTER,
         ClusterType="PROVISIONED",
@@ -106,7 +106,7 @@ def provisioned(**authentication: Any) -> Replies:
 
 
 def serverless() -> Replies:
-    """Return what is replied of a serverless cluster: IAM is the only way to sign in to one."""
+    """Return the replies about a serverless cluster, which only supports IAM authentication."""
     return _cluster(
         SERVERLESS,
         ClusterType="SERVERLESS",
@@ -136,7 +136,7 @@ def _msk(name: str, arn: str = CLUSTER, group: str = "orders", **more: Any) -> d
 
 
 def _inside(cluster: str, group: str = "orders") -> tuple[Grant, ...]:
-    """Return what reading a topic takes inside a cluster that is signed in to with IAM."""
+    """Return the grants for reading a topic of a cluster with IAM authentication."""
     topic, consumers = (cluster.replace(":cluster/", f":{kind}/") for kind in ("topic", "group"))
     return (
         ("kafka-cluster:Connect", cluster),
@@ -164,7 +164,7 @@ MSK_SERVERLESS = Source(
     advised=_of_cluster(SERVERLESS),
 )
 MSK_IAM_OR_NOT = Source(
-    # Where a mapping names no secret, Lambda signs in with IAM as soon as the cluster lets it.
+    # If a mapping names no secret, Lambda uses IAM authentication if the cluster supports it.
     **_msk("msk-iam-or-unauthenticated"),
     dependencies=(*NETWORK, *_inside(CLUSTER)),
     replies=provisioned(Sasl={"Iam": {"Enabled": True}}, Unauthenticated={"Enabled": True}),
@@ -172,7 +172,7 @@ MSK_IAM_OR_NOT = Source(
 MSK_SCRAM = Source(
     **_msk("msk-scram", **signed_in(("SASL_SCRAM_512_AUTH", SECRET))),
     dependencies=(*NETWORK, OF_SECRET, OF_KEY),
-    # A mapping that names a secret signs in with that, though the cluster has IAM as well.
+    # If a mapping names a secret, Lambda uses it even if the cluster supports IAM.
     replies={**provisioned(Sasl={"Iam": {"Enabled": True}, "Scram": {"Enabled": True}}), **UNDER_A_KEY},
     advised=(("kafka:ListScramSecrets", CLUSTER),),
 )
@@ -189,7 +189,7 @@ MSK_UNAUTHENTICATED = Source(
 
 
 def _self_managed(name: str, *entries: tuple[str, str]) -> dict[str, Any]:
-    """Return the parts of a source that every self-managed cluster has: reading one takes no action of its own."""
+    """Return the parts of a source that every self-managed cluster has: reading one needs no action."""
     mapping = {
         "StartingPosition": "TRIM_HORIZON",
         "Topics": ["placed"],
@@ -249,7 +249,7 @@ KAFKA = (
 
 
 def broker(engine: str, *, is_public: bool) -> Replies:
-    """Return what is replied of a broker."""
+    """Return the replies about a broker."""
     reply = {
         "AuthenticationStrategy": "SIMPLE",
         "AutoMinorVersionUpgrade": True,

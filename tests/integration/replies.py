@@ -1,4 +1,4 @@
-"""AWS's replies about a function, its role and its secrets, each of them held to botocore's model of its operation."""
+"""AWS's replies about a function, its role and its secrets, validated by botocore's models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Grant = tuple[str, str]
 """An action and the resource on which it is allowed."""
 
 Replies = dict[tuple[str, str], dict[str, Any]]
-"""What AWS replies, by the operation and one of its parameters: that which names what is asked about."""
+"""AWS's replies, by operation and by the parameter that names the resource."""
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 ROLE = "orders-role"
@@ -46,14 +46,14 @@ KEY_POLICY = {
         }
     ],
 }
-"""The policy that the console gives a key: it leaves it to the account's own policies who may use it."""
+"""The console's default key policy: it delegates to the IAM policies of the account."""
 
 
 @dataclass
 class Aws:
-    """An account in which one function polls one source: its replies, and the operations that are refused with a code.
+    """An account in which one function polls one source: its replies, and the operations that fail with a code.
 
-    A call for which there is no reply fails the test; `calls` has all that were made.
+    A call without a reply fails the test; `calls` lists all calls.
     """
 
     replies: Replies = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Aws:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """Return a client of a service that these replies answer."""
+        """Return a client of a service that gets these replies."""
         if service not in self.clients:
             self.clients[service] = _client(service)
             for event, handler in self._handlers():
@@ -70,7 +70,7 @@ class Aws:
         return self.clients[service]
 
     def close(self) -> None:
-        """Leave the clients to the next account."""
+        """Release the clients for the next account."""
         for client in self.clients.values():
             for event, handler in self._handlers():
                 client.meta.events.unregister(event, handler, unique_id=f"other-sources-{event}")
@@ -89,7 +89,7 @@ class Aws:
         found = [self.replies[name] for name in self.replies if name[0] == model.name and name[1] in context["asked"]]
         assert len(found) == 1, f"{model.name} of {context['asked']} has {len(found)} replies"
         assert model.output_shape is not None
-        _hold(model.output_shape, found[0])
+        _validate(model.output_shape, found[0])
         return _reply(200, deepcopy(found[0]))  # botocore decodes IAM's documents in place
 
 
@@ -107,23 +107,23 @@ def _client(service: str) -> Any:
     )
 
 
-def _hold(shape: Shape, reply: Any) -> None:
-    """Hold a reply to its model; botocore looks at names, types and what is required, and not at the words of enums.
+def _validate(shape: Shape, reply: Any) -> None:
+    """Validate a reply; botocore's validator checks names, types and required fields, but not enums.
 
     https://github.com/boto/botocore/blob/develop/botocore/validate.py
     """
     report = ParamValidator().validate(reply, shape)
     assert not report.has_errors(), report.generate_report()
-    _hold_words(shape, reply)
+    _validate_enums(shape, reply)
 
 
-def _hold_words(shape: Any, value: Any) -> None:
+def _validate_enums(shape: Any, value: Any) -> None:
     if shape.type_name == "structure":
         for name, one in value.items():
-            _hold_words(shape.members[name], one)
+            _validate_enums(shape.members[name], one)
     elif shape.type_name == "list":
         for one in value:
-            _hold_words(shape.member, one)
+            _validate_enums(shape.member, one)
     elif shape.type_name == "string" and shape.enum:
         assert value in shape.enum, f"{value} is none of {shape.enum}"
 
@@ -143,7 +143,7 @@ _MAPPING = {
 
 
 def function(mapping: dict[str, Any]) -> Replies:
-    """Return what is replied of a function with one event source mapping; `mapping` is what is its own."""
+    """Return the replies about a function with one event source mapping; `mapping` has the mapping's own fields."""
     configuration = {
         "FunctionName": "orders",
         "FunctionArn": FUNCTION_ARN,
@@ -164,7 +164,7 @@ def function(mapping: dict[str, Any]) -> Replies:
 
 
 def role(grants: Iterable[Grant]) -> Replies:
-    """Return what is replied of a role with one inline policy; IAM encodes documents as in a URL."""
+    """Return the replies about a role with one inline policy; IAM URL-encodes documents."""
     allowed = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in grants]
     document = {"Version": "2012-10-17", "Statement": allowed}
     role = {
@@ -186,7 +186,7 @@ def role(grants: Iterable[Grant]) -> Replies:
 
 
 def secret(arn: str, key: str = "") -> Replies:
-    """Return what is replied of a secret without a policy of its own, under AWS's key or a customer's."""
+    """Return the replies about a secret without a policy, with an AWS managed or customer managed key."""
     named = {"ARN": arn, "Name": arn.rpartition(":")[2][:-7]}
     described = {
         "LastChangedDate": SINCE,
@@ -200,7 +200,7 @@ def secret(arn: str, key: str = "") -> Replies:
 
 
 def key(policy: dict[str, Any] = KEY_POLICY, *grants: dict[str, Any]) -> Replies:
-    """Return what is replied of a key that a customer manages."""
+    """Return the replies about a customer managed key."""
     metadata = {
         "AWSAccountId": ACCOUNT,
         "KeyId": KEY_ID,

@@ -1,4 +1,4 @@
-"""One change of IAM that concerns many functions is bounded, batched work: the calls are counted."""
+"""One IAM change that affects many functions takes a limited number of calls, in batches."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SCHEDULED = {"detail-type": "Scheduled Event"}
 
 @pytest.fixture
 def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account in which the sweep may ask both checkers."""
+    """Return an account in which the sweep can send to both checkers."""
     monkeypatch.setenv("INVOKE_POLICY_QUEUE_URL", account.queue("invoke-policy"))
     monkeypatch.setenv("EXECUTION_ROLE_QUEUE_URL", account.queue("execution-role"))
     return account
 
 
 def make_sharing(account: Account, count: int) -> None:
-    """Make so many functions that read a queue with one role that may, and have them swept and looked at."""
+    """Create functions that poll a queue with one role, then sweep and check them."""
     account.make_role()
     account.iam.put_role_policy(RoleName=ROLE, PolicyName="queue", PolicyDocument=json.dumps(SQS_POLICY))
     for number in range(count):
@@ -38,7 +38,7 @@ def make_sharing(account: Account, count: int) -> None:
 
 
 def make_roles(account: Account, count: int) -> str:
-    """Make so many roles that have one managed policy of the customer's; return its ARN."""
+    """Create roles with one customer managed policy; return its ARN."""
     policy = account.iam.create_policy(PolicyName="shared", PolicyDocument=json.dumps(SQS_POLICY))["Policy"]["Arn"]
     for number in range(count):
         account.make_role(f"{ROLE_ARN}-{number}")
@@ -47,10 +47,10 @@ def make_roles(account: Account, count: int) -> str:
 
 
 def test_one_change_of_a_role_with_fifty_functions_is_one_batch(swept: Account) -> None:
-    """The index finds them by one query, the role and the queue are read once; each function costs four calls.
+    """The index finds them with one query, and role and queue are read once. Each function takes four more calls.
 
-    One of them tells who shares the role, and so its findings are read; the others never had any. The tags are read of
-    those that have something new to tell.
+    The findings of one function are read, because it reports the shared role; the others never had any. Tags are
+    read for functions with a new finding.
     """
     make_sharing(swept, 50)
     swept.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
@@ -72,21 +72,21 @@ def test_one_change_of_a_role_with_fifty_functions_is_one_batch(swept: Account) 
     }
 
 
-def test_of_a_role_with_more_functions_than_a_batch_is_for_the_others_are_requested(swept: Account) -> None:
-    """Ten requests a call; they are looked at like the first fifty, by whoever takes them from the queue."""
+def test_checks_are_requested_for_the_functions_of_a_role_that_exceed_a_batch(swept: Account) -> None:
+    """Each call sends ten requests. The next invocation checks these functions like the first fifty."""
     make_sharing(swept, 75)
     swept.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
     run = swept.run("check_execution_role", sqs_event(cloudtrail("delete_role_policy", roleName=ROLE)))
     assert (run.failed, run.counts["FunctionsChecked"], run.counts["ChecksRequested"]) == ([], 50, 25)
     assert run.calls.count("sqs:SendMessageBatch") == 3
-    rest = swept.run("check_execution_role", sqs_event(*swept.received("looks")))
+    rest = swept.run("check_execution_role", sqs_event(*swept.received("checks")))
     assert (rest.counts["FunctionsChecked"], rest.counts["FindingsOpened"]) == (25, 25)
     assert rest.calls.count("iam:GetRole") == 1
     assert len([finding for finding in swept.findings if finding.rule_id == "PG201"]) == 75
 
 
 def test_a_managed_policy_of_a_hundred_roles_is_resolved_by_the_index(swept: Account) -> None:
-    """Each role has a function of its own: the whole index is read once, and no function is listed."""
+    """Each role has its own function. The whole index is read once, and functions are not listed."""
     policy = make_roles(swept, 100)
     for number in range(100):
         swept.make_function(f"orders-{number:02}", f"{ROLE_ARN}-{number}")
@@ -104,7 +104,7 @@ def test_a_managed_policy_of_a_hundred_roles_is_resolved_by_the_index(swept: Acc
 
 
 def test_two_changes_of_a_policy_before_the_first_sweep_are_one_batch(account: Account) -> None:
-    """One list of roles and one of functions, however many have it; what fifty functions share is read once."""
+    """Roles and functions are listed once, and shared resources of the fifty functions are read once."""
     policy = make_roles(account, 100)
     for number in range(50):
         account.make_function(f"orders-{number}", f"{ROLE_ARN}-0")
@@ -124,6 +124,6 @@ def test_two_changes_of_a_policy_before_the_first_sweep_are_one_batch(account: A
         "iam:GetPolicyVersion": 2,
         "lambda:GetFunctionConfiguration": 50,
         "lambda:ListFunctionEventInvokeConfigs": 50,
-        "lambda:ListTags": 1,  # of the one that tells who shares the role
+        "lambda:ListTags": 1,  # for the function that reports the shared role
         "sqs:GetQueueAttributes": 1,
     }

@@ -1,7 +1,7 @@
-"""What is deployed works on its own: each handler with the built layer, a bare boto3 and the standard library.
+"""Each handler works as deployed: with the built layer, boto3 and the standard library only.
 
-Lambda has nothing else. The environments for development have all of it, so that a missing dependency would be noticed
-in AWS first.
+The development environment has more packages, so without these tests a missing dependency would be noticed only
+in AWS.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Import = Callable[[str, str], subprocess.CompletedProcess[str]]
 
-# The fixtures are of the session: one worker makes them, once.
+# The fixtures have session scope: one worker creates them once.
 pytestmark = pytest.mark.xdist_group("bundles")
 
 BUILD = REPOSITORY / ".aws-sam" / "build"
@@ -31,12 +31,12 @@ PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 
 FUNCTIONS = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py"))
 
-# What Lambda's Python runtime brings along: boto3 and what it needs.
+# What Lambda's Python runtime includes: boto3 and its dependencies.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 
 MEGABYTE = 1_000_000
 
-# Runs in the bare interpreter; its own imports are of the standard library.
+# Runs in an interpreter without packages, so it only imports the standard library.
 IMPORT_HANDLER = """
 import importlib, json, sys
 sys.path[0:0] = json.loads(sys.argv[1])
@@ -52,7 +52,7 @@ print(json.dumps({
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose tags do not matter here."""
+    """A YAML loader that ignores CloudFormation's tags."""
 
 
 yaml.add_multi_constructor("!", lambda _loader, _tag, _node: None, _Loader)
@@ -93,7 +93,7 @@ def code(built: dict[str, Any]) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def bare_boto3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that has boto3 and what it needs, and nothing else of this environment."""
+    """Return a folder with only boto3 and its dependencies."""
     folder = tmp_path_factory.mktemp("runtime")
     installed = Path(boto3.__file__).parents[1]
     for name in RUNTIME:
@@ -103,10 +103,10 @@ def bare_boto3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def import_module(code: dict[str, Path], layer: Path, bare_boto3: Path) -> Import:
-    """Return what imports a module with a function's bundle alone, in an empty environment."""
+    """Return a function that imports a module with only a function's bundle, in an empty environment."""
 
     def run(function: str, module: str) -> subprocess.CompletedProcess[str]:
-        # As Lambda orders them: the function's code, its layers, the runtime.
+        # In Lambda's order: the function's code, its layers, the runtime.
         path = [str(code[function]), str(layer / "python"), str(bare_boto3)]
         return subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", IMPORT_HANDLER, json.dumps(path), module],
@@ -124,7 +124,7 @@ def import_module(code: dict[str, Path], layer: Path, bare_boto3: Path) -> Impor
 def test_a_handler_imports_with_what_lambda_has(
     import_module: Import, code: dict[str, Path], layer: Path, function: str
 ) -> None:
-    """No environment variable is set: settings and the region are read when an event comes, not before."""
+    """No environment variable is set: settings and the region are read only when an event arrives."""
     done = import_module(function, "app")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -134,16 +134,16 @@ def test_a_handler_imports_with_what_lambda_has(
 
 
 @pytest.mark.parametrize("module", ["rich", "yaml", "moto", "pydantic", "pytest", "samcli", "no_such_module"])
-def test_nothing_of_the_development_environment_is_there(import_module: Import, module: str) -> None:
-    """The test above would pass without a layer, if this one failed."""
+def test_the_development_environment_cannot_be_imported(import_module: Import, module: str) -> None:
+    """Otherwise the test above would pass without a layer."""
     done = import_module(FUNCTIONS[0], module)
     assert done.returncode == 1
     assert f"ModuleNotFoundError: No module named '{module}'" in done.stderr
 
 
 @pytest.mark.parametrize("module", ["boto3", "aws_lambda_powertools", "permission_guard", "slack_sdk"])
-def test_what_lambda_and_the_layer_bring_is_there(import_module: Import, module: str) -> None:
-    """So that the test above does not pass with nothing at all."""
+def test_the_packages_of_the_runtime_and_the_layer_can_be_imported(import_module: Import, module: str) -> None:
+    """Otherwise the test above would pass with an empty environment."""
     assert import_module(FUNCTIONS[0], module).returncode == 0
 
 
@@ -151,25 +151,25 @@ def test_what_lambda_and_the_layer_bring_is_there(import_module: Import, module:
 def test_only_the_functions_that_need_them_load_the_chat_and_the_command_line(
     import_module: Import, function: str
 ) -> None:
-    """An import that nobody uses is paid for at every cold start."""
+    """An unused import slows down every cold start."""
     modules = set(json.loads(import_module(function, "app").stdout)["modules"])
     assert "permission_guard.cli" not in modules
     assert ("slack_sdk" in modules) <= (function == "send_alert")
 
 
 def test_every_function_is_in_the_build(code: dict[str, Path]) -> None:
-    """One bundle a folder of `functions/`."""
+    """Each folder of `functions/` has one bundle."""
     assert sorted(code) == FUNCTIONS
 
 
 def test_a_functions_code_is_one_module(code: dict[str, Path]) -> None:
-    """Everything else is in the layer; what an interpreter left there does not count."""
+    """Everything else is in the layer. Bytecode of an interpreter is ignored."""
     for name, folder in code.items():
         assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["app.py"], name
 
 
 def test_the_layer_carries_the_whole_package(layer: Path) -> None:
-    """Every file of it, as it is in the repository when it was built last."""
+    """Every file of the package must be up to date in the build."""
     source = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.suffix not in ("", ".pyc")}
     carried = layer / "python" / "permission_guard"
     found = {path.relative_to(carried) for path in carried.rglob("*") if path.is_file()}
@@ -177,12 +177,12 @@ def test_the_layer_carries_the_whole_package(layer: Path) -> None:
 
 
 def test_the_layer_stays_small(layer: Path) -> None:
-    """At most 8 MB unzipped: every cold start unpacks it."""
+    """Every cold start unpacks it, so it may have at most 8 MB unzipped."""
     assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) <= 8 * MEGABYTE
 
 
 def test_the_layer_is_pure_python_without_bytecode(layer: Path) -> None:
-    """Nothing in it is of this machine's architecture or interpreter."""
+    """The layer must not depend on the architecture or interpreter of the build machine."""
     strays = [
         str(path.relative_to(layer))
         for path in layer.rglob("*")

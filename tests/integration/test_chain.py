@@ -1,4 +1,4 @@
-"""The whole way in an account in memory: a change, its finding, its alert, its fix, and the all-clear."""
+"""All functions in sequence in an in-memory account: change, finding, alert, fix and resolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def deployed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account in which the bus feeds the queues of the senders and of the fixer."""
+    """Return an account in which the bus sends to the queues of the senders and the fixer."""
     for name, transitions in {
         "alerts": ["Finding Opened", "Finding Resolved", "Fix Applied"],
         "fixes": ["Finding Opened", "Finding Reopened", "Fix Approved"],
@@ -36,8 +36,8 @@ def deployed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     return account
 
 
-def test_a_function_that_lost_its_queue_is_found_fixed_and_told_of(deployed: Account) -> None:
-    """Each function gets only what the one before it wrote."""
+def test_a_lost_permission_is_reported_fixed_and_resolved(deployed: Account) -> None:
+    """Each function only gets the output of the one before it."""
     logged = 0
 
     def publish() -> None:

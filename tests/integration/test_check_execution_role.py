@@ -1,4 +1,4 @@
-"""What the role allows: from a change in the trail to the finding in the table."""
+"""The execution role scope: from a CloudTrail event to the finding in the table."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ROLE = "orders-role"
 
 
 def polling(account: Account) -> str:
-    """Make a function that polls a queue with a role that may write logs; return the mapping's UUID."""
+    """Create a function that polls a queue with a role that may only write logs; return the mapping's UUID."""
     account.make_role()
     account.make_function()
     account.attach_new_policy(allow("logs:*"))
     return account.map_queue()
 
 
-def test_a_mapping_whose_role_may_not_read_becomes_a_finding(account: Account) -> None:
-    """The finding names the actions, the role, the queue, and the policy that would do."""
+def test_a_mapping_whose_role_lacks_read_permissions_becomes_a_finding(account: Account) -> None:
+    """The finding names the actions, the role, the queue and a sufficient policy."""
     uuid = polling(account)
     run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     assert run.failed == []
@@ -45,8 +45,8 @@ def test_a_mapping_whose_role_may_not_read_becomes_a_finding(account: Account) -
     assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 
-def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Account) -> None:
-    """From the event to the finding, the table and the queue's own policy included, in a warm environment."""
+def test_one_mapping_with_one_managed_policy_takes_ten_calls_at_most(account: Account) -> None:
+    """The calls in a warm environment include those to the table and for the queue's policy."""
     account.make_role()
     account.make_function()
     account.map_queue()
@@ -73,8 +73,8 @@ def test_one_mapping_with_one_managed_policy_is_ten_calls_at_most(account: Accou
     ]
 
 
-def test_a_queue_that_lets_the_role_in_by_itself_is_no_finding(account: Account) -> None:
-    """Its own policy is read, and is enough in one account."""
+def test_a_queue_whose_policy_allows_the_role_is_no_finding(account: Account) -> None:
+    """Within one account the queue's policy is sufficient."""
     polling(account)
     document = allow("sqs:*", resource=QUEUE_ARN, Principal={"AWS": ROLE_ARN})
     url = account.queue(QUEUE_ARN.rsplit(":", 1)[-1])
@@ -87,16 +87,16 @@ def test_a_queue_that_lets_the_role_in_by_itself_is_no_finding(account: Account)
     assert account.finding.status is Status.OPEN
 
 
-def test_a_queue_whose_policy_does_not_matter_is_asked_for_its_key_alone(account: Account) -> None:
-    """The role's policies allow everything, but a customer's key would have a policy of its own."""
+def test_only_the_key_of_a_queue_is_read_if_its_policy_does_not_matter(account: Account) -> None:
+    """The role allows everything, but the policy of a customer managed key could still deny."""
     polling(account)
     account.iam.attach_role_policy(RoleName=ROLE, PolicyArn=SQS_POLICY_ARN)
     run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     assert [call for call in run.calls if call.startswith(("sqs:", "kms:"))] == ["sqs:GetQueueAttributes"]
 
 
-def test_functions_and_mappings_are_listed_once_a_batch(account: Account) -> None:
-    """However many functions a role has."""
+def test_functions_and_mappings_are_listed_once_in_a_batch(account: Account) -> None:
+    """The number of functions with the role does not matter."""
     polling(account)
     account.make_function("invoices")
     account.map_queue("invoices", QUEUE_ARN.replace("orders", "invoices"))
@@ -106,8 +106,8 @@ def test_functions_and_mappings_are_listed_once_a_batch(account: Account) -> Non
     assert run.calls.count("lambda:ListFunctions") == 1
 
 
-def test_a_change_of_the_role_is_seen_at_every_function_that_runs_with_it(account: Account) -> None:
-    """The event names a role; the functions are found, and one that has another role is left alone."""
+def test_a_change_of_a_role_checks_every_function_that_uses_it(account: Account) -> None:
+    """The event only names the role. A function with another role is not checked."""
     polling(account)
     account.make_role(f"{ROLE_ARN}-2")
     account.make_function("invoices")
@@ -121,8 +121,8 @@ def test_a_change_of_the_role_is_seen_at_every_function_that_runs_with_it(accoun
     assert run.counts["FunctionsChecked"] == 2
 
 
-def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(account: Account) -> None:
-    """Drift is found from the side of the role."""
+def test_attaching_a_policy_resolves_the_finding_and_detaching_it_reopens_it(account: Account) -> None:
+    """The events are about the role and not the function."""
     polling(account)
     account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     account.iam.put_role_policy(RoleName=ROLE, PolicyName="queue", PolicyDocument=json.dumps(SQS_POLICY))
@@ -134,8 +134,8 @@ def test_a_policy_that_is_put_right_resolves_it_and_taking_it_away_reopens_it(ac
     assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)
 
 
-def test_a_new_version_of_a_policy_is_seen_at_every_role_that_has_it(account: Account) -> None:
-    """It names no role. One that takes the permission away opens the finding, one that gives it back resolves it."""
+def test_a_new_version_of_a_policy_checks_every_role_that_has_it(account: Account) -> None:
+    """The event names no role. The version that removes the permission opens the finding, the next resolves it."""
     polling(account)
     policy = account.attach_new_policy(SQS_POLICY, "read-queue")
     for document, event, status in (
@@ -150,16 +150,16 @@ def test_a_new_version_of_a_policy_is_seen_at_every_role_that_has_it(account: Ac
     assert (account.finding.status, account.finding.revision) == (Status.OPEN, 3)
 
 
-def test_the_managed_policy_of_aws_is_enough(account: Account) -> None:
-    """Read from IAM as it is today, and judged like any other."""
+def test_the_aws_managed_policy_is_sufficient(account: Account) -> None:
+    """Its current version is read from IAM and evaluated like any other policy."""
     polling(account)
     account.iam.attach_role_policy(RoleName=ROLE, PolicyArn=SQS_POLICY_ARN)
     account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     assert account.findings == []
 
 
-def test_a_permission_that_the_bot_lacks_is_an_error_that_a_person_can_act_on(account: Account) -> None:
-    """The message comes again, the metric has an alarm, the log names action and event; nothing is recorded."""
+def test_a_missing_permission_of_the_bot_is_an_error_that_names_it(account: Account) -> None:
+    """The message is retried, a metric with an alarm is counted, and the log names action and event."""
     polling(account)
 
     def refuse(request: Any, **_more: Any) -> Any:
@@ -181,16 +181,16 @@ def test_a_permission_that_the_bot_lacks_is_an_error_that_a_person_can_act_on(ac
     assert run.counts["ReadsDenied"] == 1
 
 
-def test_what_functions_keep_secret_stays_out_of_log_table_and_answer(account: Account) -> None:
-    """The configuration that is read has the environment variables in it."""
+def test_environment_variables_are_not_in_log_table_or_answer(account: Account) -> None:
+    """The configuration that the bot reads includes them."""
     polling(account)
     run = account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     stored = json.dumps(account.dynamodb.scan(TableName="findings")["Items"])
     assert "hunter2" not in run.log + stored + json.dumps(run.answer)
 
 
-def test_messages_that_cannot_be_read_come_back_and_the_good_one_is_worked_off(account: Account) -> None:
-    """The sample event has one good message among those that are not."""
+def test_malformed_messages_are_retried_and_the_valid_one_is_handled(account: Account) -> None:
+    """The sample event has one valid message among malformed ones."""
     polling(account)
     bad: list[str | dict[str, Any]] = ["{", cloudtrail("unknown_api"), {"detail": None}]
     run = account.run("check_execution_role", sqs_event(*bad, cloudtrail("create_event_source_mapping")))

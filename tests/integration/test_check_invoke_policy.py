@@ -1,4 +1,4 @@
-"""Who may invoke: from a change in the trail to the finding in the table."""
+"""The invoke policy scope: from a CloudTrail event to the finding in the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_to_s3(account: Account, **more: str) -> None:
-    """Let S3 invoke the function."""
+    """Allow S3 to invoke the function."""
     account.lambda_.add_permission(
         FunctionName="orders",
         StatementId="uploads",
@@ -25,7 +25,7 @@ def open_to_s3(account: Account, **more: str) -> None:
 
 
 def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
-    """What the owner reads is about the statement that they added a moment ago."""
+    """The finding is about the statement that was just added."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -41,8 +41,8 @@ def test_a_broad_permission_becomes_a_finding(account: Account) -> None:
     assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 
-def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:
-    """Five reads of Lambda, of which one asks who owns what is wrong, and three of the table."""
+def test_a_check_takes_few_calls(account: Account) -> None:
+    """There are five calls to Lambda, one of them for the owner of a new finding, and three to the table."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -59,8 +59,8 @@ def test_a_function_is_looked_at_with_few_calls(account: Account) -> None:
     ]
 
 
-def test_a_narrow_permission_resolves_it(account: Account) -> None:
-    """Removed and added again with its source: no event need tell both."""
+def test_a_statement_with_a_source_resolves_the_finding(account: Account) -> None:
+    """The statement is replaced, and the event of the removal alone is enough."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -73,8 +73,8 @@ def test_a_narrow_permission_resolves_it(account: Account) -> None:
     assert run.counts["FindingsResolved"] == 1
 
 
-def test_a_deleted_function_takes_its_findings_with_it(account: Account) -> None:
-    """One call tells that it is gone."""
+def test_findings_of_a_deleted_function_are_resolved(account: Account) -> None:
+    """One call finds that the function was deleted."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -85,8 +85,8 @@ def test_a_deleted_function_takes_its_findings_with_it(account: Account) -> None
     assert [call for call in run.calls if call.startswith("lambda:")] == ["lambda:GetFunctionConfiguration"]
 
 
-def test_a_batch_of_changes_of_one_function_is_one_look(account: Account) -> None:
-    """The corpus has several for the function `orders`, some in other forms of its name, and one of a URL."""
+def test_a_batch_of_changes_of_one_function_causes_one_check(account: Account) -> None:
+    """The sample events name the function `orders` in several forms; one event is ignored."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -98,8 +98,8 @@ def test_a_batch_of_changes_of_one_function_is_one_look(account: Account) -> Non
     assert run.counts["EventsIgnored"] == 1
 
 
-def test_the_stack_that_owns_a_function_is_named_and_its_template_s_cure_comes_first(account: Account) -> None:
-    """CloudFormation tags what it makes, and nobody else may set such a tag."""
+def test_the_stack_of_a_function_is_named_and_the_remedy_for_its_template_comes_first(account: Account) -> None:
+    """CloudFormation tags its resources, and only CloudFormation can set such tags."""
     account.make_role()
     account.make_function(**{"aws:cloudformation:stack-name": "shop"})
     open_to_s3(account)
@@ -108,8 +108,8 @@ def test_the_stack_that_owns_a_function_is_named_and_its_template_s_cure_comes_f
     assert [remedy.kind for remedy in account.finding.remedies] == ["sam", "aws-cli", "terraform"]
 
 
-def test_what_terraform_changed_is_known_from_the_event_of_its_call(account: Account) -> None:
-    """Terraform leaves no tag: the user agent tells."""
+def test_terraform_is_recognized_in_the_event_of_its_call(account: Account) -> None:
+    """Terraform sets no tag, but the user agent names it."""
     account.make_role()
     account.make_function()
     open_to_s3(account)

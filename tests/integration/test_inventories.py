@@ -1,4 +1,4 @@
-"""What is set up to call functions: from a rule in the account to the finding in the table."""
+"""Triggers of functions: from an EventBridge rule to the finding in the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration.conftest import cloudtrail, sqs_event
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
 
-# What moto does not know, it does not have either.
+# Operations that moto does not support return empty lists.
 NOT_IN_MOTO = [("logs", "DescribeAccountPolicies"), ("iot", "ListAuthorizers")]
 NOTHING: tuple[SimpleNamespace, dict[str, str]] = (SimpleNamespace(status_code=200), {})
 RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
@@ -28,7 +28,7 @@ RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 
 @pytest.fixture(autouse=True)
 def read_inventories(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read what is set up, as an execution environment that was just made."""
+    """Use the real reader of inventories, as in a new execution environment."""
     reader = InventoryReader(client)
     monkeypatch.setattr(checks, "_inventories", lambda: reader)
     for service, operation in NOT_IN_MOTO:
@@ -36,15 +36,15 @@ def read_inventories(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_up_nightly(account: Account) -> None:
-    """Make a function, and a rule that calls it every night."""
+    """Create a function and a rule that invokes it every night."""
     account.make_role()
     account.make_function()
     account.events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)", State="ENABLED")
     account.events.put_targets(Rule="nightly", Targets=[{"Id": "1", "Arn": FUNCTION_ARN}])
 
 
-def let_in(account: Account) -> None:
-    """Let the rule in."""
+def allow_rule(account: Account) -> None:
+    """Allow the rule to invoke the function."""
     account.lambda_.add_permission(
         FunctionName="orders",
         StatementId="nightly",
@@ -54,36 +54,36 @@ def let_in(account: Account) -> None:
     )
 
 
-def test_a_rule_that_no_statement_lets_in_is_found_by_the_sweep_and_resolved(account: Account) -> None:
-    """The finding names the rule, and its cure lets that one in."""
+def test_a_rule_without_a_statement_is_reported_by_the_sweep_and_resolved(account: Account) -> None:
+    """The finding names the rule, and its remedy allows only that rule."""
     set_up_nightly(account)
     run = account.run("check_invoke_policy", sqs_event(check_request_body([TARGET])))
     finding = account.finding
     assert (finding.rule_id, finding.subject) == ("PG112", f"trigger/events.amazonaws.com/{RULE_ARN}")
     assert f"--source-arn {RULE_ARN}" in finding.remedies[0].text
     assert run.counts["FindingsOpened"] == 1
-    let_in(account)
+    allow_rule(account)
     account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
     assert account.finding.status is Status.RESOLVED
 
 
-def test_a_permission_that_goes_before_its_rule_does_is_looked_at_again_and_told_to_nobody(
+def test_a_permission_deleted_before_its_rule_is_rechecked_without_an_alert(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which is the order in which CloudFormation takes an event away."""
+    """CloudFormation deletes them in this order."""
     monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
     set_up_nightly(account)
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
     assert run.failed == []
     assert account.findings == []
-    attributes = account.sqs.get_queue_attributes(QueueUrl=account.queue("looks"), AttributeNames=["All"])["Attributes"]
+    attributes = account.sqs.get_queue_attributes(QueueUrl=account.queue("checks"), AttributeNames=["All"])[
+        "Attributes"
+    ]
     assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
-def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody outside can make it anew, so it is no great matter."""
+def test_a_deleted_topic_is_a_finding_after_the_grace_period(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other accounts cannot recreate it, so the severity is low."""
     monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
     account.make_role()
     account.make_function()
@@ -100,8 +100,10 @@ def test_a_topic_that_is_gone_is_a_finding_once_it_is_certain(
     assert (account.finding.rule_id, account.finding.severity) == ("PG110", Severity.LOW)
 
 
-def test_what_cannot_be_read_is_unknown_and_stops_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service control policy may close whole services to everybody."""
+def test_an_unread_service_is_unknown_and_does_not_stop_the_check(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service control policy may deny a whole service."""
 
     def refuse(*args: object, **more: object) -> None:
         raise client("iot").exceptions.UnauthorizedException(

@@ -1,6 +1,6 @@
 """From AWS's replies to the finding, for the types of event sources that the sandbox does not run.
 
-Every reply is held to botocore's model of its operation. The reader, the rules and the checker are the real ones.
+Every reply is validated by botocore's models. The reader, the rules and the checker are the real ones.
 """
 
 from __future__ import annotations
@@ -307,7 +307,7 @@ EACH_HIDDEN = pytest.mark.parametrize("hidden", HIDDEN, ids=str)
 @EACH_HIDDEN
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied", "ForbiddenException"])
 def test_what_the_bot_is_not_allowed_to_read_is_unknown_and_not_reported(aws: Aws, hidden: Hidden, code: str) -> None:
-    """An owner must allow it: another check would not read more."""
+    """The owner must allow the read: another check would not read more."""
     store = InMemoryFindings()
     hidden.set_up(aws, **{hidden.operation: code})
     result = check(aws, store)
@@ -359,7 +359,7 @@ def test_a_finding_stays_open_while_the_outcome_is_unknown(aws: Aws, hidden: Hid
 
 
 class NoRequests:
-    """Stands in for the queue of check requests; nothing here requests a check."""
+    """A queue of check requests that must not be used."""
 
     def recheck(self, *_: object) -> None:
         """Fail: nothing waits for the grace period."""

@@ -1,4 +1,4 @@
-"""The outbox: from the table's stream to the bus."""
+"""The outbox: from the stream of the table to the event bus."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def listening(account: Account) -> Account:
     return account
 
 
-def heard(account: Account) -> list[dict[str, Any]]:
-    """Return the events that the subscriber got."""
+def received(account: Account) -> list[dict[str, Any]]:
+    """Return the events that the subscribed queue received."""
     return [json.loads(body) for body in account.received("subscriber")]
 
 
-def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> None:
-    """Opened, other words (told to nobody), resolved: the stream of the table itself, in its order."""
+def test_transitions_in_the_table_are_published_on_the_bus(listening: Account) -> None:
+    """The stream has an opened, a reworded and a resolved finding, in this order; rewording is not published."""
     table = listening.table
     started = table.start_check(TARGET, Direction.EXECUTION_ROLE)
     changes = [Change(a_finding(), None)]
@@ -49,7 +49,7 @@ def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> 
     run = listening.run("publish_findings", listening.stream())
     assert run.failed == []
     assert run.counts == {"EventsPublished": 2}
-    first, second = heard(listening)
+    first, second = received(listening)
     assert (first["source"], first["detail-type"], first["resources"]) == (
         "permission-guard",
         "Finding Opened",
@@ -61,14 +61,14 @@ def test_what_is_written_to_the_table_is_told_on_the_bus(listening: Account) -> 
 
 
 def test_the_sample_of_a_stream_is_two_events(listening: Account) -> None:
-    """A finding opens, is seen again, resolves."""
+    """A finding opens, stays open and resolves."""
     sample = json.loads((EVENTS / "stream" / "publish_findings.json").read_text())
     assert listening.run("publish_findings", sample).failed == []
-    assert [event["detail-type"] for event in heard(listening)] == ["Finding Opened", "Finding Resolved"]
+    assert [event["detail-type"] for event in received(listening)] == ["Finding Opened", "Finding Resolved"]
 
 
-def test_an_item_that_is_no_finding_is_said_and_holds_nothing_up(listening: Account) -> None:
-    """What came before it was told; it stays in the table, and a log line names it."""
+def test_an_item_that_is_no_finding_is_logged_and_does_not_block_the_stream(listening: Account) -> None:
+    """The findings before it are published. The item stays in the table, and a log line names it."""
     listening.table.put_finding(Change(a_finding(), None))
     broken = {
         "pk": {"S": f"FUNCTION#{FUNCTION_ARN}"},
@@ -79,14 +79,12 @@ def test_an_item_that_is_no_finding_is_said_and_holds_nothing_up(listening: Acco
     event = listening.stream()
     run = listening.run("publish_findings", event)
     assert run.failed == []
-    assert [event["detail-type"] for event in heard(listening)] == ["Finding Opened"]
+    assert [event["detail-type"] for event in received(listening)] == ["Finding Opened"]
     assert "is no finding" in run.line("item is not a finding: not published")["reason"]
 
 
-def test_a_bus_that_does_not_take_an_event_has_it_come_again(
-    listening: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The bus is gone: nothing is lost while it is."""
+def test_an_event_that_the_bus_does_not_accept_is_retried(listening: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bus was deleted: no event is lost until it exists again."""
     listening.table.put_finding(Change(replace(a_finding(), revision=1), None))
     listening.events.remove_targets(Rule="all", EventBusName=BUS, Ids=["queue"])
     listening.events.delete_rule(Name="all", EventBusName=BUS)

@@ -1,4 +1,4 @@
-"""The corpus of sample events: each does what `events/README.md` says when its function gets it."""
+"""The sample events: each has the effect that `events/README.md` describes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def sample(name: str) -> dict[str, Any]:
-    """Return an event of the corpus."""
+    """Return a sample event."""
     event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return event
 
 
 @pytest.fixture
 def orders(account: Account) -> Account:
-    """Return an account with the function that the corpus is about, its role and its queue."""
+    """Return an account with the function of the sample events, its role and its queue."""
     account.make_role()
     account.make_function()
     account.map_queue()
@@ -31,24 +31,24 @@ def orders(account: Account) -> Account:
 
 
 @pytest.mark.parametrize("checker", ["check_invoke_policy", "check_execution_role"])
-def test_a_batch_of_changes_is_one_look_at_one_function(orders: Account, checker: str) -> None:
-    """Every message is answered for, whatever its form."""
+def test_a_batch_of_changes_causes_one_check_of_the_function(orders: Account, checker: str) -> None:
+    """No message fails, whatever its form."""
     run = orders.run(checker, sample(f"sqs/{checker}"))
     assert run.failed == []
     assert run.counts["FunctionsChecked"] == 1
     assert run.counts["EventsIgnored"] == 1
 
 
-def test_requested_looks_are_made(orders: Account) -> None:
-    """The second function of the request does not exist, and that is an answer."""
+def test_requested_checks_are_run(orders: Account) -> None:
+    """The second function of the request does not exist, which is no failure."""
     run = orders.run("check_execution_role", sample("sqs/check_requested"))
     assert run.failed == []
     assert run.counts["FunctionsChecked"] == 2
     assert run.counts["FunctionsDeleted"] == 1
 
 
-def test_malformed_messages_come_back_and_the_good_one_does_not(orders: Account) -> None:
-    """Five of six."""
+def test_malformed_messages_are_retried_and_the_valid_one_is_not(orders: Account) -> None:
+    """Five of six messages are malformed."""
     event = sample("sqs/with_malformed_messages")
     run = orders.run("check_execution_role", event)
     assert len(event["Records"]) == 6
@@ -56,8 +56,8 @@ def test_malformed_messages_come_back_and_the_good_one_does_not(orders: Account)
     assert run.counts["MessagesUnreadable"] == 5
 
 
-def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The finding of the sample is proposed in the table: the approval has it done."""
+def test_an_approved_fix_is_applied(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table has the sample's finding with a proposed fix."""
     monkeypatch.setenv("FIX_MODE", "approve")
     mapping = orders.lambda_.list_event_source_mappings(FunctionName="orders")["EventSourceMappings"][0]["UUID"]
     event = sample("sqs/apply_fix")
@@ -68,7 +68,7 @@ def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatc
     opened = {"source": "permission-guard", "detail-type": "Finding Opened", "detail": found.to_document()}
     assert orders.run("apply_fix", sqs_event(opened)).counts["FixesProposed"] == 1
     assert orders.finding.revision == body["detail"]["revision"]
-    body["detail"]["id"] = found.id  # moto makes up the mapping's UUID, and with it the finding's id
+    body["detail"]["id"] = found.id  # moto generates the mapping's UUID, which the finding's id depends on
     event["Records"] = [{**event["Records"][0], "body": json.dumps(body)}]
     assert orders.run("apply_fix", event).counts["FixesApplied"] == 1
     assert orders.attached() == [LOGS_POLICY_ARN, SQS_POLICY_ARN]
@@ -77,6 +77,6 @@ def test_an_approved_fix_is_made(orders: Account, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])
-def test_the_senders_take_their_samples(account: Account, sender: str) -> None:
-    """Without a channel, a ticket system or a finding there is nothing to do, and no message fails."""
+def test_the_senders_accept_their_samples(account: Account, sender: str) -> None:
+    """Without a channel, a ticket system or a finding, no message fails."""
     assert account.run(sender, sample(f"sqs/{sender}")).failed == []

@@ -92,7 +92,7 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
 
 
 def test_without_a_ticket_system_no_ticket_is_opened(account: Account) -> None:
-    """The default."""
+    """No ticket system is the default."""
     run = account.run("open_ticket", sqs_event(event(a_finding())))
     assert run.failed == []
     assert run.calls == []

@@ -1,4 +1,4 @@
-"""The sweep: from the schedule to the looks, and what events have missed is found."""
+"""The sweep: from the schedule to the checks; it finds changes without an event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEDULED = json.loads((EVENTS / "schedule" / "sweep_account.json").read_text())
 
 @pytest.fixture
 def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account with both queues, and a function that lets every bucket in and may not read its queue."""
+    """Return an account with both queues, and a function that any bucket may invoke and whose role lacks permissions."""
     monkeypatch.setenv("INVOKE_POLICY_QUEUE_URL", account.queue("invoke-policy"))
     monkeypatch.setenv("EXECUTION_ROLE_QUEUE_URL", account.queue("execution-role"))
     account.make_role()
@@ -33,8 +33,8 @@ def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     return account
 
 
-def test_both_checkers_are_asked_and_find_what_no_event_told(swept: Account) -> None:
-    """The messages of the sweep are what the checkers take."""
+def test_both_checkers_get_requests_and_find_changes_without_an_event(swept: Account) -> None:
+    """The checkers accept the messages of the sweep."""
     run = swept.run("sweep_account", SCHEDULED)
     assert run.answer == {"functions": 1, "deleted": 0, "open_findings": 0}
     assert run.counts == {"FunctionsSwept": 1}
@@ -43,8 +43,8 @@ def test_both_checkers_are_asked_and_find_what_no_event_told(swept: Account) -> 
     assert sorted(finding.rule_id for finding in swept.findings) == ["PG102", "PG201"]
 
 
-def test_the_finding_of_a_function_that_was_deleted_unseen_is_resolved(swept: Account) -> None:
-    """Only the table remembers that function."""
+def test_the_finding_of_a_function_deleted_without_an_event_is_resolved(swept: Account) -> None:
+    """Only the table still has that function."""
     swept.table.put_finding(Change(a_finding(id="lost", function_arn=OTHER.arn), None))
     run = swept.run("sweep_account", SCHEDULED)
     assert run.answer == {"functions": 1, "deleted": 1, "open_findings": 1}
@@ -55,8 +55,8 @@ def test_the_finding_of_a_function_that_was_deleted_unseen_is_resolved(swept: Ac
     assert (lost.status, lost.resolution) == (Status.RESOLVED, "The function was deleted.")
 
 
-def test_a_second_sweep_tells_nobody_anything_new(swept: Account) -> None:
-    """Every revision stays."""
+def test_a_second_sweep_causes_no_new_alert(swept: Account) -> None:
+    """No finding gets a new revision."""
     for _ in range(2):
         swept.run("sweep_account", SCHEDULED)
         swept.run("check_execution_role", sqs_event(*swept.received("execution-role")))
@@ -65,7 +65,7 @@ def test_a_second_sweep_tells_nobody_anything_new(swept: Account) -> None:
 
 
 def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
-    """One list of functions, the index of roles, one of open and one of suppressed findings, one batch a queue."""
+    """It lists functions and findings, updates the role index, and sends one batch to each queue."""
     run = swept.run("sweep_account", SCHEDULED)
     assert sorted(run.calls) == [
         "dynamodb:BatchWriteItem",
@@ -79,8 +79,8 @@ def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
     ]
 
 
-def test_a_setting_that_is_missing_is_named(swept: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The invocation fails, and says what to do."""
+def test_a_missing_setting_is_named(swept: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invocation fails with an error that says what to do."""
     monkeypatch.delenv("EXECUTION_ROLE_QUEUE_URL")
     with (
         pytest.warns(UserWarning, match="No application metrics"),

@@ -1,4 +1,4 @@
-"""Every item of the stack's tables says of which version it is."""
+"""Every item of the stack's tables has a schema version."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Account
 
 
-def test_every_kind_of_item_carries_its_schema(account: Account) -> None:
-    """Checks, findings, the index of roles, its mark, and the count of fixes."""
+def test_every_type_of_item_has_a_schema_version(account: Account) -> None:
+    """The items are checks, findings, entries of the role index, its marker and the counter of fixes."""
     account.make_role()
     account.make_function()
     table = FindingsTable(account.dynamodb, TABLE_NAME)

@@ -1,4 +1,4 @@
-"""What the code calls: the IAM actions of every AWS operation that modules of the package reach."""
+"""What the code calls: the IAM actions of every AWS operation that modules of the package use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 
-# The name under which a class of `aws/` keeps its client, and the client's service.
+# The attribute in which a class of `aws/` keeps its client, and the client's service.
 CLIENTS = {
     "_cloudformation": "cloudformation",
     "_dynamodb": "dynamodb",
@@ -32,21 +32,21 @@ CLIENTS = {
     "_ssm": "ssm",
 }
 
-# Where the module is of one service, its client has no other name.
+# The attribute in modules that use a single service.
 ONLY_CLIENT = {"client", "_client"}
 
-# Operations whose permissions have other names, or that take more than one, or none.
+# Operations whose permissions have other names, and operations that need several permissions or none.
 ACTIONS: dict[str, set[str]] = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
-    "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # it is created with tags
+    "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # the operation creates with tags
     "s3:ListBuckets": {"s3:ListAllMyBuckets"},
     "s3:GetBucketNotificationConfiguration": {"s3:GetBucketNotification"},
     "s3:GetBucketEncryption": {"s3:GetEncryptionConfiguration"},
-    "s3:HeadBucket": set(),  # a refusal is answer enough: it tells that there is a bucket
+    "s3:HeadBucket": set(),  # no permission needed: a denied call proves that the bucket exists
 }
 
-# The IAM actions that no operation has the name of, and the operation that takes each.
+# IAM actions that are not named after an operation, and the operation that needs each.
 NOT_OPERATIONS = {"s3:GetEncryptionConfiguration": "GetBucketEncryption", "s3:ListAllMyBuckets": "ListBuckets"}
 
 _PREFIXES = {"efs": "elasticfilesystem", "elbv2": "elasticloadbalancing"}
@@ -55,7 +55,7 @@ _BY_METHOD = {"apigateway", "apigatewayv2"}
 
 @cache
 def operations(service: str) -> dict[str, str]:
-    """Return a service's operations as IAM knows them, by the names of their methods."""
+    """Return the IAM names of a service's operations, by the names of their methods."""
     model = get_session().get_service_model(service)
     prefix = _PREFIXES.get(service, service)
     names = {xform_name(name): name for name in model.operation_names}
@@ -66,7 +66,7 @@ def operations(service: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Uses:
-    """A module of the package, by its path, and its functions or methods that are called: all if none is named."""
+    """A module of the package and those of its functions or methods that are called; no names mean all."""
 
     module: str
     methods: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ class Uses:
 
     @property
     def actions(self) -> set[str]:
-        """The IAM actions of every AWS operation that the methods reach."""
+        """The IAM actions of every AWS operation that the methods use."""
         functions = _functions(self.module)
         missing = self.methods - functions.keys()
         assert not missing, f"{self.module} has no {missing}"
@@ -91,7 +91,7 @@ class Uses:
 
 
 def uses(module: str, *methods: str, service: str = "") -> set[str]:
-    """Return the IAM actions that some methods of a module of the package take."""
+    """Return the IAM actions that methods of a module of the package need."""
     return Uses(module, frozenset(methods), service).actions
 
 
@@ -112,9 +112,9 @@ def _own(node: ast.AST) -> Iterator[str]:
 
 
 def _called(node: ast.AST, service: str) -> Iterator[str]:
-    """Yield the operation that `self._lambda.get_policy` or `self._lambda.get_paginator("list_aliases")` is.
+    """Yield the operation of `self._lambda.get_policy` or `self._lambda.get_paginator("list_aliases")`.
 
-    `self._sqs().get_queue_attributes` is one as well, whether it is called at once or handed on.
+    `self._sqs().get_queue_attributes` counts too, whether it is called or passed as an argument.
     """
     method: Any = None
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_paginator":
@@ -123,7 +123,7 @@ def _called(node: ast.AST, service: str) -> Iterator[str]:
         client, method = node.value, node.attr
     else:
         return
-    if isinstance(client, ast.Call):  # made when it is first used
+    if isinstance(client, ast.Call):  # a client created on first use
         client = client.func
     name = client.attr if isinstance(client, ast.Attribute) else client.id if isinstance(client, ast.Name) else ""
     known = CLIENTS.get(name) or (service if name in ONLY_CLIENT else "")

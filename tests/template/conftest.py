@@ -1,4 +1,4 @@
-"""The templates, read once a session."""
+"""The templates, read once per session."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def deployed() -> Callable[..., Template]:
-    """Return template.yaml as deployed with the parameters that are given."""
+    """Return a function that reads template.yaml as deployed with given parameters."""
     return lambda **parameters: Template(REPOSITORY / "template.yaml", **parameters)
 
 
 @pytest.fixture(scope="session")
 def template(deployed: Callable[..., Template]) -> Template:
-    """Return template.yaml as deployed with everything switched on."""
+    """Return template.yaml as deployed with every option enabled."""
     return deployed(**EVERYTHING)
 
 

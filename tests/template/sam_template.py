@@ -1,4 +1,4 @@
-"""The SAM template as data: read once, its conditions decided for the parameters that a test chooses."""
+"""The SAM template as data: its conditions are evaluated for the parameters of a test."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EVERYTHING = {
     "TrustedOrganizations": "o-exampleorgid",
     "GracePeriodSeconds": "120",
 }
-"""Parameters with which everything that the template can deploy is deployed."""
+"""Parameters that deploy everything in the template."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms."""
+    """A YAML loader for CloudFormation's short forms."""
 
 
 def _intrinsic(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -44,7 +44,7 @@ yaml.add_multi_constructor("!", _intrinsic, _Loader)
 
 
 class Template:
-    """A template, as it would be deployed with some parameters: conditions are decided, references stay."""
+    """A template as deployed with given parameters: conditions are evaluated, references are kept."""
 
     def __init__(self, path: Path, **parameters: str) -> None:
         self.raw: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
@@ -60,7 +60,7 @@ class Template:
         self.resources: dict[str, Any] = self._decide(resources)
 
     def of_type(self, *types: str) -> dict[str, Any]:
-        """Return the properties of every resource of some types, by logical id."""
+        """Return the properties of every resource of these types, by logical id."""
         return {
             name: resource.get("Properties", {})
             for name, resource in self.resources.items()
@@ -69,17 +69,17 @@ class Template:
 
     @property
     def functions(self) -> dict[str, Any]:
-        """The properties of every function, with what the template sets for all of them."""
+        """The properties of every function, with the template's globals."""
         everywhere = self._decide(self.raw["Globals"]["Function"])
         return {name: everywhere | properties for name, properties in self.of_type("AWS::Serverless::Function").items()}
 
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """Return every statement of a role's own policies."""
+        """Return every statement of a role's inline policies."""
         policies = self.resources[role]["Properties"].get("Policies", [])
         return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def allowed(self, role: str) -> set[str]:
-        """Return every action that a role is allowed."""
+        """Return every action that a role allows."""
         return {
             action
             for statement in self.statements(role)
@@ -92,7 +92,7 @@ class Template:
         return referred(self.functions[function]["Role"])
 
     def environment_of(self, function: str) -> dict[str, str]:
-        """Return a function's environment, parameters filled in, other resources as their logical ids."""
+        """Return a function's environment: parameters as their values, other references as logical ids."""
         variables = self.functions[function]["Environment"]["Variables"]
         return {name: self._value(value) for name, value in variables.items()}
 
@@ -125,7 +125,7 @@ class Template:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a value as the list that it may also be written as."""
+    """Return a value as a list: templates may have one element without a list."""
     return value if isinstance(value, list) else [value]
 
 

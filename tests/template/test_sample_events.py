@@ -1,4 +1,4 @@
-"""The samples in `events/` are what the functions of the template get, and their README tells of all of them."""
+"""The samples in `events/` are valid input of the template's functions, and their README lists all of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load(path: str) -> Any:
 
 
 def test_the_readme_shows_how_to_invoke_a_function_with_each_sample(template: Template) -> None:
-    """With functions that there are."""
+    """The README may only name existing functions."""
     lines = re.findall(r"^sam local invoke (\w+) --event events/(\S+)$", README, re.MULTILINE)
     assert {function for function, _ in lines} == template.functions.keys()
     assert sorted(path for _, path in lines) == sorted(path for paths in INVOKED.values() for path in paths)
@@ -38,8 +38,8 @@ def test_the_readme_shows_how_to_invoke_a_function_with_each_sample(template: Te
         assert f"| `{path}` |" in README, path
 
 
-def test_the_readme_says_why_each_record_is_there() -> None:
-    """In the second table, where a `*` stands for what follows."""
+def test_the_readme_explains_each_record() -> None:
+    """The second table explains them; a `*` is a wildcard."""
     table = README.split("| record |")[1]
     names = re.findall(r"`([a-z_]+\*?)`", table)
     for path in (EVENTS / "cloudtrail").glob("*.json"):
@@ -49,7 +49,7 @@ def test_the_readme_says_why_each_record_is_there() -> None:
 
 @pytest.mark.parametrize("path", INVOKED["sqs"])
 def test_a_sample_batch_comes_from_the_queue_of_its_function(template: Template, path: str) -> None:
-    """The queue in the sample is the one whose messages the function gets."""
+    """The sample names the queue that is the function's event source."""
     functions = re.findall(rf"^sam local invoke (\w+) --event events/{re.escape(path)}$", README, re.MULTILINE)
     for function in functions:
         (event,) = template.functions[function]["Events"].values()
@@ -60,7 +60,7 @@ def test_a_sample_batch_comes_from_the_queue_of_its_function(template: Template,
 
 @pytest.mark.parametrize("name", ["finding_opened", "finding_resolved", "fix_approved"])
 def test_a_sample_event_of_the_bus_carries_a_whole_finding(name: str) -> None:
-    """Nothing is lost on the way there and back, and its id is its fingerprint."""
+    """Reading and writing the finding loses nothing, and its id is its fingerprint."""
     event = load(f"bus/{name}.json")
     read = read_event(json.dumps(event))
     finding = read.finding
@@ -70,8 +70,8 @@ def test_a_sample_event_of_the_bus_carries_a_whole_finding(name: str) -> None:
     assert event["resources"] == [finding.function_arn]
 
 
-def test_an_approval_may_carry_no_more_than_names() -> None:
-    """As a person sends it; it names the same finding as the whole one."""
+def test_an_approval_may_have_only_names() -> None:
+    """A person sends this form. It names the same finding as the complete event."""
     brief = read_event(json.dumps(load("bus/fix_approved_briefly.json")))
     whole = read_event(json.dumps(load("bus/fix_approved.json")))
     assert brief.detail.keys() == {"id", "function_arn", "revision"}
@@ -83,8 +83,8 @@ def test_an_approval_may_carry_no_more_than_names() -> None:
     )
 
 
-def test_the_sample_of_the_stream_tells_of_two_transitions() -> None:
-    """The finding opened and was resolved; that it was seen once more is none."""
+def test_the_sample_of_the_stream_has_two_transitions() -> None:
+    """The finding opened and resolved. An unchanged finding is no transition."""
     findings = [transition_of(record) for record in load("stream/publish_findings.json")["Records"]]
     opened, seen, resolved = findings
     assert isinstance(opened, Finding)
@@ -95,7 +95,7 @@ def test_the_sample_of_the_stream_tells_of_two_transitions() -> None:
 
 
 def test_the_samples_name_no_real_account() -> None:
-    """Only those that stand for one."""
+    """Samples only have placeholder account ids."""
     placeholders = {"123456789012", "111122223333", "999999999999"}
     for path in EVENTS.rglob("*.json"):
         accounts = set(re.findall(r"(?<![\w-])\d{12}(?![\w-])", path.read_text()))
@@ -103,7 +103,7 @@ def test_the_samples_name_no_real_account() -> None:
 
 
 def test_cloudtrail_samples_have_the_shape_of_aws() -> None:
-    """Envelope and record agree, and every id is there once."""
+    """Envelope and record match, and every id is unique."""
     ids: list[str] = []
     samples = [load(f"cloudtrail/{path.name}") for path in (EVENTS / "cloudtrail").glob("*.json")]
     for event in samples:

@@ -1,4 +1,4 @@
-"""The stack that forwards IAM's events from the one region where they come to the home region."""
+"""The stack that forwards IAM's events from the region that emits them to the home region."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from tests.template.sam_template import Template, referred
 HOME_BUS = {"Fn::Sub": "arn:${AWS::Partition}:events:${HomeRegion}:${AWS::AccountId}:event-bus/default"}
 
 
-def test_it_forwards_exactly_what_the_home_region_listens_to(template: Template, iam_events_stack: Template) -> None:
-    """What one of the two patterns has more is lost or paid for in vain."""
+def test_it_forwards_exactly_the_events_that_the_home_region_matches(
+    template: Template, iam_events_stack: Template
+) -> None:
+    """A difference between the two patterns would lose events or forward useless ones."""
     home = template.resources["IamRoleEvents"]["Properties"]
     here = iam_events_stack.resources["IamRoleEvents"]["Properties"]
     assert here["EventPattern"] == home["EventPattern"]
@@ -18,7 +20,7 @@ def test_it_forwards_exactly_what_the_home_region_listens_to(template: Template,
 
 
 def test_its_one_target_is_the_default_bus_of_the_home_region(iam_events_stack: Template) -> None:
-    """There the rule of template.yaml gets them as if they had come by themselves."""
+    """The rule of template.yaml matches them there like local events."""
     (target,) = iam_events_stack.resources["IamRoleEvents"]["Properties"]["Targets"]
     assert target == {
         "Id": "HomeRegion",
@@ -29,7 +31,7 @@ def test_its_one_target_is_the_default_bus_of_the_home_region(iam_events_stack: 
 
 
 def test_its_role_may_put_events_on_that_bus_and_do_nothing_else(iam_events_stack: Template) -> None:
-    """One action, one resource, one role."""
+    """The role has one action on one resource."""
     (statement,) = iam_events_stack.statements("ForwardRole")
     assert (statement["Effect"], statement["Action"]) == ("Allow", "events:PutEvents")
     assert statement["Resource"] == HOME_BUS
@@ -37,7 +39,7 @@ def test_its_role_may_put_events_on_that_bus_and_do_nothing_else(iam_events_stac
 
 
 def test_only_its_rule_may_use_the_role(iam_events_stack: Template) -> None:
-    """EventBridge acts for everybody: the trust names this account and this very rule."""
+    """EventBridge serves all accounts, so the trust policy names this account and this rule."""
     rule = iam_events_stack.resources["IamRoleEvents"]["Properties"]["Name"]["Fn::Sub"]
     trust = iam_events_stack.resources["ForwardRole"]["Properties"]["AssumeRolePolicyDocument"]
     (statement,) = trust["Statement"]
@@ -53,15 +55,15 @@ def test_only_its_rule_may_use_the_role(iam_events_stack: Template) -> None:
     }
 
 
-def test_the_rules_name_has_the_home_region_in_it_and_fits(iam_events_stack: Template) -> None:
-    """Two home regions may be served from one; a rule's name has up to 64 characters."""
+def test_the_rules_name_includes_the_home_region_and_fits(iam_events_stack: Template) -> None:
+    """One region may forward to two home regions. The name of a rule has at most 64 characters."""
     name = iam_events_stack.resources["IamRoleEvents"]["Properties"]["Name"]["Fn::Sub"]
     assert "${HomeRegion}" in name
     assert len(name.replace("${HomeRegion}", "ap-southeast-99")) <= 64
 
 
-def test_what_cannot_be_forwarded_is_kept_and_told(iam_events_stack: Template) -> None:
-    """In a dead-letter queue that only the rule fills, with an alarm."""
+def test_events_that_cannot_be_forwarded_are_kept_and_raise_an_alarm(iam_events_stack: Template) -> None:
+    """Only the rule may send to the dead-letter queue, and the queue has an alarm."""
     queue = iam_events_stack.resources["ForwardDeadLetterQueue"]["Properties"]
     assert queue == {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True}
     policy = iam_events_stack.resources["ForwardDeadLetterQueuePolicy"]["Properties"]
@@ -76,8 +78,8 @@ def test_what_cannot_be_forwarded_is_kept_and_told(iam_events_stack: Template) -
     assert iam_events_stack.resources["AlertEmailSubscription"]["Properties"]["TopicArn"] == {"Ref": "AlertTopic"}
 
 
-def test_its_alarm_is_the_same_as_those_of_the_home_region(template: Template, iam_events_stack: Template) -> None:
-    """Only what it watches and says is its own."""
+def test_its_alarm_has_the_settings_of_those_in_the_home_region(template: Template, iam_events_stack: Template) -> None:
+    """Only its queue and its description differ."""
     here = dict(iam_events_stack.resources["ForwardDeadLettersAlarm"]["Properties"])
     home = dict(template.resources["ExecutionRoleDeadLettersAlarm"]["Properties"])
     for alarm in (here, home):
@@ -86,8 +88,8 @@ def test_its_alarm_is_the_same_as_those_of_the_home_region(template: Template, i
     assert here == home
 
 
-def test_it_refuses_to_be_deployed_where_it_is_of_no_use(iam_events_stack: Template) -> None:
-    """Only where IAM's events come, and only to forward them to another region: else they would go in circles."""
+def test_it_cannot_be_deployed_where_it_has_no_effect(iam_events_stack: Template) -> None:
+    """Only the region of IAM's events is allowed, and not as its own target, which would be a loop."""
     rules = iam_events_stack.raw["Rules"]
     assertions = [assertion["Assert"] for rule in rules.values() for assertion in rule["Assertions"]]
     region = {"Ref": "AWS::Region"}

@@ -1,4 +1,4 @@
-"""The functions as deployed: their runtime, environment and logs, and how the template is written."""
+"""The functions as deployed: runtime, environment and logs; and the style of the template."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SETTINGS: dict[str, Any] = {
     "ApplyFixFunction": FixSettings,
 }
 
-# Read where they are set, with a default: for tests and for people who know why.
+# Optional variables with a default, for tests and experts; the template does not set them.
 NOT_SET = {"SLACK_WEBHOOK_PREFIX", "MAX_FIXES_AN_HOUR"}
 
 
 class Watched(dict[str, str]):
-    """An environment that remembers what was read from it."""
+    """An environment that records which variables were read."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         super().__init__(environment)
@@ -48,14 +48,14 @@ class Watched(dict[str, str]):
         return super().get(key, default)
 
 
-def test_the_checker_of_who_may_invoke_has_room_for_its_threads(template: Template) -> None:
-    """It reads a dozen services at once, several sources of each; half a gigabyte is a third of a processor."""
+def test_the_invoke_policy_checker_has_memory_for_its_threads(template: Template) -> None:
+    """It reads a dozen services in parallel. 512 MB of memory come with a third of a CPU."""
     function = template.functions["CheckInvokePolicyFunction"]
     assert (function["MemorySize"], function["Timeout"]) == (512, 180)
 
 
 def test_every_function_runs_the_same_python_on_graviton(template: Template) -> None:
-    """The layer is built for that one."""
+    """The layer is built for this Python."""
     for name, function in template.functions.items():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), name
         assert function["Handler"] == "app.handler", name
@@ -66,8 +66,8 @@ def test_every_function_runs_the_same_python_on_graviton(template: Template) -> 
     assert layer["Metadata"]["BuildArchitecture"] == "arm64"
 
 
-def test_every_function_is_one_folder_and_every_folder_a_function(template: Template) -> None:
-    """Nothing of the repository goes along but its handler."""
+def test_every_function_has_one_folder_and_every_folder_is_a_function(template: Template) -> None:
+    """The bundle has only the handler."""
     folders = {function["CodeUri"] for function in template.functions.values()}
     assert folders == {f"functions/{path.parent.name}" for path in (REPOSITORY / "functions").glob("*/app.py")}
     for name, function in template.functions.items():
@@ -76,10 +76,10 @@ def test_every_function_is_one_folder_and_every_folder_a_function(template: Temp
 
 
 @pytest.mark.parametrize("function", SETTINGS)
-def test_a_functions_environment_has_what_its_settings_need(
+def test_a_functions_environment_has_exactly_what_its_settings_read(
     template: Template, deployed: Callable[..., Template], function: str
 ) -> None:
-    """With everything switched on and with the defaults; and nothing is set that nobody reads."""
+    """The same holds with every option enabled and with the defaults. No variable is set without being read."""
     for stack in (template, deployed()):
         environment = Watched(stack.environment_of(function))
         assert SETTINGS[function].from_environment(environment)
@@ -88,19 +88,19 @@ def test_a_functions_environment_has_what_its_settings_need(
 
 
 def test_every_function_has_its_settings_tested(template: Template) -> None:
-    """None is passed over."""
+    """No function may be missing in the list of settings."""
     assert SETTINGS.keys() == template.functions.keys()
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
-def test_the_fixer_learns_its_mode_from_the_parameter(deployed: Callable[..., Template], mode: str) -> None:
-    """The same one that decides on its permissions."""
+def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Template], mode: str) -> None:
+    """The same parameter decides on its permissions."""
     environment = deployed(FixMode=mode).environment_of("ApplyFixFunction")
     assert FixSettings.from_environment(environment).mode == mode
 
 
 def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: Template) -> None:
-    """A finding that the checker would not make must not be fixed, and the other way round."""
+    """Checker and fixer have to agree on which permissions are findings."""
     checkers = ("CheckInvokePolicyFunction", "CheckExecutionRoleFunction", "ApplyFixFunction")
     trusts = [SETTINGS[name].from_environment(template.environment_of(name)).trust for name in checkers]
     assert trusts[0].accounts == {"111122223333", "999999999999"}
@@ -125,36 +125,34 @@ def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: T
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
     ],
 )
-def test_a_variable_names_the_resource_it_speaks_of(
-    template: Template, function: str, variable: str, resource: str
-) -> None:
-    """By reference, never by a name that somebody typed."""
+def test_a_variable_refers_to_its_resource(template: Template, function: str, variable: str, resource: str) -> None:
+    """It is a reference and not a literal name."""
     assert template.functions[function]["Environment"]["Variables"][variable] == {"Ref": resource}
 
 
 def test_no_secret_is_in_an_environment(template: Template) -> None:
-    """The ARN of one may be."""
+    """The ARN of a secret is allowed."""
     for name, function in template.functions.items():
         for variable, value in function["Environment"]["Variables"].items():
             assert "resolve:" not in str(value), name
             assert "SECRET" not in variable or variable.endswith("_ARN"), name
 
 
-def test_every_function_has_a_log_group_of_its_own_that_forgets(template: Template) -> None:
-    """Else logs are kept, and paid for, for ever."""
+def test_every_function_has_its_own_log_group_with_a_retention(template: Template) -> None:
+    """Without a retention, logs are kept and billed forever."""
     groups = [referred(function["LoggingConfig"]["LogGroup"]) for function in template.functions.values()]
     assert sorted(groups) == sorted(template.of_type("AWS::Logs::LogGroup"))
     for name, group in template.of_type("AWS::Logs::LogGroup").items():
         assert 1 <= group["RetentionInDays"] <= 400, name
 
 
-# ── How it is written ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── Style ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 STACKS = ("template", "iam_events_stack")
 
 NAMED = {
-    "template": {"FindingsBus"},  # people subscribe their own targets to it
-    "iam_events_stack": {"IamRoleEvents"},  # its role's trust names it, and has to be made first
+    "template": {"FindingsBus"},  # users add their own rules to it
+    "iam_events_stack": {"IamRoleEvents"},  # the trust policy of its role, which is created first, names it
 }
 
 
@@ -164,8 +162,8 @@ def stack(request: pytest.FixtureRequest) -> tuple[str, Template]:
     return request.param, request.getfixturevalue(request.param)
 
 
-def test_every_statement_says_in_its_sid_what_it_is_for(stack: tuple[str, Template]) -> None:
-    """No two of a document the same."""
+def test_every_statement_has_a_unique_sid(stack: tuple[str, Template]) -> None:
+    """The Sid says what a statement is for."""
     documents = 0
     for name, resource in stack[1].resources.items():
         for document in _documents(resource.get("Properties", {})):
@@ -187,8 +185,8 @@ def _documents(node: Any) -> list[dict[str, Any]]:
     return [document for value in node.values() for document in _documents(value)]
 
 
-def test_no_partition_region_or_account_is_written_out(stack: tuple[str, Template]) -> None:
-    """So that it deploys in China and in GovCloud, and anywhere else."""
+def test_no_partition_region_or_account_is_hard_coded(stack: tuple[str, Template]) -> None:
+    """The templates must deploy in China and GovCloud too."""
     for part in ("Resources", "Outputs", "Conditions", "Globals"):
         for path, value in walk(stack[1].raw.get(part, {})):
             assert not re.search(r"arn:aws|\b\d{12}\b|\b(us|eu|ap)-[a-z]+-\d\b", str(value)) or path[-1] in (
@@ -198,8 +196,8 @@ def test_no_partition_region_or_account_is_written_out(stack: tuple[str, Templat
             assert "arn:" not in str(value) or "arn:${AWS::Partition}:" in str(value), (path, value)
 
 
-def test_only_what_people_have_to_know_by_name_has_a_name(stack: tuple[str, Template]) -> None:
-    """A named resource cannot be replaced, and the stack cannot be deployed twice."""
+def test_only_resources_that_users_refer_to_have_a_name(stack: tuple[str, Template]) -> None:
+    """A named resource cannot be replaced, and prevents a second stack in the account."""
     kind, template = stack
     names = ("Name", "FunctionName", "RoleName", "TableName", "QueueName", "TopicName", "LogGroupName", "AlarmName")
     named = {
@@ -211,6 +209,6 @@ def test_only_what_people_have_to_know_by_name_has_a_name(stack: tuple[str, Temp
 
 
 def test_every_output_is_explained(stack: tuple[str, Template]) -> None:
-    """Outputs are what people see after a deployment."""
+    """Users see the outputs after a deployment."""
     for name, output in stack[1].raw["Outputs"].items():
         assert len(output["Description"]) > 20, name

@@ -1,4 +1,4 @@
-"""Parameters take what they should and nothing else, and their defaults deploy nothing dangerous."""
+"""Parameters accept only valid values, and their defaults deploy nothing dangerous."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ REFUSED = {
 
 @pytest.fixture
 def patterns(template: Template, iam_events_stack: Template) -> dict[str, str]:
-    """Every parameter with a pattern, of both templates."""
+    """Return every pattern of a parameter, of both templates."""
     return {
         name: parameter["AllowedPattern"]
         for stack in (template, iam_events_stack)
@@ -64,24 +64,24 @@ def patterns(template: Template, iam_events_stack: Template) -> dict[str, str]:
     }
 
 
-def test_every_pattern_is_tested_both_ways(patterns: dict[str, str]) -> None:
-    """With what it takes and what it refuses."""
+def test_every_pattern_is_tested_with_valid_and_invalid_values(patterns: dict[str, str]) -> None:
+    """A new pattern needs both lists."""
     assert ACCEPTED.keys() == REFUSED.keys() == patterns.keys()
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values])
-def test_a_parameter_takes_what_it_should(patterns: dict[str, str], name: str, value: str) -> None:
-    """Such as people write it."""
+def test_a_parameter_accepts_valid_values(patterns: dict[str, str], name: str, value: str) -> None:
+    """The values are typical ones."""
     assert re.search(patterns[name], value)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
-def test_a_parameter_refuses_what_it_should(patterns: dict[str, str], name: str, value: str) -> None:
-    """CloudFormation says so before anything is deployed."""
+def test_a_parameter_rejects_invalid_values(patterns: dict[str, str], name: str, value: str) -> None:
+    """CloudFormation validates them before it deploys anything."""
     assert not re.search(patterns[name], value)
 
 
-def test_patterns_speak_of_the_whole_value(patterns: dict[str, str]) -> None:
+def test_patterns_match_the_whole_value(patterns: dict[str, str]) -> None:
     """Each alternative is anchored at both ends."""
     for name, pattern in patterns.items():
         for alternative in pattern.split("|"):
@@ -90,7 +90,7 @@ def test_patterns_speak_of_the_whole_value(patterns: dict[str, str]) -> None:
 
 
 def test_every_parameter_is_explained_and_limited(template: Template, iam_events_stack: Template) -> None:
-    """It has a description, and a pattern with its explanation or a list of values; a number has its bounds."""
+    """It has a description, and a pattern with an explanation, a list of values or bounds."""
     for stack in (template, iam_events_stack):
         for name, parameter in stack.parameters.items():
             assert len(parameter["Description"]) > 20, name
@@ -113,18 +113,18 @@ def test_every_parameter_has_a_label_in_a_group(template: Template, iam_events_s
         assert all(label["default"] for label in interface["ParameterLabels"].values())
 
 
-def test_the_modes_are_those_that_the_code_knows(template: Template) -> None:
-    """In the order of what they dare."""
+def test_the_modes_are_those_of_the_code(template: Template) -> None:
+    """They are sorted by how much they change."""
     assert template.parameters["FixMode"]["AllowedValues"] == list(FixMode)
 
 
-def test_the_ticket_systems_are_those_that_the_code_knows(template: Template) -> None:
-    """Each can be chosen."""
+def test_the_ticket_systems_are_those_of_the_code(template: Template) -> None:
+    """Each of them can be chosen."""
     assert template.parameters["TicketSystem"]["AllowedValues"] == list(TICKET_SYSTEMS)
 
 
-def test_a_change_may_take_as_long_to_settle_as_a_message_may_wait(template: Template) -> None:
-    """SQS holds one back for a quarter of an hour at most; the code takes what the template does."""
+def test_the_grace_period_is_limited_by_the_delay_of_sqs(template: Template) -> None:
+    """SQS delays a message for at most 15 minutes. The code has the same limit as the template."""
     parameter = template.parameters["GracePeriodSeconds"]
     assert (parameter["MinValue"], parameter["MaxValue"]) == (0, 900)
     required = {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"}
@@ -134,21 +134,21 @@ def test_a_change_may_take_as_long_to_settle_as_a_message_may_wait(template: Tem
 
 
 def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
-    """No fixes, no tickets, nobody trusted but this account, no secret read."""
+    """There are no fixes, no tickets, no trusted accounts but the own, and no secrets."""
     defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
     assert defaults.pop("FixMode") == "off"
     assert defaults.pop("TicketSystem") == "none"
-    assert defaults.pop("GracePeriodSeconds") == 120  # as long as AWS says that IAM may take
+    assert defaults.pop("GracePeriodSeconds") == 120  # as long as IAM may take to propagate
     assert set(defaults.values()) == {""}
 
 
 def test_the_home_region_has_to_be_chosen(iam_events_stack: Template) -> None:
-    """There is no region that would be right for most."""
+    """No default would be right for most users."""
     assert "Default" not in iam_events_stack.parameters["HomeRegion"]
 
 
-def test_what_the_tests_switch_on_is_allowed(template: Template, patterns: dict[str, str]) -> None:
-    """So that they test what can be deployed."""
+def test_the_parameters_of_the_tests_are_valid(template: Template, patterns: dict[str, str]) -> None:
+    """Otherwise the tests would check a stack that cannot be deployed."""
     assert EVERYTHING.keys() == template.parameters.keys()
     for name, value in EVERYTHING.items():
         parameter = template.parameters[name]

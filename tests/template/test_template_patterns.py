@@ -1,6 +1,6 @@
-"""The rules' patterns: what reaches which queue, matched as EventBridge matches.
+"""The rules' patterns: which event reaches which queue, matched as in EventBridge.
 
-The matcher is moto's; its behaviour where these patterns need it is tested first.
+The matcher is moto's; the first tests check the behaviour that these patterns need.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SENDERS = {"SendAlertFunction", "OpenTicketFunction", "ApplyFixFunction"}
 
 
 def matches(pattern: Any, event: Any) -> bool:
-    """Match as EventBridge does; the account of the deployment is that of the placeholder data."""
+    """Match as EventBridge does; the stack's account is the one of the sample data."""
     if pattern.get("account") == [{"Ref": "AWS::AccountId"}]:
         pattern = {**pattern, "account": [ACCOUNT]}
     return bool(EventPattern(json.dumps(pattern), pattern).matches_event(event))
@@ -43,7 +43,7 @@ def matches(pattern: Any, event: Any) -> bool:
 def call(
     event_source: str, event_name: str, source: str | None = None, account: str = "123456789012"
 ) -> dict[str, Any]:
-    """Return an event of the default bus, as far as the patterns look at it."""
+    """Return an event of the default bus with the fields that the patterns match."""
     return {
         "account": account,
         "source": source or f"aws.{event_source.split('.', maxsplit=1)[0]}",
@@ -53,7 +53,7 @@ def call(
 
 
 def queue_of(template: Template, function: str) -> str:
-    """Return the queue that a function works off."""
+    """Return the queue that is a function's event source."""
     (event,) = template.functions[function]["Events"].values()
     return referred(event["Properties"]["Queue"])
 
@@ -69,7 +69,7 @@ def rules_of(template: Template, function: str) -> dict[str, Any]:
 
 
 def reaches(template: Template, function: str, event: Any) -> bool:
-    """Tell whether an event reaches a function's queue."""
+    """Return whether an event reaches a function's queue."""
     return any(matches(pattern, event) for pattern in rules_of(template, function).values())
 
 
@@ -93,13 +93,13 @@ def operations(service: str) -> list[str]:
     ],
 )
 def test_the_matcher_knows_prefixes(event_name: str, *, is_match: bool) -> None:
-    """They begin the text, and case counts."""
+    """A prefix is case-sensitive."""
     pattern = {"detail": {"eventName": [{"prefix": "AddPermission"}]}}
     assert matches(pattern, {"detail": {"eventName": event_name}}) is is_match
 
 
-def test_the_matcher_wants_every_part_and_one_of_each_list() -> None:
-    """And between the parts, or within a list."""
+def test_the_matcher_requires_every_field_and_one_value_of_each_list() -> None:
+    """Fields are combined with AND, the values of a list with OR."""
     pattern = {"source": ["a", "b"], "detail": {"eventName": ["c"]}}
     assert matches(pattern, {"source": "b", "detail": {"eventName": "c", "more": 1}})
     assert not matches(pattern, {"source": "b", "detail": {"eventName": "d"}})
@@ -112,7 +112,7 @@ def test_the_matcher_wants_every_part_and_one_of_each_list() -> None:
 
 @pytest.mark.parametrize("direction", Direction)
 def test_every_api_that_concerns_a_checker_reaches_its_queue(template: Template, direction: Direction) -> None:
-    """In every version of its name; IAM's names have none."""
+    """Lambda's API names have version suffixes; IAM's have none."""
     lost = [
         name + suffix
         for (source, name), row in _APIS.items()
@@ -125,7 +125,7 @@ def test_every_api_that_concerns_a_checker_reaches_its_queue(template: Template,
 
 @pytest.mark.parametrize("function", CHECKER.values())
 def test_every_call_that_reaches_a_checker_is_in_its_table(template: Template, function: str) -> None:
-    """Else a prefix that matches more than one API fills the dead-letter queue."""
+    """Otherwise a prefix that matches other APIs would fill the dead-letter queue."""
     reached = {
         (source, name)
         for source, service in ((LAMBDA, "lambda"), (IAM, "iam"))
@@ -138,7 +138,7 @@ def test_every_call_that_reaches_a_checker_is_in_its_table(template: Template, f
 
 
 def test_every_api_of_the_table_reaches_a_checker(template: Template) -> None:
-    """A row that nothing leads to is dead; and every name is one that AWS has. What never needs a look is let alone."""
+    """A row without a matching rule is dead code. APIs that never need a check must not match."""
     for (source, name), row in _APIS.items():
         assert (name in operations(source.split(".")[0])) is row.is_call, name
         reached = any(reaches(template, function, call(source, name)) for function in CHECKER.values())
@@ -147,8 +147,8 @@ def test_every_api_of_the_table_reaches_a_checker(template: Template) -> None:
 
 @pytest.mark.parametrize("function", CHECKER.values())
 @pytest.mark.parametrize("service", ["secretsmanager", "kinesis", "ecr", "s3", "dynamodb", "sts", "organizations"])
-def test_the_same_call_to_another_service_reaches_nobody(template: Template, function: str, service: str) -> None:
-    """PutResourcePolicy exists in many; a record is known by who made it."""
+def test_the_same_call_to_another_service_reaches_no_checker(template: Template, function: str, service: str) -> None:
+    """PutResourcePolicy exists in many services, so the patterns match the event source."""
     for _, name in _APIS:
         event_source = f"{service}.amazonaws.com"
         assert not reaches(template, function, call(event_source, name))
@@ -159,8 +159,8 @@ def test_the_same_call_to_another_service_reaches_nobody(template: Template, fun
 
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "cloudtrail").glob("*.json")), ids=lambda path: str(path.stem))
-def test_every_sample_that_names_a_target_reaches_the_checker_that_looks(template: Template, path: Any) -> None:
-    """The patterns and the table agree on whole events as well; what reaches no one names no target."""
+def test_every_sample_with_a_target_reaches_its_checker(template: Template, path: Any) -> None:
+    """Patterns and table agree on complete events too: an event that reaches no checker has no target."""
     event = json.loads(path.read_text())
     for direction, function in CHECKER.items():
         try:
@@ -171,8 +171,8 @@ def test_every_sample_that_names_a_target_reaches_the_checker_that_looks(templat
             assert reaches(template, function, event)
 
 
-def test_what_changes_no_permission_wakes_nobody(template: Template) -> None:
-    """Such as somebody else's policy."""
+def test_events_that_change_no_permission_reach_no_checker(template: Template) -> None:
+    """A user's policy is one example."""
     event = json.loads((EVENTS / "cloudtrail" / "put_resource_policy_of_a_secret.json").read_text())
     assert not any(reaches(template, function, event) for function in {*CHECKER.values(), *SENDERS})
 
@@ -191,15 +191,17 @@ def test_what_changes_no_permission_wakes_nobody(template: Template) -> None:
         ("delete_policy", set()),
     ],
 )
-def test_new_versions_wake_those_whom_they_concern(template: Template, name: str, directions: set[Direction]) -> None:
-    """Whether code came with a version, or a policy's version is the default, is for the checker to see."""
+def test_new_versions_reach_the_checkers_that_they_concern(
+    template: Template, name: str, directions: set[Direction]
+) -> None:
+    """The checker decides whether a version has new code or a policy version is the default."""
     event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     woken = {function for function in {*CHECKER.values(), *SENDERS} if reaches(template, function, event)}
     assert woken == {CHECKER[direction] for direction in directions}
 
 
-def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
-    """A prefix that begins another API's name would bring that as well; these two do, and the table knows what."""
+def test_no_pattern_matches_more_apis_than_it_names(template: Template) -> None:
+    """A prefix may match a longer API name too. The table has the only two such names."""
     longer = {
         (prefix, name)
         for rule in rules_of(template, CHECKER[Direction.INVOKE_POLICY]).values()
@@ -220,26 +222,26 @@ def test_no_pattern_takes_more_than_it_names(template: Template) -> None:
         "update_function_configuration_denied",
     ],
 )
-def test_failed_calls_reach_the_checker_of_roles(template: Template, name: str) -> None:
-    """What was refused for the role is worth a look, so no pattern asks for success."""
+def test_failed_calls_reach_the_execution_role_checker(template: Template, name: str) -> None:
+    """A call that AWS denied the role needs a check, so no pattern requires success."""
     event = json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text())
     assert event["detail"]["errorCode"]
     assert reaches(template, CHECKER[Direction.EXECUTION_ROLE], event)
 
 
 @pytest.mark.parametrize("detail_type", ["AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"])
-def test_a_mapping_that_aws_switched_off_reaches_the_checker_of_roles_alone(
+def test_a_mapping_disabled_by_aws_reaches_only_the_execution_role_checker(
     template: Template, detail_type: str
 ) -> None:
-    """As what nobody called for, or as AWS's documentation has it, a data event."""
+    """AWS emits it as a service event; its documentation names a data event."""
     event = json.loads((EVENTS / "cloudtrail" / "lambda_esm_disabled.json").read_text())
     event["detail-type"] = detail_type
     assert reaches(template, CHECKER[Direction.EXECUTION_ROLE], event)
     assert not reaches(template, CHECKER[Direction.INVOKE_POLICY], event)
 
 
-def test_other_events_that_nobody_called_for_reach_nobody(template: Template) -> None:
-    """Such as a rotated key, or what Lambda may tell one day."""
+def test_other_service_events_reach_no_checker(template: Template) -> None:
+    """Examples are a key rotation and future events of Lambda."""
     for source, name in (("kms", "RotateKey"), ("lambda", "SomethingNew")):
         event = call(f"{source}.amazonaws.com", name) | {"detail-type": "AWS Service Event via CloudTrail"}
         assert not any(reaches(template, function, event) for function in CHECKER.values())
@@ -250,17 +252,19 @@ def test_other_events_that_nobody_called_for_reach_nobody(template: Template) ->
     [
         ("PutFunctionEventInvokeConfig", {Direction.EXECUTION_ROLE}),
         ("UpdateFunctionEventInvokeConfig", {Direction.EXECUTION_ROLE}),
-        ("DeleteFunctionEventInvokeConfig", set(Direction)),  # one prefix has it among the deletions of functions
+        ("DeleteFunctionEventInvokeConfig", set(Direction)),  # it has the prefix of DeleteFunction
     ],
 )
-def test_where_results_go_is_for_the_checker_of_roles(template: Template, api: str, directions: set[Direction]) -> None:
-    """It is the role that has to be allowed to send them."""
+def test_destinations_are_checked_by_the_execution_role_checker(
+    template: Template, api: str, directions: set[Direction]
+) -> None:
+    """The role has to allow sending to a destination."""
     reached = {direction for direction, function in CHECKER.items() if reaches(template, function, call(LAMBDA, api))}
     assert reached == directions
 
 
-def test_cloudtrails_rules_listen_on_the_default_bus(template: Template) -> None:
-    """AWS's own events come nowhere else."""
+def test_rules_for_cloudtrail_are_on_the_default_bus(template: Template) -> None:
+    """AWS services send their events only there."""
     rules = template.of_type("AWS::Events::Rule")
     for function in CHECKER.values():
         for name in rules_of(template, function):
@@ -270,8 +274,8 @@ def test_cloudtrails_rules_listen_on_the_default_bus(template: Template) -> None
 # ── From the bus to the senders ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_senders_rules_listen_on_the_bus_of_findings(template: Template) -> None:
-    """And to this bot's events only."""
+def test_rules_for_the_senders_are_on_the_bus_of_findings(template: Template) -> None:
+    """They match only events of this bot."""
     rules = template.of_type("AWS::Events::Rule")
     for function in SENDERS:
         ((name, pattern),) = rules_of(template, function).items()
@@ -289,22 +293,24 @@ def test_the_senders_rules_listen_on_the_bus_of_findings(template: Template) -> 
         ("fix_approved_briefly", {"ApplyFixFunction"}),
     ],
 )
-def test_the_sample_events_reach_those_whom_they_concern(template: Template, name: str, functions: set[str]) -> None:
-    """And no others."""
+def test_the_sample_events_reach_only_the_functions_that_they_concern(
+    template: Template, name: str, functions: set[str]
+) -> None:
+    """Other functions must not be invoked."""
     event = json.loads((EVENTS / "bus" / f"{name}.json").read_text())
     assert {function for function in SENDERS if reaches(template, function, event)} == functions
 
 
 @pytest.mark.parametrize("function", ["SendAlertFunction", "OpenTicketFunction"])
-def test_people_are_told_everything_but_what_people_said(template: Template, function: str) -> None:
-    """What a person asked for needs no alert; what came of it does."""
+def test_alerts_are_sent_for_every_transition_but_requests_of_people(template: Template, function: str) -> None:
+    """An approval or undo request of a person needs no alert; its result does."""
     asked = {Transition.FIX_APPROVED, Transition.FIX_UNDO_REQUESTED}
     ((_, pattern),) = rules_of(template, function).items()
     assert set(pattern["detail-type"]) == set(Transition) - asked
 
 
-def test_a_fix_never_starts_from_what_a_fix_did(template: Template) -> None:
-    """Else it would go round in circles. A proposal is no deed: another mode may have to take it up."""
+def test_the_result_of_a_fix_never_starts_a_fix(template: Template) -> None:
+    """Otherwise there would be a loop. A proposal does match: it may be applied in another mode."""
     ((_, pattern),) = rules_of(template, "ApplyFixFunction").items()
     assert set(pattern["detail-type"]) == {
         Transition.OPENED,
@@ -315,8 +321,8 @@ def test_a_fix_never_starts_from_what_a_fix_did(template: Template) -> None:
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_changes_of_other_accounts_reach_nobody(template: Template, direction: Direction) -> None:
-    """A bus may receive the events of many accounts; the bot can read its own only."""
+def test_changes_in_other_accounts_reach_no_checker(template: Template, direction: Direction) -> None:
+    """A bus may receive events of many accounts, but the bot can only read its own."""
     event = call(LAMBDA, "CreateFunction20150331")
     assert reaches(template, CHECKER[direction], event)
     assert not reaches(template, CHECKER[direction], call(LAMBDA, "CreateFunction20150331", account="999999999999"))
@@ -333,7 +339,7 @@ def test_changes_of_other_accounts_reach_nobody(template: Template, direction: D
         ("TicketSystem", "opsitem", "OpenTicketFunction", True),
     ],
 )
-def test_what_is_switched_off_gets_no_events(
+def test_a_disabled_option_gets_no_events(
     deployed: Callable[..., Template], parameter: str, value: str, function: str, *, is_fed: bool
 ) -> None:
     """Its rule is disabled."""
@@ -341,7 +347,7 @@ def test_what_is_switched_off_gets_no_events(
 
 
 def test_only_findings_leave_the_table_through_the_outbox(template: Template) -> None:
-    """The bookkeeping of looks and fixes, and what is deleted, wakes nobody."""
+    """Items of checks and fixes, and deletions, do not invoke the publisher."""
     (event,) = template.functions["PublishFindingsFunction"]["Events"].values()
     (only,) = event["Properties"]["FilterCriteria"]["Filters"]
     pattern = json.loads(only["Pattern"])

@@ -1,4 +1,4 @@
-"""Nothing is lost: every hop has a queue, a dead-letter queue, and an alarm that people hear."""
+"""No event is lost: every hop has a queue, a dead-letter queue and an alarm with a notification."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOURTEEN_DAYS = 1_209_600
 
 
 def queues(template: Template) -> dict[str, Any]:
-    """Return the queues that are worked off: those with a redrive policy."""
+    """Return the queues with consumers: those with a redrive policy."""
     return {name: queue for name, queue in template.of_type("AWS::SQS::Queue").items() if "RedrivePolicy" in queue}
 
 
@@ -27,7 +27,7 @@ def dead_letter_queues(template: Template) -> dict[str, Any]:
 
 
 def rules_with_target(template: Template, queue: str) -> list[str]:
-    """Return the rules, and the schedule, that send to a queue, or to it as their dead-letter queue."""
+    """Return the rules and the schedule that have a queue as target or dead-letter queue."""
     senders = [
         name
         for name, rule in template.of_type("AWS::Events::Rule").items()
@@ -44,7 +44,7 @@ def rules_with_target(template: Template, queue: str) -> list[str]:
 
 
 def event_sources(template: Template, *types: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the event sources of some types, each with its function."""
+    """Return the event sources of these types, each with its function."""
     return [
         (function, event["Properties"])
         for function, properties in template.functions.items()
@@ -53,8 +53,8 @@ def event_sources(template: Template, *types: str) -> list[tuple[str, dict[str, 
     ]
 
 
-def test_every_queue_gives_up_into_a_dead_letter_queue_of_its_own(template: Template) -> None:
-    """After some tries, and not after one."""
+def test_every_queue_has_its_own_dead_letter_queue(template: Template) -> None:
+    """A message gets several attempts."""
     homes = []
     for name, queue in queues(template).items():
         dead_letter_queue = referred(queue["RedrivePolicy"]["deadLetterTargetArn"])
@@ -64,8 +64,8 @@ def test_every_queue_gives_up_into_a_dead_letter_queue_of_its_own(template: Temp
     assert len(homes) == len(set(homes)) == 5
 
 
-def test_dead_letters_are_kept_as_long_as_sqs_keeps_anything(template: Template) -> None:
-    """A message keeps its age when it moves, so it must be kept longer than in the queue it comes from."""
+def test_dead_letters_are_kept_for_the_longest_retention_of_sqs(template: Template) -> None:
+    """A moved message keeps its age, so the retention must be longer than in its first queue."""
     for name, queue in dead_letter_queues(template).items():
         assert queue["MessageRetentionPeriod"] >= FOURTEEN_DAYS, name
     for name, queue in queues(template).items():
@@ -73,7 +73,7 @@ def test_dead_letters_are_kept_as_long_as_sqs_keeps_anything(template: Template)
 
 
 def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: Template) -> None:
-    """At the first message, and again when it is empty."""
+    """It notifies at the first message and when the queue is empty again."""
     alarms = template.of_type("AWS::CloudWatch::Alarm")
     watched = []
     for name, alarm in alarms.items():
@@ -91,8 +91,8 @@ def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: T
     assert sorted(watched) == sorted(dead_letter_queues(template))
 
 
-def test_alarms_may_publish_to_the_topic_and_people_may_hear_them(template: Template) -> None:
-    """Alarms of this account only."""
+def test_alarms_may_publish_to_the_topic_and_the_address_is_subscribed(template: Template) -> None:
+    """Only alarms of this account may publish."""
     policy = template.resources["AlertTopicPolicy"]["Properties"]
     (allow,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
     assert policy["Topics"] == [{"Ref": "AlertTopic"}]
@@ -102,14 +102,14 @@ def test_alarms_may_publish_to_the_topic_and_people_may_hear_them(template: Temp
     assert subscription["TopicArn"] == {"Ref": "AlertTopic"}
 
 
-def test_without_an_address_nobody_is_subscribed(deployed: Callable[..., Template]) -> None:
-    """The topic is there for other subscriptions."""
+def test_without_an_address_the_topic_has_no_subscription(deployed: Callable[..., Template]) -> None:
+    """The topic still exists for other subscriptions."""
     assert "AlertEmailSubscription" not in deployed().resources
     assert "AlertTopic" in deployed().resources
 
 
 def test_a_message_stays_hidden_for_six_times_the_functions_timeout(template: Template) -> None:
-    """Else a second invocation gets it while the first still works on it; six times is what Lambda asks for."""
+    """Otherwise a second invocation could receive it too early. AWS recommends six times the timeout."""
     for function, source in event_sources(template, "SQS"):
         queue = template.resources[referred(source["Queue"])]["Properties"]
         assert queue["VisibilityTimeout"] >= 6 * template.functions[function]["Timeout"], function
@@ -117,26 +117,26 @@ def test_a_message_stays_hidden_for_six_times_the_functions_timeout(template: Te
 
 @pytest.mark.parametrize("function", ["SendAlertFunction", "OpenTicketFunction"])
 def test_a_delivery_is_locked_for_longer_than_its_sender_runs(template: Template, function: str) -> None:
-    """Else a second sender takes the lock while the first is still sending."""
+    """Otherwise a second sender takes the lock while the first is still sending."""
     assert template.functions[function]["Timeout"] < LOCK_FOR.total_seconds()
 
 
-def test_one_bad_message_does_not_bring_back_the_others(template: Template) -> None:
-    """Every poller reports which messages of a batch failed."""
+def test_one_failed_message_does_not_retry_the_others(template: Template) -> None:
+    """Every event source reports the failed messages of a batch."""
     sources = event_sources(template, "SQS", "DynamoDB")
     assert len(sources) == 6
     for function, source in sources:
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"], function
 
 
-def test_a_burst_does_not_take_all_of_the_accounts_concurrency(template: Template) -> None:
-    """A queue holds the burst; a few workers empty it."""
+def test_a_burst_does_not_use_all_of_the_accounts_concurrency(template: Template) -> None:
+    """The queue buffers the burst for a few concurrent invocations."""
     for function, source in event_sources(template, "SQS"):
         assert 2 <= source["ScalingConfig"]["MaximumConcurrency"] <= 10, function
 
 
-def test_a_rule_fills_a_queue_and_never_calls_a_function(template: Template) -> None:
-    """Direct invocations are lost in a burst; and what cannot be delivered goes to that queue's dead-letter queue."""
+def test_a_rule_sends_to_a_queue_and_never_invokes_a_function(template: Template) -> None:
+    """Direct invocations are lost in a burst. Undeliverable events go to the queue's dead-letter queue."""
     rules = template.of_type("AWS::Events::Rule")
     assert len(rules) == 6
     for name, rule in rules.items():
@@ -149,16 +149,16 @@ def test_a_rule_fills_a_queue_and_never_calls_a_function(template: Template) -> 
         assert "InputTransformer" not in target, name
 
 
-def test_every_queue_that_is_worked_off_is_filled_by_a_rule(template: Template) -> None:
-    """And worked off by one function."""
+def test_every_queue_has_a_rule_and_one_consumer(template: Template) -> None:
+    """A queue without either would be useless."""
     sources = [referred(source["Queue"]) for _, source in event_sources(template, "SQS")]
     assert sorted(sources) == sorted(queues(template))
     for queue in queues(template):
         assert rules_with_target(template, queue), queue
 
 
-def test_functions_are_started_by_queues_the_stream_and_the_schedule_only(template: Template) -> None:
-    """The schedule is the one that calls a function, twice a day: there is nothing to burst."""
+def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedule(template: Template) -> None:
+    """The schedule invokes its function directly: two events a day are no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
     assert types.pop("SweepAccountFunction") == {"Schedule"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
@@ -166,8 +166,8 @@ def test_functions_are_started_by_queues_the_stream_and_the_schedule_only(templa
     assert not template.of_type("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping")
 
 
-def test_a_queue_takes_messages_from_its_own_rules_only(template: Template) -> None:
-    """Exactly the rules that have it as their target, and over TLS."""
+def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) -> None:
+    """The policy names exactly the rules that have it as target, and requires TLS."""
     policies = template.of_type("AWS::SQS::QueuePolicy")
     opened = set()
     for name, policy in policies.items():
@@ -186,16 +186,16 @@ def test_a_queue_takes_messages_from_its_own_rules_only(template: Template) -> N
     assert opened == {queue for queue in template.of_type("AWS::SQS::Queue") if rules_with_target(template, queue)}
 
 
-def test_queues_refuse_what_does_not_come_over_tls(template: Template) -> None:
-    """Every queue that has a policy at all; the others are sent to by this account's roles alone."""
+def test_queue_policies_deny_requests_without_tls(template: Template) -> None:
+    """A queue without a policy is only used by roles of this account."""
     for name, policy in template.of_type("AWS::SQS::QueuePolicy").items():
         (deny,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert (deny["Principal"], deny["Action"]) == ("*", "sqs:*"), name
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
 
 
-def test_what_is_stored_is_encrypted(template: Template) -> None:
-    """Queues and tables."""
+def test_queues_and_tables_are_encrypted(template: Template) -> None:
+    """The data at rest includes findings and events."""
     for name, queue in template.of_type("AWS::SQS::Queue").items():
         assert queue["SqsManagedSseEnabled"] is True, name
     for name, table in template.of_type("AWS::DynamoDB::Table").items():
@@ -205,13 +205,13 @@ def test_what_is_stored_is_encrypted(template: Template) -> None:
 
 
 def test_findings_outlive_the_stack(template: Template) -> None:
-    """They hold what every fix changed, and how to take it back."""
+    """They record what every fix changed and how to undo it."""
     table = template.resources["FindingsTable"]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
-def test_a_sweep_that_fails_is_kept(template: Template) -> None:
-    """Whether the schedule could not start it or the function failed."""
+def test_a_failed_sweep_is_kept(template: Template) -> None:
+    """The schedule may fail to invoke it, or the function may fail."""
     function = template.functions["SweepAccountFunction"]
     destination = function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     schedule = function["Events"]["Schedule"]["Properties"]
@@ -220,8 +220,8 @@ def test_a_sweep_that_fails_is_kept(template: Template) -> None:
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
 
 
-def test_a_stream_record_that_cannot_be_published_is_tried_again_and_kept(template: Template) -> None:
-    """It is tried until it leaves the stream, so that nothing goes untold; an alarm tells that it hangs."""
+def test_a_stream_record_that_cannot_be_published_is_retried_and_kept(template: Template) -> None:
+    """It is retried until it expires from the stream. An alarm reports the delay."""
     ((_, stream),) = event_sources(template, "DynamoDB")
     assert stream["DestinationConfig"]["OnFailure"] == {
         "Type": "SQS",

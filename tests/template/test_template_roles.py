@@ -1,4 +1,4 @@
-"""Permissions are data: what the roles allow is what the code declares and calls, no more and no less."""
+"""The roles allow exactly the actions that the code declares and calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 KEEP_FAILED = {"sqs:SendMessage"}
-"""What Lambda itself does with a function's role; the code shows nothing of it."""
+"""Actions that Lambda itself makes with a function's role, so the code does not call them."""
 
 
 def module_of(service: InvokingService) -> str:
@@ -37,15 +37,15 @@ def module_of(service: InvokingService) -> str:
 
 
 def source_module(source: SourceService) -> str:
-    """Return the module of `aws/` that looks at a source."""
-    look = source.policy or source.state
-    assert look is not None
-    return "/".join(look.call.__module__.split(".")[1:])
+    """Return the module of `aws/` that reads a source."""
+    read = source.policy or source.state
+    assert read is not None
+    return "/".join(read.call.__module__.split(".")[1:])
 
 
 def actions_of(source: SourceService) -> set[str]:
     """Return the IAM actions that a source declares."""
-    return {look.action for look in (source.state, source.policy, source.grants) if look}
+    return {read.action for read in (source.state, source.policy, source.grants) if read}
 
 
 # ── What each function may do ───────────────────────────────────────────────────────────────────────────────────────
@@ -99,13 +99,13 @@ def _expected() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("function", _expected())
 def test_a_role_allows_what_its_function_needs_and_nothing_else(template: Template, function: str) -> None:
-    """Both ways: what the code declares and calls against what the role allows, everything switched on."""
+    """Compared with every option enabled: the actions of the code and those of the role."""
     allowed, expected = template.allowed(template.role_of(function)), _expected()[function]
     assert {"missing": expected - allowed, "too much": allowed - expected} == {"missing": set(), "too much": set()}
 
 
-def test_every_function_is_held_to_its_permissions(template: Template) -> None:
-    """One role each, and no other policies than the ones that are checked here."""
+def test_the_permissions_of_every_function_are_tested(template: Template) -> None:
+    """Each function has one role, and the role has no policies but the ones tested here."""
     assert _expected().keys() == template.functions.keys()
     roles = [template.role_of(function) for function in template.functions]
     assert sorted(roles) == sorted(template.of_type("AWS::IAM::Role"))
@@ -116,8 +116,8 @@ def test_every_function_is_held_to_its_permissions(template: Template) -> None:
     assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
 
 
-def test_what_a_scope_reads_is_what_its_readers_call() -> None:
-    """So that READS, on which the roles rest, is not a list that somebody forgot."""
+def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
+    """The roles depend on READS, so it has to match the code."""
     assert READS[Direction.INVOKE_POLICY] == (
         uses("aws/readers/functions", "function", "resource_policies", "function_urls", "tags")
         | uses("aws/readers/organization", "own_organization")
@@ -133,21 +133,21 @@ def test_what_a_scope_reads_is_what_its_readers_call() -> None:
 
 
 @pytest.mark.parametrize("source", sources.SERVICES.values(), ids=lambda source: str(source.name))
-def test_a_look_at_a_source_declares_the_action_that_it_calls(source: SourceService) -> None:
-    """One look is one call, so that what is denied is named by the permission that is missing."""
+def test_each_read_of_a_source_declares_the_action_that_it_calls(source: SourceService) -> None:
+    """Each read is one call, so a denied read names the missing permission."""
     assert uses(source_module(source), service=source.client) == actions_of(source)
 
 
-def test_every_source_is_looked_at() -> None:
-    """A module with calls that is in no list would be a service that nobody looks at."""
+def test_every_source_module_is_used() -> None:
+    """A module that is missing in the list of services would never be read."""
     parts = {"__init__", "base", "reader", "services"}
     assert {source_module(source) for source in sources.SERVICES.values()} == {
         f"aws/readers/sources/{path.stem}" for path in (READERS / "sources").glob("*.py") if path.stem not in parts
     }
 
 
-def test_no_data_is_read_with_what_a_role_needs_to_know() -> None:
-    """What is in queues, streams, tables, buckets and secrets is nobody's business here."""
+def test_the_checker_has_no_permission_to_read_data() -> None:
+    """The contents of queues, streams, tables, buckets and secrets are not needed."""
     assert not READS[Direction.EXECUTION_ROLE] & {
         "dynamodb:GetItem",
         "dynamodb:GetRecords",
@@ -163,12 +163,12 @@ def test_no_data_is_read_with_what_a_role_needs_to_know() -> None:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
 def test_an_inventory_declares_the_actions_that_it_calls(service: InvokingService) -> None:
-    """Both ways: one that is missing is denied, one too many is a permission for nothing."""
+    """A missing action would be denied; an extra one would be an unneeded permission."""
     assert uses(module_of(service), service=service.name) == set(service.actions)
 
 
-def test_every_inventory_is_read() -> None:
-    """A module with calls that is in no list would be a service that nobody looks at."""
+def test_every_inventory_module_is_used() -> None:
+    """A module that is missing in the list of services would never be read."""
     parts = {"__init__", "apis", "base", "reader", "services"}
     assert {module_of(service) for service in SERVICES} == {
         f"aws/readers/inventories/{path.stem}"
@@ -178,20 +178,20 @@ def test_every_inventory_is_read() -> None:
     assert len(SERVICES) == len({service.name for service in SERVICES})
 
 
-def test_a_bucket_is_asked_for_without_a_permission() -> None:
-    """HeadBucket tells even strangers that a bucket is not there, so the role allows nothing for it."""
+def test_the_existence_of_a_bucket_needs_no_permission() -> None:
+    """HeadBucket reports a missing bucket to any caller, so the role needs no action for it."""
     assert operations("s3")["head_bucket"] == "s3:HeadBucket"
     assert uses("aws/readers/inventories/reader", "bucket_exists", service="s3") == set()
     assert "head_bucket" in (READERS / "inventories" / "reader.py").read_text()
 
 
-def test_what_the_fixes_write_is_what_the_writer_calls() -> None:
-    """The one module that writes has no call that no fix declares."""
+def test_the_fixes_declare_the_actions_that_the_writer_calls() -> None:
+    """Only one module writes, and it makes no undeclared call."""
     assert set().union(*(fix.writes for fix in FIXES)) == uses("aws/writers/roles")
 
 
-def test_the_calls_are_found_in_the_code() -> None:
-    """The search sees calls, paginators, methods that are handed on and what they reach, and nothing else."""
+def test_calls_are_found_in_the_code() -> None:
+    """The search finds calls, paginators, methods passed as arguments and the methods that they use."""
     assert uses("aws/readers/functions", "resource_policies") == {
         "lambda:GetPolicy",
         "lambda:ListAliases",
@@ -207,8 +207,8 @@ def test_the_calls_are_found_in_the_code() -> None:
         uses("aws/readers/functions", "no_such_method")
 
 
-def test_every_actions_name_is_one_that_a_service_has(template: Template) -> None:
-    """A misspelt action allows nothing and is noticed by nobody."""
+def test_every_action_exists(template: Template) -> None:
+    """A misspelt action allows nothing, without an error."""
     services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
     services |= {source.client for source in sources.SERVICES.values()}
     known = {action for service in services for action in operations(service).values()}
@@ -223,7 +223,7 @@ def test_every_actions_name_is_one_that_a_service_has(template: Template) -> Non
 
 
 def _writes(actions: set[str]) -> set[str]:
-    """Return the actions that change IAM or Lambda: all but those that only read."""
+    """Return the actions that change IAM or Lambda."""
     reading = ("Get", "List", "Simulate")
     return {
         action
@@ -233,37 +233,37 @@ def _writes(actions: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
-def test_only_the_fixer_may_ever_write_to_iam_or_lambda(deployed: Callable[..., Template], mode: str) -> None:
-    """Whatever FixMode is, no other role may."""
+def test_only_the_fixer_may_write_to_iam_or_lambda(deployed: Callable[..., Template], mode: str) -> None:
+    """No FixMode gives another role a write permission."""
     template = deployed(FixMode=mode)
     for role in template.of_type("AWS::IAM::Role").keys() - {"ApplyFixRole"}:
         assert _writes(template.allowed(role)) == set(), role
 
 
 @pytest.mark.parametrize("mode", ["off", "plan"])
-def test_without_approve_or_auto_the_fixer_may_write_nothing(deployed: Callable[..., Template], mode: str) -> None:
-    """Its role is the proof, not its code."""
+def test_the_fixer_has_no_write_permission_without_mode_approve_or_auto(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """The role enforces the mode, not only the code."""
     assert _writes(deployed(FixMode=mode).allowed("ApplyFixRole")) == set()
 
 
-def test_by_default_nothing_may_be_written(deployed: Callable[..., Template]) -> None:
-    """Whoever deploys without a thought gets a bot that reports."""
+def test_the_default_stack_has_no_write_permission(deployed: Callable[..., Template]) -> None:
+    """By default the bot only reports."""
     assert deployed().values["FixMode"] == "off"
     assert _writes(deployed().allowed("ApplyFixRole")) == set()
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
-def test_with_approve_or_auto_the_fixer_may_make_its_fixes(deployed: Callable[..., Template], mode: str) -> None:
-    """Exactly what they declare."""
+def test_the_fixer_may_apply_its_fixes_in_mode_approve_or_auto(deployed: Callable[..., Template], mode: str) -> None:
+    """The role allows exactly the actions that the fixes declare."""
     allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
     assert allowed == set().union(*(fix.writes for fix in FIXES)) == {"iam:AttachRolePolicy"}
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
-def test_the_fixer_may_attach_the_policies_on_the_list_and_no_other(
-    deployed: Callable[..., Template], mode: str
-) -> None:
-    """The list in the template and the list in the code are the same, both ways."""
+def test_the_fixer_may_attach_only_the_policies_on_the_list(deployed: Callable[..., Template], mode: str) -> None:
+    """The template and the code have the same list."""
     statements = [
         statement
         for statement in deployed(FixMode=mode).statements("ApplyFixRole")
@@ -280,8 +280,8 @@ def test_the_fixer_may_attach_the_policies_on_the_list_and_no_other(
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
-def test_what_is_tagged_never_is_denied_to_the_fixer(deployed: Callable[..., Template], mode: str) -> None:
-    """Every write, whatever the code thinks of it."""
+def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable[..., Template], mode: str) -> None:
+    """The role enforces the tag for every write, not only the code."""
     denies = [
         statement for statement in deployed(FixMode=mode).statements("ApplyFixRole") if statement["Effect"] == "Deny"
     ]
@@ -292,7 +292,7 @@ def test_what_is_tagged_never_is_denied_to_the_fixer(deployed: Callable[..., Tem
 
 
 def test_inline_policies_are_never_written(template: Template) -> None:
-    """Whoever may put an inline policy may give a role anything."""
+    """A role that may write inline policies may grant any permission."""
     named = {path for path, value in walk(template.raw) if value == "iam:PutRolePolicy"}
     assert named == set()
     for role in template.of_type("AWS::IAM::Role"):
@@ -300,8 +300,8 @@ def test_inline_policies_are_never_written(template: Template) -> None:
 
 
 @pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
-def test_a_checker_only_reads_what_it_checks(template: Template, function: str) -> None:
-    """All it writes is its own: its findings, its log, that a message is done, and that it wants to look again."""
+def test_a_checker_only_reads_the_resources_that_it_checks(template: Template, function: str) -> None:
+    """It writes only its findings and logs, deletes its messages, and requests rechecks."""
     own = OWN_LOGS | RECEIVE | uses("aws/senders/check_queue", service="sqs")
     own |= uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
     reading = ("Get", "List", "Describe", "Simulate", "GET")
@@ -309,16 +309,16 @@ def test_a_checker_only_reads_what_it_checks(template: Template, function: str) 
         assert action.split(":")[1].startswith(reading), action
 
 
-# ── On what ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Resources ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# Allowed on every resource, since AWS knows none for them.
+# Allowed on every resource, since AWS does not support resource-level permissions for them.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 ON_EVERYTHING = {
     "lambda:ListFunctions",
     "lambda:ListEventSourceMappings",
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
-    "cloudformation:DescribeStackResources",  # asked for by the resource, since the stack is what is not known
+    "cloudformation:DescribeStackResources",  # called with the resource, since the stack is unknown
     "cognito-idp:ListUserPools",
     "config:DescribeConfigRules",
     "elasticloadbalancing:DescribeTargetGroups",
@@ -336,7 +336,7 @@ ON_EVERYTHING = {
     "sns:ListTopics",
 }
 
-# Event sources, secrets and destinations may belong to other accounts, which then have to let the bot in as well.
+# Event sources, secrets and destinations may belong to other accounts, which then have to allow the bot too.
 SOURCES = {
     "arn:${AWS::Partition}:dynamodb:${AWS::Region}:*:table/*",
     "arn:${AWS::Partition}:dynamodb:${AWS::Region}:*:table/*/stream/*",
@@ -347,7 +347,7 @@ SOURCES = {
     "arn:${AWS::Partition}:sqs:${AWS::Region}:*:*",
 }
 
-# All of a kind in this account: the bot watches every function and role, and whatever may invoke a function.
+# All of one type in this account: the bot checks every function, every role and every trigger.
 ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
@@ -373,8 +373,8 @@ ALL_OF_A_KIND = {
 }
 
 
-def test_resources_are_named_except_where_aws_has_none(template: Template) -> None:
-    """Every `*` is on one of the lists, and the lists are used up."""
+def test_resources_are_named_unless_aws_does_not_support_it(template: Template) -> None:
+    """Every `*` is on one of the lists, and the lists have no unused entries."""
     everywhere: set[str] = set()
     kinds: set[str] = set()
     for role in template.of_type("AWS::IAM::Role"):
@@ -394,7 +394,7 @@ def test_resources_are_named_except_where_aws_has_none(template: Template) -> No
 
 
 def _on(template: Template, role: str, action: str) -> list[str]:
-    """Return the resources of this stack on which a role is allowed an action."""
+    """Return the resources of this stack on which a role allows an action."""
     return sorted(
         referred(resource)
         for statement in template.statements(role)
@@ -404,16 +404,16 @@ def _on(template: Template, role: str, action: str) -> list[str]:
     )
 
 
-def test_a_function_writes_its_own_logs_and_no_others(template: Template) -> None:
-    """Nor may it create or change log groups."""
+def test_a_function_may_write_only_its_own_logs(template: Template) -> None:
+    """It must not create or change log groups."""
     for name, function in template.functions.items():
         own = referred(function["LoggingConfig"]["LogGroup"])
         for action in OWN_LOGS:
             assert _on(template, template.role_of(name), action) == [own]
 
 
-def test_a_function_receives_from_its_own_queue_and_no_other(template: Template) -> None:
-    """The queue of its event source."""
+def test_a_function_may_receive_only_from_its_own_queue(template: Template) -> None:
+    """That is the queue of its event source."""
     receivers = 0
     for name, function in template.functions.items():
         queues = [referred(e["Properties"]["Queue"]) for e in function["Events"].values() if e["Type"] == "SQS"]
@@ -447,15 +447,15 @@ def test_a_function_receives_from_its_own_queue_and_no_other(template: Template)
         ("SendAlertFunction", "secretsmanager:GetSecretValue", ["SlackSecretArn"]),
     ],
 )
-def test_a_function_uses_the_resources_of_this_stack_that_it_works_with(
+def test_a_function_has_access_only_to_the_resources_that_it_uses(
     template: Template, function: str, action: str, resources: list[str]
 ) -> None:
     """And no others."""
     assert _on(template, template.role_of(function), action) == resources
 
 
-def test_who_has_a_policy_is_asked_of_this_accounts_policies_only(template: Template) -> None:
-    """No event of the account tells of AWS's own."""
+def test_entities_are_listed_only_for_policies_of_this_account(template: Template) -> None:
+    """AWS managed policies change without an event in the account."""
     statements = template.statements("CheckExecutionRoleRole")
     (statement,) = [one for one in statements if "iam:ListEntitiesForPolicy" in listed(one["Action"])]
     assert statement["Action"] == ["iam:ListEntitiesForPolicy"]
@@ -469,10 +469,10 @@ def test_who_has_a_policy_is_asked_of_this_accounts_policies_only(template: Temp
         ("TicketSystem", "ssm:CreateOpsItem", "OpenTicketFunction"),
     ],
 )
-def test_what_is_not_switched_on_is_not_allowed(
+def test_a_disabled_option_has_no_permission(
     template: Template, deployed: Callable[..., Template], parameter: str, action: str, function: str
 ) -> None:
-    """The permission comes with the parameter."""
+    """The parameter adds the permission."""
     role = template.role_of(function)
     assert action in template.allowed(role)
     without = {name: value for name, value in template.values.items() if name != parameter}
@@ -480,7 +480,7 @@ def test_what_is_not_switched_on_is_not_allowed(
 
 
 def test_only_lambda_may_assume_the_roles_of_functions(template: Template) -> None:
-    """No person and no other service."""
+    """Users and other services must not assume them."""
     for role in template.of_type("AWS::IAM::Role").values():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}

@@ -1,4 +1,4 @@
-"""Clients that reach nothing: a Stubber answers them, or moto does."""
+"""Clients without a network: a Stubber or moto answers them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """A client whose answers are given beforehand; each must be asked for, in order, with these parameters."""
+    """A stubbed client: calls must come in the order of the answers and with their parameters."""
 
     def __init__(self, service: str, endpoint_url: str | None = None) -> None:
         self.client: Any = boto3.client(
@@ -34,11 +34,11 @@ class Answers:
         self._stubber.add_response(operation, reply, expected or None)
 
     def fail(self, operation: str, code: str, message: str = "no", status: int = 400) -> None:
-        """Refuse the next call."""
+        """Fail the next call."""
         self._stubber.add_client_error(operation, code, message, http_status_code=status)
 
     def all_were_asked_for(self) -> None:
-        """Fail where an answer was not needed."""
+        """Fail if an answer was not used."""
         self._stubber.assert_no_pending_responses()
 
 
@@ -62,7 +62,7 @@ def iam_answers() -> Iterator[Answers]:
 
 @pytest.fixture
 def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let all clients talk to an account in memory."""
+    """Have all clients use an in-memory account."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -1,11 +1,11 @@
-"""Calls that may fail: what is missing, what was denied and what will pass are told apart."""
+"""Calls that may fail: missing resources, denied calls and transient errors are distinguished."""
 
 from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from permission_guard.aws.calls import is_passing, read
+from permission_guard.aws.calls import is_temporary, read
 from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
@@ -19,7 +19,7 @@ def failure(code: str, status: int = 400, message: str = "no") -> ClientError:
 
 
 def reading(error: Exception) -> str | Unread | None:
-    """Read something that fails."""
+    """Make a read that fails."""
 
     def call() -> str:
         raise error
@@ -27,8 +27,8 @@ def reading(error: Exception) -> str | Unread | None:
     return read("iam:GetRole", call)
 
 
-def test_a_reply_is_handed_on() -> None:
-    """Nothing is added."""
+def test_a_reply_is_returned_unchanged() -> None:
+    """The reader gets what botocore returns."""
     assert read("iam:GetRole", lambda: "reply") == "reply"
 
 
@@ -42,22 +42,22 @@ def test_a_reply_is_handed_on() -> None:
         "AWS.SimpleQueueService.NonExistentQueue",
     ],
 )
-def test_what_does_not_exist_is_none(code: str) -> None:
-    """Lambda, IAM and SQS say it differently."""
+def test_a_missing_resource_is_none(code: str) -> None:
+    """Lambda, IAM and SQS have different error codes for it."""
     assert reading(failure(code, 404)) is None
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
-def test_what_was_denied_is_unread_and_says_so(code: str) -> None:
-    """A permission of the bot is missing."""
+def test_a_denied_call_is_unread_and_denied(code: str) -> None:
+    """The bot lacks a permission."""
     assert reading(failure(code, 403)) == Unread("iam:GetRole", code, "no", denied=True)
 
 
 @pytest.mark.parametrize(
     ("code", "status"), [("Throttling", 400), ("TooManyRequestsException", 429), ("ServiceException", 500)]
 )
-def test_what_will_pass_is_unread_and_not_denied(code: str, status: int) -> None:
-    """The message comes again."""
+def test_a_transient_error_is_unread_and_not_denied(code: str, status: int) -> None:
+    """The message is retried."""
     assert reading(failure(code, status)) == Unread("iam:GetRole", code, "no", denied=False)
 
 
@@ -77,20 +77,20 @@ def test_a_connection_that_fails_is_unread(error: Exception) -> None:
     assert "iam.amazonaws.com" in unread.message
 
 
-def test_a_mistake_of_ours_is_not_taken_for_an_answer() -> None:
-    """Only what AWS says is a value."""
+def test_a_bug_in_the_bot_is_raised() -> None:
+    """Only errors of AWS become values."""
     with pytest.raises(KeyError):
         reading(KeyError("Role"))
 
 
 def test_an_error_without_a_code_is_called_unknown() -> None:
-    """A proxy in between may answer anything."""
+    """A proxy may return any reply."""
     assert error_code(ClientError({}, "GetRole")) == "Unknown"
     assert reading(ClientError({}, "GetRole")) == Unread("iam:GetRole", "Unknown", "", denied=False)
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "passing"),
+    ("code", "status", "temporary"),
     [
         ("Throttling", 400, True),
         ("TooManyRequestsException", 429, True),
@@ -103,6 +103,6 @@ def test_an_error_without_a_code_is_called_unknown() -> None:
         ("UnmodifiableEntity", 400, False),
     ],
 )
-def test_only_passing_faults_are_worth_another_try(code: str, status: int, passing: bool) -> None:
-    """What AWS refuses for good is recorded at once."""
-    assert is_passing(failure(code, status)) is passing
+def test_only_transient_errors_are_retried(code: str, status: int, temporary: bool) -> None:
+    """Permanent failures are recorded at once."""
+    assert is_temporary(failure(code, status)) is temporary

@@ -1,4 +1,4 @@
-"""The clients: made when first used, once, and patient with AWS."""
+"""The clients: created once on first use, with retries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Config]]]:
-    """Return what boto3 is asked for."""
+    """Record the clients that boto3 creates."""
     asked: list[tuple[str, Config]] = []
 
     def make(service: str, *, config: Config) -> Any:
@@ -33,8 +33,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Config]]]:
     clients._client.cache_clear()
 
 
-def test_a_client_is_made_once_a_service(made: list[tuple[str, Config]]) -> None:
-    """An execution environment keeps its connections."""
+def test_a_client_is_created_once_for_each_service(made: list[tuple[str, Config]]) -> None:
+    """The connections of an execution environment are reused."""
     assert clients.client("iam") is clients.client("iam")
     assert clients.client("lambda") is not clients.client("iam")  # type: ignore[comparison-overlap]
     assert [service for service, _ in made] == ["iam", "lambda"]
@@ -43,7 +43,7 @@ def test_a_client_is_made_once_a_service(made: list[tuple[str, Config]]) -> None
 def test_a_client_slows_down_when_throttled_and_gives_up_before_the_function_does(
     made: list[tuple[str, Config]],
 ) -> None:
-    """Lambda's control plane is shared by the whole account."""
+    """The rate limits of Lambda's API are shared by the whole account."""
     clients.client("lambda")
     ((_, config),) = made
     settings = vars(config)
@@ -52,8 +52,8 @@ def test_a_client_slows_down_when_throttled_and_gives_up_before_the_function_doe
     assert settings["user_agent_extra"] == f"permission-guard/{__version__}"
 
 
-def test_importing_the_wiring_makes_no_client() -> None:
-    """A cold start pays only for what is used."""
+def test_importing_the_wiring_creates_no_client() -> None:
+    """A cold start must not spend time on unused clients."""
     program = (
         "import boto3\n"
         "def refuse(*_, **__): raise SystemExit('a client was made at import')\n"

@@ -1,4 +1,4 @@
-"""A batch of a checker's queue: every target is looked at once, and every message is answered for."""
+"""A batch of a checker's queue: each target is checked once, and each message is acknowledged or fails."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Logged
 
 SCOPE = Direction.EXECUTION_ROLE
-ASKED = ("PG201", "PG207", "PG209")
-"""The rules on the role that are asked here, so that the states can be small: one of each kind."""
+RULE_IDS = ("PG201", "PG207", "PG209")
+"""The rules on the role that are used here: one of each kind, so that the states can be small."""
 
 
 @dataclass
 class Directory:
-    """Which functions run with which role, and which roles have which policy."""
+    """The functions of each role, and the roles of each policy."""
 
     functions: dict[str, tuple[FunctionTarget, ...]] = field(default_factory=dict)
     roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    asked: list[list[str]] = field(default_factory=list)
-    asked_of_policies: list[str] = field(default_factory=list)
+    role_calls: list[list[str]] = field(default_factory=list)
+    policy_calls: list[str] = field(default_factory=list)
     is_down: bool = False
-    forgot: int = 0
+    forgotten_calls: int = 0
 
     def forget(self) -> None:
-        self.forgot += 1
+        self.forgotten_calls += 1
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
-        self.asked.append([role.name for role in roles])
+        self.role_calls.append([role.name for role in roles])
         if self.is_down:
             raise ConnectionError("Lambda did not answer")
         return {role: self.functions.get(role.name, ()) for role in roles}
 
     def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
         name = policy.arn.rsplit("/", 1)[-1]
-        self.asked_of_policies.append(name)
+        self.policy_calls.append(name)
         if name not in self.roles:
             raise PermissionError("iam:ListEntitiesForPolicy is not allowed")
         return tuple(RoleTarget(policy.account, role) for role in self.roles[name])
@@ -75,24 +75,24 @@ class Directory:
 
 @dataclass
 class Requests:
-    """Looks that were requested. `is_down` says that nothing can be."""
+    """Requested checks. If `is_down`, every request fails."""
 
-    looked_at_again: list[FunctionTarget] = field(default_factory=list)
-    wanted_now: list[FunctionTarget] = field(default_factory=list)
-    handed_on: list[FunctionTarget] = field(default_factory=list)
-    occasions: list[CheckRequest] = field(default_factory=list)
+    rechecks: list[FunctionTarget] = field(default_factory=list)
+    full_checks: list[FunctionTarget] = field(default_factory=list)
+    changed_checks: list[FunctionTarget] = field(default_factory=list)
+    sent: list[CheckRequest] = field(default_factory=list)
     is_down: bool = False
 
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
-        self.occasions.append(request)
-        self._send(self.looked_at_again, [target])
+        self.sent.append(request)
+        self._send(self.rechecks, [target])
 
     def request_full(self, targets: Iterable[FunctionTarget]) -> None:
-        self._send(self.wanted_now, targets)
+        self._send(self.full_checks, targets)
 
     def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
-        self.occasions.append(request)
-        self._send(self.handed_on, targets)
+        self.sent.append(request)
+        self._send(self.changed_checks, targets)
 
     def _send(self, where: list[FunctionTarget], targets: Iterable[FunctionTarget]) -> None:
         if self.is_down:
@@ -102,7 +102,7 @@ class Requests:
 
 @dataclass
 class Account:
-    """A function that may not read its queue, one with a role for both, and the batch that looks at them."""
+    """A function that may not read its queue, one with a role for both, and the batch that checks them."""
 
     logged: Logged
     state: InMemoryState = field(default_factory=lambda: InMemoryState(polling(a_role())))
@@ -113,9 +113,11 @@ class Account:
     grace_period: bool = False
 
     def handle(self, *messages: dict[str, Any], direction: Direction = SCOPE) -> list[str]:
-        """Work off a batch; return the messages that have to come again."""
+        """Process a batch; return the messages that are delivered again."""
         rules = [
-            rule for rule in rules_for(direction, TrustSet(frozenset())) if direction is not SCOPE or rule.id in ASKED
+            rule
+            for rule in rules_for(direction, TrustSet(frozenset()))
+            if direction is not SCOPE or rule.id in RULE_IDS
         ]
         checker = Checker(
             direction, rules, self.state, self.store, Clock(), users=self.store, grace_period=self.grace_period
@@ -140,14 +142,14 @@ def message(number: int, event: object) -> dict[str, Any]:
 
 
 def record(name: str, number: int = 0, **request: Any) -> dict[str, Any]:
-    """Return a CloudTrail event of the corpus, with an event id of its own and other parameters."""
+    """Return a CloudTrail event of the corpus with its own event id and other parameters."""
     event: dict[str, Any] = deepcopy(json.loads((EVENTS / "cloudtrail" / f"{name}.json").read_text()))
     event["detail"]["eventID"] = f"trail-{number}"
     event["detail"]["requestParameters"] = {**(event["detail"]["requestParameters"] or {}), **request}
     return event
 
 
-def test_a_change_of_a_mapping_opens_a_finding_that_names_the_event(logged: Logged) -> None:
+def test_a_change_of_a_mapping_opens_a_finding_with_the_event_id(logged: Logged) -> None:
     """From the message to the store, the log and the metric."""
     account = Account(logged)
     assert account.handle(message(0, record("create_event_source_mapping", 7))) == []
@@ -160,19 +162,19 @@ def test_a_change_of_a_mapping_opens_a_finding_that_names_the_event(logged: Logg
     assert logged.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 
-def test_ten_changes_of_one_role_are_one_look(logged: Logged) -> None:
-    """The role is resolved once, the function read once, and the finding names the events."""
+def test_ten_changes_of_one_role_cause_one_check(logged: Logged) -> None:
+    """The role is resolved once, the function is read once, and the finding has the event ids."""
     account = Account(logged)
     messages = [message(n, record("put_role_policy", n, roleName="orders-role")) for n in range(10)]
     assert account.handle(*messages) == []
-    assert account.directory.asked == [["orders-role"]]
+    assert account.directory.role_calls == [["orders-role"]]
     assert account.state.reads == 1
     assert account.store.one().event_ids == ("trail-0", "trail-1", "trail-2", "trail-3", "trail-4")
     assert logged.counts["FunctionsChecked"] == 1
 
 
-def test_a_function_that_is_reached_in_two_ways_is_looked_at_once(logged: Logged) -> None:
-    """By its own name and by its role's."""
+def test_a_function_that_is_named_by_itself_and_by_its_role_is_checked_once(logged: Logged) -> None:
+    """The finding has both event ids."""
     account = Account(logged)
     account.handle(
         message(0, record("update_function_configuration", 0, functionName="orders")),
@@ -182,47 +184,47 @@ def test_a_function_that_is_reached_in_two_ways_is_looked_at_once(logged: Logged
     assert account.store.one().event_ids == ("trail-0", "trail-1")
 
 
-def test_all_looks_of_a_batch_are_begun_before_anything_is_read(logged: Logged) -> None:
-    """What is read for the first function, such as a role, serves the others: it must not be older than their looks."""
+def test_all_checks_of_a_batch_are_started_before_the_first_read(logged: Logged) -> None:
+    """State read for the first function, such as a role, is shared, so it must not be older than any check."""
     account = Account(logged, directory=Directory({"shared": (TARGET, OTHER)}))
-    begun_at_first_read: list[int] = []
+    started_at_read: list[int] = []
     read = account.state.snapshot
 
     def snapshot(target: FunctionTarget, direction: Direction, **more: Any) -> Snapshot:
-        begun_at_first_read.append(len(account.store.run))
+        started_at_read.append(len(account.store.run))
         return read(target, direction, **more)
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     account.handle(message(0, record("put_role_policy", roleName="shared")))
-    assert begun_at_first_read == [2, 2]
+    assert started_at_read == [2, 2]
 
 
-def test_all_roles_of_a_batch_are_resolved_with_one_list(logged: Logged) -> None:
-    """An account's functions are listed once, however many roles have changed."""
+def test_all_roles_of_a_batch_are_resolved_with_one_call(logged: Logged) -> None:
+    """The account's functions are listed once for any number of changed roles."""
     directory = Directory({"orders-role": (TARGET,), "invoices-role": (OTHER,)})
     account = Account(logged, state=InMemoryState(polling(a_role(SQS_POLICY))), directory=directory)
-    names = ["orders-role", "invoices-role", "somebody"]
+    names = ["orders-role", "invoices-role", "unused-role"]
     account.handle(*(message(n, record("put_role_policy", n, roleName=name)) for n, name in enumerate(names)))
-    assert account.directory.asked == [names]
+    assert account.directory.role_calls == [names]
     assert logged.counts["FunctionsChecked"] == 2
 
 
-def test_no_functions_are_listed_where_no_role_has_changed(logged: Logged) -> None:
+def test_functions_are_not_listed_if_no_role_has_changed(logged: Logged) -> None:
     """The sweep's requests name functions."""
     account = Account(logged)
     account.handle(message(0, check_request_body([TARGET])))
-    assert account.directory.asked == []
+    assert account.directory.role_calls == []
 
 
-def test_a_role_that_no_function_uses_is_done_with(logged: Logged) -> None:
-    """Most roles of an account have nothing to do with Lambda."""
-    account = Account(logged, directory=Directory({"somebody": ()}))
-    assert account.handle(message(0, record("delete_role_policy", roleName="somebody"))) == []
+def test_a_role_that_no_function_uses_causes_no_check(logged: Logged) -> None:
+    """Most roles of an account are not used by Lambda."""
+    account = Account(logged, directory=Directory({"unused-role": ()}))
+    assert account.handle(message(0, record("delete_role_policy", roleName="unused-role"))) == []
     assert account.state.reads == 0
 
 
-def test_roles_that_cannot_be_resolved_fail_their_messages_and_no_other(logged: Logged) -> None:
-    """The other targets are looked at; the failed messages come again."""
+def test_roles_that_cannot_be_resolved_fail_only_their_messages(logged: Logged) -> None:
+    """The other targets are checked; the failed messages are delivered again."""
     account = Account(logged, directory=Directory(is_down=True))
     failed = account.handle(
         message(0, check_request_body([TARGET])),
@@ -240,23 +242,23 @@ def test_roles_that_cannot_be_resolved_fail_their_messages_and_no_other(logged: 
 
 
 def policy_version(policy: str, number: int = 0, name: str = "set_default_policy_version") -> dict[str, Any]:
-    """Return the event of a managed policy that says something else now."""
+    """Return the event of a changed managed policy."""
     return record(name, number, policyArn=f"arn:aws:iam::{ACCOUNT}:policy/{policy}")
 
 
-def test_a_policy_that_says_something_else_has_the_functions_of_its_roles_looked_at(logged: Logged) -> None:
-    """From the policy to the roles, from the roles to the functions; the finding names the event."""
-    directory = Directory({"orders-role": (TARGET,)}, roles={"shared": ("orders-role", "somebody")})
+def test_a_changed_policy_causes_checks_of_the_functions_of_its_roles(logged: Logged) -> None:
+    """The finding has the event id."""
+    directory = Directory({"orders-role": (TARGET,)}, roles={"shared": ("orders-role", "unused-role")})
     account = Account(logged, directory=directory)
     assert account.handle(message(0, policy_version("shared", 7, "create_policy_version"))) == []
-    assert directory.asked_of_policies == ["shared"]
-    assert directory.asked == [["orders-role", "somebody"]]
+    assert directory.policy_calls == ["shared"]
+    assert directory.role_calls == [["orders-role", "unused-role"]]
     assert account.store.one().event_ids == ("trail-7",)
     assert account.store.one().function_arn == FUNCTION_ARN
 
 
-def test_each_policy_of_a_batch_is_resolved_once_and_all_roles_with_one_list(logged: Logged) -> None:
-    """Three changes of two policies, one of a role that has both: its function is read once, for all of them."""
+def test_each_policy_of_a_batch_is_resolved_once_and_all_roles_with_one_call(logged: Logged) -> None:
+    """The role has both policies and a change of its own, but its function is read once."""
     roles = {"shared": ("orders-role", "invoices-role"), "limits": ("orders-role",)}
     directory = Directory({"orders-role": (TARGET,)}, roles=roles)
     account = Account(logged, directory=directory)
@@ -267,22 +269,22 @@ def test_each_policy_of_a_batch_is_resolved_once_and_all_roles_with_one_list(log
         message(3, record("detach_role_policy", 3, roleName="orders-role")),
     )
     assert failed == []
-    assert directory.asked_of_policies == ["shared", "limits"]
-    assert directory.asked == [["orders-role", "invoices-role"]]
+    assert directory.policy_calls == ["shared", "limits"]
+    assert directory.role_calls == [["orders-role", "invoices-role"]]
     assert account.state.reads == 1
     assert set(account.store.one().event_ids) == {"trail-0", "trail-1", "trail-2", "trail-3"}
 
 
-def test_a_policy_that_no_role_has_is_done_with(logged: Logged) -> None:
+def test_a_policy_that_no_role_has_causes_no_check(logged: Logged) -> None:
     """Users and groups have policies as well."""
     account = Account(logged, directory=Directory(roles={"shared": ()}))
     assert account.handle(message(0, policy_version("shared"))) == []
-    assert account.directory.asked == []
+    assert account.directory.role_calls == []
     assert account.state.reads == 0
 
 
-def test_a_policy_that_cannot_be_resolved_fails_its_messages_and_no_other(logged: Logged) -> None:
-    """The other policies and roles are resolved; the failed messages come again."""
+def test_a_policy_that_cannot_be_resolved_fails_only_its_messages(logged: Logged) -> None:
+    """The other policies and roles are resolved; the failed messages are delivered again."""
     account = Account(logged, directory=Directory({"orders-role": (TARGET,)}, roles={"shared": ("orders-role",)}))
     failed = account.handle(
         message(0, policy_version("secret", 0)),
@@ -300,14 +302,14 @@ def test_a_policy_that_cannot_be_resolved_fails_its_messages_and_no_other(logged
 
 
 def test_roles_of_a_policy_that_cannot_be_resolved_fail_the_policys_messages(logged: Logged) -> None:
-    """Whichever of the two lists is refused."""
+    """Either of the two calls may fail."""
     account = Account(logged, directory=Directory(roles={"shared": ("orders-role",)}, is_down=True))
     assert account.handle(message(0, policy_version("shared"))) == ["m0"]
     assert logged.line("role could not be resolved to functions")["target"] == "orders-role"
 
 
-def test_a_message_of_several_functions_fails_when_one_of_them_does(logged: Logged) -> None:
-    """The next try finds the other as it left it."""
+def test_a_message_with_several_functions_fails_if_one_check_fails(logged: Logged) -> None:
+    """The findings of the other function are recorded, and the retry does not change them."""
     account = Account(logged)
     read = account.state.snapshot
 
@@ -325,8 +327,8 @@ def test_a_message_of_several_functions_fails_when_one_of_them_does(logged: Logg
     assert line["cloudtrail_event_ids"] == ["check-request/m0"]
 
 
-def test_a_look_that_cannot_be_begun_fails_its_messages(logged: Logged) -> None:
-    """The table did not answer: nothing is read, and the message comes again."""
+def test_a_check_that_cannot_be_started_fails_its_messages(logged: Logged) -> None:
+    """The table does not respond: nothing is read, and the message is delivered again."""
     account = Account(logged)
 
     def start_check(target: FunctionTarget, direction: Direction) -> CheckRun:
@@ -338,8 +340,8 @@ def test_a_look_that_cannot_be_begun_fails_its_messages(logged: Logged) -> None:
     assert logged.line("check could not start")["exception_name"] == "ConnectionError"
 
 
-def test_a_read_that_is_denied_is_logged_counted_and_tried_again(logged: Logged) -> None:
-    """The bot lacks a permission: a person reads which, and which event it was about."""
+def test_a_denied_read_is_logged_counted_and_retried(logged: Logged) -> None:
+    """The bot lacks a permission; the log has the permission and the event id."""
     account = Account(logged, state=InMemoryState(polling(DENIED)))
     assert account.handle(message(0, record("create_event_source_mapping", 3))) == ["m0"]
     line = logged.line("state could not be read")
@@ -347,23 +349,23 @@ def test_a_read_that_is_denied_is_logged_counted_and_tried_again(logged: Logged)
     assert (line["action"], line["code"]) == ("iam:GetRole", "AccessDenied")
     assert line["cloudtrail_event_ids"] == ["trail-3"]
     unknown = [line for line in logged.lines if line["message"] == "verdict is unknown"]
-    rules = list(ASKED)
+    rules = list(RULE_IDS)
     assert [(line["rule_id"], line["reason"]) for line in unknown] == [(rule, str(DENIED)) for rule in rules]
     counts = {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": len(rules), "FunctionsChecked": 1}
     assert logged.counts == counts
     assert account.store.history == []
 
 
-def test_a_read_that_was_throttled_is_counted_apart_and_tried_again(logged: Logged) -> None:
-    """It is no missing permission, and no alarm need say so."""
+def test_a_throttled_read_has_its_own_metric_and_is_retried(logged: Logged) -> None:
+    """The alarm on missing permissions must not go off."""
     account = Account(logged, state=InMemoryState(polling(THROTTLED)))
     assert account.handle(message(0, check_request_body([TARGET]))) == ["m0"]
     assert logged.counts["ReadsFailed"] == 1
     assert "ReadsDenied" not in logged.counts
 
 
-def test_a_source_s_policy_that_is_denied_is_unknown_and_not_tried_again(logged: Logged) -> None:
-    """Whose queue it is has to let the bot in: until then nobody can tell, and no finding is made."""
+def test_a_denied_read_of_a_source_s_policy_is_unknown_and_not_retried(logged: Logged) -> None:
+    """The queue's owner must allow the read first. Until then there is no finding."""
     denied = replace(DENIED, action="sqs:GetQueueAttributes")
     account = Account(logged, state=InMemoryState(polling(a_role(), source_policies={QUEUE_ARN: denied})))
     assert account.handle(message(0, check_request_body([TARGET]))) == []
@@ -371,8 +373,8 @@ def test_a_source_s_policy_that_is_denied_is_unknown_and_not_tried_again(logged:
     assert account.store.history == []
 
 
-def test_an_unknown_that_no_unread_part_explains_is_not_tried_again(logged: Logged) -> None:
-    """A condition whose key nobody knows will not be known the next time either."""
+def test_an_unknown_verdict_without_a_failed_read_is_not_retried(logged: Logged) -> None:
+    """It depends on an unknown condition key, so the retry would have the same result."""
     condition = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
     statement = {**SQS_POLICY["Statement"][0], "Condition": condition}
     role = a_role({**SQS_POLICY, "Statement": [statement]})
@@ -382,8 +384,8 @@ def test_an_unknown_that_no_unread_part_explains_is_not_tried_again(logged: Logg
     assert logged.counts["VerdictsUnknown"] == 1
 
 
-def test_messages_that_cannot_be_read_fail_and_say_why(logged: Logged) -> None:
-    """They come again until they lie in the dead-letter queue, where a person finds them."""
+def test_malformed_messages_fail_with_the_reason(logged: Logged) -> None:
+    """They move to the dead-letter queue, where an engineer finds them."""
     account = Account(logged)
     failed = account.handle(
         message(0, "not JSON"),
@@ -403,8 +405,8 @@ def test_messages_that_cannot_be_read_fail_and_say_why(logged: Logged) -> None:
     assert logged.counts["MessagesUnreadable"] == 3
 
 
-def test_an_event_that_changes_nothing_is_done_with_and_says_why(logged: Logged) -> None:
-    """A refused call is not a change."""
+def test_an_event_without_a_change_is_ignored_with_the_reason(logged: Logged) -> None:
+    """A failed call is no change."""
     account = Account(logged)
     assert account.handle(message(0, record("update_event_source_mapping_failed", 4))) == []
     line = logged.line("nothing to check")
@@ -413,8 +415,8 @@ def test_an_event_that_changes_nothing_is_done_with_and_says_why(logged: Logged)
     assert logged.counts == {"MessagesReceived": 1, "EventsIgnored": 1}
 
 
-def test_a_function_that_is_gone_is_said_and_its_findings_are_resolved(logged: Logged) -> None:
-    """Deleting is a cure as well."""
+def test_the_findings_of_a_deleted_function_are_resolved(logged: Logged) -> None:
+    """The deletion is logged and counted."""
     account = Account(logged)
     account.handle(message(0, check_request_body([TARGET])))
     account.state.state = Snapshot(TARGET, None)
@@ -426,7 +428,7 @@ def test_a_function_that_is_gone_is_said_and_its_findings_are_resolved(logged: L
 
 
 def overtake(account: Account) -> None:
-    """Have a newer look recorded whenever one reads the state."""
+    """Record a newer check whenever the state is read."""
     read = account.state.snapshot
 
     def snapshot(target: FunctionTarget, direction: Direction, **more: Any) -> Snapshot:
@@ -437,8 +439,8 @@ def overtake(account: Account) -> None:
     account.state.snapshot = snapshot  # type: ignore[method-assign]
 
 
-def test_a_look_that_was_overtaken_is_done_with(logged: Logged) -> None:
-    """The newer look has seen what this one would have."""
+def test_an_overtaken_check_is_not_recorded_and_not_retried(logged: Logged) -> None:
+    """The newer check has read newer state."""
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
@@ -447,7 +449,7 @@ def test_a_look_that_was_overtaken_is_done_with(logged: Logged) -> None:
     assert account.store.history == []
 
 
-def test_other_words_for_the_same_finding_are_not_announced(logged: Logged) -> None:
+def test_a_finding_whose_details_change_is_not_published(logged: Logged) -> None:
     """Only transitions are logged and counted."""
     account = Account(logged)
     account.handle(message(0, check_request_body([TARGET])))
@@ -462,8 +464,8 @@ def test_other_words_for_the_same_finding_are_not_announced(logged: Logged) -> N
     assert len([line for line in logged.lines if line["message"].startswith("Finding")]) == 1
 
 
-def test_looks_that_there_is_no_time_for_are_left_to_another_batch(logged: Logged) -> None:
-    """An invocation that is cut off would bring back what is done as well."""
+def test_checks_without_enough_time_are_left_to_another_batch(logged: Logged) -> None:
+    """A timeout would have the whole batch delivered again, including the finished checks."""
     third = FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")
     account = Account(logged, remaining=[60_000, MIN_MILLIS_FOR_A_CHECK - 1])
     failed = account.handle(
@@ -478,8 +480,8 @@ def test_looks_that_there_is_no_time_for_are_left_to_another_batch(logged: Logge
     assert (logged.counts["ChecksPostponed"], logged.counts["FunctionsChecked"]) == (2, 1)
 
 
-def test_a_look_is_begun_with_just_enough_time(logged: Logged) -> None:
-    """And nothing is said of the time."""
+def test_a_check_is_started_with_exactly_the_minimum_time(logged: Logged) -> None:
+    """Nothing is postponed."""
     account = Account(logged, remaining=[MIN_MILLIS_FOR_A_CHECK])
     assert account.handle(message(0, check_request_body([TARGET]))) == []
     assert account.state.reads == 1
@@ -487,13 +489,13 @@ def test_a_look_is_begun_with_just_enough_time(logged: Logged) -> None:
     assert "postponed" not in logged.text
 
 
-def test_an_empty_batch_is_answered(logged: Logged) -> None:
-    """Lambda sends none; a person who invokes the function by hand may."""
+def test_an_empty_batch_has_no_failures(logged: Logged) -> None:
+    """Lambda sends none, but an engineer may invoke the function by hand."""
     assert Account(logged).handle() == []
 
 
 def test_no_secret_of_an_event_reaches_the_log(logged: Logged) -> None:
-    """What callers sent, and their keys, are no business of the log."""
+    """Request parameters and access keys are not logged."""
     account = Account(logged, state=InMemoryState(polling(DENIED)))
     event = record("update_function_configuration", environment={"variables": {"PASSWORD": "hunter2"}})
     event["detail"]["userIdentity"]["accessKeyId"] = "ASIASECRETKEYID"
@@ -503,8 +505,8 @@ def test_no_secret_of_an_event_reaches_the_log(logged: Logged) -> None:
     assert "trail-0" in logged.text
 
 
-def test_a_look_that_was_requested_reads_what_is_shared_after_the_request(logged: Logged) -> None:
-    """A sweep sees what was set up before it; an event takes what is remembered."""
+def test_a_requested_check_uses_no_state_that_was_cached_before_the_request(logged: Logged) -> None:
+    """A sweep must read everything that was set up before it; a check of an event may use cached state."""
     account = Account(logged)
     account.handle(
         message(0, check_request_body([TARGET], "2026-11-20T09:30:00.000+00:00")),
@@ -515,8 +517,8 @@ def test_a_look_that_was_requested_reads_what_is_shared_after_the_request(logged
     assert account.state.not_before == 0.0
 
 
-def test_who_made_the_change_is_remembered_in_the_finding(logged: Logged) -> None:
-    """Terraform leaves no tag: only the event tells, and a later look without one does not forget it."""
+def test_a_finding_keeps_the_tool_that_made_the_change(logged: Logged) -> None:
+    """Only the event shows that Terraform made the change; a later check without an event keeps it."""
     account = Account(logged)
     created = record("create_event_source_mapping")
     created["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
@@ -532,13 +534,13 @@ def test_who_made_the_change_is_remembered_in_the_finding(logged: Logged) -> Non
     assert account.store.one().managed_by == ManagedBy("cloudformation", "shop")
 
 
-def test_who_made_the_change_and_when_is_known_once_it_has_settled(logged: Logged) -> None:
-    """The look after the delay tells it, and no event comes with that: whose role it is decides what may be fixed."""
+def test_a_recheck_after_the_grace_period_has_the_tool_and_the_event_ids(logged: Logged) -> None:
+    """It has no event of its own, and the tool decides whether the role may be fixed."""
     account = Account(logged, grace_period=True)
     created = record("create_event_source_mapping", 7)
     created["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
     account.handle(message(0, created))
-    (request,) = account.requests.occasions
+    (request,) = account.requests.sent
     assert (request.event_ids, request.tool) == (("trail-7",), "terraform")
     account.handle(message(1, check_request_body([TARGET], causes=request.event_ids, tool=request.tool)))
     assert account.store.one().managed_by == ManagedBy("terraform")
@@ -560,32 +562,32 @@ TRIGGERED = Snapshot(
 )
 
 
-def test_what_may_be_a_moment_of_a_deployment_is_looked_at_again_before_anyone_is_told(logged: Logged) -> None:
-    """A deployment takes the permission away first, and the trigger a moment later."""
+def test_a_missing_permission_is_reported_only_after_a_recheck(logged: Logged) -> None:
+    """A deployment may remove the permission first and the trigger a moment later."""
     account = Account(logged, InMemoryState(TRIGGERED), grace_period=True)
     assert account.handle(message(0, record("remove_permission")), direction=Direction.INVOKE_POLICY) == []
     assert account.store.documents == {}
     assert "checked again after the grace period" in account.store.unknowns[0]
-    assert account.requests.looked_at_again == [TARGET]
+    assert account.requests.rechecks == [TARGET]
 
 
-def test_what_is_still_so_when_it_is_looked_at_again_is_told_and_stays(logged: Logged) -> None:
-    """A later event neither hides it nor asks for one more look."""
+def test_a_violation_after_the_grace_period_is_reported_and_stays_open(logged: Logged) -> None:
+    """A later event neither hides it nor causes another recheck."""
     account = Account(logged, InMemoryState(TRIGGERED), grace_period=True)
     account.handle(message(0, check_request_body([TARGET])), direction=Direction.INVOKE_POLICY)
     assert account.store.one().rule_id == "PG112"
     account.handle(message(0, record("add_permission")), direction=Direction.INVOKE_POLICY)
     assert account.store.one().status is Status.OPEN
-    assert account.requests.looked_at_again == []
+    assert account.requests.rechecks == []
 
 
-def test_what_a_role_lacks_right_after_a_change_of_it_is_told_once_iam_agrees_with_itself(logged: Logged) -> None:
-    """The look after the event does not know, the one after the delay does; that it is over is told at once."""
+def test_a_changed_role_s_missing_permission_is_reported_after_the_grace_period(logged: Logged) -> None:
+    """IAM changes take time to propagate. The resolution is reported without a delay."""
     account = Account(logged, grace_period=True)
     changed = message(0, record("put_role_policy", roleName="orders-role"))
     account.handle(changed)
     assert account.store.documents == {}
-    assert account.requests.looked_at_again == [TARGET]
+    assert account.requests.rechecks == [TARGET]
     account.handle(message(0, check_request_body([TARGET], after_grace_period=True, full=False)))
     assert account.store.one().status is Status.OPEN
     account.state.state = polling(a_role(SQS_POLICY))
@@ -593,42 +595,42 @@ def test_what_a_role_lacks_right_after_a_change_of_it_is_told_once_iam_agrees_wi
     assert account.store.one().status is Status.RESOLVED
 
 
-def test_a_change_that_comes_in_one_batch_with_a_request_has_to_settle_all_the_same(logged: Logged) -> None:
-    """The request was made before the change was."""
+def test_the_grace_period_applies_to_a_change_in_one_batch_with_a_check_request(logged: Logged) -> None:
+    """The request was made before the change."""
     account = Account(logged, grace_period=True)
     account.handle(
         message(0, check_request_body([TARGET])), message(1, record("put_role_policy", roleName="orders-role"))
     )
     assert account.store.documents == {}
-    assert account.requests.looked_at_again == [TARGET]
+    assert account.requests.rechecks == [TARGET]
 
 
-def test_a_look_that_cannot_be_asked_for_again_fails_the_message(logged: Logged) -> None:
-    """It comes again by itself, then."""
+def test_a_recheck_that_cannot_be_requested_fails_the_message(logged: Logged) -> None:
+    """The message is delivered again instead."""
     account = Account(logged, InMemoryState(TRIGGERED), requests=Requests(is_down=True), grace_period=True)
     assert account.handle(message(0, record("remove_permission")), direction=Direction.INVOKE_POLICY) == ["m0"]
 
 
 def many(count: int) -> tuple[FunctionTarget, ...]:
-    """Return so many functions."""
+    """Return a number of functions."""
     return tuple(replace(TARGET, name=f"function-{number:03}") for number in range(count))
 
 
-def test_of_a_role_with_very_many_functions_a_batch_looks_at_some_and_has_the_others_looked_at(logged: Logged) -> None:
-    """As their events would: the rest of the messages is done with."""
+def test_a_batch_checks_some_functions_of_a_large_role_and_requests_checks_of_the_others(logged: Logged) -> None:
+    """The requests have the event ids, and the message is acknowledged."""
     functions = many(MAX_FUNCTIONS_OF_ROLES + 30)
     account = Account(
         logged, InMemoryState(polling(a_role(SQS_POLICY))), directory=Directory({"orders-role": functions})
     )
     assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
     assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
-    assert account.requests.handed_on == list(functions[MAX_FUNCTIONS_OF_ROLES:])
-    assert [request.event_ids for request in account.requests.occasions] == [("trail-0",)]
+    assert account.requests.changed_checks == list(functions[MAX_FUNCTIONS_OF_ROLES:])
+    assert [request.event_ids for request in account.requests.sent] == [("trail-0",)]
     assert logged.counts["ChecksRequested"] == 30
 
 
-def test_when_the_others_cannot_be_requested_the_message_comes_again(logged: Logged) -> None:
-    """None of them is lost."""
+def test_the_message_fails_if_checks_of_the_other_functions_cannot_be_requested(logged: Logged) -> None:
+    """No function is lost."""
     account = Account(
         logged,
         InMemoryState(polling(a_role(SQS_POLICY))),
@@ -640,38 +642,36 @@ def test_when_the_others_cannot_be_requested_the_message_comes_again(logged: Log
     assert logged.line("checks could not be requested")["functions"] == 1
 
 
-def test_a_function_that_comes_to_share_a_role_has_the_first_of_its_users_looked_at(logged: Logged) -> None:
-    """There it is told who shares the role; so it is when the function is gone."""
+def test_a_function_that_starts_or_stops_sharing_a_role_causes_a_check_of_the_role_s_first_user(logged: Logged) -> None:
+    """That function has the finding about the shared role."""
     account = Account(logged)
     account.handle(message(0, check_request_body([OTHER])))
-    assert account.requests.wanted_now == []
+    assert account.requests.full_checks == []
     account.handle(message(0, record("create_event_source_mapping")))
-    assert account.requests.wanted_now == [OTHER]
+    assert account.requests.full_checks == [OTHER]
     account.handle(message(0, record("create_event_source_mapping")))
-    assert account.requests.wanted_now == [OTHER]
+    assert account.requests.full_checks == [OTHER]
     account.state.state = Snapshot(TARGET, None)
     account.handle(message(0, record("delete_function")))
-    assert account.requests.wanted_now == [OTHER, OTHER]
+    assert account.requests.full_checks == [OTHER, OTHER]
 
 
-def test_a_refused_call_is_remembered_until_a_day_has_passed(logged: Logged) -> None:
-    """The look that its event asks for knows of it, and so does every look after it."""
+def test_a_denied_call_is_kept_for_a_day(logged: Logged) -> None:
+    """The check of its event reads it, and so does every later check."""
     account = Account(logged)
     account.handle(message(0, record("create_event_source_mapping_denied_queue")))
-    told_first = list(account.state.denied_calls)
-    assert ["does not have permissions to call" in denied_call.message for denied_call in told_first] == [True]
+    first = list(account.state.denied_calls)
+    assert ["does not have permissions to call" in denied_call.message for denied_call in first] == [True]
     account.handle(message(0, check_request_body([TARGET])))
-    assert list(account.state.denied_calls) == told_first
-    old = Checkpoint(
-        denied_calls=tuple(replace(denied_call, at="2026-11-01T00:00:00+00:00") for denied_call in told_first)
-    )
+    assert list(account.state.denied_calls) == first
+    old = Checkpoint(denied_calls=tuple(replace(denied_call, at="2026-11-01T00:00:00+00:00") for denied_call in first))
     account.store.checkpoint[TARGET.arn, SCOPE] = old.to_json()
     account.handle(message(0, check_request_body([TARGET])))
     assert list(account.state.denied_calls) == []
 
 
-def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once(logged: Logged) -> None:
-    """As when the function was created just before: nobody waits until the message comes again."""
+def test_an_overtaken_check_of_a_denied_call_is_repeated_at_once(logged: Logged) -> None:
+    """For example if the function was created just before. A redelivery of the message would take minutes."""
     account = Account(logged)
     read, newer = account.state.snapshot, [True]
 
@@ -684,14 +684,14 @@ def test_a_refused_call_whose_look_was_overtaken_once_is_looked_at_again_at_once
 
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     assert account.handle(message(0, record("create_event_source_mapping_denied_queue"))) == []
-    # Once as every batch begins, and once more before the second read.
+    # Once at the start of each batch, and once before the second read.
     assert (account.state.reads, account.state.forgotten) == (2, 2)
     (denied_call,) = account.state.denied_calls
     assert denied_call.message in account.store.checkpoint[TARGET.arn, SCOPE]
 
 
-def test_a_refused_call_whose_looks_are_overtaken_comes_again(logged: Logged) -> None:
-    """The newer looks did not know of it."""
+def test_a_denied_call_fails_its_message_if_all_its_checks_are_overtaken(logged: Logged) -> None:
+    """The newer checks did not have the call."""
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, record("create_event_source_mapping_denied_queue"))) == ["m0"]

@@ -1,4 +1,4 @@
-"""The engine: a report has what every rule said, whatever one of them does."""
+"""The engine: a report has the verdicts of every rule, even if one of them crashes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 TRUST = TrustSet(frozenset())
 
 
-class Content(Rule):
-    """A rule that finds one thing wrong and one thing right."""
+class TwoVerdicts(Rule):
+    """A rule with one violation and one pass."""
 
     id, name, severity, direction, reads = (
         "PG901",
@@ -32,70 +32,70 @@ class Content(Rule):
     )
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        yield self.passed(FUNCTION_ARN, "a", "All right.")
+        yield self.passed(FUNCTION_ARN, "a", "Passed.")
         yield self.violation(
             function_arn=FUNCTION_ARN, subject="b", title="t", reason="r", impact="i", evidence={}, remedies=()
         )
 
 
-class Crashing(Content):
-    """A rule that breaks after it said something."""
+class Crashing(TwoVerdicts):
+    """A rule that raises an error after its first verdict."""
 
     id = "PG902"
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        yield self.passed(FUNCTION_ARN, "a", "All right.")
+        yield self.passed(FUNCTION_ARN, "a", "Passed.")
         raise KeyError("Statement")
 
 
-class OfRefusals(Content):
-    """A rule that asks about calls that were refused."""
+class OfDeniedCalls(TwoVerdicts):
+    """A rule on denied calls."""
 
     id, of_denied_calls = "PG904", True
 
 
-class Blind(Content):
+class CannotList(TwoVerdicts):
     """A rule whose subjects cannot be listed."""
 
     id = "PG903"
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
         known(snapshot.mappings)
-        yield self.passed(FUNCTION_ARN, "a", "Never said.")
+        yield self.passed(FUNCTION_ARN, "a", "Never reached.")
 
 
 SNAPSHOT = Snapshot(TARGET, a_function(), mappings=DENIED)
 
 
 def test_a_report_sorts_the_verdicts_by_their_outcome() -> None:
-    """Violations, passes and unknowns can be asked for each."""
-    report = evaluate(SNAPSHOT, [Content(TRUST), Blind(TRUST)])
+    """It has separate lists of violations, passes and unknowns."""
+    report = evaluate(SNAPSHOT, [TwoVerdicts(TRUST), CannotList(TRUST)])
     assert [verdict.subject for verdict in report.violations] == ["b"]
     assert [verdict.subject for verdict in report.passes] == ["a"]
     assert [verdict.rule_id for verdict in report.unknowns] == ["PG903"]
     assert set(report.rules) == {"PG901", "PG903"}
 
 
-def test_a_crashing_rule_is_unknown_and_the_others_still_speak() -> None:
-    """What it had said before it broke is not used: half an answer looks like the whole."""
-    report = evaluate(SNAPSHOT, [Crashing(TRUST), Content(TRUST)])
+def test_a_crashing_rule_is_unknown_and_the_other_rules_are_evaluated() -> None:
+    """Verdicts before the crash are dropped, because an incomplete list would look complete."""
+    report = evaluate(SNAPSHOT, [Crashing(TRUST), TwoVerdicts(TRUST)])
     (unknown,) = report.unknowns
     assert (unknown.rule_id, unknown.subject) == ("PG902", None)
     assert unknown.reason == "PG902 crashed: KeyError: 'Statement'"
     assert [verdict.rule_id for verdict in report.passes] == ["PG901"]
 
 
-def test_a_rule_that_cannot_list_its_subjects_is_unknown_of_all_of_them() -> None:
-    """The reason is what AWS said."""
-    (unknown,) = evaluate(SNAPSHOT, [Blind(TRUST)]).verdicts
+def test_a_rule_that_cannot_list_its_subjects_is_unknown_for_all_of_them() -> None:
+    """The reason is AWS's error."""
+    (unknown,) = evaluate(SNAPSHOT, [CannotList(TRUST)]).verdicts
     assert unknown.outcome is Outcome.UNKNOWN
     assert unknown.subject is None
     assert unknown.reason == str(DENIED)
 
 
-def test_a_function_that_could_not_be_read_is_unknown_to_every_rule() -> None:
-    """No rule is asked about a function that nobody has seen."""
-    report = evaluate(Snapshot(TARGET, DENIED), [Content(TRUST), Crashing(TRUST)])
+def test_a_function_that_cannot_be_read_is_unknown_for_every_rule() -> None:
+    """No rule is evaluated."""
+    report = evaluate(Snapshot(TARGET, DENIED), [TwoVerdicts(TRUST), Crashing(TRUST)])
     assert [(verdict.rule_id, verdict.outcome) for verdict in report.verdicts] == [
         ("PG901", Outcome.UNKNOWN),
         ("PG902", Outcome.UNKNOWN),
@@ -103,24 +103,24 @@ def test_a_function_that_could_not_be_read_is_unknown_to_every_rule() -> None:
     assert not report.deleted
 
 
-def test_of_a_function_that_does_not_exist_only_refused_calls_are_asked_about() -> None:
-    """Whoever could not create it is told why; the others have nothing to say, and are in the report all the same."""
-    report = evaluate(Snapshot(TARGET, None), [Content(TRUST), OfRefusals(TRUST), Crashing(TRUST)])
+def test_only_rules_on_denied_calls_are_evaluated_for_a_function_that_does_not_exist() -> None:
+    """They report why it could not be created. The report lists the other rules too."""
+    report = evaluate(Snapshot(TARGET, None), [TwoVerdicts(TRUST), OfDeniedCalls(TRUST), Crashing(TRUST)])
     assert report.deleted
     assert [(verdict.rule_id, verdict.subject) for verdict in report.verdicts] == [("PG904", "a"), ("PG904", "b")]
     assert set(report.rules) == {"PG901", "PG902", "PG904"}
 
 
-def test_of_a_function_that_exists_refused_calls_are_asked_about_like_all_else() -> None:
-    """The rule is one among the others."""
-    report = evaluate(SNAPSHOT, [Content(TRUST), OfRefusals(TRUST)])
+def test_rules_on_denied_calls_are_evaluated_for_existing_functions_too() -> None:
+    """Together with all other rules."""
+    report = evaluate(SNAPSHOT, [TwoVerdicts(TRUST), OfDeniedCalls(TRUST)])
     assert not report.deleted
     assert [verdict.rule_id for verdict in report.violations] == ["PG901", "PG904"]
 
 
-def test_a_function_that_is_gone_is_said_to_be_gone() -> None:
-    """No rule is asked, and all of them are in the report: their findings can be resolved."""
-    report = evaluate(Snapshot(TARGET, None), [Content(TRUST)])
+def test_the_report_of_a_deleted_function_has_all_rules_and_no_verdicts() -> None:
+    """All findings of these rules can be resolved."""
+    report = evaluate(Snapshot(TARGET, None), [TwoVerdicts(TRUST)])
     assert report.deleted
     assert report.verdicts == ()
     assert set(report.rules) == {"PG901"}

@@ -1,4 +1,4 @@
-"""A message says what happened, to which function, why, and what to do; the evidence comes last."""
+"""A message says what is wrong, why it matters and how to fix it; the evidence comes last."""
 
 from __future__ import annotations
 
@@ -25,13 +25,20 @@ APPLIED = load("fix-applied")
 
 def titles(message: FindingMessage) -> list[str]:
     """Return the titles of the sections, in order."""
-    return [section.title for section in message.sections]
+    return [section.title for section in (*message.sections, *message.evidence)]
 
 
 @pytest.mark.parametrize("case", sorted(path.stem for path in FINDINGS.glob("*.json")))
 def test_the_body_is_the_text_on_file(case: str) -> None:
     """Each case is a finding and its text, in two files of the same name."""
     assert compose(load(case)).body == (FINDINGS / f"{case}.txt").read_text()
+
+
+def test_the_fix_comes_before_facts_and_evidence() -> None:
+    """The reader is under pressure: what to do must not be below what the bot read."""
+    body = compose(OPENED).body
+    order = ["What is wrong:", "Why it matters:", "How to fix it (AWS CLI):", "Rule: ", "Evidence:"]
+    assert sorted(order, key=body.index) == order
 
 
 @pytest.mark.parametrize("transition", Transition)
@@ -85,7 +92,7 @@ def test_a_refused_fix_shows_the_reason_and_no_before_and_after() -> None:
 def test_a_finding_without_details_still_makes_a_message() -> None:
     """Empty parts are omitted."""
     bare = replace(OPENED, impact="", evidence={}, remedies=(), event_ids=())
-    assert titles(compose(bare)) == ["Why"]
+    assert titles(compose(bare)) == ["What is wrong"]
     assert "CloudTrail" not in compose(bare).body
 
 
@@ -124,4 +131,4 @@ def test_evidence_comes_last_and_shows_lists_and_documents_as_json_and_no_empty_
     """Evidence is shown as it was read from AWS."""
     message = compose(replace(OPENED, evidence={"a": "x\ny", "b": None, "c": "", "d": 3, "e": ["z"], "f": False}))
     assert titles(message)[-1] == "Evidence"
-    assert message.sections[-1].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'
+    assert message.evidence[-1].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'

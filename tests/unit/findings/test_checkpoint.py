@@ -1,4 +1,4 @@
-"""What a look leaves for the next one: as it was written, and no refusal for longer than a day."""
+"""The checkpoint of a check: it is read as it was written, and keeps a denied call for at most one day."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DENIED_CALL = DeniedCall(
 )
 
 
-def test_notes_are_read_as_they_were_written() -> None:
-    """The same notes are the same text, in whatever order their roles came."""
+def test_a_checkpoint_is_read_as_it_was_written() -> None:
+    """The order of the roles does not change the text."""
     roles = [ROLE_TARGET, RoleTarget("123456789012", "another")]
     checkpoint = Checkpoint(frozenset(roles), (DENIED_CALL,), has_findings=False)
     assert Checkpoint.from_json(checkpoint.to_json()) == checkpoint
@@ -32,68 +32,68 @@ def test_notes_are_read_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"roles": [["1"]], "denied_calls": [], "has_findings": true}'])
-def test_what_are_no_notes_is_an_error(text: str) -> None:
-    """Nobody else writes them."""
+def test_text_that_is_no_checkpoint_is_an_error(text: str) -> None:
+    """Only this code writes checkpoints."""
     with pytest.raises((KeyError, TypeError, ValueError)):
         Checkpoint.from_json(text)
 
 
-def test_what_a_newer_version_remembers_besides_is_passed_over() -> None:
-    """An older one still reads the rest: a deployment may be taken back."""
+def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
+    """A deployment may be rolled back, so an older version must read newer checkpoints."""
     document = json.loads(Checkpoint(denied_calls=(DENIED_CALL,)).to_json())
     document["denied_calls"][0]["more"] = document["more"] = 1
     assert Checkpoint.from_json(json.dumps(document)) == Checkpoint(denied_calls=(DENIED_CALL,))
 
 
-def test_notes_with_a_time_that_is_none_are_no_notes() -> None:
-    """No look could tell how old that is."""
+def test_a_checkpoint_with_an_invalid_time_is_an_error() -> None:
+    """The age of the denied call would be unknown."""
     with pytest.raises(ValueError, match="isoformat"):
-        Checkpoint.from_json(Checkpoint(denied_calls=(replace(DENIED_CALL, at="lately"),)).to_json())
+        Checkpoint.from_json(Checkpoint(denied_calls=(replace(DENIED_CALL, at="yesterday"),)).to_json())
 
 
-def test_a_refusal_is_told_for_a_day() -> None:
-    """Then nobody waits for it any more."""
+def test_a_denied_call_is_reported_for_a_day() -> None:
+    """After that the caller no longer needs it."""
     at = [("2026-11-19T09:30:01+00:00", 1), ("2026-11-19T09:30:00+00:00", 0)]
     for time, expected in at:
         assert len(still_relevant([replace(DENIED_CALL, at=time)], [], NOW)) == expected
 
 
-def test_the_same_call_that_is_tried_again_is_one_refusal() -> None:
-    """The last one says it; that of another source is one of its own."""
-    again = replace(DENIED_CALL, at="2026-11-20T09:29:30Z", message="again")
+def test_repeated_tries_of_one_call_are_one_denied_call() -> None:
+    """The last one is kept. A call with another event source is a different denied call."""
+    repeated = replace(DENIED_CALL, at="2026-11-20T09:29:30Z", message="repeated")
     other = replace(DENIED_CALL, configuration={"EventSourceArn": f"{QUEUE_ARN}-2"})
-    assert still_relevant([DENIED_CALL, other], [again], NOW) == (other, again)
+    assert still_relevant([DENIED_CALL, other], [repeated], NOW) == (other, repeated)
 
 
-def test_two_clusters_that_have_no_arn_are_two_refusals() -> None:
-    """They are known by their servers."""
+def test_calls_for_two_clusters_without_an_arn_are_two_denied_calls() -> None:
+    """Such clusters are identified by their servers."""
     clusters = [{"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [f"{name}.example.com:9092"]}} for name in "ab"]
     tried = [replace(DENIED_CALL, configuration={"SelfManagedEventSource": cluster}) for cluster in clusters]
     assert still_relevant(tried, [tried[0]], NOW) == (tried[1], tried[0])
 
 
-def test_a_function_s_network_and_its_dead_letter_queue_are_two_refusals() -> None:
-    """Each has a finding of its own, which the other does not close."""
-    said = ("CreateNetworkInterface on EC2", "SendMessage on SQS")
+def test_calls_for_network_interfaces_and_for_a_dead_letter_queue_are_two_denied_calls() -> None:
+    """Each has its own finding, which the other does not resolve."""
+    calls = ("CreateNetworkInterface on EC2", "SendMessage on SQS")
     tried = [
         replace(
             DENIED_CALL,
             api="UpdateFunctionConfiguration",
             configuration={},
-            message=f"The provided execution role does not have permissions to call {what}",
+            message=f"The provided execution role does not have permissions to call {call}",
         )
-        for what in said
+        for call in calls
     ]
     assert still_relevant(tried[:1], tried[1:], NOW) == tuple(tried)
 
 
 @pytest.mark.parametrize("at", ["2027-01-01T00:00:00Z", "yesterday", ""])
-def test_a_time_that_cannot_be_is_now(at: str) -> None:
-    """It comes from an event: a refusal of the year 9999 would be told for ever."""
+def test_an_invalid_or_future_time_is_replaced_by_the_current_time(at: str) -> None:
+    """Times come from events. A denied call of the year 9999 would be reported forever."""
     assert still_relevant([], [replace(DENIED_CALL, at=at)], NOW) == (replace(DENIED_CALL, at=NOW),)
 
 
-def test_only_the_last_ten_are_told() -> None:
-    """Whoever tries a hundred queues gets no hundred findings."""
+def test_only_the_last_ten_denied_calls_are_kept() -> None:
+    """A hundred tries must not cause a hundred findings."""
     tried = [replace(DENIED_CALL, configuration={"EventSourceArn": f"{QUEUE_ARN}-{number}"}) for number in range(100)]
     assert still_relevant([], tried, NOW) == tuple(tried[-10:])

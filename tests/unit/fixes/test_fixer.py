@@ -314,7 +314,7 @@ def test_a_finding_that_keeps_coming_back_requires_manual_action() -> None:
 
 
 def test_the_number_of_fixes_per_hour_is_limited() -> None:
-    """The limit is for the whole account. The fix is not refused: the sweep publishes the finding again, for a retry."""
+    """The limit is per account. The fix is not refused: the sweep publishes the finding again, for a retry."""
     store = InMemoryFindings(fixes={"2026-11-20T09": 2})
     setup = Setup(store=store, limit=2)
     outcome = setup.handle()
@@ -518,7 +518,7 @@ def test_a_started_fix_is_proposed_if_the_mode_requires_it(mode: FixMode) -> Non
 
 
 def test_a_started_fix_of_a_reopened_finding_requires_an_approval() -> None:
-    """The finding was resolved by hand, the mode is now approve, and the finding reopened: the intent is no approval."""
+    """The finding was resolved by hand and reopened, and the mode is now approve: the intent is no approval."""
     setup = Setup()
     setup.state.error = Killed()  # type: ignore[assignment]
     with pytest.raises(Killed):

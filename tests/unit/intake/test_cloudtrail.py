@@ -1,4 +1,4 @@
-"""A CloudTrail record says where to look, and nothing else of it is believed."""
+"""A CloudTrail record names the function, role or policy to expect; the rest of the record is not trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORDERS = FunctionTarget("aws", "us-east-1", "123456789012", "orders")
 ROLE = RoleTarget("123456789012", "orders-role")
 POLICY = PolicyTarget("123456789012", "arn:aws:iam::123456789012:policy/shop/read-incoming-orders")
 
-# What each record leads to, for the invoke policy and for the execution role: a target, or why there is none.
+# The target of each record for the invoke policy and for the execution role, or the reason why it has none.
 OTHER_SCOPE = "changes nothing that this checker reads"
 FAILED = "the call did not succeed"
 UNPUBLISHED = "the call published no version"
@@ -98,12 +98,12 @@ UNKNOWN = {"unknown_api"}
 
 
 def event(name: str, folder: Path = CORPUS) -> Any:
-    """Load a sample event, afresh, so that a test may change it."""
+    """Load a sample event; each call returns a new copy."""
     return json.loads((folder / f"{name}.json").read_text())
 
 
 def changed(name: str, **detail: Any) -> Any:
-    """Load a sample event and change its record; None takes a part away."""
+    """Load a sample event and change its record; the value None removes a key."""
     sample = event(name)
     for key, value in detail.items():
         if value is None:
@@ -113,13 +113,13 @@ def changed(name: str, **detail: Any) -> Any:
     return sample
 
 
-def look(sample: Any, direction: Direction = Direction.INVOKE_POLICY) -> RecordTargets:
-    """Read an event and ask where to look."""
+def targets_of(sample: Any, direction: Direction = Direction.INVOKE_POLICY) -> RecordTargets:
+    """Return the targets of an event."""
     return targets_of_record(parse_record(sample), direction)
 
 
-def check(found: RecordTargets, expected: Target | str) -> None:
-    """Expect a target, or none and a reason."""
+def expect(found: RecordTargets, expected: Target | str) -> None:
+    """Expect a target, or no target and a reason."""
     if isinstance(expected, str):
         assert found.targets == ()
         assert expected in found.reason
@@ -129,27 +129,29 @@ def check(found: RecordTargets, expected: Target | str) -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED)
-def test_every_sample_leads_where_it_should(name: str, expected: tuple[Target | str, Target | str]) -> None:
-    """For both scopes: the target, or none and the reason."""
+def test_every_sample_event_has_the_expected_target_or_reason(
+    name: str, expected: tuple[Target | str, Target | str]
+) -> None:
+    """For both scopes."""
     sample = event(name)
     for direction, outcome in zip((Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE), expected, strict=True):
-        found = look(sample, direction)
+        found = targets_of(sample, direction)
         assert found.event_id == sample["detail"]["eventID"]
-        check(found, outcome)
+        expect(found, outcome)
 
 
-def test_every_sample_has_its_expectation() -> None:
+def test_every_sample_event_is_in_the_table_of_this_test() -> None:
     """A sample that no test reads is a defect."""
     assert {path.stem for path in CORPUS.glob("*.json")} == EXPECTED.keys() | UNKNOWN
 
 
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
 @pytest.mark.parametrize("direction", Direction)
-def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, direction: Direction) -> None:
-    """AWS may have added one that matters, so a person has to look."""
+def test_an_unknown_api_is_an_error_with_its_name(name: str, direction: Direction) -> None:
+    """AWS may have added an API that matters, so a person must check it."""
     sample = event(name)
     with pytest.raises(UnknownEventError, match=sample["detail"]["eventName"]):
-        look(sample, direction)
+        targets_of(sample, direction)
 
 
 # ── Names of events and functions ───────────────────────────────────────────────────────────────────────────────────
@@ -175,18 +177,18 @@ def test_an_api_that_is_in_no_table_is_an_error_that_names_it(name: str, directi
         ("update_function_code", "UpdateFunctionCode"),
     ],
 )
-def test_dates_and_versions_in_event_names_make_no_difference(name: str, api: str, suffix: str) -> None:
-    """AWS says that they still refer to the same public API."""
+def test_dates_and_versions_in_event_names_are_ignored(name: str, api: str, suffix: str) -> None:
+    """AWS documents that such a name still refers to the same public API."""
     sample = changed(name, eventName=api + suffix)
     assert parse_record(sample).api == api
-    check(look(sample), ORDERS)
+    expect(targets_of(sample), ORDERS)
 
 
 @pytest.mark.parametrize("name", ["AddPermissionv2", "AddPermission2015", "20150331AddPermission", "addpermission"])
-def test_what_only_looks_like_a_version_is_part_of_the_name(name: str) -> None:
-    """Only eight digits at the end, with or without a version, are taken off."""
+def test_other_suffixes_are_part_of_the_event_name(name: str) -> None:
+    """Only eight digits at the end, with or without a version, are removed."""
     with pytest.raises(UnknownEventError):
-        look(changed("add_permission", eventName=name))
+        targets_of(changed("add_permission", eventName=name))
 
 
 @pytest.mark.parametrize(
@@ -202,54 +204,54 @@ def test_what_only_looks_like_a_version_is_part_of_the_name(name: str) -> None:
         "arn:aws:lambda:us-east-1:123456789012:function:orders:live",
     ],
 )
-def test_the_function_is_found_whatever_the_caller_typed(text: str) -> None:
-    """CloudTrail records the name as it was typed; versions and aliases lead to the function they belong to."""
-    check(look(changed("add_permission", requestParameters={"functionName": text})), ORDERS)
+def test_the_function_is_found_by_name_partial_arn_or_arn(text: str) -> None:
+    """CloudTrail records the caller's spelling. Versions and aliases belong to their function."""
+    expect(targets_of(changed("add_permission", requestParameters={"functionName": text})), ORDERS)
 
 
 @pytest.mark.parametrize(
     ("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
 )
-def test_a_bare_name_is_of_the_partition_region_and_account_of_the_record(region: str, partition: str) -> None:
-    """All three are needed to ask AWS about the function."""
+def test_partition_region_and_account_of_a_bare_name_come_from_the_record(region: str, partition: str) -> None:
+    """The function's ARN needs all three."""
     sample = changed("add_permission", awsRegion=region)
-    check(look(sample), FunctionTarget(partition, region, "123456789012", "orders"))
+    expect(targets_of(sample), FunctionTarget(partition, region, "123456789012", "orders"))
 
 
 @pytest.mark.parametrize("name", ["update_event_source_mapping", "delete_event_source_mapping"])
-def test_the_function_of_a_mapping_comes_from_the_answer(name: str) -> None:
-    """These calls are made by the mapping's UUID and say nothing of the function."""
+def test_the_function_of_a_mapping_comes_from_the_response(name: str) -> None:
+    """The request has only the mapping's UUID."""
     assert "functionName" not in event(name)["detail"]["requestParameters"]
-    check(look(event(name), Direction.EXECUTION_ROLE), ORDERS)
+    expect(targets_of(event(name), Direction.EXECUTION_ROLE), ORDERS)
 
 
-def test_the_answer_about_a_mapping_wins_over_the_request() -> None:
-    """An update may move the mapping: the answer names where it is now."""
+def test_the_response_takes_precedence_over_the_request() -> None:
+    """An update can move the mapping to another function; the response names the current one."""
     sample = event("update_event_source_mapping")
     sample["detail"]["requestParameters"]["functionName"] = "orders-before"
-    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize("name", ["a", "orders_role=+,.@-1", "r" * 64])
-def test_every_name_that_iam_allows_is_taken(name: str) -> None:
-    """Letters, digits and `_+=,.@-`, up to 64 of them."""
-    found = look(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
-    check(found, RoleTarget("123456789012", name))
+def test_every_role_name_that_iam_allows_is_accepted(name: str) -> None:
+    """Letters, digits and `_+=,.@-`, up to 64 characters."""
+    found = targets_of(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
+    expect(found, RoleTarget("123456789012", name))
 
 
-# ── Whether it happened ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── Whether the call succeeded ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", [name for name, expected in EXPECTED.items() if not isinstance(expected[0], str)])
-def test_a_call_that_failed_changes_nothing(name: str) -> None:
-    """Whatever the record says besides."""
-    check(look(changed(name, errorCode="ServiceException")), f"{FAILED}: ServiceException")
+def test_a_failed_call_has_no_target(name: str) -> None:
+    """It changed nothing, whatever else the record contains."""
+    expect(targets_of(changed(name, errorCode="ServiceException")), f"{FAILED}: ServiceException")
 
 
 @pytest.mark.parametrize("name", ["add_permission", "create_function", "update_function_code"])
-def test_a_call_without_an_answer_did_not_happen_where_lambda_answers(name: str) -> None:
-    """A refused CreateFunction was seen without an errorCode; its responseElements were null."""
-    check(look(changed(name, responseElements=None)), f"{FAILED}: no response")
+def test_a_call_without_a_response_failed_if_lambda_sends_one_on_success(name: str) -> None:
+    """A denied CreateFunction was recorded without an errorCode, with responseElements null."""
+    expect(targets_of(changed(name, responseElements=None)), f"{FAILED}: no response")
 
 
 @pytest.mark.parametrize(
@@ -262,19 +264,19 @@ def test_a_call_without_an_answer_did_not_happen_where_lambda_answers(name: str)
         "delete_alias",
     ],
 )
-def test_a_call_that_answers_nothing_happened_without_an_answer(name: str) -> None:
-    """For these null responseElements are what a success looks like."""
+def test_a_call_without_a_response_succeeded_if_lambda_sends_none(name: str) -> None:
+    """For these calls, responseElements is null after a success."""
     assert event(name)["detail"]["responseElements"] is None
-    check(look(event(name)), ORDERS)
+    expect(targets_of(event(name)), ORDERS)
 
 
 @pytest.mark.parametrize(
     "name",
     ["create_function_url_config", "update_function_url_config", "create_alias", "update_alias", "publish_version"],
 )
-def test_where_no_success_was_ever_published_an_answer_is_not_asked_for(name: str) -> None:
-    """To look once too often does no harm; to look once too seldom does."""
-    check(look(changed(name, responseElements=None)), ORDERS)
+def test_a_response_is_not_required_if_no_recorded_success_was_published(name: str) -> None:
+    """An unnecessary check does no harm; a missing check does."""
+    expect(targets_of(changed(name, responseElements=None)), ORDERS)
 
 
 @pytest.mark.parametrize(
@@ -288,13 +290,13 @@ def test_where_no_success_was_ever_published_an_answer_is_not_asked_for(name: st
         {},
     ],
 )
-def test_new_code_counts_only_as_a_version(request_: dict[str, Any]) -> None:
-    """Code alone changes nobody's permission; a version may be what a trigger has waited for, and keeps its role."""
+def test_new_code_has_a_target_only_if_a_version_is_published(request_: dict[str, Any]) -> None:
+    """Code alone changes no permission. A trigger may wait for a new version, and a version keeps its role."""
     sample = event("update_function_code")
     del sample["detail"]["requestParameters"]["publish"]
     sample["detail"]["requestParameters"] |= request_
     for direction in Direction:
-        check(look(sample, direction), UNPUBLISHED)
+        expect(targets_of(sample, direction), UNPUBLISHED)
 
 
 # ── Managed policies ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,46 +317,46 @@ def test_new_code_counts_only_as_a_version(request_: dict[str, Any]) -> None:
         ("true", {"isDefaultVersion": 1}, NOT_DEFAULT),
     ],
 )
-def test_a_new_version_of_a_policy_counts_where_it_is_the_default(
+def test_a_new_policy_version_has_a_target_if_it_is_the_default(
     set_as_default: Any, version: Any, expected: Target | str
 ) -> None:
-    """Whether the request says so or the answer; the other versions of a policy say nothing to anybody."""
+    """The request or the response can say that it is. Other versions have no effect."""
     sample = event("create_policy_version")
     sample["detail"]["requestParameters"]["setAsDefault"] = set_as_default
     sample["detail"]["responseElements"] = {"policyVersion": version}
-    check(look(sample, Direction.EXECUTION_ROLE), expected)
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), expected)
 
 
-def test_a_new_version_without_an_answer_did_not_come_to_be() -> None:
-    """IAM tells its number."""
+def test_a_policy_version_without_a_response_was_not_created() -> None:
+    """IAM returns the number of a created version."""
     sample = changed("create_policy_version", responseElements=None)
-    check(look(sample, Direction.EXECUTION_ROLE), f"{FAILED}: no response")
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), f"{FAILED}: no response")
 
 
 @pytest.mark.parametrize("name", ["create_policy_version", "set_default_policy_version"])
 @pytest.mark.parametrize("account", ["999999999999", "aws"])
-def test_a_policy_of_another_account_is_not_ours(name: str, account: str) -> None:
-    """Nobody here can change one; AWS changes its own without an event."""
+def test_a_policy_of_another_account_is_ignored(name: str, account: str) -> None:
+    """No call of this account can change it. AWS changes its managed policies without an event."""
     sample = event(name)
     sample["detail"]["requestParameters"]["policyArn"] = POLICY.arn.replace("123456789012", account)
-    check(look(sample, Direction.EXECUTION_ROLE), f"the change is to account {account}, not to this one")
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), f"the change is to account {account}, not to this one")
 
 
 @pytest.mark.parametrize("arn", [None, 7, "", "read-incoming-orders", "arn:aws:iam::123456789012:role/a", ["arn"]])
-def test_a_policy_arn_that_iam_would_refuse_is_malformed(arn: Any) -> None:
-    """It never becomes part of a call."""
+def test_an_invalid_policy_arn_is_malformed(arn: Any) -> None:
+    """It is never used in an API call."""
     sample = event("set_default_policy_version")
     sample["detail"]["requestParameters"]["policyArn"] = arn
     with pytest.raises(MalformedEventError, match=r"no `policyArn`|not a managed policy's ARN"):
-        look(sample, Direction.EXECUTION_ROLE)
+        targets_of(sample, Direction.EXECUTION_ROLE)
 
 
 @pytest.mark.parametrize("name", ["delete_policy", "delete_policy_version"])
 @pytest.mark.parametrize("direction", Direction)
-def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, direction: Direction) -> None:
-    """Whatever the record says besides; and it is no unknown API, should a rule ever match it."""
+def test_deletions_that_iam_allows_only_of_unused_policies_need_no_check(name: str, direction: Direction) -> None:
+    """In every variant of the record. The APIs are known, so they are no error if a rule ever matches them."""
     for sample in (event(name), changed(name, requestParameters=None), changed(name, errorCode="DeleteConflict")):
-        found = look(sample, direction)
+        found = targets_of(sample, direction)
         assert found.targets == ()
         assert found.reason.startswith("IAM deletes no ")
 
@@ -367,10 +369,10 @@ def test_what_iam_lets_nobody_delete_while_it_matters_needs_no_look(name: str, d
         "Cannot access cluster. Please ensure the role can perform the DescribeClusterV2 action on it.",
     ],
 )
-def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
-    """The person who could not create it is told what the role lacks."""
+def test_a_mapping_that_was_denied_because_of_the_role_is_checked(message: str) -> None:
+    """The check reports what the role lacks."""
     sample = changed("create_event_source_mapping_denied_queue", errorMessage=message)
-    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize(
@@ -382,38 +384,38 @@ def test_a_mapping_refused_for_the_role_is_looked_at(message: str) -> None:
         ("ResourceConflictException", "The mapping already exists."),
     ],
 )
-def test_a_mapping_refused_for_another_reason_is_not(code: str, message: str | None) -> None:
-    """It says nothing of the role."""
+def test_a_mapping_that_was_denied_for_another_reason_is_not_checked(code: str, message: str | None) -> None:
+    """The error is not about the role."""
     sample = changed("create_event_source_mapping_denied_queue", errorCode=code, errorMessage=message)
-    check(look(sample, Direction.EXECUTION_ROLE), f"{FAILED}: {code}")
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), f"{FAILED}: {code}")
 
 
 @pytest.mark.parametrize("name", ["update_event_source_mapping_failed", "delete_function_not_found"])
-def test_the_same_words_about_another_call_do_not_make_it_a_target(name: str) -> None:
-    """The role is looked at when something is created or configured."""
-    refused = event("create_event_source_mapping_denied_queue")["detail"]
-    said = {key: refused[key] for key in ("errorCode", "errorMessage")}
-    check(look(changed(name, **said), Direction.EXECUTION_ROLE), FAILED)
+def test_the_same_error_of_another_call_has_no_target(name: str) -> None:
+    """Only calls that create or configure something are checked."""
+    denied = event("create_event_source_mapping_denied_queue")["detail"]
+    error = {key: denied[key] for key in ("errorCode", "errorMessage")}
+    expect(targets_of(changed(name, **error), Direction.EXECUTION_ROLE), FAILED)
 
 
-def test_a_look_carries_what_was_refused_and_for_the_execution_role_alone() -> None:
-    """Whoever checks who may invoke has nothing to do with it; what succeeded was not refused."""
-    refused = look(event("create_function_denied_role"), Direction.EXECUTION_ROLE).denied_call
-    assert refused is not None
-    assert (refused.api, refused.function_arn) == ("CreateFunction", ORDERS.arn)
-    assert look(event("create_function_denied_role"), Direction.INVOKE_POLICY).denied_call is None
-    assert look(event("create_function"), Direction.EXECUTION_ROLE).denied_call is None
-    assert look(event("create_function_failed"), Direction.EXECUTION_ROLE).denied_call is None
+def test_denied_calls_are_part_of_execution_role_targets_only() -> None:
+    """The invoke policy is not concerned, and a successful call is no denied call."""
+    denied = targets_of(event("create_function_denied_role"), Direction.EXECUTION_ROLE).denied_call
+    assert denied is not None
+    assert (denied.api, denied.function_arn) == ("CreateFunction", ORDERS.arn)
+    assert targets_of(event("create_function_denied_role"), Direction.INVOKE_POLICY).denied_call is None
+    assert targets_of(event("create_function"), Direction.EXECUTION_ROLE).denied_call is None
+    assert targets_of(event("create_function_failed"), Direction.EXECUTION_ROLE).denied_call is None
 
 
-def test_a_refused_mapping_without_a_function_is_malformed() -> None:
-    """Only the request could have named it."""
+def test_a_denied_mapping_without_a_function_is_malformed() -> None:
+    """Only the request can name the function."""
     sample = changed("create_event_source_mapping_denied_queue", requestParameters=None)
     with pytest.raises(MalformedEventError, match="CreateEventSourceMapping20150331 has no `function"):
-        look(sample, Direction.EXECUTION_ROLE)
+        targets_of(sample, Direction.EXECUTION_ROLE)
 
 
-# ── Mappings that AWS switched off ──────────────────────────────────────────────────────────────────────────────────
+# ── Mappings that AWS disabled ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -427,33 +429,31 @@ def test_a_refused_mapping_without_a_function_is_malformed() -> None:
         ([None, {"ARN": 7}, {"ARN": "orders"}], {"reason": {"code": 1}, "function": ORDERS.arn}),
     ],
 )
-def test_the_function_of_a_mapping_that_aws_switched_off_is_found_wherever_it_is_named(
-    resources: Any, details: Any
-) -> None:
-    """AWS documents where the reason is, and not where the function is; whatever the reason, a look does no harm."""
+def test_the_function_of_a_disabled_mapping_is_found_in_every_part_of_the_record(resources: Any, details: Any) -> None:
+    """AWS documents where the reason is, but not where the function is. A check does no harm for any reason."""
     sample = changed("lambda_esm_disabled", resources=resources, serviceEventDetails=details)
-    check(look(sample, Direction.EXECUTION_ROLE), ORDERS)
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), ORDERS)
 
 
 @pytest.mark.parametrize("details", [None, "text", [], {}, {"ESMDisableReason": "AUTHORIZATION_ERROR"}])
-def test_a_mapping_that_aws_switched_off_and_does_not_name_is_left_to_the_sweep(details: Any) -> None:
-    """Such a message would fail each time and help nobody; the sweep reads every mapping's state."""
+def test_a_disabled_mapping_without_a_function_is_left_to_the_sweep(details: Any) -> None:
+    """Retries of the message would always fail; the sweep reads the state of every mapping."""
     sample = changed("lambda_esm_disabled", resources=None, serviceEventDetails=details)
-    found = look(sample, Direction.EXECUTION_ROLE)
-    check(found, "the sweep checks it")
+    found = targets_of(sample, Direction.EXECUTION_ROLE)
+    expect(found, "the sweep checks it")
 
 
 @pytest.mark.parametrize("detail", [{"errorCode": "AUTHORIZATION_ERROR"}, {"responseElements": None}])
-def test_what_nobody_called_for_does_not_fail(detail: dict[str, Any]) -> None:
-    """Whatever else the record says, the mapping is off."""
-    check(look(changed("lambda_esm_disabled", **detail), Direction.EXECUTION_ROLE), ORDERS)
+def test_the_event_of_a_disabled_mapping_has_no_failed_call(detail: dict[str, Any]) -> None:
+    """AWS disabled the mapping itself, so an error code or a missing response is no failed call."""
+    expect(targets_of(changed("lambda_esm_disabled", **detail), Direction.EXECUTION_ROLE), ORDERS)
 
 
-def test_a_mapping_of_another_account_s_function_is_not_ours() -> None:
-    """Its ARN says whose it is."""
+def test_a_disabled_mapping_of_another_account_is_ignored() -> None:
+    """The function's ARN has its account."""
     arn = ORDERS.arn.replace("123456789012", "999999999999")
     sample = changed("lambda_esm_disabled", resources=[{"ARN": arn}])
-    check(look(sample, Direction.EXECUTION_ROLE), "to account 999999999999, not to this one")
+    expect(targets_of(sample, Direction.EXECUTION_ROLE), "to account 999999999999, not to this one")
 
 
 # ── Who made the change ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -472,10 +472,10 @@ PROVIDER = "terraform-provider-aws/6.20.0 (+https://registry.terraform.io/provid
         ("remove_permission", ""),
     ],
 )
-def test_a_change_made_by_infrastructure_code_says_so(name: str, tool: str) -> None:
-    """So that whoever is told looks for the template, and not for the person."""
+def test_the_tool_that_made_a_change_is_recorded(name: str, tool: str) -> None:
+    """The reader of an alert then changes the template instead of the function."""
     assert parse_record(event(name)).tool == tool
-    assert look(event(name)).tool == tool
+    assert targets_of(event(name)).tool == tool
 
 
 @pytest.mark.parametrize(
@@ -488,9 +488,9 @@ def test_a_change_made_by_infrastructure_code_says_so(name: str, tool: str) -> N
         {"userIdentity": {"invokedBy": CLOUDFORMATION}, "userAgent": "HashiCorp/1.0 Terraform/1.9.5"},
     ],
 )
-def test_cloudformation_is_known_by_any_of_its_marks(detail: dict[str, Any]) -> None:
-    """It calls in the name of whoever deploys, or of a role for stacks."""
-    assert look(changed("add_permission", **detail)).tool == "cloudformation"
+def test_cloudformation_is_recognized_by_each_of_its_fields(detail: dict[str, Any]) -> None:
+    """It calls with the identity of the caller, or with a role for stacks."""
+    assert targets_of(changed("add_permission", **detail)).tool == "cloudformation"
 
 
 @pytest.mark.parametrize(
@@ -511,21 +511,21 @@ def test_cloudformation_is_known_by_any_of_its_marks(detail: dict[str, Any]) -> 
         ("", ""),
     ],
 )
-def test_terraform_is_known_by_its_user_agent(agent: str, tool: str) -> None:
-    """It leaves no other mark; OpenTofu counts as it."""
-    assert look(changed("add_permission", userAgent=agent)).tool == tool
+def test_terraform_is_recognized_by_its_user_agent(agent: str, tool: str) -> None:
+    """The record has no other sign of it. OpenTofu counts as Terraform."""
+    assert targets_of(changed("add_permission", userAgent=agent)).tool == tool
 
 
 @pytest.mark.parametrize(
     "value", [None, 7, True, [], {}, [CLOUDFORMATION], {"invokedBy": [CLOUDFORMATION]}, "x" * 100_000]
 )
 @pytest.mark.parametrize("key", ["userIdentity", "sourceIPAddress", "userAgent"])
-def test_what_is_not_written_as_aws_writes_it_names_no_tool(key: str, value: Any) -> None:
-    """An event's content is anybody's; the change is looked at all the same."""
+def test_malformed_caller_fields_give_no_tool(key: str, value: Any) -> None:
+    """The content of an event is not trusted; the change is checked in any case."""
     sample = event("add_permission")
     sample["detail"][key] = value
-    found = look(sample)
-    check(found, ORDERS)
+    found = targets_of(sample)
+    expect(found, ORDERS)
     assert found.tool == ""
 
 
@@ -538,53 +538,53 @@ def test_what_is_not_written_as_aws_writes_it_names_no_tool(key: str, value: Any
         ("create_event_source_mapping_denied_queue", Direction.EXECUTION_ROLE),
     ],
 )
-def test_only_what_changed_something_was_made_by_a_tool(name: str, direction: Direction) -> None:
-    """A call that was refused made no change, even where it is worth a look."""
+def test_only_changes_have_a_tool(name: str, direction: Direction) -> None:
+    """A denied call made no change, even if it causes a check."""
     sample = changed(name, sourceIPAddress=CLOUDFORMATION)
     assert parse_record(sample).tool == "cloudformation"
-    assert look(sample, direction).tool == ""
+    assert targets_of(sample, direction).tool == ""
 
 
-# ── Whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Services and accounts ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     "service", ["secretsmanager", "ecr", "kinesis", "dynamodb", "ssm", "organizations", "LAMBDA", "iam.evil"]
 )
-def test_other_services_are_ignored_and_not_unknown(service: str) -> None:
-    """PutResourcePolicy alone exists in a dozen of them."""
+def test_other_services_are_ignored_without_an_error(service: str) -> None:
+    """PutResourcePolicy alone exists in a dozen services."""
     sample = changed("put_resource_policy", eventSource=f"{service}.amazonaws.com")
     for direction in Direction:
-        check(look(sample, direction), f"{service}.amazonaws.com is not watched")
+        expect(targets_of(sample, direction), f"{service}.amazonaws.com is not watched")
 
 
 def test_an_iam_event_name_from_lambda_is_unknown() -> None:
-    """The name alone does not decide: who made the record does."""
+    """The event source and the event name are evaluated together."""
     with pytest.raises(UnknownEventError, match=r"lambda\.amazonaws\.com 'AttachRolePolicy'"):
-        look(changed("attach_role_policy", eventSource="lambda.amazonaws.com"))
+        targets_of(changed("attach_role_policy", eventSource="lambda.amazonaws.com"))
 
 
-def test_a_change_to_another_account_is_not_ours() -> None:
-    """Somebody here may give permissions on functions elsewhere."""
+def test_a_change_in_another_account_is_ignored() -> None:
+    """A caller of this account may add permissions to functions of other accounts."""
     request = {"functionName": "111122223333:function:orders"}
-    check(look(changed("add_permission", requestParameters=request)), "to account 111122223333, not to this one")
+    expect(targets_of(changed("add_permission", requestParameters=request)), "to account 111122223333, not to this one")
 
 
-def test_the_account_is_the_recipient_of_the_record() -> None:
-    """A call from another account on a function of ours is ours; the caller's account does not count."""
+def test_the_account_is_the_recipient_account_of_the_record() -> None:
+    """A call from another account can change a function of this account."""
     sample = event("add_permission")
     sample["detail"]["userIdentity"]["accountId"] = "111122223333"
-    check(look(sample), ORDERS)
+    expect(targets_of(sample), ORDERS)
 
 
-def test_the_envelope_names_the_account_where_the_record_does_not() -> None:
+def test_the_account_of_the_envelope_is_used_if_the_record_has_none() -> None:
     """Old records have no recipientAccountId."""
     sample = changed("add_permission", recipientAccountId=None)
     sample["account"] = "999999999999"
-    check(look(sample), FunctionTarget("aws", "us-east-1", "999999999999", "orders"))
+    expect(targets_of(sample), FunctionTarget("aws", "us-east-1", "999999999999", "orders"))
 
 
-# ── What cannot be read ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── Malformed records ───────────────────────────────────────────────────────────────────────────────────────────────
 
 MISSING = {
     "without_detail": "no `detail` object",
@@ -599,21 +599,21 @@ MISSING = {
 
 
 @pytest.mark.parametrize(("name", "missing"), MISSING.items(), ids=MISSING)
-def test_a_malformed_event_is_an_error_that_names_what_is_wrong(name: str, missing: str) -> None:
-    """Whoever finds it in the dead-letter queue knows what to look for."""
+def test_a_malformed_event_is_an_error_with_the_reason(name: str, missing: str) -> None:
+    """The reason is logged when the message moves to the dead-letter queue."""
     direction = Direction.EXECUTION_ROLE if name.startswith(("role", "policy")) else Direction.INVOKE_POLICY
     with pytest.raises(MalformedEventError, match=missing):
-        look(event(name, MALFORMED), direction)
+        targets_of(event(name, MALFORMED), direction)
 
 
-def test_every_malformed_sample_has_its_expectation() -> None:
+def test_every_malformed_sample_is_in_the_table_of_this_test() -> None:
     """A sample that no test reads is a defect."""
     assert {path.stem for path in MALFORMED.glob("*.json")} == MISSING.keys()
 
 
 @pytest.mark.parametrize("sample", [None, [], "text", 7, {}, {"detail": None}, {"detail": "text"}, {"detail": []}])
-def test_what_is_no_event_at_all_is_malformed(sample: Any) -> None:
-    """Any JSON may arrive."""
+def test_json_that_is_no_event_is_malformed(sample: Any) -> None:
+    """A queue may contain any JSON."""
     with pytest.raises(MalformedEventError, match="no `detail` object"):
         parse_record(sample)
     assert event_id_of(sample) == "unknown"
@@ -621,8 +621,8 @@ def test_what_is_no_event_at_all_is_malformed(sample: Any) -> None:
 
 @pytest.mark.parametrize("key", ["eventID", "eventSource", "eventName", "awsRegion"])
 @pytest.mark.parametrize("value", [None, "", 7, ["x"], {"x": "y"}])
-def test_each_part_of_a_record_has_to_be_text(key: str, value: Any) -> None:
-    """The error names the part."""
+def test_each_required_field_of_a_record_must_be_a_string(key: str, value: Any) -> None:
+    """The error names the field."""
     sample = event("add_permission")
     sample["detail"][key] = value
     with pytest.raises(MalformedEventError, match=f"no `{key}`"):
@@ -630,8 +630,8 @@ def test_each_part_of_a_record_has_to_be_text(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("account", ["", "12345678901", "1234567890123", "12345678901x", "\u0661" * 12, 123456789012])
-def test_an_account_is_twelve_digits(account: Any) -> None:
-    """Nothing else is taken for one."""
+def test_an_account_must_be_twelve_ascii_digits(account: Any) -> None:
+    """No other value is accepted."""
     sample = changed("add_permission", recipientAccountId=account)
     sample["account"] = account
     with pytest.raises(MalformedEventError, match="names no account"):
@@ -640,57 +640,57 @@ def test_an_account_is_twelve_digits(account: Any) -> None:
 
 @pytest.mark.parametrize("request_", ["text", [], 7, {"functionName": 7}, {"functionName": ["orders"]}, {}])
 def test_a_request_that_names_no_function_is_malformed(request_: Any) -> None:
-    """Whatever shape it has."""
+    """In every variant."""
     sample = event("add_permission")
     sample["detail"]["requestParameters"] = request_
     with pytest.raises(MalformedEventError, match="no `functionName`"):
-        look(sample)
+        targets_of(sample)
 
 
 @pytest.mark.parametrize(
     "arn", [None, 7, "orders", "arn:aws:lambda:us-east-1:123456789012:layer:orders", "arn:aws:s3:::orders"]
 )
-def test_a_resource_policy_is_of_a_function_arn(arn: Any) -> None:
-    """The API takes nothing else."""
+def test_a_resource_policy_without_a_function_arn_is_malformed(arn: Any) -> None:
+    """The API accepts only ARNs."""
     with pytest.raises(MalformedEventError, match=r"resourceArn|not a Lambda function"):
-        look(changed("put_resource_policy", requestParameters={"resourceArn": arn}))
+        targets_of(changed("put_resource_policy", requestParameters={"resourceArn": arn}))
 
 
 @pytest.mark.parametrize("name", [None, 7, "", "r" * 65, "a/b", "a b", "a\n", "rôle", "*", "${jndi:ldap://192.0.2.1}"])
-def test_a_role_name_that_iam_would_refuse_is_malformed(name: Any) -> None:
-    """It never becomes part of a call."""
+def test_an_invalid_role_name_is_malformed(name: Any) -> None:
+    """It is never used in an API call."""
     with pytest.raises(MalformedEventError, match="no valid `roleName`"):
-        look(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
+        targets_of(changed("attach_role_policy", requestParameters={"roleName": name}), Direction.EXECUTION_ROLE)
 
 
-def test_a_huge_event_name_does_not_flood_the_log() -> None:
-    """The error shows its beginning."""
+def test_the_error_has_at_most_300_characters_of_a_long_event_name() -> None:
+    """A long name must not flood the log."""
     with pytest.raises(UnknownEventError) as unknown:
-        look(changed("add_permission", eventName="A" * 100_000))
+        targets_of(changed("add_permission", eventName="A" * 100_000))
     assert len(str(unknown.value)) < 300
 
 
-def test_text_in_a_record_is_never_followed() -> None:
-    """Statement ids, policy documents and answers may say what they like: only the names count."""
+def test_other_text_in_a_record_is_not_used() -> None:
+    """Statement ids, policy documents and responses have no effect on the target."""
     sample = event("add_permission")
     sample["detail"]["requestParameters"] |= {"statementId": "'; DROP TABLE", "principal": "*", "roleName": "admin"}
     sample["detail"]["responseElements"] = {"statement": "not JSON", "functionArn": "arn:aws:lambda:eu-west-1:1:x"}
     before = copy.deepcopy(sample)
-    check(look(sample), ORDERS)
+    expect(targets_of(sample), ORDERS)
     assert sample == before
 
 
-def test_the_event_id_of_a_record_is_told_even_when_the_rest_is_broken() -> None:
-    """A log line carries it, whatever happens."""
+def test_the_event_id_is_read_even_if_the_record_is_malformed() -> None:
+    """Every log line has it."""
     assert event_id_of(event("add_permission")) == event("add_permission")["detail"]["eventID"]
     assert event_id_of(event("without_event_name", MALFORMED)) != "unknown"
     assert event_id_of({"detail": {"eventID": 7}}) == "unknown"
 
 
-def test_the_policy_of_a_runtime_is_nobodys_concern() -> None:
-    """Lambda's runtimes have resource policies of their own; they say nothing of who may invoke a function."""
-    event = json.loads((CORPUS / "put_resource_policy.json").read_text())
-    event["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
-    look = targets_of_record(parse_record(event), Direction.INVOKE_POLICY)
-    assert look.targets == ()
-    assert "not to a function" in look.reason
+def test_the_resource_policy_of_a_runtime_is_ignored() -> None:
+    """A runtime's policy does not decide who may invoke a function."""
+    sample = event("put_resource_policy")
+    sample["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
+    found = targets_of_record(parse_record(sample), Direction.INVOKE_POLICY)
+    assert found.targets == ()
+    assert "not to a function" in found.reason

@@ -1,4 +1,4 @@
-"""What AWS refused because of the execution role is read from its own words, and an event's content is bounded."""
+"""Denied calls: the missing permission is read from AWS's message, and only a limited part of the event is kept."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ DESTINATION = "put_function_event_invoke_config_denied"
 
 
 def event(name: str) -> Any:
-    """Load a sample event, afresh."""
+    """Load a sample event; each call returns a new copy."""
     return json.loads((CORPUS / f"{name}.json").read_text())
 
 
-def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> DeniedCall | None:
-    """Read a sample event, with some of its request and its record changed; None takes a part away."""
+def denied_call_in(name: str, request: dict[str, Any] | None = None, **detail: Any) -> DeniedCall | None:
+    """Return the denied call of a sample event, after changes to its request and record; None removes a key."""
     sample = event(name)
     for target, changes in ((sample["detail"]["requestParameters"], request or {}), (sample["detail"], detail)):
         for key, value in changes.items():
@@ -47,14 +47,14 @@ def refused(name: str, request: dict[str, Any] | None = None, **detail: Any) -> 
     return denied_call_of(parse_record(sample))
 
 
-def asked(name: str, request: dict[str, Any] | None = None, **detail: Any) -> Any:
-    """Return the configuration of what was refused."""
-    denied_call = refused(name, request, **detail)
+def configuration_of(name: str, request: dict[str, Any] | None = None, **detail: Any) -> Any:
+    """Return the configuration of the denied call."""
+    denied_call = denied_call_in(name, request, **detail)
     assert denied_call is not None
     return denied_call.configuration
 
 
-# ── The words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Error messages ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 PROVIDED = "The provided execution role does not have permissions to call"
 FUNCTION_S = "The function's execution role does not have permissions to call"
@@ -104,19 +104,17 @@ MESSAGES = {
     "your cluster in IAM.": ["secretsmanager:GetSecretValue"],
     "The role defined for the function cannot be assumed by Lambda.": ["sts:AssumeRole"],
     "The role defined for the task cannot be assumed by Lambda.": ["sts:AssumeRole"],
-    # These are about the role, and do not say what it lacks.
+    # These are about the role, but do not name a missing permission.
     "Cannot access stream. Please ensure the role can perform the GetRecords action on your stream in IAM.": [],
     "Please ensure the role can perform what this takes.": [],
 }
 
 
 @pytest.mark.parametrize(("message", "actions"), MESSAGES.items(), ids=range(len(MESSAGES)))
-def test_every_form_of_the_message_is_known_and_says_which_actions_it_is_about(
-    message: str, actions: list[str]
-) -> None:
-    """As IAM spells them."""
+def test_every_form_of_the_message_gives_its_iam_actions(message: str, actions: list[str]) -> None:
+    """The names are those of IAM."""
     assert list(named_actions(message)) == actions
-    denied_call = refused(QUEUE, errorMessage=message)
+    denied_call = denied_call_in(QUEUE, errorMessage=message)
     assert denied_call is not None
     assert denied_call.message == message
 
@@ -135,23 +133,23 @@ def test_every_form_of_the_message_is_known_and_says_which_actions_it_is_about(
     ],
 )
 @pytest.mark.parametrize("name", [QUEUE, ROLE, CONFIGURATION, DESTINATION])
-def test_what_was_refused_for_another_reason_is_none(name: str, message: str) -> None:
-    """The role has nothing to do with it, or it is somebody else's."""
+def test_a_call_that_was_denied_for_another_reason_is_none(name: str, message: str) -> None:
+    """The role is not the cause, or it is the role of another service."""
     assert named_actions(message) == ()
-    assert refused(name, errorMessage=message) is None
+    assert denied_call_in(name, errorMessage=message) is None
 
 
 @pytest.mark.parametrize("code", [None, "AccessDenied", "ResourceConflictException", "ServiceException"])
-def test_other_errors_are_none_whatever_they_say(code: str | None) -> None:
-    """Lambda calls a role that will not do an invalid parameter."""
-    assert refused(QUEUE, errorCode=code) is None
+def test_other_error_codes_are_none_even_with_such_a_message(code: str | None) -> None:
+    """Lambda reports a missing permission of the role as an invalid parameter."""
+    assert denied_call_in(QUEUE, errorCode=code) is None
 
 
 @pytest.mark.parametrize("api", ["UpdateEventSourceMapping20150331", "AddPermission20150331v2", "Invoke"])
-def test_other_calls_are_none_whatever_they_say(api: str) -> None:
-    """Nor does another service's call of the same name count."""
-    assert refused(QUEUE, eventName=api) is None
-    assert refused(QUEUE, eventSource="iam.amazonaws.com") is None
+def test_other_calls_are_none_even_with_such_a_message(api: str) -> None:
+    """A call of the same name to another service is none either."""
+    assert denied_call_in(QUEUE, eventName=api) is None
+    assert denied_call_in(QUEUE, eventSource="iam.amazonaws.com") is None
 
 
 @pytest.mark.parametrize("suffix", ["", "20150331", "20150331v2", "20991231v10"])
@@ -165,19 +163,19 @@ def test_other_calls_are_none_whatever_they_say(api: str) -> None:
         (DESTINATION, "UpdateFunctionEventInvokeConfig"),
     ],
 )
-def test_every_version_of_the_calls_is_read(name: str, api: str, suffix: str) -> None:
-    """Dates and versions in the name make no difference."""
-    denied_call = refused(name, eventName=api + suffix)
+def test_every_version_of_the_api_names_is_read(name: str, api: str, suffix: str) -> None:
+    """Dates and versions in the name are ignored."""
+    denied_call = denied_call_in(name, eventName=api + suffix)
     assert denied_call is not None
     assert denied_call.api == api
 
 
-# ── What is kept ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The kept configuration ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
-    """Named as the API names it, so that it can be asked what it needs."""
-    denied_call = refused(SECRET)
+def test_a_denied_mapping_is_kept_as_it_was_requested() -> None:
+    """With the API's field names, so that its required permissions can be determined."""
+    denied_call = denied_call_in(SECRET)
     assert denied_call == DeniedCall(
         api="CreateEventSourceMapping",
         function_arn=f"{ARN}:live",
@@ -200,33 +198,33 @@ def test_a_refused_mapping_is_kept_as_it_was_asked_for() -> None:
     assert SECRET_ARN in {need.resource for need in source.needs(mapping)}
 
 
-def test_a_refused_function_is_kept_with_its_role() -> None:
-    """And with what its permissions hang on, no more: not its tags, say."""
-    denied_call = refused(NETWORK)
+def test_a_denied_function_is_kept_with_its_role() -> None:
+    """Only the configuration that its permissions depend on is kept, and no tags, for example."""
+    denied_call = denied_call_in(NETWORK)
     assert denied_call is not None
     assert denied_call.mapping is None
     assert (denied_call.function_arn, denied_call.role_arn) == (ARN, ROLE_ARN)
     assert denied_call.configuration == {
         "VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d4e5f60718", "subnet-18070f6e5d4c3b2a1"]}
     }
-    assert asked(ROLE) == {}
+    assert configuration_of(ROLE) == {}
 
 
-def test_a_refused_configuration_names_a_role_where_it_changes_it() -> None:
-    """Else it is the function's, which the event does not name."""
-    denied_call, changed = refused(CONFIGURATION), refused(CONFIGURATION, {"role": ROLE_ARN})
+def test_a_denied_configuration_has_a_role_only_if_it_changes_the_role() -> None:
+    """Otherwise it is the function's role, which the event does not name."""
+    denied_call, with_role = denied_call_in(CONFIGURATION), denied_call_in(CONFIGURATION, {"role": ROLE_ARN})
     assert denied_call is not None
-    assert changed is not None
-    assert (denied_call.role_arn, changed.role_arn) == ("", ROLE_ARN)
+    assert with_role is not None
+    assert (denied_call.role_arn, with_role.role_arn) == ("", ROLE_ARN)
     assert denied_call.configuration == {
         "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead-orders"}
     }
 
 
-def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> None:
-    """Which is a parameter of its own; a role is none of its parameters."""
+def test_a_denied_destination_is_kept_with_its_alias() -> None:
+    """The qualifier is a separate parameter; the API has no role parameter."""
     failed = "arn:aws:sqs:us-east-1:123456789012:failed-orders"
-    denied_call = refused(DESTINATION, {"role": ROLE_ARN})
+    denied_call = denied_call_in(DESTINATION, {"role": ROLE_ARN})
     assert denied_call == DeniedCall(
         api="PutFunctionEventInvokeConfig",
         function_arn=f"{ARN}:live",
@@ -240,14 +238,14 @@ def test_a_refused_destination_is_kept_with_the_alias_whose_it_was_to_be() -> No
 
 
 def test_both_destinations_of_asynchronous_invocations_are_kept() -> None:
-    """Without a qualifier they are the function's own, and without any there is none."""
+    """Without a qualifier they belong to the function itself. An invalid destination is dropped."""
     both = {"onSuccess": {"destination": f"{ARN}-done"}, "onFailure": {"destination": QUEUE_ARN}}
-    denied_call = refused(DESTINATION, {"qualifier": None, "destinationConfig": both})
+    denied_call = denied_call_in(DESTINATION, {"qualifier": None, "destinationConfig": both})
     assert denied_call is not None
     assert denied_call.invoke_config == EventInvokeConfig(ARN, f"{ARN}-done", QUEUE_ARN)
-    nothings: tuple[Any, ...] = (None, {}, {"onFailure": {}}, {"onFailure": {"destination": "arn:"}}, "arn:", [7])
-    for nothing in nothings:
-        denied_call = refused(DESTINATION, {"qualifier": "$LATEST", "destinationConfig": nothing})
+    invalid: tuple[Any, ...] = (None, {}, {"onFailure": {}}, {"onFailure": {"destination": "arn:"}}, "arn:", [7])
+    for value in invalid:
+        denied_call = denied_call_in(DESTINATION, {"qualifier": "$LATEST", "destinationConfig": value})
         assert denied_call is not None
         assert denied_call.invoke_config == EventInvokeConfig(ARN)
         assert denied_call.configuration == {}
@@ -257,32 +255,32 @@ def test_both_destinations_of_asynchronous_invocations_are_kept() -> None:
     ("name", "qualifier", "arn"),
     [("orders", "7", f"{ARN}:7"), ("orders:live", "live", f"{ARN}:live"), (ARN, "live", f"{ARN}:live")],
 )
-def test_a_qualifier_may_be_in_the_name_or_beside_it(name: str, qualifier: str, arn: str) -> None:
+def test_a_qualifier_may_be_in_the_name_or_in_its_own_parameter(name: str, qualifier: str, arn: str) -> None:
     """Or in both."""
-    denied_call = refused(DESTINATION, {"functionName": name, "qualifier": qualifier})
+    denied_call = denied_call_in(DESTINATION, {"functionName": name, "qualifier": qualifier})
     assert denied_call is not None
     assert denied_call.function_arn == arn
 
 
 @pytest.mark.parametrize("qualifier", [7.5, "", "li ve", "a:b", ["live"], "q" * 500])
-def test_a_qualifier_that_lambda_would_not_take_is_malformed(qualifier: Any) -> None:
-    """As a name is."""
+def test_an_invalid_qualifier_is_malformed(qualifier: Any) -> None:
+    """As an invalid name is."""
     with pytest.raises(MalformedEventError, match="not a Lambda function name"):
-        refused(DESTINATION, {"qualifier": qualifier})
+        denied_call_in(DESTINATION, {"qualifier": qualifier})
 
 
 def test_the_servers_of_a_cluster_without_an_arn_are_kept() -> None:
-    """Whether CloudTrail changes the first letter of a map's keys as well is not known: either will do."""
+    """It is unknown whether CloudTrail changes the first letter of these keys too, so both spellings are read."""
     servers = ["b-1.example.com:9092", "b-2.example.com:9092"]
     for key in ("KAFKA_BOOTSTRAP_SERVERS", "kAFKA_BOOTSTRAP_SERVERS"):
         request = {"eventSourceArn": None, "selfManagedEventSource": {"endpoints": {key: servers}}}
-        kept = asked(SECRET, request)
+        kept = configuration_of(SECRET, request)
         assert kept["SelfManagedEventSource"] == {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": servers}}
         assert "EventSourceArn" not in kept
 
 
 def test_the_schema_registry_of_a_cluster_is_kept() -> None:
-    """Its secrets are needed as well."""
+    """The role needs its secrets as well."""
     config = {
         "consumerGroupId": "g",
         "schemaRegistryConfig": {
@@ -291,7 +289,9 @@ def test_the_schema_registry_of_a_cluster_is_kept() -> None:
             "accessConfigs": [{"type": "BASIC_AUTH", "uRI": SECRET_ARN}],
         },
     }
-    assert asked(SECRET, {"amazonManagedKafkaEventSourceConfig": config})["AmazonManagedKafkaEventSourceConfig"] == {
+    assert configuration_of(SECRET, {"amazonManagedKafkaEventSourceConfig": config})[
+        "AmazonManagedKafkaEventSourceConfig"
+    ] == {
         "ConsumerGroupId": "g",
         "SchemaRegistryConfig": {
             "SchemaRegistryURI": "https://registry.example.com",
@@ -312,17 +312,17 @@ def test_the_schema_registry_of_a_cluster_is_kept() -> None:
         (f"{ARN}:live", f"{ARN}:live"),
     ],
 )
-def test_the_function_is_found_whatever_the_caller_typed(text: str, arn: str) -> None:
-    """With its qualifier, since a version has its own role; `$LATEST` is the function itself."""
-    denied_call = refused(QUEUE, {"functionName": text})
+def test_the_function_is_found_by_name_partial_arn_or_arn(text: str, arn: str) -> None:
+    """The qualifier is kept, since a version has its own role; `$LATEST` is the function itself."""
+    denied_call = denied_call_in(QUEUE, {"functionName": text})
     assert denied_call is not None
     assert denied_call.function_arn == arn
 
 
 @pytest.mark.parametrize("text", ["999999999999:function:orders", ARN.replace("123456789012", "999999999999")])
 def test_a_function_of_another_account_is_none(text: str) -> None:
-    """Nothing of it can be read here."""
-    assert refused(QUEUE, {"functionName": text}) is None
+    """Its configuration cannot be read from this account."""
+    assert denied_call_in(QUEUE, {"functionName": text}) is None
 
 
 @pytest.mark.parametrize(
@@ -341,18 +341,18 @@ def test_a_function_of_another_account_is_none(text: str) -> None:
         ["arn:aws:iam::123456789012:role/orders-role"],
     ],
 )
-def test_without_a_role_of_the_account_there_is_nothing_to_look_at(role: Any) -> None:
-    """A function that does not exist has no other role than the one that was asked for."""
-    assert refused(ROLE, {"role": role}) is None
+def test_a_denied_call_without_a_role_of_the_account_is_none(role: Any) -> None:
+    """The only role of a function that was not created is the requested one."""
+    assert denied_call_in(ROLE, {"role": role}) is None
     if role is not None:
-        assert refused(CONFIGURATION, {"role": role}) is None
+        assert denied_call_in(CONFIGURATION, {"role": role}) is None
 
 
 @pytest.mark.parametrize("name", [None, 7, "", "o" * 200, "or ders", ["orders"]])
-def test_a_refused_call_that_names_no_function_is_malformed(name: Any) -> None:
-    """A person has to look, as at every record that cannot be read."""
+def test_a_denied_call_that_names_no_function_is_malformed(name: Any) -> None:
+    """An engineer must check it, like every record that cannot be read."""
     with pytest.raises(MalformedEventError, match=r"no `functionName`|not a Lambda function name"):
-        refused(QUEUE, {"functionName": name})
+        denied_call_in(QUEUE, {"functionName": name})
 
 
 @pytest.mark.parametrize(
@@ -367,29 +367,29 @@ def test_a_refused_call_that_names_no_function_is_malformed(name: Any) -> None:
         (7, ""),
     ],
 )
-def test_a_refusal_is_timed_as_everything_else_is(text: Any, at: str) -> None:
-    """In UTC with milliseconds; a record without a time is no reason not to look."""
-    denied_call = refused(QUEUE, eventTime=text)
+def test_the_time_of_a_denied_call_is_in_utc_with_milliseconds(text: Any, at: str) -> None:
+    """A record without a time still causes a check."""
+    denied_call = denied_call_in(QUEUE, eventTime=text)
     assert denied_call is not None
     assert denied_call.at == at
 
 
-# ── What an event may hold ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Untrusted content ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_half_a_character_is_no_text() -> None:
-    """JSON can write one; DynamoDB takes none, and the look would not be recorded."""
+def test_an_unpaired_surrogate_is_dropped() -> None:
+    """JSON can contain one, but DynamoDB rejects it and the check would not be recorded."""
     access = [{"type": "BASIC_AUTH", "uRI": uri} for uri in (SECRET_ARN, "orders-\ud800")]
-    kept = asked(SECRET, {"sourceAccessConfigurations": access})["SourceAccessConfigurations"]
+    kept = configuration_of(SECRET, {"sourceAccessConfigurations": access})["SourceAccessConfigurations"]
     assert [each.get("URI") for each in kept] == [SECRET_ARN, None]
 
 
-def test_a_message_is_one_line_of_bounded_length() -> None:
-    """It is shown to people, in a terminal and in alerts."""
-    said = f"{PROVIDED} ReceiveMessage on SQS"
-    denied_call = refused(QUEUE, errorMessage=f"{said}\x1b[2J\r\n\u202e\x00 " + "x" * 100_000)
+def test_a_message_is_one_line_of_at_most_1000_characters() -> None:
+    """It is shown in terminals and alerts."""
+    text = f"{PROVIDED} ReceiveMessage on SQS"
+    denied_call = denied_call_in(QUEUE, errorMessage=f"{text}\x1b[2J\r\n\u202e\x00 " + "x" * 100_000)
     assert denied_call is not None
-    assert denied_call.message.startswith(f"{said} [2J xxx")
+    assert denied_call.message.startswith(f"{text} [2J xxx")
     assert denied_call.message.isprintable()
     assert len(denied_call.message) == 1_000
 
@@ -397,12 +397,12 @@ def test_a_message_is_one_line_of_bounded_length() -> None:
 @pytest.mark.parametrize(
     "text", ["ensure the role can perform ", "does not have permissions to call a", f"{PROVIDED} A,", "arn:a:b:", "\t"]
 )
-def test_a_message_that_begins_without_end_takes_no_time(text: str) -> None:
-    """No pattern goes through it again and again."""
-    begun = time.perf_counter()
-    denied_call = refused(QUEUE, errorMessage=text * 20_000)
+def test_a_long_repetitive_message_is_read_in_linear_time(text: str) -> None:
+    """No pattern may backtrack over it."""
+    started = time.perf_counter()
+    denied_call = denied_call_in(QUEUE, errorMessage=text * 20_000)
     assert named_actions(denied_call.message if denied_call else "") == ()
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -432,28 +432,30 @@ def test_a_message_that_begins_without_end_takes_no_time(text: str) -> None:
         ("somethingNew", {"URI": SECRET_ARN}),
     ],
 )
-def test_what_is_not_as_lambda_takes_it_is_left_out(key: str, value: Any) -> None:
-    """It never becomes part of a question, a cure or a message; the rest stays."""
-    whole = asked(SECRET)
+def test_a_field_that_lambda_would_not_accept_is_omitted(key: str, value: Any) -> None:
+    """It never becomes part of an API call, a remedy or a message; the other fields stay."""
+    whole = configuration_of(SECRET)
     name = key[0].upper() + key[1:]
     rest = {kept: part for kept, part in whole.items() if kept != name}
-    assert asked(SECRET, {key: value}) == rest
+    assert configuration_of(SECRET, {key: value}) == rest
 
 
-def test_of_a_list_that_is_too_long_the_beginning_is_kept() -> None:
-    """Lambda takes no more either."""
+def test_only_the_first_items_of_a_long_list_are_kept() -> None:
+    """Lambda's own limit is not higher."""
     entries = [{"type": "VPC_SUBNET", "uRI": f"subnet:subnet-{number}"} for number in range(1_000)]
-    assert len(asked(SECRET, {"sourceAccessConfigurations": entries})["SourceAccessConfigurations"]) == 22
-    assert len(asked(NETWORK, {"vpcConfig": {"subnetIds": ["subnet-1"] * 99}})["VpcConfig"]["SubnetIds"]) == 16
+    assert len(configuration_of(SECRET, {"sourceAccessConfigurations": entries})["SourceAccessConfigurations"]) == 22
+    assert (
+        len(configuration_of(NETWORK, {"vpcConfig": {"subnetIds": ["subnet-1"] * 99}})["VpcConfig"]["SubnetIds"]) == 16
+    )
 
 
-def test_all_that_is_kept_of_a_request_is_small() -> None:
-    """It is stored with the look; what decides most comes first."""
+def test_the_kept_configuration_has_at_most_4096_characters() -> None:
+    """It is stored with the check. The most important fields are kept first."""
     request = {
         "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uRI": "u" * 512}] * 22,
         "selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [f"{'b' * 253}:9092"] * 10}},
     }
-    kept = asked(SECRET, request)
+    kept = configuration_of(SECRET, request)
     assert kept["EventSourceArn"] == CLUSTER_ARN
     assert "SourceAccessConfigurations" not in kept
     assert len(json.dumps(kept)) <= 4_096

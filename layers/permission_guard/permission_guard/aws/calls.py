@@ -1,4 +1,4 @@
-"""Calls that may fail: a read that fails is a value, since unknown is a verdict and not an accident."""
+"""Read calls: one that fails returns a value instead of raising, because its outcome is unknown, not an error."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NOT_FOUND = frozenset(
 )
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 
-_PASSING = frozenset(
+_TEMPORARY = frozenset(
     {"ConcurrentModification", "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"},
 )
 _SERVER_ERROR = 500
 
 
 def read(action: str, call: Callable[[], T]) -> T | Unread | None:
-    """Make a read call; return its reply, None when the thing does not exist, Unread when it could not be read.
+    """Make a read call. Return its reply, None if the resource does not exist, Unread if it could not be read.
 
     `action` is the IAM action of the call, for the log and for the permission that may be missing.
     """
@@ -49,12 +49,12 @@ def read(action: str, call: Callable[[], T]) -> T | Unread | None:
         return Unread(action, type(error).__name__, str(error), denied=False)
 
 
-def is_passing(error: ClientError) -> bool:
-    """Tell whether the same call may succeed in a while: throttled, a concurrent change, or a fault of AWS's own."""
+def is_temporary(error: ClientError) -> bool:
+    """Return whether a retry may succeed: the call was throttled, met a concurrent change or failed inside AWS."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= _SERVER_ERROR or error_code(error) in _PASSING
+    return status >= _SERVER_ERROR or error_code(error) in _TEMPORARY
 
 
 def is_denied(error: ClientError) -> bool:
-    """Tell whether the caller lacks the permission."""
+    """Return whether the caller lacks the permission."""
     return error_code(error) in _DENIED

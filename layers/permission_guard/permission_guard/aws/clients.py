@@ -1,4 +1,4 @@
-"""boto3 clients, made when first used."""
+"""boto3 clients, created at first use."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-# Lambda's control plane allows 15 calls a second an account, all callers together, so a retry has to slow down.
-# A hung connection must not eat the function's time: the message goes back to its queue instead.
+# Lambda's control plane allows 15 calls a second per account for all callers together, so retries must slow down.
+# A connection that hangs must not use up the function's time: the message returns to its queue instead.
 _CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 7},
     connect_timeout=3,
@@ -87,7 +87,7 @@ def client(service: Literal["ssm"]) -> SSMClient: ...
 @overload
 def client(service: str) -> Any: ...
 def client(service: str) -> Any:
-    """Return the client of a service, one an execution environment."""
+    """Return the client of a service, one per execution environment."""
     return _client(service)
 
 
@@ -96,4 +96,4 @@ def _client(service: str) -> Any:
     try:
         return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
     except BotoCoreError as error:
-        raise ConfigurationError(f"boto3 cannot make a client for {service}: {error}") from error
+        raise ConfigurationError(f"boto3 cannot create a client for {service}: {error}") from error

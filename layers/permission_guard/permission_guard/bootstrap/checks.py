@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from permission_guard.rules import Rule
 
 Rules = tuple[type["Rule"], ...]
-"""Rules that are still to be told whom to trust."""
+"""Rule classes. Each is created with the trusted accounts and organizations."""
 
 
 def check_batch(
     direction: Direction, rules: Rules, environment: Mapping[str, str], logger: Logger, metrics: Metrics
 ) -> CheckBatch:
-    """Return what works off one batch of a checker's queue; ConfigurationError when a setting is missing.
+    """Return what processes the batches of a checker's queue. ConfigurationError if a setting is missing.
 
-    `rules` are those of the scope: each function imports its own alone, since a cold start waits for imports.
+    `rules` are those of the direction. Each function imports only its own, because imports delay a cold start.
     """
     return _check_batch(direction, rules, CheckSettings.from_environment(environment), logger, metrics)
 
@@ -70,7 +70,7 @@ def _check_batch(
 
 
 def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
-    """Return what reads snapshots; clients that few looks need are made when they are needed."""
+    """Return what reads snapshots. Clients that few checks need are created at first use."""
     return StateReader(
         functions,
         roles,
@@ -82,7 +82,7 @@ def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
 
 @cache
 def _inventories() -> InventoryReader:
-    """Return what an execution environment remembers of what can invoke functions."""
+    """Return the inventories that an execution environment caches."""
     from permission_guard.aws.readers.inventories import InventoryReader  # noqa: PLC0415 - not every cold start needs it
 
     return InventoryReader(client)
@@ -90,5 +90,5 @@ def _inventories() -> InventoryReader:
 
 @cache
 def _aws_managed_policies() -> AwsManagedPolicies:
-    """Return what an execution environment remembers of AWS managed policies."""
+    """Return the AWS managed policies that an execution environment caches."""
     return AwsManagedPolicies()

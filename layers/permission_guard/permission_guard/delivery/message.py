@@ -1,4 +1,6 @@
-"""The message about a finding, the same for every channel: a headline, facts and sections.
+"""The message about a finding, the same for every channel.
+
+Its order is that of a reader under pressure: what is wrong, why it matters, how to fix it, then facts and evidence.
 
 Each channel and ticket system renders the message in its own format; `body` is the plain text.
 """
@@ -70,29 +72,36 @@ class Section:
 
 @record
 class FindingMessage:
-    """A message for people: every part has a maximum length and only printable characters."""
+    """A message for people, in the order of its parts. Each has a maximum length and only printable characters.
+
+    `resource` is the ARN of the function.
+    """
 
     headline: str
+    resource: str
     happened: str
-    facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
+    facts: tuple[tuple[str, str], ...]
+    evidence: tuple[Section, ...]
 
     @property
     def body(self) -> str:
         """Return the message as plain text."""
         width = max(len(label) for label, _ in self.facts) + 2
         facts = "\n".join(f"{label + ':':<{width}}{value}" for label, value in self.facts)
-        sections = [f"{section.title}:\n{section.text}" for section in self.sections]
-        return "\n\n".join([self.headline, self.happened, facts, *sections]) + "\n"
+        sections, evidence = map(_plain, self.sections), map(_plain, self.evidence)
+        return "\n\n".join([self.headline, self.resource, self.happened, *sections, facts, *evidence]) + "\n"
 
 
 def compose(finding: Finding) -> FindingMessage:
     """Return the message about a finding and its last transition."""
     return FindingMessage(
         headline=headline(finding),
+        resource=one_line(finding.function_arn, _FACT),
         happened=HAPPENED[finding.transition],
-        facts=tuple((label, one_line(value, _FACT)) for label, value in _facts(finding) if value),
         sections=tuple(_sections(finding)),
+        facts=tuple((label, one_line(value, _FACT)) for label, value in _facts(finding) if value),
+        evidence=tuple(_evidence(finding)),
     )
 
 
@@ -108,7 +117,6 @@ def remedy_name(remedy: Remedy) -> str:
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     """Yield labels and values that identify the finding; channels select facts by their labels."""
-    yield "Function", finding.function_arn
     yield "Account", finding.account
     yield "Region", finding.region
     yield "Severity", str(finding.severity)
@@ -122,14 +130,14 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _sections(finding: Finding) -> Iterator[Section]:
-    """Yield the sections in the order in which a person needs them: what to do comes before the evidence."""
+    """Yield what is wrong, why it matters, how to fix it, and what the bot did about it."""
     is_resolved = finding.status is Status.RESOLVED
     needs_fix = finding.status is Status.OPEN and finding.transition not in _FIX_IN_PROGRESS
     if finding.resolution:
         yield _prose("Resolution", finding.resolution)
-    yield _prose("What it was" if is_resolved else "Why", finding.reason)
+    yield _prose("What was wrong" if is_resolved else "What is wrong", finding.reason)
     if needs_fix and finding.impact:
-        yield _prose("What could happen", finding.impact)
+        yield _prose("Why it matters", finding.impact)
     if needs_fix and finding.managed_by is not None:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_fix:
@@ -137,8 +145,16 @@ def _sections(finding: Finding) -> Iterator[Section]:
             yield _command(f"How to fix it ({remedy_name(remedy)})", remedy.text)
     if finding.fix is not None:
         yield from _fix(finding.fix, finding.transition)
-    if finding.evidence and not is_resolved:
-        yield Section("Evidence", cut(_evidence(finding.evidence), _LISTING), SectionStyle.LISTING)
+
+
+def _evidence(finding: Finding) -> Iterator[Section]:
+    """Yield the state before and after a fix, and what the finding is based on."""
+    if finding.fix is not None and finding.fix.before:
+        yield _listing("Before", as_json(finding.fix.before))
+    if finding.fix is not None and finding.fix.after:
+        yield _listing("After", as_json(finding.fix.after))
+    if finding.evidence and finding.status is not Status.RESOLVED:
+        yield _listing("Evidence", _values(finding.evidence))
 
 
 def _where(managed_by: ManagedBy) -> str:
@@ -158,14 +174,18 @@ def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
         yield _command("How to approve it", fix.approve)
     if fix.undo and transition is not Transition.FIX_UNDONE:
         yield _command("How to undo it", fix.undo)
-    if fix.before:
-        yield Section("Before", cut(as_json(fix.before), _LISTING), SectionStyle.LISTING)
-    if fix.after:
-        yield Section("After", cut(as_json(fix.after), _LISTING), SectionStyle.LISTING)
 
 
 def _prose(title: str, text: str) -> Section:
     return Section(title, one_line(text, _PROSE), SectionStyle.PROSE)
+
+
+def _listing(title: str, text: str) -> Section:
+    return Section(title, cut(text, _LISTING), SectionStyle.LISTING)
+
+
+def _plain(section: Section) -> str:
+    return f"{section.title}:\n{section.text}"
 
 
 def _command(title: str, text: str) -> Section:
@@ -175,7 +195,7 @@ def _command(title: str, text: str) -> Section:
     return Section(title, shown, SectionStyle.COMMAND)
 
 
-def _evidence(evidence: Mapping[str, JSON]) -> str:
+def _values(evidence: Mapping[str, JSON]) -> str:
     """Return one line for each value; lists and documents as indented JSON. Skip empty values."""
     return "\n".join(
         f"{listing(str(key))}: {_value(value)}" for key, value in evidence.items() if value not in (None, "")

@@ -108,7 +108,7 @@ class Fixer:
         return outcome
 
     def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix, approved_revision: int | None) -> FixOutcome:
-        """Start a fix, or return why not. A fix that was interrupted before its change starts again as a new attempt."""
+        """Start a fix, or return why not. A fix that was interrupted before its change becomes a new attempt."""
         reason = self._reason_to_skip(finding, approved_revision)
         if reason:
             return FixOutcome(finding.id, None, reason)
@@ -253,7 +253,7 @@ def _approve_command(finding: Finding, revision: int) -> str:
 def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:
     """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
 
-    RetryableError if a temporary error is the cause, because a refusal is final.
+    RetryableError if a temporary error is the cause, because a refused fix is not retried.
     """
     temporary = [unread for unread in snapshot.unread if not unread.denied]
     if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):

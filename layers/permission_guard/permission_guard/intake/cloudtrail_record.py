@@ -85,7 +85,7 @@ def event_id_of(event: JSON) -> str:
 
 
 def _tool(detail: Mapping[str, JSON]) -> str:
-    """Tell which infrastructure code called; whatever does not look as AWS writes it is nobody's."""
+    """Return which infrastructure-as-code tool made the call, empty if none is recognized."""
     identity, agent = detail.get("userIdentity"), detail.get("userAgent")
     invoked_by = identity.get("invokedBy") if isinstance(identity, Mapping) else None
     if _CLOUDFORMATION_SERVICE in (invoked_by, detail.get("sourceIPAddress"), agent):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable  # noqa: TC003 - Mapping is the type of a field
 from typing import TYPE_CHECKING
 
-from permission_guard.iam.arn import parse_arn
+from permission_guard.iam.arn import parse_arn, split_arn
 
 if TYPE_CHECKING:
     from permission_guard.model.state import Inventory
@@ -64,7 +64,7 @@ _SECRET = re.compile(r"(?P<plain>arn:[^:]+:secretsmanager:.+)-[A-Za-z0-9]{6}")
 
 def inventories_of(inventories: Iterable[Inventory], source: str) -> tuple[Inventory, ...]:
     """Return the inventories that would contain the source with this ARN if it existed."""
-    kind = "".join(source.split(":", 2)[2:])
+    kind = "".join(split_arn(source, 3)[2:])
     return tuple(inventory for inventory in inventories if _FORMS[inventory.name].fullmatch(kind))
 
 

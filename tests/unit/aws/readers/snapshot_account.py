@@ -1,4 +1,4 @@
-"""An account in memory that says what was read of it."""
+"""An in-memory account that records what was read from it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OLD_ROLE = f"{ROLE_ARN}-of-version-1"
 
 @dataclass
 class Account:
-    """Functions and roles in memory; `asked` has what was read."""
+    """Functions and roles in memory; `asked` lists each read."""
 
     functions: dict[str, Function | Unread]
     mapped: tuple[EventSourceMapping, ...] | Unread = ()
@@ -123,7 +123,7 @@ class Account:
 
     @property
     def reader(self) -> StateReader:
-        """Return what is tested, reading from here."""
+        """Return the reader under test, which reads from this account."""
         return StateReader(
             cast("FunctionReader", self),
             cast("RoleReader", self),
@@ -133,6 +133,6 @@ class Account:
         )
 
 
-def look(account: Account, *denied_calls: DeniedCall) -> Snapshot:
-    """Return what is read of the function in the scope of its execution role."""
+def snapshot_of(account: Account, *denied_calls: DeniedCall) -> Snapshot:
+    """Return the snapshot of the function for its execution role."""
     return account.reader.snapshot(TARGET, Direction.EXECUTION_ROLE, denied_calls=denied_calls)

@@ -1,4 +1,4 @@
-"""Which calls one look at a role takes: a sweep of thousands of functions has none to spare."""
+"""Which calls the check of an execution role takes: a sweep checks thousands of functions."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ ALWAYS = [
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
 ]
-"""What it takes to know a function and its role, without the policies that the role has."""
+"""The calls that read a function and its role, without the role's policies."""
 
 
 class Account:
-    """An account in memory; `calls` has what was called by what is tested."""
+    """An in-memory account; `calls` lists the calls of the reader under test."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -57,13 +57,13 @@ class Account:
     def _count(self, model: Any, **_: object) -> None:
         self.calls.append(f"{model.service_model.service_name}:{model.name}")
 
-    def looked_at(self, target: FunctionTarget = TARGET) -> Snapshot:
-        """Look at a function."""
+    def snapshot_of(self, target: FunctionTarget = TARGET) -> Snapshot:
+        """Return the snapshot of a function for its execution role."""
         return self.reader.snapshot(target, Direction.EXECUTION_ROLE)
 
 
 def no_inventories() -> InventoryReader:
-    """Return nothing: nobody asks who invokes a function when it is about its role."""
+    """Fail: this scope does not read the triggers of a function."""
     raise AssertionError
 
 
@@ -94,61 +94,61 @@ def a_queue(**attributes: str) -> None:
 
 @pytest.fixture
 def account(moto_account: None) -> Account:
-    """Return an account with nothing in it."""
+    """Return an empty account."""
     return Account()
 
 
-def test_a_function_with_a_queue_that_is_all_right_takes_one_call_for_the_queue(account: Account) -> None:
-    """Which key it has, with which comes its policy."""
+def test_a_queue_that_the_role_may_poll_takes_one_call(account: Account) -> None:
+    """One call returns both the key and the policy of the queue."""
     a_role(SQS_POLICY)
     a_queue()
     a_polling_function()
-    snapshot = account.looked_at()
+    snapshot = account.snapshot_of()
     assert account.calls == [*ALWAYS, "iam:GetRolePolicy", "sqs:GetQueueAttributes"]
     assert snapshot.unread == ()
     assert snapshot.source_policies == {}
 
 
-def test_a_role_that_may_do_everything_takes_no_more(account: Account) -> None:
-    """Its log group is not looked for, its queue's policy is not asked."""
+def test_a_role_that_allows_everything_takes_no_more_calls(account: Account) -> None:
+    """The log group and the queue's policy are not read."""
     a_role(allow("*"))
     a_queue()
     a_polling_function()
-    account.looked_at()
+    account.snapshot_of()
     assert account.calls == [*ALWAYS, "iam:GetRolePolicy", "sqs:GetQueueAttributes"]
 
 
-def test_a_queue_with_a_customer_s_key_takes_three_calls_more(account: Account) -> None:
-    """Which key that is, and whom its policy and its grants let in."""
+def test_a_queue_with_a_customer_managed_key_takes_three_more_calls(account: Account) -> None:
+    """They read the key, its policy and its grants."""
     kms: Any = boto3.client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     a_role(allow("*"))
     a_queue(KmsMasterKeyId=key)
     a_polling_function()
-    snapshot = account.looked_at()
+    snapshot = account.snapshot_of()
     assert account.calls[-4:] == ["sqs:GetQueueAttributes", "kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"]
     assert set(snapshot.source_policies) == {key}
 
 
-def test_a_role_that_may_do_nothing_takes_one_call_for_the_queue_and_one_for_the_logs(account: Account) -> None:
-    """The queue's policy came with its key."""
+def test_a_role_without_policies_takes_one_call_for_the_queue_and_one_for_the_log_group(account: Account) -> None:
+    """The call for the queue's key returns its policy too."""
     a_role()
     a_queue()
     a_polling_function()
-    snapshot = account.looked_at()
+    snapshot = account.snapshot_of()
     assert account.calls == [*ALWAYS, "logs:DescribeLogGroups", "sqs:GetQueueAttributes"]
     assert snapshot.source_policies == {QUEUE_ARN: None}
 
 
-def test_fifty_functions_with_one_queue_and_one_role_ask_for_both_once(account: Account) -> None:
-    """What is left for each is its configuration and where its results go."""
+def test_a_queue_and_a_role_shared_by_fifty_functions_are_read_once(account: Account) -> None:
+    """Only the configuration and the destinations are read for each function."""
     a_role(SQS_POLICY)
     a_queue()
     names = [f"orders-{number}" for number in range(50)]
     for name in names:
         a_polling_function(name)
     for name in names:
-        account.looked_at(FunctionTarget("aws", REGION, ACCOUNT, name))
+        account.snapshot_of(FunctionTarget("aws", REGION, ACCOUNT, name))
     each = {"lambda:GetFunctionConfiguration": 50, "lambda:ListFunctionEventInvokeConfigs": 50}
     once = Counter([*ALWAYS, "iam:GetRolePolicy", "sqs:GetQueueAttributes"])
     assert Counter(account.calls) == {**once, **each}

@@ -1,4 +1,4 @@
-"""Reading functions: every page, every qualifier, and every way in which it can fail."""
+"""Reading functions: every page, every qualifier and every failure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mapping(number: int = 0, **more: Any) -> dict[str, Any]:
 
 
 def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answers) -> None:
-    """The name is the function's, also where a version was asked for."""
+    """The name is that of the function even if a version was requested."""
     lambda_answers.say("get_function_configuration", CONFIGURATION, FunctionName=f"{FUNCTION_ARN}:live")
     function = FunctionReader(lambda_answers.client).function(f"{FUNCTION_ARN}:live")
     assert isinstance(function, Function)
@@ -48,21 +48,23 @@ def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answ
 
 
 def test_the_values_of_environment_variables_go_no_further(lambda_answers: Answers) -> None:
-    """They may be secrets, and no rule needs them."""
+    """The values may be secrets, and no rule needs them."""
     secret = {"Variables": {"PASSWORD": "hunter2"}}
     lambda_answers.say("get_function_configuration", {**CONFIGURATION, "Environment": secret})
     assert "hunter2" not in repr(FunctionReader(lambda_answers.client).function(FUNCTION_ARN))
 
 
 def test_a_function_that_does_not_exist_is_none(lambda_answers: Answers) -> None:
-    """Not an error: it was deleted."""
+    """The function was deleted, which is no error."""
     lambda_answers.fail("get_function_configuration", "ResourceNotFoundException", status=404)
     assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) is None
 
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
-def test_a_function_that_cannot_be_read_says_why(lambda_answers: Answers, code: str, denied: bool) -> None:
-    """The action is the permission that may be missing."""
+def test_a_failed_read_of_a_function_has_its_action_and_error_code(
+    lambda_answers: Answers, code: str, denied: bool
+) -> None:
+    """The action names the missing permission."""
     lambda_answers.fail("get_function_configuration", code)
     assert FunctionReader(lambda_answers.client).function(FUNCTION_ARN) == Unread(
         "lambda:GetFunctionConfiguration", code, "no", denied=denied
@@ -73,7 +75,7 @@ def test_a_function_that_cannot_be_read_says_why(lambda_answers: Answers, code: 
 
 
 def test_the_policies_of_the_function_its_aliases_and_versions_are_read(lambda_answers: Answers) -> None:
-    """Each qualifier has its own, on every page; $LATEST has none, and one without a policy is passed over."""
+    """Each qualifier has its own. $LATEST has none, and qualifiers without a policy are skipped."""
     say, version = lambda_answers.say, {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN}
     versions = "list_versions_by_function"
     say("list_aliases", {"Aliases": [{"Name": "live"}], "NextMarker": "2"}, FunctionName=FUNCTION_ARN)
@@ -95,8 +97,8 @@ def test_the_policies_of_the_function_its_aliases_and_versions_are_read(lambda_a
     assert [item.document.statements[0].sid for item in read] == ["a", "b", "c"]
 
 
-def test_what_of_the_policies_cannot_be_read_is_among_them(lambda_answers: Answers) -> None:
-    """The aliases are denied, the versions throttled, and of the function's own policy a part is better than none."""
+def test_failed_reads_are_kept_among_the_policies(lambda_answers: Answers) -> None:
+    """Here the aliases are denied and the versions throttled. The function's own policy is still useful."""
     lambda_answers.fail("list_aliases", "AccessDeniedException")
     lambda_answers.fail("list_versions_by_function", THROTTLED)
     lambda_answers.say("get_policy", policy("a"))
@@ -106,8 +108,8 @@ def test_what_of_the_policies_cannot_be_read_is_among_them(lambda_answers: Answe
     assert versions == Unread("lambda:ListVersionsByFunction", THROTTLED, "no", denied=False)
 
 
-def test_a_policy_that_cannot_be_read_is_not_one_that_does_not_exist(lambda_answers: Answers) -> None:
-    """The one is unknown, the other nothing."""
+def test_an_unread_policy_is_not_a_missing_policy(lambda_answers: Answers) -> None:
+    """An unread policy makes the outcome unknown; a missing one allows nothing."""
     lambda_answers.say("list_aliases", {"Aliases": []})
     lambda_answers.say("list_versions_by_function", {"Versions": []})
     lambda_answers.fail("get_policy", "AccessDeniedException")
@@ -115,8 +117,8 @@ def test_a_policy_that_cannot_be_read_is_not_one_that_does_not_exist(lambda_answ
     assert own == Unread("lambda:GetPolicy", "AccessDeniedException", "no", denied=True)
 
 
-def test_a_function_that_goes_while_its_policies_are_read_has_none(lambda_answers: Answers) -> None:
-    """Deleted in between: nothing is left to judge."""
+def test_a_function_deleted_while_its_policies_are_read_has_none(lambda_answers: Answers) -> None:
+    """A deleted function has nothing to check."""
     for operation in ("list_aliases", "list_versions_by_function", "get_policy"):
         lambda_answers.fail(operation, "ResourceNotFoundException", status=404)
     assert FunctionReader(lambda_answers.client).resource_policies(TARGET) == ()
@@ -126,7 +128,7 @@ def test_a_function_that_goes_while_its_policies_are_read_has_none(lambda_answer
 
 
 def test_the_mappings_of_the_account_are_read_from_every_page(lambda_answers: Answers) -> None:
-    """All of them, whatever function they are of: only so those of aliases and versions are certainly among them."""
+    """The list is for all functions: only then it is sure to have the mappings of aliases and versions."""
     arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:event-source-mapping:{MAPPING_UUID}"
     first = mapping(1, StateTransitionReason="USER_INITIATED", LastProcessingResult="OK", EventSourceMappingArn=arn)
     other = mapping(2, FunctionArn=f"{OTHER.arn}:7")
@@ -146,7 +148,7 @@ def test_the_mappings_of_the_account_are_read_from_every_page(lambda_answers: An
 
 
 def test_mappings_are_listed_without_naming_a_function() -> None:
-    """AWS does not say what a list for the unqualified function leaves out."""
+    """AWS does not document what a list for the unqualified function leaves out."""
     answers = Answers("lambda")
     asked: list[dict[str, Any]] = []
     answers.client.meta.events.register("provide-client-params.lambda.*", lambda params, **_more: asked.append(params))
@@ -156,8 +158,8 @@ def test_mappings_are_listed_without_naming_a_function() -> None:
 
 
 @pytest.mark.parametrize("code", [THROTTLED, "ResourceNotFoundException"])
-def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: Answers, code: str) -> None:
-    """Half a list would resolve the findings of the other half."""
+def test_an_incomplete_list_of_mappings_is_unread(lambda_answers: Answers, code: str) -> None:
+    """A partial list would resolve the findings of the missing mappings."""
     lambda_answers.say("list_event_source_mappings", {"EventSourceMappings": [mapping()], "NextMarker": "2"})
     lambda_answers.fail("list_event_source_mappings", code)
     mappings = FunctionReader(lambda_answers.client).mappings()
@@ -169,13 +171,13 @@ def test_mappings_that_cannot_be_listed_to_the_end_are_unread(lambda_answers: An
 
 
 def destinations(success: str = "", failure: str = "") -> dict[str, Any]:
-    """Return the part of a configuration that says where results go."""
+    """Return the destinations of a configuration."""
     named = {"OnSuccess": success, "OnFailure": failure}
     return {"DestinationConfig": {name: {"Destination": arn} for name, arn in named.items() if arn}}
 
 
 def test_the_destinations_of_a_function_and_its_versions_are_read_on_every_page(lambda_answers: Answers) -> None:
-    """AWS calls the function itself `$LATEST`; a configuration may be about retries alone."""
+    """AWS names the function itself `$LATEST`. A configuration may have retries only."""
     pages: list[dict[str, Any]] = [
         {
             "FunctionEventInvokeConfigs": [
@@ -195,15 +197,15 @@ def test_the_destinations_of_a_function_and_its_versions_are_read_on_every_page(
     )
 
 
-def test_a_function_that_went_meanwhile_has_no_destinations(lambda_answers: Answers) -> None:
-    """It was there when its configuration was read."""
+def test_a_function_deleted_meanwhile_has_no_destinations(lambda_answers: Answers) -> None:
+    """The function still existed when its configuration was read."""
     lambda_answers.fail("list_function_event_invoke_configs", "ResourceNotFoundException")
     assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == ()
 
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), (THROTTLED, False)])
 def test_destinations_that_cannot_be_read_are_unread(lambda_answers: Answers, code: str, denied: bool) -> None:
-    """They are not no destinations."""
+    """Unread destinations must not count as no destinations."""
     lambda_answers.fail("list_function_event_invoke_configs", code)
     unread = Unread("lambda:ListFunctionEventInvokeConfigs", code, "no", denied=denied)
     assert FunctionReader(lambda_answers.client).invoke_configs(TARGET) == unread
@@ -214,14 +216,14 @@ def test_destinations_that_cannot_be_read_are_unread(lambda_answers: Answers, co
 
 @pytest.mark.parametrize(("reply", "tags"), [({"Tags": {"team": "orders"}}, {"team": "orders"}), ({}, {})])
 def test_tags_are_read(lambda_answers: Answers, reply: dict[str, Any], tags: dict[str, str]) -> None:
-    """A function without tags has an empty set of them, which is known."""
+    """A function without tags has an empty set, which is not unread."""
     lambda_answers.say("list_tags", reply, Resource=FUNCTION_ARN)
     assert FunctionReader(lambda_answers.client).tags(TARGET) == tags
 
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ResourceNotFoundException", False)])
-def test_tags_that_cannot_be_read_are_never_no_tags(lambda_answers: Answers, code: str, denied: bool) -> None:
-    """A guard rests on them."""
+def test_tags_that_cannot_be_read_are_unread(lambda_answers: Answers, code: str, denied: bool) -> None:
+    """A guard of the fixes depends on the tags, so unread must not count as untagged."""
     lambda_answers.fail("list_tags", code)
     tags = FunctionReader(lambda_answers.client).tags(TARGET)
     assert isinstance(tags, Unread)
@@ -247,7 +249,7 @@ def two_pages(answers: Answers) -> None:
 
 
 def test_all_functions_are_listed_from_every_page_with_their_roles(lambda_answers: Answers) -> None:
-    """By a role's name and account: its path does not matter."""
+    """A role is identified by account and name; its path is ignored."""
     two_pages(lambda_answers)
     found = dict(FunctionReader(lambda_answers.client).roles_of_functions())
     assert {target.name: (role.account, role.name) for target, role in found.items()} == {
@@ -258,8 +260,8 @@ def test_all_functions_are_listed_from_every_page_with_their_roles(lambda_answer
     }
 
 
-def test_a_list_of_functions_that_is_refused_is_an_error(lambda_answers: Answers) -> None:
-    """Nothing must be taken for all."""
+def test_a_failed_list_of_functions_is_an_error(lambda_answers: Answers) -> None:
+    """A partial list must not be taken for the whole."""
     lambda_answers.say("list_functions", {"Functions": [configuration("orders")], "NextMarker": "2"})
     lambda_answers.fail("list_functions", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDeniedException"):
@@ -281,7 +283,7 @@ def url_config(arn: str, auth_type: str) -> dict[str, Any]:
 
 
 def test_the_urls_of_a_function_and_of_its_aliases_are_read_on_every_page(lambda_answers: Answers) -> None:
-    """The qualifier is the alias's, None for the function's own."""
+    """The qualifier is the alias, or None for the function itself."""
     first = {"FunctionUrlConfigs": [url_config(FUNCTION_ARN, "NONE")], "NextMarker": "more"}
     second = {"FunctionUrlConfigs": [url_config(f"{FUNCTION_ARN}:live", "AWS_IAM")]}
     lambda_answers.say("list_function_url_configs", first, FunctionName=FUNCTION_ARN)
@@ -291,14 +293,14 @@ def test_the_urls_of_a_function_and_of_its_aliases_are_read_on_every_page(lambda
     assert [(url.qualifier, url.auth_type) for url in urls] == [(None, "NONE"), ("live", "AWS_IAM")]
 
 
-def test_a_function_that_went_meanwhile_has_no_urls(lambda_answers: Answers) -> None:
-    """Nor is that an error."""
+def test_a_function_deleted_meanwhile_has_no_urls(lambda_answers: Answers) -> None:
+    """The deletion is no error."""
     lambda_answers.fail("list_function_url_configs", "ResourceNotFoundException", status=404)
     assert FunctionReader(lambda_answers.client).function_urls(TARGET) == ()
 
 
-def test_urls_that_may_not_be_read_are_unread(lambda_answers: Answers) -> None:
-    """The rule says so."""
+def test_urls_whose_read_is_denied_are_unread(lambda_answers: Answers) -> None:
+    """The rule reports the missing permission."""
     lambda_answers.fail("list_function_url_configs", "AccessDeniedException", status=403)
     urls = FunctionReader(lambda_answers.client).function_urls(TARGET)
     assert isinstance(urls, Unread)

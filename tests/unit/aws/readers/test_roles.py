@@ -1,4 +1,4 @@
-"""Reading roles: every policy that bears on one, in every form in which IAM hands them out."""
+"""Reading roles: every policy that applies to one, in every form in which IAM returns it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def actions(policy: Policy | Unread | None) -> list[str]:
 
 
 def test_a_role_is_read_with_all_its_policies(iam_answers: Answers) -> None:
-    """Managed and inline, on every page, the boundary, the tags and the trust policy; documents come URL-encoded."""
+    """Managed and inline policies, the boundary, tags and trust policy are read. IAM URL-encodes documents."""
     say = iam_answers.say
     boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": LIMITS_ARN}
     say(
@@ -107,8 +107,8 @@ def test_a_role_is_read_with_all_its_policies(iam_answers: Answers) -> None:
     assert actions(role.boundary) == ["*"]
 
 
-def test_a_role_without_anything_is_a_role(iam_answers: Answers) -> None:
-    """No tags, no policies, no boundary."""
+def test_a_role_may_have_no_policies_tags_or_boundary(iam_answers: Answers) -> None:
+    """IAM leaves their fields out of its reply."""
     iam_answers.say("get_role", role_reply())
     iam_answers.say("list_attached_role_policies", attached())
     iam_answers.say("list_role_policies", {"PolicyNames": []})
@@ -117,7 +117,7 @@ def test_a_role_without_anything_is_a_role(iam_answers: Answers) -> None:
 
 
 def test_a_role_that_does_not_exist_is_none(iam_answers: Answers) -> None:
-    """Deleted, and the function still names it."""
+    """The role was deleted and the function still refers to it."""
     iam_answers.fail("get_role", "NoSuchEntity", status=404)
     assert RoleReader(iam_answers.client).role(ROLE_ARN) is None
 
@@ -125,7 +125,7 @@ def test_a_role_that_does_not_exist_is_none(iam_answers: Answers) -> None:
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling"])
 @pytest.mark.parametrize("operation", ["get_role", "list_attached_role_policies", "list_role_policies"])
 def test_a_role_whose_policies_cannot_be_listed_is_unread(iam_answers: Answers, operation: str, code: str) -> None:
-    """Half of the policies would tell nothing; the action says which permission may be missing."""
+    """A part of the policies decides nothing. The action names the missing permission."""
     replies = {
         "get_role": role_reply(),
         "list_attached_role_policies": attached(),
@@ -143,25 +143,25 @@ def test_a_role_whose_policies_cannot_be_listed_is_unread(iam_answers: Answers, 
     assert RoleReader(iam_answers.client).role(ROLE_ARN) == Unread(action, code, "no", denied=code == "AccessDenied")
 
 
-@pytest.mark.parametrize("gone_at", ["list_attached_role_policies", "list_role_policies"])
-def test_a_role_that_goes_while_it_is_read_does_not_exist(iam_answers: Answers, gone_at: str) -> None:
-    """Deleted in between."""
+@pytest.mark.parametrize("deleted_at", ["list_attached_role_policies", "list_role_policies"])
+def test_a_role_deleted_while_it_is_read_does_not_exist(iam_answers: Answers, deleted_at: str) -> None:
+    """The first call still finds the role."""
     iam_answers.say("get_role", role_reply())
     for name, reply in (("list_attached_role_policies", attached()), ("list_role_policies", {"PolicyNames": []})):
-        if name == gone_at:
+        if name == deleted_at:
             iam_answers.fail(name, "NoSuchEntity", status=404)
         else:
             iam_answers.say(name, reply)
     assert RoleReader(iam_answers.client).role(ROLE_ARN) is None
 
 
-def test_one_policy_that_cannot_be_read_leaves_the_others(iam_answers: Answers) -> None:
-    """Managed and inline alike; an inline policy that went in between is passed over."""
+def test_one_unread_policy_does_not_affect_the_others(iam_answers: Answers) -> None:
+    """Both managed and inline policies may fail. An inline policy deleted meanwhile is skipped."""
     iam_answers.say("get_role", role_reply())
     iam_answers.say("list_attached_role_policies", attached(SQS_POLICY_ARN, OWN_ARN))
     iam_answers.fail("get_policy", "AccessDenied")
     managed(iam_answers, OWN_ARN, allow("sqs:*"))
-    iam_answers.say("list_role_policies", {"PolicyNames": ["gone", "denied", "own"]})
+    iam_answers.say("list_role_policies", {"PolicyNames": ["deleted", "denied", "own"]})
     iam_answers.fail("get_role_policy", "NoSuchEntity", status=404)
     iam_answers.fail("get_role_policy", "AccessDenied")
     iam_answers.say("get_role_policy", inline(allow("logs:*")))
@@ -183,10 +183,10 @@ def test_one_policy_that_cannot_be_read_leaves_the_others(iam_answers: Answers) 
         ),
     ],
 )
-def test_a_version_that_cannot_be_read_is_never_an_empty_policy(
+def test_a_version_that_cannot_be_read_is_not_an_empty_policy(
     iam_answers: Answers, code: str, denied: bool, expected: Unread
 ) -> None:
-    """The default version was replaced and deleted in between, or may not be read."""
+    """The default version was replaced and deleted meanwhile, or the read was denied."""
     iam_answers.say("get_policy", {"Policy": {"Arn": OWN_ARN, "DefaultVersionId": "v7"}})
     iam_answers.fail("get_policy_version", code)
     assert RoleReader(iam_answers.client).managed_policy(OWN_ARN) == expected
@@ -194,22 +194,22 @@ def test_a_version_that_cannot_be_read_is_never_an_empty_policy(
 
 
 def test_a_managed_policy_that_does_not_exist_is_unread(iam_answers: Answers) -> None:
-    """It was attached a moment ago: what it allowed is not known."""
+    """The policy was attached a moment ago, and what it allowed is unknown."""
     iam_answers.fail("get_policy", "NoSuchEntity", status=404)
     assert RoleReader(iam_answers.client).managed_policy(OWN_ARN) == Unread(
         "iam:GetPolicy", "NoSuchEntity", f"{OWN_ARN} does not exist", denied=False
     )
 
 
-def test_a_managed_policy_is_read_once_a_batch(iam_answers: Answers) -> None:
-    """Most roles of an account have the same few."""
+def test_a_managed_policy_is_read_once_in_a_batch(iam_answers: Answers) -> None:
+    """Most roles of an account share a few policies."""
     managed(iam_answers, SQS_POLICY_ARN, allow("sqs:*"))
     reader = RoleReader(iam_answers.client)
     assert reader.managed_policy(SQS_POLICY_ARN) is reader.managed_policy(SQS_POLICY_ARN)
 
 
-def test_a_reader_that_forgets_reads_a_customer_s_policy_anew(iam_answers: Answers) -> None:
-    """A look that is made again must see what another one has seen."""
+def test_a_customer_managed_policy_is_read_again_after_the_cache_is_cleared(iam_answers: Answers) -> None:
+    """A repeated check must not use older state than the check that overtook it."""
     reader = RoleReader(iam_answers.client)
     for action in ("sqs:First", "sqs:Second"):
         managed(iam_answers, OWN_ARN, allow(action))
@@ -217,8 +217,8 @@ def test_a_reader_that_forgets_reads_a_customer_s_policy_anew(iam_answers: Answe
         reader.forget()
 
 
-def test_an_aws_managed_policy_is_remembered_from_batch_to_batch_for_a_while(iam_answers: Answers) -> None:
-    """Read once more when it is too old, and when the clock was set back."""
+def test_an_aws_managed_policy_is_cached_across_batches_until_it_expires(iam_answers: Answers) -> None:
+    """It is read again when it is too old and when the clock was set back."""
     now = 1_000_000.0
     memory = AwsManagedPolicies(lambda: now)
 
@@ -238,15 +238,15 @@ def test_an_aws_managed_policy_is_remembered_from_batch_to_batch_for_a_while(iam
     iam_answers.all_were_asked_for()
 
 
-def test_a_customer_s_managed_policy_is_read_anew_in_each_batch(iam_answers: Answers) -> None:
-    """It may be what has just been changed."""
+def test_a_customer_managed_policy_is_read_again_in_each_batch(iam_answers: Answers) -> None:
+    """The policy may have just been changed."""
     memory = AwsManagedPolicies()
     for action in ("sqs:First", "sqs:Second"):
         managed(iam_answers, OWN_ARN, allow(action))
         assert actions(RoleReader(iam_answers.client, memory).managed_policy(OWN_ARN)) == [action]
 
 
-def test_a_policy_that_could_not_be_read_is_not_remembered(iam_answers: Answers) -> None:
+def test_a_failed_read_of_a_policy_is_not_cached(iam_answers: Answers) -> None:
     """The next batch tries again."""
     memory = AwsManagedPolicies()
     iam_answers.fail("get_policy", "Throttling")
@@ -263,8 +263,8 @@ def having(*names: str, **more: Any) -> dict[str, Any]:
     return {"PolicyRoles": [{"RoleName": name, "RoleId": f"AROA{name:0>16}"} for name in names], **more}
 
 
-def test_the_roles_of_a_policy_are_those_that_have_it_and_those_that_it_limits(iam_answers: Answers) -> None:
-    """On every page. Where a use is not asked for, IAM lists boundaries with the rest."""
+def test_the_roles_of_a_policy_include_those_that_have_it_as_boundary(iam_answers: Answers) -> None:
+    """All pages are read. Without a usage filter, IAM lists attachments and boundaries."""
     asked = {"PolicyArn": OWN_ARN, "EntityFilter": "Role"}
     iam_answers.say("list_entities_for_policy", having("first", "second", IsTruncated=True, Marker="m"), **asked)
     iam_answers.say("list_entities_for_policy", having("third"), **asked, Marker="m")
@@ -272,22 +272,22 @@ def test_the_roles_of_a_policy_are_those_that_have_it_and_those_that_it_limits(i
     assert found == tuple(RoleTarget(ACCOUNT, name) for name in ("first", "second", "third"))
 
 
-def test_a_policy_that_is_gone_has_no_roles(iam_answers: Answers) -> None:
-    """Deleted in between, which takes that nobody has it."""
+def test_a_deleted_policy_has_no_roles(iam_answers: Answers) -> None:
+    """IAM only deletes a policy that no role has."""
     iam_answers.fail("list_entities_for_policy", "NoSuchEntity", status=404)
     assert RoleReader(iam_answers.client).roles_of_policy(ORDERS_POLICY) == ()
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ServiceFailure"])
-def test_a_refusal_to_list_the_roles_of_a_policy_is_not_taken_for_none(iam_answers: Answers, code: str) -> None:
-    """It raises, so that the message comes again."""
+def test_a_failed_list_of_the_roles_of_a_policy_is_an_error(iam_answers: Answers, code: str) -> None:
+    """The error has the message retried."""
     iam_answers.fail("list_entities_for_policy", code)
     with pytest.raises(ClientError, match=code):
         RoleReader(iam_answers.client).roles_of_policy(ORDERS_POLICY)
 
 
 def test_a_role_is_read_over_the_wire_as_it_was_written(moto_account: None) -> None:
-    """The query protocol, XML and URL-encoding included."""
+    """The reply uses the query protocol, XML and URL encoding."""
     iam = boto3.client("iam")
     limits = iam.create_policy(PolicyName="limits", PolicyDocument=json.dumps(allow("*")))["Policy"]["Arn"]
     iam.create_role(

@@ -1,4 +1,4 @@
-"""Snapshots: each scope reads what it needs, of every version that matters, and no role twice."""
+"""Snapshots: each scope reads what it needs of every relevant version, and each role only once."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.fakes import (
     a_role,
     allow,
 )
-from tests.unit.aws.readers.snapshot_account import EVERYTHING, LIVE, OLD_ROLE, Account, look
+from tests.unit.aws.readers.snapshot_account import EVERYTHING, LIVE, OLD_ROLE, Account, snapshot_of
 
 if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping
 
 
 def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
-    """What could not be read of them is in the snapshot."""
+    """Failed reads are kept in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
     assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0"]
@@ -56,40 +56,40 @@ def allowing(**condition: dict[str, str]) -> ResourcePolicy:
         ({"ForAnyValue:StringLike": {"AWS:SourceOrgPaths": "o-1/*"}}, ["organization"]),
         ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, []),
         ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::ours"}}, []),
-        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::gone"}}, ["arn:aws:s3:::gone since 7"]),
-        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::gone-*"}}, []),
-        ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:us-east-1:123456789012:gone"}}, []),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::deleted"}}, ["arn:aws:s3:::deleted since 7"]),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::deleted-*"}}, []),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:us-east-1:123456789012:deleted"}}, []),
     ],
 )
-def test_what_few_policies_speak_of_is_read_for_those_only(
+def test_state_that_few_policies_refer_to_is_read_only_for_them(
     condition: dict[str, dict[str, str]], asked: list[str]
 ) -> None:
-    """A sweep of many functions has few calls to spare for each."""
+    """A sweep of many functions can make only a few calls for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
     assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
-def test_function_urls_are_read_where_a_statement_is_for_calls_by_url() -> None:
-    """Also where no condition says so."""
+def test_function_urls_are_read_if_a_statement_allows_calls_by_url() -> None:
+    """No condition is needed: the action is enough."""
     policy = ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunctionUrl")))
     account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
     assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY).function_urls
     assert account.asked[-1] == "function URLs"
 
 
-def test_whether_a_bucket_exists_is_not_asked_where_one_s_own_are_not_known() -> None:
-    """It may be among them."""
-    policy = allowing(ArnLike={"aws:SourceArn": "arn:aws:s3:::gone"})
+def test_a_bucket_is_not_requested_if_the_list_of_own_buckets_is_unread() -> None:
+    """The bucket may belong to the account."""
+    policy = allowing(ArnLike={"aws:SourceArn": "arn:aws:s3:::deleted"})
     account = Account({FUNCTION_ARN: a_function()}, resource=(policy,), buckets=DENIED)
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
     assert snapshot.foreign_buckets == {}
     assert snapshot.unread == ()
 
 
-def test_who_owns_a_function_is_told_by_the_tags_that_cloudformation_alone_may_set() -> None:
-    """A tag of the same words by anybody else means nothing."""
+def test_the_stack_of_a_function_is_read_from_the_tags_reserved_for_cloudformation() -> None:
+    """Other tags say nothing about the stack."""
     account = Account({FUNCTION_ARN: a_function()})
     assert account.reader.managed_by(TARGET) is None
     account.tagged = {"aws:cloudformation:stack-name": "shop", "team": "orders"}
@@ -104,20 +104,20 @@ def test_who_owns_a_function_is_told_by_the_tags_that_cloudformation_alone_may_s
 def test_the_execution_role_scope_reads_the_mappings_and_the_role() -> None:
     """The function itself is read once, also where a mapping names it."""
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(), a_mapping(uuid="second")))
-    snapshot = look(account)
+    snapshot = snapshot_of(account)
     assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN, f"state of {QUEUE_ARN}"]
     assert set(snapshot.versions) == {FUNCTION_ARN}
     assert set(snapshot.roles) == {ROLE_ARN}
     assert (snapshot.tags, snapshot.own_organization) == (None, None)
 
 
-def test_a_role_that_allows_everything_is_asked_nothing_of_what_has_no_key() -> None:
-    """Only KMS asks a key's own policy as well, so that whether there is one of the customer's has to be known."""
+def test_sources_without_keys_are_not_read_for_a_role_that_allows_everything() -> None:
+    """Only a customer managed key can still deny: KMS evaluates the key policy as well."""
     cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/orders/1"
     mapped = (a_mapping(cluster, configuration={"Topics": ["placed"]}),)
     bus = "arn:aws:events:us-east-1:123456789012:event-bus/orders"
     account = Account({FUNCTION_ARN: a_function()}, mapped, invoked=(EventInvokeConfig(FUNCTION_ARN, bus),))
-    snapshot = look(account)
+    snapshot = snapshot_of(account)
     assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN]
     assert (snapshot.sources, snapshot.source_policies) == ({}, {})
 
@@ -126,7 +126,7 @@ def test_a_mapping_of_an_alias_is_read_with_the_role_of_its_version() -> None:
     """A published version keeps the role that it was published with."""
     live = Function(LIVE, "orders", OLD_ROLE)
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (a_mapping(function_arn=LIVE),))
-    snapshot = look(account)
+    snapshot = snapshot_of(account)
     assert snapshot.versions == {FUNCTION_ARN: a_function(), LIVE: live}
     assert snapshot.roles == {ROLE_ARN: a_role(EVERYTHING), OLD_ROLE: None}
 
@@ -136,35 +136,35 @@ def test_a_version_with_a_destination_is_read_with_its_role() -> None:
     live = Function(LIVE, "orders", OLD_ROLE)
     invoked = (EventInvokeConfig(LIVE, on_failure=QUEUE_ARN), EventInvokeConfig(f"{FUNCTION_ARN}:7"))
     account = Account({FUNCTION_ARN: a_function(), LIVE: live}, (), {OLD_ROLE: a_role()}, invoked=invoked)
-    snapshot = look(account)
+    snapshot = snapshot_of(account)
     assert snapshot.invoke_configs == invoked
     assert set(snapshot.versions) == {FUNCTION_ARN, LIVE}
     assert set(snapshot.roles) == {ROLE_ARN, OLD_ROLE}
     assert snapshot.source_policies == {QUEUE_ARN: None}
 
 
-def test_a_function_that_is_gone_is_not_read_further() -> None:
-    """One call tells it."""
+def test_a_deleted_function_takes_one_call() -> None:
+    """Nothing else of a deleted function can be read."""
     for direction in Direction:
         account = Account({})
         assert account.reader.snapshot(TARGET, direction).function is None
         assert account.asked == [FUNCTION_ARN]
 
 
-def test_what_cannot_be_read_is_in_the_snapshot_and_nothing_is_raised() -> None:
-    """The function, the mappings, the destinations, a version: each stands where it would have stood."""
+def test_failed_reads_are_values_in_the_snapshot_and_not_errors() -> None:
+    """Each failure takes the place of the function, mappings, destinations or version that could not be read."""
     account = Account({FUNCTION_ARN: THROTTLED}, DENIED, invoked=THROTTLED)
-    snapshot = look(account)
+    snapshot = snapshot_of(account)
     assert snapshot.function == THROTTLED
     assert snapshot.mappings == DENIED
     assert snapshot.invoke_configs == THROTTLED
     assert snapshot.roles == {}
-    gone = Account({FUNCTION_ARN: a_function()}, (a_mapping(function_arn=LIVE),))
-    assert look(gone).versions[LIVE] is None
+    deleted = Account({FUNCTION_ARN: a_function()}, (a_mapping(function_arn=LIVE),))
+    assert snapshot_of(deleted).versions[LIVE] is None
 
 
 def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
-    """A role that does not exist too."""
+    """A role that does not exist is remembered too."""
     account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, roles={})
     reader = account.reader
     for target in (TARGET, OTHER):
@@ -176,7 +176,7 @@ def test_a_role_is_read_once_for_all_functions_of_a_batch() -> None:
 def test_the_mappings_are_listed_once_for_all_functions_of_a_batch(
     mapped: tuple[EventSourceMapping, ...] | Unread,
 ) -> None:
-    """Each function gets its own of them, and a list that could not be read is nobody's."""
+    """Each function gets its own mappings. If the list fails, it fails for every function."""
     account = Account({FUNCTION_ARN: a_function(), OTHER.arn: a_function(OTHER)}, mapped)
     reader = account.reader
     assert reader.snapshot(TARGET, Direction.EXECUTION_ROLE).mappings == mapped
@@ -185,7 +185,7 @@ def test_the_mappings_are_listed_once_for_all_functions_of_a_batch(
 
 
 def test_the_mappings_are_not_listed_before_a_snapshot_needs_them() -> None:
-    """Else they could be older than the number of a look that rests on them."""
+    """Otherwise they could be older than the check that uses them."""
     account = Account({FUNCTION_ARN: a_function()})
     reader = account.reader
     reader.snapshot(OTHER, Direction.EXECUTION_ROLE)
@@ -194,32 +194,34 @@ def test_the_mappings_are_not_listed_before_a_snapshot_needs_them() -> None:
 
 
 @pytest.mark.parametrize("key", ["aws:PrincipalOrgID", "aws:SourceOrgID", "aws:PrincipalOrgPaths"])
-def test_the_organization_is_asked_where_a_role_s_trust_speaks_of_one(key: str) -> None:
-    """And for no other role."""
+def test_the_organization_is_read_if_a_trust_policy_refers_to_one(key: str) -> None:
+    """It is not read for any other role."""
     trust = a_policy(allow("sts:AssumeRole", Principal="*", Condition={"StringEquals": {key: "o-exampleorgid"}}))
     role = replace(a_role(EVERYTHING), trust_policy=trust)
-    assert look(Account({FUNCTION_ARN: a_function()}, roles={ROLE_ARN: role})).own_organization == "o-exampleorgid"
-    assert look(Account({FUNCTION_ARN: a_function()})).own_organization is None
+    assert (
+        snapshot_of(Account({FUNCTION_ARN: a_function()}, roles={ROLE_ARN: role})).own_organization == "o-exampleorgid"
+    )
+    assert snapshot_of(Account({FUNCTION_ARN: a_function()})).own_organization is None
 
 
 # ── For a fix ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_fix_reads_everything_afresh_and_the_tags_with_it() -> None:
-    """What is remembered may be what the fix, or a person, has just changed."""
+def test_a_fix_bypasses_the_caches_and_reads_the_tags() -> None:
+    """Cached state may be what the fix or a person has just changed."""
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role()})
     reader = account.reader
     for _ in range(2):
         account.asked, account.forgotten = ["before"], 0
         snapshot = reader.snapshot_for_fix(TARGET, Direction.EXECUTION_ROLE)
         assert snapshot.tags == {"team": "orders"}
-        # What the readers of roles, sources and the organization remember is forgotten; here all are the account.
+        # Three readers drop their caches (roles, sources, organization); this account plays all three.
         assert ("before" in account.asked, account.forgotten) == (False, 3)
         assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", f"policy of {QUEUE_ARN}")] == [1, 1, 1]
 
 
-def test_every_scope_says_what_it_reads() -> None:
-    """The roles in template.yaml are held to it."""
+def test_every_scope_declares_the_actions_that_it_reads_with() -> None:
+    """Tests compare the roles in template.yaml with these actions."""
     assert set(READS) == set(Direction)
     for actions in READS.values():
         assert actions
@@ -229,52 +231,50 @@ def test_every_scope_says_what_it_reads() -> None:
 
 # ── What the organization denies ─────────────────────────────────────────────────────────────────────────────────────
 
-REFUSED = "PROBLEM: Lambda does not have required permissions to access the queue."
+ACCESS_DENIED = "PROBLEM: Lambda does not have required permissions to access the queue."
 READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
 def simulated(account: Account) -> list[str]:
-    """Look, and return what the simulator was asked."""
-    look(account)
+    """Take a snapshot; return what the simulator was asked."""
+    snapshot_of(account)
     return [asked for asked in account.asked if asked.startswith("organization of ")]
 
 
 @pytest.mark.parametrize(
     "mapping",
     [
-        a_mapping(last_processing_result=REFUSED),
+        a_mapping(last_processing_result=ACCESS_DENIED),
         a_mapping(state="Disabled", state_transition_reason="Disabled by Lambda"),
     ],
-    ids=["refused", "switched off"],
+    ids=["denied", "disabled"],
 )
-def test_the_simulator_is_asked_where_aws_says_that_a_mapping_is_refused(mapping: EventSourceMapping) -> None:
-    """Of what reading the source takes, on the source; what it says belongs to the role."""
+def test_the_simulator_is_asked_if_aws_denies_a_mapping_access(mapping: EventSourceMapping) -> None:
+    """It is asked for the actions that read the source. The denials become part of the role."""
     account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role(SQS_POLICY)})
     assert simulated(account) == [f"organization of {action} on {QUEUE_ARN}" for action in READING]
     account.denials = frozenset({("sqs:ReceiveMessage", QUEUE_ARN)})
-    role = look(account).roles[ROLE_ARN]
+    role = snapshot_of(account).roles[ROLE_ARN]
     assert isinstance(role, Role)
     assert role.denied_by_organization == account.denials
 
 
-def test_the_simulator_is_not_asked_where_aws_has_nothing_to_say() -> None:
-    """Which is nearly always: IAM's calls are scarce."""
+def test_the_simulator_is_not_asked_if_aws_reports_no_problem() -> None:
+    """That is the usual case, and IAM throttles early."""
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role(SQS_POLICY)})
     assert simulated(account) == []
 
 
-def test_the_simulator_is_not_asked_of_what_the_role_lacks_anyway() -> None:
-    """That is told, whatever the organization says."""
-    mapping = a_mapping(last_processing_result=REFUSED)
+def test_the_simulator_is_not_asked_for_actions_that_the_role_lacks() -> None:
+    """The missing permission is reported whatever the organization allows."""
+    mapping = a_mapping(last_processing_result=ACCESS_DENIED)
     account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role()})
     assert simulated(account) == []
 
 
-@pytest.mark.parametrize(("unread", "comes_again"), [(DENIED, False), (THROTTLED, True)])
-def test_a_simulator_that_does_not_answer_has_the_message_come_again_unless_it_may_not_be_asked(
-    unread: Unread, comes_again: bool
-) -> None:
-    """A throttled call may be answered the next time; a denied one never."""
-    mapping = a_mapping(last_processing_result=REFUSED)
+@pytest.mark.parametrize(("unread", "retried"), [(DENIED, False), (THROTTLED, True)])
+def test_a_failed_simulator_call_has_the_message_retried_unless_it_was_denied(unread: Unread, retried: bool) -> None:
+    """A throttled call may succeed next time; a denied one would be denied again."""
+    mapping = a_mapping(last_processing_result=ACCESS_DENIED)
     account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role(SQS_POLICY)}, denials=unread)
-    assert (unread in look(account).unread) is comes_again
+    assert (unread in snapshot_of(account).unread) is retried

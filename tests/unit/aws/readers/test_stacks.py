@@ -1,4 +1,4 @@
-"""Which CloudFormation stack owns a resource: its name, none, or not known."""
+"""Which CloudFormation stack owns a resource: its name, none, or unread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKED = {"PhysicalResourceId": "orders-role"}
 
 @pytest.fixture
 def cloudformation() -> CloudFormationClient:
-    """A client that calls nobody."""
+    """A client without a network."""
     return boto3.client(
         "cloudformation", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
     )
@@ -29,7 +29,7 @@ def cloudformation() -> CloudFormationClient:
 
 @pytest.fixture
 def stub(cloudformation: CloudFormationClient) -> Iterator[Stubber]:
-    """What CloudFormation answers."""
+    """The answers of CloudFormation."""
     with Stubber(cloudformation) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -48,14 +48,14 @@ def resource(**more: str) -> dict[str, object]:
 
 
 def test_the_stack_that_owns_a_role_is_named(cloudformation: CloudFormationClient, stub: Stubber) -> None:
-    """It is asked by the role's name."""
+    """CloudFormation finds it by the role's name."""
     reply = {"StackResources": [resource(StackName="shop")]}
     stub.add_response("describe_stack_resources", reply, ASKED)
     assert StackReader(cloudformation).stack_of("orders-role") == "shop"
 
 
-def test_a_role_that_no_stack_knows_has_no_owner(cloudformation: CloudFormationClient, stub: Stubber) -> None:
-    """CloudFormation calls that a validation error."""
+def test_a_role_outside_all_stacks_has_no_owner(cloudformation: CloudFormationClient, stub: Stubber) -> None:
+    """CloudFormation returns a validation error for it."""
     stub.add_client_error(
         "describe_stack_resources", "ValidationError", "Stack for orders-role does not exist", 400, None, ASKED
     )
@@ -70,17 +70,17 @@ def test_a_role_that_no_stack_knows_has_no_owner(cloudformation: CloudFormationC
         ("ValidationError", "1 validation error detected", False),
     ],
 )
-def test_any_other_answer_is_not_known(
+def test_any_other_error_is_unread(
     cloudformation: CloudFormationClient, stub: Stubber, code: str, message: str, *, denied: bool
 ) -> None:
-    """A guard that rests on it cannot be evaluated."""
+    """A guard of the fixes needs the owner, so it must not be taken for none."""
     stub.add_client_error("describe_stack_resources", code, message, 400, None, ASKED)
     owner = StackReader(cloudformation).stack_of("orders-role")
     assert owner == Unread("cloudformation:DescribeStackResources", code, message, denied=denied)
 
 
-def test_no_connection_is_not_known() -> None:
-    """As is an endpoint that nobody answers at."""
+def test_a_failed_connection_is_unread() -> None:
+    """The endpoint does not answer."""
     nowhere = boto3.client(
         "cloudformation",
         region_name="us-east-1",

@@ -1,4 +1,4 @@
-"""Requests to look: a message each, few calls for many of them, and none lost in silence."""
+"""Check requests: one message each, few calls for many of them, and no request lost silently."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 
 CHANGE = CheckRequest(event_ids=("e1", "e2"), tool="terraform")
-"""What somebody changed just now."""
+"""A request for a change that was just made."""
 
 
 @pytest.fixture
 def sqs(moto_account: None) -> SQSClient:
-    """Return a client of an SQS in memory."""
+    """Return a client of an in-memory SQS."""
     return boto3.client("sqs")
 
 
 @pytest.fixture
 def url(sqs: SQSClient) -> str:
     """Return a queue's URL."""
-    return sqs.create_queue(QueueName="looks")["QueueUrl"]
+    return sqs.create_queue(QueueName="checks")["QueueUrl"]
 
 
 def functions(count: int) -> list[FunctionTarget]:
-    """Return so many functions."""
+    """Return a number of functions."""
     return [FunctionTarget("aws", "us-east-1", "123456789012", f"function-{number:04}") for number in range(count)]
 
 
@@ -52,8 +52,8 @@ def received(sqs: SQSClient, url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 100, 101, 205])
-def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) -> None:
-    """What the checker reads from the messages is what was requested, a function a message."""
+def test_every_function_is_requested_once(sqs: SQSClient, url: str, count: int) -> None:
+    """The checker reads one function from each message, and they are the requested ones."""
     assert CheckQueue(sqs, url).request_full(functions(count)) == count
     messages = received(sqs, url)
     assert len(messages) == count
@@ -64,7 +64,7 @@ def test_every_function_is_asked_for_once(sqs: SQSClient, url: str, count: int) 
 
 
 def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
-    """A thousand functions are a hundred calls."""
+    """A thousand functions take a hundred calls."""
     with Stubber(sqs) as stubber:
         for _ in range(2):
             stubber.add_response(
@@ -74,8 +74,8 @@ def test_ten_messages_go_in_one_call(sqs: SQSClient) -> None:
         stubber.assert_no_pending_responses()
 
 
-def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
-    """The call itself succeeds; its answer says that some did not go."""
+def test_messages_that_sqs_does_not_accept_are_an_error(sqs: SQSClient) -> None:
+    """The call itself succeeds; its reply lists the messages that failed."""
     failed = [{"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}]
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": failed})
@@ -83,8 +83,8 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: SQSClient) -> None:
             CheckQueue(sqs, "https://queue").request_full(functions(2))
 
 
-def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
-    """The same form as an event of the bus; what is shared with other functions has to be read after that time."""
+def test_a_message_has_the_source_and_the_functions(sqs: SQSClient, url: str) -> None:
+    """It has the form of a bus event. Cached state older than the request must not be used."""
     CheckQueue(sqs, url).request_full([TARGET])
     (message,) = received(sqs, url)
     body = json.loads(message["body"])
@@ -97,8 +97,8 @@ def test_a_message_says_who_asks_and_for_what(sqs: SQSClient, url: str) -> None:
     }
 
 
-def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -> None:
-    """What is shared with other functions is read after the delay; who shares the role is asked if it was before."""
+def test_a_recheck_waits_for_the_grace_period(sqs: SQSClient) -> None:
+    """Cached state must be newer than the delay. A recheck is full only if the first check was."""
     sent: list[dict[str, Any]] = []
     sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
     with Stubber(sqs) as stubber:
@@ -111,8 +111,8 @@ def test_a_look_again_waits_until_what_was_changed_has_settled(sqs: SQSClient) -
     assert datetime.fromisoformat(detail["requested_at"]) - datetime.now(UTC) > timedelta(seconds=100)
 
 
-def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClient, url: str) -> None:
-    """It has yet to settle, and goes back to the same events."""
+def test_a_check_requested_for_a_change_is_handled_like_its_event(sqs: SQSClient, url: str) -> None:
+    """The grace period is still to come, and the events that caused the check are kept."""
     CheckQueue(sqs, url, 120).request_changed([TARGET], CHANGE)
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.targets, message.after_grace_period, message.full) == ((TARGET,), False, False)
@@ -120,8 +120,8 @@ def test_a_look_at_what_a_change_concerns_is_like_one_for_its_event(sqs: SQSClie
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_a_look_again_goes_back_to_the_events_of_the_first(sqs: SQSClient, url: str, *, full: bool) -> None:
-    """It is the one that tells: who is told has to find the event, and whoever fixes has to know whose it is."""
+def test_a_recheck_keeps_the_events_of_the_first_check(sqs: SQSClient, url: str, *, full: bool) -> None:
+    """The recheck sends the alert, which links the event, and the fixer needs to know the tool."""
     CheckQueue(sqs, url).recheck(TARGET, replace(CHANGE, full=full))
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.after_grace_period, message.full) == (True, full)

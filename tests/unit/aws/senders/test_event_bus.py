@@ -1,4 +1,4 @@
-"""The bus: an event carries the whole finding, and a refusal is not swallowed."""
+"""The event bus: an event carries the whole finding, and a rejected event is an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRY = {
 
 
 def publish(reply: dict[str, Any]) -> None:
-    """Publish a finding to a bus that answers so."""
+    """Publish a finding to a bus with this reply."""
     client = boto3.client(
         "events", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
     )
@@ -34,14 +34,14 @@ def publish(reply: dict[str, Any]) -> None:
 
 
 def test_an_event_names_the_transition_the_function_and_the_finding() -> None:
-    """What a queue behind the bus gets is read back as the same finding."""
+    """A queue behind the bus receives a body that is read as the same finding."""
     publish({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
     body = {"source": ENTRY["Source"], "detail-type": ENTRY["DetailType"], "detail": a_finding().to_document()}
     assert read_event(json.dumps(body)).finding == a_finding()
 
 
-def test_an_event_that_the_bus_refuses_is_an_error() -> None:
-    """The call itself succeeds; its answer says that the event did not go."""
+def test_an_event_that_the_bus_does_not_accept_is_an_error() -> None:
+    """The call itself succeeds; its reply has the error of the event."""
     entry = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
     with pytest.raises(DeliveryError, match="EventBridge did not accept an event: ThrottlingException: Rate exceeded"):
         publish({"FailedEntryCount": 1, "Entries": [entry]})

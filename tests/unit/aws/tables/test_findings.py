@@ -1,4 +1,4 @@
-"""The findings table: looks in their order, findings with their revisions, and nothing overwritten unseen."""
+"""The findings table: checks are ordered, findings have revisions, and no write overwrites an unread one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PK = f"FUNCTION#{FUNCTION_ARN}"
 
 @pytest.fixture
 def dynamodb(moto_account: None) -> DynamoDBClient:
-    """Return a client of a DynamoDB in memory that has the table."""
+    """Return a client of an in-memory DynamoDB that has the table."""
     client = boto3.client("dynamodb")
     client.create_table(**TABLE)
     return client
@@ -40,7 +40,7 @@ def dynamodb(moto_account: None) -> DynamoDBClient:
 
 @pytest.fixture
 def table(dynamodb: DynamoDBClient) -> FindingsTable:
-    """Return what is tested."""
+    """Return the table under test."""
     return FindingsTable(dynamodb, TABLE_NAME)
 
 
@@ -58,7 +58,7 @@ def commit(
     checkpoint: Checkpoint | None = None,
     now: str = NOW,
 ) -> bool:
-    """Write a look."""
+    """Commit a check run; return whether it was written."""
     left = run.checkpoint if checkpoint is None else checkpoint
     return table.commit_check(TARGET, SCOPE, run, left, changes=changes, unknowns=unknowns, now=now)
 
@@ -69,30 +69,28 @@ def many(count: int) -> list[Finding]:
     return [a_finding(id=finding_id("PG201", FUNCTION_ARN, subject), subject=subject) for subject in subjects]
 
 
-# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Checks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_look_has_a_higher_number_than_those_before(table: FindingsTable) -> None:
-    """Every function and every scope counts by itself."""
+def test_each_check_has_a_higher_number_than_the_one_before(table: FindingsTable) -> None:
+    """Each function and each scope has its own counter."""
     assert [table.start_check(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
     assert table.start_check(TARGET, Direction.INVOKE_POLICY).number == 1
     assert table.start_check(OTHER, SCOPE).number == 1
 
 
-def test_a_look_is_written_with_its_changes_its_time_and_what_it_could_not_tell(
-    table: FindingsTable, dynamodb: DynamoDBClient
-) -> None:
-    """The look's item says what people ask: when, and what was unknown."""
+def test_a_check_is_written_with_its_changes_time_and_unknowns(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The item of the check has its time and its unknown outcomes for the operator."""
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run, [Change(a_finding(), None)], ["PG201: denied"])
     assert table.findings_of(TARGET) == (a_finding(),)
-    look = item(dynamodb, PK, "CHECK#execution_role")
-    assert (look["written"], look["started"], look["checked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
-    assert look["unknowns"] == {"L": [{"S": "PG201: denied"}]}
+    check = item(dynamodb, PK, "CHECK#execution_role")
+    assert (check["written"], check["started"], check["checked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
+    assert check["unknowns"] == {"L": [{"S": "PG201: denied"}]}
 
 
-def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """Every look puts it off: what exists is looked at twice a day."""
+def test_a_check_expires_if_no_later_one_is_written(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Every check extends the expiry: the sweep checks existing functions twice a day."""
     later = (datetime.fromisoformat(NOW) + timedelta(days=1)).isoformat()
     for now in (NOW, later):
         assert commit(table, table.start_check(TARGET, SCOPE), now=now)
@@ -102,31 +100,31 @@ def test_a_look_is_forgotten_when_none_was_written_for_long(table: FindingsTable
     assert "expires_at" in item(dynamodb, PK, "CHECK#execution_role")
 
 
-def test_a_look_without_changes_is_written_as_well(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """That all was right is worth knowing; many unknowns are cut short."""
+def test_a_check_without_changes_is_written_too(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Its time shows that the function was checked. Long lists of unknowns are truncated."""
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run, unknowns=[f"unknown {n}" for n in range(50)])
     assert len(item(dynamodb, PK, "CHECK#execution_role")["unknowns"]["L"]) == 20
 
 
-def test_a_look_that_was_overtaken_writes_nothing(table: FindingsTable) -> None:
-    """Neither the look nor its findings."""
+def test_an_overtaken_check_writes_nothing(table: FindingsTable) -> None:
+    """Neither the check nor its findings are written."""
     older, newer = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
     assert commit(table, newer)
     assert not commit(table, older, [Change(a_finding(), None)])
     assert table.findings_of(TARGET) == ()
 
 
-def test_the_same_look_may_be_written_again(table: FindingsTable) -> None:
-    """It is tried again after a conflict, or when the answer was lost."""
+def test_the_same_check_may_be_written_again(table: FindingsTable) -> None:
+    """A write is retried after a conflict or a lost response."""
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run)
     assert commit(table, run, [Change(a_finding(), None)])
     assert table.findings_of(TARGET) == (a_finding(),)
 
 
-def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """All or none: the finding that nobody else touched is not written either."""
+def test_a_conflict_changes_nothing(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The write is atomic: the finding without a conflict is not written either."""
     first, second = many(2)
     table.put_finding(Change(first, None))
     run = table.start_check(TARGET, SCOPE)
@@ -137,23 +135,23 @@ def test_a_conflict_leaves_everything_as_it_was(table: FindingsTable, dynamodb: 
     assert "written" not in item(dynamodb, PK, "CHECK#execution_role")
 
 
-def test_a_finding_that_somebody_else_opened_first_is_a_conflict(table: FindingsTable) -> None:
-    """A new one must not overwrite."""
+def test_a_finding_that_was_opened_meanwhile_is_a_conflict(table: FindingsTable) -> None:
+    """A new finding must not overwrite an existing one."""
     table.put_finding(Change(a_finding(), None))
     with pytest.raises(ConflictError):
         commit(table, table.start_check(TARGET, SCOPE), [Change(a_finding(reason="Another."), None)])
 
 
-def test_more_changes_than_a_transaction_takes_are_all_written(table: FindingsTable) -> None:
-    """A function with hundreds of mappings, all of a role that lost its policy."""
+def test_more_changes_than_fit_a_transaction_are_all_written(table: FindingsTable) -> None:
+    """A function may have hundreds of mappings that fail when its role loses a policy."""
     findings = many(250)
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run, [Change(finding, None) for finding in findings])
     assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
 
 
-def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_are(moto_account: None) -> None:
-    """DynamoDB says TransactionConflict when two write the same item at once."""
+def test_concurrent_transactions_are_a_conflict_and_other_errors_are_raised(moto_account: None) -> None:
+    """DynamoDB returns TransactionConflict if two transactions write the same item at once."""
     client = boto3.client("dynamodb")
     table = FindingsTable(client, TABLE_NAME)
     for reasons, error in (
@@ -175,16 +173,16 @@ def test_transactions_that_meet_are_a_conflict_and_other_failures_are_what_they_
 # ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_finding_is_read_back_as_it_was_written(table: FindingsTable) -> None:
-    """By its function and its id; there is none of another."""
+def test_a_finding_is_read_as_it_was_written(table: FindingsTable) -> None:
+    """A finding is identified by its function and its id."""
     table.put_finding(Change(a_finding(), None))
     assert table.finding(TARGET, FINDING_ID) == a_finding()
     assert table.finding(TARGET, "other") is None
     assert table.finding(OTHER, FINDING_ID) is None
 
 
-def test_findings_of_aliases_are_with_their_function(table: FindingsTable) -> None:
-    """So a function that is gone takes them all with it; another function's are not among them."""
+def test_findings_of_aliases_are_stored_with_their_function(table: FindingsTable) -> None:
+    """The deletion of a function then resolves all of them. Findings of other functions are not included."""
     alias = a_finding(id="alias", function_arn=f"{FUNCTION_ARN}:live")
     longer = FunctionTarget("aws", "us-east-1", "123456789012", "orders-2")
     for finding in (a_finding(), alias, a_finding(id="longer", function_arn=longer.arn)):
@@ -194,14 +192,14 @@ def test_findings_of_aliases_are_with_their_function(table: FindingsTable) -> No
 
 
 def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> None:
-    """A page ends at a megabyte."""
+    """DynamoDB limits a page to one megabyte."""
     for finding in many(12):
         table.put_finding(Change(replace(finding, evidence={"statement": "x" * 100_000}), None))
     assert len(table.findings_of(TARGET)) == 12
 
 
-def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_account: None) -> None:
-    """DynamoDB refuses the count for a moment; waiting for the queue to bring the message again would take minutes."""
+def test_a_check_that_starts_while_another_is_written_gets_its_number(moto_account: None) -> None:
+    """DynamoDB rejects the update for a moment. A retry of the message would take minutes."""
     client = boto3.client("dynamodb")
     table = FindingsTable(client, TABLE_NAME)
     with Stubber(client) as stubber:
@@ -218,8 +216,8 @@ def test_a_look_that_begins_while_another_is_written_gets_its_number(moto_accoun
             table.start_check(TARGET, Direction.EXECUTION_ROLE)
 
 
-def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None:
-    """An eventually consistent read would have the look reconciled with an old record."""
+def test_findings_are_read_consistently(moto_account: None) -> None:
+    """An eventually consistent read would compare the check with an old finding."""
     client = boto3.client("dynamodb")
     table = FindingsTable(client, TABLE_NAME)
     with Stubber(client) as stubber:
@@ -234,8 +232,8 @@ def test_findings_are_read_as_they_were_written_last(moto_account: None) -> None
         stubber.assert_no_pending_responses()
 
 
-def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) -> None:
-    """Both had read revision 1."""
+def test_the_second_of_two_concurrent_writes_is_a_conflict(table: FindingsTable) -> None:
+    """Both writers had read revision 1."""
     table.put_finding(Change(a_finding(), None))
     logged = a_finding(revision=2, transition=Transition.FIX_PROPOSED)
     table.put_finding(Change(logged, 1))
@@ -244,8 +242,8 @@ def test_one_writer_of_two_wins_and_the_other_hears_of_it(table: FindingsTable) 
     assert table.finding(TARGET, FINDING_ID) == logged
 
 
-def test_a_look_never_overwrites_a_fix_that_was_begun_since_it_read(table: FindingsTable) -> None:
-    """Beginning is no transition: the revision is the same, and yet what the fix remembers must not be lost."""
+def test_a_check_never_overwrites_a_fix_that_started_after_it_read(table: FindingsTable) -> None:
+    """The start of a fix does not change the revision, but its record must not be lost."""
     table.put_finding(Change(a_finding(), None))
     intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="attach it", at=NOW, attempts=1)
     run = a_finding(fix=intent)
@@ -263,14 +261,14 @@ def test_a_look_never_overwrites_a_fix_that_was_begun_since_it_read(table: Findi
     assert commit(table, table.start_check(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
 
 
-def test_a_finding_that_is_gone_is_not_written_again_by_who_had_read_it(table: FindingsTable) -> None:
-    """It expired in between."""
+def test_an_expired_finding_is_not_written_again(table: FindingsTable) -> None:
+    """It expired after the writer had read it."""
     with pytest.raises(ConflictError):
         table.put_finding(Change(a_finding(revision=2), 1))
 
 
-def test_resolved_findings_are_forgotten_and_open_ones_never(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """The time to live is set when it is resolved and taken away when it is back."""
+def test_resolved_findings_expire_and_open_ones_do_not(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The time to live is set when a finding resolves and removed when it reopens."""
     sk = f"FINDING#{FINDING_ID}"
     table.put_finding(Change(a_finding(), None))
     assert "expires_at" not in item(dynamodb, PK, sk)
@@ -282,7 +280,7 @@ def test_resolved_findings_are_forgotten_and_open_ones_never(table: FindingsTabl
 
 
 def test_the_item_has_what_the_index_and_the_stream_need(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """And the document, as the schema has it."""
+    """It has the document in the form of the schema too."""
     table.put_finding(Change(a_finding(), None))
     stored = item(dynamodb, PK, f"FINDING#{FINDING_ID}")
     assert (stored["status"], stored["changed_at"], stored["revision"]) == ({"S": "open"}, {"S": NOW}, {"N": "1"})
@@ -291,7 +289,7 @@ def test_the_item_has_what_the_index_and_the_stream_need(table: FindingsTable, d
 
 
 def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -> None:
-    """A table that does not exist is no conflict, and no full hour."""
+    """A missing table is neither a conflict nor a used-up quota."""
     table = FindingsTable(boto3.client("dynamodb"), "missing")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         table.put_finding(Change(a_finding(), None))
@@ -299,11 +297,11 @@ def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -
         table.take_fix_quota("2026-11-20T09", 1)
 
 
-# ── Open findings, and fixes an hour ────────────────────────────────────────────────────────────────────────────────
+# ── Open findings and fixes per hour ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
-    """Two findings of one function, one of an alias of another, a suppressed one; resolved ones do not count."""
+    """Findings of aliases and suppressed findings count; resolved findings do not."""
     for finding in (
         *many(2),
         a_finding(id="alias", function_arn=f"{OTHER.arn}:live"),
@@ -316,8 +314,8 @@ def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable)
     assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET, suppressed]
 
 
-def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """The count is forgotten after some days."""
+def test_each_hour_has_its_own_quota_of_fixes(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """The counter expires after some days."""
     assert [table.take_fix_quota("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
     assert table.take_fix_quota("2026-11-20T10", 2)
     count = item(dynamodb, "FIXES#2026-11-20T09", "COUNT")
@@ -326,67 +324,69 @@ def test_an_hour_has_so_many_fixes_and_the_next_hour_its_own(table: FindingsTabl
     assert datetime.now(UTC) + timedelta(hours=2) < expires < datetime.now(UTC) + timedelta(days=3)
 
 
-# ── What a look leaves for the next one ──────────────────────────────────────────────────────────────────────────────
+# ── Checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-NOTES = Checkpoint(roles=frozenset({ROLE_TARGET}), has_findings=False)
+CHECKPOINT = Checkpoint(roles=frozenset({ROLE_TARGET}), has_findings=False)
 
 
 def index_of(dynamodb: DynamoDBClient) -> list[str]:
-    """Return the entries of the index of roles that are not over."""
+    """Return the entries of the role index that do not expire."""
     items = dynamodb.scan(TableName=TABLE_NAME)["Items"]
     return [item["sk"]["S"] for item in items if item["pk"]["S"] == "ROLES" and "expires_at" not in item]
 
 
-def test_the_next_look_finds_the_notes_that_the_last_one_left(table: FindingsTable) -> None:
-    """The first one finds none, and knows nothing of findings."""
+def test_a_check_reads_the_checkpoint_of_the_last_one(table: FindingsTable) -> None:
+    """The first check has no checkpoint and must assume that findings exist."""
     first = table.start_check(TARGET, SCOPE)
     assert first.checkpoint == Checkpoint(frozenset(), (), has_findings=True)
-    assert commit(table, first, checkpoint=NOTES)
-    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert commit(table, first, checkpoint=CHECKPOINT)
+    assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
     assert table.start_check(TARGET, Direction.INVOKE_POLICY).checkpoint == Checkpoint()
 
 
-def test_a_look_that_was_begun_with_other_notes_is_not_written(table: FindingsTable) -> None:
-    """Both were begun before either was written: the second does not know what the first one found."""
+def test_a_check_that_started_from_an_older_checkpoint_is_not_written(table: FindingsTable) -> None:
+    """Both started before either was written, so the second does not know the findings of the first."""
     first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
-    assert commit(table, first, checkpoint=NOTES)
+    assert commit(table, first, checkpoint=CHECKPOINT)
     assert not commit(table, second, checkpoint=Checkpoint(has_findings=False))
-    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
 
 
-@pytest.mark.parametrize("kept", ['{"of": "another version"}', "", json.dumps(json.loads(NOTES.to_json()), indent=1)])
-def test_notes_that_another_version_wrote_hold_up_no_look(
+@pytest.mark.parametrize(
+    "kept", ['{"of": "another version"}', "", json.dumps(json.loads(CHECKPOINT.to_json()), indent=1)]
+)
+def test_a_checkpoint_of_another_version_does_not_block_checks(
     table: FindingsTable, dynamodb: DynamoDBClient, kept: str
 ) -> None:
-    """Read or not, they are what this look was begun with: it is written, and so is the next one."""
+    """A check that started from it is written, whether it could be read or not."""
     key = {"pk": {"S": PK}, "sk": {"S": f"CHECK#{SCOPE}"}}
     dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "checkpoint": {"S": kept}})
-    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=NOTES)
-    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=CHECKPOINT)
+    assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
     assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=Checkpoint())
 
 
-def test_two_looks_that_leave_the_same_notes_are_both_written(table: FindingsTable) -> None:
-    """Nothing that one of them knew is lost."""
+def test_two_checks_with_the_same_checkpoint_are_both_written(table: FindingsTable) -> None:
+    """No state of either check is lost."""
     first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
-    assert commit(table, first, checkpoint=NOTES)
-    assert commit(table, second, checkpoint=NOTES)
+    assert commit(table, first, checkpoint=CHECKPOINT)
+    assert commit(table, second, checkpoint=CHECKPOINT)
 
 
-def test_the_index_of_roles_is_written_together_with_the_look(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """A role that is used no longer goes out; a look that is not written leaves the index alone."""
-    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=NOTES)
+def test_the_role_index_is_written_together_with_the_check(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Roles no longer used are removed. A check that is not written leaves the index unchanged."""
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=CHECKPOINT)
     assert index_of(dynamodb) == [f"ROLE#{ROLE_TARGET.account}/{ROLE_TARGET.name}#{FUNCTION_ARN}"]
     stale = table.start_check(TARGET, SCOPE)
     other = RoleTarget(ROLE_TARGET.account, "another")
-    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=replace(NOTES, roles=frozenset({other})))
-    assert not commit(table, stale, checkpoint=replace(NOTES, roles=frozenset()))
+    assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=replace(CHECKPOINT, roles=frozenset({other})))
+    assert not commit(table, stale, checkpoint=replace(CHECKPOINT, roles=frozenset()))
     assert index_of(dynamodb) == [f"ROLE#{other.account}/another#{FUNCTION_ARN}"]
 
 
-def test_a_look_with_more_changes_than_a_transaction_takes_is_written_with_its_notes(table: FindingsTable) -> None:
-    """The later rounds find the notes that the first one wrote."""
+def test_a_check_with_more_changes_than_fit_a_transaction_is_written_with_its_checkpoint(table: FindingsTable) -> None:
+    """The later transactions find the checkpoint that the first one wrote."""
     changes = [Change(finding, None) for finding in many(250)]
-    assert commit(table, table.start_check(TARGET, SCOPE), changes, checkpoint=NOTES)
+    assert commit(table, table.start_check(TARGET, SCOPE), changes, checkpoint=CHECKPOINT)
     assert len(table.findings_of(TARGET)) == 250
-    assert table.start_check(TARGET, SCOPE).checkpoint == NOTES
+    assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT

@@ -1,4 +1,4 @@
-"""The index of roles to functions: kept by looks, rebuilt by the sweep, and not believed before it is whole."""
+"""The index of roles to functions: updated by checks, rebuilt by the sweep, and used only once it is complete."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class Functions:
 
 @dataclass
 class Account:
-    """A table, and functions."""
+    """A findings table and functions."""
 
     client: DynamoDBClient
     functions: Functions = field(default_factory=Functions)
 
     @property
     def index(self) -> RoleIndex:
-        """What is tested, as a new execution environment has it."""
+        """The index under test, as in a new execution environment."""
         return RoleIndex(self.client, TABLE_NAME, cast("FunctionReader", self.functions))
 
-    def look(self, target: FunctionTarget, *roles: RoleTarget) -> None:
-        """Record a look at a function that runs with some roles."""
+    def check(self, target: FunctionTarget, *roles: RoleTarget) -> None:
+        """Commit a check of a function that runs with these roles."""
         table = FindingsTable(self.client, TABLE_NAME)
         run = table.start_check(target, Direction.EXECUTION_ROLE)
         checkpoint = Checkpoint(frozenset(roles))
@@ -61,16 +61,16 @@ class Account:
 
 @pytest.fixture
 def account(moto_account: None) -> Account:
-    """Return an account with a table that nothing was written to."""
+    """Return an account with an empty table."""
     client = boto3.client("dynamodb")
     client.create_table(**TABLE)
     return Account(client)
 
 
-def test_until_the_sweep_has_filled_it_the_functions_are_listed(account: Account) -> None:
-    """What looks have written so far is not all there is."""
+def test_functions_are_listed_until_the_sweep_has_completed_the_index(account: Account) -> None:
+    """Checks have written only the functions that they saw."""
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: ROLE_TARGET}
-    account.look(TARGET, ROLE_TARGET)
+    account.check(TARGET, ROLE_TARGET)
     assert not account.index.is_complete
     index = account.index
     for _ in range(3):
@@ -78,29 +78,29 @@ def test_until_the_sweep_has_filled_it_the_functions_are_listed(account: Account
     assert account.functions.listed == 1
 
 
-def test_once_it_is_whole_nobody_lists_the_functions(account: Account) -> None:
-    """One query finds them, of one role or of several."""
+def test_functions_are_not_listed_once_the_index_is_complete(account: Account) -> None:
+    """One query finds the functions of one or several roles."""
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: ANOTHER}
     assert account.index.rebuild() == ((TARGET, OTHER), ())
     assert account.index.is_complete
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
-    nobody = RoleTarget(ACCOUNT, "nobody")
-    found = account.index.functions_of_roles([ROLE_TARGET, ANOTHER, nobody])
-    assert found == {ROLE_TARGET: (TARGET,), ANOTHER: (OTHER,), nobody: ()}
+    unused = RoleTarget(ACCOUNT, "unused")
+    found = account.index.functions_of_roles([ROLE_TARGET, ANOTHER, unused])
+    assert found == {ROLE_TARGET: (TARGET,), ANOTHER: (OTHER,), unused: ()}
     assert account.functions.listed == 1
 
 
-def test_the_role_of_a_version_is_known_from_the_look_that_saw_it(account: Account) -> None:
-    """The list of functions does not tell it, and a sweep does not forget it."""
+def test_the_role_of_a_version_is_known_from_its_check(account: Account) -> None:
+    """The list of functions does not have it, and a sweep does not remove it."""
     account.functions.roles = {TARGET: ROLE_TARGET}
     account.index.rebuild()
-    account.look(TARGET, ROLE_TARGET, ANOTHER)
+    account.check(TARGET, ROLE_TARGET, ANOTHER)
     account.index.rebuild()
     assert account.index.functions_of_roles([ANOTHER]) == {ANOTHER: (TARGET,)}
 
 
-def test_a_function_whose_deletion_was_never_told_goes_with_the_sweep(account: Account) -> None:
-    """It is not listed any more."""
+def test_the_sweep_removes_a_function_whose_deletion_caused_no_event(account: Account) -> None:
+    """Lambda no longer lists the function."""
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: ROLE_TARGET}
     account.index.rebuild()
     account.functions.roles = {TARGET: ROLE_TARGET}
@@ -108,42 +108,42 @@ def test_a_function_whose_deletion_was_never_told_goes_with_the_sweep(account: A
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
 
 
-def test_a_deleted_function_that_a_look_has_seen_is_left_to_a_look(account: Account) -> None:
-    """Its notes have the role: a function of the same name and role would not be put in anew."""
+def test_a_deleted_function_that_was_checked_is_removed_by_a_check(account: Account) -> None:
+    """Its checkpoint has the role, so a recreated function with the same role would not be added again."""
     account.functions.roles = {TARGET: ROLE_TARGET}
     account.index.rebuild()
-    account.look(TARGET, ROLE_TARGET)
+    account.check(TARGET, ROLE_TARGET)
     account.functions.roles = {}
     assert account.index.rebuild() == ((), (TARGET,))
-    account.look(TARGET, ROLE_TARGET)  # it was made again, with the same role
+    account.check(TARGET, ROLE_TARGET)  # the function was recreated with the same role
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
-    account.look(TARGET)
+    account.check(TARGET)
     assert account.index.rebuild() == ((), ())
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: ()}
 
 
-def test_a_function_whose_role_was_changed_before_its_first_look_is_not_with_the_old_one_for_ever(
+def test_the_sweep_removes_the_old_role_of_a_function_that_changed_it_before_its_first_check(
     account: Account,
 ) -> None:
-    """No look knows of the old role: the sweep that put it in takes it out."""
+    """No check has seen the old role: the sweep added it, so the sweep removes it."""
     account.functions.roles = {TARGET: ROLE_TARGET}
     account.index.rebuild()
     account.functions.roles = {TARGET: ANOTHER}
-    account.look(TARGET, ANOTHER)
+    account.check(TARGET, ANOTHER)
     account.index.rebuild()
     assert account.index.functions_of_roles([ROLE_TARGET, ANOTHER]) == {ROLE_TARGET: (), ANOTHER: (TARGET,)}
 
 
-def test_an_entry_that_a_look_confirms_while_the_sweep_takes_it_out_stays(
+def test_the_sweep_keeps_an_entry_that_a_check_confirms_meanwhile(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look saw it later: of a version, say."""
+    """The check is newer: it may have seen the role of a version."""
     account.functions.roles = {TARGET: ROLE_TARGET}
     account.index.rebuild()
     moved = {TARGET: ANOTHER}
 
     def list_late() -> Iterator[tuple[FunctionTarget, RoleTarget]]:
-        account.look(TARGET, ROLE_TARGET, ANOTHER)
+        account.check(TARGET, ROLE_TARGET, ANOTHER)
         return iter(moved.items())
 
     monkeypatch.setattr(account.functions, "roles_of_functions", list_late)
@@ -151,25 +151,25 @@ def test_an_entry_that_a_look_confirms_while_the_sweep_takes_it_out_stays(
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
 
 
-def test_a_function_that_comes_back_to_a_role_is_there_again(account: Account) -> None:
-    """What was over is not for ever."""
+def test_a_function_that_returns_to_a_role_is_in_the_index_again(account: Account) -> None:
+    """An entry that was to expire is kept again."""
     account.functions.roles = {TARGET: ROLE_TARGET}
     account.index.rebuild()
     for roles, expected in [((ROLE_TARGET,), (TARGET,)), ((), ()), ((ROLE_TARGET,), (TARGET,))]:
-        account.look(TARGET, *roles)
+        account.check(TARGET, *roles)
         assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: expected}
 
 
-def test_a_role_whose_name_begins_like_another_s_is_not_taken_for_it(account: Account) -> None:
-    """Of one role only its own entries are read."""
+def test_a_role_whose_name_begins_like_another_has_its_own_entries(account: Account) -> None:
+    """The query reads only the entries of one role."""
     longer = replace(ROLE_TARGET, name=f"{ROLE_TARGET.name}-2")
     account.functions.roles = {TARGET: ROLE_TARGET, OTHER: longer}
     account.index.rebuild()
     assert account.index.functions_of_roles([ROLE_TARGET]) == {ROLE_TARGET: (TARGET,)}
 
 
-def test_more_entries_than_a_call_takes_are_all_written_and_a_second_sweep_writes_none(account: Account) -> None:
-    """A sweep of an account in which nothing has changed reads the index, and that is all."""
+def test_more_entries_than_fit_a_call_are_all_written_and_a_second_sweep_writes_none(account: Account) -> None:
+    """A sweep of an unchanged account only reads the index and marks it complete."""
     account.functions.roles = {replace(TARGET, name=f"function-{number}"): ROLE_TARGET for number in range(120)}
     account.index.rebuild()
     assert len(account.index.functions_of_roles([ROLE_TARGET])[ROLE_TARGET]) == 120
@@ -179,10 +179,8 @@ def test_more_entries_than_a_call_takes_are_all_written_and_a_second_sweep_write
     assert calls == ["Query", "PutItem"]
 
 
-def test_what_dynamodb_leaves_undone_is_done_again_and_at_last_an_error(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Then the sweep fails, and Lambda tries it again."""
+def test_unprocessed_items_are_retried_and_finally_an_error(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep then fails, and Lambda retries it."""
     monkeypatch.setattr(role_index, "_TRIES", 2)
     account.functions.roles = {TARGET: ROLE_TARGET}
     with Stubber(account.client) as stubber:
@@ -190,6 +188,6 @@ def test_what_dynamodb_leaves_undone_is_done_again_and_at_last_an_error(
         left: Any = {TABLE_NAME: [{"PutRequest": {"Item": role_index.entry_of(ROLE_TARGET, TARGET)}}]}
         for _ in range(2):
             stubber.add_response("batch_write_item", {"UnprocessedItems": left})
-        with pytest.raises(DeliveryError, match="did not take 1 entries"):
+        with pytest.raises(DeliveryError, match="did not write 1 entries"):
             account.index.rebuild()
         stubber.assert_no_pending_responses()

@@ -1,4 +1,4 @@
-"""Writing to roles: what AWS refuses for good is told apart from what will pass."""
+"""Writing to roles: permanent failures are distinguished from transient ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_policy_is_attached_and_attaching_it_again_changes_nothing(moto_account: None) -> None:
-    """A try after a crash may find it there."""
+    """A retry after a crash may find the policy attached."""
     iam = boto3.client("iam")
     iam.create_role(RoleName="orders-role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
     own = iam.create_policy(PolicyName="orders", PolicyDocument=json.dumps(allow("sqs:*")))["Policy"]["Arn"]
@@ -38,8 +38,8 @@ def test_a_policy_is_attached_and_attaching_it_again_changes_nothing(moto_accoun
         ("PolicyNotAttachable", 400),
     ],
 )
-def test_a_refusal_for_good_carries_the_words_of_aws(iam_answers: Answers, code: str, status: int) -> None:
-    """They go into the finding."""
+def test_a_permanent_failure_carries_the_message_of_aws(iam_answers: Answers, code: str, status: int) -> None:
+    """The message is recorded in the finding."""
     iam_answers.fail("attach_role_policy", code, "Cannot exceed quota for PoliciesPerRole: 20", status)
     with pytest.raises(WriteFailedError) as failed:
         RoleWriter(iam_answers.client).attach_role_policy("orders-role", SQS_POLICY_ARN)
@@ -51,8 +51,8 @@ def test_a_refusal_for_good_carries_the_words_of_aws(iam_answers: Answers, code:
 @pytest.mark.parametrize(
     ("code", "status"), [("Throttling", 400), ("ConcurrentModification", 409), ("ServiceFailure", 500)]
 )
-def test_a_passing_fault_leaves_as_it_is(iam_answers: Answers, code: str, status: int) -> None:
-    """The message comes again, and nothing is recorded as failed."""
+def test_a_transient_failure_is_raised_unchanged(iam_answers: Answers, code: str, status: int) -> None:
+    """The message is retried, and no fix is recorded as failed."""
     iam_answers.fail("attach_role_policy", code, status=status)
     with pytest.raises(ClientError, match=code):
         RoleWriter(iam_answers.client).attach_role_policy("orders-role", SQS_POLICY_ARN)

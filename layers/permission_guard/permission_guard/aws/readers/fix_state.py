@@ -1,4 +1,4 @@
-"""What a fix has to know besides a snapshot, read afresh each time."""
+"""What a fix needs to know in addition to a snapshot, without a cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LiveFixState:
-    """Asks IAM and CloudFormation."""
+    """Reads from IAM and CloudFormation."""
 
     def __init__(self, iam: IAMClient, cloudformation: CloudFormationClient) -> None:
         self._iam = iam
@@ -27,9 +27,9 @@ class LiveFixState:
         return RoleReader(self._iam).managed_policy(arn)
 
     def role(self, arn: str) -> Role | Unread | None:
-        """Read a role, None when it does not exist."""
+        """Read a role, None if it does not exist."""
         return RoleReader(self._iam).role(arn)
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
-        """Return the CloudFormation stack that owns a resource, None when none does."""
+        """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)

@@ -86,7 +86,7 @@ class FunctionReader:
         """Read the function's tags."""
         reply = read("lambda:ListTags", lambda: self._lambda.list_tags(Resource=target.arn))
         if reply is None:
-            return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} is gone", denied=False)
+            return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} was deleted", denied=False)
         return reply if isinstance(reply, Unread) else reply.get("Tags", {})
 
     def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:

@@ -1,4 +1,4 @@
-"""Ask which organization the account is in, and what its policies deny."""
+"""Read which organization the account is in, and what its policies deny."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Denials = frozenset[tuple[str, str]]
 
 
 class OrganizationReader:
-    """What any account can know of its own organization; asked only when it matters.
+    """Reads what any account can know about its own organization.
 
-    Service control policies cannot be read from a member account; IAM's simulator evaluates them all the same.
+    A member account cannot read service control policies, but IAM's policy simulator evaluates them.
     https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
@@ -31,26 +31,26 @@ class OrganizationReader:
         self.forget()
 
     def forget(self) -> None:
-        """Read everything anew from now on."""
-        self._seen: list[str | Unread | None] = []
+        """Drop the cache, so that everything is read again."""
+        self._cached: list[str | Unread | None] = []
 
     def own_organization(self) -> str | Unread | None:
-        """Return the id of the account's organization, None when it is in none; asked once."""
-        if not self._seen:
+        """Return the id of the account's organization, None if it is in none. It is read once."""
+        if not self._cached:
             reply = read(
                 "organizations:DescribeOrganization",
                 lambda: self._organizations().describe_organization()["Organization"]["Id"],
             )
-            self._seen.append(reply)
-        return self._seen[0]
+            self._cached.append(reply)
+        return self._cached[0]
 
-    def denied(self, role_arn: str, asked: Iterable[tuple[str, str]], region: str) -> Denials | Unread:
-        """Return which of some actions, each with its resource, the organization's policies deny a role.
+    def denied(self, role_arn: str, requests: Iterable[tuple[str, str]], region: str) -> Denials | Unread:
+        """Return which of the actions, each with its resource, the organization's policies deny a role.
 
-        What hangs on a condition key that only a real call has is not among them.
+        Denials that depend on a condition key that only a real call has are not among them.
         """
         actions: dict[str, dict[str, None]] = {}
-        for action, resource in asked:
+        for action, resource in requests:
             actions.setdefault(resource, {})[action] = None
         found: set[tuple[str, str]] = set()
         for resource, names in actions.items():

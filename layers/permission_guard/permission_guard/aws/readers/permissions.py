@@ -1,4 +1,4 @@
-"""What the checkers read, as IAM names it: for the roles in template.yaml, and for the tests that hold them to it."""
+"""The IAM actions that the checkers need to read. Tests compare the roles in template.yaml with them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ READS: dict[Direction, frozenset[str]] = {
             "iam:GetPolicyVersion",
             "iam:SimulatePrincipalPolicy",
             "organizations:DescribeOrganization",
-            # What is below tells what a role needs, or lets it in: never what is in a queue or a secret.
+            # The actions below read what a role needs and what allows it. None of them reads messages or secret values.
             "dynamodb:DescribeTable",
             "dynamodb:GetResourcePolicy",
             "elasticfilesystem:DescribeAccessPoints",
@@ -57,4 +57,4 @@ READS: dict[Direction, frozenset[str]] = {
         },
     ),
 }
-"""The IAM actions that a snapshot of each scope takes; a test holds the roles in template.yaml to them."""
+"""The IAM actions that a snapshot of each direction needs."""

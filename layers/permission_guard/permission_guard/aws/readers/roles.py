@@ -1,4 +1,4 @@
-"""Read roles: every policy that bears on one."""
+"""Read roles with all their policies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.calls import read
 from permission_guard.iam import Policy, parse_policy
+from permission_guard.iam.arn import account_of
 from permission_guard.model.arns import role_name
 from permission_guard.model.state import Role, Unread
 from permission_guard.model.targets import RoleTarget
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import PolicyTarget
 
 MAX_AGE_SECONDS = 15 * 60
-"""How long the document of an AWS managed policy is remembered."""
+"""For how long the document of an AWS managed policy is cached."""
 
 
 class AwsManagedPolicies:
-    """The documents of AWS managed policies, remembered from batch to batch for a quarter of an hour.
+    """The documents of AWS managed policies, cached for 15 minutes across batches.
 
-    AWS changes one of them a few times a year, and nobody else can. A customer's managed policy is never remembered:
-    it may be the very thing that was changed. `clock` tells seconds and goes on while the execution environment is
-    frozen, which `time.monotonic` need not do.
+    Only AWS can change them, and does so a few times a year. Customer managed policies are never cached, because a
+    check may be about a change of one. `clock` returns seconds. Unlike `time.monotonic`, it must continue while the
+    execution environment is frozen.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -35,20 +36,20 @@ class AwsManagedPolicies:
         self._read_at: dict[str, tuple[float, Policy]] = {}
 
     def recall(self, arn: str) -> Policy | None:
-        """Return a document that was read a short while ago."""
+        """Return a cached document. None if there is none, or it is too old."""
         found = self._read_at.get(arn)
         if found is None or not 0 <= self._clock() - found[0] < MAX_AGE_SECONDS:
             return None
         return found[1]
 
     def keep(self, arn: str, document: Policy) -> None:
-        """Remember a document that was just read; one of another owner than AWS is passed over."""
-        if arn.split(":")[4] == "aws":
+        """Cache a document that was just read, if AWS owns the policy."""
+        if account_of(arn) == "aws":
             self._read_at[arn] = (self._clock(), document)
 
 
 class RoleReader:
-    """What IAM knows of roles. One reader serves one check: what it remembers itself is never older than that."""
+    """Reads roles from IAM. It caches managed policies until `forget`."""
 
     def __init__(self, client: IAMClient, aws_managed: AwsManagedPolicies | None = None) -> None:
         self._iam = client
@@ -56,18 +57,18 @@ class RoleReader:
         self._managed: dict[str, Policy | Unread] = {}
 
     def forget(self) -> None:
-        """Read everything anew from now on, but for what AWS itself manages."""
+        """Drop the cache, except for AWS managed policies."""
         self._managed = {}
 
     def role(self, arn: str) -> Role | Unread | None:
-        """Read a role with the documents of its policies and its boundary; None when it does not exist."""
+        """Read a role with the documents of its policies and its boundary. None if it does not exist."""
         name = role_name(arn)
         reply = read("iam:GetRole", lambda: self._iam.get_role(RoleName=name))
         if reply is None or isinstance(reply, Unread):
             return reply
         attached = self._attached(name)
         inline = self._inline(name)
-        if attached is None or inline is None:  # deleted while we looked
+        if attached is None or inline is None:  # The role was deleted between the calls.
             return None
         if isinstance(attached, Unread):
             return attached
@@ -94,12 +95,14 @@ class RoleReader:
         return self._managed[arn]
 
     def roles_of_policy(self, policy: PolicyTarget) -> tuple[RoleTarget, ...]:
-        """List the roles that have a managed policy, attached or as their boundary; a refused call raises."""
-        # Of what a policy is used for, IAM lists both where it is not asked for one of them.
+        """List the roles that have a managed policy attached or as their boundary. A denied call raises."""
+        # Without PolicyUsageFilter, IAM lists both usages.
         pages = self._iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=policy.arn, EntityFilter="Role")
         try:
             names = [role["RoleName"] for page in pages for role in page["PolicyRoles"]]
-        except self._iam.exceptions.NoSuchEntityException:  # IAM deletes none that a role has
+        except (
+            self._iam.exceptions.NoSuchEntityException
+        ):  # The policy does not exist. IAM deletes no policy that a role has.
             return ()
         return tuple(RoleTarget(policy.account, name) for name in names)
 

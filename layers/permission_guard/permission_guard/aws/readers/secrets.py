@@ -1,8 +1,7 @@
 """Read the Slack webhook's URL from Secrets Manager.
 
-boto3 directly and not Powertools Parameters: the client is handed in like every other, forgetting one value is one
-line, and the cache below is smaller than the import. A secret that was rotated is taken up after `max_age`, or at once
-when Slack refuses the old one.
+It uses boto3 and not Powertools Parameters: the client is injected like every other one, and dropping one value from
+the cache takes one line. A rotated secret is read after `max_age`, or at once when Slack rejects the old URL.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 MAX_AGE = 300.0
 """Seconds for which a URL is used before it is read again."""
 
-_NEEDS_A_PERSON = frozenset(
+_PERMANENT = frozenset(
     {
         "AccessDeniedException",
         "DecryptionFailure",
@@ -36,9 +35,9 @@ _NEEDS_A_PERSON = frozenset(
 
 
 class WebhookSecret:
-    """A webhook URL in a secret: the URL as it is, or JSON `{"webhook_url": "…"}`.
+    """A webhook URL in a secret: the URL itself, or JSON `{"webhook_url": "…"}`.
 
-    Never in a log, a message or a `repr`; errors name the secret and not its value.
+    The URL is never in a log, a message or a `repr`. Errors name the secret, not its value.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class WebhookSecret:
         self._cached: tuple[float, str] | None = None
 
     def get(self) -> str:
-        """Return the URL; ConfigurationError when the secret cannot be had or holds none that may be used."""
+        """Return the URL. ConfigurationError if the secret cannot be read or has no valid URL."""
         if self._cached is not None:
             read_at, url = self._cached
             if self._clock() - read_at < self._max_age:
@@ -66,7 +65,7 @@ class WebhookSecret:
         url = _webhook_url(self._read())
         if not _may_be_used(url, self._prefix):
             raise ConfigurationError(
-                f"the secret {self._secret_arn} holds no webhook URL that begins with {self._prefix}: store the URL "
+                f"the secret {self._secret_arn} has no webhook URL that begins with {self._prefix}: store the URL "
                 'itself, or JSON {"webhook_url": "<URL>"}'
             )
         self._cached = (self._clock(), url)
@@ -81,15 +80,17 @@ class WebhookSecret:
             return self._secrets.get_secret_value(SecretId=self._secret_arn).get("SecretString", "")
         except ClientError as error:
             code = error_code(error)
-            if code in _NEEDS_A_PERSON:
+            if code in _PERMANENT:
                 raise ConfigurationError(f"the secret {self._secret_arn} cannot be read: {code}") from error
-            raise DeliveryError(f"the secret {self._secret_arn} could not be read this time: {code}") from error
+            raise DeliveryError(
+                f"the secret {self._secret_arn} could not be read: {code}. It will be retried"
+            ) from error
         except BotoCoreError as error:
             raise DeliveryError(f"Secrets Manager could not be reached: {type(error).__name__}") from error
 
 
 def _webhook_url(secret: str) -> str:
-    """Return the URL in a secret, nothing when there is none: an error would carry the value along."""
+    """Return the URL in a secret, empty if there is none. It does not raise: the error would contain the value."""
     text = secret.strip()
     if not text.startswith("{"):
         return text

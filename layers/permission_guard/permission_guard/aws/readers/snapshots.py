@@ -1,4 +1,4 @@
-"""Read everything one scope needs to know of one function, as a snapshot."""
+"""Read everything that the rules of one direction need to know about one function, as a snapshot."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 
 class StateReader:
-    """Reads snapshots. Make one for each batch, so that what it remembers is as young as the batch.
+    """Reads snapshots. Call `forget` before each batch, so that nothing cached is older than the batch.
 
-    It remembers what serves several functions: the event source mappings of the account, roles; `sources` remembers
-    queues, keys and the like. What is set up to invoke functions serves longer than a batch: `inventories` remembers
-    that itself.
+    It caches what several functions share: the event source mappings of the account, and roles. `sources` caches
+    queues, keys and similar resources. `inventories` keeps its cache longer than a batch.
     """
 
     def __init__(
@@ -55,10 +54,10 @@ class StateReader:
         not_before: float = 0.0,
         denied_calls: Sequence[DeniedCall] = (),
     ) -> Snapshot:
-        """Read what `direction` needs; what cannot be read is in the snapshot as Unread, nothing raises.
+        """Read what `direction` needs. What cannot be read is in the snapshot as Unread; nothing raises.
 
         Inventories are read after `not_before`, in seconds since 1970. `denied_calls` are the calls about the function
-        that AWS refused: what they ask for is read as well, also where there is no such function.
+        that AWS denied: what they need is read too, even if the function does not exist.
         """
         function = self._functions.function(target.arn)
         if direction is Direction.INVOKE_POLICY and function is not None:
@@ -68,7 +67,7 @@ class StateReader:
         return self._what_the_roles_allow(target, function, denied_calls)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
-        """Return the stack that a function belongs to: CloudFormation tags what it makes, and nobody else may."""
+        """Return the stack that a function belongs to, from the tag that only CloudFormation can set."""
         tags = self._functions.tags(target)
         if isinstance(tags, Unread):
             return tags
@@ -124,9 +123,9 @@ class StateReader:
         return Snapshot(target, function, mappings=mappings, versions=versions, invoke_configs=configs)
 
     def _with_sources(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot with the state and the policies of what it takes roles to use, where they can turn it.
+        """Return a snapshot with the state and the policies of the resources that can change the outcome.
 
-        What is encrypted may name a key, and a function's file system its policy: what is read may ask for more.
+        A resource can lead to another one: an encrypted queue to its key, an access point to its file system.
         """
         for _ in range(_ROUNDS):
             states = {arn: self._sources.state(arn, snapshot.target) for arn in sorted(states_to_read(snapshot))}
@@ -138,60 +137,60 @@ class StateReader:
         return replace(snapshot, source_policies=policies)
 
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot with what the organization denies the roles, where AWS itself says that one is refused."""
+        """Return a snapshot with what the organization denies the roles, where AWS reports a denied mapping."""
         roles = dict(snapshot.roles)
-        for arn, asked in denied_by_aws(snapshot).items():
+        for arn, requests in denied_by_aws(snapshot).items():
             role = roles[arn]
             if isinstance(role, Role):
-                denials = self._organization.denied(arn, asked, snapshot.target.region)
+                denials = self._organization.denied(arn, requests, snapshot.target.region)
                 roles[arn] = replace(role, denied_by_organization=denials)
         return replace(snapshot, roles=roles)
 
     def _own_organization(self, conditions: Iterable[Condition]) -> str | Unread | None:
-        """Return the own organization where a condition speaks of one, else None."""
-        asked = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
-        return self._organization.own_organization() if asked else None
+        """Return the own organization if a condition depends on it, else None."""
+        depends = any(condition.key in _ORGANIZATION_KEYS for condition in conditions)
+        return self._organization.own_organization() if depends else None
 
     def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
-        """Read what `direction` needs afresh, with the function's tags, which say whether it may be changed."""
+        """Read what `direction` needs without a cache, with the function's tags: they say whether a fix is allowed."""
         self.forget()
         return replace(self.snapshot(target, direction), tags=self._functions.tags(target))
 
     def forget(self) -> None:
-        """Read everything anew from now on, but for what serves longer than a batch."""
-        self._seen_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
-        self._seen_roles: dict[str, Role | Unread | None] = {}
+        """Drop the caches, except for those that are valid for longer than a batch."""
+        self._cached_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
+        self._cached_roles: dict[str, Role | Unread | None] = {}
         self._roles.forget()
         self._sources.forget()
         self._organization.forget()
 
     def _mappings_of(self, target: FunctionTarget) -> tuple[EventSourceMapping, ...] | Unread:
-        # Read at the first snapshot and not before, so that it is younger than every look of the batch.
-        if self._seen_mappings is None:
-            self._seen_mappings = self._functions.mappings()
-        if isinstance(self._seen_mappings, Unread):
-            return self._seen_mappings
-        return self._seen_mappings.get(target.arn, ())
+        # They are read at the first snapshot, so that they are newer than the start of every check of the batch.
+        if self._cached_mappings is None:
+            self._cached_mappings = self._functions.mappings()
+        if isinstance(self._cached_mappings, Unread):
+            return self._cached_mappings
+        return self._cached_mappings.get(target.arn, ())
 
     def _role(self, arn: str) -> Role | Unread | None:
-        if arn not in self._seen_roles:
-            self._seen_roles[arn] = self._roles.role(arn)
-        return self._seen_roles[arn]
+        if arn not in self._cached_roles:
+            self._cached_roles[arn] = self._roles.role(arn)
+        return self._cached_roles[arn]
 
 
 _ROUNDS = 3
-"""How often what was read may ask for more; no more than two have been seen."""
+"""How often a resource may lead to another one. Two are known."""
 
 _ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths", "aws:principalorgid", "aws:principalorgpaths"})
 
 
 def _foreign_buckets(patterns: Iterable[str], inventories: Iterable[Inventory]) -> set[str]:
-    """Return the buckets that are named and are not among those of the account."""
+    """Return the buckets that patterns name and that the account does not have."""
     own = next((inventory.sources for inventory in inventories if inventory.name == "s3"), None)
     named = {source_named(pattern) for pattern in patterns}
     return {arn for arn in named if arn and ":s3:::" in arn and not isinstance(own, Unread | None) and arn not in own}
 
 
 def _is_own_role(arn: str, target: FunctionTarget) -> bool:
-    """Tell whether a role that an event names is one of the account: of another's, IAM would read its namesake."""
+    """Return whether a role is one of the account. IAM would read the role of the same name for a foreign ARN."""
     return re.fullmatch(rf"arn:{target.partition}:iam::{target.account}:role/.+", arn) is not None

@@ -1,4 +1,4 @@
-"""Ask CloudFormation what it owns."""
+"""Read which CloudFormation stack owns a resource."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ACTION = "cloudformation:DescribeStackResources"
 
 
 class StackReader:
-    """What CloudFormation knows of resources."""
+    """Reads from CloudFormation which stack owns a resource."""
 
     def __init__(self, client: CloudFormationClient) -> None:
         self._cloudformation = client
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
-        """Return the stack of this region that owns a resource, None when none does.
+        """Return the stack of this region that owns a resource, None if no stack does.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
         """
@@ -31,7 +31,7 @@ class StackReader:
             reply = self._cloudformation.describe_stack_resources(PhysicalResourceId=physical_id)
         except ClientError as error:
             message = error.response.get("Error", {}).get("Message", "")
-            # CloudFormation has one code for all that is wrong with a request; only the words tell.
+            # CloudFormation uses one error code for every invalid request. Only the message distinguishes them.
             if error_code(error) == "ValidationError" and "does not exist" in message:
                 return None
             return Unread(_ACTION, error_code(error), message, denied=is_denied(error))

@@ -4,14 +4,13 @@
 |----------------|--------------------------------------------------------------------------------------------|
 | `finding_id`   | hash key                                                                                   |
 | `channel`      | range key: `sns`, `slack`, `ticket:opsitem`                                                |
-| `revision`     | the last revision delivered; absent while the first one has not gone through               |
-| `reference`    | what that delivery left behind, such as an OpsItem's id                                    |
-| `locked_until` | epoch milliseconds; absent while nobody delivers                                           |
+| `revision`     | the last revision delivered; absent until the first one succeeds                           |
+| `reference`    | what that delivery created, such as the id of an OpsItem                                   |
+| `locked_until` | epoch milliseconds; absent while no delivery runs                                          |
 | `locked_by`    | the token of the claim that holds the lock                                                 |
 | `expires_at`   | epoch seconds, the table's TTL attribute; only on the records of findings that resolved    |
 
-Each step is one conditional UpdateItem, which DynamoDB applies to the item as a whole, so two invocations never both
-get the lock. Nothing is read first, so nothing can be read stale.
+Each step is one conditional UpdateItem, so two invocations never both get the lock, and no stale read is possible.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ _MINE = "locked_by = :token"
 
 
 class DeliveryTable:
-    """Deliveries kept in one DynamoDB table; the DeliveryLedger of the deployed functions.
+    """The DeliveryLedger of the deployed functions: one DynamoDB table.
 
-    `lock_for` has to be longer than the timeout of the function that sends.
+    `lock_for` must be longer than the timeout of the function that sends.
     """
 
     def __init__(self, client: DynamoDBClient, table_name: str, lock_for: timedelta = LOCK_FOR) -> None:
@@ -53,14 +52,14 @@ class DeliveryTable:
         self._lock_for = lock_for
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        """Take the lock for one revision, or say why it is not to be delivered."""
+        """Take the lock for one revision, or return why it is skipped."""
         until = now + self._lock_for
         token = uuid4().hex
         try:
             reply = self._dynamodb.update_item(
                 TableName=self._name,
                 Key=_key(finding_id, channel),
-                # A record that is about to expire must not vanish while its next delivery is under way.
+                # The record must not expire during its next delivery.
                 UpdateExpression="SET locked_until = :until, locked_by = :token, #schema = :schema REMOVE expires_at",
                 ConditionExpression=f"{_FREE} AND {_NEWER}",
                 ExpressionAttributeNames=schema.NAMES,
@@ -79,7 +78,7 @@ class DeliveryTable:
             if held is None:
                 raise
             skip = skip_reason(_delivery(held), revision, now)
-            if skip is None:  # the condition and `refusal` disagree: the reply held less than the item
+            if skip is None:  # The reply had less than the item, so `skip_reason` disagrees with the condition.
                 raise ConflictError(f"the delivery record of {finding_id} at {channel} changed meanwhile") from error
             return skip
         return Claim(
@@ -92,7 +91,7 @@ class DeliveryTable:
         )
 
     def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
-        """Record the delivery and give the lock back; ConflictError when another claim took the lock."""
+        """Record the delivery and release the lock. ConflictError if another claim took the lock."""
         sets = ["revision = :revision"]
         values: dict[str, AttributeValueTypeDef] = {
             ":token": {"S": claim.token},
@@ -114,7 +113,7 @@ class DeliveryTable:
             )
 
     def release(self, claim: Claim) -> None:
-        """Give the lock back without a delivery; nothing happens when another claim has it by now."""
+        """Release the lock without a delivery. Does nothing if another claim has taken it."""
         self._update(claim, "REMOVE locked_until, locked_by", {":token": {"S": claim.token}})
 
     def _update(
@@ -124,7 +123,7 @@ class DeliveryTable:
         values: Mapping[str, AttributeValueTypeDef],
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        """Write to the record as long as the claim holds it; tell whether it did."""
+        """Write to the record if the claim has the lock. Return whether it did."""
         request: UpdateItemInputTypeDef = {
             "TableName": self._name,
             "Key": _key(claim.finding_id, claim.channel),
@@ -152,7 +151,7 @@ def _milliseconds(moment: datetime) -> AttributeValueTypeDef:
 
 
 def _failed_condition(error: ClientError) -> Mapping[str, Any] | None:
-    """Return the item that failed the condition, None when the error is another one."""
+    """Return the item that failed the condition, None if it is another error."""
     if error.response.get("Error", {}).get("Code") != _CONDITION_FAILED:
         return None
     response: Mapping[str, Any] = error.response
@@ -161,7 +160,7 @@ def _failed_condition(error: ClientError) -> Mapping[str, Any] | None:
 
 
 def _delivery(item: Mapping[str, Any]) -> Delivery:
-    """Read a record; the SDK's form of a number is a string."""
+    """Read a record. DynamoDB returns numbers as strings."""
     locked_until = item.get("locked_until")
     return Delivery(
         revision=int(item["revision"]["N"]) if "revision" in item else None,

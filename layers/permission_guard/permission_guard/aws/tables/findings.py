@@ -1,17 +1,15 @@
 """The findings table in DynamoDB.
 
-| pk               | sk             | what                                                                        |
+| pk               | sk             | content                                                                     |
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
-| FUNCTION#(arn)   | CHECK#(scope)   | the numbers of the last look begun and of the last one written; it expires  |
-|                  |                | when no look was written for long: the sweep looks at what exists; and the  |
-|                  |                | `checkpoint` that the last one left                                              |
-| ROLES            | ROLE#(…)       | the index of roles to functions, of role_index.py                           |
+| FUNCTION#(arn)   | CHECK#(direct.)| the numbers of the last check started and the last one written, and the     |
+|                  |                | `checkpoint` that it wrote; expires if no check is written for 90 days      |
+| ROLES            | ROLE#(…)       | the index of roles to functions, see role_index.py                          |
 | FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
 
-Looks are numbered before anything is read. Writing is conditional on the number, so a look that was overtaken by a
-newer one cannot write, whatever the clocks say. It is conditional on the notes as well: what a look knew from the one
-before it is still so.
+A check gets its number before it reads anything. Its write is conditional on the number, so a check cannot write after
+a newer one has, regardless of clocks. The write is also conditional on the checkpoint that the check started from.
 """
 
 from __future__ import annotations
@@ -44,22 +42,22 @@ FINDING_PREFIX = "FINDING#"
 KEEP_RESOLVED = timedelta(days=90)
 KEEP_CHECKS = timedelta(days=90)
 
-# A transaction takes 100 actions, of which the look itself is one.
+# A transaction takes 100 actions, one of which is the check itself.
 _WRITES_A_TRANSACTION = 99
 _MAX_UNKNOWNS = 20
-_BEGIN_TRIES = 4
+_START_TRIES = 4
 
 
 class FindingsTable:
-    """Findings kept in one DynamoDB table; the FindingStore of the deployed functions."""
+    """The FindingStore of the deployed functions: one DynamoDB table."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._dynamodb = client
         self._name = table_name
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
-        """Return a number that is higher than that of every look begun before, and the notes of the last one."""
-        return retry_on_conflict(lambda: self._begin(target, direction), tries=_BEGIN_TRIES)
+        """Return a number higher than that of every check started before, and the checkpoint of the last one."""
+        return retry_on_conflict(lambda: self._start(target, direction), tries=_START_TRIES)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         """Return every recorded finding of a function, with its versions and aliases."""
@@ -72,7 +70,7 @@ class FindingsTable:
         return tuple(read_finding(item) for page in pages for item in page["Items"])
 
     def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
-        """Return one recorded finding, None when there is none."""
+        """Return one recorded finding, None if there is none."""
         key = {"pk": {"S": _pk(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
         reply = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
         return read_finding(reply["Item"]) if "Item" in reply else None
@@ -88,7 +86,10 @@ class FindingsTable:
         unknowns: Sequence[str],
         now: str,
     ) -> bool:
-        """Write a look's changes and notes; False when another one knows better, ConflictError when a finding moved."""
+        """Write the changes and the checkpoint of a check.
+
+        False if a newer check has written. ConflictError if a finding changed since it was read.
+        """
         written: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._name,
@@ -112,21 +113,21 @@ class FindingsTable:
             },
         }
         writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
-        # Seldom more than one round; each is whole in itself, and when one is refused the look is done again.
-        rounds = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
-        return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in rounds)
+        # More than one transaction is rare. Each is consistent by itself, and if one fails the check is repeated.
+        starts = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
+        return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in starts)
 
     def put_finding(self, change: Change) -> None:
-        """Write one finding; ConflictError when it was changed since it was read."""
+        """Write one finding. ConflictError if it changed since it was read."""
         try:
             self._dynamodb.put_item(**self._put(change))
         except ClientError as error:
             if error_code(error) not in ("ConditionalCheckFailedException", "TransactionConflictException"):
                 raise
-            raise ConflictError(f"finding {change.finding.id} was changed by somebody else") from error
+            raise ConflictError(f"finding {change.finding.id} was changed by another writer") from error
 
     def take_fix_quota(self, hour: str, limit: int) -> bool:
-        """Count one more fix in an hour (`2026-11-20T09`); False when the limit is reached."""
+        """Count one more fix in an hour (`2026-11-20T09`). False if the limit is reached."""
         try:
             self._dynamodb.update_item(
                 TableName=self._name,
@@ -148,7 +149,7 @@ class FindingsTable:
         return True
 
     def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
-        """List the functions that have a finding which is not resolved, open or suppressed, each once."""
+        """List the functions that have an open or suppressed finding, each once."""
         seen: set[FunctionTarget] = set()
         for status in (Status.OPEN, Status.SUPPRESSED):
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -164,7 +165,7 @@ class FindingsTable:
                     seen.add(target)
                     yield target
 
-    def _begin(self, target: FunctionTarget, direction: Direction) -> CheckRun:
+    def _start(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         try:
             reply = self._dynamodb.update_item(
                 TableName=self._name,
@@ -175,20 +176,20 @@ class FindingsTable:
                 ReturnValues="ALL_NEW",
             )
         except ClientError as error:
-            # The look before this one is being written at this very moment.
+            # The previous check is being written at this moment.
             if error_code(error) != "TransactionConflictException":
                 raise
-            raise ConflictError(f"a look at {target.arn} is being written") from error
-        look = reply["Attributes"]
-        number = int(look["started"]["N"])
-        return CheckRun.after(number, look["checkpoint"]["S"]) if "checkpoint" in look else CheckRun(number)
+            raise ConflictError(f"a check of {target.arn} is being written") from error
+        check = reply["Attributes"]
+        number = int(check["started"]["N"])
+        return CheckRun.after(number, check["checkpoint"]["S"]) if "checkpoint" in check else CheckRun(number)
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
     ) -> list[TransactWriteItemTypeDef]:
-        over = int(datetime.fromisoformat(now).timestamp())
+        expires_at = int(datetime.fromisoformat(now).timestamp())
         entries = [entry_of(role, target) for role in sorted(checkpoint.roles - before.roles)]
-        entries += [entry_of(role, target, until=over) for role in sorted(before.roles - checkpoint.roles)]
+        entries += [entry_of(role, target, expires_at=expires_at) for role in sorted(before.roles - checkpoint.roles)]
         return [{"Put": {"TableName": self._name, "Item": entry}} for entry in entries]
 
     def _changed(self, change: Change) -> TransactWriteItemTypeDef:
@@ -202,7 +203,7 @@ class FindingsTable:
             if codes[:1] == ["ConditionalCheckFailed"]:
                 return False
             if "ConditionalCheckFailed" in codes or "TransactionConflict" in codes:
-                raise ConflictError("a finding was changed by somebody else") from error
+                raise ConflictError("a finding was changed by another writer") from error
             raise
         return True
 
@@ -210,7 +211,7 @@ class FindingsTable:
         arguments: dict[str, Any] = {"TableName": self._name, "Item": _item(change.finding)}
         if change.expected_revision is None:
             return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
-        # A fix that was begun is no transition, so the revision does not tell of it; its number of attempts does.
+        # Starting a fix is no transition, so the revision stays the same. The number of attempts changes.
         return arguments | {
             "ConditionExpression": (
                 "revision = :expected AND (attribute_not_exists(fix_attempts) OR fix_attempts <= :attempts)"
@@ -223,9 +224,9 @@ class FindingsTable:
 
 
 def read_finding(item: Mapping[str, Any]) -> Finding:
-    """Read a finding from an item in DynamoDB's own JSON, of the table or of its stream.
+    """Read a finding from an item in DynamoDB JSON, of the table or of its stream.
 
-    KeyError, TypeError or ValueError when it is not one.
+    KeyError, TypeError or ValueError if it is not a finding.
     """
     return Finding.from_document(json.loads(item["document"]["S"]))
 

@@ -1,4 +1,4 @@
-"""Read the findings table's stream: which transition a stream record carries."""
+"""Read the stream of the findings table: the transition in a stream record."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def transition_of(record: Mapping[str, JSON]) -> Finding | None:
-    """Return the finding that has just made a transition, None when the record tells of none.
+    """Return the finding that made a transition, None if the record has no transition.
 
-    MalformedEventError when the item is a finding that cannot be read.
+    MalformedEventError if the item is a finding that cannot be read.
     """
     change = record["dynamodb"]
     new, old = change.get("NewImage"), change.get("OldImage")
@@ -28,4 +28,4 @@ def transition_of(record: Mapping[str, JSON]) -> Finding | None:
     try:
         return read_finding(new)
     except (KeyError, TypeError, ValueError) as error:
-        raise MalformedEventError(f"{new['pk']['S']} {new['sk']['S']} is no finding: {error!r}") from error
+        raise MalformedEventError(f"{new['pk']['S']} {new['sk']['S']} is not a valid finding: {error!r}") from error

@@ -1,16 +1,16 @@
-"""Which functions run with which role: an index in the findings table, kept by looks and rebuilt by the sweep.
+"""Which functions run with which role: an index in the findings table, updated by checks and rebuilt by the sweep.
 
-| pk    | sk                              | what                                                        |
+| pk    | sk                              | content                                                     |
 |-------|---------------------------------|-------------------------------------------------------------|
 | ROLES | ROLE#(account)/(name)#(arn)     | the function, or one of its versions, runs with the role;   |
-|       |                                 | `listed`: no look has seen it yet, the sweep alone          |
-| ROLES | COMPLETE                        | the sweep has put every function in: until then it is asked |
+|       |                                 | `listed`: from the sweep, not confirmed by a check yet      |
+| ROLES | COMPLETE                        | the sweep has added every function; before, Lambda is read  |
 
-A look writes what it saw of its function together with its findings, versions that only a mapping knows among them. So
-a change of a role finds its functions by one query, however many functions there are. What a look has written only a
-look takes out, in the transaction that forgets it in its notes: else the function could come back and be in neither. An
-entry that is over is marked with the time that it expires at, rather than deleted: so nobody needs to be allowed to
-delete from the table.
+A check writes the roles of its function together with its findings, including those of versions that only a mapping
+names. So a change of a role finds its functions by one query, however many functions there are. Only a check removes
+an entry that a check has written, in the transaction that also removes it from the checkpoint. Otherwise a recreated
+function could be in neither. A removed entry is not deleted but gets an expiry time, so that no function needs the
+permission to delete items.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TRIES = 5
 
 
 class RoleIndex:
-    """Finds the functions of roles. `functions` is asked as long as the index is not complete."""
+    """Finds the functions of roles. It reads `functions` as long as the index is not complete."""
 
     def __init__(
         self,
@@ -56,35 +56,35 @@ class RoleIndex:
         self.forget()
 
     def forget(self) -> None:
-        """Read everything anew from now on."""
+        """Drop the cache, so that everything is read again."""
         self._is_complete = False
         self._listed: Mapping[RoleTarget, tuple[FunctionTarget, ...]] | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether the sweep has put every function in."""
+        """Whether the sweep has added every function."""
         if not self._is_complete:
             reply = self._dynamodb.get_item(TableName=self._name, Key=_COMPLETE, ConsistentRead=True)
             self._is_complete = "Item" in reply
         return self._is_complete
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
-        """List, for each of some roles, the functions that run with it, by name; a refused call raises."""
-        asked = tuple(dict.fromkeys(roles))
-        if not asked:
+        """List the functions that run with each of the roles, sorted by name. A denied call raises."""
+        wanted = tuple(dict.fromkeys(roles))
+        if not wanted:
             return {}
         if not self.is_complete:
-            return self._list(asked)
-        # Of several roles the whole index is read: it is a line a function, and thousands of them are one page.
-        entries = self._entries(_prefix(asked[0]) if len(asked) == 1 else _ENTRIES)
-        found: dict[RoleTarget, list[FunctionTarget]] = {role: [] for role in asked}
+            return self._list(wanted)
+        # For several roles the whole index is read: its items are small, and one page has thousands of them.
+        entries = self._entries(_prefix(wanted[0]) if len(wanted) == 1 else _ENTRIES)
+        found: dict[RoleTarget, list[FunctionTarget]] = {role: [] for role in wanted}
         for (role, function), _ in entries:
             if role in found:
                 found[role].append(function)
         return {role: tuple(sorted(functions)) for role, functions in found.items()}
 
     def _list(self, roles: tuple[RoleTarget, ...]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
-        """List the functions of roles, from Lambda; one list serves all looks of a batch."""
+        """List the functions of roles from Lambda, once for all checks of a batch."""
         if self._listed is None:
             found: dict[RoleTarget, list[FunctionTarget]] = {}
             for function, role in self._functions.roles_of_functions():
@@ -93,9 +93,9 @@ class RoleIndex:
         return {role: self._listed.get(role, ()) for role in roles}
 
     def rebuild(self) -> tuple[tuple[FunctionTarget, ...], tuple[FunctionTarget, ...]]:
-        """Put in every function that exists; return those, and those that do not exist, which looks are to take out.
+        """Add every function that exists. Return those, and the indexed ones that do not exist, for checks to remove.
 
-        The index is read first: what is not listed after that was deleted, and is not just new.
+        The index is read before the functions are listed, so that a new function is not mistaken for a deleted one.
         """
         before = dict(self._entries(_ENTRIES))
         existing = dict(self._functions.roles_of_functions())
@@ -103,22 +103,22 @@ class RoleIndex:
         entries = [entry_of(*entry, listed=True) for entry in sorted(now - before.keys())]
         self._write({"PutRequest": {"Item": item}} for item in entries)
         for entry in sorted(entry for entry, listed in before.items() if listed and entry not in now):
-            self._take_out(*entry)
+            self._remove(*entry)
         self._dynamodb.put_item(TableName=self._name, Item={**_COMPLETE, **schema.ATTRIBUTE})
-        gone = {function for (_, function), listed in before.items() if not listed and function not in existing}
-        return tuple(existing), tuple(sorted(gone))
+        deleted = {function for (_, function), listed in before.items() if not listed and function not in existing}
+        return tuple(existing), tuple(sorted(deleted))
 
-    def _take_out(self, role: RoleTarget, function: FunctionTarget) -> None:
-        """Take out an entry, unless a look has seen just now that it is right."""
+    def _remove(self, role: RoleTarget, function: FunctionTarget) -> None:
+        """Remove an entry, unless a check has just confirmed it."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.put_item(
                 TableName=self._name,
-                Item=entry_of(role, function, until=int(self._clock())),
+                Item=entry_of(role, function, expires_at=int(self._clock())),
                 ConditionExpression="attribute_exists(listed)",
             )
 
     def _entries(self, prefix: str) -> Iterator[tuple[tuple[RoleTarget, FunctionTarget], bool]]:
-        """Yield the entries that are not over, and whether no look has seen one yet."""
+        """Yield the entries that do not expire, and whether each is not confirmed by a check yet."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
@@ -139,14 +139,14 @@ class RoleIndex:
                 if not batch:
                     break
             else:
-                raise DeliveryError(f"DynamoDB did not take {len(batch)} entries of the index of roles")
+                raise DeliveryError(f"DynamoDB did not write {len(batch)} entries of the role index")
 
 
-def entry_of(role: RoleTarget, function: FunctionTarget, *, until: int | None = None, listed: bool = False) -> Any:
-    """Return the item of an entry, one that is over where it has an end, in seconds since 1970."""
+def entry_of(role: RoleTarget, function: FunctionTarget, *, expires_at: int | None = None, listed: bool = False) -> Any:
+    """Return the item of an entry. `expires_at` is in seconds since 1970; a removed entry has it."""
     item: dict[str, Any] = {"pk": _PK, "sk": {"S": f"{_prefix(role)}{function.arn}"}, **schema.ATTRIBUTE}
-    if until is not None:
-        return {**item, "expires_at": {"N": str(until)}}
+    if expires_at is not None:
+        return {**item, "expires_at": {"N": str(expires_at)}}
     return {**item, "listed": {"BOOL": True}} if listed else item
 
 

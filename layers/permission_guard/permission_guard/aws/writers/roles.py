@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from permission_guard.aws.calls import is_passing
+from permission_guard.aws.calls import is_temporary
 from permission_guard.errors import WriteFailedError, error_code
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ class RoleWriter:
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         """Attach a managed policy to a role; attaching what is attached changes nothing.
 
-        WriteFailedError when AWS refuses for good; a passing fault is raised as it is, so that it is tried again.
+        WriteFailedError when AWS refuses for good; a temporary fault is raised as it is, so that it is tried again.
         """
         try:
             self._iam.attach_role_policy(RoleName=role_name, PolicyArn=policy_arn)
         except ClientError as error:
-            if is_passing(error):
+            if is_temporary(error):
                 raise
             message = error.response.get("Error", {}).get("Message", "")
             raise WriteFailedError(f"iam:AttachRolePolicy failed with {error_code(error)}: {message}") from error

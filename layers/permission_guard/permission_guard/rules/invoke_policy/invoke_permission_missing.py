@@ -16,6 +16,7 @@ from permission_guard.iam import (
     Request,
     evaluate,
 )
+from permission_guard.iam.arn import split_arn
 from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, invoker_of
 from permission_guard.model.arns import parse_function_arn
@@ -227,7 +228,7 @@ def _permission(trigger: Trigger, invoker: Invoker) -> Permission:
 
 def _statement_id(principal: str, source: str) -> str:
     """Return a Sid that names the source and is unique among the sources of the service."""
-    resource = source.split(":", 5)[-1]
+    resource = split_arn(source)[-1]
     name = re.sub(r"[^A-Za-z0-9]+", "-", resource)[:_LONGEST_NAME].strip("-")
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return sid(principal.split(".", maxsplit=1)[0], f"-{name}-{digest}")

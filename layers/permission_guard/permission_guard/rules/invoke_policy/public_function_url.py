@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Context, Restriction
+from permission_guard.iam.arn import function_name
 from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
@@ -105,7 +106,7 @@ def _url(allowed: Allowed) -> FunctionUrl | None:
 def _require_authentication(allowed: Allowed) -> str:
     policy = allowed.policy
     qualifier = f" --qualifier {policy.qualifier}" if policy.qualifier else ""
-    name = policy.resource_arn.split(":")[6]
+    name = function_name(policy.resource_arn)
     return f"aws lambda update-function-url-config --function-name {name}{qualifier} --auth-type AWS_IAM"
 
 

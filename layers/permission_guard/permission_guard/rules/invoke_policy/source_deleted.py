@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import UnknownStateError
 from permission_guard.iam import Restriction
-from permission_guard.iam.arn import parse_arn
+from permission_guard.iam.arn import parse_arn, split_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
@@ -120,7 +120,7 @@ class SourceDeleted(StatementRule):
 
 def _kind_and_name(source: str) -> str:
     """Format a source for a title: an S3 ARN is `bucket NAME`."""
-    service, name = source.split(":")[2], source.rpartition(":")[2]
+    service, name = split_arn(source)[2], source.rpartition(":")[2]
     return f"bucket {name}" if service == "s3" else f"source {source}"
 
 

@@ -1,4 +1,4 @@
-"""An account whose services answer what a test says, whichever thread asks, and only as AWS's models allow."""
+"""An account whose services return the replies of a test, in any thread, validated by botocore's models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIVE = f"{FUNCTION}:live"
 
 
 def invocation(function_arn: str) -> str:
-    """Return the URI with which API Gateway names a function."""
+    """Return the URI by which API Gateway names a function."""
     return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function_arn}/invocations"
 
 
@@ -39,7 +39,7 @@ def own(service: str, resource: str) -> str:
 
 @dataclass
 class Answer:
-    """What is said to one operation when it is asked with these parameters, among others."""
+    """The reply to one operation if the call has at least these parameters."""
 
     expected: dict[str, Any]
     reply: dict[str, Any]
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass
 class Account:
-    """Real clients whose calls go nowhere. What was not said is answered with a reply that has nothing in it."""
+    """Real clients without a network. Calls without a prepared reply get an empty one."""
 
     region: str = REGION
     answers: dict[tuple[str, str], list[Answer]] = field(default_factory=dict)
@@ -57,29 +57,29 @@ class Account:
     _lock: Lock = field(default_factory=Lock)
 
     def say(self, service: str, operation: str, reply: dict[str, Any], **expected: Any) -> None:
-        """Answer an operation when it is asked with these parameters; what was said last goes first."""
+        """Set the reply to an operation with these parameters; the latest matching reply is used."""
         model = self.client(service).meta.service_model
         shape = model.operation_model(self.client(service).meta.method_to_api_mapping[operation]).output_shape
         validate_parameters(reply, shape)
         self.answers.setdefault((service, operation), []).insert(0, Answer(expected, reply))
 
     def fail(self, service: str, operation: str, code: str, status: int = 400, **expected: Any) -> None:
-        """Refuse an operation."""
+        """Have an operation fail."""
         reply = {"Error": {"Code": code, "Message": "no"}}
         self.answers.setdefault((service, operation), []).insert(0, Answer(expected, reply, status))
 
     def client(self, service: str) -> Any:
-        """Return the client of a service, which asks this account from now on."""
+        """Return the client of a service, which gets its replies from this account from now on."""
         client, asks = _client(service, self.region)
         asks["answer"] = self.answer
         return client
 
     def operations(self, service: str) -> list[str]:
-        """Return what was asked of a service."""
+        """Return the operations that a service was asked for."""
         return [operation for asked, operation, _ in self.asked if asked == service]
 
     def answer(self, service: str, operation: str, asked: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
-        """Return what botocore makes of an answer."""
+        """Return an answer as botocore parses it."""
         self.before(service, operation)
         with self._lock:
             self.asked.append((service, operation, asked))
@@ -91,7 +91,7 @@ class Account:
 
 @cache
 def _client(service: str, region: str) -> tuple[Any, dict[str, Callable[..., Any]]]:
-    """Return a client that validates what it is asked, and whom it asks then: making one takes long."""
+    """Return a validating client and the account that answers it; cached because creating a client is slow."""
     asks: dict[str, Callable[..., Any]] = {}
     client: Any = boto3.client(
         service,  # type: ignore[call-overload]
@@ -118,11 +118,11 @@ def read_one(account: Account, name: str, **settings: Any) -> Inventory:
 
 
 def logged(triggers: tuple[Trigger, ...]) -> set[tuple[str, str, str]]:
-    """Return what calls what, and how that is said."""
+    """Return the triggers in the form in which they are compared."""
     return {(trigger.source, trigger.function_arn, trigger.description) for trigger in triggers}
 
 
 @pytest.fixture
 def account() -> Account:
-    """Return an account in which there is nothing."""
+    """Return an empty account."""
     return Account()

@@ -1,4 +1,4 @@
-"""REST APIs: a trigger for each method and authorizer, with what API Gateway may send for it."""
+"""REST APIs: a trigger for each method and authorizer, with the source ARNs that API Gateway may send."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def api(account: Account) -> Account:
 
 
 def test_a_method_may_be_called_in_every_stage(api: Account) -> None:
-    """AWS does not tell which of them the caller will use."""
+    """The caller chooses the stage."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets", "GET")]}, embed=["methods"])
     (trigger,) = read_one(api, "apigateway").triggers
     assert (trigger.source, trigger.description) == (f"{API}/*/GET/pets", "the method GET /pets of the REST API pets")
@@ -41,7 +41,7 @@ def test_a_method_may_be_called_in_every_stage(api: Account) -> None:
 
 
 def test_a_parameter_may_be_sent_by_its_name_or_as_a_star(api: Account) -> None:
-    """A pattern with a star admits both."""
+    """A pattern with a star matches both."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets/{id}/toys/{proxy+}", "GET")]})
     (trigger,) = read_one(api, "apigateway").triggers
     assert trigger.source == f"{API}/*/GET/pets/*/toys/*"
@@ -52,7 +52,7 @@ def test_a_parameter_may_be_sent_by_its_name_or_as_a_star(api: Account) -> None:
 
 
 def test_any_method_may_be_sent_as_each_of_them(api: Account) -> None:
-    """Or as itself, or as a star."""
+    """API Gateway may also send `ANY` itself or a star."""
     api.say("apigateway", "get_resources", {"items": [resource("/", "ANY")]})
     (trigger,) = read_one(api, "apigateway").triggers
     assert trigger.source == f"{API}/*/*/"
@@ -61,7 +61,7 @@ def test_any_method_may_be_sent_as_each_of_them(api: Account) -> None:
 
 
 def test_methods_on_every_page_are_found(api: Account) -> None:
-    """Each is a trigger by itself."""
+    """Each method is a trigger of its own."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets", "GET", "POST")], "position": "more"})
     api.say("apigateway", "get_resources", {"items": [resource("/toys", "PUT", type="AWS")]}, position="more")
     assert {trigger.source for trigger in read_one(api, "apigateway").triggers} == {
@@ -81,8 +81,10 @@ def test_methods_on_every_page_are_found(api: Account) -> None:
         {"type": "AWS", "uri": f"arn:aws:apigateway:{REGION}:sqs:path/{ACCOUNT}/orders"},
     ],
 )
-def test_what_uses_a_role_or_calls_no_function_is_no_trigger(api: Account, integration: dict[str, str]) -> None:
-    """With credentials, API Gateway calls as the role or as the caller."""
+def test_an_integration_with_a_role_or_without_a_function_is_no_trigger(
+    api: Account, integration: dict[str, str]
+) -> None:
+    """With credentials, API Gateway invokes as the role or as the caller."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets", "GET", **integration)]})
     inventory = read_one(api, "apigateway")
     assert (inventory.triggers, inventory.unread) == ((), {})
@@ -96,13 +98,13 @@ def test_what_uses_a_role_or_calls_no_function_is_no_trigger(api: Account, integ
     ],
 )
 def test_other_forms_of_the_uri_name_a_function_too(api: Account, uri: str) -> None:
-    """One that streams its response, and one that old tools write."""
+    """Response streaming has its own form, and old tools write another."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets", "GET", uri=uri)]})
     assert [trigger.function_arn for trigger in read_one(api, "apigateway").triggers] == [LIVE]
 
 
 def test_an_api_without_a_stage_cannot_be_called(account: Account) -> None:
-    """It exists all the same."""
+    """The API is still listed as existing."""
     account.say("apigateway", "get_rest_apis", {"items": [{"id": "a1b2c3"}]})
     account.say("apigateway", "get_resources", {"items": [resource("/pets", "GET")]})
     inventory = read_one(account, "apigateway")
@@ -110,7 +112,7 @@ def test_an_api_without_a_stage_cannot_be_called(account: Account) -> None:
 
 
 def test_authorizers_have_an_arn_without_a_stage(api: Account) -> None:
-    """Those with a role, and those of Cognito, need no statement."""
+    """Authorizers with a role and Cognito authorizers need no statement."""
     authorizers = [
         {"id": "x1", "name": "token", "type": "TOKEN", "authorizerUri": invocation(LIVE)},
         {"id": "x2", "name": "role", "authorizerUri": invocation(LIVE), "authorizerCredentials": ROLE_ARN},
@@ -125,8 +127,8 @@ def test_authorizers_have_an_arn_without_a_stage(api: Account) -> None:
 # ── Stage variables ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_stage_variable_is_replaced_by_what_each_stage_has(account: Account) -> None:
-    """So one method calls a function here and another one there."""
+def test_a_stage_variable_is_replaced_by_its_value_in_each_stage(account: Account) -> None:
+    """One method may invoke a different function in each stage."""
     account.say("apigateway", "get_rest_apis", {"items": [{"id": "a1b2c3", "name": "pets"}]})
     stages = [{"stageName": stage, "variables": {"alias": alias}} for stage, alias in (("prod", "live"), ("test", "1"))]
     account.say("apigateway", "get_stages", {"item": stages})
@@ -140,8 +142,8 @@ def test_a_stage_variable_is_replaced_by_what_each_stage_has(account: Account) -
 
 
 @pytest.mark.parametrize("hidden", [HIDDEN, "${stageVariables.function}"])
-def test_a_stage_variable_without_a_value_hides_the_function(api: Account, hidden: str) -> None:
-    """Trying again would not help; what the other stages call is known."""
+def test_a_stage_variable_without_a_value_makes_the_function_unknown(api: Account, hidden: str) -> None:
+    """A retry would not help. The functions of the other stages are known."""
     api.say("apigateway", "get_resources", {"items": [resource("/pets", "GET", uri=invocation(hidden))]})
     api.say("apigateway", "get_authorizers", {"items": [{"id": "x", "name": "x", "authorizerUri": invocation(LIVE)}]})
     inventory = read_one(api, "apigateway")

@@ -17,7 +17,7 @@ API = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:d4e5f6"
 
 
 def an_api(account: Account, *route_keys: str, kind: str = "HTTP", stage: str = "$default", **integration: str) -> None:
-    """Let the account have an API whose routes all have the same integration."""
+    """Give the account an API whose routes all have the same integration."""
     api = {"ApiId": "d4e5f6", "Name": "shop", "ProtocolType": kind, "RouteSelectionExpression": "-"}
     how = {"IntegrationId": "i1", "IntegrationType": "AWS_PROXY", "IntegrationUri": LIVE, **integration}
     routes = [{"RouteKey": key, "Target": "integrations/i1"} for key in route_keys]
@@ -42,7 +42,7 @@ def an_api(account: Account, *route_keys: str, kind: str = "HTTP", stage: str = 
 def test_a_route_of_an_http_api_has_a_method_and_a_path(
     account: Account, route_key: str, source: str, sent: set[str]
 ) -> None:
-    """Except for the one that gets what no other gets."""
+    """The default route, which catches all other requests, has neither."""
     an_api(account, route_key)
     (trigger,) = read_one(account, "apigatewayv2").triggers
     assert (trigger.source, trigger.function_arn) == (f"{API}/{source}", LIVE)
@@ -51,7 +51,7 @@ def test_a_route_of_an_http_api_has_a_method_and_a_path(
 
 
 def test_a_route_of_any_method_may_be_sent_as_each(account: Account) -> None:
-    """As with REST APIs."""
+    """REST APIs do the same."""
     an_api(account, "ANY /pets")
     (trigger,) = read_one(account, "apigatewayv2").triggers
     assert trigger.source == f"{API}/*/*/pets"
@@ -59,7 +59,7 @@ def test_a_route_of_any_method_may_be_sent_as_each(account: Account) -> None:
 
 
 def test_a_route_of_a_websocket_api_is_its_key(account: Account) -> None:
-    """It has no method."""
+    """A WebSocket route has no method."""
     an_api(account, "$connect", kind="WEBSOCKET", stage="prod", IntegrationUri=invocation(FUNCTION))
     (trigger,) = read_one(account, "apigatewayv2").triggers
     assert (trigger.source, trigger.source_arns) == (f"{API}/*/$connect", (f"{API}/prod/$connect",))
@@ -76,15 +76,17 @@ def test_a_route_of_a_websocket_api_is_its_key(account: Account) -> None:
         {"IntegrationId": "another"},
     ],
 )
-def test_what_uses_a_role_or_calls_no_function_is_no_trigger(account: Account, integration: dict[str, str]) -> None:
-    """An integration that no route has is not called either."""
+def test_an_integration_with_a_role_or_without_a_function_is_no_trigger(
+    account: Account, integration: dict[str, str]
+) -> None:
+    """An integration without a route is never called either."""
     an_api(account, "GET /pets", **integration)
     inventory = read_one(account, "apigatewayv2")
     assert (inventory.sources, inventory.triggers, inventory.unread) == (frozenset({API}), (), {})
 
 
 def test_an_api_without_a_stage_cannot_be_called(account: Account) -> None:
-    """It exists all the same."""
+    """The API is still listed as existing."""
     an_api(account, "GET /pets")
     account.say("apigatewayv2", "get_stages", {"Items": []})
     inventory = read_one(account, "apigatewayv2")
@@ -92,7 +94,7 @@ def test_an_api_without_a_stage_cannot_be_called(account: Account) -> None:
 
 
 def test_a_stage_variable_is_replaced(account: Account) -> None:
-    """One that has no value hides the function."""
+    """A variable without a value makes the function unknown."""
     hidden = LIVE.replace(":orders:", ":${stageVariables.%s}:")
     an_api(account, "GET /pets", IntegrationUri=invocation(hidden % "function"))
     assert [trigger.function_arn for trigger in read_one(account, "apigatewayv2").triggers] == [LIVE]
@@ -102,7 +104,7 @@ def test_a_stage_variable_is_replaced(account: Account) -> None:
 
 
 def test_authorizers_have_an_arn_without_a_stage(account: Account) -> None:
-    """Those with a role, and those for JSON web tokens, need no statement."""
+    """Authorizers with a role and JWT authorizers need no statement."""
     an_api(account)
     common = {"AuthorizerType": "REQUEST", "AuthorizerUri": invocation(LIVE)}
     authorizers = [
@@ -116,8 +118,8 @@ def test_authorizers_have_an_arn_without_a_stage(account: Account) -> None:
     assert trigger.description == "the authorizer own of the HTTP API shop"
 
 
-def test_an_api_of_which_a_part_is_denied_is_unread(account: Account) -> None:
-    """Its routes without its integrations say nothing."""
+def test_an_api_is_unread_if_a_part_of_it_is_denied(account: Account) -> None:
+    """Routes without their integrations do not name a function."""
     an_api(account, "GET /pets")
     account.fail("apigatewayv2", "get_integrations", "AccessDeniedException", 403)
     inventory = read_one(account, "apigatewayv2")

@@ -1,4 +1,4 @@
-"""Alarms: of every type, whatever the state that calls."""
+"""Alarms: every type, and the actions of every state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def alarm(name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_alarms_of_every_type_are_found(account: Account) -> None:
-    """CloudWatch lists only metric alarms unless it is asked for the others."""
+    """CloudWatch lists only metric alarms unless the call names the other types."""
     page = {
         "MetricAlarms": [alarm("high", AlarmActions=[f"arn:aws:sns:{REGION}:{ACCOUNT}:people", FUNCTION])],
         "CompositeAlarms": [alarm("both", OKActions=[LIVE])],
@@ -40,13 +40,13 @@ def test_alarms_of_every_type_are_found(account: Account) -> None:
 
 @pytest.mark.parametrize("actions", ["AlarmActions", "OKActions", "InsufficientDataActions"])
 def test_the_actions_of_every_state_are_found(account: Account, actions: str) -> None:
-    """Each of them calls."""
+    """Each of them may invoke a function."""
     account.say("cloudwatch", "describe_alarms", {"MetricAlarms": [alarm("high", **{actions: [LIVE]})]})
     assert logged(read_one(account, "cloudwatch").triggers) == {(f"{ALARMS}:high", LIVE, "the alarm high")}
 
 
-def test_an_alarm_whose_actions_are_off_calls_nothing(account: Account) -> None:
-    """It exists all the same."""
+def test_an_alarm_with_disabled_actions_is_no_trigger(account: Account) -> None:
+    """The alarm is still listed as existing."""
     page = {"MetricAlarms": [alarm("high", ActionsEnabled=False, AlarmActions=[LIVE])]}
     account.say("cloudwatch", "describe_alarms", page)
     inventory = read_one(account, "cloudwatch")

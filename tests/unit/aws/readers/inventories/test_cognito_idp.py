@@ -14,7 +14,7 @@ POOL = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/us-east-1_people"
 
 
 def test_plain_triggers_and_those_with_a_version_are_found(account: Account) -> None:
-    """The key among them is no function, and one function for several triggers needs one statement."""
+    """The list has a KMS key too. A function used by several triggers needs one statement."""
     triggers = {
         "PreSignUp": FUNCTION,
         "PostConfirmation": FUNCTION,

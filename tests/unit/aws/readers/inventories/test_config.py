@@ -1,4 +1,4 @@
-"""Rules of AWS Config: a custom one calls its function."""
+"""Rules of AWS Config: a custom rule invokes its function."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def a_rule(owner: str = "CUSTOM_LAMBDA", identifier: str = LIVE, state: str = "A
     return {"ConfigRules": [{**rule, "Source": {"Owner": owner, "SourceIdentifier": identifier}}]}
 
 
-def test_a_custom_rule_calls_its_function(account: Account) -> None:
-    """Its ARN has the rule's id, not its name."""
+def test_a_custom_rule_is_a_trigger_of_its_function(account: Account) -> None:
+    """The ARN has the id of the rule, not its name."""
     account.say("config", "describe_config_rules", a_rule())
     inventory = read_one(account, "config")
     assert inventory.sources == frozenset({RULE})
@@ -38,8 +38,8 @@ def test_a_custom_rule_calls_its_function(account: Account) -> None:
         a_rule(state="DELETING_RESULTS"),
     ],
 )
-def test_a_rule_of_aws_and_one_that_is_being_deleted_call_nothing(account: Account, page: dict[str, Any]) -> None:
-    """They exist all the same."""
+def test_managed_rules_and_rules_being_deleted_are_no_triggers(account: Account, page: dict[str, Any]) -> None:
+    """These rules are still listed as existing."""
     account.say("config", "describe_config_rules", page)
     inventory = read_one(account, "config")
     assert (inventory.sources, inventory.triggers) == (frozenset({RULE}), ())

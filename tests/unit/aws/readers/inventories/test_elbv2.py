@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 GROUPS = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup"
 
 
-def test_only_groups_of_type_lambda_are_asked(account: Account) -> None:
-    """The others exist, and a statement may name them by mistake."""
+def test_targets_are_read_only_for_groups_of_type_lambda(account: Account) -> None:
+    """Other groups are listed too, since a statement may name them by mistake."""
     kinds = {"web": "lambda", "hosts": "instance"}
     groups = [
         {"TargetGroupArn": f"{GROUPS}/{name}/1", "TargetGroupName": name, "TargetType": kind}

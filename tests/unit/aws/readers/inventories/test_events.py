@@ -1,4 +1,4 @@
-"""Rules: those of every bus, when they are on, and without the targets that have a role."""
+"""Rules: the enabled rules of every bus, without targets that have a role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RULES = f"arn:aws:events:{REGION}:{ACCOUNT}:rule"
 
 
 def test_rules_of_every_bus_are_found(account: Account) -> None:
-    """The rule of a custom bus has the bus in its ARN. The list of buses has pages as well."""
+    """The ARN of a rule has the name of its custom bus. The list of buses has pages too."""
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}], "NextToken": "more"})
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "shop"}]}, NextToken="more")
     for bus, name, arn in (("default", "nightly", f"{RULES}/nightly"), ("shop", "sold", f"{RULES}/shop/sold")):
@@ -32,8 +32,8 @@ def test_rules_of_every_bus_are_found(account: Account) -> None:
     }
 
 
-def test_a_rule_that_is_off_exists_and_does_not_fire(account: Account) -> None:
-    """Its targets are not even asked for."""
+def test_a_disabled_rule_exists_and_is_no_trigger(account: Account) -> None:
+    """Its targets are not read."""
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}]})
     account.say("events", "list_rules", {"Rules": [{"Name": "off", "Arn": f"{RULES}/off", "State": "DISABLED"}]})
     inventory = read_one(account, "events")
@@ -41,8 +41,8 @@ def test_a_rule_that_is_off_exists_and_does_not_fire(account: Account) -> None:
     assert account.operations("events") == ["list_event_buses", "list_rules"]
 
 
-def test_a_rule_that_gets_management_events_too_fires(account: Account) -> None:
-    """That is a third state beside on and off."""
+def test_a_rule_enabled_for_all_management_events_is_a_trigger(account: Account) -> None:
+    """Its state is neither ENABLED nor DISABLED."""
     state = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}]})
     account.say("events", "list_rules", {"Rules": [{"Name": "trail", "Arn": f"{RULES}/trail", "State": state}]})
@@ -51,7 +51,7 @@ def test_a_rule_that_gets_management_events_too_fires(account: Account) -> None:
 
 
 def test_targets_with_a_role_and_other_targets_are_no_triggers(account: Account) -> None:
-    """A role takes the place of the statement."""
+    """A target with a role needs no statement."""
     targets = [
         {"Id": "1", "Arn": FUNCTION, "RoleArn": ROLE_ARN},
         {"Id": "2", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"},
@@ -63,7 +63,7 @@ def test_targets_with_a_role_and_other_targets_are_no_triggers(account: Account)
 
 
 def test_targets_on_a_second_page_are_found(account: Account) -> None:
-    """A rule of an old account may have a hundred of them."""
+    """A rule of an old account may have a hundred targets."""
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}]})
     account.say("events", "list_rules", {"Rules": [{"Name": "nightly", "Arn": f"{RULES}/nightly"}]})
     account.say("events", "list_targets_by_rule", {"Targets": [{"Id": "1", "Arn": FUNCTION}], "NextToken": "more"})

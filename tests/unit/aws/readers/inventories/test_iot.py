@@ -14,7 +14,7 @@ IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
 
 
 def test_the_actions_of_a_rule_and_its_error_action_are_found(account: Account) -> None:
-    """Other actions write with a role."""
+    """Other actions use a role."""
     account.say("iot", "list_topic_rules", {"rules": [{"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts"}]})
     actions = [{"lambda": {"functionArn": FUNCTION}}, {"sns": {"targetArn": "arn", "roleArn": "arn"}}]
     rule = {"rule": {"actions": actions, "errorAction": {"lambda": {"functionArn": LIVE}}}}
@@ -25,16 +25,16 @@ def test_the_actions_of_a_rule_and_its_error_action_are_found(account: Account) 
     }
 
 
-def test_a_rule_that_is_off_exists_and_calls_nothing(account: Account) -> None:
-    """It is not even asked for."""
+def test_a_disabled_rule_exists_and_is_no_trigger(account: Account) -> None:
+    """The rule is not read."""
     rule = {"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts", "ruleDisabled": True}
     account.say("iot", "list_topic_rules", {"rules": [rule]})
     assert read_one(account, "iot").sources == frozenset({f"{IOT}:rule/alerts"})
     assert account.operations("iot") == ["list_topic_rules", "list_authorizers"]
 
 
-def test_an_authorizer_that_is_not_active_exists_and_calls_nothing(account: Account) -> None:
-    """Its status is told only when it is described."""
+def test_an_inactive_authorizer_exists_and_is_no_trigger(account: Account) -> None:
+    """The list does not have its status; DescribeAuthorizer does."""
     names = {"door": "ACTIVE", "old": "INACTIVE"}
     listed = [{"authorizerName": name, "authorizerArn": f"{IOT}:authorizer/{name}"} for name in names]
     account.say("iot", "list_authorizers", {"authorizers": listed})

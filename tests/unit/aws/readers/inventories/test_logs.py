@@ -1,4 +1,4 @@
-"""Log groups: their subscription filters, and the policy that speaks for all of them."""
+"""Log groups: their subscription filters and the account policy for all groups."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def policy(name: str, **document: str) -> dict[str, Any]:
 
 
 def test_a_log_group_sends_its_arn_with_a_star(group: Account) -> None:
-    """As a source it is named without."""
+    """The inventory lists the group without the star."""
     account, filters = group, [{"destinationArn": FUNCTION}, {"destinationArn": LIVE}]
     account.say("logs", "describe_subscription_filters", {"subscriptionFilters": filters}, logGroupName="/app")
     inventory = read_one(account, "logs")
@@ -43,14 +43,14 @@ def test_a_log_group_sends_its_arn_with_a_star(group: Account) -> None:
 
 
 def test_filters_with_a_role_or_to_something_else_are_no_triggers(group: Account) -> None:
-    """A stream is written to with a role."""
+    """Filters to a stream use a role."""
     filters = [{"destinationArn": FUNCTION, "roleArn": ROLE_ARN}, {"destinationArn": STREAM}]
     group.say("logs", "describe_subscription_filters", {"subscriptionFilters": filters})
     assert read_one(group, "logs").triggers == ()
 
 
-def test_the_policy_of_the_account_speaks_for_every_log_group(group: Account) -> None:
-    """A statement for one of them does not let the others in."""
+def test_the_account_policy_applies_to_every_log_group(group: Account) -> None:
+    """A statement for one group does not allow the others."""
     group.say("logs", "describe_account_policies", {**policy("all", DestinationArn=LIVE), "nextToken": "more"})
     group.say("logs", "describe_account_policies", policy("stream", DestinationArn=STREAM), nextToken="more")
     (trigger,) = read_one(group, "logs").triggers
@@ -60,14 +60,14 @@ def test_the_policy_of_the_account_speaks_for_every_log_group(group: Account) ->
     assert [page["policyType"] for page in asked] == ["SUBSCRIPTION_FILTER_POLICY"] * 2
 
 
-def test_a_policy_of_the_account_with_a_role_is_no_trigger(group: Account) -> None:
-    """As with a filter of one group."""
+def test_an_account_policy_with_a_role_is_no_trigger(group: Account) -> None:
+    """The same holds for the filter of a group."""
     group.say("logs", "describe_account_policies", policy("all", DestinationArn=LIVE, RoleArn=ROLE_ARN))
     assert read_one(group, "logs").triggers == ()
 
 
-def test_policies_of_the_account_that_are_denied_leave_the_groups_known(group: Account) -> None:
-    """Only what speaks for all of them is not known."""
+def test_the_groups_are_known_if_the_account_policies_are_denied(group: Account) -> None:
+    """Only the account policies are unread."""
     group.say("logs", "describe_subscription_filters", {"subscriptionFilters": [{"destinationArn": LIVE}]})
     group.fail("logs", "describe_account_policies", "AccessDeniedException", 403)
     inventory = read_one(group, "logs")
@@ -77,8 +77,8 @@ def test_policies_of_the_account_that_are_denied_leave_the_groups_known(group: A
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]"])
-def test_a_policy_of_the_account_that_cannot_be_understood_is_unread(group: Account, text: str) -> None:
-    """The document is a text that AWS may change."""
+def test_a_malformed_account_policy_is_unread(group: Account, text: str) -> None:
+    """The document is a string whose form AWS may change."""
     policies = {"accountPolicies": [{"policyName": "all", "policyDocument": text}]}
     group.say("logs", "describe_account_policies", policies)
     inventory = read_one(group, "logs")

@@ -1,4 +1,4 @@
-"""Every page of every list is read: what is on the second exists as well."""
+"""Every page of every list is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """A second page, and by which names the first and the request for the second say that there is one."""
+    """A second page, with the names of the token in the first reply and in the second request."""
 
     service: str
     operation: str
@@ -97,7 +97,7 @@ PAGES = (
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.operation for page in PAGES])
 def test_every_page_is_read(account: Account, page: Page) -> None:
-    """Otherwise what is on the second would seem to have been deleted."""
+    """Otherwise resources on the second page would seem to be deleted."""
     first = json.loads(json.dumps(page.reply).replace("second", "first"))
     account.say("events", "list_event_buses", {"EventBuses": [{"Name": "default"}]})
     account.say(page.service, page.operation, {**first, page.said: "more"})

@@ -1,4 +1,4 @@
-"""The reader: everything at once, in its time, and again only when it is too old."""
+"""The reader: services are read in parallel, within a time limit, and cached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 
 
 class Clock:
-    """A clock that a test winds."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -42,7 +42,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def reader(account: Account, clock: Clock) -> InventoryReader:
-    """Return what is tested."""
+    """Return the reader under test."""
     return InventoryReader(account.client, clock)
 
 
@@ -52,19 +52,19 @@ def named(found: tuple[Inventory, ...], name: str) -> Inventory:
 
 
 def buckets(account: Account, count: int) -> None:
-    """Let the account have buckets that all notify the function."""
+    """Give the account buckets that all notify the function."""
     account.say("s3", "list_buckets", {"Buckets": [{"Name": f"bucket-{number}"} for number in range(count)]})
     notification = {"LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectCreated:*"]}
     account.say("s3", "get_bucket_notification_configuration", {"LambdaFunctionConfigurations": [notification]})
 
 
-# ── Remembering ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Cache ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_read_serves_every_function_of_the_account(
+def test_the_cache_is_shared_by_all_functions_of_the_account(
     account: Account, reader: InventoryReader, clock: Clock
 ) -> None:
-    """A sweep looks at hundreds of them."""
+    """A sweep checks hundreds of functions."""
     first = reader.read(TARGET)
     asked = len(account.asked)
     clock.now += 299
@@ -72,18 +72,18 @@ def test_what_was_read_serves_every_function_of_the_account(
     assert len(account.asked) == asked
 
 
-def test_what_is_too_old_is_read_again(account: Account, reader: InventoryReader, clock: Clock) -> None:
-    """Five minutes are long for a bucket."""
+def test_an_expired_inventory_is_read_again(account: Account, reader: InventoryReader, clock: Clock) -> None:
+    """Buckets may have changed after five minutes."""
     assert named(reader.read(TARGET), "s3").sources == frozenset()
     buckets(account, 1)
     clock.now += 300
     assert named(reader.read(TARGET), "s3").sources == frozenset({"arn:aws:s3:::bucket-0"})
 
 
-def test_what_was_read_before_the_request_is_read_again(
+def test_an_inventory_older_than_the_request_is_read_again(
     account: Account, reader: InventoryReader, clock: Clock
 ) -> None:
-    """A look that was asked for just now must not be answered with what was there before."""
+    """A check must not use state from before its request."""
     reader.read(TARGET)
     buckets(account, 1)
     clock.now += 1
@@ -94,10 +94,8 @@ def test_what_was_read_before_the_request_is_read_again(
     assert len(account.asked) == asked
 
 
-def test_what_failed_is_not_asked_for_again_within_a_minute(
-    account: Account, reader: InventoryReader, clock: Clock
-) -> None:
-    """A denied call stays denied for the next function as well. The others keep."""
+def test_a_failed_read_is_not_repeated_within_a_minute(account: Account, reader: InventoryReader, clock: Clock) -> None:
+    """A denied call would be denied for the next function too. The other services stay cached."""
     account.fail("s3", "list_buckets", "AccessDenied", 403)
     reader.read(TARGET)
     asked = len(account.asked)
@@ -109,22 +107,22 @@ def test_what_failed_is_not_asked_for_again_within_a_minute(
     assert account.asked[asked:] == [("s3", "list_buckets", {"MaxBuckets": 1000})]
 
 
-@pytest.mark.parametrize(("code", "asked_again"), [("SlowDown", True), ("AccessDenied", False)])
+@pytest.mark.parametrize(("code", "read_again"), [("SlowDown", True), ("AccessDenied", False)])
 def test_a_source_that_was_throttled_is_read_again_soon(
-    account: Account, reader: InventoryReader, clock: Clock, code: str, asked_again: bool
+    account: Account, reader: InventoryReader, clock: Clock, code: str, read_again: bool
 ) -> None:
-    """One that denies, such as by the policy of its bucket, would deny again."""
+    """A denied source, such as by a bucket policy, would be denied again."""
     buckets(account, 1)
     account.fail("s3", "get_bucket_notification_configuration", code)
     reader.read(TARGET)
     asked = len(account.asked)
     clock.now += 60
     reader.read(TARGET)
-    assert (len(account.asked) > asked) is asked_again
+    assert (len(account.asked) > asked) is read_again
 
 
-def test_two_threads_ask_once(account: Account, reader: InventoryReader) -> None:
-    """The second waits for what the first reads."""
+def test_two_threads_share_one_read(account: Account, reader: InventoryReader) -> None:
+    """The second thread waits for the first."""
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(reader.read, (TARGET, OTHER))
     assert first == second
@@ -132,17 +130,17 @@ def test_two_threads_ask_once(account: Account, reader: InventoryReader) -> None
 
 
 def test_another_account_is_another_inventory(account: Account, reader: InventoryReader) -> None:
-    """The command line may ask for several."""
+    """The command line may check several accounts."""
     reader.read(TARGET)
     reader.read(replace(TARGET, account="111122223333"))
     assert account.operations("s3") == ["list_buckets"] * 2
 
 
-# ── At once ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── In parallel ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_services_are_read_at_once(account: Account, reader: InventoryReader) -> None:
-    """The slowest decides how long it takes, not their sum."""
+def test_all_services_are_read_in_parallel(account: Account, reader: InventoryReader) -> None:
+    """The read takes as long as the slowest service, not as all of them together."""
     together = Barrier(len(SERVICES))
     run = set[str]()
 
@@ -156,8 +154,8 @@ def test_all_services_are_read_at_once(account: Account, reader: InventoryReader
     assert run == {service.name for service in SERVICES}
 
 
-def test_several_sources_are_asked_at_once(account: Account, reader: InventoryReader) -> None:
-    """There may be a thousand buckets."""
+def test_the_sources_of_a_service_are_read_in_parallel(account: Account, reader: InventoryReader) -> None:
+    """An account may have a thousand buckets."""
     buckets(account, 8)
     together = Barrier(8)
 
@@ -169,8 +167,8 @@ def test_several_sources_are_asked_at_once(account: Account, reader: InventoryRe
     assert len(named(reader.read(TARGET), "s3").triggers) == 8
 
 
-def test_clients_are_made_one_after_the_other(account: Account) -> None:
-    """Making them is not safe in several threads; using them is."""
+def test_clients_are_created_one_at_a_time(account: Account) -> None:
+    """Creating boto3 clients is not thread-safe; using them is."""
     made: list[tuple[str, int]] = []
 
     def client(service: str) -> Any:
@@ -181,11 +179,13 @@ def test_clients_are_made_one_after_the_other(account: Account) -> None:
     assert made == [(service.name, get_ident()) for service in SERVICES]
 
 
-# ── In time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Time limit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_not_reached_in_time_is_unread(account: Account, reader: InventoryReader, clock: Clock) -> None:
-    """What was read until then is kept, and the sources are all known."""
+def test_sources_not_read_within_the_time_limit_are_unread(
+    account: Account, reader: InventoryReader, clock: Clock
+) -> None:
+    """Triggers read until then are kept, and all sources are known."""
     buckets(account, 100)
 
     def work(_service: str, operation: str) -> None:
@@ -202,8 +202,10 @@ def test_what_is_not_reached_in_time_is_unread(account: Account, reader: Invento
     assert (unread.action, unread.code, unread.denied) == ("s3:GetBucketNotification", "TimeLimit", True)
 
 
-def test_a_list_that_is_too_long_is_unread(account: Account, reader: InventoryReader, clock: Clock) -> None:
-    """Half a list would say that the other half does not exist. To try again soon would be in vain."""
+def test_a_list_not_read_within_the_time_limit_is_unread(
+    account: Account, reader: InventoryReader, clock: Clock
+) -> None:
+    """A partial list would report the rest as deleted. An early retry would fail again."""
     page = {"Buckets": [{"Name": "bucket"}], "ContinuationToken": "more"}
 
     def work(service: str, _operation: str) -> None:
@@ -222,7 +224,7 @@ def test_a_list_that_is_too_long_is_unread(account: Account, reader: InventoryRe
     assert len(account.operations("s3")) == asked
 
 
-# ── Where ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Regions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -234,8 +236,8 @@ def test_a_list_that_is_too_long_is_unread(account: Account, reader: InventoryRe
         ("aws", "xx-nowhere-1", set()),
     ],
 )
-def test_a_service_that_the_region_does_not_have_is_empty(partition: str, region: str, missing: set[str]) -> None:
-    """There is no endpoint to ask. A region that botocore does not know yet may have all of them."""
+def test_a_service_missing_in_the_region_is_empty(partition: str, region: str, missing: set[str]) -> None:
+    """The region has no endpoint for it. A region unknown to botocore may have all services."""
     account = Account(region)
     found = InventoryReader(account.client).read(FunctionTarget(partition, region, ACCOUNT, "orders"))
     assert {inventory.name for inventory in found if not isinstance(inventory.sources, Unread)} == {
@@ -244,18 +246,18 @@ def test_a_service_that_the_region_does_not_have_is_empty(partition: str, region
     assert {service.name for service in SERVICES} - {service for service, _, _ in account.asked} == missing
 
 
-def test_arns_are_of_the_partition(account: Account) -> None:
-    """China has its own."""
+def test_arns_have_the_partition_of_the_account(account: Account) -> None:
+    """China is a partition of its own."""
     account.say("s3", "list_buckets", {"Buckets": [{"Name": "uploads"}]})
     target = FunctionTarget("aws-cn", "cn-north-1", ACCOUNT, "orders")
     assert named(InventoryReader(account.client).read(target), "s3").sources == frozenset({"arn:aws-cn:s3:::uploads"})
 
 
-# ── Buckets of others ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── Foreign buckets ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_bucket_that_answers_exists(account: Account, reader: InventoryReader) -> None:
-    """It is asked by its name."""
+    """HeadBucket takes the name of the bucket."""
     assert reader.bucket_exists(BUCKET) is True
     assert account.asked == [("s3", "head_bucket", {"Bucket": "uploads"})]
 
@@ -263,16 +265,16 @@ def test_a_bucket_that_answers_exists(account: Account, reader: InventoryReader)
 @pytest.mark.parametrize(
     ("code", "exists"), [("301", True), ("400", True), ("403", True), ("404", False), ("NoSuchBucket", False)]
 )
-def test_a_refusal_says_that_a_bucket_exists(
+def test_a_denied_head_request_means_that_the_bucket_exists(
     account: Account, reader: InventoryReader, code: str, exists: bool
 ) -> None:
-    """HEAD has no body: the status is the code."""
+    """The reply to a HEAD request has no body: the status is the error code."""
     account.fail("s3", "head_bucket", code, 404)
     assert reader.bucket_exists(BUCKET) is exists
 
 
-def test_a_bucket_that_cannot_be_asked_for_is_unread(account: Account, reader: InventoryReader) -> None:
-    """That says nothing of the bucket."""
+def test_a_bucket_whose_head_request_fails_is_unread(account: Account, reader: InventoryReader) -> None:
+    """The failure does not say whether the bucket exists."""
     account.fail("s3", "head_bucket", "503", 503)
     assert reader.bucket_exists(BUCKET) == Unread("s3:HeadBucket", "503", "no", denied=False)
 
@@ -286,10 +288,10 @@ def test_a_bucket_that_cannot_be_asked_for_is_unread(account: Account, reader: I
 
 
 @pytest.mark.parametrize(("code", "seconds"), [("404", 300), ("503", 60)])
-def test_what_was_said_of_a_bucket_is_remembered(
+def test_the_existence_of_a_bucket_is_cached(
     account: Account, reader: InventoryReader, clock: Clock, code: str, seconds: int
 ) -> None:
-    """A failure not as long."""
+    """Failures are cached for less time."""
     account.fail("s3", "head_bucket", code, int(code))
     for wait, asked in ((0, 1), (seconds - 1, 1), (1, 2)):
         clock.now += wait

@@ -1,4 +1,4 @@
-"""Buckets: all of them are sources, and those of the region may notify functions."""
+"""Buckets: all of them are sources, and those in the region may notify functions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 NOTIFIES = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectCreated:*"]}]}
 
 
-def test_a_bucket_of_another_region_exists_and_is_not_asked(account: Account) -> None:
-    """S3 notifies only functions of the bucket's region."""
+def test_a_bucket_in_another_region_exists_and_is_not_read(account: Account) -> None:
+    """S3 only notifies functions in the bucket's region."""
     buckets = [{"Name": "uploads", "BucketRegion": REGION}, {"Name": "far", "BucketRegion": "eu-west-1"}]
     account.say("s3", "list_buckets", {"Buckets": buckets}, MaxBuckets=1000)
     account.say("s3", "get_bucket_notification_configuration", NOTIFIES)
@@ -24,8 +24,8 @@ def test_a_bucket_of_another_region_exists_and_is_not_asked(account: Account) ->
     assert account.operations("s3") == ["list_buckets", "get_bucket_notification_configuration"]
 
 
-def test_a_bucket_whose_region_is_not_told_is_asked(account: Account) -> None:
-    """An emulator may leave it out."""
+def test_a_bucket_without_a_region_in_the_list_is_read(account: Account) -> None:
+    """An emulator may leave the region out."""
     account.say("s3", "list_buckets", {"Buckets": [{"Name": "uploads"}]})
     account.say("s3", "get_bucket_notification_configuration", NOTIFIES, Bucket="uploads")
     assert logged(read_one(account, "s3").triggers) == {("arn:aws:s3:::uploads", FUNCTION, "the bucket uploads")}

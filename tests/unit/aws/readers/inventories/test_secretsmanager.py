@@ -22,8 +22,8 @@ def page(**more: Any) -> dict[str, Any]:
     return {"SecretList": [{**secret, **more}]}
 
 
-def test_a_secret_that_is_rotated_is_a_trigger(account: Account) -> None:
-    """The list has all that is needed."""
+def test_a_secret_with_rotation_is_a_trigger(account: Account) -> None:
+    """ListSecrets returns everything that is needed."""
     account.say("secretsmanager", "list_secrets", page())
     inventory = read_one(account, "secretsmanager")
     assert inventory.sources == frozenset({SECRET})
@@ -39,8 +39,8 @@ def test_a_secret_that_is_rotated_is_a_trigger(account: Account) -> None:
     ],
     ids=["off", "by its own service", "waiting to be deleted"],
 )
-def test_a_secret_that_no_function_rotates_exists(account: Account, more: dict[str, Any]) -> None:
-    """One that waits to be deleted can be restored."""
+def test_a_secret_without_rotation_is_no_trigger_and_exists(account: Account, more: dict[str, Any]) -> None:
+    """A secret scheduled for deletion can be restored."""
     account.say("secretsmanager", "list_secrets", page(**more), IncludePlannedDeletion=True)
     inventory = read_one(account, "secretsmanager")
     assert (inventory.sources, inventory.triggers) == (frozenset({SECRET}), ())

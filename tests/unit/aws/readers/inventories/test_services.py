@@ -1,4 +1,4 @@
-"""What every inventory has in common: what fails is a value, what is gone is left out, and every page is read."""
+"""What all inventories have in common: failures are values, and deleted sources have no triggers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class List(NamedTuple):
-    """The call that lists what there is, and its IAM action."""
+    """The call that lists the sources, and its IAM action."""
 
     service: str
     operation: str
@@ -48,19 +48,19 @@ EACH_LIST = pytest.mark.parametrize("listing", LISTS, ids=[listing.operation for
 
 
 class Item(NamedTuple):
-    """The call that reads what one source has: its answer, its action, and how it says that the source is gone."""
+    """The call that reads one source: its reply, its action, and the error code for a deleted source."""
 
     service: str
     operation: str
     reply: dict[str, Any]
     action: str
-    gone: str
+    not_found: str
     source: str
 
 
 GROUP = own("elasticloadbalancing", "targetgroup/web/0123456789abcdef")
 
-# What is listed of each service: one source.
+# The list of each service has one source.
 LISTED: dict[tuple[str, str], dict[str, Any]] = {
     ("apigateway", "get_rest_apis"): {"items": [{"id": "a1b2c3", "name": "pets"}]},
     ("apigatewayv2", "get_apis"): {
@@ -179,18 +179,18 @@ def listed(account: Account) -> Account:
     return account
 
 
-# ── All of them ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── All services ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_service_is_read_under_the_principal_that_invokes() -> None:
-    """A statement names it, and so does a finding."""
+def test_every_inventory_has_the_principal_that_invokes() -> None:
+    """Statements and findings name the principal."""
     known = {invoker.principal for invoker in INVOKERS if invoker.invokes_by_policy}
     assert {service.principal for service in SERVICES} <= known
     assert len({service.name for service in SERVICES}) == len(SERVICES) == 12
 
 
-def test_what_reading_takes_is_said() -> None:
-    """The checker's role has these, and no more."""
+def test_every_inventory_declares_its_actions() -> None:
+    """The checker's role has exactly these actions."""
     assert (
         frozenset(
             {
@@ -223,7 +223,7 @@ def test_what_reading_takes_is_said() -> None:
 
 
 def test_an_empty_account_has_twelve_empty_inventories(account: Account) -> None:
-    """Nothing there is something known: whatever a policy names of this account was deleted."""
+    """Empty is not unread: any source of this account that a policy names was deleted."""
     found = InventoryReader(account.client).read(TARGET)
     assert [(inventory.sources, inventory.triggers, inventory.unread) for inventory in found] == [
         (frozenset(), (), {})
@@ -244,8 +244,8 @@ def test_an_empty_account_has_twelve_empty_inventories(account: Account) -> None
         ("ServiceException", False),
     ],
 )
-def test_a_list_that_cannot_be_read_says_why(listed: Account, listing: List, code: str, denied: bool) -> None:
-    """Without it, a source that was deleted cannot be told from one that is there."""
+def test_a_failed_list_has_its_action_and_error_code(listed: Account, listing: List, code: str, denied: bool) -> None:
+    """Without the list, it is unknown which sources exist."""
     listed.fail(listing.service, listing.operation, code, 403)
     inventory = read_one(listed, listing.service)
     assert inventory.sources == Unread(listing.action, code, "no", denied=denied)
@@ -253,8 +253,8 @@ def test_a_list_that_cannot_be_read_says_why(listed: Account, listing: List, cod
 
 
 @EACH_LIST
-def test_a_connection_that_fails_is_unread(listed: Account, listing: List) -> None:
-    """No error leaves the reader."""
+def test_a_failed_connection_is_unread(listed: Account, listing: List) -> None:
+    """The reader raises no error."""
 
     def fail(service: str, operation: str) -> None:
         if (service, operation) == listing[:2]:
@@ -266,8 +266,8 @@ def test_a_connection_that_fails_is_unread(listed: Account, listing: List) -> No
     assert (sources.action, sources.code, sources.denied) == (listing.action, "EndpointConnectionError", False)
 
 
-def test_a_reply_that_is_not_as_documented_is_unread(account: Account) -> None:
-    """An inventory that guesses would be worse than none."""
+def test_a_malformed_reply_is_unread(account: Account) -> None:
+    """A wrong inventory would be worse than none."""
     account.say("cloudwatch", "describe_alarms", {"MetricAlarms": [{"AlarmName": "high"}]})
     assert read_one(account, "cloudwatch").sources == Unread(
         "cloudwatch:DescribeAlarms", "MalformedReply", "KeyError('AlarmArn')", denied=True
@@ -279,7 +279,7 @@ def test_a_reply_that_is_not_as_documented_is_unread(account: Account) -> None:
 
 @EACH_ITEM
 def test_what_a_source_has_is_found_with_its_qualifier(listed: Account, item: Item) -> None:
-    """The alias has a policy of its own. The source is in the list, as a policy would name it."""
+    """An alias has a policy of its own. The source is listed by the ARN that a policy names."""
     listed.say(item.service, item.operation, item.reply)
     inventory = read_one(listed, item.service)
     (trigger,) = inventory.triggers
@@ -292,8 +292,10 @@ def test_what_a_source_has_is_found_with_its_qualifier(listed: Account, item: It
 
 @EACH_ITEM
 @pytest.mark.parametrize(("code", "denied"), [("AccessDenied", True), ("Throttling", False)])
-def test_a_source_that_cannot_be_read_says_why(listed: Account, item: Item, code: str, denied: bool) -> None:
-    """It is there all the same."""
+def test_a_source_that_cannot_be_read_is_unread_and_exists(
+    listed: Account, item: Item, code: str, denied: bool
+) -> None:
+    """The list still has the source."""
     listed.fail(item.service, item.operation, code)
     inventory = read_one(listed, item.service)
     assert inventory.unread == {item.source: Unread(item.action, code, "no", denied=denied)}
@@ -303,21 +305,21 @@ def test_a_source_that_cannot_be_read_says_why(listed: Account, item: Item, code
 
 @EACH_ITEM
 def test_a_source_that_was_deleted_meanwhile_has_no_triggers(listed: Account, item: Item) -> None:
-    """That is no failure."""
-    listed.fail(item.service, item.operation, item.gone, 404)
+    """A deletion is no failure."""
+    listed.fail(item.service, item.operation, item.not_found, 404)
     inventory = read_one(listed, item.service)
     assert (inventory.triggers, inventory.unread) == ((), {})
 
 
 @EACH_ITEM
-def test_a_source_that_has_nothing_is_no_trigger(listed: Account, item: Item) -> None:
-    """Most sources have nothing to do with functions."""
+def test_a_source_without_functions_is_no_trigger(listed: Account, item: Item) -> None:
+    """Most sources invoke no function."""
     inventory = read_one(listed, item.service)
     assert (inventory.triggers, inventory.unread) == ((), {})
 
 
 def test_a_function_configured_twice_in_one_source_is_one_trigger(listed: Account) -> None:
-    """One statement lets both in."""
+    """One statement allows both."""
     events = [
         {"LambdaFunctionArn": FUNCTION, "Events": [event]} for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
     ]

@@ -1,4 +1,4 @@
-"""Topics: the account's own are sources, and it may be subscribed to others."""
+"""Topics: the account's own are sources, and it may be subscribed to topics of other accounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def subscription(**more: str) -> dict[str, str]:
 
 
 def test_subscriptions_are_found_on_every_page(account: Account) -> None:
-    """The qualifier is that of the endpoint."""
+    """The qualifier is part of the subscription's endpoint."""
     account.say("sns", "list_topics", {"Topics": [{"TopicArn": TOPIC}]})
     account.say("sns", "list_subscriptions", {"Subscriptions": [subscription()], "NextToken": "more"})
     account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(Endpoint=LIVE)]}, NextToken="more")
@@ -31,8 +31,8 @@ def test_subscriptions_are_found_on_every_page(account: Account) -> None:
     assert logged(inventory.triggers) == {(TOPIC, FUNCTION, "the topic orders"), (TOPIC, LIVE, "the topic orders")}
 
 
-def test_a_topic_of_another_account_calls_in_its_own_name(account: Account) -> None:
-    """It is no source of this account, so nothing can be said of whether it exists."""
+def test_a_topic_of_another_account_is_a_trigger_and_no_source(account: Account) -> None:
+    """The account cannot list that topic, so it is unknown whether it exists."""
     account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(TopicArn=FOREIGN)]})
     inventory = read_one(account, "sns")
     assert inventory.sources == frozenset()
@@ -47,7 +47,9 @@ def test_a_topic_of_another_account_calls_in_its_own_name(account: Account) -> N
         {"Protocol": "sqs", "Endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"},
     ],
 )
-def test_what_is_not_in_force_or_goes_elsewhere_is_no_trigger(account: Account, more: dict[str, str]) -> None:
-    """SNS keeps a deleted subscription in the list for a while."""
+def test_subscriptions_that_are_inactive_or_not_for_functions_are_no_triggers(
+    account: Account, more: dict[str, str]
+) -> None:
+    """SNS lists a deleted subscription for a while."""
     account.say("sns", "list_subscriptions", {"Subscriptions": [subscription(**more)]})
     assert read_one(account, "sns").triggers == ()

@@ -1,4 +1,4 @@
-"""What each service is asked for its states and policies, and how it answers, in the words of botocore's models."""
+"""The calls that read states and policies of each service, with replies as botocore's models have them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ ATTRIBUTES = {"QueueUrl": URL, "AttributeNames": ["KmsMasterKeyId", "Policy"]}
 
 @dataclass(frozen=True)
 class Ask:
-    """One call: of which client, with what, and the code with which it says that there is no such thing."""
+    """One call: its client, its parameters, and the error code for a resource that does not exist."""
 
     arn: str
     client: str
     operation: str
     action: str
     asked: dict[str, Any]
-    gone: str
+    not_found: str
 
     def __str__(self) -> str:
         return f"{self.client}-{self.operation}"
@@ -52,7 +52,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Keyed(Ask):
-    """A call whose reply may name a key; `plain` is the reply where it does not."""
+    """A call whose reply may name a key; `plain` is the reply without one."""
 
     plain: dict[str, Any] = field(default_factory=dict)
     path: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Keyed(Ask):
         return dict(reply)
 
 
-GONE = "ResourceNotFoundException"
+MISSING = "ResourceNotFoundException"
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 _SUMMARY = {
     "StreamName": "clicks",
@@ -85,13 +85,14 @@ KEYED = (
     Keyed(TOPIC, "sns", "get_topic_attributes", "sns:GetTopicAttributes", {"TopicArn": TOPIC}, "NotFound", {
         "Attributes": {"TopicArn": TOPIC}
     }, ("Attributes", "KmsMasterKeyId")),
-    Keyed(STREAM, "kinesis", "describe_stream_summary", "kinesis:DescribeStreamSummary", {"StreamARN": STREAM}, GONE, {
+    Keyed(STREAM, "kinesis", "describe_stream_summary", "kinesis:DescribeStreamSummary", {"StreamARN": STREAM},
+          MISSING, {
         "StreamDescriptionSummary": {**_SUMMARY, "EncryptionType": "NONE"}
     }, ("StreamDescriptionSummary", "KeyId"), {**_SUMMARY, "EncryptionType": "KMS"}),
-    Keyed(TABLE_STREAM, "dynamodb", "describe_table", "dynamodb:DescribeTable", {"TableName": TABLE}, GONE, {
+    Keyed(TABLE_STREAM, "dynamodb", "describe_table", "dynamodb:DescribeTable", {"TableName": TABLE}, MISSING, {
         "Table": {"TableName": "orders"}
     }, ("Table", "SSEDescription", "KMSMasterKeyArn"), {"SSEType": "KMS"}),
-    Keyed(SECRET, "secretsmanager", "describe_secret", "secretsmanager:DescribeSecret", {"SecretId": SECRET}, GONE, {
+    Keyed(SECRET, "secretsmanager", "describe_secret", "secretsmanager:DescribeSecret", {"SecretId": SECRET}, MISSING, {
         "ARN": SECRET
     }, ("KmsKeyId",)),
     Keyed(BUCKET, "s3", "get_bucket_encryption", "s3:GetEncryptionConfiguration", {"Bucket": "failed-orders"},
@@ -118,12 +119,12 @@ OTHER_STATES = (
 )  # fmt: skip
 
 STATES: tuple[Ask, ...] = (*KEYED, *OTHER_STATES)
-"""Every call that reads a state and that says it when there is no such thing; log groups are listed."""
+"""Every call that reads a state and fails if the resource does not exist; log groups are listed instead."""
 
 
 @dataclass(frozen=True)
 class Own(Ask):
-    """A call that reads a policy; `reply` has it, `without` is the reply, or the code, where there is none."""
+    """A call that reads a policy; `reply` has one, `without` is the reply or error code if there is none."""
 
     reply: dict[str, Any] = field(default_factory=dict)
     without: dict[str, Any] | str = ""
@@ -131,7 +132,7 @@ class Own(Ask):
 
 def _own(*call: Any, **more: Any) -> Own:
     """Return a call whose reply has the policy under the last name."""
-    return Own(*call[:-1], **{"gone": GONE, "reply": {call[-1]: POLICY}, **more})
+    return Own(*call[:-1], **{"not_found": MISSING, "reply": {call[-1]: POLICY}, **more})
 
 
 OBJECTS = f"{BUCKET}/*"
@@ -142,9 +143,9 @@ _BUCKET_POLICY = ("get_bucket_policy", "s3:GetBucketPolicy", {"Bucket": "failed-
 _SECRET_POLICY = ("get_resource_policy", "secretsmanager:GetResourcePolicy")
 
 OWN = (
-    _own(QUEUE_ARN, "sqs", "get_queue_attributes", "sqs:GetQueueAttributes", ATTRIBUTES, "", gone=NO_QUEUE,
+    _own(QUEUE_ARN, "sqs", "get_queue_attributes", "sqs:GetQueueAttributes", ATTRIBUTES, "", not_found=NO_QUEUE,
          reply={"Attributes": {"Policy": POLICY}}, without={}),
-    _own(TOPIC, "sns", "get_topic_attributes", "sns:GetTopicAttributes", {"TopicArn": TOPIC}, "", gone="NotFound",
+    _own(TOPIC, "sns", "get_topic_attributes", "sns:GetTopicAttributes", {"TopicArn": TOPIC}, "", not_found="NotFound",
          reply={"Attributes": {"Policy": POLICY}}, without={"Attributes": {}}),
     _own(STREAM, "kinesis", *_STREAM_POLICY, {"ResourceARN": STREAM}, "Policy", without={"Policy": "{}"}),
     _own(CONSUMER, "kinesis", *_STREAM_POLICY, {"ResourceARN": CONSUMER}, "Policy", without={"Policy": "{}"}),
@@ -154,15 +155,15 @@ OWN = (
     _own(SOME_SECRET, "secretsmanager", *_SECRET_POLICY, {"SecretId": SOME_SECRET.removesuffix("-??????")},
          "ResourcePolicy", without={"ARN": SECRET}),
     _own(KEY, "kms", "get_key_policy", "kms:GetKeyPolicy", {"KeyId": KEY, "PolicyName": "default"}, "Policy",
-         gone="NotFoundException"),
-    _own(BUCKET, "s3", *_BUCKET_POLICY, gone="NoSuchBucket", without="NoSuchBucketPolicy"),
-    _own(OBJECTS, "s3", *_BUCKET_POLICY, gone="NoSuchBucket", without="NoSuchBucketPolicy"),
-    _own(FUNCTION, "lambda", "get_policy", "lambda:GetPolicy", {"FunctionName": FUNCTION}, "Policy", without=GONE),
+         not_found="NotFoundException"),
+    _own(BUCKET, "s3", *_BUCKET_POLICY, not_found="NoSuchBucket", without="NoSuchBucketPolicy"),
+    _own(OBJECTS, "s3", *_BUCKET_POLICY, not_found="NoSuchBucket", without="NoSuchBucketPolicy"),
+    _own(FUNCTION, "lambda", "get_policy", "lambda:GetPolicy", {"FunctionName": FUNCTION}, "Policy", without=MISSING),
     _own(f"{FUNCTION}:live", "lambda", "get_policy", "lambda:GetPolicy", {"FunctionName": f"{FUNCTION}:live"},
-         "Policy", without=GONE),
-    _own(VERSIONS, "lambda", "get_policy", "lambda:GetPolicy", {"FunctionName": FUNCTION}, "Policy", without=GONE),
+         "Policy", without=MISSING),
+    _own(VERSIONS, "lambda", "get_policy", "lambda:GetPolicy", {"FunctionName": FUNCTION}, "Policy", without=MISSING),
     _own(BUS, "events", "describe_event_bus", "events:DescribeEventBus", {"Name": BUS}, "Policy", without={}),
     _own(FILE_SYSTEM, "efs", "describe_file_system_policy", "elasticfilesystem:DescribeFileSystemPolicy",
-         {"FileSystemId": "fs-0123456789abcdef0"}, "Policy", gone="FileSystemNotFound", without="PolicyNotFound"),
+         {"FileSystemId": "fs-0123456789abcdef0"}, "Policy", not_found="FileSystemNotFound", without="PolicyNotFound"),
 )  # fmt: skip
 """Every call that reads a policy."""

@@ -1,4 +1,4 @@
-"""Clients of the services that sources are of, all of them answered for."""
+"""Stubbed clients of the services that sources belong to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Answering(defaultdict[str, Answers]):
-    """Clients by their services' names, made when they are asked for, as the real ones are."""
+    """Clients by service name, created on first use like the real ones."""
 
     def __missing__(self, service: str) -> Answers:
         self[service] = Answers(service)
@@ -26,7 +26,7 @@ class Answering(defaultdict[str, Answers]):
 
 
 class Sources:
-    """Clients that are answered for, and the reader that has them; `made` has what it asked for."""
+    """Stubbed clients and the reader that uses them; `made` lists the clients that it created."""
 
     def __init__(self) -> None:
         self.answers = Answering()
@@ -42,29 +42,29 @@ class Sources:
         self.answers[service].say(operation, reply, **expected)
 
     def fail(self, service: str, operation: str, code: str, status: int = 400) -> None:
-        """Refuse the next call of a service."""
+        """Fail the next call of a service."""
         self.answers[service].fail(operation, code, status=status)
 
     def state(self, arn: str) -> SourceState:
-        """Return a state that can be read."""
+        """Return the state of a resource, which must be readable."""
         state = self.reader.state(arn, TARGET)
         assert isinstance(state, SourceState)
         return state
 
     def unread_state(self, arn: str) -> Unread:
-        """Return why a state cannot be read."""
+        """Return why the state of a resource cannot be read."""
         state = self.reader.state(arn, TARGET)
         assert isinstance(state, Unread)
         return state
 
     def policy(self, arn: str) -> Policy:
-        """Return a policy that can be read."""
+        """Return the policy of a resource, which must be readable."""
         policy = self.reader.policy(arn, TARGET)
         assert isinstance(policy, Policy)
         return policy
 
     def unread_policy(self, arn: str) -> Unread:
-        """Return why a policy cannot be read."""
+        """Return why the policy of a resource cannot be read."""
         policy = self.reader.policy(arn, TARGET)
         assert isinstance(policy, Unread)
         return policy
@@ -72,7 +72,7 @@ class Sources:
 
 @pytest.fixture
 def sources() -> Iterator[Sources]:
-    """Return sources whose answers must all be asked for."""
+    """Return sources; every prepared answer must be used."""
     sources = Sources()
     yield sources
     for answers in sources.answers.values():

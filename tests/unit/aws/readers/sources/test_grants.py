@@ -1,4 +1,4 @@
-"""A key's grants are statements of its policy: to whom they were made, for what, and what cannot be known of them."""
+"""A key's grants become statements of its policy: their grantee, operations and constraints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE_ARN.rpartition('/')[2]}/or
 
 
 def grant(number: int = 1, to: str = ROLE_ARN, **more: Any) -> dict[str, Any]:
-    """Return a grant as ListGrants lists it."""
+    """Return a grant as ListGrants returns it."""
     return {
         "KeyId": KEY,
         "GrantId": f"{number:064x}",
@@ -39,19 +39,19 @@ def grant(number: int = 1, to: str = ROLE_ARN, **more: Any) -> dict[str, Any]:
 
 
 def has(sources: Sources, *grants: dict[str, Any], policy: Any = DELEGATING) -> None:
-    """Answer with the key's policy, and with its grants on one page."""
+    """Answer with the key's policy and one page of grants."""
     document = json.dumps({"Version": "2012-10-17", "Statement": policy})
     sources.say("kms", "get_key_policy", {"Policy": document}, KeyId=KEY, PolicyName="default")
     sources.say("kms", "list_grants", {"Grants": list(grants), "Truncated": False}, KeyId=KEY, Limit=100)
 
 
 def asked(policy: Policy | Unread, role: Role | None = None, need: Need = DECRYPT) -> Decision:
-    """Ask whether a role, which has no policy unless said, may decrypt with the key."""
+    """Return whether a role, by default without policies, may decrypt with the key."""
     return decide(need, role or a_role(), FUNCTION_ARN, {KEY: policy})
 
 
-def test_a_grant_lets_a_role_in_of_which_no_policy_speaks_of_the_key(sources: Sources) -> None:
-    """What the grant does not tell of is denied as before; the grant is found again by its id."""
+def test_a_grant_allows_a_role_that_no_policy_allows(sources: Sources) -> None:
+    """Other operations stay denied. The statement's Sid is the id of the grant."""
     has(sources, grant(7))
     policy = sources.policy(KEY)
     assert asked(policy).allowed
@@ -60,8 +60,8 @@ def test_a_grant_lets_a_role_in_of_which_no_policy_speaks_of_the_key(sources: So
     assert asked(policy, need=generate).decision is EvalDecision.IMPLICIT_DENY
 
 
-def test_without_a_grant_the_policy_is_as_it_was(sources: Sources) -> None:
-    """Known to deny a role that no policy lets in."""
+def test_without_grants_the_key_policy_is_unchanged(sources: Sources) -> None:
+    """A role that no policy allows is denied."""
     has(sources)
     policy = sources.policy(KEY)
     assert policy.document == {"Version": "2012-10-17", "Statement": DELEGATING}
@@ -79,22 +79,22 @@ def test_without_a_grant_the_policy_is_as_it_was(sources: Sources) -> None:
         "AROAEXAMPLEDEPLOYER01",
     ],
 )
-def test_a_grant_to_somebody_else_lets_nobody_in(sources: Sources, to: str) -> None:
-    """Nor does whoever may retire a grant have any more of it."""
+def test_a_grant_to_another_principal_does_not_allow_the_role(sources: Sources, to: str) -> None:
+    """The retiring principal may only retire the grant."""
     has(sources, grant(to=to, RetiringPrincipal=ROLE_ARN))
     assert asked(sources.policy(KEY)).decision is EvalDecision.IMPLICIT_DENY
 
 
 def test_a_grant_to_a_service_has_no_grantee_principal(sources: Sources) -> None:
-    """The service is named elsewhere."""
+    """ListGrants names the service in another field."""
     entry = grant(GranteeServicePrincipal="lambda.amazonaws.com")
     del entry["GranteePrincipal"]
     has(sources, entry)
     assert asked(sources.policy(KEY)).decision is EvalDecision.IMPLICIT_DENY
 
 
-def test_grants_are_read_to_the_last_page(sources: Sources) -> None:
-    """A key may have many, of which few are to roles."""
+def test_all_pages_of_grants_are_read(sources: Sources) -> None:
+    """A key may have many grants, few of them to roles."""
     document = json.dumps({"Version": "2012-10-17", "Statement": DELEGATING[0]})
     pages: list[dict[str, Any]] = [
         {"Grants": [grant(1, f"{ROLE_ARN}-other")], "Truncated": True, "NextMarker": "more"},
@@ -108,8 +108,8 @@ def test_grants_are_read_to_the_last_page(sources: Sources) -> None:
     assert sources.made == ["kms", "kms"]
 
 
-def test_of_very_many_grants_nobody_tells_whom_they_let_in(sources: Sources) -> None:
-    """After two thousand of them the rest is let alone, and asking again would not help."""
+def test_a_key_with_too_many_grants_is_unread(sources: Sources) -> None:
+    """The reader stops after two thousand grants, and a retry would not help."""
     document = json.dumps({"Version": "2012-10-17", "Statement": DELEGATING[0]})
     sources.say("kms", "get_key_policy", {"Policy": document})
     for number in range(21):
@@ -128,35 +128,37 @@ def test_of_very_many_grants_nobody_tells_whom_they_let_in(sources: Sources) -> 
         ({"SourceArn": "arn:aws:sqs:us-east-1:123456789012:q"}, "aws:sourcearn"),
     ],
 )
-def test_what_a_grant_asks_of_a_call_is_not_known(sources: Sources, constraints: dict[str, Any], hinge: str) -> None:
-    """It may let the role in or not."""
+def test_a_grant_with_constraints_makes_the_outcome_conditional(
+    sources: Sources, constraints: dict[str, Any], hinge: str
+) -> None:
+    """The encryption context of a call is unknown before it is made."""
     has(sources, grant(Constraints=constraints))
     decision = asked(sources.policy(KEY))
     assert decision.decision is EvalDecision.CONDITIONAL
     assert any(hinge in key.lower() for key in decision.unknown_keys)
 
 
-def test_constraints_that_ask_nothing_are_none(sources: Sources) -> None:
-    """An empty map is as good as none."""
+def test_empty_constraints_are_ignored(sources: Sources) -> None:
+    """An empty map constrains nothing."""
     has(sources, grant(Constraints={"EncryptionContextSubset": {}}))
     assert asked(sources.policy(KEY)).allowed
 
 
 @pytest.mark.parametrize("name", ["aws:lambda:FunctionArn", "aws:lambda:functionarn"])
-def test_a_grant_for_environment_variables_is_for_nothing_else(sources: Sources, name: str) -> None:
-    """Lambda makes one of each role whose function has a customer's key; a queue's messages are not encrypted so."""
+def test_a_grant_for_environment_variables_allows_nothing_else(sources: Sources, name: str) -> None:
+    """Lambda creates one for each function with a customer managed key. It does not apply to messages of a queue."""
     has(sources, grant(Constraints={"EncryptionContextEquals": {name: FUNCTION_ARN}}))
     assert asked(sources.policy(KEY)).decision is EvalDecision.IMPLICIT_DENY
 
 
-def test_a_grant_to_one_session_of_the_role_may_let_it_in(sources: Sources) -> None:
-    """Lambda calls in sessions whose names nobody knows."""
+def test_a_grant_to_one_session_of_the_role_makes_the_outcome_conditional(sources: Sources) -> None:
+    """The names of the sessions in which Lambda calls are unknown."""
     has(sources, grant(to=SESSION))
     assert asked(sources.policy(KEY)).decision is EvalDecision.CONDITIONAL
 
 
 def test_an_explicit_deny_wins_over_a_grant(sources: Sources) -> None:
-    """In the key's policy, and in one of the role."""
+    """The deny may be in the key policy or in a policy of the role."""
     has(sources, grant(), policy=[*DELEGATING, *DENYING])
     assert asked(sources.policy(KEY)).decision is EvalDecision.EXPLICIT_DENY
     sources.reader.forget()
@@ -167,8 +169,8 @@ def test_an_explicit_deny_wins_over_a_grant(sources: Sources) -> None:
 
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ThrottlingException", False)])
-def test_grants_that_cannot_be_read_leave_open_whom_the_key_lets_in(sources: Sources, code: str, denied: bool) -> None:
-    """Neither does the policy alone deny; the reason names what the bot may not do."""
+def test_grants_that_cannot_be_read_make_the_outcome_conditional(sources: Sources, code: str, denied: bool) -> None:
+    """The key policy alone cannot decide. The reason names the bot's missing permission."""
     document = json.dumps({"Version": "2012-10-17", "Statement": DELEGATING})
     sources.say("kms", "get_key_policy", {"Policy": document})
     sources.fail("kms", "list_grants", code)
@@ -181,29 +183,29 @@ def test_grants_that_cannot_be_read_leave_open_whom_the_key_lets_in(sources: Sou
     assert sources.made == ["kms", "kms"]
 
 
-def test_grants_in_a_shape_that_is_not_documented_are_not_read(sources: Sources) -> None:
-    """Asking again would not help."""
+def test_malformed_grants_are_unread(sources: Sources) -> None:
+    """A retry would not help."""
     has(sources, {"GranteePrincipal": ROLE_ARN, "Operations": ["Decrypt"]})
     unread = sources.unread_policy(KEY)
     assert (unread.action, unread.code, unread.denied) == ("kms:ListGrants", "MalformedReply", True)
 
 
-def test_a_key_that_went_between_the_calls_has_no_grants(sources: Sources) -> None:
-    """Its policy is what was read."""
+def test_a_key_deleted_between_the_calls_has_no_grants(sources: Sources) -> None:
+    """Its policy was read before."""
     document = json.dumps({"Version": "2012-10-17", "Statement": DELEGATING})
     sources.say("kms", "get_key_policy", {"Policy": document})
     sources.fail("kms", "list_grants", "NotFoundException")
     assert len(sources.policy(KEY).statements) == 1
 
 
-def test_a_policy_that_nobody_understands_stays_so_whatever_the_grants(sources: Sources) -> None:
-    """It may deny."""
+def test_a_malformed_key_policy_stays_unreadable_with_grants(sources: Sources) -> None:
+    """The policy may deny what a grant allows."""
     sources.say("kms", "get_key_policy", {"Policy": "not JSON"})
     sources.say("kms", "list_grants", {"Grants": [grant()]})
     assert sources.policy(KEY).unreadable
 
 
-def test_another_region_s_key_has_grants_that_nobody_asks_for(sources: Sources) -> None:
-    """Nor its policy."""
+def test_grants_of_a_key_in_another_region_are_not_requested(sources: Sources) -> None:
+    """The key policy is not requested either."""
     assert sources.reader.policy(KEY.replace(REGION, "eu-west-1"), TARGET)
     assert sources.made == []

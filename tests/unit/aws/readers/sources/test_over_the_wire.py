@@ -1,4 +1,4 @@
-"""States and policies of an account in memory: what the services say is what is set there."""
+"""States and policies are read over HTTP from an in-memory account."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/orders"
 
 @pytest.fixture
 def reader(moto_account: None) -> SourceReader:
-    """Return a reader of the account in memory."""
+    """Return a reader of the in-memory account."""
     return SourceReader(boto3.client)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def key(moto_account: None) -> str:
-    """Return the ARN of a key, which the alias `orders` leads to."""
+    """Return the ARN of a key with the alias `orders`."""
     kms: Any = boto3.client("kms")
     arn = kms.create_key(Policy=json.dumps(document("own")))["KeyMetadata"]["Arn"]
     kms.create_alias(AliasName="alias/orders", TargetKeyId=arn)
@@ -38,7 +38,7 @@ def key(moto_account: None) -> str:
 
 
 def document(sid: str) -> dict[str, Any]:
-    """Return a policy that lets the role in."""
+    """Return a policy that allows the role."""
     return allow("*", Principal={"AWS": ROLE_ARN}, Sid=sid)
 
 
@@ -86,10 +86,10 @@ def a_bucket(key: str) -> str:
 
 @pytest.mark.parametrize("make", [a_queue, a_topic, a_stream, a_secret, a_bucket])
 @pytest.mark.parametrize("by_alias", [True, False])
-def test_a_customer_s_key_and_the_policy_are_read(
+def test_a_customer_managed_key_and_the_policy_are_read(
     reader: SourceReader, key: str, make: Callable[[str], str], by_alias: bool
 ) -> None:
-    """By whichever name the key was given, and with the key's own policy."""
+    """The key may be named by its ARN or alias. Its own policy is read as well."""
     arn = make("alias/orders" if by_alias else key)
     assert reader.state(arn, TARGET) == SourceState(key, exists=True)
     for resource in (arn, key):
@@ -98,17 +98,17 @@ def test_a_customer_s_key_and_the_policy_are_read(
         assert [statement.sid for statement in policy.statements] == ["own"]
 
 
-def test_a_bus_has_a_policy_and_a_bucket_or_a_queue_that_is_not_there_has_nothing(reader: SourceReader) -> None:
-    """One after the other."""
+def test_a_bus_without_a_policy_and_missing_resources_have_no_policy(reader: SourceReader) -> None:
+    """Each service reports a missing resource with its own error."""
     arn = boto3.client("events").create_event_bus(Name="orders")["EventBusArn"]
     assert reader.policy(arn, TARGET) is None
-    for gone in (QUEUE_ARN, BUCKET, f"arn:aws:sns:{REGION}:{ACCOUNT}:failed-orders"):
-        assert reader.state(gone, TARGET) == SourceState(exists=False)
-        assert reader.policy(gone, TARGET) is None
+    for missing in (QUEUE_ARN, BUCKET, f"arn:aws:sns:{REGION}:{ACCOUNT}:failed-orders"):
+        assert reader.state(missing, TARGET) == SourceState(exists=False)
+        assert reader.policy(missing, TARGET) is None
 
 
-def test_a_log_group_is_there_once_it_is_made(reader: SourceReader) -> None:
-    """And not because there is one whose name begins like its name."""
+def test_a_log_group_exists_once_it_is_created(reader: SourceReader) -> None:
+    """Another group whose name has the same prefix does not count."""
     logs = boto3.client("logs")
     logs.create_log_group(logGroupName="/aws/lambda/orders-2")
     assert reader.state(GROUP, TARGET) == SourceState(exists=False)

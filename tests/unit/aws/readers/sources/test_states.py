@@ -1,4 +1,4 @@
-"""The state of what a role is used on: keys, ways of signing in, groups, whether it is there at all."""
+"""The state of what a role uses: keys, authentication, groups, and whether it exists at all."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def describe(sources: Sources, asked: str = KEY, arn: str = KEY, manager: str = 
 
 
 @WITH_A_KEY
-def test_what_names_no_key_is_encrypted_with_one_of_aws_s_or_not_at_all(sources: Sources, ask: Keyed) -> None:
-    """One call tells it."""
+def test_a_resource_without_a_key_uses_an_aws_owned_key_or_no_encryption(sources: Sources, ask: Keyed) -> None:
+    """No second call is needed."""
     sources.say(ask.client, ask.operation, ask.plain, **ask.asked)
     assert sources.state(ask.arn) == SourceState(exists=True)
     assert sources.made == [ask.client]
@@ -64,16 +64,18 @@ def test_what_names_no_key_is_encrypted_with_one_of_aws_s_or_not_at_all(sources:
 
 @WITH_A_KEY
 @pytest.mark.parametrize(("named", "asked"), [(KEY, KEY), (KEY_ID, KEY), ("alias/orders", ALIAS), (ALIAS, ALIAS)])
-def test_a_customer_s_key_is_found_however_it_is_named(sources: Sources, ask: Keyed, named: str, asked: str) -> None:
-    """By its id or an alias, with the whole ARN or without."""
+def test_a_customer_managed_key_is_found_by_every_form_of_its_name(
+    sources: Sources, ask: Keyed, named: str, asked: str
+) -> None:
+    """The name is an id or an alias, as a full ARN or not."""
     sources.say(ask.client, ask.operation, ask.naming(named), **ask.asked)
     describe(sources, asked)
     assert sources.state(ask.arn) == SourceState(KEY, exists=True)
 
 
 @WITH_A_KEY
-def test_aws_s_own_key_is_known_by_its_alias(sources: Sources, ask: Keyed) -> None:
-    """Nobody has to be asked whose it is."""
+def test_an_aws_managed_key_is_recognized_by_its_alias(sources: Sources, ask: Keyed) -> None:
+    """KMS is not called for it."""
     for named in ("alias/aws/sqs", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sqs"):
         sources.say(ask.client, ask.operation, ask.naming(named), **ask.asked)
         assert sources.state(ask.arn) == SourceState(exists=True)
@@ -82,16 +84,16 @@ def test_aws_s_own_key_is_known_by_its_alias(sources: Sources, ask: Keyed) -> No
 
 
 @WITH_A_KEY
-def test_aws_s_own_key_is_known_by_who_manages_it(sources: Sources, ask: Keyed) -> None:
-    """DynamoDB, for one, gives the key's ARN."""
+def test_an_aws_managed_key_is_recognized_by_its_manager(sources: Sources, ask: Keyed) -> None:
+    """DynamoDB, for example, returns the ARN of the key."""
     sources.say(ask.client, ask.operation, ask.naming(KEY), **ask.asked)
     describe(sources, manager="AWS")
     assert sources.state(ask.arn) == SourceState(exists=True)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "NotFoundException"])
-def test_a_key_that_may_not_be_described_is_a_customer_s(sources: Sources, code: str) -> None:
-    """An account may describe what AWS made in it; so may it not describe another account's, or one that is gone."""
+def test_a_key_that_must_not_be_described_is_customer_managed(sources: Sources, code: str) -> None:
+    """An account can describe its AWS managed keys, so this is another account's key or a deleted one."""
     (queue, *_) = KEYED
     sources.say("sqs", queue.operation, queue.naming(KEY_ID), **queue.asked)
     sources.fail("kms", "describe_key", code)
@@ -102,10 +104,10 @@ def test_a_key_that_may_not_be_described_is_a_customer_s(sources: Sources, code:
     ("code", "logged", "denied"),
     [("AccessDeniedException", "AccessDeniedException", True), ("NotFoundException", "NotFound", True)],
 )
-def test_an_alias_that_leads_nowhere_leaves_the_key_unknown(
+def test_an_alias_that_cannot_be_resolved_leaves_the_key_unknown(
     sources: Sources, code: str, logged: str, denied: bool
 ) -> None:
-    """Which key it is, only KMS knows."""
+    """Only KMS knows which key an alias names."""
     (queue, *_) = KEYED
     sources.say("sqs", queue.operation, queue.naming("alias/orders"), **queue.asked)
     sources.fail("kms", "describe_key", code)
@@ -114,8 +116,8 @@ def test_an_alias_that_leads_nowhere_leaves_the_key_unknown(
 
 
 @pytest.mark.parametrize("named", [KEY, "alias/orders"])
-def test_a_key_that_is_not_described_just_now_is_asked_for_again(sources: Sources, named: str) -> None:
-    """It may be AWS's own."""
+def test_a_throttled_key_is_read_again(sources: Sources, named: str) -> None:
+    """It may be an AWS managed key."""
     (queue, *_) = KEYED
     sources.say("sqs", queue.operation, queue.naming(named), **queue.asked)
     sources.fail("kms", "describe_key", "ThrottlingException")
@@ -123,8 +125,8 @@ def test_a_key_that_is_not_described_just_now_is_asked_for_again(sources: Source
     assert (unread.action, unread.code, unread.denied) == ("kms:DescribeKey", "ThrottlingException", False)
 
 
-def test_a_key_without_an_account_is_in_that_of_the_resource(sources: Sources) -> None:
-    """Another account's queue names its own keys."""
+def test_a_key_without_an_account_is_in_the_account_of_the_resource(sources: Sources) -> None:
+    """Another account's queue uses keys of that account."""
     (queue, *_) = KEYED
     url = URL.replace(ACCOUNT, "111122223333")
     sources.say("sqs", queue.operation, queue.naming(KEY_ID), **{**ATTRIBUTES, "QueueUrl": url})
@@ -132,8 +134,8 @@ def test_a_key_without_an_account_is_in_that_of_the_resource(sources: Sources) -
     assert sources.state(QUEUE_ARN.replace(ACCOUNT, "111122223333")).kms_key_arn == FOREIGN_KEY
 
 
-def test_a_key_of_another_region_is_taken_as_it_is_named(sources: Sources) -> None:
-    """A bucket may be in any region, and its key with it; the client is of one."""
+def test_a_key_of_another_region_is_not_described(sources: Sources) -> None:
+    """A bucket and its key may be in any region, but the client belongs to one."""
     elsewhere = KEY.replace(REGION, "eu-west-1")
     bucket = next(ask for ask in KEYED if ask.arn == BUCKET)
     sources.say("s3", bucket.operation, bucket.naming(elsewhere), **bucket.asked)
@@ -141,8 +143,8 @@ def test_a_key_of_another_region_is_taken_as_it_is_named(sources: Sources) -> No
     assert sources.made == ["s3"]
 
 
-def test_a_bucket_that_s3_encrypts_twice_has_a_key_as_well(sources: Sources) -> None:
-    """`aws:kms:dsse`; and one without a configuration, in what is not S3 itself, has none."""
+def test_a_bucket_with_dual_layer_encryption_has_a_key(sources: Sources) -> None:
+    """`aws:kms:dsse` names a key. A bucket without a configuration, as emulators have it, has none."""
     bucket = next(ask for ask in KEYED if ask.arn == BUCKET)
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse", "KMSMasterKeyID": KEY}}
     sources.say("s3", bucket.operation, {"ServerSideEncryptionConfiguration": {"Rules": [rule]}})
@@ -166,15 +168,15 @@ def test_a_bucket_that_s3_encrypts_twice_has_a_key_as_well(sources: Sources) -> 
         (SECRET, SECRET),
     ],
 )
-def test_a_secret_is_found_however_a_mapping_gives_it(sources: Sources, given: str, asked: str) -> None:
-    """By its name, without its last six characters, or in full."""
+def test_a_secret_is_found_by_every_form_that_a_mapping_has(sources: Sources, given: str, asked: str) -> None:
+    """A mapping has its name, its full ARN, or an ARN without the six random characters."""
     sources.say("secretsmanager", "describe_secret", {"ARN": SECRET, "KmsKeyId": KEY_ID}, SecretId=asked)
     describe(sources)
     assert sources.state(given).kms_key_arn == KEY
 
 
 def test_a_consumer_has_the_key_of_its_stream(sources: Sources) -> None:
-    """And a bucket's objects that of the bucket."""
+    """A bucket's objects have the key of the bucket."""
     stream = next(ask for ask in KEYED if ask.arn == STREAM)
     sources.say("kinesis", stream.operation, stream.plain, StreamARN=STREAM)
     assert sources.state(CONSUMER) == sources.state(STREAM)
@@ -203,10 +205,10 @@ def by_iam(enabled: bool) -> dict[str, Any]:
         ({"ClusterType": "PROVISIONED"}, (False, False)),
     ],
 )
-def test_a_kafka_cluster_says_its_type_and_whether_iam_lets_in(
+def test_a_kafka_cluster_has_a_type_and_may_use_iam_authentication(
     sources: Sources, said: dict[str, Any], expected: tuple[bool, bool]
 ) -> None:
-    """A serverless one always does."""
+    """A serverless cluster always uses IAM."""
     for names in ("BrokerNodeGroupInfo", "NumberOfBrokerNodes"):
         if "Provisioned" in said:
             blank: Any = {"ClientSubnets": [], "InstanceType": "kafka.m7g.large"} if "Info" in names else 3
@@ -217,15 +219,15 @@ def test_a_kafka_cluster_says_its_type_and_whether_iam_lets_in(
 
 
 @pytest.mark.parametrize("said", [True, False])
-def test_a_broker_says_whether_it_is_publicly_accessible(sources: Sources, said: bool) -> None:
-    """It is asked by its id."""
+def test_a_broker_is_publicly_accessible_or_not(sources: Sources, said: bool) -> None:
+    """It is described by its id."""
     reply = {"PubliclyAccessible": said}
     sources.say("mq", "describe_broker", reply, BrokerId=BROKER.rpartition(":")[2])
     assert sources.state(BROKER) == SourceState(is_public=said, exists=True)
 
 
-def test_a_documentdb_cluster_says_the_names_of_its_groups(sources: Sources) -> None:
-    """And nothing where the list is empty."""
+def test_a_documentdb_cluster_has_the_names_of_its_groups(sources: Sources) -> None:
+    """An empty list means no groups."""
     said = {"DBClusterParameterGroup": "orders-5-0", "DBSubnetGroup": "private"}
     sources.say("rds", "describe_db_clusters", {"DBClusters": [said]}, DBClusterIdentifier=DOCDB)
     state = sources.state(DOCDB)
@@ -235,8 +237,8 @@ def test_a_documentdb_cluster_says_the_names_of_its_groups(sources: Sources) -> 
     assert sources.state(DOCDB) == SourceState(exists=False)
 
 
-def test_a_log_group_is_found_among_those_that_begin_like_it(sources: Sources) -> None:
-    """On the first page that has it; the list is in the order of their names."""
+def test_a_log_group_is_found_among_those_with_the_same_prefix(sources: Sources) -> None:
+    """The list is sorted by name, so the search ends at the first page that has it."""
     name = "/aws/lambda/orders"
     first = {"logGroups": [{"logGroupName": name}, {"logGroupName": f"{name}-2"}], "nextToken": "more"}
     sources.say("logs", "describe_log_groups", first, logGroupNamePrefix=name)
@@ -245,7 +247,7 @@ def test_a_log_group_is_found_among_those_that_begin_like_it(sources: Sources) -
 
 
 def test_a_log_group_that_is_not_listed_does_not_exist(sources: Sources) -> None:
-    """However many there are whose names begin like its name."""
+    """Other groups with the same prefix do not matter."""
     name = "/aws/lambda/orders"
     pages: list[dict[str, Any]] = [
         {"logGroups": [{"logGroupName": f"{name}-2"}], "nextToken": "more"},
@@ -258,21 +260,21 @@ def test_a_log_group_that_is_not_listed_does_not_exist(sources: Sources) -> None
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ThrottlingException", False)])
 def test_log_groups_that_cannot_be_listed_say_why(sources: Sources, code: str, denied: bool) -> None:
-    """Whether the group exists is not known then."""
+    """Then it is unknown whether the group exists."""
     sources.fail("logs", "describe_log_groups", code)
     unread = sources.unread_state(GROUP)
     assert (unread.action, unread.code, unread.denied) == ("logs:DescribeLogGroups", code, denied)
 
 
-def test_another_account_s_log_group_is_not_looked_for_among_one_s_own(sources: Sources) -> None:
-    """It has a namesake there."""
+def test_another_account_s_log_group_is_not_searched_in_this_account(sources: Sources) -> None:
+    """The bot's account may have a group of the same name."""
     unread = sources.unread_state(GROUP.replace(ACCOUNT, "111122223333"))
     assert (unread.code, unread.denied) == ("OtherAccount", True)
     assert sources.made == []
 
 
-def test_a_name_that_no_call_takes_is_not_read(moto_account: None) -> None:
-    """The client says it before it calls; it says the same the next time."""
+def test_a_name_that_botocore_rejects_is_unread(moto_account: None) -> None:
+    """Botocore validates parameters before the call, so a retry would not help."""
     unread = SourceReader(lambda _: boto3.client("logs")).state(GROUP.partition("/")[0], TARGET)
     assert isinstance(unread, Unread)
     assert (unread.code, unread.denied) == ("ParamValidationError", True)
@@ -285,7 +287,7 @@ def mounted(sources: Sources) -> None:
 
 
 def test_a_file_system_with_a_policy_asks_for_iam(sources: Sources) -> None:
-    """The policy is read with the state: it may let the role in by itself."""
+    """The policy is read with the state: it may allow the role by itself."""
     mounted(sources)
     sources.say("efs", "describe_file_system_policy", {"Policy": POLICY}, FileSystemId="fs-0123456789abcdef0")
     assert sources.state(ACCESS_POINT) == SourceState(uses_iam=True, file_system=FILE_SYSTEM, exists=True)
@@ -293,8 +295,8 @@ def test_a_file_system_with_a_policy_asks_for_iam(sources: Sources) -> None:
     assert sources.made == ["efs", "efs"]
 
 
-def test_a_file_system_without_a_policy_lets_in_whoever_reaches_it(sources: Sources) -> None:
-    """EFS says it by an error of its own."""
+def test_a_file_system_without_a_policy_needs_no_iam_permission(sources: Sources) -> None:
+    """EFS has an error code of its own for it."""
     mounted(sources)
     sources.fail("efs", "describe_file_system_policy", "PolicyNotFound", status=404)
     assert sources.state(ACCESS_POINT) == SourceState(uses_iam=False, file_system=FILE_SYSTEM, exists=True)
@@ -302,35 +304,35 @@ def test_a_file_system_without_a_policy_lets_in_whoever_reaches_it(sources: Sour
 
 
 @pytest.mark.parametrize(("code", "denied"), [("AccessDeniedException", True), ("ThrottlingException", False)])
-def test_a_file_system_whose_policy_cannot_be_read_says_so(sources: Sources, code: str, denied: bool) -> None:
-    """The permission that is missing is that of the second call."""
+def test_a_file_system_whose_policy_cannot_be_read_is_unread(sources: Sources, code: str, denied: bool) -> None:
+    """The missing permission is that of the second call."""
     mounted(sources)
     sources.fail("efs", "describe_file_system_policy", code)
     unread = sources.unread_state(ACCESS_POINT)
     assert (unread.action, unread.denied) == ("elasticfilesystem:DescribeFileSystemPolicy", denied)
 
 
-def test_a_file_system_that_went_meanwhile_is_gone(sources: Sources) -> None:
-    """Between the two calls."""
+def test_a_file_system_deleted_between_the_calls_does_not_exist(sources: Sources) -> None:
+    """The access point still exists when the first call is made."""
     mounted(sources)
     sources.fail("efs", "describe_file_system_policy", "FileSystemNotFound", status=404)
     assert sources.state(ACCESS_POINT) == SourceState(exists=False)
 
 
-# ── Whatever it is ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── All services ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @EACH
-def test_what_is_gone_does_not_exist(sources: Sources, ask: Ask) -> None:
-    """Each service says it in its own words."""
-    sources.fail(ask.client, ask.operation, ask.gone)
+def test_a_deleted_resource_does_not_exist(sources: Sources, ask: Ask) -> None:
+    """Each service has its own error code for it."""
+    sources.fail(ask.client, ask.operation, ask.not_found)
     assert sources.state(ask.arn) == SourceState(exists=False)
 
 
 @pytest.mark.parametrize("ask", [ask for ask in STATES if ask.arn != BUCKET], ids=str)
-def test_what_seems_to_be_gone_in_another_account_may_only_be_closed(sources: Sources, ask: Ask) -> None:
-    """AWS says the same of both."""
-    sources.fail(ask.client, ask.operation, ask.gone)
+def test_a_resource_not_found_in_another_account_is_unread(sources: Sources, ask: Ask) -> None:
+    """AWS returns the same error for a missing resource and for missing access."""
+    sources.fail(ask.client, ask.operation, ask.not_found)
     unread = sources.unread_state(ask.arn.replace(ACCOUNT, "111122223333"))
     assert (unread.action, unread.code, unread.denied) == (ask.action, "NotFound", True)
 
@@ -347,30 +349,32 @@ def test_what_seems_to_be_gone_in_another_account_may_only_be_closed(sources: So
         ("InternalFailure", 500, False),
     ],
 )
-def test_what_cannot_be_read_says_why(sources: Sources, ask: Ask, code: str, status: int, denied: bool) -> None:
-    """With the permission that may be missing; only what passes is tried again."""
+def test_a_failed_read_has_its_action_and_error_code(
+    sources: Sources, ask: Ask, code: str, status: int, denied: bool
+) -> None:
+    """The action names the missing permission. Only transient errors are retried."""
     sources.fail(ask.client, ask.operation, code, status)
     unread = sources.unread_state(ask.arn)
     assert (unread.action, unread.code, unread.denied) == (ask.action, code, denied)
 
 
 @pytest.mark.parametrize("ask", [ask for ask in STATES if ask.arn != BUCKET], ids=str)
-def test_what_is_in_another_region_is_not_asked(sources: Sources, ask: Ask) -> None:
-    """The client would ask for one of the same name in its own region."""
+def test_states_in_another_region_are_not_requested(sources: Sources, ask: Ask) -> None:
+    """The client would read a resource of the same name in its own region."""
     unread = sources.unread_state(ask.arn.replace(REGION, "eu-west-1"))
     assert (unread.action, unread.code, unread.denied) == (ask.action, "OtherRegion", True)
     assert sources.made == []
 
 
 @pytest.mark.parametrize("arn", [FUNCTION, BUS, "arn:aws:s3files:us-east-1:123456789012:file-system/fs-1", "arn:aws"])
-def test_services_whose_state_does_not_matter_are_not_asked(sources: Sources, arn: str) -> None:
-    """Nothing hangs on it."""
+def test_services_without_a_relevant_state_are_not_called(sources: Sources, arn: str) -> None:
+    """No permission depends on it."""
     assert sources.reader.state(arn, TARGET) is None
     assert sources.made == []
 
 
-def test_a_queue_s_key_and_its_policy_come_with_one_call(sources: Sources) -> None:
-    """However many functions poll it; a topic's as well."""
+def test_one_call_reads_the_key_and_the_policy_of_a_queue(sources: Sources) -> None:
+    """It is made once for all functions that poll the queue. The same holds for a topic."""
     attributes = {"KmsMasterKeyId": KEY, "Policy": POLICY}
     sources.say("sqs", "get_queue_attributes", {"Attributes": attributes}, **ATTRIBUTES)
     describe(sources)
@@ -380,8 +384,8 @@ def test_a_queue_s_key_and_its_policy_come_with_one_call(sources: Sources) -> No
     assert sources.made == ["sqs", "kms"]
 
 
-def test_a_key_is_described_once_for_all_that_it_encrypts(sources: Sources) -> None:
-    """And a failure is remembered like an answer."""
+def test_a_key_is_described_once_for_all_resources_that_use_it(sources: Sources) -> None:
+    """Failures are cached too."""
     for ask in KEYED[:3]:
         sources.say(ask.client, ask.operation, ask.naming(KEY), **ask.asked)
     describe(sources)

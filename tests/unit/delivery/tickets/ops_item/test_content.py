@@ -32,7 +32,7 @@ def test_a_new_ops_item_has_the_problem_the_severity_and_the_fix() -> None:
     assert item.title == "PG201: orders cannot read its SQS queue"
     assert item.severity == "2"
     assert "**A problem was found.**" in item.description
-    assert f"- Function: `{OPENED.function_arn}`" in item.description
+    assert f"`{OPENED.function_arn}`" in item.description
     assert OPENED.reason in item.description
     assert f"```\n{OPENED.remedies[0].text}\n```" in item.description
     assert item.data["fix_with_terraform"] == OPENED.remedies[1].text

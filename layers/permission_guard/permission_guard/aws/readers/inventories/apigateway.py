@@ -1,6 +1,6 @@
 """REST APIs: their methods and authorizers. One with credentials uses a role, and needs no statement.
 
-What is read is what a next deployment would have; AWS does not tell the rest apart.
+The API returns the current configuration, which can be newer than what is deployed to a stage.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _read(walk: Walk[APIGatewayClient]) -> Inventory:
             yield from _methods(walk.client, api, rest_api["id"])
             yield from _authorizers(walk.client, api, rest_api["id"])
 
-    return walk.inventory(apis, walk.look_into(READ, apis, calls))
+    return walk.inventory(apis, walk.read_each(READ, apis, calls))
 
 
 def _methods(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Trigger | Unread]:

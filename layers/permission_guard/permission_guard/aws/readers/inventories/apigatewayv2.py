@@ -37,7 +37,7 @@ def _read(walk: Walk[ApiGatewayV2Client]) -> Inventory:
             yield from _routes(client, api, known["ApiId"])
             yield from _authorizers(client, api, known["ApiId"])
 
-    return walk.inventory(apis, walk.look_into(READ, apis, calls))
+    return walk.inventory(apis, walk.read_each(READ, apis, calls))
 
 
 def _routes(client: ApiGatewayV2Client, api: Api, api_id: str) -> Iterator[Trigger | Unread]:

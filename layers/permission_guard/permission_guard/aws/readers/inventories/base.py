@@ -1,4 +1,4 @@
-"""What the inventories share: how one walks through what a service has, in its time, and without raising."""
+"""What the inventories share: listing what a service has, within a time limit and without raising."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ C = TypeVar("C")
 T = TypeVar("T")
 
 TIME_LIMIT = "TimeLimit"
-"""The code of what was not reached in time."""
+"""The error code of what was not read within the time limit."""
 
-# How these services, and no others that the bot reads, say that a thing is gone.
-_GONE = frozenset({"NoSuchBucket", "NotFoundException", "TargetGroupNotFound"})
+# The codes with which these services say that a resource does not exist.
+_NOT_FOUND = frozenset({"NoSuchBucket", "NotFoundException", "TargetGroupNotFound"})
 
-# What asking again does not change: a refusal, or a service that is not subscribed to, or older than the question.
-_FINAL = frozenset(
+# Permanent errors: access denied, no subscription to the service, or an operation that a region does not have yet.
+_PERMANENT = frozenset(
     {
         "ForbiddenException",
         "InvalidAction",
@@ -44,8 +44,8 @@ _FINAL = frozenset(
 class InvokingService:
     """A service whose resources can be set up to invoke functions.
 
-    `name` is that of its client and of its inventory. `actions` are the IAM actions that `read` takes, the one that
-    lists first; `read` makes the inventory.
+    `name` is that of its boto3 client and of its inventory. `actions` are the IAM actions that `read` needs, the one
+    that lists first. `read` returns the inventory.
     """
 
     name: str
@@ -56,7 +56,7 @@ class InvokingService:
 
 @record
 class Missed:
-    """A source whose triggers could not be read, or not all of them."""
+    """A source whose triggers could not be read completely."""
 
     source: str
     unread: Unread
@@ -64,9 +64,9 @@ class Missed:
 
 @record
 class Walk(Generic[C]):
-    """One walk through what a service has, in the account and region of a function.
+    """One walk through the resources of a service, in the account and region of a function.
 
-    `pool` runs what is asked of each source; `is_late` tells that no more calls should be begun.
+    `pool` runs the calls for each source. `is_late` returns whether the time limit is over: then no call is started.
     """
 
     client: C
@@ -76,7 +76,7 @@ class Walk(Generic[C]):
     is_late: Callable[[], bool]
 
     def list_all(self, action: str, batches: Iterable[Iterable[T]]) -> list[T] | Unread:
-        """List what there is, page by page; part of a list would say that the rest does not exist, so it is Unread."""
+        """List all items, page by page. A list that is not complete is Unread, so that no item seems not to exist."""
 
         def gather() -> list[T] | Unread:
             found: list[T] = []
@@ -91,26 +91,26 @@ class Walk(Generic[C]):
         reply = attempt(action, gather)
         return [] if reply is None else reply
 
-    def look_into(
-        self, action: str, sources: Mapping[str, T], look: Callable[[str, T], Iterable[Trigger | Unread]]
+    def read_each(
+        self, action: str, sources: Mapping[str, T], triggers_of: Callable[[str, T], Iterable[Trigger | Unread]]
     ) -> Iterator[Trigger | Missed]:
-        """Ask for the triggers of each source, several at a time; one that is gone has none.
+        """Read the triggers of each source, several at a time. A source that does not exist has none.
 
-        `sources` has, by ARN, what `look` needs to know of each; `look` may raise what botocore raises.
+        `sources` maps ARNs to what `triggers_of` needs to know. `triggers_of` may raise errors of botocore.
         """
 
-        def seen(item: tuple[str, T]) -> list[Trigger | Missed]:
+        def read_one(item: tuple[str, T]) -> list[Trigger | Missed]:
             source, known = item
             if self.is_late():
                 return [Missed(source, _out_of_time(action))]
-            reply = attempt(action, lambda: list(look(source, known)))
+            reply = attempt(action, lambda: list(triggers_of(source, known)))
             found = [reply] if isinstance(reply, Unread) else reply or []
             return [Missed(source, part) if isinstance(part, Unread) else part for part in found]
 
-        return chain.from_iterable(self.pool.map(seen, sources.items()))
+        return chain.from_iterable(self.pool.map(read_one, sources.items()))
 
     def inventory(self, sources: Iterable[str] | Unread, found: Iterable[Trigger | Missed] = ()) -> Inventory:
-        """Return what was found; the same trigger, configured twice, is one."""
+        """Return the inventory. A trigger that is configured twice counts once."""
         found = list(found)
         return Inventory(
             self.service.name,
@@ -121,7 +121,7 @@ class Walk(Generic[C]):
         )
 
     def trigger(self, source: str, function_arn: str, description: str, source_arns: tuple[str, ...] = ()) -> Trigger:
-        """Return a trigger; what it sends is its own ARN unless something else is said."""
+        """Return a trigger. Without `source_arns`, it sends its own ARN."""
         account = account_of(source) or self.target.account
         return Trigger(self.service.principal, source, source_arns or (source,), account, function_arn, description)
 
@@ -131,37 +131,37 @@ class Walk(Generic[C]):
 
 
 def attempt(action: str, call: Callable[[], T]) -> T | Unread | None:
-    """Make a read call like `read`; a reply that is not of the documented shape is Unread as well.
+    """Make a read call like `read`. A reply that does not have the documented shape is Unread too.
 
-    `denied` is true of all that trying again would not help.
+    `denied` is true for every permanent error, because a retry does not help.
     """
     try:
         reply = read(action, call)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return Unread(action, "MalformedReply", repr(error), denied=True)
-    if isinstance(reply, Unread) and reply.code in _GONE:
+    if isinstance(reply, Unread) and reply.code in _NOT_FOUND:
         return None
-    if isinstance(reply, Unread) and reply.code in _FINAL:
+    if isinstance(reply, Unread) and reply.code in _PERMANENT:
         return Unread(action, reply.code, reply.message, denied=True)
     return reply
 
 
-def pages_of(call: Callable[..., Any], token: str, **asked: str) -> Iterator[Any]:
-    """Yield the pages of an operation that boto3 has no paginator for; `token` names the mark of the next one."""
+def pages_of(call: Callable[..., Any], token: str, **parameters: str) -> Iterator[Any]:
+    """Yield the pages of an operation that boto3 has no paginator for. `token` is the name of the next page's token."""
     while True:
-        page = call(**asked)
+        page = call(**parameters)
         yield page
         if not page.get(token):
             return
-        asked[token] = page[token]
+        parameters[token] = page[token]
 
 
 def is_function(arn: str) -> bool:
-    """Tell whether an ARN is that of a function, of one of its versions or aliases."""
+    """Return whether an ARN is that of a function, of a version or of an alias."""
     parsed = parse_arn(arn)
     return parsed is not None and parsed.service == "lambda" and parsed.resource.startswith("function:")
 
 
 def _out_of_time(action: str) -> Unread:
-    message = "not reached in the time that one inventory gets: there is more of this than can be read at once"
+    message = "not read within the time limit of one inventory: the account has too many of them"
     return Unread(action, TIME_LIMIT, message, denied=True)

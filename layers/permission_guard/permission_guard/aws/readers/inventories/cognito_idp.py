@@ -33,7 +33,7 @@ def _read(walk: Walk[CognitoIdentityProviderClient]) -> Inventory:
             if is_function(function_arn):
                 yield walk.trigger(arn, function_arn, f"the user pool {pool.get('Name', pool_id)}")
 
-    return walk.inventory(pools, walk.look_into(_POOL, pools, triggers))
+    return walk.inventory(pools, walk.read_each(_POOL, pools, triggers))
 
 
 SERVICE = InvokingService("cognito-idp", INVOKER.principal, (_POOLS, _POOL), _read)

@@ -34,7 +34,7 @@ def _read(walk: Walk[ElasticLoadBalancingv2Client]) -> Inventory:
         group["TargetGroupArn"]: group["TargetGroupName"] for group in groups if group.get("TargetType") == "lambda"
     }
     sources = (group["TargetGroupArn"] for group in groups)
-    return walk.inventory(sources, walk.look_into(_TARGETS, of_functions, targets))
+    return walk.inventory(sources, walk.read_each(_TARGETS, of_functions, targets))
 
 
 SERVICE = InvokingService("elbv2", INVOKER.principal, (_GROUPS, _TARGETS), _read)

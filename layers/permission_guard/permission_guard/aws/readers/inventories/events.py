@@ -43,7 +43,7 @@ def _read(walk: Walk[EventBridgeClient]) -> Inventory:
                     yield walk.trigger(arn, target["Arn"], f"the rule {rule['Name']}")
 
     firing = {rule["Arn"]: rule for rule in found if rule.get("State") != "DISABLED"}
-    return walk.inventory((rule["Arn"] for rule in found), walk.look_into(_TARGETS, firing, targets))
+    return walk.inventory((rule["Arn"] for rule in found), walk.read_each(_TARGETS, firing, targets))
 
 
 SERVICE = InvokingService("events", INVOKER.principal, (_BUSES, _RULES, _TARGETS), _read)

@@ -1,4 +1,4 @@
-"""Topic rules and custom authorizers of AWS IoT Core. What is switched off calls nothing."""
+"""Topic rules and custom authorizers of AWS IoT Core. Disabled ones call nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _read(walk: Walk[IoTClient]) -> Inventory:
 
     return walk.inventory(
         (*(rule["ruleArn"] for rule in rules), *authorizers),
-        chain(walk.look_into(_RULE, running, actions), walk.look_into(_AUTHORIZER, authorizers, function)),
+        chain(walk.read_each(_RULE, running, actions), walk.read_each(_AUTHORIZER, authorizers, function)),
     )
 
 

@@ -39,12 +39,12 @@ def _read(walk: Walk[CloudWatchLogsClient]) -> Inventory:
                 if is_function(each["destinationArn"]) and not each.get("roleArn"):
                     yield walk.trigger(arn, each["destinationArn"], f"the log group {name}", (f"{arn}:*",))
 
-    found = walk.look_into(_FILTERS, names, filters)
+    found = walk.read_each(_FILTERS, names, filters)
     return walk.inventory(names, chain(_account_policies(walk), found))
 
 
 def _account_policies(walk: Walk[CloudWatchLogsClient]) -> Iterator[Trigger | Missed]:
-    """Yield the triggers that speak for every log group: a statement has to let all of them in."""
+    """Yield the triggers for all log groups: a statement must allow all of them."""
     every_group = walk.arn("logs", "log-group:*")
     listing = pages_of(walk.client.describe_account_policies, "nextToken", policyType="SUBSCRIPTION_FILTER_POLICY")
     destinations = walk.list_all(_POLICIES, map(_destinations, listing))

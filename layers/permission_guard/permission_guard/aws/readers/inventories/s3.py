@@ -34,7 +34,7 @@ def _read(walk: Walk[S3Client]) -> Inventory:
         for configuration in reply.get("LambdaFunctionConfigurations", []):
             yield walk.trigger(arn, configuration["LambdaFunctionArn"], f"the bucket {name}")
 
-    return walk.inventory(buckets, walk.look_into(_NOTIFICATION, here, notifications))
+    return walk.inventory(buckets, walk.read_each(_NOTIFICATION, here, notifications))
 
 
 SERVICE = InvokingService("s3", INVOKER.principal, (_BUCKETS, _NOTIFICATION), _read)

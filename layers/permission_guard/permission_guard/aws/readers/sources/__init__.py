@@ -1,1 +1,1 @@
-"""Reads what the needs of an execution role hang on: the state and the own policies of what it is used on."""
+"""Reads the state and the policies of the resources that execution roles use."""

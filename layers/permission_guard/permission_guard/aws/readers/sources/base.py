@@ -1,4 +1,4 @@
-"""What the readers of sources share: one call that tells something of a resource, and how it may fail."""
+"""What the readers of sources share: one read call about a resource, its result and its errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from permission_guard.aws.calls import is_passing
+from permission_guard.aws.calls import is_temporary
 from permission_guard.errors import error_code
 from permission_guard.model.state import SourceState, Unread
 from permission_guard.records import record
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-# How these services, and no others that the bot reads, say that a thing is gone.
-_GONE = frozenset(
+# The codes with which these services say that a resource does not exist.
+_NOT_FOUND = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
         "AccessPointNotFound",
@@ -31,56 +31,56 @@ _GONE = frozenset(
     },
 )
 
-# How they say that there is too much at once, besides the codes that every service has.
+# Their codes for throttling, in addition to those that every service has.
 _BUSY = frozenset({"LimitExceededException", "OverLimit", "RequestThrottled", "SlowDown", "Throttled"})
 
 
 FOUND = SourceState(exists=True)
-"""The state of a resource of which nothing matters but that it is there."""
+"""The state of a resource that exists, with no property that matters here."""
 
 
 @record
 class SourceReading:
-    """What a call tells of a resource: its state, its key as the service names it, the text of its policy.
+    """What one call returns about a resource: its state, its key as the service names it, the text of its policy.
 
-    Where it `leads_to` another resource, by its ARN, the state is what the look at that one's policy tells. `grants`
-    are statements that add to the policy.
+    `state_from` is the ARN of another resource: where it is set, the state is the one that reading that resource's
+    policy returns. `grants` are statements that add to the policy.
     """
 
     state: SourceState = FOUND
     key: str = ""
     policy: str = ""
-    leads_to: str = ""
+    state_from: str = ""
     grants: tuple[Mapping[str, JSON], ...] = ()
 
 
-GONE = SourceReading(SourceState(exists=False))
-"""What is told of a resource that does not exist."""
+NOT_FOUND = SourceReading(SourceState(exists=False))
+"""The reading of a resource that does not exist."""
 
 
 @record
 class SourceRead:
-    """One look at a resource.
+    """One read call about a resource.
 
-    `action` is the IAM action of `call`, which gets the service's client and an ARN; too much is Unread.
-    `about` is the ARN of what is asked, where that is not the one that is named: a stream's table, an object's bucket.
-    `without` is the code of the error that says that the resource has nothing of the kind. `own` says that nobody sees
-    another account's.
+    `action` is the IAM action of `call`, which gets the service's client and an ARN. `call` returns Unread where there
+    is too much to read. `resource_of` returns the ARN to read where it differs from the one named: the table of a
+    stream, the bucket of an object. `none_code` is the error code for a resource that has none, such as no policy.
+    `same_account_only` says that the call cannot read resources of other accounts.
     """
 
     action: str
     call: Callable[[Any, str], SourceReading | Unread]
-    about: Callable[[str], str] = str
-    without: str = ""
-    own: bool = False
+    resource_of: Callable[[str], str] = str
+    none_code: str = ""
+    same_account_only: bool = False
 
 
 @record
 class SourceService:
-    """A service whose resources are looked at.
+    """A service whose resources are read.
 
-    `name` is the one in their ARNs, `client` that of its client. `state` and `policy` may be one and the same look.
-    `grants` tells what lets somebody in besides the policy.
+    `name` is the service in their ARNs, `client` the name of its boto3 client. `state` and `policy` can be the same
+    call. `grants` reads what allows principals in addition to the policy.
     """
 
     name: str
@@ -90,24 +90,24 @@ class SourceService:
     grants: SourceRead | None = None
 
 
-def attempt(look: SourceRead, client: Callable[[], Any], arn: str) -> SourceReading | Unread | None:
-    """Take a look; return None where there is no such resource, Unread where the look failed.
+def attempt(source_read: SourceRead, client: Callable[[], Any], arn: str) -> SourceReading | Unread | None:
+    """Make the call. Return None if the resource does not exist, Unread if the call failed.
 
-    What is not a passing fault is `denied`: asking again would not help. That is so of a reply that is not of the
-    documented shape as well.
+    Permanent errors are `denied`, because a retry does not help. A reply that does not have the documented shape is
+    one of them.
     """
     try:
-        return look.call(client(), arn)
+        return source_read.call(client(), arn)
     except ClientError as error:
         code = error_code(error)
-        if code in _GONE:
+        if code in _NOT_FOUND:
             return None
-        if code == look.without:
+        if code == source_read.none_code:
             return SourceReading()
         message = error.response.get("Error", {}).get("Message", "")
-        return Unread(look.action, code, message, denied=not (code in _BUSY or is_passing(error)))
+        return Unread(source_read.action, code, message, denied=not (code in _BUSY or is_temporary(error)))
     except BotoCoreError as error:
-        lasting = isinstance(error, ParamValidationError)
-        return Unread(look.action, type(error).__name__, str(error), denied=lasting)
+        is_permanent = isinstance(error, ParamValidationError)
+        return Unread(source_read.action, type(error).__name__, str(error), denied=is_permanent)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        return Unread(look.action, "MalformedReply", repr(error), denied=True)
+        return Unread(source_read.action, "MalformedReply", repr(error), denied=True)

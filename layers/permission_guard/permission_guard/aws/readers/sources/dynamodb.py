@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def table(client: DynamoDBClient, arn: str) -> SourceReading:
-    """Read how a table is encrypted; of the key that DynamoDB owns, it says nothing."""
+    """Read how a table is encrypted. The reply does not mention the key that DynamoDB owns."""
     found = client.describe_table(TableName=arn)["Table"]
     return SourceReading(key=found.get("SSEDescription", {}).get("KMSMasterKeyArn", ""))
 
@@ -28,6 +28,6 @@ def _table(arn: str) -> str:
 DYNAMODB = SourceService(
     "dynamodb",
     "dynamodb",
-    state=SourceRead("dynamodb:DescribeTable", table, about=_table),
-    policy=SourceRead("dynamodb:GetResourcePolicy", policy, without="PolicyNotFoundException"),
+    state=SourceRead("dynamodb:DescribeTable", table, resource_of=_table),
+    policy=SourceRead("dynamodb:GetResourcePolicy", policy, none_code="PolicyNotFoundException"),
 )

@@ -1,4 +1,4 @@
-"""File systems: whether they ask their clients for IAM, which they do as soon as they have a policy.
+"""File systems: whether clients must be allowed by IAM, which is so once the file system has a policy.
 
 https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
 """
@@ -12,9 +12,9 @@ from permission_guard.model.state import SourceState
 
 
 def access_point(client: Any, arn: str) -> SourceReading:
-    """Read which file system is behind an access point: all the rest is the file system's."""
+    """Read the file system of an access point, whose state and policy are the relevant ones."""
     (found,) = client.describe_access_points(AccessPointId=arn.rpartition("/")[2])["AccessPoints"]
-    return SourceReading(leads_to=f"{arn.partition(':access-point/')[0]}:file-system/{found['FileSystemId']}")
+    return SourceReading(state_from=f"{arn.partition(':access-point/')[0]}:file-system/{found['FileSystemId']}")
 
 
 def file_system(client: Any, arn: str) -> SourceReading:

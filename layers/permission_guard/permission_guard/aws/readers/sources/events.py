@@ -1,4 +1,4 @@
-"""Event buses that are sent to: their policy."""
+"""Event buses that functions send to: their policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def bus(client: EventBridgeClient, arn: str) -> SourceReading:
-    """Describe an event bus; one that has no policy leaves it out."""
+    """Read the policy of an event bus. The reply leaves it out where there is none."""
     return SourceReading(policy=client.describe_event_bus(Name=arn).get("Policy", ""))
 
 

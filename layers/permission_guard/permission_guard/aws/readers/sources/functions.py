@@ -1,4 +1,4 @@
-"""Functions that are sent to: their policy, and that of each of their versions and aliases."""
+"""Functions that are destinations: their policy, and that of each of their versions and aliases."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def policy(client: LambdaClient, arn: str) -> SourceReading:
-    """Read the policy of a function, or of the version or the alias that the ARN ends in."""
+    """Read the policy of a function, or of the version or alias that the ARN names."""
     return SourceReading(policy=client.get_policy(FunctionName=arn)["Policy"])
 
 
 def _function(arn: str) -> str:
-    """Return the function's own ARN where any of its versions may be meant."""
+    """Return the ARN of the function itself for a pattern of all its versions."""
     return arn.removesuffix(":*")
 
 
-FUNCTIONS = SourceService("lambda", "lambda", policy=SourceRead("lambda:GetPolicy", policy, about=_function))
+FUNCTIONS = SourceService("lambda", "lambda", policy=SourceRead("lambda:GetPolicy", policy, resource_of=_function))

@@ -17,7 +17,7 @@ def summary(client: KinesisClient, arn: str) -> SourceReading:
 
 
 def policy(client: KinesisClient, arn: str) -> SourceReading:
-    """Read the policy of a stream or a consumer; one that has none says `{}`."""
+    """Read the policy of a stream or a consumer. Without one, the reply has `{}`."""
     return SourceReading(policy=client.get_resource_policy(ResourceARN=arn)["Policy"])
 
 
@@ -28,6 +28,6 @@ def _stream(arn: str) -> str:
 KINESIS = SourceService(
     "kinesis",
     "kinesis",
-    state=SourceRead("kinesis:DescribeStreamSummary", summary, about=_stream),
+    state=SourceRead("kinesis:DescribeStreamSummary", summary, resource_of=_stream),
     policy=SourceRead("kinesis:GetResourcePolicy", policy),
 )

@@ -9,7 +9,7 @@ from permission_guard.model.state import SourceState
 
 
 def broker(client: Any, arn: str) -> SourceReading:
-    """Read whether a broker is publicly accessible; its id is what its ARN ends in."""
+    """Read whether a broker is publicly accessible. Its ARN ends in the broker id."""
     found = client.describe_broker(BrokerId=arn.rpartition(":")[2])
     return SourceReading(SourceState(is_public=bool(found["PubliclyAccessible"]), exists=True))
 

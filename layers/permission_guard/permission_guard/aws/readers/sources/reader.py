@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.readers.sources import kms, secretsmanager
-from permission_guard.aws.readers.sources.base import GONE, SourceReading, attempt
+from permission_guard.aws.readers.sources.base import NOT_FOUND, SourceReading, attempt
 from permission_guard.aws.readers.sources.services import SERVICES
 from permission_guard.iam import parse_policy
-from permission_guard.iam.arn import parse_arn
+from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -24,99 +24,104 @@ _ANY = frozenset("*?")
 
 
 class SourceReader:
-    """What queues, streams, tables, clusters, secrets, keys and destinations say of themselves.
+    """Reads queues, streams, tables, clusters, secrets, keys and destinations.
 
-    It remembers what it read: make one for each batch. `client` makes the client of a service, when it is first used:
-    most functions need none of them.
+    It caches what it read until `forget`. `client` returns the boto3 client of a service and is called at first use,
+    because most functions need none of them.
     """
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
-        self._seen: dict[tuple[str, str], SourceReading | Unread | None] = {}
+        self._cache: dict[tuple[str, str], SourceReading | Unread | None] = {}
 
     def forget(self) -> None:
-        """Read everything anew from now on."""
-        self._seen = {}
+        """Drop the cache, so that everything is read again."""
+        self._cache = {}
 
     def state(self, arn: str, function: FunctionTarget) -> SourceState | Unread | None:
-        """Read the state of what a function uses; None where it is of a service that is not asked.
+        """Read the state of a resource that a function uses. None if its service is not read.
 
-        A secret may be given by its name. What is of another account and says that it does not exist is Unread: it
-        says the same to whom it does not let in. So is what is in another region, which these clients cannot reach.
+        A secret can be given by its name. A resource of another account that seems not to exist is Unread, because AWS
+        returns the same error when the caller is not allowed. A resource in another region is Unread too: these
+        clients cannot reach it.
         """
         service, arn = _service_of(arn, function)
         if service is None or service.state is None:
             return None
-        seen = self._look(service, service.state, arn, function)
-        if service.policy and isinstance(seen, SourceReading) and seen.leads_to:
-            seen = self._look(service, service.policy, seen.leads_to, function)
-        if isinstance(seen, Unread):
-            return seen
-        if not seen.key:
-            return seen.state
-        key = self._key(seen.key, arn, function)
-        return key if isinstance(key, Unread) else replace(seen.state, kms_key_arn=key)
+        reading = self._read(service, service.state, arn, function)
+        if service.policy and isinstance(reading, SourceReading) and reading.state_from:
+            reading = self._read(service, service.policy, reading.state_from, function)
+        if isinstance(reading, Unread):
+            return reading
+        if not reading.key:
+            return reading.state
+        key = self._key(reading.key, arn, function)
+        return key if isinstance(key, Unread) else replace(reading.state, kms_key_arn=key)
 
     def policy(self, arn: str, function: FunctionTarget) -> Policy | Unread | None:
-        """Read the policy of what a function uses, with the grants to roles; None where it has none, or does not exist.
+        """Read the policy of a resource that a function uses, with the grants to roles. None if there is none.
 
-        It is Unread where a state is, where the ARN has wildcards and nobody knows which one it is (`key/*`), and
-        where the policy alone could be read: grants may allow what it does not.
+        It is Unread in the cases of `state`, where the ARN has wildcards (`key/*`), and where only the policy could be
+        read, because grants can allow what the policy does not.
         """
         service, arn = _service_of(arn, function)
         if service is None or service.policy is None:
             return None
-        seen = self._look(service, service.policy, arn, function)
-        if isinstance(seen, Unread):
-            return seen
-        if seen.policy.strip() in ("", "{}"):
+        reading = self._read(service, service.policy, arn, function)
+        if isinstance(reading, Unread):
+            return reading
+        if reading.policy.strip() in ("", "{}"):
             return None
-        policy = parse_policy(seen.policy, name=arn)
-        granted = self._look(service, service.grants, arn, function) if service.grants else SourceReading()
+        policy = parse_policy(reading.policy, name=arn)
+        granted = self._read(service, service.grants, arn, function) if service.grants else SourceReading()
         return granted if isinstance(granted, Unread) else _with_grants(policy, granted.grants)
 
     def _key(self, key: str, arn: str, function: FunctionTarget) -> str | Unread | None:
-        """Return the ARN of the key that a resource names, None where it is AWS's own."""
+        """Return the ARN of the key that a resource names. None for a key that AWS manages."""
         if "alias/aws/" in key:
             return None
         named = kms.key_arn(key, arn, function)
-        seen = self._look(kms.KMS, kms.DESCRIPTION, named, function)
-        if seen is GONE:
-            seen = _missing(kms.DESCRIPTION.action, named)
-        if not isinstance(seen, Unread):
-            return seen.state.kms_key_arn
-        # An account may describe the keys that AWS makes in it: one that may not be described is no such key.
-        return named if seen.denied and ":key/" in named else seen
+        reading = self._read(kms.KMS, kms.DESCRIPTION, named, function)
+        if reading is NOT_FOUND:
+            reading = _missing(kms.DESCRIPTION.action, named)
+        if not isinstance(reading, Unread):
+            return reading.state.kms_key_arn
+        # Every account may describe its AWS managed keys, so a key that may not be described is a customer managed one.
+        return named if reading.denied and ":key/" in named else reading
 
-    def _look(
-        self, service: SourceService, look: SourceRead, arn: str, function: FunctionTarget
+    def _read(
+        self, service: SourceService, source_read: SourceRead, arn: str, function: FunctionTarget
     ) -> SourceReading | Unread:
-        about = look.about(arn)
-        region, account = about.split(":", 5)[3:5]
+        about = source_read.resource_of(arn)
+        resource = require_arn(about)
         if _ANY & set(about):
-            return Unread(look.action, "NotKnown", f"it is not known which of {arn} it is", denied=True)
-        if region not in ("", function.region):
-            return Unread(look.action, "OtherRegion", f"{about} is not in {function.region}", denied=True)
-        is_foreign = account not in ("", function.account)
-        if is_foreign and look.own:
-            return Unread(look.action, "OtherAccount", f"{about} is not of {function.account}", denied=True)
-        if (look.action, about) not in self._seen:
-            self._seen[look.action, about] = attempt(look, lambda: self._client(service.client), about)
-        seen = self._seen[look.action, about]
-        if seen is None:
-            return _missing(look.action, about) if is_foreign else GONE
-        return seen
+            return Unread(
+                source_read.action, "NotKnown", f"{arn} has wildcards: which resource it is, is unknown", denied=True
+            )
+        if resource.region not in ("", function.region):
+            return Unread(source_read.action, "OtherRegion", f"{about} is not in {function.region}", denied=True)
+        is_foreign = resource.account not in ("", function.account)
+        if is_foreign and source_read.same_account_only:
+            return Unread(
+                source_read.action, "OtherAccount", f"{about} is not in account {function.account}", denied=True
+            )
+        if (source_read.action, about) not in self._cache:
+            self._cache[source_read.action, about] = attempt(source_read, lambda: self._client(service.client), about)
+        reading = self._cache[source_read.action, about]
+        if reading is None:
+            return _missing(source_read.action, about) if is_foreign else NOT_FOUND
+        return reading
 
 
 def _service_of(arn: str, function: FunctionTarget) -> tuple[SourceService | None, str]:
-    """Return the service of what is named, None where it is not one of ours, and its ARN."""
+    """Return the service of a resource, None if it is not read, and the resource's ARN."""
     arn = arn if arn.startswith("arn:") else secretsmanager.named(arn, function)
     parsed = parse_arn(arn)
     return (SERVICES.get(parsed.service) if parsed else None), arn
 
 
 def _with_grants(policy: Policy, grants: Sequence[Mapping[str, JSON]]) -> Policy:
-    """Return a policy with more statements; one that nobody understands says nothing either way."""
+    """Return a policy with more statements. A policy that cannot be parsed stays as it is."""
     document = policy.document
     if not grants or policy.unreadable or not isinstance(document, dict):
         return policy

@@ -1,4 +1,4 @@
-"""Buckets: the key that objects are encrypted with unless they say otherwise, and the policy."""
+"""Buckets: the default encryption key and the policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_KMS = frozenset({"aws:kms", "aws:kms:dsse"})
 
 
 def encryption(client: S3Client, arn: str) -> SourceReading:
-    """Read a bucket's default encryption; `aws:kms` without a key is the key `aws/s3`."""
+    """Read a bucket's default encryption. `aws:kms` without a key means the key `aws/s3`."""
     rules = client.get_bucket_encryption(Bucket=_name(arn))["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule["ApplyServerSideEncryptionByDefault"] for rule in rules if _encrypts_by_default(rule)]
     keys = [default.get("KMSMasterKeyID", "") for default in defaults if default["SSEAlgorithm"] in _BY_KMS]
@@ -43,8 +43,8 @@ S3 = SourceService(
     state=SourceRead(
         "s3:GetEncryptionConfiguration",
         encryption,
-        about=_bucket,
-        without="ServerSideEncryptionConfigurationNotFoundError",
+        resource_of=_bucket,
+        none_code="ServerSideEncryptionConfigurationNotFoundError",
     ),
-    policy=SourceRead("s3:GetBucketPolicy", policy, about=_bucket, without="NoSuchBucketPolicy"),
+    policy=SourceRead("s3:GetBucketPolicy", policy, resource_of=_bucket, none_code="NoSuchBucketPolicy"),
 )

@@ -1,4 +1,4 @@
-"""Secrets: their key and their policy, and never their value."""
+"""Secrets: their key and their policy. Their value is never read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SUFFIX = "-??????"
 
 
 def named(name: str, function: FunctionTarget) -> str:
-    """Return the ARN of a secret of which only the name is given, as far as it is known."""
+    """Return the ARN of a secret from its name, without the suffix that AWS adds."""
     return f"arn:{function.partition}:secretsmanager:{function.region}:{function.account}:secret:{name}"
 
 
 def description(client: SecretsManagerClient, arn: str) -> SourceReading:
-    """Read which key encrypts a secret; of `aws/secretsmanager`, it says nothing."""
+    """Read which key encrypts a secret. The reply does not mention the key `aws/secretsmanager`."""
     return SourceReading(key=client.describe_secret(SecretId=arn).get("KmsKeyId", ""))
 
 
@@ -30,13 +30,13 @@ def policy(client: SecretsManagerClient, arn: str) -> SourceReading:
 
 
 def _as_given(arn: str) -> str:
-    """Return an ARN without the six characters at its end, where they are not known: Secrets Manager finds it."""
+    """Return an ARN without a wildcard suffix. Secrets Manager accepts an ARN without its six random characters."""
     return arn.removesuffix(_SUFFIX)
 
 
 SECRETSMANAGER = SourceService(
     "secretsmanager",
     "secretsmanager",
-    state=SourceRead("secretsmanager:DescribeSecret", description, about=_as_given),
-    policy=SourceRead("secretsmanager:GetResourcePolicy", policy, about=_as_given),
+    state=SourceRead("secretsmanager:DescribeSecret", description, resource_of=_as_given),
+    policy=SourceRead("secretsmanager:GetResourcePolicy", policy, resource_of=_as_given),
 )

@@ -1,4 +1,4 @@
-"""The services whose resources are looked at, by their names in ARNs: one line each."""
+"""The services whose resources are read, by their names in ARNs."""
 
 from __future__ import annotations
 

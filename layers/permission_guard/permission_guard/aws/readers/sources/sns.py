@@ -1,4 +1,4 @@
-"""Topics: the key they are encrypted with and their policy, in one call."""
+"""Topics: the encryption key and the policy, in one call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def attributes(client: SNSClient, arn: str) -> SourceReading:
-    """Read the attributes of a topic; one that is not encrypted names no key."""
+    """Read the key and the policy of a topic. A topic without encryption has no key."""
     found = client.get_topic_attributes(TopicArn=arn)["Attributes"]
     return SourceReading(key=found.get("KmsMasterKeyId", ""), policy=found.get("Policy", ""))
 

@@ -60,15 +60,16 @@ def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
             "type": "header",
             "text": {"type": "plain_text", "text": escape(f"{sign} {message.headline}", MAX_HEADER), "emoji": False},
         },
-        {
-            "type": "section",
-            "fields": [_field(label, value) for label, value in message.facts if label not in _IN_CONTEXT][:MAX_FIELDS],
-        },
+        {"type": "context", "elements": [_mrkdwn(_inline_code(message.resource))]},
         _rich_text([_text(message.happened)]),
     ]
+    facts: dict[str, JSON] = {
+        "type": "section",
+        "fields": [_field(label, value) for label, value in message.facts if label not in _IN_CONTEXT][:MAX_FIELDS],
+    }
     below = {"type": "context", "elements": [_mrkdwn(_context(message))]}
-    limit = MAX_BLOCKS - len(above) - 1
-    return [*above, *list(_sections(message.sections))[:limit], below]
+    limit = MAX_BLOCKS - len(above) - 2
+    return [*above, *list(_sections((*message.sections, *message.evidence)))[:limit], facts, below]
 
 
 def escape(text: str, limit: int) -> str:

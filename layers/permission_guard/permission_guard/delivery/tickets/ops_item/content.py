@@ -46,7 +46,7 @@ _MAX_SUMMARY = 300
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
-_FACTS_SHOWN = frozenset({"Function", "Subject", "Finding id"})
+_FACTS_SHOWN = frozenset({"Subject", "Finding id"})
 _ELSEWHERE = "\n\nSee the operational data of this OpsItem for more."
 
 
@@ -190,7 +190,13 @@ def _description(finding: Finding) -> str:
     facts = "\n".join(
         f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
     )
-    parts = [f"**{_escape(message.happened)}**", facts, *(_markdown(section) for section in message.sections)]
+    parts = [
+        f"**{_escape(message.happened)}**",
+        f"`{message.resource.replace('`', chr(39))}`",
+        *map(_markdown, message.sections),
+        facts,
+        *map(_markdown, message.evidence),
+    ]
     limit = MAX_DESCRIPTION - len(_ELSEWHERE)
     text, is_incomplete = "", False
     for part in parts:
