@@ -182,10 +182,10 @@ class Clock:
 
 @dataclass
 class InMemoryFindings:
-    """A findings table as strict as the deployed one: documents are JSON, writes are conditional, looks are numbered.
+    """A findings table as strict as the deployed one: documents are JSON, writes are conditional, checks are numbered.
 
-    It keeps the index of roles as well. `before_write` runs before every write, where another writer would come in
-    between. `queries` counts how often the findings of a function were asked for.
+    It includes the role index. `before_write` runs before every write, to simulate another writer. `queries` counts how
+    often the findings of a function were read.
     """
 
     documents: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -201,7 +201,7 @@ class InMemoryFindings:
     before_write: Callable[[], None] = lambda: None
 
     def forget(self) -> None:
-        """Nothing is remembered: every answer is read afresh."""
+        """Does nothing, because there is no cache."""
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         key = (target.arn, direction)

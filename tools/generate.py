@@ -1,4 +1,4 @@
-"""`make generate`: writes what is generated; with `--check`, only tells whether it is up to date."""
+"""`make generate`: writes generated files. With `--check`, it only reports whether they are up to date."""
 
 from __future__ import annotations
 

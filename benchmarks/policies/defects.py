@@ -278,19 +278,19 @@ def management_outside(draw: Sampler) -> Statement:
 
 
 def everything_outside(draw: Sampler) -> Statement:
-    """PG106 and PG109: outsiders who do anything."""
+    """PG106 and PG109: other accounts that may do anything."""
     return draw.statement({"AWS": draw.pick(*FOREIGN)}, action=draw.pick("lambda:*", ["lambda:*"], "*"))
 
 
 def deleted(draw: Sampler) -> Statement:
-    """PG111: what is left of a user or role, or of a service."""
-    gone = draw.pick("AIDA", "AROA") + draw.id(17).upper()
+    """PG111: the id of a deleted user or role, or a service that ended."""
+    deleted_id = draw.pick("AIDA", "AROA") + draw.id(17).upper()
     ended = draw.pick("lex.amazonaws.com", f"pinpoint.{draw.region}.amazonaws.com")
     intent = draw.condition("ArnLike", ARN, draw.arn("lex", "intent:Order:*"))
     return dict(
         draw.pick(
-            draw.statement({"AWS": draw.listed(gone)}),
-            draw.statement({"AWS": [draw.iam(f"role/{draw.name()}"), gone]}),
+            draw.statement({"AWS": draw.listed(deleted_id)}),
+            draw.statement({"AWS": [draw.iam(f"role/{draw.name()}"), deleted_id]}),
             draw.for_service(ended),
             draw.for_service("lex.amazonaws.com", intent),
         )

@@ -62,7 +62,7 @@ class _Making:
     statements: list[Statement] = field(default_factory=list)
     sources: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in _LISTED})
     triggers: dict[str, list[Trigger]] = field(default_factory=lambda: {kind: [] for kind in _LISTED})
-    gone_buckets: set[str] = field(default_factory=set)
+    deleted_buckets: set[str] = field(default_factory=set)
     expected: set[Expected] = field(default_factory=set)
 
     @property
@@ -143,7 +143,7 @@ class _Making:
                 Inventory(kind, _LISTED[kind], frozenset(self.sources[kind]), tuple(self.triggers[kind]))
                 for kind in _LISTED
             ),
-            foreign_buckets=dict.fromkeys(self.gone_buckets, False),
+            foreign_buckets=dict.fromkeys(self.deleted_buckets, False),
         )
         return Sample(snapshot, frozenset(self.expected), tuple(self.statements))
 
@@ -154,7 +154,7 @@ def _making(draw: Sampler) -> _Making:
 
 
 def good_function(seed: str) -> Sample:
-    """Return a function about which nothing is to be found."""
+    """Return a function without a problem."""
     draw = Sampler(seed)
     making = _making(draw)
     if draw.chance(0.08):
@@ -169,7 +169,7 @@ def good_function(seed: str) -> Sample:
 
 
 def defective_function(seed: str, number: int) -> Sample:
-    """Return a function with one to three defects among good statements; the number tells which is the first."""
+    """Return a function with one to three defects among good statements. The number selects the first one."""
     draw = Sampler(seed)
     making = _making(draw)
     for _ in range(draw.pick(0, 1, 2, 3)):
@@ -184,11 +184,11 @@ def defective_function(seed: str, number: int) -> Sample:
             making.add(statement, *DEFECTS[kind])
             making.list_sources(statement)
     if None in chosen:
-        draw.pick(_source_gone, _bucket_gone, _not_let_in, _alias_not_let_in)(making)
+        draw.pick(_source_deleted, _bucket_deleted, _trigger_not_allowed, _alias_not_allowed)(making)
     return making.finished()
 
 
-# ── Defects that only what is set up in the account shows ───────────────────────────────────────────────────────────
+# ── Defects that depend on what is set up in the account ───────────────────────────────────────────────────────────
 
 
 def _listed_service(making: _Making, *, named: bool) -> Service:
@@ -212,8 +212,8 @@ def _services(statement: Statement) -> list[str]:
     return [found] if isinstance(found, str) else found
 
 
-def _source_gone(making: _Making) -> None:
-    """PG110: the source that a good statement names is not there any more."""
+def _source_deleted(making: _Making) -> None:
+    """PG110: the source that a good statement names does not exist."""
     draw = making.draw
     service = _listed_service(making, named=True)
     condition = draw.condition(
@@ -222,27 +222,27 @@ def _source_gone(making: _Making) -> None:
     making.add(draw.for_service(service.principal, condition), "PG110")
 
 
-def _bucket_gone(making: _Making) -> None:
+def _bucket_deleted(making: _Making) -> None:
     """PG110, and PG103 where only its name holds S3."""
     draw = making.draw
-    bucket = draw.arn("s3", f"gone-{draw.id()}", account="", region="")
-    making.gone_buckets.add(bucket)
+    bucket = draw.arn("s3", f"deleted-{draw.id()}", account="", region="")
+    making.deleted_buckets.add(bucket)
     held = draw.chance(0.5)
     account = draw.condition("StringEquals", "aws:SourceAccount", OWN) if held else {}
     statement = draw.for_service("s3.amazonaws.com", draw.condition("ArnLike", "aws:SourceArn", bucket), account)
     making.add(statement, *(("PG110",) if held else ("PG103", "PG110")))
 
 
-def _not_let_in(making: _Making) -> None:
-    """PG112: a trigger that no statement lets in; where somebody is let in by `*`, the trigger calls another alias."""
+def _trigger_not_allowed(making: _Making) -> None:
+    """PG112: a trigger that no statement allows. Where a statement allows `*`, the trigger calls another alias."""
     if any("*" in json.dumps(item["Principal"]) and item["Effect"] == "Allow" for item in making.statements):
-        _alias_not_let_in(making)
+        _alias_not_allowed(making)
         return
     _expect_trigger(making, _listed_service(making, named=False), "")
 
 
-def _alias_not_let_in(making: _Making) -> None:
-    """PG112: a trigger that calls an alias, whose policy is another one than the function's."""
+def _alias_not_allowed(making: _Making) -> None:
+    """PG112: a trigger that calls an alias, which has its own policy."""
     _expect_trigger(
         making, making.draw.pick(*[s for s in services_in(making.draw) if s.kind]), f"{making.target.arn}:canary"
     )

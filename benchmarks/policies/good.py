@@ -1,4 +1,4 @@
-"""Statements that let nobody in but whom they are meant to."""
+"""Statements that allow only the intended principals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Statements that belong together, and the source that they let in where there is one to be listed.
+    """Statements that belong together, and the source that they allow, if an inventory lists it.
 
     `names_source` says that the ARN of the source is in them.
     """
@@ -169,8 +169,8 @@ def _everyone_of(draw: Sampler) -> list[Statement]:
     return [draw.statement(_everyone(draw), condition)]
 
 
-def _own_people_who_look(draw: Sampler) -> list[Statement]:
-    """Return a grant of reading, which is no change, to one's own people."""
+def _own_readers(draw: Sampler) -> list[Statement]:
+    """Return a grant of read actions to a role of the own account."""
     actions = ["lambda:InvokeFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration"]
     return [draw.statement({"AWS": draw.iam(f"role/{draw.name()}")}, action=actions)]
 
@@ -238,13 +238,13 @@ def _open_but_for_a_deny(draw: Sampler) -> list[Statement]:
 
 
 def _outsider_but_for_a_deny(draw: Sampler) -> list[Statement]:
-    """Return a grant to an outsider, whom a perimeter shuts out."""
+    """Return a grant to another account, and a perimeter that denies it."""
     outsider = draw.iam(f"role/{draw.name()}", draw.pick(*FOREIGN))
     return [draw.statement({"AWS": outsider}, action="lambda:InvokeFunction"), perimeter(draw)]
 
 
-def _switched_off(draw: Sampler) -> list[Statement]:
-    """Return grants to anyone, and the Deny with which somebody stops them all in an emergency."""
+def _denied_in_an_emergency(draw: Sampler) -> list[Statement]:
+    """Return grants to anyone, and a Deny that stops them all in an emergency."""
     stop = {**draw.statement("*", action=draw.pick("lambda:*", "*", "lambda:Invoke*")), "Effect": "Deny"}
     invoke = "lambda:InvokeFunction"
     return [draw.statement("*", action=invoke), draw.for_service("s3.amazonaws.com", action=invoke), stop]
@@ -256,12 +256,12 @@ _OTHERS: Final[Sequence[Callable[[Sampler], list[Statement]]]] = (
     _by_url,
     _everyone_of,
     _everyone_of,
-    _own_people_who_look,
+    _own_readers,
     _skill,
     _edge,
     _several_services,
     _deny,
 )
 
-ONLY_BY_THEMSELVES: Final = (_open_but_for_a_deny, _outsider_but_for_a_deny, _switched_off)
+ONLY_BY_THEMSELVES: Final = (_open_but_for_a_deny, _outsider_but_for_a_deny, _denied_in_an_emergency)
 """Statements whose Deny holds for whatever else there is: a policy has them alone."""

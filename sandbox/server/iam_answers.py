@@ -41,7 +41,7 @@ def set_default_policy_version(params: Mapping[str, Any]) -> Response:
 
 
 def wrap_account_details(inner: Callable[[Mapping[str, Any]], Response]) -> Callable[[Mapping[str, Any]], Response]:
-    """Add each role's permissions boundary. Without it, a limited role would look unlimited."""
+    """Add each role's permissions boundary. Without it, a limited role would appear unlimited."""
 
     def account_details(params: Mapping[str, Any]) -> Response:
         status, headers, body = inner(params)

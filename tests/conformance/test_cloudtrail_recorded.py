@@ -1,4 +1,4 @@
-"""Records that AWS wrote and others published, where they are at hand: what each leads to, and what made the call."""
+"""CloudTrail records that others have published: the targets of each record, and the tool that made the call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _both(outcome: Target | str) -> tuple[Target | str, Target | str]:
     return outcome, outcome
 
 
-# For the invoke policy and for the execution role; an error says what it names.
+# The target or the reason for the invoke policy and for the execution role, or the expected error.
 EXPECTED: dict[str, tuple[Target | str, Target | str] | type[MalformedEventError]] = {
     "AddPermission20150331v2__file-5019308995__PARTIAL": MalformedEventError,
     "AddPermission20150331v2__invictus-ir": (_BACKDOOR, OTHER_SCOPE),
@@ -130,8 +130,8 @@ DIRECTIONS = (Direction.INVOKE_POLICY, Direction.EXECUTION_ROLE)
 READABLE = [name for name, expected in EXPECTED.items() if expected is not MalformedEventError]
 
 FROM_CLOUDFORMATION = {"DeleteFunction20150331__pasted-log-8239984532__ResourceNotFoundException__cloudformation"}
-FROM_NOTHING_KNOWN = {
-    # By people, consoles and services: boto3, a simulated attack itself, `AWS Internal`, services that invoke.
+FROM_NO_KNOWN_TOOL = {
+    # Made by people, the console and services: boto3, a simulated attack, `AWS Internal`, services that invoke.
     "AddPermission20150331v2__invictus-ir",
     "CreateEventSourceMapping20150331__aws-docs",
     "DeleteFunction20150331__aws-docs",
@@ -146,20 +146,20 @@ FROM_NOTHING_KNOWN = {
     "UpdateFunctionCode20150331v2__invictus-ir",
     "UpdateFunctionCode20150331v2__invictus-ir_2",
 } | {name for name in EXPECTED if "__stackd-native-2026" in name}
-"""All the others were made by Terraform, which set up what was attacked."""
+"""Terraform made all other calls: it created the resources that were attacked."""
 
 
 def load(name: str) -> Any:
-    """Load a record, in as much of an envelope as is looked at."""
+    """Load a record and wrap it in the part of the envelope that is read."""
     record = json.loads((CLOUDTRAIL / f"{name}.json").read_text())
     return {"detail-type": "AWS API Call via CloudTrail", "detail": record}
 
 
 @pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED)
-def test_every_recorded_event_leads_where_it_should(
+def test_every_recorded_event_has_the_expected_targets_or_error(
     name: str, expected: tuple[Target | str, Target | str] | type[MalformedEventError]
 ) -> None:
-    """The target, or none and the reason, for both scopes; or a clear error."""
+    """For both scopes: the target, or no target and a reason, or an error."""
     if isinstance(expected, type):
         for direction in DIRECTIONS:
             with pytest.raises(MalformedEventError) as error:
@@ -176,34 +176,34 @@ def test_every_recorded_event_leads_where_it_should(
             assert found.reason == ""
 
 
-def test_every_recorded_event_has_its_expectation() -> None:
-    """None is passed over, and none is made up."""
+def test_every_recorded_event_is_in_the_table_of_this_test() -> None:
+    """The table has no other events."""
     assert {path.stem for path in CLOUDTRAIL.glob("*.json")} == EXPECTED.keys()
-    assert EXPECTED.keys() >= FROM_CLOUDFORMATION | FROM_NOTHING_KNOWN
+    assert EXPECTED.keys() >= FROM_CLOUDFORMATION | FROM_NO_KNOWN_TOOL
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_every_recorded_event_tells_the_tool_that_called(name: str) -> None:
+def test_the_tool_of_every_recorded_event_is_recognized(name: str) -> None:
     """From real identities, addresses and user agents."""
-    tool = "" if name in FROM_NOTHING_KNOWN else "cloudformation" if name in FROM_CLOUDFORMATION else "terraform"
+    tool = "" if name in FROM_NO_KNOWN_TOOL else "cloudformation" if name in FROM_CLOUDFORMATION else "terraform"
     assert parse_record(load(name)).tool == tool
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_look_names_the_tool_only_where_it_made_a_change(name: str) -> None:
-    """What is refused, or of no concern, was made by nobody."""
+def test_targets_have_a_tool_only_if_it_made_a_change(name: str) -> None:
+    """A denied call or an ignored event made no change."""
     record = parse_record(load(name))
     for direction in DIRECTIONS:
         try:
-            look = targets_of_record(record, direction)
+            found = targets_of_record(record, direction)
         except UnknownEventError:
             continue
-        assert look.tool == (record.tool if look.targets and not look.denied_call else "")
+        assert found.tool == (record.tool if found.targets and not found.denied_call else "")
 
 
 @pytest.mark.parametrize("name", [name for name in READABLE if "CreateFunction" in name])
-def test_of_the_functions_that_were_not_created_those_were_refused_for_the_role(name: str) -> None:
-    """With the role that was asked for, and what AWS said."""
+def test_a_function_that_was_not_created_is_a_denied_call_if_the_role_is_the_cause(name: str) -> None:
+    """It has the requested role and AWS's message."""
     record = parse_record(load(name))
     denied_call = targets_of_record(record, Direction.EXECUTION_ROLE).denied_call
     if "cannot be assumed" not in record.error_message:

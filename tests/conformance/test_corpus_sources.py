@@ -38,7 +38,7 @@ EXCEPTIONS: Final = {
 
 
 def exact_sources() -> list[tuple[str, str]]:
-    """Return each pair of a service that is known and the one ARN that its statement names."""
+    """Return each pair of a known service and the one ARN in its statement."""
     pairs = set()
     for line in STATEMENTS.read_text().splitlines():
         statement = json.loads(line)["resolved"]
@@ -55,7 +55,7 @@ def services_of(statement: dict[str, Any]) -> list[str]:
 
 
 def sources_of(statement: dict[str, Any]) -> list[str]:
-    """Return the values that a statement has for aws:SourceArn."""
+    """Return the values of aws:SourceArn in a statement."""
     found: list[str] = []
     for keys in statement.get("Condition", {}).values():
         for key, values in keys.items():
@@ -68,12 +68,12 @@ PAIRS: Final = exact_sources()
 
 
 @pytest.mark.parametrize(("principal", "arn"), PAIRS)
-def test_the_source_that_a_statement_names_is_one_of_its_principal_s(principal: str, arn: str) -> None:
-    """Unless it is listed, with the reason why it is not."""
+def test_the_source_of_a_statement_belongs_to_its_principal(principal: str, arn: str) -> None:
+    """Exceptions are listed with a reason."""
     assert invoker_of(principal).admits(arn) is ((principal, arn) not in EXCEPTIONS)
 
 
 def test_every_exception_is_in_the_corpus() -> None:
-    """One that is not would hide nothing, and explain nothing."""
+    """The list has no outdated exception."""
     assert set(EXCEPTIONS) <= set(PAIRS)
     assert len(PAIRS) > 100

@@ -1,4 +1,4 @@
-"""What is claimed of other tools, held against their own test suites."""
+"""The claims about other tools, verified with the test suites of those tools."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def statements(policy: Any) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else [found]
 
 
-def test_what_is_claimed_of_prowler_is_so_in_its_own_suite() -> None:
-    """It flags more than is claimed, and never less."""
+def test_the_claims_about_prowler_are_true_in_its_own_suite() -> None:
+    """Prowler flags every policy for which this project claims it, and others too."""
     cases = [case for case in suite("prowler_recorded.json") if case["fn"] == "is_policy_public"]
     claimed = [case for case in cases if any(map(prowler_public, statements(case["args"]["policy"])))]
     assert len(claimed) >= 5
     assert all(case["result"] for case in claimed)
 
 
-def test_what_is_claimed_of_cloud_custodian_is_so_in_its_own_suite() -> None:
-    """Of the cases in which one account is trusted and nothing else is set, as it is by default."""
+def test_the_claims_about_cloud_custodian_are_true_in_its_own_suite() -> None:
+    """Only cases with one trusted account and default settings are compared."""
     cases = [case for case in suite("c7n_cross_account.json") if case["config"] == {"allowed_accounts": [ACCOUNT]}]
     claimed = [case for case in cases if any(map(custodian_cross_account, statements(case["policy"])))]
-    # It knows CloudFront's users of old, which no function's policy has.
+    # It allows the principals of CloudFront's origin access identities, which function policies do not contain.
     claimed = [case for case in claimed if "iam::cloudfront:user" not in json.dumps(case["policy"])]
     assert len(claimed) >= 3
     assert all(case["violation"] for case in claimed)

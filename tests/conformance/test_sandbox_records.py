@@ -1,4 +1,4 @@
-"""The shape of the sandbox's CloudTrail records, against published ones."""
+"""The keys and types of the sandbox's CloudTrail records, compared with published records."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 READ_QUEUE = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
 
-# What only a real AWS, or only the published caller, puts into an answer or a request.
-NOT_HERE = {
+# Keys that only real AWS returns, and keys that only the published caller sent.
+ONLY_IN_AWS = {
     "CreateFunction20150331": {"runtimeVersionConfig", "lastUpdateStatus"},
     "UpdateFunctionCode20150331v2": {"runtimeVersionConfig", "lastUpdateStatus", "loggingConfig"},
     "CreateEventSourceMapping20150331": {"kMSKeyArn", "filterCriteria", "scalingConfig", "sourceAccessConfigurations"},
 }
-CALLERS_OWN = {"CreateFunction20150331": {"s3Bucket", "s3Key", "s3ObjectVersion", "loggingConfig"}}
+ONLY_OF_THE_CALLER = {"CreateFunction20150331": {"s3Bucket", "s3Key", "s3ObjectVersion", "loggingConfig"}}
 
 
 def published() -> list[Any]:
-    """Return the published, complete records of the calls that `life` makes."""
+    """Return the published, complete records of the calls that `records_by_event` makes."""
     names = {
         "AddPermission20150331v2__invictus-ir",
         "AttachRolePolicy__invictus-ir",
@@ -49,8 +49,8 @@ def published() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def life(sandbox: Sandbox, make_role: Callable[..., str], code: bytes) -> dict[str, dict[str, Any]]:
-    """Make, change and delete a role, a policy, a function and a mapping; return the records by event name."""
+def records_by_event(sandbox: Sandbox, make_role: Callable[..., str], code: bytes) -> dict[str, dict[str, Any]]:
+    """Create, change and delete a role, a policy, a function and a mapping; return the records by event name."""
     since = sandbox.last_record()
     iam, functions, sqs = sandbox.client("iam"), sandbox.client("lambda"), sandbox.client("sqs")
     role = make_role("trail", READ_QUEUE)
@@ -90,23 +90,25 @@ def life(sandbox: Sandbox, make_role: Callable[..., str], code: bytes) -> dict[s
 
 
 @pytest.mark.parametrize("path", published())
-def test_a_record_has_the_shape_of_a_published_one(path: Path, life: dict[str, dict[str, Any]]) -> None:
-    """A record has the shape of a published one."""
+def test_a_record_has_the_keys_and_types_of_a_published_one(
+    path: Path, records_by_event: dict[str, dict[str, Any]]
+) -> None:
+    """Of the same API."""
     theirs = json.loads(path.read_text())
     name = theirs["eventName"]
-    ours = life[name]
+    ours = records_by_event[name]
 
-    assert differences(theirs, ours, NOT_HERE.get(name, set()) | CALLERS_OWN.get(name, set())) == []
+    assert differences(theirs, ours, ONLY_IN_AWS.get(name, set()) | ONLY_OF_THE_CALLER.get(name, set())) == []
 
 
-def differences(theirs: Any, ours: Any, tolerated: set[str], where: str = "") -> list[str]:
+def differences(theirs: Any, ours: Any, ignored: set[str], where: str = "") -> list[str]:
     """List where two records differ in their keys or in the types of their values."""
     if type(theirs) is not type(ours):
         return [f"{where}: {type(ours).__name__} instead of {type(theirs).__name__}"]
     if isinstance(theirs, dict) and not where.endswith((".userIdentity", ".tlsDetails")):
-        keys = (theirs.keys() ^ ours.keys()) - tolerated - {"tlsDetails", "sessionCredentialFromConsole"}
+        keys = (theirs.keys() ^ ours.keys()) - ignored - {"tlsDetails", "sessionCredentialFromConsole"}
         found = [f"{where}.{key}: {'missing' if key in theirs else 'unexpected'}" for key in sorted(keys)]
         for key in theirs.keys() & ours.keys():
-            found += differences(theirs[key], ours[key], tolerated, f"{where}.{key}")
+            found += differences(theirs[key], ours[key], ignored, f"{where}.{key}")
         return found
     return []

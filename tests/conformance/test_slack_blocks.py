@@ -13,7 +13,7 @@ from tests.unit.delivery.alerts.slack.test_message import EXAMPLES
 
 
 @pytest.mark.parametrize("case", EXAMPLES)
-def test_the_blocks_are_block_kit(case: str) -> None:
-    """Every kind of finding, a hostile and a huge one among them."""
+def test_every_message_is_valid_block_kit(case: str) -> None:
+    """The cases include every kind of finding, hostile text and very long text."""
     schema = json.loads((SPECS / "slack-block-kit.schema.json").read_text())
     jsonschema.validate({"blocks": payload(EXAMPLES[case])["blocks"]}, schema)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NAME = "inventories"
 INVOCATION = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{}/invocations"
 
-# Each permission, and a call that takes it; a word in angle brackets is what a source was given when it was made.
+# Each permission and a call that needs it; a word in angle brackets stands for a generated id of a source.
 CALLS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("lambda:ListFunctionUrlConfigs", "lambda", "list_function_url_configs", {"FunctionName": "<function>"}),
     ("lambda:ListTags", "lambda", "list_tags", {"Resource": "<function>"}),
@@ -59,7 +59,7 @@ IDS = [f"{service}-{method}-{len(asked)}" for _, service, method, asked in CALLS
 
 
 class Sources:
-    """One source of every kind, each set up to invoke `function`; `ids` are what AWS made up."""
+    """One source of every type, each set up to invoke `function`; `ids` are the ids that AWS generated."""
 
     def __init__(self, sandbox: Sandbox, function: str) -> None:
         self._sandbox, self.function = sandbox, function
@@ -87,7 +87,7 @@ class Sources:
         events = self._client("events")
         events.create_event_bus(Name=NAME)
         for bus in ("default", NAME):
-            events.put_rule(Name=NAME, EventBusName=bus, EventPattern='{"source": ["nobody"]}')
+            events.put_rule(Name=NAME, EventBusName=bus, EventPattern='{"source": ["never"]}')
             events.put_targets(Rule=NAME, EventBusName=bus, Targets=[{"Id": "1", "Arn": self.function}])
 
     def _rest_api(self) -> None:
@@ -143,7 +143,7 @@ class Sources:
 
 
 def ask(client: Any, method: str, asked: dict[str, Any], sources: Sources) -> Any:
-    """Make a call, with what was made up at the creation filled in; return the answer, checked against the model."""
+    """Make a call with the generated ids filled in; return the reply, validated by botocore's model."""
     names = {f"<{name}>": value for name, value in sources.ids.items()}
     given = {key: names.get(value, value) if isinstance(value, str) else value for key, value in asked.items()}
     answer = getattr(client, method)(**given)

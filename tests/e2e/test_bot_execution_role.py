@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=off: further rules for roles: denied calls, destinations, logs, who shares it."""
+"""The deployed stack with FixMode=off: more rules for roles: denied calls, destinations, logs, shared roles."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def bot() -> Iterator[Bot]:
 
 
 def is_open(finding: dict[str, Any]) -> bool:
-    """Whether a finding stands."""
+    """Return whether a finding is open."""
     return bool(finding["status"] == "open")
 
 
 def is_resolved(finding: dict[str, Any]) -> bool:
-    """Whether a finding is over."""
+    """Return whether a finding is resolved."""
     return bool(finding["status"] == "resolved")
 
 
@@ -43,7 +43,7 @@ def trust(statement: dict[str, Any]) -> str:
 
 
 def rules_of(bot: Bot, function_arn: str) -> set[tuple[str, str]]:
-    """Return which rules have a finding of a function, and whether it is over."""
+    """Return the rules with a finding of a function, and whether it is resolved."""
     return {(one["rule_id"], one["status"]) for one in bot.watcher.findings(function_arn)}
 
 
@@ -53,20 +53,20 @@ def remedy(finding: dict[str, Any]) -> str:
 
 
 def sweep(bot: Bot) -> None:
-    """Have every function of the account checked, and wait until all were."""
+    """Run the sweep, and wait until every function was checked."""
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
     all_done(bot)
 
 
 def all_done(bot: Bot) -> None:
-    """Wait until everything that was changed so far was checked, and its grace period is over."""
+    """Wait until all changes so far were checked and their grace periods are over."""
     bot.wait_for_delivery()
     bot.wait_until_empty("ExecutionRoleQueue")
 
 
-def test_the_bot_finds_nothing_at_itself_and_knows_all_it_needs(bot: Bot) -> None:
-    """Its own functions write their logs, share no role, and lack nothing; and nothing of theirs stays unknown."""
+def test_the_bot_has_no_findings_and_no_unknowns_for_its_own_functions(bot: Bot) -> None:
+    """Its functions write their logs, share no role and lack no permission, and every outcome is known."""
     sweep(bot)
     bot.wait_until_empty("InvokePolicyQueue")
     own = [one["FunctionArn"] for one in bot.engineer.functions.list_functions()["Functions"]]
@@ -89,7 +89,7 @@ def test_the_bot_finds_nothing_at_itself_and_knows_all_it_needs(bot: Bot) -> Non
 def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
     bot: Bot, unique: str, make: str, policy: str, action: str
 ) -> None:
-    """Lambda names one action of a role that it does not name; the finding names all, the role, and the remedy."""
+    """Lambda's error names one action and no role. The finding names all actions, the role and the remedy."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     source = getattr(bot.engineer, make)(unique)
     with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException) as denied:
@@ -108,7 +108,7 @@ def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
 
 
 def test_a_function_that_aws_denied_to_create_is_reported_though_it_does_not_exist(bot: Bot, unique: str) -> None:
-    """The finding says whose trust policy is at fault; the function that is created after all resolves it."""
+    """The finding names the role whose trust policy is wrong. The later creation of the function resolves it."""
     role = bot.engineer.role(f"{unique}-role")
     bot.engineer.iam.update_assume_role_policy(RoleName=f"{unique}-role", PolicyDocument=trust(NOT_ASSUMED))
     with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException):
@@ -127,8 +127,8 @@ def test_a_function_that_aws_denied_to_create_is_reported_though_it_does_not_exi
 
 
 @pytest.mark.parametrize("feature", ["network", "dead-letter queue"])
-def test_a_configuration_that_aws_denied_names_what_the_role_lacks(bot: Bot, unique: str, feature: str) -> None:
-    """Of a function that exists: its finding is over once the role has what AWS asked for."""
+def test_a_denied_configuration_is_reported_with_the_missing_permissions(bot: Bot, unique: str, feature: str) -> None:
+    """The function exists. Its finding resolves once the role has the permissions that AWS requires."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     asked: dict[str, Any]
@@ -153,10 +153,8 @@ def test_a_configuration_that_aws_denied_names_what_the_role_lacks(bot: Bot, uni
 
 
 @pytest.mark.parametrize("of", ["function", "alias"])
-def test_a_destination_that_aws_denied_is_reported_at_once_until_results_go_there(
-    bot: Bot, unique: str, of: str
-) -> None:
-    """The finding names the role, which AWS does not, and the statement that it takes."""
+def test_a_denied_destination_is_reported_at_once_until_it_is_configured(bot: Bot, unique: str, of: str) -> None:
+    """The finding names the role, which AWS's error does not, and the statement that it needs."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     asked: dict[str, Any] = {"FunctionName": unique, "DestinationConfig": {"OnFailure": {"Destination": queue}}}
@@ -181,10 +179,10 @@ def test_a_destination_that_aws_denied_is_reported_at_once_until_results_go_ther
 
 
 @pytest.mark.parametrize("remedy", ["another destination", "no destination", "none at all"])
-def test_a_destination_that_the_role_may_no_longer_send_to_is_found_until_it_is_not_sent_to(
+def test_a_destination_that_the_role_may_no_longer_send_to_is_reported_until_it_is_fixed(
     bot: Bot, unique: str, remedy: str
 ) -> None:
-    """AWS rejects such a destination, but reports no error when one becomes such: results would be lost."""
+    """AWS rejects such a destination, but reports no error if the role loses the permission later."""
     functions, queue, other = bot.engineer.functions, bot.engineer.queue(unique), bot.engineer.queue(f"{unique}-other")
     sending = {"Effect": "Allow", "Action": "sqs:SendMessage"}
     policy = bot.engineer.policy(unique, {**sending, "Resource": queue})
@@ -211,8 +209,8 @@ def test_a_destination_that_the_role_may_no_longer_send_to_is_found_until_it_is_
     assert rules_of(bot, arn) == {("PG203", "resolved")}
 
 
-def test_a_destination_that_was_put_before_anyone_looked_is_found_by_its_own_event(bot: Bot, unique: str) -> None:
-    """Nothing but PutFunctionEventInvokeConfig is heard of; the role lacks the permission by the time of the check."""
+def test_a_destination_is_checked_because_of_its_own_event(bot: Bot, unique: str) -> None:
+    """Only the event of PutFunctionEventInvokeConfig arrives, and at the check the role lacks the permission."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     policy = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue})
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role", policy))
@@ -227,8 +225,8 @@ def test_a_destination_that_was_put_before_anyone_looked_is_found_by_its_own_eve
     bot.watcher.finding(arn, "PG203", is_open)
 
 
-def test_two_functions_with_one_role_are_one_finding_that_names_both(bot: Bot, unique: str) -> None:
-    """It is at the first by name, and over when the other gets a role of its own."""
+def test_a_role_shared_by_two_functions_is_one_finding_that_names_both(bot: Bot, unique: str) -> None:
+    """It belongs to the first function by name, and resolves when the other gets its own role."""
     role = bot.engineer.role(f"{unique}-role")
     first = bot.engineer.function(f"{unique}-a", role)
     bot.watcher.checked(first, "execution_role")
@@ -246,8 +244,8 @@ def test_two_functions_with_one_role_are_one_finding_that_names_both(bot: Bot, u
     assert rules_of(bot, second) == set()
 
 
-def test_after_a_sweep_a_change_of_a_role_finds_its_functions_without_listing_them(bot: Bot, unique: str) -> None:
-    """Whoever lists functions now is denied it: what the change concerns comes from the index of roles."""
+def test_after_a_sweep_the_functions_of_a_changed_role_come_from_the_index(bot: Bot, unique: str) -> None:
+    """Listing functions is denied here, so the functions must come from the role index."""
     bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     sweep(bot)
     bot.aws.inject_fault("lambda", "ListFunctions", code="AccessDeniedException", status=403, count=1_000)
@@ -264,8 +262,8 @@ def test_after_a_sweep_a_change_of_a_role_finds_its_functions_without_listing_th
         bot.aws.clear_faults()
 
 
-def test_a_function_that_may_not_write_its_logs_is_found_after_the_grace_period(bot: Bot, unique: str) -> None:
-    """Detaching the basic policy opens PG204, medium and with its remedy; attaching it again resolves it."""
+def test_a_function_that_cannot_write_its_logs_is_reported_after_the_grace_period(bot: Bot, unique: str) -> None:
+    """Detaching the basic policy opens PG204 with severity medium and a remedy; attaching it again resolves it."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     seen = bot.watcher.checked(arn, "execution_role")
     called = time.monotonic()
@@ -280,8 +278,8 @@ def test_a_function_that_may_not_write_its_logs_is_found_after_the_grace_period(
     assert rules_of(bot, arn) == {("PG204", "resolved")}
 
 
-def test_what_is_fixed_within_the_grace_period_is_not_reported(bot: Bot, unique: str) -> None:
-    """A deployment that takes a policy away and gives another in its place opens nothing."""
+def test_a_problem_fixed_within_the_grace_period_is_not_reported(bot: Bot, unique: str) -> None:
+    """A deployment that replaces one policy with another opens no finding."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.detach(f"{unique}-role", LOGS_POLICY)

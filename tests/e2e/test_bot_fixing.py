@@ -26,7 +26,7 @@ def bot() -> Iterator[Bot]:
 
 
 def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
-    """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
+    """Create a function that reads a source, wait until the bot has checked it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", policy, tags=tags))
     seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
@@ -35,7 +35,7 @@ def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: di
 
 
 def has_fix(result: str) -> Callable[[dict[str, Any]], bool]:
-    """Return whether a finding's fix came as far as that."""
+    """Return a condition: the finding's fix has this result."""
     return lambda finding: bool(finding["fix"] and finding["fix"]["result"] == result)
 
 
@@ -57,8 +57,8 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
     bot.watcher.ops_item(finding["id"], "Resolved")
 
 
-def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
-    """The owner's tag decides: the fix is rejected, the finding and its ticket stay open."""
+def test_a_role_tagged_never_is_not_changed(bot: Bot, unique: str) -> None:
+    """The fix is rejected because of the owner's tag. The finding and its ticket stay open."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY, {"permission-guard:fix": "never"})
     bot.engineer.detach(f"{unique}-role", SQS_POLICY)
     finding = bot.watcher.finding(arn, "PG201", has_fix("refused"))
@@ -68,8 +68,8 @@ def test_a_role_tagged_never_is_left_alone(bot: Bot, unique: str) -> None:
     bot.watcher.ops_item(finding["id"], "Open")
 
 
-def test_a_deny_makes_attaching_useless_and_is_refused(bot: Bot, unique: str) -> None:
-    """Where an explicit Deny is the cause, nothing is attached, and the finding names the Deny."""
+def test_no_policy_is_attached_if_an_explicit_deny_is_the_cause(bot: Bot, unique: str) -> None:
+    """Attaching a policy would not help. The finding names the Deny."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
     deny = {"Sid": "NoReading", "Effect": "Deny", "Action": "sqs:Receive*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
@@ -79,8 +79,8 @@ def test_a_deny_makes_attaching_useless_and_is_refused(bot: Bot, unique: str) ->
     assert "NoReading" in finding["fix"]["summary"]
 
 
-def test_an_open_invoke_policy_is_not_touched(bot: Bot, unique: str) -> None:
-    """PG102 has no automatic fix yet: it is reported, and the statement stays."""
+def test_a_broad_invoke_policy_is_not_changed(bot: Bot, unique: str) -> None:
+    """PG102 has no automatic fix: it is only reported."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
     finding = bot.watcher.finding(arn, "PG102")
@@ -93,7 +93,7 @@ def test_an_open_invoke_policy_is_not_touched(bot: Bot, unique: str) -> None:
 
 @pytest.fixture(scope="module")
 def as_the_fixer(bot: Bot) -> Any:
-    """IAM, with the fixer's own role: its trust policy is widened so that the test can assume it."""
+    """Return an IAM client with the fixer's role; its trust policy is widened so that the test can assume it."""
     iam, role = bot.engineer.iam, bot.resource("ApplyFixRole")
     trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"].append(
@@ -106,7 +106,7 @@ def as_the_fixer(bot: Bot) -> Any:
 
 @pytest.mark.parametrize("policy", [SQS_POLICY, KINESIS_POLICY, DYNAMODB_POLICY])
 def test_the_fixer_may_attach_the_policies_on_its_list(bot: Bot, as_the_fixer: Any, unique: str, policy: str) -> None:
-    """Proof that the denials below are caused by the policy, and by nothing else."""
+    """Otherwise the denials below could have another cause."""
     bot.engineer.role(unique, writes_logs=False)
     as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=policy)
     assert bot.engineer.attached(unique) == [policy]
@@ -121,8 +121,8 @@ def test_the_fixer_cannot_attach_administrator_access(bot: Bot, as_the_fixer: An
     assert bot.engineer.attached(unique) == []
 
 
-def test_the_fixer_cannot_touch_what_is_tagged_never(bot: Bot, as_the_fixer: Any, unique: str) -> None:
-    """The tag holds in IAM as well as in the code."""
+def test_the_fixer_cannot_change_resources_tagged_never(bot: Bot, as_the_fixer: Any, unique: str) -> None:
+    """IAM enforces the tag, not only the code."""
     bot.engineer.role(unique, tags={"permission-guard:fix": "never"})
     with pytest.raises(ClientError) as denied:
         as_the_fixer.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)
@@ -130,7 +130,7 @@ def test_the_fixer_cannot_touch_what_is_tagged_never(bot: Bot, as_the_fixer: Any
 
 
 def test_the_fixer_cannot_write_policies_of_its_own(bot: Bot, as_the_fixer: Any, unique: str) -> None:
-    """Neither an inline policy nor a trust policy nor a detachment."""
+    """IAM denies inline policies, trust policies and detachments."""
     bot.engineer.role(unique, SQS_POLICY)
     document = json.dumps({"Version": "2012-10-17", "Statement": []})
     writes: tuple[Callable[[], Any], ...] = (

@@ -155,10 +155,8 @@ def test_the_policy_of_an_alias_is_checked_as_well(bot: Bot, arn: str, unique: s
     bot.watcher.finding(alias, "PG105", is_resolved)
 
 
-def test_a_url_without_authentication_and_its_left_behind_statement_are_findings(
-    bot: Bot, arn: str, unique: str
-) -> None:
-    """The severity is high while the URL exists, and lower after it was deleted and the statement was not."""
+def test_a_url_without_authentication_and_its_remaining_statement_are_findings(bot: Bot, arn: str, unique: str) -> None:
+    """The severity is high while the URL exists, and lower if only the statement remains."""
     client = bot.engineer.functions
     client.create_function_url_config(FunctionName=unique, AuthType="NONE")
     client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])

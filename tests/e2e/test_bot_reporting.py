@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=off: what it finds, reports and does not change."""
+"""The deployed stack with FixMode=off: it reports findings and changes nothing."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def bot() -> Iterator[Bot]:
 
 
 def aws_cli(bot: Bot, *arguments: str) -> None:
-    """Run the AWS CLI against the sandbox, as an engineer would."""
+    """Run the AWS CLI in the sandbox, as an engineer would."""
     command = [str(AWS_CLI), *arguments]
     done = subprocess.run(command, env=bot.aws.env(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def is_open(finding: dict[str, Any]) -> bool:
-    """Whether a finding stands."""
+    """Return whether a finding is open."""
     return bool(finding["status"] == "open")
 
 
 def is_resolved(finding: dict[str, Any]) -> bool:
-    """Whether a finding is over."""
+    """Return whether a finding is resolved."""
     return bool(finding["status"] == "resolved")
 
 
 def function_reading(bot: Bot, name: str, source_arn: str, *policies: str) -> str:
-    """Make a function that reads a source, wait until the bot has seen it, and return its ARN."""
+    """Create a function that reads a source, wait until the bot has checked it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", *policies))
     seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
@@ -77,8 +77,8 @@ def test_permission_without_a_source_is_found_within_five_seconds(bot: Bot, uniq
     assert [one["subject"] for one in bot.watcher.findings(arn)] == ["statement/bad"]
 
 
-def test_the_ticket_lives_with_its_finding(bot: Bot, unique: str) -> None:
-    """One OpsItem is opened, resolved with the finding, and opened again when the problem comes back."""
+def test_a_ticket_follows_its_finding(bot: Bot, unique: str) -> None:
+    """One OpsItem is opened, resolved with the finding, and opened again when the finding reopens."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
     finding = bot.watcher.finding(arn, "PG102", is_open)
@@ -102,8 +102,8 @@ def test_the_ticket_lives_with_its_finding(bot: Bot, unique: str) -> None:
     assert len(bot.watcher.alerts(finding["id"])) == 3
 
 
-def test_a_lost_read_permission_is_reported_and_left_alone(bot: Bot, unique: str) -> None:
-    """With FixMode off, PG201 opens when the policy is detached, names what is missing, and nothing is attached."""
+def test_a_lost_read_permission_is_reported_and_not_fixed(bot: Bot, unique: str) -> None:
+    """With FixMode off, PG201 opens with the missing actions when the policy is detached; nothing is attached."""
     arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
     assert bot.watcher.findings(arn) == []
 
@@ -120,7 +120,7 @@ def test_a_lost_read_permission_is_reported_and_left_alone(bot: Bot, unique: str
     assert bot.watcher.finding(arn, "PG201", is_resolved)["revision"] == 2
 
 
-def test_an_event_that_comes_three_times_is_one_finding(bot: Bot, unique: str) -> None:
+def test_an_event_delivered_three_times_is_one_finding(bot: Bot, unique: str) -> None:
     """Repeated events change nothing: one finding at its first revision, one alert, one OpsItem."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     seen = bot.watcher.checked(arn, "invoke_policy")
@@ -140,8 +140,8 @@ def test_an_event_that_comes_three_times_is_one_finding(bot: Bot, unique: str) -
     assert len(bot.watcher.ops_items(finding["id"])) == 1
 
 
-def test_events_in_the_wrong_order_end_in_the_true_state(bot: Bot, unique: str) -> None:
-    """The removal's event before the addition's: what AWS says is what is recorded, not what the last event says."""
+def test_events_in_the_wrong_order_end_in_the_current_state(bot: Bot, unique: str) -> None:
+    """The removal's event comes first. The finding follows the state in AWS, not the last event."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     seen = bot.watcher.checked(arn, "invoke_policy")
     since = bot.aws.last_record()
@@ -171,13 +171,13 @@ def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: st
 
     bot.send("InvokePolicyQueue", envelope(record))
     line = bot.wait_for_log("CheckInvokePolicy", event_id=record["eventID"], function_arn=arn)
-    assert "gone" in line["message"] or line["message"].startswith("Finding")
+    assert "deleted" in line["message"] or line["message"].startswith("Finding")
     bot.wait_until_empty("InvokePolicyQueue")
     assert bot.watcher.finding(arn, "PG102")["status"] == "resolved"
 
 
-def test_throttled_reads_are_tried_again(bot: Bot, unique: str) -> None:
-    """A throttled GetPolicy costs time, never a finding."""
+def test_throttled_reads_are_retried(bot: Bot, unique: str) -> None:
+    """A throttled GetPolicy delays a finding but never loses it."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.watcher.checked(arn, "invoke_policy")
     bot.aws.inject_fault("lambda", "GetPolicy", count=2)
@@ -185,8 +185,8 @@ def test_throttled_reads_are_tried_again(bot: Bot, unique: str) -> None:
     bot.watcher.finding(arn, "PG102", is_open)
 
 
-def test_a_denied_read_is_unknown_and_never_a_pass(bot: Bot, unique: str) -> None:
-    """When the bot may not read a policy, it says so, keeps what it knew, and the message comes again."""
+def test_a_denied_read_is_unknown_and_not_a_pass(bot: Bot, unique: str) -> None:
+    """If a read is denied, the bot logs it, keeps the finding, and the message is retried."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
     bot.watcher.finding(arn, "PG102", is_open)
@@ -229,8 +229,8 @@ def test_a_denied_read_is_unknown_and_never_a_pass(bot: Bot, unique: str) -> Non
         ),
     ],
 )
-def test_what_cannot_be_read_ends_in_the_dead_letter_queue(bot: Bot, body: str, error: str) -> None:
-    """A malformed message and an unknown event are logged with their event id and kept for a person."""
+def test_malformed_messages_end_in_the_dead_letter_queue(bot: Bot, body: str, error: str) -> None:
+    """Malformed messages and unknown events are logged with their event id and kept for the operator."""
     sqs = bot.aws.client("sqs")
     queue = bot.resource("InvokePolicyQueue")
     # The retries follow at once.
@@ -250,19 +250,19 @@ def test_what_cannot_be_read_ends_in_the_dead_letter_queue(bot: Bot, body: str, 
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
 
 
-def test_the_sweep_finds_what_no_event_told(bot: Bot, unique: str) -> None:
-    """A change whose event was lost is found by the sweep, and so is a deletion."""
+def test_the_sweep_finds_changes_without_an_event(bot: Bot, unique: str) -> None:
+    """The sweep finds a change and a deletion whose events were lost."""
     kept = bot.engineer.function(f"{unique}-kept", bot.engineer.role(f"{unique}-kept-role"))
-    gone = bot.engineer.function(f"{unique}-gone", bot.engineer.role(f"{unique}-gone-role"))
-    bot.engineer.permit(f"{unique}-gone", "broad", "s3.amazonaws.com")
-    bot.watcher.finding(gone, "PG102", is_open)
+    deleted = bot.engineer.function(f"{unique}-deleted", bot.engineer.role(f"{unique}-deleted-role"))
+    bot.engineer.permit(f"{unique}-deleted", "broad", "s3.amazonaws.com")
+    bot.watcher.finding(deleted, "PG102", is_open)
     with bot.events_lost():
         bot.engineer.permit(f"{unique}-kept", "broad", "s3.amazonaws.com")
-        bot.engineer.delete(f"{unique}-gone")
+        bot.engineer.delete(f"{unique}-deleted")
     assert bot.watcher.findings(kept) == []
 
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
     assert json.loads(reply["Payload"].read())["deleted"] >= 1
     bot.watcher.finding(kept, "PG102", is_open)
-    bot.watcher.finding(gone, "PG102", is_resolved)
+    bot.watcher.finding(deleted, "PG102", is_resolved)

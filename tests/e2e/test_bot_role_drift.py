@@ -1,4 +1,4 @@
-"""The deployed stack with FixMode=off: a role loses what its function reads with, in four ways, and gets it back."""
+"""The deployed stack with FixMode=off: a role loses the permission to read in four ways, and regains it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPENED_WITHIN = 5.0
 """Seconds from the call to the recorded finding, with the grace period; on AWS the trail adds its own minutes."""
 RESOLVED_WITHIN = 4.0
-"""The same for what is right again, which nothing waits for."""
+"""The same for a resolved finding, which has no grace period."""
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +29,17 @@ def bot() -> Iterator[Bot]:
 
 @pytest.fixture(scope="module", params=list(SOURCES))
 def reader(bot: Bot, request: pytest.FixtureRequest) -> Reader:
-    """A function that reads a source and is in order."""
+    """Create a function that reads a source and has no finding."""
     made = Reader(bot.engineer, bot.watcher, f"reads-a-{request.param}", request.param)
     assert bot.watcher.findings(made.arn) == []
     return made
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
-def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_regained_resolves_it(
+def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_resolves_when_regained(
     bot: Bot, reader: Reader, way: Way
 ) -> None:
-    """No alert in the grace period, then one; about nothing else; and at once when the permission is back."""
+    """There is no alert in the grace period and one after it. The resolution has no delay."""
     opened = reader.seconds(way.lose, "open", deadline=OPENED_WITHIN)
     finding = bot.watcher.finding(reader.arn, "PG201")
     missing = {one["action"] for one in finding["evidence"]["missing"]}
@@ -53,8 +53,8 @@ def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_regained_reso
     assert [one["rule_id"] for one in bot.watcher.findings(reader.arn)] == ["PG201"]
 
 
-def test_a_new_version_of_a_boundary_is_seen_at_whoever_it_limits(bot: Bot, unique: str) -> None:
-    """A boundary that a customer manages allows less from its new default version on, and then again what it did."""
+def test_a_new_version_of_a_boundary_checks_the_roles_that_it_limits(bot: Bot, unique: str) -> None:
+    """A customer managed boundary allows less in its new default version, and then as much as before."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     reader = Reader(bot.engineer, bot.watcher, unique, "queue")
     iam, boundary = bot.engineer.iam, bot.engineer.policy(unique, everything)
@@ -78,8 +78,8 @@ def test_a_new_version_of_a_boundary_is_seen_at_whoever_it_limits(bot: Bot, uniq
     reader.seconds(widen, "resolved", deadline=RESOLVED_WITHIN)
 
 
-def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -> None:
-    """Its event comes, and says that nothing has changed; that of its deletion does not even come."""
+def test_a_version_that_is_not_the_default_causes_no_check(bot: Bot, unique: str) -> None:
+    """Its event arrives and is ignored; the event of its deletion does not match the rule."""
     reader = Reader(bot.engineer, bot.watcher, unique, "queue")
     all_done(bot)
     seen = bot.watcher.checked(reader.arn, "execution_role")
@@ -95,8 +95,8 @@ def test_a_version_that_is_not_the_default_wakes_nobody(bot: Bot, unique: str) -
     assert bot.watcher.findings(reader.arn) == []
 
 
-def test_an_alias_that_moves_to_a_version_with_another_role_is_judged_by_it(bot: Bot, unique: str) -> None:
-    """A version keeps the role with which it was published; the mapping is on the alias."""
+def test_an_alias_is_checked_with_the_role_of_its_version(bot: Bot, unique: str) -> None:
+    """A version keeps the role with which it was published. The mapping belongs to the alias."""
     engineer, functions = bot.engineer, bot.engineer.functions
     arn = engineer.function(unique, engineer.role(f"{unique}-role", SQS_POLICY))
     functions.publish_version(FunctionName=unique)
@@ -122,6 +122,6 @@ def test_an_alias_that_moves_to_a_version_with_another_role_is_judged_by_it(bot:
 
 
 def all_done(bot: Bot) -> None:
-    """Wait until everything that was changed so far was checked."""
+    """Wait until all changes so far were checked."""
     bot.wait_for_delivery()
     bot.wait_until_empty("ExecutionRoleQueue")

@@ -1,4 +1,4 @@
-"""`make sandbox DEPLOY=1` shows what the bot answers."""
+"""`make sandbox DEPLOY=1` prints findings, alerts and tickets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "A
 
 
 def test_serve_with_the_stack_prints_findings_alerts_and_tickets(tmp_path: Path, code: bytes) -> None:
-    """A finding, its alert and its ticket are printed as they open, and as they are resolved; then Ctrl-C ends it."""
+    """A finding, its alert and its ticket are printed when they open and when they resolve. Ctrl-C ends the program."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The deployed stack alerts Slack: a webhook on this machine stands in for Slack's."""
+"""The deployed stack posts alerts to Slack: a local web server replaces Slack's webhook."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEBHOOK_PATH = "/services/T000/B000/not-a-real-secret"
 
 @contextmanager
 def slack(*, denied_calls: int) -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
-    """Serve a webhook that first says 429 some times; yield its URL, the messages it took, and every status it gave."""
+    """Serve a webhook that first returns 429 some times; yield its URL, its messages and its response codes."""
     taken: list[dict[str, Any]] = []
     statuses: list[int] = []
 
@@ -51,7 +51,7 @@ def slack(*, denied_calls: int) -> Iterator[tuple[str, list[dict[str, Any]], lis
 
 
 def test_a_finding_reaches_slack_through_a_rate_limit_and_the_webhook_stays_secret() -> None:
-    """The message arrives once, as blocks, after Slack asked to wait; the webhook's URL is in no log."""
+    """The message arrives once, as blocks, after a rate limit. The webhook's URL is in no log."""
     with slack(denied_calls=1) as (url, taken, statuses), Sandbox.start() as aws:
         secret = aws.client("secretsmanager").create_secret(
             Name="slack", SecretString=json.dumps({"webhook_url": url})
@@ -80,7 +80,7 @@ def test_a_finding_reaches_slack_through_a_rate_limit_and_the_webhook_stays_secr
 
 
 def allow_webhooks_on_this_machine(bot: Bot) -> None:
-    """Allow the deployed function to post elsewhere than to hooks.slack.com, which it rejects by default."""
+    """Allow the deployed function to post to this machine: by default it accepts only hooks.slack.com."""
     name = bot.resource("SendAlertFunction")
     environment = bot.engineer.functions.get_function_configuration(FunctionName=name)["Environment"]
     environment["Variables"]["SLACK_WEBHOOK_PREFIX"] = "http://127.0.0.1:"

@@ -1,4 +1,4 @@
-"""`make demo` prints the whole story, or fails."""
+"""`make demo` prints every step, or fails."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
 
 
 def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When fixes are off, the demo names the missing step and exits with 1."""
+    """If fixes are disabled, the demo names the missing step and exits with 1."""
     monkeypatch.setitem(demo._PARAMETERS, "FixMode", "off")
     wait_for = watcher.Watcher.finding
 

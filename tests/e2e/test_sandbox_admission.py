@@ -1,4 +1,4 @@
-"""What Lambda rejects when a function or a mapping is made, in AWS's words."""
+"""What Lambda rejects when a function or a mapping is created, with AWS's error messages."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_role_that_lambda_cannot_assume_is_rejected(
     assert (record["errorMessage"], record["requestParameters"]["role"]) == (CANNOT_ASSUME, role)
 
 
-def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_rejected(
+def test_a_configuration_whose_permissions_the_role_lacks_is_rejected(
     *,
     sandbox: Sandbox,
     make_role: Callable[..., str],
@@ -217,7 +217,7 @@ def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_rejected(
     code: bytes,
     unique: str,
 ) -> None:
-    """A dead-letter queue or topic that it may not send to, a network without its interfaces: created or configured."""
+    """The role may not send to a dead-letter queue or topic, or not create network interfaces."""
     topic = sandbox.client("sns").create_topic(Name=unique)["TopicArn"]
     make_function(unique, role=make_role(unique))
     client = sandbox.client("lambda")
@@ -239,7 +239,7 @@ def test_a_configuration_that_asks_more_of_the_role_than_it_may_is_rejected(
     able = make_role(f"{unique}-able", allow)
     for number, settings in enumerate(cases.values()):
         client.create_function(FunctionName=f"{unique}-{number}", Role=able, **function, **settings)
-    # A function that has it all may not be given a role that lacks it.
+    # A configured function cannot get a role that lacks the permissions.
     without = {"FunctionName": f"{unique}-0", "Role": new["Role"]}
     assert "SendMessage" in rejection(client.update_function_configuration, **without)[1]
     client.update_function_configuration(FunctionName=unique, Timeout=5)
@@ -253,7 +253,7 @@ def test_a_destination_that_the_role_may_not_send_to_is_rejected(
     queue: str,
     unique: str,
 ) -> None:
-    """Put whole or as a change of what there is; the version that is named is asked with its own role."""
+    """Put and Update both reject it. For a version, the version's own role is evaluated."""
     topic = sandbox.client("sns").create_topic(Name=unique)["TopicArn"]
     other = make_function(f"{unique}-other")
     able = make_role(f"{unique}-able", {"Effect": "Allow", "Action": ["sqs:*", "sns:*", "lambda:*"], "Resource": "*"})

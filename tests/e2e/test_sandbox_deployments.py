@@ -1,4 +1,4 @@
-"""What CloudFormation writes is in the trail, and fails where Lambda rejects it."""
+"""CloudFormation's calls are recorded in the trail, and a stack fails if Lambda rejects a call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRUST = {
     ],
 }
 SQS_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
-SETTLED = ("COMPLETE", "FAILED")
+STABLE = ("COMPLETE", "FAILED")
 
 
 def template(*, managed: list[str] | None = None, trust: dict[str, Any] | None = None, timeout: int = 3) -> str:
@@ -55,7 +55,7 @@ def template(*, managed: list[str] | None = None, trust: dict[str, Any] | None =
     return json.dumps({"Resources": resources})
 
 
-def after_grace_period(sandbox: Sandbox, name: str) -> str:
+def stable_status(sandbox: Sandbox, name: str) -> str:
     """Wait until a stack is stable, and return its status."""
     cloudformation = sandbox.client("cloudformation")
 
@@ -63,28 +63,28 @@ def after_grace_period(sandbox: Sandbox, name: str) -> str:
         try:
             status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
         except ClientError:
-            return "GONE"
-        return status if status.endswith(SETTLED) and "CLEANUP" not in status else ""
+            return "DELETED"
+        return status if status.endswith(STABLE) and "CLEANUP" not in status else ""
 
     return poll(probe, deadline=10, what=f"stable stack {name}")
 
 
-def test_a_stack_is_told_from_its_role_to_its_deletion(sandbox: Sandbox, unique: str) -> None:
+def test_a_stack_is_recorded_from_its_role_to_its_deletion(sandbox: Sandbox, unique: str) -> None:
     """The trail holds a stack from its role to its deletion."""
     cloudformation = sandbox.client("cloudformation")
     since = sandbox.last_record()
 
     cloudformation.create_stack(StackName=unique, TemplateBody=template(), Capabilities=["CAPABILITY_IAM"])
-    assert after_grace_period(sandbox, unique) == "CREATE_COMPLETE"
+    assert stable_status(sandbox, unique) == "CREATE_COMPLETE"
     created = sandbox.records(since)
     middle = sandbox.last_record()
     changed = template(timeout=5, managed=[])
     cloudformation.update_stack(StackName=unique, TemplateBody=changed, Capabilities=["CAPABILITY_IAM"])
-    assert after_grace_period(sandbox, unique) == "UPDATE_COMPLETE"
+    assert stable_status(sandbox, unique) == "UPDATE_COMPLETE"
     updated = sandbox.records(middle)
     last = sandbox.last_record()
     cloudformation.delete_stack(StackName=unique)
-    after_grace_period(sandbox, unique)
+    stable_status(sandbox, unique)
     sandbox.wait_for_record("DeleteRole", last)
     deleted = sandbox.records(last)
 
@@ -118,7 +118,7 @@ def test_a_template_sets_the_boundary_of_its_role(sandbox: Sandbox, unique: str)
     """A template sets the boundary of its role."""
     cloudformation = sandbox.client("cloudformation")
     cloudformation.create_stack(StackName=unique, TemplateBody=template(), Capabilities=["CAPABILITY_IAM"])
-    after_grace_period(sandbox, unique)
+    stable_status(sandbox, unique)
 
     resource = cloudformation.describe_stack_resource(StackName=unique, LogicalResourceId="Role")
     role = sandbox.client("iam").get_role(RoleName=resource["StackResourceDetail"]["PhysicalResourceId"])["Role"]
@@ -150,7 +150,7 @@ def test_a_stack_fails_where_lambda_rejects(
 
     body = template(**options)
     cloudformation.create_stack(StackName=unique, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
-    status = after_grace_period(sandbox, unique)
+    status = stable_status(sandbox, unique)
 
     reasons = [one.get("ResourceStatusReason", "") for one in stack_events(sandbox, unique)]
     assert status == "ROLLBACK_COMPLETE"
@@ -161,15 +161,13 @@ def test_a_stack_fails_where_lambda_rejects(
 
 
 def stack_events(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
-    """Return what happened to a stack."""
+    """Return the events of a stack."""
     events: list[dict[str, Any]] = sandbox.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     return events
 
 
-def test_asynchronous_invocations_are_told_when_they_are_configured_and_no_longer(
-    sandbox: Sandbox, unique: str
-) -> None:
-    """A resource of its own, which an update takes away."""
+def test_event_invoke_configurations_are_recorded_when_created_and_deleted(sandbox: Sandbox, unique: str) -> None:
+    """The configuration is a resource of its own, which an update of the stack deletes."""
     cloudformation, since = sandbox.client("cloudformation"), sandbox.last_record()
     more = json.loads(template())
     properties = {"FunctionName": {"Ref": "Function"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": 1}
@@ -177,10 +175,10 @@ def test_asynchronous_invocations_are_told_when_they_are_configured_and_no_longe
     stack = {"StackName": unique, "Capabilities": ["CAPABILITY_IAM"]}
 
     cloudformation.create_stack(**stack, TemplateBody=json.dumps(more))
-    assert after_grace_period(sandbox, unique) == "CREATE_COMPLETE"
+    assert stable_status(sandbox, unique) == "CREATE_COMPLETE"
     put = sandbox.wait_for_record("PutFunctionEventInvokeConfig", since)
     cloudformation.update_stack(**stack, TemplateBody=template())
-    assert after_grace_period(sandbox, unique) == "UPDATE_COMPLETE"
+    assert stable_status(sandbox, unique) == "UPDATE_COMPLETE"
     deleted = sandbox.wait_for_record("DeleteFunctionEventInvokeConfig", since)
 
     assert put["requestParameters"]["maximumRetryAttempts"] == 1

@@ -1,4 +1,4 @@
-"""What can be set up to invoke a function: made by real calls, read back with the permissions of the deployed bot."""
+"""Triggers of a function: created by real calls, read with the permissions of the deployed bot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHERS = {"AccessKeyId": "111122223333", "SecretAccessKey": "x", "SessionToken":
 
 @pytest.fixture(scope="module")
 def sources(sandbox: Sandbox, make_function: Callable[..., str]) -> Sources:
-    """Make a function, and everything that can be set up to invoke it."""
+    """Create a function and one source of every type that invokes it."""
     function = make_function(NAME, Tags={"team": "shop"})
     client = sandbox.client("lambda")
     services = ["config", "elasticloadbalancing", "events", "iot", "logs", "s3", "secretsmanager"]
@@ -47,21 +47,21 @@ def sources(sandbox: Sandbox, make_function: Callable[..., str]) -> Sources:
 
 @pytest.fixture(scope="module")
 def organization(sandbox: Sandbox) -> dict[str, Any]:
-    """Make an organization."""
+    """Create an organization."""
     made: dict[str, Any] = sandbox.client("organizations").create_organization()["Organization"]
     return made
 
 
 @pytest.fixture(scope="module")
 def bot(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> Callable[[str], Any]:
-    """Return clients that may do what the deployed function may."""
+    """Return clients with the permissions of the deployed function."""
     role = make_role(f"{NAME}-bot", *deployed_statements("CheckInvokePolicyRole"))
     return lambda service: assume(role, service)
 
 
 @pytest.fixture(scope="module")
 def stranger(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> Callable[[str], Any]:
-    """Return clients of a role of this account that may do nothing."""
+    """Return clients of a role of this account without permissions."""
     role = make_role(f"{NAME}-stranger")
     return lambda service: assume(role, service)
 
@@ -69,20 +69,20 @@ def stranger(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -
 # ── With the permissions of the bot ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_permission_for_inventories_is_tried() -> None:
-    """One that no call here takes could be misspelt for the sandbox alone."""
+def test_every_permission_for_inventories_is_tested() -> None:
+    """An untested action could be misspelt."""
     allowed = {
         action for statement in deployed_statements("CheckInvokePolicyRole") for action in listed(statement["Action"])
     }
-    tried = {action for action, *_ in CALLS}
-    assert tried >= INVENTORY_READS
-    assert tried <= allowed
+    tested = {action for action, *_ in CALLS}
+    assert tested >= INVENTORY_READS
+    assert tested <= allowed
 
 
-def test_an_account_is_in_no_organization_until_it_makes_one(
+def test_an_account_has_no_organization_until_it_creates_one(
     sandbox: Sandbox, bot: Callable[[str], Any], organization: dict[str, Any]
 ) -> None:
-    """And in one only."""
+    """An account can only be in one organization."""
     assert bot("organizations").describe_organization()["Organization"]["Id"] == organization["Id"]
     assert re.fullmatch(r"o-[a-z0-9]{10,32}", organization["Id"])
     with pytest.raises(ClientError, match="AlreadyInOrganizationException"):
@@ -96,16 +96,16 @@ def test_an_account_is_in_no_organization_until_it_makes_one(
 def test_the_deployed_function_may_read(
     *, bot: Callable[[str], Any], sources: Sources, action: str, service: str, method: str, asked: dict[str, Any]
 ) -> None:
-    """With the statements of the template, and in the shape that the model says."""
+    """The statements of the template allow the call, and the reply matches the model."""
     assert ask(bot(service), method, asked, sources), action
 
 
 @pytest.mark.usefixtures("organization")
 @pytest.mark.parametrize(("action", "service", "method", "asked"), CALLS, ids=IDS)
-def test_nobody_else_may_read(
+def test_a_role_without_permissions_may_not_read(
     *, stranger: Callable[[str], Any], sources: Sources, action: str, service: str, method: str, asked: dict[str, Any]
 ) -> None:
-    """And the refusal names the action as IAM does."""
+    """The error names the denied action as IAM does."""
     with pytest.raises(ClientError, match=f"not authorized to perform: {action} ") as refused:
         ask(stranger(service), method, asked, sources)
     code = refused.value.response["Error"]["Code"]
@@ -121,7 +121,7 @@ def test_nobody_else_may_read(
         ("logs:DescribeSubscriptionFilters", f"log-group:{NAME}", f"log-group:{NAME}-2"),
     ],
 )
-def test_a_resource_is_named_as_aws_names_it(
+def test_a_resource_has_the_arn_that_aws_evaluates(
     *,
     make_role: Callable[..., str],
     assume: Callable[[str, str], Any],
@@ -131,7 +131,7 @@ def test_a_resource_is_named_as_aws_names_it(
     right: str,
     wrong: str,
 ) -> None:
-    """So a policy that is too narrow on AWS is too narrow here."""
+    """A policy that is too narrow on AWS must be too narrow here."""
     _, service, method, asked = next(call for call in CALLS if call[0] == action)
     prefix = f"arn:aws:{action.partition(':')[0]}:{REGION}:{ACCOUNT}:"
 
@@ -153,7 +153,7 @@ def test_a_resource_is_named_as_aws_names_it(
         ("organizations:DescribeOrganization", "arn:aws:organizations::*:organization/*"),
     ],
 )
-def test_what_has_no_resource_is_allowed_on_everything_only(
+def test_an_action_without_resource_types_is_allowed_only_on_every_resource(
     *,
     make_role: Callable[..., str],
     assume: Callable[[str, str], Any],
@@ -169,11 +169,11 @@ def test_what_has_no_resource_is_allowed_on_everything_only(
         ask(assume(make_role(unique, allow), service), method, asked, sources)
 
 
-# ── What comes back ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Replies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def found(answer: Any, function: str) -> bool:
-    """Tell whether a function is named anywhere in an answer."""
+    """Return whether an answer names a function."""
     return f'{function}"' in json.dumps(answer, default=str) or f"{function}/invocations" in json.dumps(
         answer, default=str
     )
@@ -200,10 +200,10 @@ def found(answer: Any, function: str) -> bool:
         ("cloudwatch", "describe_alarms"),
     ],
 )
-def test_what_was_set_up_to_invoke_the_function_names_it(
+def test_every_trigger_names_its_function(
     bot: Callable[[str], Any], sources: Sources, service: str, method: str
 ) -> None:
-    """Every kind, on every bus."""
+    """Every type of trigger is tested, on every bus."""
     calls = [asked for _, name, called, asked in CALLS if (name, called) == (service, method)]
     assert calls
     for asked in calls:
@@ -211,7 +211,7 @@ def test_what_was_set_up_to_invoke_the_function_names_it(
 
 
 def test_the_bots_own_reader_finds_every_source(bot: Callable[[str], Any], sources: Sources) -> None:
-    """With the permissions of the deployed function: nothing is denied, and nothing looks other than on AWS."""
+    """With the permissions of the deployed function no read is denied, and the replies have AWS's form."""
     target = parse_function_arn(sources.function)[0]
     inventories = InventoryReader(bot).read(target)
     assert [inventory for inventory in inventories if isinstance(inventory.sources, Unread) or inventory.unread] == []
@@ -224,10 +224,10 @@ def test_the_bots_own_reader_finds_every_source(bot: Callable[[str], Any], sourc
     assert named == {inventory.name for inventory in inventories}
 
 
-def test_a_bucket_tells_its_region_to_who_asks_for_something(
+def test_a_list_of_buckets_has_regions_only_if_it_is_paged_or_filtered(
     sandbox: Sandbox, bot: Callable[[str], Any], unique: str
 ) -> None:
-    """A page size is enough; a plain list has no regions."""
+    """A page size is enough; a list without parameters has no regions."""
     there = {"LocationConstraint": "eu-west-1"}
     sandbox.client("s3", region_name="eu-west-1").create_bucket(Bucket=unique, CreateBucketConfiguration=there)
 
@@ -241,7 +241,7 @@ def test_a_bucket_tells_its_region_to_who_asks_for_something(
 
 
 def test_an_account_policy_names_the_function_for_every_log_group(bot: Callable[[str], Any], sources: Sources) -> None:
-    """Its document is JSON in a text, and its kind is asked for."""
+    """Its document is a JSON string, and the list needs a policy type."""
     client = bot("logs")
     (policy,) = client.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
     assert json.loads(policy["policyDocument"])["DestinationArn"] == sources.function
@@ -249,41 +249,41 @@ def test_an_account_policy_names_the_function_for_every_log_group(bot: Callable[
     assert client.describe_account_policies(policyType="DATA_PROTECTION_POLICY")["accountPolicies"] == []
 
 
-def test_a_url_of_an_alias_is_that_of_its_qualified_function(bot: Callable[[str], Any], sources: Sources) -> None:
-    """The only place where the answer tells the alias."""
+def test_a_url_of_an_alias_has_the_qualified_arn_of_the_function(bot: Callable[[str], Any], sources: Sources) -> None:
+    """No other field of the reply names the alias."""
     urls = bot("lambda").list_function_url_configs(FunctionName=sources.function)["FunctionUrlConfigs"]
     assert {url["FunctionArn"]: url["AuthType"] for url in urls} == {
         sources.function: "AWS_IAM",
         f"{sources.function}:live": "NONE",
     }
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        bot("lambda").list_function_url_configs(FunctionName=f"{NAME}-gone")
+        bot("lambda").list_function_url_configs(FunctionName=f"{NAME}-missing")
 
 
-def test_alarms_are_found_by_the_beginning_of_an_action(bot: Callable[[str], Any], sources: Sources) -> None:
-    """Both types, whichever kind of action it is."""
+def test_alarms_are_found_by_the_prefix_of_an_action(bot: Callable[[str], Any], sources: Sources) -> None:
+    """Alarms of both types and actions of every state are found."""
     asked = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     answer = bot("cloudwatch").describe_alarms(**asked, ActionPrefix=sources.function)
     names = [alarm["AlarmName"] for alarm in (*answer["MetricAlarms"], *answer["CompositeAlarms"])]
     assert names == [NAME, f"{NAME}-3"]
-    answer = bot("cloudwatch").describe_alarms(**asked, ActionPrefix=f"{sources.function}-gone")
+    answer = bot("cloudwatch").describe_alarms(**asked, ActionPrefix=f"{sources.function}-missing")
     assert (answer["MetricAlarms"], answer["CompositeAlarms"]) == ([], [])
 
 
-def test_a_bus_is_named_by_its_name_or_its_arn(bot: Callable[[str], Any], sources: Sources) -> None:
-    """And one that is not there is an error, not an empty list."""
+def test_a_bus_is_read_by_its_name_or_its_arn(bot: Callable[[str], Any], sources: Sources) -> None:
+    """A missing bus is an error and not an empty list."""
     events = bot("events")
     arn = next(bus["Arn"] for bus in events.list_event_buses()["EventBuses"] if bus["Name"] == NAME)
     assert [rule["Name"] for rule in events.list_rules(EventBusName=arn)["Rules"]] == [NAME]
     assert events.list_targets_by_rule(Rule=NAME, EventBusName=arn)["Targets"][0]["Arn"] == sources.function
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        events.list_rules(EventBusName=f"{NAME}-gone")
+        events.list_rules(EventBusName=f"{NAME}-missing")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        events.list_targets_by_rule(Rule=f"{NAME}-gone")
+        events.list_targets_by_rule(Rule=f"{NAME}-missing")
 
 
-def test_what_a_group_of_functions_does_not_have_is_left_out(bot: Callable[[str], Any], sources: Sources) -> None:
-    """A load balancer calls the function, not a port of it."""
+def test_a_target_group_of_type_lambda_has_no_protocol_or_port(bot: Callable[[str], Any], sources: Sources) -> None:
+    """A load balancer invokes the function and connects to no port."""
     groups = bot("elbv2").describe_target_groups(TargetGroupArns=[sources.ids["group"]])["TargetGroups"]
     assert groups[0]["TargetType"] == "lambda"
     assert not groups[0].keys() & {"Protocol", "Port", "VpcId"}
@@ -292,7 +292,7 @@ def test_what_a_group_of_functions_does_not_have_is_left_out(bot: Callable[[str]
 
 
 def test_an_account_policy_and_an_authorizer_can_be_changed_and_deleted(sandbox: Sandbox, unique: str) -> None:
-    """As far as the tests of the bot need it; in another region, since there is one account policy in each."""
+    """The test uses another region, since each region has only one account policy."""
     logs, iot = (sandbox.client(service, region_name="eu-west-1") for service in ("logs", "iot"))
     kind = {"policyType": "SUBSCRIPTION_FILTER_POLICY"}
     document = json.dumps({"DestinationArn": "arn:aws:lambda:eu-west-1:123456789012:function:f", "FilterPattern": ""})
@@ -322,31 +322,31 @@ def test_an_account_policy_and_an_authorizer_can_be_changed_and_deleted(sandbox:
         iot.describe_authorizer(authorizerName=unique)
 
 
-# ── Buckets of others ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── Foreign buckets ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("who", ["bot", "stranger", "nobody"])
-def test_anybody_is_told_whether_there_is_a_bucket(
+@pytest.mark.parametrize("who", ["bot", "stranger", "unsigned"])
+def test_the_existence_of_a_bucket_is_public(
     sandbox: Sandbox, sources: Sources, request: pytest.FixtureRequest, unique: str, who: str
 ) -> None:
-    """404 for one that does not exist; 403 for one that does and is not one's own, signed or not."""
+    """A missing bucket returns 404 and a foreign one 403, whether the request is signed or not."""
     assert sources
     sandbox.client("s3", OTHERS).create_bucket(Bucket=f"{unique}-of-others")
-    client = unsigned(sandbox) if who == "nobody" else request.getfixturevalue(who)("s3")
-    for bucket, status in ((f"{unique}-gone", 404), (f"{unique}-of-others", 403), (NAME, 403)):
+    client = unsigned(sandbox) if who == "unsigned" else request.getfixturevalue(who)("s3")
+    for bucket, status in ((f"{unique}-missing", 404), (f"{unique}-of-others", 403), (NAME, 403)):
         with pytest.raises(ClientError) as refused:
             client.head_bucket(Bucket=bucket)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status, bucket
 
 
-def test_the_bots_own_reader_is_told_of_a_bucket_without_a_permission(
+def test_the_bots_own_reader_finds_a_bucket_without_a_permission(
     sandbox: Sandbox, stranger: Callable[[str], Any], unique: str
 ) -> None:
-    """It takes a refusal for a yes."""
+    """A denied call means that the bucket exists."""
     sandbox.client("s3", OTHERS).create_bucket(Bucket=unique)
     reader = InventoryReader(stranger)
     assert reader.bucket_exists(f"arn:aws:s3:::{unique}") is True
-    assert reader.bucket_exists(f"arn:aws:s3:::{unique}-gone") is False
+    assert reader.bucket_exists(f"arn:aws:s3:::{unique}-missing") is False
 
 
 def unsigned(sandbox: Sandbox) -> Any:

@@ -49,10 +49,10 @@ def test_an_ops_item_is_created_read_changed_and_resolved(sandbox: Sandbox, uniq
     assert tags["TagList"] == [{"Key": "a", "Value": "b"}]
 
 
-def test_a_second_ops_item_with_the_same_dedup_string_is_refused_while_the_first_is_open(
+def test_a_second_ops_item_with_the_same_dedup_string_is_rejected_while_the_first_is_open(
     sandbox: Sandbox, unique: str
 ) -> None:
-    """A second ops item with the same dedup string is refused while the first is open."""
+    """A second ops item with the same dedup string is rejected while the first is open."""
     ssm = sandbox.client("ssm")
     first = ssm.create_ops_item(**item(unique, dedup=unique))["OpsItemId"]
 
@@ -120,8 +120,8 @@ def test_a_list_has_pages(sandbox: Sandbox, unique: str) -> None:
     assert {one["OpsItemId"] for page in pages for one in page["OpsItemSummaries"]} == numbers
 
 
-def test_what_is_not_there_and_what_is_not_valid_is_refused(sandbox: Sandbox, unique: str) -> None:
-    """What is not there and what is not valid is refused."""
+def test_missing_ops_items_and_invalid_parameters_are_errors(sandbox: Sandbox, unique: str) -> None:
+    """Missing ops items and invalid parameters are errors."""
     ssm = sandbox.client("ssm", config=Config(parameter_validation=False, retries={"total_max_attempts": 1}))
 
     with pytest.raises(ClientError, match="OpsItemNotFoundException"):

@@ -1,4 +1,4 @@
-"""Authorization by condition keys and actions that MiniStack does not know by itself."""
+"""Authorization by condition keys and actions that MiniStack itself does not support."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def allow(action: str, **condition: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": "*", **({"Condition": condition} if condition else {})}
 
 
-def test_iam_policy_arn_lets_only_the_listed_policy_be_attached(
+def test_iam_policy_arn_allows_only_the_listed_policy_to_be_attached(
     sandbox: Sandbox, make_role: Callable[..., str], assume: Any, unique: str
 ) -> None:
-    """IAM policy ARN lets only the listed policy be attached."""
+    """IAM policy ARN allows only the listed policy to be attached."""
     caller = make_role(f"{unique}-caller", allow("iam:AttachRolePolicy", ArnEquals={"iam:PolicyARN": SQS_POLICY}))
     make_role(unique)
     client = assume(caller, "iam")
@@ -38,8 +38,8 @@ def test_iam_policy_arn_lets_only_the_listed_policy_be_attached(
     assert [policy["PolicyArn"] for policy in attached] == [SQS_POLICY]
 
 
-def test_a_deny_on_iam_policy_arn_fires(make_role: Callable[..., str], assume: Any, unique: str) -> None:
-    """A deny on IAM policy ARN fires."""
+def test_a_deny_on_iam_policy_arn_applies(make_role: Callable[..., str], assume: Any, unique: str) -> None:
+    """A deny on IAM policy ARN applies."""
     deny = {**allow("iam:AttachRolePolicy", ArnNotEquals={"iam:PolicyARN": SQS_POLICY}), "Effect": "Deny"}
     client = assume(make_role(f"{unique}-caller", allow("iam:*"), deny), "iam")
     make_role(unique)
@@ -70,10 +70,10 @@ def test_iam_permissions_boundary_is_that_of_the_request_or_of_the_role(
     assert sandbox.client("iam").list_role_tags(RoleName=unique)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
-def test_iam_resource_tag_guards_a_role(
+def test_iam_resource_tag_protects_a_role(
     make_role: Callable[..., str], sandbox: Sandbox, assume: Any, unique: str
 ) -> None:
-    """IAM resource tag guards a role."""
+    """IAM resource tag protects a role."""
     deny = allow("iam:AttachRolePolicy", StringEquals={"iam:ResourceTag/permission-guard:fix": "never"})
     client = assume(make_role(f"{unique}-caller", allow("iam:*"), {**deny, "Effect": "Deny"}), "iam")
     make_role(unique)
@@ -84,10 +84,10 @@ def test_iam_resource_tag_guards_a_role(
         client.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)
 
 
-def test_lambda_principal_limits_whom_a_caller_may_admit(
+def test_lambda_principal_limits_which_principals_a_caller_may_allow(
     make_role: Callable[..., str], make_function: Callable[..., str], assume: Any, unique: str
 ) -> None:
-    """Lambda principal limits whom a caller may admit."""
+    """Lambda principal limits which principals a caller may allow."""
     only_s3 = allow("lambda:AddPermission", StringEquals={"lambda:Principal": "s3.amazonaws.com"})
     client = assume(make_role(f"{unique}-caller", only_s3), "lambda")
     make_function(unique)
@@ -116,10 +116,10 @@ def test_lambda_function_arn_limits_which_function_may_be_mapped(
     client.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
-def test_simulating_asks_for_the_action_on_the_role_that_is_simulated(
+def test_simulating_needs_the_action_on_the_simulated_role(
     make_role: Callable[..., str], assume: Any, unique: str
 ) -> None:
-    """Of that role and of no other; the answer is by the role's own policies."""
+    """The result depends only on the policies of that role."""
     role, other = make_role(unique, allow("sqs:ReceiveMessage")), make_role(f"{unique}-other")
     client = assume(make_role(f"{unique}-caller", {**allow("iam:SimulatePrincipalPolicy"), "Resource": role}), "iam")
     asked = {"ActionNames": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "ResourceArns": ["arn:aws:sqs:::q"]}
@@ -141,7 +141,7 @@ def test_simulating_asks_for_the_action_on_the_role_that_is_simulated(
         ("DeleteFunctionConcurrency", "delete_function_concurrency", {}),
     ],
 )
-def test_lambda_asks_for_exactly_the_action_that_is_called(
+def test_lambda_authorizes_exactly_the_action_that_is_called(
     *,
     make_role: Callable[..., str],
     make_function: Callable[..., str],
@@ -151,7 +151,7 @@ def test_lambda_asks_for_exactly_the_action_that_is_called(
     method: str,
     arguments: dict[str, Any],
 ) -> None:
-    """Lambda asks for exactly the action that is called."""
+    """Lambda authorizes exactly the action that is called."""
     make_function(unique)
     may = assume(make_role(f"{unique}-may", allow(f"lambda:{action}")), "lambda")
     may_not = assume(make_role(f"{unique}-not", allow("lambda:GetFunction")), "lambda")
@@ -161,10 +161,10 @@ def test_lambda_asks_for_exactly_the_action_that_is_called(
         getattr(may_not, method)(FunctionName=unique, **arguments)
 
 
-def test_a_role_must_be_passable_to_be_given_to_a_function(
+def test_a_function_can_only_get_a_role_that_the_caller_may_pass(
     make_role: Callable[..., str], assume: Any, code: bytes, unique: str
 ) -> None:
-    """A role must be passable to be given to a function."""
+    """A function can only get a role that the caller may pass."""
     role = make_role(unique)
     passing = {**allow("iam:PassRole", StringEquals={"iam:PassedToService": "lambda.amazonaws.com"}), "Resource": role}
     function = {"FunctionName": unique, "Role": role, "Runtime": "python3.13", "Handler": "app.handler"}
@@ -176,10 +176,10 @@ def test_a_role_must_be_passable_to_be_given_to_a_function(
     with_it.create_function(**function, Code={"ZipFile": code})
 
 
-def test_an_injected_fault_is_seen_as_often_as_asked(
+def test_an_injected_fault_occurs_the_requested_number_of_times(
     sandbox: Sandbox, make_function: Callable[..., str], make_role: Callable[..., str], unique: str
 ) -> None:
-    """An injected fault is seen as often as asked."""
+    """An injected fault occurs the requested number of times."""
     make_function(unique)
     client, iam = sandbox.client("lambda"), sandbox.client("iam")
     sandbox.inject_fault("lambda", "GetFunction", count=1)

@@ -24,12 +24,12 @@ def group_members(pid: int) -> list[int]:
     """Return the processes of a process group."""
     listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in listed.splitlines()]
-    # A zombie has ended; who reaps it is not the sandbox's to say.
+    # A zombie has ended; the sandbox does not control when it is reaped.
     return [int(member) for member, group, state in rows if int(group) == pid and not state.startswith("Z")]
 
 
-def test_nothing_is_left_after_the_end(make_function: Callable[..., str], tmp_path: Path, code: bytes) -> None:
-    """Nothing is left after the end."""
+def test_no_process_is_left_after_the_end(make_function: Callable[..., str], tmp_path: Path, code: bytes) -> None:
+    """No process is left after the end."""
     run_dir = tmp_path / "run"
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     with Sandbox.start(run_dir=run_dir) as aws:
@@ -96,7 +96,7 @@ def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
         ("sandbox.server.trail.deliver = lambda record: None", "_put_events delivered no record"),
     ],
 )
-def test_a_hook_that_does_not_take_stops_the_start(tmp_path: Path, broken: str, sentence: str) -> None:
+def test_a_hook_without_effect_stops_the_start(tmp_path: Path, broken: str, sentence: str) -> None:
     """A hook without effect stops the start."""
     modules = "import ministack.services.lambda_svc\n"
     if broken.startswith("sandbox"):
@@ -136,8 +136,8 @@ def test_the_self_test_leaves_nothing(tmp_path: Path) -> None:
             assert aws.client("cloudformation", keys).describe_stacks()["Stacks"] == []
 
 
-def test_a_reset_forgets_everything(tmp_path: Path) -> None:
-    """A reset forgets everything."""
+def test_a_reset_deletes_everything(tmp_path: Path) -> None:
+    """A reset deletes everything."""
     with Sandbox.start(run_dir=tmp_path / "run") as aws:
         aws.client("ssm").create_ops_item(Title="t", Source="s", Description="d")
         aws.client("sqs").create_queue(QueueName="q")

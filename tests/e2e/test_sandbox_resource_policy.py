@@ -81,10 +81,10 @@ def test_each_qualifier_has_a_policy_of_its_own(
     assert error(client.get_policy, FunctionName=unique, Qualifier="live")[0] == "ResourceNotFoundException"
 
 
-def test_each_edit_gives_a_new_revision_and_an_old_one_is_refused(
+def test_each_edit_gives_a_new_revision_and_an_old_one_is_rejected(
     sandbox: Sandbox, make_function: Callable[..., str], unique: str
 ) -> None:
-    """Each edit gives a new revision and an old one is refused."""
+    """Each edit gives a new revision and an old one is rejected."""
     make_function(unique)
     client = sandbox.client("lambda")
     client.add_permission(FunctionName=unique, StatementId="a", **S3)
@@ -173,8 +173,8 @@ def test_principals_are_stored_as_aws_writes_them(
     assert json.loads(answer["Statement"])["Principal"] == stored
 
 
-def test_a_principal_that_is_none_is_refused(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
-    """A principal that is none is refused."""
+def test_an_invalid_principal_is_rejected(sandbox: Sandbox, make_function: Callable[..., str], unique: str) -> None:
+    """An invalid principal is rejected."""
     make_function(unique)
     permission = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "nobody"}
 
@@ -184,10 +184,10 @@ def test_a_principal_that_is_none_is_refused(sandbox: Sandbox, make_function: Ca
     assert message.startswith("The provided principal was invalid.")
 
 
-def test_latest_and_contradicting_qualifiers_are_refused(
+def test_latest_and_contradicting_qualifiers_are_rejected(
     sandbox: Sandbox, make_function: Callable[..., str], unique: str
 ) -> None:
-    """Latest and contradicting qualifiers are refused."""
+    """Latest and contradicting qualifiers are rejected."""
     make_function(unique)
     client = sandbox.client("lambda")
     client.publish_version(FunctionName=unique)
@@ -214,10 +214,10 @@ def test_conditions_are_written_as_aws_writes_them(
     }
 
 
-def test_a_policy_that_grows_too_long_is_refused(
+def test_a_policy_that_grows_too_long_is_rejected(
     sandbox: Sandbox, make_function: Callable[..., str], unique: str
 ) -> None:
-    """A policy that grows too long is refused."""
+    """A policy that grows too long is rejected."""
     make_function(unique)
     client = sandbox.client("lambda")
     long_source = "arn:aws:s3:::" + "b" * 900
@@ -269,10 +269,10 @@ def scoped(arn: str, sid: str, **condition: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def test_a_whole_policy_is_swapped_against_its_revision(
+def test_a_whole_policy_is_replaced_only_with_its_revision(
     sandbox: Sandbox, make_function: Callable[..., str], unique: str
 ) -> None:
-    """A whole policy is swapped against its revision."""
+    """A whole policy is replaced only with its revision."""
     arn = make_function(unique)
     client = sandbox.client("lambda")
     client.add_permission(FunctionName=unique, StatementId="broad", **S3)
@@ -299,9 +299,9 @@ def test_a_whole_policy_is_deleted(sandbox: Sandbox, make_function: Callable[...
 
     stale, _ = whole_policy(sandbox, "DELETE", arn, query="?RevisionId=other")
     done, _ = whole_policy(sandbox, "DELETE", arn)
-    gone, _ = whole_policy(sandbox, "GET", arn)
+    missing, _ = whole_policy(sandbox, "GET", arn)
 
-    assert (stale, done, gone) == (412, 204, 404)
+    assert (stale, done, missing) == (412, 204, 404)
 
 
 def test_a_whole_policy_must_fit_and_name_its_function(

@@ -1,4 +1,4 @@
-"""What the needs of a role hang on: made by real calls, read with no more than the deployed bot may."""
+"""What the needs of a role depend on: created by real calls, read with the permissions of the deployed bot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HERE = f"{REGION}:{ACCOUNT}"
 
 @pytest.fixture(scope="module")
 def arns(sandbox: Sandbox, make_function: Callable[..., str]) -> dict[str, str]:
-    """Make one of each, some encrypted with a key of one's own, some with a policy; return their ARNs."""
+    """Create a resource of every type, some with a customer managed key, some with a policy; return their ARNs."""
     engineer, client = Engineer(sandbox), sandbox.client
     kms, sqs, logs, efs = client("kms"), client("sqs"), client("logs"), client("efs")
     key = kms.create_key()["KeyMetadata"]["Arn"]
@@ -69,55 +69,55 @@ def arns(sandbox: Sandbox, make_function: Callable[..., str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def reader(make_role: Callable[..., str], assume: Callable[[str, str], Any]) -> SourceReader:
-    """The bot's own reader, with the permissions of the deployed checker."""
+    """Return the bot's own reader with the permissions of the deployed checker."""
     role = make_role(f"{NAME}-bot", *deployed_statements("CheckExecutionRoleRole"))
     return SourceReader(lambda service: assume(role, service))
 
 
 @pytest.fixture(scope="module")
 def function(arns: dict[str, str]) -> FunctionTarget:
-    """The function for which everything is read."""
+    """Return the function that is checked."""
     return parse_function_arn(arns["function"])[0]
 
 
 @pytest.mark.parametrize("kind", ["bucket", "queue", "secret", "stream"])
-def test_what_a_key_of_ones_own_encrypts_is_read_with_that_key(
+def test_a_resource_with_a_customer_managed_key_is_read_with_the_key(
     reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
 ) -> None:
-    """However it names the key: by its ARN, or by an alias."""
+    """The resource may name the key by its ARN or an alias."""
     assert reader.state(arns[kind], function) == SourceState(arns["key"], exists=True)
 
 
 @pytest.mark.parametrize("kind", ["log group", "plain queue", "table", "topic"])
-def test_what_no_key_of_ones_own_encrypts_is_read_without(
+def test_a_resource_without_a_customer_managed_key_is_read_without_a_key(
     reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
 ) -> None:
-    """So is what AWS's own key does, and what has no key."""
+    """It has an AWS managed key or none."""
     assert reader.state(arns[kind], function) == SourceState(exists=True)
 
 
 @pytest.mark.parametrize("kind", ["function", "key", "queue", "stream", "topic"])
-def test_the_policy_of_what_has_one_is_read(
+def test_the_policy_of_a_resource_is_read(
     reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
 ) -> None:
-    """With its statements."""
+    """The policy has its statements."""
     policy = reader.policy(arns[kind], function)
     assert isinstance(policy, Policy)
     assert policy.statements
 
 
 @pytest.mark.parametrize("kind", ["bucket", "bus", "plain queue", "secret", "table"])
-def test_what_has_no_policy_is_read_as_having_none(
+def test_a_resource_without_a_policy_has_none(
     reader: SourceReader, arns: dict[str, str], function: FunctionTarget, kind: str
 ) -> None:
-    """Each service says so in its own way."""
+    """Each service has its own reply for it."""
     assert reader.policy(arns[kind], function) is None
 
 
 def test_a_file_system_is_read_through_its_access_point(
     reader: SourceReader, arns: dict[str, str], function: FunctionTarget
 ) -> None:
-    """It has a policy, so it asks its clients for IAM."""
+    """The file system has a policy, so its clients need IAM permissions."""
     state = reader.state(arns["access point"], function)
     assert isinstance(state, SourceState)
     assert state.uses_iam is True
@@ -136,8 +136,8 @@ def test_a_file_system_is_read_through_its_access_point(
         f"arn:aws:sqs:{_HERE}:nobodys",
     ],
 )
-def test_what_does_not_exist_is_read_as_gone(reader: SourceReader, function: FunctionTarget, arn: str) -> None:
-    """It is not denied, and no fault of the sandbox's."""
+def test_a_missing_resource_does_not_exist(reader: SourceReader, function: FunctionTarget, arn: str) -> None:
+    """The read is neither denied nor failed."""
     state = reader.state(arn, function)
     assert not isinstance(state, Unread)
     assert state is not None

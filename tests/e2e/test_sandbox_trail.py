@@ -1,4 +1,4 @@
-"""The sandbox's CloudTrail records; `tests/conformance` holds their shape against published ones."""
+"""The sandbox's CloudTrail records; `tests/conformance` compares their form with published ones."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_every_other_family_is_recorded(sandbox: Sandbox, make_function: Callabl
 def test_tags_of_a_role_are_recorded_as_the_bot_reads_them(
     sandbox: Sandbox, make_role: Callable[..., str], unique: str
 ) -> None:
-    """A policy may ask for them, so that tagging a role is a reason to look."""
+    """A policy may depend on tags, so tagging a role causes a check."""
     make_role(unique)
     iam, since = sandbox.client("iam"), sandbox.last_record()
     iam.tag_role(RoleName=unique, Tags=[{"Key": "team", "Value": "shop"}])
@@ -196,7 +196,7 @@ def test_tags_of_a_role_are_recorded_as_the_bot_reads_them(
 def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
     sandbox: Sandbox, make_function: Callable[..., str], code: bytes, unique: str
 ) -> None:
-    """Each record names its function, the alias only where AWS does, and leads the bot to the function."""
+    """Each record names its function, and the alias where AWS does. The bot finds the function in it."""
     arn, live = make_function(unique), {"FunctionName": unique, "Qualifier": "live"}
     client, since = sandbox.client("lambda"), sandbox.last_record()
 
@@ -212,7 +212,7 @@ def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
     client.update_function_code(FunctionName=unique, ZipFile=code, Publish=True)
 
     sandbox.wait_for_record("UpdateFunctionCode20150331v2", since)
-    version, alias, url, changed, refused, gone, moved, dropped, published = sandbox.records(since)
+    version, alias, url, changed, refused, deleted, moved, dropped, published = sandbox.records(since)
     named = {"functionName": unique}
     assert version["responseElements"].items() >= {"functionArn": f"{arn}:1", "version": "1"}.items()
     assert alias["requestParameters"] == {**named, "name": "live", "functionVersion": "1"}
@@ -223,17 +223,17 @@ def test_urls_aliases_and_versions_are_recorded_as_the_bot_reads_them(
     assert changed["responseElements"].keys() == shape | {"lastModifiedTime"}
     assert {one["responseElements"]["functionArn"] for one in (url, changed)} == {f"{arn}:live"}
     assert (refused["errorCode"], refused["responseElements"]) == ("ResourceConflictException", None)
-    assert (gone["requestParameters"], gone["responseElements"]) == ({**named, "qualifier": "live"}, None)
+    assert (deleted["requestParameters"], deleted["responseElements"]) == ({**named, "qualifier": "live"}, None)
     assert moved["requestParameters"]["functionName"] == arn
     assert (dropped["requestParameters"], dropped["responseElements"]) == ({**named, "name": "live"}, None)
     assert published["responseElements"]["functionArn"] == f"{arn}:2"
-    for one in (version, alias, url, changed, refused, gone, moved, dropped, published):
+    for one in (version, alias, url, changed, refused, deleted, moved, dropped, published):
         targets = targets_of_record(parse_record({"detail": one}), Direction.INVOKE_POLICY).targets
         assert targets == (() if one is refused else (parse_function_arn(arn)[0],)), one["eventName"]
 
 
 def test_versions_of_a_policy_are_recorded_as_the_bot_reads_them(sandbox: Sandbox, unique: str) -> None:
-    """The answer tells the version's number and whether it decides; only one that does leads the bot to the policy."""
+    """The response has the version and whether it is the default; only a default version causes a check."""
     iam, since = sandbox.client("iam"), sandbox.last_record()
     document = json.dumps({"Version": "2012-10-17", "Statement": [READ_QUEUE]})
     arn = iam.create_policy(PolicyName=unique, PolicyDocument=document)["Policy"]["Arn"]
@@ -243,16 +243,16 @@ def test_versions_of_a_policy_are_recorded_as_the_bot_reads_them(sandbox: Sandbo
     iam.delete_policy_version(PolicyArn=arn, VersionId="v2")
 
     sandbox.wait_for_record("DeletePolicyVersion", since)
-    _, default, spare, chosen, gone = sandbox.records(since)
+    _, default, extra, chosen, deleted = sandbox.records(since)
     assert default["requestParameters"] == {"policyArn": arn, "policyDocument": document, "setAsDefault": True}
-    assert "setAsDefault" not in spare["requestParameters"]
-    for one, number in ((default, "v2"), (spare, "v3")):
+    assert "setAsDefault" not in extra["requestParameters"]
+    for one, number in ((default, "v2"), (extra, "v3")):
         version = one["responseElements"]["policyVersion"]
         assert version.keys() == {"versionId", "isDefaultVersion", "createDate"}
         assert (version["versionId"], version["isDefaultVersion"]) == (number, one is default)
-    for one in (chosen, gone):
+    for one in (chosen, deleted):
         assert (one["requestParameters"].keys(), one["responseElements"]) == ({"policyArn", "versionId"}, None)
-    for one in (default, spare, chosen, gone):
+    for one in (default, extra, chosen, deleted):
         targets = targets_of_record(parse_record({"detail": one}), Direction.EXECUTION_ROLE).targets
         assert targets == ((PolicyTarget(ACCOUNT, arn),) if one in (default, chosen) else ()), one["eventName"]
 

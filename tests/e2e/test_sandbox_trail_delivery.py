@@ -1,4 +1,4 @@
-"""How the sandbox's CloudTrail records reach a rule: as AWS sends them, again, late and twice."""
+"""How the sandbox delivers CloudTrail records to a rule: as AWS does, repeated, late and twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def inbox(sandbox: Sandbox, unique: str) -> Callable[[], list[dict[str, Any]]]:
-    """Receive what a rule on IAM's tag events puts into a queue."""
+    """Return a function that receives the events of a rule on IAM's tag events."""
     sqs, events = sandbox.client("sqs"), sandbox.client("events")
     queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -21,7 +21,7 @@ SCHEDULED = json.loads((EVENTS / "schedule" / "sweep_account.json").read_text())
 
 @pytest.fixture
 def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account with both queues, and a function that any bucket may invoke and whose role lacks permissions."""
+    """Return an account with both queues and a function that any bucket may invoke and that cannot poll its queue."""
     monkeypatch.setenv("INVOKE_POLICY_QUEUE_URL", account.queue("invoke-policy"))
     monkeypatch.setenv("EXECUTION_ROLE_QUEUE_URL", account.queue("execution-role"))
     account.make_role()

@@ -1,1 +1,1 @@
-"""What people and tools really write, where the collection of it is at hand: judged, and told in `docs/corpus.md`."""
+"""Permission statements that people and tools write, from a folder outside the repository, for `docs/corpus.md`."""

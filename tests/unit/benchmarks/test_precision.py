@@ -1,4 +1,4 @@
-"""The rules against made-up policies of which it is known what is to be found."""
+"""The rules on generated policies with known defects."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ measured = cache(precision.measure)
 
 @pytest.fixture(params=SEEDS)
 def figures(request: pytest.FixtureRequest) -> Figures:
-    """Return the figures of a seed; they are measured once."""
+    """Return the figures of a seed; each seed is measured once."""
     return measured(request.param)
 
 
-def test_nothing_is_found_of_good_policies(figures: Figures) -> None:
-    """Not one finding in 250 policies."""
+def test_good_policies_have_no_findings(figures: Figures) -> None:
+    """Not one in 250 policies."""
     assert len(figures.good) == precision.HALF
     assert [precision.explain(outcome) for outcome in figures.good if outcome.found] == []
 
 
-def test_each_defect_is_found_by_its_rule_and_nothing_else_is(figures: Figures) -> None:
-    """The good statements beside it stay as unsuspected as they are alone."""
+def test_each_defect_has_a_finding_of_its_rule_and_there_are_no_others(figures: Figures) -> None:
+    """The good statements of the same policy have no findings either."""
     assert len(figures.defective) == precision.HALF
     wrong = [outcome for outcome in figures.defective if outcome.missed or outcome.extra]
     assert [precision.explain(outcome) for outcome in wrong] == []
 
 
-def test_only_triggers_are_ever_unknown(figures: Figures) -> None:
-    """A statement's conditions are there to be read; what a service sends is not always known."""
+def test_only_verdicts_on_triggers_are_unknown(figures: Figures) -> None:
+    """The conditions of a statement can always be read; the keys that a service sends are not always known."""
     unknown = [verdict for outcome in (*figures.good, *figures.defective) for verdict in outcome.unknown]
     assert {verdict.rule_id for verdict in unknown} <= {"PG112"}
     assert all("it depends on" in verdict.reason for verdict in unknown)
     assert figures.wrong == ()
 
 
-def test_there_is_a_defect_for_each_rule(figures: Figures) -> None:
-    """A rule that nothing tests would look perfect; each has several."""
+def test_each_rule_has_at_least_five_defects(figures: Figures) -> None:
+    """A rule without defects would seem to have perfect precision."""
     found = [item.rule_id for outcome in figures.defective for item in outcome.hit]
     assert {rule.id for rule in precision.RULES} == set(found)
     assert min(found.count(rule.id) for rule in precision.RULES) >= 5
 
 
-def test_every_good_statement_gets_a_verdict_of_a_rule(figures: Figures) -> None:
-    """Nothing passes because nobody looked: each Allow statement is judged."""
+def test_every_good_statement_has_a_verdict(figures: Figures) -> None:
+    """A statement must not count as good because no rule has evaluated it."""
     for outcome in figures.good:
         report = evaluate(outcome.sample.snapshot, precision.RULES)
         judged = [item for item in report.verdicts if item.rule_id == "PG101" and item.outcome is Outcome.PASS]
@@ -63,13 +63,15 @@ def test_every_good_statement_gets_a_verdict_of_a_rule(figures: Figures) -> None
 
 
 def test_a_seed_always_makes_the_same_policies() -> None:
-    """So that a figure can be looked into."""
+    """The figures can be reproduced."""
     assert defective_function("x", 3).statements == defective_function("x", 3).statements
     assert good_function("x").statements != good_function("y").statements
 
 
-def test_says_what_is_wrong_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without its rules, it misses everything."""
+def test_main_prints_missed_defects_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most rules are removed, so that their defects are missed."""
     monkeypatch.setattr(precision, "RULES", precision.RULES[:1])
     monkeypatch.setattr(precision, "HALF", 20)
     monkeypatch.setattr("sys.argv", ["precision", "7"])
@@ -79,8 +81,10 @@ def test_says_what_is_wrong_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "missed Expected(rule_id=" in printed.err
 
 
-def test_prints_a_table_and_both_halves(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """With everything found there is nothing to explain."""
+def test_main_prints_a_table_and_the_figures_of_both_halves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no error output if there are no mistakes."""
     monkeypatch.setattr(precision, "HALF", 20)
     monkeypatch.setattr("sys.argv", ["precision"])
     assert precision.main() == 0

@@ -1,4 +1,4 @@
-"""A batch of events of the bus: each is handled by itself, and each message is answered for."""
+"""A batch of events of the bus: each message is handled separately, and is acknowledged or fails."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def body(finding_id: str = FINDING_ID, detail_type: str = "Finding Opened") -> s
     return json.dumps({"source": "permission-guard", "detail-type": detail_type, "detail": detail})
 
 
-def test_each_message_is_handled_with_what_its_event_says(logged: Logged) -> None:
-    """In their order."""
-    seen: list[tuple[Transition, str]] = []
+def test_each_message_is_handled_with_its_transition_and_finding_id(logged: Logged) -> None:
+    """In the order of the batch."""
+    handled: list[tuple[Transition, str]] = []
     event = {
         "Records": [
             {"messageId": "m0", "body": body()},
@@ -32,15 +32,15 @@ def test_each_message_is_handled_with_what_its_event_says(logged: Logged) -> Non
     }
 
     def handle(received: BusEvent) -> None:
-        seen.append((received.transition, received.finding_id))
+        handled.append((received.transition, received.finding_id))
 
     assert process_batch(event, handle, logged.logger, logged.metrics) == {"batchItemFailures": []}
-    assert seen == [(Transition.OPENED, FINDING_ID), (Transition.FIX_APPROVED, FINDING_ID)]
+    assert handled == [(Transition.OPENED, FINDING_ID), (Transition.FIX_APPROVED, FINDING_ID)]
     assert logged.counts == {"MessagesReceived": 2}
 
 
-def test_a_message_that_fails_comes_again_and_the_others_do_not(logged: Logged) -> None:
-    """The log names the finding and what went wrong."""
+def test_a_message_that_fails_is_retried_and_the_others_are_not(logged: Logged) -> None:
+    """The log has the finding id and the error."""
 
     def handle(received: BusEvent) -> None:
         if received.finding_id == "bad":

@@ -1,4 +1,4 @@
-"""An event of the bus: who sends it, what it says happened, and which finding it names."""
+"""An event of the bus: its source, its transition and its finding."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NAMES = {"id": FINDING_ID, "function_arn": FUNCTION_ARN}
 
 
 def body(**more: Any) -> str:
-    """Return an event of the bus as SQS carries it."""
+    """Return the body of an SQS message with an event of the bus."""
     return json.dumps({"source": "permission-guard", "detail-type": "Finding Opened", "detail": DOCUMENT, **more})
 
 
-def test_an_event_carries_its_finding() -> None:
+def test_an_event_has_its_finding() -> None:
     """The document is read back as it was written."""
     event = read_event(body())
     assert event.transition is Transition.OPENED
@@ -29,15 +29,15 @@ def test_an_event_carries_its_finding() -> None:
     assert event.finding == a_finding()
 
 
-def test_the_transition_is_what_the_event_says() -> None:
-    """A person approves a finding whose last transition is another."""
+def test_the_transition_comes_from_the_detail_type() -> None:
+    """The last transition of the finding differs when a person approves a fix."""
     event = read_event(body(**{"detail-type": "Fix Approved"}))
     assert event.transition is Transition.FIX_APPROVED
     assert event.finding.transition is Transition.OPENED
 
 
-def test_a_person_need_only_name_the_finding() -> None:
-    """The rest is in the table; it is missed only by who asks for the finding."""
+def test_an_approval_needs_only_the_finding_s_id_and_function() -> None:
+    """The table has the rest. Reading the finding from the event is an error."""
     event = read_event(body(**{"detail-type": "Fix Approved", "detail": NAMES}))
     assert event.finding_id == FINDING_ID
     with pytest.raises(MalformedEventError, match="no finding document"):
@@ -62,8 +62,8 @@ def test_a_person_need_only_name_the_finding() -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_what_is_no_event_of_the_bus_is_malformed(text: str, reason: str) -> None:
-    """It goes to the dead-letter queue, and says why."""
+def test_a_message_that_is_no_event_of_the_bus_is_malformed(text: str, reason: str) -> None:
+    """It moves to the dead-letter queue, and the error has the reason."""
     with pytest.raises(MalformedEventError, match=reason):
         read_event(text)
 
@@ -71,8 +71,8 @@ def test_what_is_no_event_of_the_bus_is_malformed(text: str, reason: str) -> Non
 @pytest.mark.parametrize(
     "change", [{"remedies": [3]}, {"status": "closed"}, {"fix": "yes"}, {"title": None, "surprise": 1, "severity": 0}]
 )
-def test_a_document_that_is_no_finding_is_malformed(change: dict[str, Any]) -> None:
-    """Senders never see half a finding."""
+def test_an_invalid_finding_document_is_malformed(change: dict[str, Any]) -> None:
+    """Senders never get an incomplete finding."""
     event = read_event(body(detail={**DOCUMENT, **change}))
     with pytest.raises(MalformedEventError, match="no finding document"):
         _ = event.finding

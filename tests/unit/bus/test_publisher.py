@@ -1,4 +1,4 @@
-"""The outbox: each transition that the table's stream tells of is published, in order, and nothing else is."""
+"""The outbox: exactly the transitions in the table's stream are published, in order."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ RESOLVED = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, rev
 
 @dataclass
 class InMemoryBus:
-    """A bus that may refuse a finding."""
+    """A bus that may reject one transition."""
 
-    refuses: str = ""
-    logged: list[tuple[str, int]] = field(default_factory=list)
+    rejects: str = ""
+    published: list[tuple[str, int]] = field(default_factory=list)
 
     def publish(self, finding: Finding) -> None:
-        if finding.transition == self.refuses:
-            raise DeliveryError("EventBridge refused an event: ThrottlingException")
-        self.logged.append((str(finding.transition), finding.revision))
+        if finding.transition == self.rejects:
+            raise DeliveryError("EventBridge rejected an event: ThrottlingException")
+        self.published.append((str(finding.transition), finding.revision))
 
 
 def image(finding: Finding, sk: str = "FINDING#") -> dict[str, Any]:
-    """Return an item as the stream shows it."""
+    """Return an item as it is in the stream."""
     return {
         "pk": {"S": f"FUNCTION#{FUNCTION_ARN}"},
         "sk": {"S": f"{sk}{finding.id}"},
@@ -55,67 +55,67 @@ def record(number: int, new: Finding | None, old: Finding | None = None, sk: str
     return {"dynamodb": change}
 
 
-def test_transitions_are_published_in_their_order(logged: Logged) -> None:
-    """The log names the finding and its revision."""
+def test_transitions_are_published_in_order(logged: Logged) -> None:
+    """The log has the finding id and the revision."""
     bus = InMemoryBus()
     event = {"Records": [record(1, OPENED), record(2, RESOLVED, OPENED)]}
     assert publish(event, transition_of, bus, logged.logger, logged.metrics) == {"batchItemFailures": []}
-    assert bus.logged == [("Finding Opened", 1), ("Finding Resolved", 2)]
+    assert bus.published == [("Finding Opened", 1), ("Finding Resolved", 2)]
     assert logged.line("Finding Resolved")["finding_id"] == FINDING_ID
     assert logged.counts == {"EventsPublished": 2}
 
 
-def test_a_transition_that_cannot_be_told_holds_up_those_after_it(logged: Logged) -> None:
-    """The stream goes on from there, so that nobody hears of the end before the beginning."""
-    bus = InMemoryBus(refuses="Finding Opened")
+def test_a_transition_that_cannot_be_published_blocks_later_ones(logged: Logged) -> None:
+    """The stream continues from there, so that a resolution is never published before its opening."""
+    bus = InMemoryBus(rejects="Finding Opened")
     event = {"Records": [record(1, RESOLVED, OPENED), record(2, OPENED), record(3, RESOLVED, OPENED)]}
     assert publish(event, transition_of, bus, logged.logger, logged.metrics) == {
         "batchItemFailures": [{"itemIdentifier": "2"}]
     }
-    assert len(bus.logged) == 1
+    assert len(bus.published) == 1
     assert logged.line("stream record could not be published")["sequence_number"] == "2"
     assert logged.counts == {"EventsPublished": 1, "RecordsFailed": 1}
 
 
 @pytest.mark.parametrize(
-    "silent",
+    "unpublished",
     [
-        record(1, replace(OPENED, reason="Other words."), OPENED),
+        record(1, replace(OPENED, reason="Another reason."), OPENED),
         record(1, None, OPENED),
         record(1, OPENED, sk="CHECK#"),
         record(1, None),
     ],
-    ids=["other words", "expired", "bookkeeping", "keys only"],
+    ids=["changed details", "expired", "check record", "keys only"],
 )
-def test_what_is_no_transition_is_told_to_nobody(silent: dict[str, Any], logged: Logged) -> None:
-    """The revision is the same, or there is no finding any more."""
-    assert transition_of(silent) is None
+def test_records_without_a_transition_are_not_published(unpublished: dict[str, Any], logged: Logged) -> None:
+    """The revision is unchanged, or the record has no finding."""
+    assert transition_of(unpublished) is None
     bus = InMemoryBus()
     assert (
-        publish({"Records": [silent, record(2, OPENED)]}, transition_of, bus, logged.logger, logged.metrics)[
+        publish({"Records": [unpublished, record(2, OPENED)]}, transition_of, bus, logged.logger, logged.metrics)[
             "batchItemFailures"
         ]
         == []
     )
-    assert bus.logged == [("Finding Opened", 1)]
+    assert bus.published == [("Finding Opened", 1)]
 
 
 @pytest.mark.parametrize("document", ["{}", "not JSON", "[]"])
-def test_an_item_that_is_no_finding_is_malformed_and_named(document: str) -> None:
-    """A person has to look at it."""
+def test_an_invalid_finding_item_is_an_error_with_its_key(document: str) -> None:
+    """An engineer must check it."""
     broken = record(1, OPENED)
     broken["dynamodb"]["NewImage"]["document"] = {"S": document}
-    with pytest.raises(MalformedEventError, match=f"FINDING#{FINDING_ID} is no finding"):
+    with pytest.raises(MalformedEventError, match=f"FINDING#{FINDING_ID} is not a valid finding"):
         transition_of(broken)
 
 
-def test_an_item_that_is_no_finding_holds_nothing_up(logged: Logged) -> None:
-    """It would be none the next time either: it is logged, counted and stays in the table; the rest goes on."""
+def test_an_invalid_finding_item_does_not_block_the_stream(logged: Logged) -> None:
+    """A retry would not help. It is logged, counted and stays in the table; the next records are published."""
     broken = record(1, OPENED)
     broken["dynamodb"]["NewImage"]["document"] = {"S": "{}"}
     bus = InMemoryBus()
     answer = publish({"Records": [broken, record(2, OPENED)]}, transition_of, bus, logged.logger, logged.metrics)
     assert answer == {"batchItemFailures": []}
-    assert bus.logged == [("Finding Opened", 1)]
+    assert bus.published == [("Finding Opened", 1)]
     assert FINDING_ID in logged.line("item is not a finding: not published")["reason"]
     assert logged.counts == {"EventsPublished": 1, "RecordsMalformed": 1}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.checks.new_checker import Checker, CheckRequest
+from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.errors import ConflictError
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -47,7 +47,7 @@ FIXED = polling(a_role(SQS_POLICY))
 
 
 def new_checker(state: InMemoryState, store: InMemoryFindings) -> Checker:
-    """Return a new_checker without a grace period."""
+    """Return a checker without a grace period."""
     return Checker(SCOPE, RULES, state, store, Clock(), users=store, grace_period=False)
 
 
@@ -220,7 +220,7 @@ def test_a_function_without_mappings_has_no_finding() -> None:
     assert store.finding(TARGET, FINDING_ID) is None
 
 
-# ── The checkpoint for the next check ────────────────────────────────────────────────────────────────────────────────
+# ── The checkpoint for the next check ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_findings_of_a_function_that_never_had_one_are_not_queried() -> None:

@@ -77,7 +77,7 @@ def test_a_report_sorts_the_verdicts_by_their_outcome() -> None:
 
 
 def test_a_crashing_rule_is_unknown_and_the_other_rules_are_evaluated() -> None:
-    """Verdicts before the crash are dropped, because an incomplete list would look complete."""
+    """Verdicts before the crash are dropped, because an incomplete list must not count as complete."""
     report = evaluate(SNAPSHOT, [Crashing(TRUST), TwoVerdicts(TRUST)])
     (unknown,) = report.unknowns
     assert (unknown.rule_id, unknown.subject) == ("PG902", None)

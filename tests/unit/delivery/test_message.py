@@ -121,7 +121,7 @@ def test_a_command_is_shown_whole_or_not_at_all() -> None:
 
 
 def test_hidden_characters_in_a_command_are_shown() -> None:
-    """A hidden character can make a command look like another one."""
+    """A hidden character can disguise a command as a different one."""
     section = compose(replace(OPENED, remedies=(Remedy("bash\u202e", "aws \u202els\x1b"),))).sections[2]
     assert section.text == "aws \\u202els\\u001b"
     assert section.title == "How to fix it (bash)"

@@ -1,4 +1,4 @@
-"""Reconciling: the record says what the report saw, and nothing that it did not see."""
+"""Reconciling: findings are opened, updated and resolved only by the verdicts of a report."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RULE_OBJECTS = {rule.id: rule(TrustSet(frozenset())) for rule in RULES}
 ROLE_RULES = {"PG201": RULE_OBJECTS["PG201"]}
 
 
-def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str = "So it is.") -> Verdict:
-    """Return what PG201 says of a subject."""
-    logged = (
-        {"title": "It is wrong", "impact": "Bad.", "remedies": (Remedy("aws-cli", "aws"),), "evidence": {"a": [1]}}
+def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str = "A reason.") -> Verdict:
+    """Return a verdict of PG201 on a subject."""
+    details = (
+        {"title": "A title", "impact": "An impact.", "remedies": (Remedy("aws-cli", "aws"),), "evidence": {"a": [1]}}
         if outcome is Outcome.VIOLATION
         else {}
     )
@@ -35,17 +35,17 @@ def verdict(outcome: Outcome, subject: str | None = MAPPING_SUBJECT, reason: str
         subject=subject,
         outcome=outcome,
         reason=reason,
-        **logged,  # type: ignore[arg-type]
+        **details,  # type: ignore[arg-type]
     )
 
 
 def report(*verdicts: Verdict, deleted: bool = False) -> Report:
-    """Return a report of PG201 alone."""
+    """Return a report of PG201 only."""
     return Report(TARGET, ROLE_RULES, verdicts, deleted=deleted)
 
 
 OPEN = a_finding()
-RESOLVED = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2, resolution="It was right.")
+RESOLVED = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2, resolution="Resolved.")
 SUPPRESSED = a_finding(status=Status.SUPPRESSED, transition=Transition.SUPPRESSED, revision=2)
 
 V, P, U = Outcome.VIOLATION, Outcome.PASS, Outcome.UNKNOWN
@@ -53,10 +53,10 @@ V, P, U = Outcome.VIOLATION, Outcome.PASS, Outcome.UNKNOWN
 
 @dataclass(frozen=True)
 class Row:
-    """What was recorded, what the report says (None: nothing of this subject), and what is written then."""
+    """The recorded finding, the verdict of the report (None: no verdict on the subject), and the expected change."""
 
     recorded: Finding | None
-    said: Outcome | None
+    outcome: Outcome | None
     status: Status | None
     transition: Transition | None = None
     revision: int = 0
@@ -82,12 +82,12 @@ TABLE = [
 
 
 @pytest.mark.parametrize(
-    "row", TABLE, ids=lambda row: f"{row.recorded.status if row.recorded else 'nothing'}-{row.said or 'not mentioned'}"
+    "row", TABLE, ids=lambda row: f"{row.recorded.status if row.recorded else 'nothing'}-{row.outcome or 'no verdict'}"
 )
-def test_each_status_and_each_verdict_has_one_outcome(row: Row) -> None:
-    """The whole table of the lifecycle, but for open and violated, where only words may change."""
-    said = report(verdict(row.said)) if row.said else report()
-    changes = reconcile([row.recorded] if row.recorded else [], said, now=LATER, event_ids=["e1"])
+def test_each_status_and_verdict_has_one_expected_change(row: Row) -> None:
+    """Only a violation of an open finding is not in this table: it may change the details."""
+    new_report = report(verdict(row.outcome)) if row.outcome else report()
+    changes = reconcile([row.recorded] if row.recorded else [], new_report, now=LATER, event_ids=["e1"])
     if row.status is None:
         assert changes == ()
         return
@@ -100,43 +100,43 @@ def test_each_status_and_each_verdict_has_one_outcome(row: Row) -> None:
         assert finding.event_ids == ("e1",)
 
 
-def test_a_new_finding_says_all_that_the_rule_said() -> None:
-    """It opens now, because of these events, under the rule's name and severity."""
+def test_a_new_finding_has_the_details_of_the_verdict() -> None:
+    """It has the rule's name and severity, the event ids, and the current time."""
     (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=["e1", "e2"])
     finding = change.finding
     assert change.is_transition
     assert finding.id == finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT)
     assert (finding.rule_name, finding.severity) == ("event-source-read-missing", Severity.HIGH)
     assert (finding.partition, finding.region, finding.account) == ("aws", "us-east-1", "123456789012")
-    assert (finding.title, finding.reason, finding.impact) == ("It is wrong", "So it is.", "Bad.")
+    assert (finding.title, finding.reason, finding.impact) == ("A title", "A reason.", "An impact.")
     assert (finding.opened_at, finding.changed_at) == (NOW, NOW)
     assert finding.event_ids == ("e1", "e2")
 
 
-def test_only_some_of_many_events_are_kept() -> None:
-    """A burst does not make the document grow without end."""
+def test_the_number_of_event_ids_of_a_finding_is_limited() -> None:
+    """The size of the document must not depend on the number of events."""
     (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=[f"e{number}" for number in range(20)])
     assert change.finding.event_ids == tuple(f"e{number}" for number in range(MAX_EVENT_IDS))
 
 
-def test_other_words_for_the_same_violation_are_written_and_told_to_nobody() -> None:
-    """The revision stays, so no event goes out; when it opened stays as well."""
-    (change,) = reconcile([OPEN], report(verdict(V, reason="Another cause.")), now=LATER)
+def test_changed_details_of_a_violation_are_written_and_not_published() -> None:
+    """The revision stays, so no event is published; the opening time stays as well."""
+    (change,) = reconcile([OPEN], report(verdict(V, reason="Another reason.")), now=LATER)
     assert not change.is_transition
-    assert change.finding.reason == "Another cause."
+    assert change.finding.reason == "Another reason."
     assert change.finding.opened_at == NOW
     assert change.finding.changed_at == NOW
 
 
-def test_a_rule_that_takes_it_more_seriously_now_says_so_of_what_is_open() -> None:
-    """After an upgrade the finding has the rule's severity, and nobody is told again."""
+def test_an_open_finding_gets_the_new_severity_of_its_rule() -> None:
+    """An upgrade can change the severity of a rule; no alert is sent."""
     (change,) = reconcile([replace(OPEN, severity=Severity.LOW)], report(verdict(V)), now=LATER)
     assert not change.is_transition
     assert change.finding.severity is Severity.HIGH
 
 
-def test_a_reopened_finding_starts_anew_and_keeps_what_was_fixed_before() -> None:
-    """The number of fixes tells whether it keeps coming back."""
+def test_a_reopened_finding_has_a_new_opening_time_and_keeps_the_record_of_its_fix() -> None:
+    """The number of fixes shows whether something reverts them."""
     fix = FixRecord(name="attach-managed-policy", result=FixResult.APPLIED, summary="done", at=NOW, attempts=2)
     (change,) = reconcile([replace(RESOLVED, fix=fix)], report(verdict(V)), now=LATER)
     assert change.finding.opened_at == LATER
@@ -145,29 +145,29 @@ def test_a_reopened_finding_starts_anew_and_keeps_what_was_fixed_before() -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "resolution"),
+    ("new_report", "resolution"),
     [
         (report(verdict(P, reason="The role may read it.")), "The role may read it."),
         (report(verdict(P, "event-source-mapping/other")), f"{MAPPING_SUBJECT} no longer exists."),
         (report(deleted=True), "The function was deleted."),
     ],
 )
-def test_a_resolved_finding_says_why(said: Report, resolution: str) -> None:
-    """Mended, deleted with its subject, or deleted with its function."""
-    (change,) = reconcile([OPEN], said, now=LATER)
+def test_a_resolved_finding_has_the_reason(new_report: Report, resolution: str) -> None:
+    """The problem was fixed, or the subject or the function was deleted."""
+    (change,) = reconcile([OPEN], new_report, now=LATER)
     assert change.finding.resolution == resolution
 
 
-def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_resolves() -> None:
-    """Creating it was refused, and what was found of the one before it went with that."""
-    refused = verdict(V, "denied-call/CreateFunction/role")
-    opened, resolved = reconcile([OPEN], report(refused, deleted=True), now=LATER)
+def test_a_denied_creation_opens_a_finding_and_the_function_s_old_findings_are_resolved() -> None:
+    """The old findings were about a deleted function of the same name."""
+    denied = verdict(V, "denied-call/CreateFunction/role")
+    opened, resolved = reconcile([OPEN], report(denied, deleted=True), now=LATER)
     assert (opened.finding.subject, opened.finding.status) == ("denied-call/CreateFunction/role", Status.OPEN)
     assert (resolved.finding.id, resolved.finding.resolution) == (OPEN.id, "The function was deleted.")
 
 
 @pytest.mark.parametrize(
-    ("said", "resolution"),
+    ("new_verdict", "resolution"),
     [
         (verdict(P, reason="The role has it by now."), "The role has it by now."),
         (verdict(U), None),
@@ -176,70 +176,70 @@ def test_of_a_function_that_does_not_exist_what_was_refused_opens_and_all_else_r
         (verdict(P, "denied-call/CreateFunction/network-interfaces"), "The function was deleted."),
     ],
 )
-def test_what_is_said_of_a_function_that_does_not_exist_counts(said: Verdict, resolution: str | None) -> None:
-    """A pass gives the reason, unknown leaves what was there, and what is not mentioned went with the function."""
-    logged = reconcile([OPEN], report(said, deleted=True), now=LATER)
-    resolved = [change.finding for change in logged if change.finding.status is Status.RESOLVED]
+def test_verdicts_on_a_function_that_does_not_exist_are_applied(new_verdict: Verdict, resolution: str | None) -> None:
+    """A pass gives the reason and an unknown changes nothing. Without a verdict, the reason is the deletion."""
+    changes = reconcile([OPEN], report(new_verdict, deleted=True), now=LATER)
+    resolved = [change.finding for change in changes if change.finding.status is Status.RESOLVED]
     assert [finding.resolution for finding in resolved] == ([resolution] if resolution else [])
 
 
-def test_a_rule_that_could_not_list_its_subjects_resolves_none_but_those_it_saw() -> None:
-    """An unknown without a subject speaks of all that are not mentioned."""
+def test_a_rule_that_cannot_list_its_subjects_resolves_only_subjects_that_pass() -> None:
+    """An unknown without a subject applies to every subject without a verdict."""
     other = a_finding(id=finding_id("PG201", FUNCTION_ARN, "other"), subject="other")
     changes = reconcile([OPEN, other], report(verdict(U, None), verdict(P, "other")), now=LATER)
     assert [change.finding.subject for change in changes] == ["other"]
 
 
-def test_an_unknown_of_one_subject_does_not_keep_another_open() -> None:
-    """The other one is gone, and that is known."""
+def test_an_unknown_of_one_subject_does_not_keep_a_deleted_one_open() -> None:
+    """The report shows that the other subject does not exist."""
     (change,) = reconcile([OPEN], report(verdict(U, "other")), now=LATER)
     assert change.finding.status is Status.RESOLVED
 
 
-def test_findings_of_rules_that_were_not_asked_are_left_alone() -> None:
-    """A look at one scope says nothing of the other."""
+def test_findings_of_other_rules_are_not_changed() -> None:
+    """A check of one scope has no verdicts of the other."""
     foreign = a_finding(id="x", rule_id="PG102", subject="statement/uploads")
     assert reconcile([foreign], report(), now=LATER) == ()
     assert reconcile([foreign], report(deleted=True), now=LATER) == ()
 
 
-def test_the_same_violation_listed_twice_is_one_finding() -> None:
-    """A page of a list may repeat what the page before had; a transaction may not write an item twice."""
+def test_a_repeated_violation_is_one_finding() -> None:
+    """Pages of a list can overlap, and a transaction must not write an item twice."""
     changes = reconcile([], report(verdict(V), verdict(V)), now=NOW)
     assert len(changes) == 1
 
 
-def test_a_violation_without_a_subject_is_a_mistake_of_the_rule() -> None:
+def test_a_violation_without_a_subject_is_an_error() -> None:
     """It could never be resolved, so it is not recorded."""
     with pytest.raises(ValueError, match="without a subject"):
         reconcile([], report(verdict(V, None)), now=NOW)
 
 
-# ── For any sequence of looks ───────────────────────────────────────────────────────────────────────────────────────
+# ── For any sequence of checks ──────────────────────────────────────────────────────────────────────────────────────
 
 SUBJECTS = ["a", "b", "c"]
 
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    """Any report: every subject at most once, perhaps an unknown of all, perhaps a function that is gone."""
+    """Any report: at most one verdict per subject, perhaps an unknown of all subjects, perhaps a deleted function."""
     if draw(st.integers(0, 9)) == 0:
         return report(deleted=True)
-    said = [
+    verdicts = [
         verdict(outcome, subject, draw(st.sampled_from(["one", "two"])))
         for subject, outcome in draw(st.dictionaries(st.sampled_from(SUBJECTS), st.sampled_from(Outcome))).items()
     ]
     if draw(st.booleans()):
-        said.append(verdict(U, None))
-    return report(*said)
+        verdicts.append(verdict(U, None))
+    return report(*verdicts)
 
 
 @st.composite
 def records(draw: st.DrawFn) -> dict[str, Finding]:
-    """Any record that looks can lead to, some of it suppressed by a person."""
+    """Any findings that a series of checks can record; a person has suppressed some of them."""
     recorded: dict[str, Finding] = {}
-    for look in draw(st.lists(reports(), max_size=4)):
-        apply(recorded, reconcile(list(recorded.values()), look, now=NOW))
+    for new_report in draw(st.lists(reports(), max_size=4)):
+        apply(recorded, reconcile(list(recorded.values()), new_report, now=NOW))
         for finding in list(recorded.values()):
             if finding.status is Status.OPEN and draw(st.integers(0, 4)) == 0:
                 recorded[finding.id] = replace(
@@ -252,68 +252,68 @@ def records(draw: st.DrawFn) -> dict[str, Finding]:
 
 
 def apply(recorded: dict[str, Finding], changes: tuple[Change, ...]) -> dict[str, Finding]:
-    """Write changes as the table does."""
+    """Write changes like the table."""
     for change in changes:
-        held = recorded.get(change.finding.id)
-        assert change.expected_revision == (held.revision if held else None)
+        old = recorded.get(change.finding.id)
+        assert change.expected_revision == (old.revision if old else None)
         recorded[change.finding.id] = change.finding
     return recorded
 
 
 @given(records(), reports())
-def test_reconciling_again_with_the_same_report_changes_nothing(recorded: dict[str, Finding], said: Report) -> None:
-    """A message that comes twice tells nobody twice."""
-    apply(recorded, reconcile(list(recorded.values()), said, now=LATER))
-    again = Report(said.target, said.rules, said.verdicts, deleted=said.deleted)
-    assert reconcile(list(recorded.values()), again, now="2026-11-20T11:00:00.000+00:00", event_ids=["e9"]) == ()
+def test_the_same_report_changes_nothing_the_second_time(recorded: dict[str, Finding], new_report: Report) -> None:
+    """A message that is delivered twice sends one alert."""
+    apply(recorded, reconcile(list(recorded.values()), new_report, now=LATER))
+    repeated = Report(new_report.target, new_report.rules, new_report.verdicts, deleted=new_report.deleted)
+    assert reconcile(list(recorded.values()), repeated, now="2026-11-20T11:00:00.000+00:00", event_ids=["e9"]) == ()
 
 
 @given(records(), reports())
-def test_unknown_never_changes_a_finding(recorded: dict[str, Finding], said: Report) -> None:
-    """Neither an unknown of the subject, nor one of all where the subject is not mentioned."""
+def test_an_unknown_never_changes_a_finding(recorded: dict[str, Finding], new_report: Report) -> None:
+    """Neither an unknown of its subject nor one of all subjects."""
     before = dict(recorded)
-    after = apply(recorded, reconcile(list(before.values()), said, now=LATER))
-    of_all = any(item.subject is None for item in said.verdicts)
+    after = apply(recorded, reconcile(list(before.values()), new_report, now=LATER))
+    of_all = any(item.subject is None for item in new_report.verdicts)
     for key, finding in before.items():
-        own = [item.outcome for item in said.verdicts if item.subject == finding.subject]
+        own = [item.outcome for item in new_report.verdicts if item.subject == finding.subject]
         if own == [U] or (of_all and not own):
             assert after[key] == finding
 
 
 @given(records(), reports())
-def test_every_violation_ends_open_or_suppressed_and_every_pass_does_not(
-    recorded: dict[str, Finding], said: Report
+def test_violations_are_open_or_suppressed_and_passes_are_resolved(
+    recorded: dict[str, Finding], new_report: Report
 ) -> None:
-    """What the rules saw last is what the record says."""
-    after = apply(recorded, reconcile(list(recorded.values()), said, now=LATER))
-    for item in said.violations:
+    """The findings always match the last report."""
+    after = apply(recorded, reconcile(list(recorded.values()), new_report, now=LATER))
+    for item in new_report.violations:
         assert after[finding_id("PG201", FUNCTION_ARN, item.subject or "")].status in (Status.OPEN, Status.SUPPRESSED)
-    for item in said.passes:
+    for item in new_report.passes:
         found = after.get(finding_id("PG201", FUNCTION_ARN, item.subject or ""))
         assert found is None or found.status is Status.RESOLVED
 
 
 @given(records(), reports())
-def test_a_revision_grows_by_one_when_the_status_changes_and_never_else(
-    recorded: dict[str, Finding], said: Report
+def test_the_revision_increases_by_one_if_and_only_if_the_status_changes(
+    recorded: dict[str, Finding], new_report: Report
 ) -> None:
-    """So (id, revision) names one transition, and senders can tell a repetition."""
+    """Id and revision then identify one transition, and senders can recognize a repeated event."""
     before = dict(recorded)
-    for change in reconcile(list(before.values()), said, now=LATER):
-        held = before.get(change.finding.id)
-        changed = held is None or held.status is not change.finding.status
-        assert change.finding.revision == (held.revision if held else 0) + (1 if changed else 0)
+    for change in reconcile(list(before.values()), new_report, now=LATER):
+        old = before.get(change.finding.id)
+        changed = old is None or old.status is not change.finding.status
+        assert change.finding.revision == (old.revision if old else 0) + (1 if changed else 0)
         assert change.is_transition == changed
 
 
 @given(records())
-def test_a_function_that_is_gone_leaves_nothing_open(recorded: dict[str, Finding]) -> None:
-    """Suppressed ones are resolved as well: what is suppressed no longer exists."""
+def test_a_deleted_function_has_no_open_findings(recorded: dict[str, Finding]) -> None:
+    """Suppressed findings are resolved as well, because their subject no longer exists."""
     after = apply(recorded, reconcile(list(recorded.values()), report(deleted=True), now=LATER))
     assert {finding.status for finding in after.values()} <= {Status.RESOLVED}
 
 
-CURES = (Remedy("aws-cli", "aws"), Remedy("sam", "Type: X"), Remedy("terraform", "resource"))
+REMEDIES = (Remedy("aws-cli", "aws"), Remedy("sam", "Type: X"), Remedy("terraform", "resource"))
 
 
 @pytest.mark.parametrize(
@@ -325,32 +325,30 @@ CURES = (Remedy("aws-cli", "aws"), Remedy("sam", "Type: X"), Remedy("terraform",
         (ManagedBy("something else"), ["aws-cli", "sam", "terraform"]),
     ],
 )
-def test_the_cure_for_the_code_that_owns_the_function_comes_first(
-    managed_by: ManagedBy | None, kinds: list[str]
-) -> None:
-    """What is changed by hand there, the next deployment undoes."""
-    said = replace(report(replace(verdict(V), remedies=CURES)), managed_by=managed_by)
-    (change,) = reconcile([], said, now=NOW)
+def test_the_remedy_for_the_function_s_owner_comes_first(managed_by: ManagedBy | None, kinds: list[str]) -> None:
+    """The owner's next deployment overwrites manual changes."""
+    new_report = replace(report(replace(verdict(V), remedies=REMEDIES)), managed_by=managed_by)
+    (change,) = reconcile([], new_report, now=NOW)
     assert [remedy.kind for remedy in change.finding.remedies] == kinds
     assert change.finding.managed_by == managed_by
 
 
-def test_who_owns_the_function_is_remembered_by_looks_that_cannot_tell() -> None:
-    """Only an event tells of Terraform; a sweep has none, and changes nothing."""
+def test_a_check_without_an_owner_keeps_the_recorded_owner() -> None:
+    """Only events show that Terraform owns a function, and a sweep has no event."""
     (change,) = reconcile([], replace(report(verdict(V)), managed_by=ManagedBy("terraform")), now=NOW)
     assert reconcile([change.finding], report(verdict(V)), now=LATER) == ()
 
 
-def test_a_verdict_may_be_better_or_worse_than_its_rule() -> None:
-    """When it changes, the finding says so and nobody is told anew."""
+def test_a_verdict_can_have_another_severity_than_its_rule() -> None:
+    """The finding's severity changes with the verdict, and no alert is sent."""
     (change,) = reconcile([], report(replace(verdict(V), severity=Severity.LOW)), now=NOW)
     assert change.finding.severity is Severity.LOW
     (worse,) = reconcile([change.finding], report(verdict(V)), now=LATER)
     assert (worse.finding.severity, worse.is_transition) == (Severity.HIGH, False)
 
 
-def test_an_unknown_about_a_kind_of_subjects_leaves_those_and_no_others() -> None:
-    """What cannot be listed may be there; the rest is gone."""
+def test_an_unknown_of_one_kind_of_subjects_keeps_only_findings_of_that_kind() -> None:
+    """Subjects of that kind may exist, because they cannot be listed."""
     kept, deleted = (
         a_finding(id="1" * 32, subject="trigger/iot/a"),
         a_finding(id="2" * 32, subject="trigger/iotevents/a"),
@@ -359,8 +357,8 @@ def test_an_unknown_about_a_kind_of_subjects_leaves_those_and_no_others() -> Non
     assert [change.finding.id for change in changes] == [deleted.id]
 
 
-def test_an_unknown_about_what_a_subject_has_leaves_the_subject_too() -> None:
-    """A bucket whose notifications cannot be read may still call; the finding about it stays."""
+def test_an_unknown_of_the_parts_of_a_subject_keeps_the_finding_of_the_subject() -> None:
+    """If a bucket's notifications cannot be read, the bucket may still invoke the function."""
     kept, deleted = a_finding(id="1" * 32, subject="trigger/s3/a"), a_finding(id="2" * 32, subject="trigger/s3/ab")
     changes = reconcile([kept, deleted], report(verdict(U, "trigger/s3/a/*")), now=LATER)
     assert [change.finding.id for change in changes] == [deleted.id]

@@ -364,7 +364,7 @@ STACK = {"aws:cloudformation:stack-name": "shop"}
     ],
 )
 def test_the_fixer_refuses_what_it_must_not_change_with_the_reason(now: Snapshot, reason: str) -> None:
-    """Nothing is attached; the finding has the reason, and the refusal is published once."""
+    """Nothing is attached; the finding has the reason, and the refused fix is published once."""
     setup = Setup(state=InMemoryState(now))
     outcome = setup.handle()
     assert outcome.result is FixResult.REFUSED
@@ -394,7 +394,7 @@ def test_a_fix_is_refused_if_the_boundary_could_not_be_read() -> None:
     "now", [polling(THROTTLED), replace(BROKEN, tags=THROTTLED)], ids=["the role", "the function's tags"]
 )
 def test_a_throttled_read_is_retried_and_not_refused(now: Snapshot) -> None:
-    """A refusal is final, and throttling is temporary: the message is delivered again."""
+    """A refused fix is final, and throttling is temporary: the message is delivered again."""
     setup = Setup(state=InMemoryState(now))
     with pytest.raises(RetryableError, match="Rate exceeded"):
         setup.handle()

@@ -1,4 +1,4 @@
-"""The sweep: a look at every function that exists or that only findings remember, and word of what is open."""
+"""The sweep: it requests checks of existing functions and of deleted ones with records, and publishes open findings."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Account:
-    """Functions that exist, and functions that have open findings."""
+    """Existing functions, functions with open findings, and deleted functions of the role index."""
 
     existing: list[FunctionTarget]
-    found: list[FunctionTarget]
+    with_findings: list[FunctionTarget]
     findings: dict[FunctionTarget, list[Finding]] = field(default_factory=dict)
-    logged: list[Finding] = field(default_factory=list)
-    gone: list[FunctionTarget] = field(default_factory=list)
+    published: list[Finding] = field(default_factory=list)
+    deleted_in_index: list[FunctionTarget] = field(default_factory=list)
 
     def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
-        return iter(self.existing), iter(self.gone)
+        return iter(self.existing), iter(self.deleted_in_index)
 
     def functions_with_open_findings(self) -> Iterable[FunctionTarget]:
-        return iter(self.found)
+        return iter(self.with_findings)
 
     def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
         return self.findings.get(target, [])
 
     def publish(self, finding: Finding) -> None:
-        self.logged.append(finding)
+        self.published.append(finding)
 
 
 class Queue(list["FunctionTarget"]):
@@ -51,8 +51,8 @@ class Queue(list["FunctionTarget"]):
         return len(self) - before
 
 
-def test_every_checker_is_asked_for_every_function() -> None:
-    """Both queues get the same."""
+def test_every_function_is_requested_from_every_checker() -> None:
+    """Both queues get the same functions."""
     first, second = Queue(), Queue()
     account = Account([TARGET, OTHER], [])
     assert sweep(account, account, [first.request, second.request], account) == Sweep(
@@ -61,49 +61,49 @@ def test_every_checker_is_asked_for_every_function() -> None:
     assert first == second == [TARGET, OTHER]
 
 
-def test_a_deleted_function_with_an_open_finding_is_looked_at_as_well() -> None:
-    """The event of its deletion was lost; the look resolves the finding."""
+def test_a_deleted_function_with_an_open_finding_is_checked() -> None:
+    """The event of its deletion was lost; the check resolves the finding."""
     queue = Queue()
     account = Account([TARGET], [OTHER])
     assert sweep(account, account, [queue.request], account) == Sweep(functions=1, deleted=1, open_findings=0)
     assert queue == [TARGET, OTHER]
 
 
-def test_a_deleted_function_that_the_index_of_roles_remembers_is_looked_at_as_well() -> None:
-    """Its look takes it out; one that has an open finding besides is asked for once."""
-    queue, account = Queue(), Account([TARGET], [OTHER], gone=[OTHER])
+def test_a_deleted_function_of_the_role_index_is_checked() -> None:
+    """The check removes it from the index. If it also has an open finding, it is requested once."""
+    queue, account = Queue(), Account([TARGET], [OTHER], deleted_in_index=[OTHER])
     assert sweep(account, account, [queue.request], account).deleted == 1
     assert queue == [TARGET, OTHER]
 
 
-def test_a_function_is_asked_for_once() -> None:
-    """A list in pages may repeat one, and an existing one may have findings."""
+def test_each_function_is_requested_once() -> None:
+    """Pages of a list can overlap, and an existing function can have findings."""
     queue = Queue()
     account = Account([TARGET, TARGET], [TARGET])
     assert sweep(account, account, [queue.request], account) == Sweep(functions=1, deleted=0, open_findings=0)
     assert queue == [TARGET]
 
 
-def test_an_empty_account_is_swept_as_well() -> None:
-    """There is nothing to ask for, and nothing fails."""
+def test_the_sweep_of_an_empty_account_succeeds() -> None:
+    """No check is requested."""
     account, queue = Account([], []), Queue()
     assert sweep(account, account, [queue.request], account) == Sweep(functions=0, deleted=0, open_findings=0)
 
 
-def test_a_queue_that_refuses_makes_the_sweep_fail() -> None:
-    """Lambda tries the whole sweep again; requests that come twice do no harm."""
+def test_a_queue_error_fails_the_sweep() -> None:
+    """Lambda retries the whole sweep; repeated requests do no harm."""
 
-    def refuse(targets: Iterable[FunctionTarget]) -> int:
-        raise DeliveryError("SQS refused")
+    def fail(targets: Iterable[FunctionTarget]) -> int:
+        raise DeliveryError("SQS denied the call")
 
     account = Account([TARGET], [])
     with pytest.raises(DeliveryError):
-        sweep(account, account, [refuse], account)
+        sweep(account, account, [fail], account)
 
 
-def test_what_is_open_is_told_again() -> None:
-    """A channel or a mode that was switched on since takes it up; what is over is not dug out."""
-    still_open, over = a_finding(), a_finding(id="over", status=Status.RESOLVED)
-    account = Account([TARGET], [TARGET], {TARGET: [still_open, over]})
+def test_open_findings_are_published_again() -> None:
+    """A channel or fix mode that was enabled later handles them. Resolved findings are not published."""
+    still_open, resolved = a_finding(), a_finding(id="resolved", status=Status.RESOLVED)
+    account = Account([TARGET], [TARGET], {TARGET: [still_open, resolved]})
     assert sweep(account, account, [Queue().request], account).open_findings == 1
-    assert account.logged == [still_open]
+    assert account.published == [still_open]

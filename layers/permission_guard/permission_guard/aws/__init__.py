@@ -1,1 +1,1 @@
-"""All AWS I/O of the package: clients, readers, writers. Nothing else imports boto3."""
+"""The clients, readers, tables, senders and writers that use boto3. Nothing else imports it."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from permission_guard import config
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.config import AlertSettings
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 
@@ -19,26 +19,10 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
 
 
-class AlertSettings(Protocol):
-    """Which channels a deployment has; one that is None is off. `config.AlertSettings` is what is deployed."""
-
-    @property
-    def topic_arn(self) -> str | None:
-        """The topic that the SNS channel publishes to."""
-
-    @property
-    def slack_secret_arn(self) -> str | None:
-        """The secret that holds the Slack webhook's URL."""
-
-    @property
-    def slack_webhook_prefix(self) -> str:
-        """What that URL has to begin with."""
-
-
 def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:
     if not settings.topic_arn:
         return None
-    from permission_guard.delivery.alerts.sns.channel import SnsChannel  # noqa: PLC0415 - only `aws/` knows AWS, and only who uses SNS loads it
+    from permission_guard.delivery.alerts.sns.channel import SnsChannel  # noqa: PLC0415 - loads botocore, which only users of SNS need
 
     return SnsChannel(client("sns"), settings.topic_arn)
 
@@ -56,26 +40,26 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
     "sns": _sns,
     "slack": _slack,
 }
-"""Every channel by name: a function that makes it, or returns None when the settings leave it off."""
+"""Every channel by name: a function that creates it, or returns None if the settings do not enable it."""
 
 
 def alert_sender(environment: Mapping[str, str]) -> Callable[[Finding], list[DeliveryResult]]:
-    """Return what sends the alerts of a finding's last transition; ConfigurationError when a setting is missing."""
-    return _sender(config.AlertSettings.from_environment(environment))
+    """Return what sends the alerts of a finding's last transition; ConfigurationError if a setting is missing."""
+    return _sender(AlertSettings.from_environment(environment))
 
 
 @cache
-def _sender(settings: config.AlertSettings) -> Callable[[Finding], list[DeliveryResult]]:
-    """Connect once an execution environment: the Slack channel remembers its webhook."""
+def _sender(settings: AlertSettings) -> Callable[[Finding], list[DeliveryResult]]:
+    """Create the channels once per execution environment: the Slack channel caches its webhook."""
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
     return partial(send, channels=channels_for(settings, client), ledger=ledger)
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:
-    """Return the channels a deployment has.
+    """Return the channels of a deployment.
 
-    `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`); it is asked only for those
-    that are used.
+    `client` returns the boto3 client of a service, such as `permission_guard.aws.clients.client`. It is called only for
+    the services that are used.
     """
-    made = (make(settings, client) for make in CHANNELS.values())
-    return [channel for channel in made if channel is not None]
+    created = (make(settings, client) for make in CHANNELS.values())
+    return [channel for channel in created if channel is not None]

@@ -1,4 +1,4 @@
-"""The composition root of the fixer; apart from the checkers', which do not wait for its imports."""
+"""The composition root of the fixer. It is a module of its own, so that checkers do not import it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def fixer(rules: Rules, environment: Mapping[str, str]) -> Fixer:
-    """Return what puts findings of some rules right; ConfigurationError when a setting is missing or wrong."""
+    """Return what fixes findings of the rules. ConfigurationError if a setting is missing or invalid."""
     return _fixer(rules, FixSettings.from_environment(environment))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def publisher(
     environment: Mapping[str, str], logger: Logger, metrics: Metrics
 ) -> Callable[[Mapping[str, JSON]], dict[str, JSON]]:
-    """Return what publishes a batch of the findings table's stream; ConfigurationError when a setting is missing."""
+    """Return what publishes a batch of the findings table's stream. ConfigurationError if a setting is missing."""
     bus = _bus(PublishSettings.from_environment(environment))
     return partial(publish, read=transition_of, bus=bus, logger=logger, metrics=metrics)
 

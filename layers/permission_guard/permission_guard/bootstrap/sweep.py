@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def sweeper(environment: Mapping[str, str]) -> Callable[[], Sweep]:
-    """Return what sweeps the account and region; ConfigurationError when a setting is missing."""
+    """Return what sweeps the account and region. ConfigurationError if a setting is missing."""
     return _sweeper(SweepSettings.from_environment(environment))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _ops_items(client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.ops_item.system import OpsItems  # noqa: PLC0415 - only `aws/` knows AWS, and only who uses it loads it
+    from permission_guard.delivery.tickets.ops_item.system import OpsItems  # noqa: PLC0415 - loads botocore, which only users of it need
 
     return OpsItems(client("ssm"))
 
@@ -29,11 +29,11 @@ TICKET_SYSTEMS: Mapping[str, Callable[[Callable[[Any], Any]], TicketSystem | Non
     "none": lambda _client: None,
     "opsitem": _ops_items,
 }
-"""Every value of the TicketSystem parameter: a function that makes the system, or returns None for no tickets."""
+"""Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 
 
 def ticket_updater(environment: Mapping[str, str]) -> Callable[[Finding], DeliveryResult] | None:
-    """Return what brings a finding's ticket up to date, None for no tickets; ConfigurationError for a wrong setting."""
+    """Return what updates the ticket of a finding, None for no tickets. ConfigurationError for an invalid setting."""
     return _updater(TicketSettings.from_environment(environment))
 
 
@@ -46,7 +46,7 @@ def _updater(settings: TicketSettings) -> Callable[[Finding], DeliveryResult] | 
 
 
 def ticket_system(name: str, client: Callable[[Any], Any]) -> TicketSystem | None:
-    """Return the ticket system of that name, None for `none`; ConfigurationError for any other name.
+    """Return the ticket system of that name, None for `none`. ConfigurationError for any other name.
 
     `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
     """

@@ -25,7 +25,7 @@ class Place:
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
 
-class Resolver(Protocol):
+class NameResolver(Protocol):
     """The parts of `intrinsics.Resolver` that names need."""
 
     @property
@@ -126,7 +126,7 @@ _NAMINGS: Final = {
 """Resource types that invoke functions, that functions read or that belong to them; from CloudFormation's reference."""
 
 
-def reference(resolver: Resolver, logical_id: str) -> JSON:
+def reference(resolver: NameResolver, logical_id: str) -> JSON:
     """Return the result of `Ref` for a resource."""
     kind = resolver.type_of(logical_id)
     if kind in _SPECIAL:
@@ -139,7 +139,7 @@ def reference(resolver: Resolver, logical_id: str) -> JSON:
     return _formatted(resolver, logical_id, naming, naming.ref)
 
 
-def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
+def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
     """Return an attribute of a resource."""
     kind = resolver.type_of(logical_id)
     if kind in _SPECIAL:
@@ -155,26 +155,26 @@ def attribute(resolver: Resolver, logical_id: str, name: str) -> JSON:
     return _arn(resolver, logical_id, naming) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
 
 
-def physical_name(resolver: Resolver, logical_id: str) -> str:
+def physical_name(resolver: NameResolver, logical_id: str) -> str:
     """Return the name of a resource: the value of its name property, or else its logical id."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
     return _own_name(resolver, logical_id, naming.name if naming else "")
 
 
-def _own_name(resolver: Resolver, logical_id: str, name: str) -> str:
+def _own_name(resolver: NameResolver, logical_id: str, name: str) -> str:
     properties = resolver.resources[logical_id].get("Properties")
     raw = properties.get(name) if isinstance(properties, dict) else None
     found = resolver.once(f"{name} of {logical_id}", lambda: resolver.value(raw))
     return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
 
 
-def _formatted(resolver: Resolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
+def _formatted(resolver: NameResolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
     place = resolver.place
     name = _own_name(resolver, logical_id, naming.name)
     return text.format(p=place.partition, r=place.region, a=place.account, n=name)
 
 
-def _arn(resolver: Resolver, logical_id: str, naming: ResourceNaming) -> str:
+def _arn(resolver: NameResolver, logical_id: str, naming: ResourceNaming) -> str:
     """Return a resource's ARN. ARNs of roles and policies contain a path, those of EventBridge rules the bus."""
     arn = _formatted(resolver, logical_id, naming, naming.arn)
     kind = resolver.type_of(logical_id)
@@ -186,13 +186,13 @@ def _arn(resolver: Resolver, logical_id: str, naming: ResourceNaming) -> str:
     return arn
 
 
-def path_of(resolver: Resolver, logical_id: str) -> str:
+def path_of(resolver: NameResolver, logical_id: str) -> str:
     """Return the path of a role or policy."""
     path = _own_name(resolver, logical_id, "Path")
     return path if path.startswith("/") and path.endswith("/") else "/"
 
 
-def _qualified(resolver: Resolver, logical_id: str) -> str:
+def _qualified(resolver: NameResolver, logical_id: str) -> str:
     """Return the ARN of an alias or a version."""
     place = resolver.place
     function = _own_name(resolver, logical_id, "FunctionName")
@@ -202,27 +202,27 @@ def _qualified(resolver: Resolver, logical_id: str) -> str:
     return f"{arn}:{_own_name(resolver, logical_id, 'Name')}" if kind == "AWS::Lambda::Alias" else f"{arn}:1"
 
 
-def _consumer(resolver: Resolver, logical_id: str) -> str:
+def _consumer(resolver: NameResolver, logical_id: str) -> str:
     stream = _own_name(resolver, logical_id, "StreamARN")
     return f"{stream}/consumer/{_own_name(resolver, logical_id, 'ConsumerName')}:1"
 
 
-def _stage(resolver: Resolver, logical_id: str) -> str:
+def _stage(resolver: NameResolver, logical_id: str) -> str:
     return _own_name(resolver, logical_id, "StageName")
 
 
-def _id(_resolver: Resolver, logical_id: str) -> str:
+def _id(_resolver: NameResolver, logical_id: str) -> str:
     return logical_id
 
 
-def _unknown(resolver: Resolver, logical_id: str, name: str) -> str:
+def _unknown(resolver: NameResolver, logical_id: str, name: str) -> str:
     """Return an unresolved value. It is in the own account unless a custom resource or a nested stack returns it."""
     kind = resolver.type_of(logical_id)
     own = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
     return resolver.unresolved(f"{logical_id}.{name}" if name else logical_id, own=own)
 
 
-_SPECIAL: Final[dict[str, Callable[[Resolver, str], str]]] = {
+_SPECIAL: Final[dict[str, Callable[[NameResolver, str], str]]] = {
     "AWS::ApiGateway::Authorizer": _id,
     "AWS::ApiGateway::Stage": _stage,
     "AWS::ApiGatewayV2::Authorizer": _id,

@@ -1,4 +1,4 @@
-"""The rules, one list for each scope. A checker imports only its own list, to keep its cold start short."""
+"""The rules, one list for each direction. A checker imports only its own list, to keep its cold start short."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def rules_of(direction: Direction) -> tuple[type[Rule], ...]:
-    """Return the rules of a scope, in the order of their ids."""
+    """Return the rules of a direction, in the order of their ids."""
     if direction is Direction.INVOKE_POLICY:
         from permission_guard.rules import invoke_policy  # noqa: PLC0415 - see the docstring of the module
 
@@ -25,14 +25,14 @@ def rules_of(direction: Direction) -> tuple[type[Rule], ...]:
 
 
 def rules_for(direction: Direction, trust: TrustSet) -> tuple[Rule, ...]:
-    """Create the rules of a scope, with the trusted accounts and organizations."""
+    """Create the rules of a direction, with the trusted accounts and organizations."""
     return tuple(rule(trust) for rule in rules_of(direction))
 
 
 if not TYPE_CHECKING:  # a type checker would accept any name of this package
 
     def __getattr__(name: str) -> tuple[type[Rule], ...]:
-        """Import and return `RULES`, the rules of all scopes, on first use: the checkers never need them."""
+        """Import and return `RULES`, the rules of both directions, on first use: the checkers never need them."""
         if name == "RULES":
             return tuple(rule for direction in Direction for rule in rules_of(direction))
         raise AttributeError(f"{__name__} has no {name}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from permission_guard.bootstrap.alerts import CHANNELS, channels_for
+from permission_guard.config import AlertSettings
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, skip_reason
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
 
-@dataclass(frozen=True)
-class Settings:
-    topic_arn: str | None = None
-    slack_secret_arn: str | None = None
-    slack_webhook_prefix: str = "https://hooks.slack.com/"
+def settings_of(topic_arn: str | None = None, slack_secret_arn: str | None = None) -> AlertSettings:
+    """Return the settings of a deployment that has these channels."""
+    return AlertSettings("deliveries", topic_arn, slack_secret_arn, "https://hooks.slack.com/")
 
 
 class MemoryLedger:
@@ -107,11 +106,11 @@ def test_no_alert_is_sent_for_what_a_person_did(transition: Transition) -> None:
 
 
 def test_a_deployment_has_the_channels_that_its_settings_name() -> None:
-    """It makes no client for the others."""
+    """It creates no client for the others."""
     clients: list[str] = []
-    assert channels_for(Settings(), clients.append) == []
+    assert channels_for(settings_of(), clients.append) == []
     assert clients == []
-    settings = Settings(topic_arn="arn:aws:sns:us-east-1:123456789012:alerts", slack_secret_arn="arn:secret")
+    settings = settings_of(topic_arn="arn:aws:sns:us-east-1:123456789012:alerts", slack_secret_arn="arn:secret")
     assert [channel.name for channel in channels_for(settings, clients.append)] == list(CHANNELS)
     assert clients == ["sns", "secretsmanager"]
 

@@ -1,1 +1,1 @@
-"""Senders: put messages on queues and events on the bus."""
+"""Senders: put check requests on the queues and events on the bus."""

@@ -1,1 +1,1 @@
-"""Writers: change IAM or Lambda. Only the fix function's composition root imports them."""
+"""Writers: change IAM. Only the fix function's composition root imports them."""
