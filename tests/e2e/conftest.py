@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.client.process import ACCOUNT, INTERPRETER, Sandbox
+from tests.e2e.bot import Bot, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,19 @@ TRUST = {
 }
 
 
+_SHARE_A_BOT = frozenset(
+    {"test_bot_execution_role", "test_bot_invoke_rules", "test_bot_reporting", "test_bot_role_drift"}
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module in one process, and so the modules that share a deployed stack."""
+    for item in items:
+        group = "reporting" if item.path.stem in _SHARE_A_BOT else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """AWS on this machine, shared by the session: tests name what they make after themselves."""
@@ -35,6 +49,13 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox.start() as running:
         yield running
         assert running.health()["failures"] == 0, running.log
+
+
+@pytest.fixture(scope="session")
+def reporting_bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, without fixes. Tests assert only about what they create."""
+    with deployed(FixMode="off", TicketSystem="opsitem") as running:
+        yield running
 
 
 @pytest.fixture

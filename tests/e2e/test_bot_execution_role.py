@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, NETWORK_POLICY, SQS_POLICY
-from tests.e2e.bot import GRACE_PERIOD, Bot, deployed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.e2e.bot import GRACE_PERIOD, Bot
 
 AT_ONCE = 4.0
 """Seconds from a call that AWS denied to the recorded finding: it has no grace period."""
@@ -21,10 +18,9 @@ ASSUMED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, 
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, reporting only."""
-    with deployed(FixMode="off") as running:
-        yield running
+def bot(reporting_bot: Bot) -> Bot:
+    """The stack that only reports, which several modules share."""
+    return reporting_bot
 
 
 def is_open(finding: dict[str, Any]) -> bool:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.client.process import ACCOUNT, REGION
-from tests.e2e.bot import Bot, deployed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.e2e.bot import Bot
 
 OTHER_ACCOUNT = "111122223333"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}"
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in its own sandbox, without fixes and tickets."""
-    with deployed(FixMode="off", TicketSystem="none") as running:
-        yield running
+def bot(reporting_bot: Bot) -> Bot:
+    """The stack that only reports, which several modules share."""
+    return reporting_bot
 
 
 @pytest.fixture

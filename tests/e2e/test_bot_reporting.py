@@ -7,26 +7,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sandbox.client.engineer import LOGS_POLICY, SQS_POLICY
 from sandbox.client.process import ACCOUNT, REGION, poll
 from sandbox.client.watcher import DEADLINE
-from tests.e2e.bot import Bot, deployed, envelope
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.e2e.bot import Bot, envelope
 
 AWS_CLI = Path(sys.executable).parent / "aws"
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, reporting only."""
-    with deployed(FixMode="off", TicketSystem="opsitem") as running:
-        yield running
+def bot(reporting_bot: Bot) -> Bot:
+    """The stack that only reports, which several modules share."""
+    return reporting_bot
 
 
 def aws_cli(bot: Bot, *arguments: str) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sandbox.client.drift import SOURCES, WAYS, Reader, Way
 from sandbox.client.engineer import SQS_POLICY, document
-from tests.e2e.bot import GRACE_PERIOD, Bot, deployed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.e2e.bot import GRACE_PERIOD, Bot
 
 OPENED_WITHIN = 5.0
 """Seconds from the call to the recorded finding, with the grace period; on AWS the trail adds its own minutes."""
@@ -21,10 +18,9 @@ RESOLVED_WITHIN = 4.0
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, reporting only."""
-    with deployed(FixMode="off") as running:
-        yield running
+def bot(reporting_bot: Bot) -> Bot:
+    """The stack that only reports, which several modules share."""
+    return reporting_bot
 
 
 @pytest.fixture(scope="module", params=list(SOURCES))

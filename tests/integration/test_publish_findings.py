@@ -80,7 +80,7 @@ def test_an_item_that_is_no_finding_is_logged_and_does_not_block_the_stream(list
     run = listening.run("publish_findings", event)
     assert run.failed == []
     assert [event["detail-type"] for event in received(listening)] == ["Finding Opened"]
-    assert "is no finding" in run.line("item is not a finding: not published")["reason"]
+    assert "is not a valid finding" in run.line("item is not a finding: not published")["reason"]
 
 
 def test_an_event_that_the_bus_does_not_accept_is_retried(listening: Account, monkeypatch: pytest.MonkeyPatch) -> None:
