@@ -15,9 +15,9 @@ TIERS = ("unit", "integration", "template", "e2e")
 # The pure package is measured where it is tested without a server.
 _COVERED = frozenset({"unit", "integration"})
 
-# The end-to-end tests share one sandbox; the others run in a process for each core. This is how pytest-xdist deals the
-# tests out: `worksteal` is the fastest; `loadgroup` keeps the tests of an `xdist_group` in one process.
-_DISTRIBUTION = {"unit": "worksteal", "integration": "loadgroup", "template": "worksteal"}
+# How pytest-xdist distributes the tests to a process for each core: `worksteal` is fastest; `loadfile` keeps the tests
+# of a file in one process, which shares what is expensive to create, such as a sandbox with the deployed stack.
+_DISTRIBUTION = {"unit": "worksteal", "integration": "loadfile", "template": "worksteal", "e2e": "loadfile"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ def run_tier(name: str, results: Path) -> Tier:
     covered = ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"] if name in _COVERED else []
     print(f"── {name} ".ljust(100, "─"), flush=True)
     began = time.monotonic()
-    workers = ["-n", "auto", "--dist", _DISTRIBUTION[name]] if name in _DISTRIBUTION else []
     command = [
         sys.executable,
         "-m",
@@ -46,7 +45,9 @@ def run_tier(name: str, results: Path) -> Tier:
         f"tests/{name}",
         "-q",
         f"--junitxml={report}",
-        *workers,
+        "-n",
+        "auto",
+        f"--dist={_DISTRIBUTION[name]}",
         *covered,
         *sys.argv[1:],
     ]

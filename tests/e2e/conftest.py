@@ -28,19 +28,6 @@ TRUST = {
 }
 
 
-_SHARE_A_BOT = frozenset(
-    {"test_bot_execution_role", "test_bot_invoke_rules", "test_bot_reporting", "test_bot_role_drift"}
-)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module in one process, and so the modules that share a deployed stack."""
-    for item in items:
-        group = "reporting" if item.path.stem in _SHARE_A_BOT else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """AWS on this machine, shared by the session: tests name what they make after themselves."""

@@ -222,7 +222,11 @@ def test_a_destination_is_checked_because_of_its_own_event(bot: Bot, unique: str
 
 
 def test_a_role_shared_by_two_functions_is_one_finding_that_names_both(bot: Bot, unique: str) -> None:
-    """It belongs to the first function by name, and resolves when the other gets its own role."""
+    """It belongs to the first function by name, and resolves when the other gets its own role.
+
+    Before the first sweep only a full check knows who shares a role.
+    """
+    sweep(bot)
     role = bot.engineer.role(f"{unique}-role")
     first = bot.engineer.function(f"{unique}-a", role)
     bot.watcher.checked(first, "execution_role")

@@ -165,6 +165,7 @@ def test_a_function_deleted_meanwhile_resolves_its_findings(bot: Bot, unique: st
     assert resolved["resolution"] == "The function was deleted."
     bot.watcher.ops_item(finding["id"], "Resolved")
 
+    bot.wait_until_empty("InvokePolicyQueue")
     bot.send("InvokePolicyQueue", envelope(record))
     line = bot.wait_for_log("CheckInvokePolicy", event_id=record["eventID"], function_arn=arn)
     assert "deleted" in line["message"] or line["message"].startswith("Finding")

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     Import = Callable[[str, str], subprocess.CompletedProcess[str]]
 
-# The fixtures have session scope: one worker creates them once.
-pytestmark = pytest.mark.xdist_group("bundles")
-
 BUILD = REPOSITORY / ".aws-sam" / "build"
 PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 
