@@ -83,8 +83,8 @@ lint: setup ## Check style, types and the templates
 		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run the unit, integration, template and end-to-end tests
-	@$(BIN)/python -m tools.run_tests
+test: setup build ## Run the unit, integration, template and end-to-end tests (COVERAGE=1 measures the coverage)
+	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance
 test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
@@ -92,10 +92,11 @@ test-conformance: setup ## Test against recorded events, other projects' cases a
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
 .PHONY: pr
-pr: lint test ## What CI runs, in one command
+pr: lint ## Run what CI runs
+	@$(MAKE) test COVERAGE=1
 
 .PHONY: format
-format: .venv/.synced ## Put the code into form
+format: .venv/.synced ## Format the code
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
@@ -113,7 +114,7 @@ bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patter
 	@$(BIN)/python -m benchmarks.policy
 
 .PHONY: bench-precision
-bench-precision: .venv/.synced ## Put 500 made-up policies before the rules: what is found, missed, found too much (SEED=2026)
+bench-precision: .venv/.synced ## Evaluate 500 generated policies: expected, missed and extra findings (SEED=2026)
 	@$(BIN)/python -m benchmarks.precision $(SEED)
 
 .PHONY: bench-cold-start
@@ -121,11 +122,11 @@ bench-cold-start: build ## Measure what each handler's import costs, against bot
 	@$(BIN)/python -m benchmarks.cold_start
 
 .PHONY: bench-drift
-bench-drift: setup build ## Measure how soon a lost read permission is found, by source and by the way it was lost
+bench-drift: setup build ## Measure how soon a lost read permission is found, by source and cause
 	@$(BIN)/python -m benchmarks.drift
 
 .PHONY: clean
-clean: ## Remove everything that was built or installed here
+clean: ## Remove everything that make built or installed
 	@rm -rf .aws-sam .venv .venv-sandbox .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
