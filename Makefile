@@ -32,11 +32,11 @@ SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 	@touch $@
 
 .venv/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
-	@$(UV) sync --locked --quiet --python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
+	@$(UV) sync --locked --quiet --compile-bytecode --python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
 .venv-sandbox/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
-	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --no-default-groups --group sandbox --no-install-project \
+	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --compile-bytecode --no-default-groups --group sandbox --no-install-project \
 		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 

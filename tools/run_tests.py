@@ -1,4 +1,7 @@
-"""`make test`: runs the tiers of tests one after the other and counts them. A tier without tests is a failure.
+"""`make test`: runs all tiers of tests and counts them. A tier without tests is a failure.
+
+The end-to-end tests wait for the sandbox most of the time. The other tiers run beside them with a lower priority, and
+use the time that is left.
 
 With `--coverage` it also measures the branch coverage, as CI does; this takes about twice as long.
 """
@@ -10,81 +13,70 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-TIERS = ("unit", "integration", "template", "e2e")
+IN_PROCESS = ("unit", "integration", "template")
+END_TO_END = ("e2e",)
 
-# The tiers that run the package in their own process.
-_COVERED = frozenset({"unit", "integration"})
-
-# How pytest-xdist distributes the tests to a process for each core: `worksteal` is fastest; `loadfile` keeps the tests
-# of a file in one process, which shares what is expensive to create, such as a sandbox with the deployed stack.
-_DISTRIBUTION = {"unit": "worksteal", "integration": "loadfile", "template": "worksteal", "e2e": "loadfile"}
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """What came of one tier."""
-
-    name: str
-    passed: int
-    failed: int
-    skipped: int
-    seconds: float
-    exit_code: int
-
-
-def run_tier(name: str, results: Path, *, coverage: bool) -> Tier:
-    """Run one tier's tests and return their counts."""
-    report = results / f"{name}.xml"
-    covered = ["--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"] if coverage and name in _COVERED else []
-    print(f"── {name} ".ljust(100, "─"), flush=True)
-    began = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        f"tests/{name}",
-        "-q",
-        f"--junitxml={report}",
-        "-n",
-        "auto",
-        f"--dist={_DISTRIBUTION[name]}",
-        *covered,
-    ]
-    exit_code = subprocess.run(command, check=False).returncode
-    suite = ET.parse(report).getroot().find("testsuite") if report.exists() else None  # noqa: S314 - as above
-    counts = suite.attrib if suite is not None else {}
-    failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
-    skipped = int(counts.get("skipped", 0))
-    passed = int(counts.get("tests", 0)) - failed - skipped
-    return Tier(name, passed, failed, skipped, time.monotonic() - began, exit_code)
+# pytest-xdist keeps the tests of a file in one process, which shares what is expensive to create.
+_OPTIONS = ("-q", "-n", "auto", "--dist=loadfile")
+_COVERAGE = ("--cov", "--cov-report=", "--cov-fail-under=0")
+_LOW_PRIORITY = ("nice", "-n", "19")
 
 
 def main() -> int:
     """Run all tiers, print the counts, and the coverage if it is measured; return the exit code."""
     coverage = sys.argv[1:] == ["--coverage"]
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        reports = Path(folder, "in-process.xml"), Path(folder, "end-to-end.xml")
+        end_to_end = pool.submit(
+            subprocess.run,
+            _command(END_TO_END, reports[1]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        _headline(*IN_PROCESS)
+        command = [*_LOW_PRIORITY, *_command(IN_PROCESS, reports[0]), *(_COVERAGE if coverage else ())]
+        succeeded = [subprocess.run(command, check=False).returncode == 0]
+        _headline(*END_TO_END)
+        done = end_to_end.result()
+        print(done.stdout, flush=True)
+        succeeded.append(done.returncode == 0)
+        counts = sum(map(_counts, reports), Counter[tuple[str, str]]())
     if coverage:
-        _coverage("erase")
-    with tempfile.TemporaryDirectory() as results:
-        tiers = [run_tier(name, Path(results), coverage=coverage) for name in TIERS]
-    covered = True
-    if coverage:
-        print("── coverage ".ljust(100, "─"), flush=True)
-        covered = _coverage("report") == 0
-    print("── tiers ".ljust(100, "─"))
-    for tier in tiers:
-        counts = f"{tier.passed:5} passed {tier.failed:4} failed {tier.skipped:4} skipped"
-        print(f"{tier.name:<12} {counts} {tier.seconds:7.1f} s")
-    passed, failed, skipped = (sum(getattr(tier, what) for tier in tiers) for what in ("passed", "failed", "skipped"))
-    seconds = sum(tier.seconds for tier in tiers)
-    print(f"{'total':<12} {passed:5} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s")
-    return int(any(tier.exit_code for tier in tiers) or not covered)
+        _headline("coverage")
+        succeeded.append(subprocess.run([sys.executable, "-m", "coverage", "report"], check=False).returncode == 0)
+    _headline("tiers")
+    for tier in (*IN_PROCESS, *END_TO_END):
+        numbers = {result: counts[tier, result] for result in ("passed", "failed", "skipped")}
+        print(f"{tier:<12}", *(f"{number:6} {result}" for result, number in numbers.items()))
+        succeeded.append(numbers["passed"] > 0)
+    print(f"{time.monotonic() - start:.0f} s")
+    return int(not all(succeeded))
 
 
-def _coverage(command: str) -> int:
-    return subprocess.run([sys.executable, "-m", "coverage", command], check=False).returncode
+def _command(tiers: tuple[str, ...], report: Path) -> list[str]:
+    return [sys.executable, "-m", "pytest", *(f"tests/{tier}" for tier in tiers), *_OPTIONS, f"--junitxml={report}"]
+
+
+def _counts(report: Path) -> Counter[tuple[str, str]]:
+    """Return the number of tests by tier and result, from a report in JUnit's format."""
+    counts: Counter[tuple[str, str]] = Counter()
+    if report.exists():
+        for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it
+            tier = case.get("classname", "").split(".")[1:2]
+            tags = {part.tag for part in case}
+            result = "failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"
+            counts["".join(tier), result] += 1
+    return counts
+
+
+def _headline(*parts: str) -> None:
+    print(f"── {', '.join(parts)} ".ljust(100, "─"), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from sandbox.client.process import poll
@@ -29,8 +30,8 @@ class Watcher:
         self._alerts: list[dict[str, Any]] = []
 
     def _subscribe(self, aws: Sandbox, topic_arn: str) -> str:
-        """Create a queue that gets every alert."""
-        url = self._sqs.create_queue(QueueName="alert-inbox")["QueueUrl"]
+        """Create a queue of its own that gets every alert."""
+        url = self._sqs.create_queue(QueueName=f"alert-inbox-{uuid.uuid4().hex[:8]}")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         statement = {
             "Effect": "Allow",

@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from sandbox.client.process import ACCOUNT, INTERPRETER, Sandbox
 from tests.e2e.bot import Bot, deployed
@@ -26,6 +27,22 @@ TRUST = {
         }
     ],
 }
+
+
+_SHARE_A_STACK = ("bot_execution_role", "bot_invoke_rules", "bot_reporting", "bot_role_drift", "demo")
+
+
+class _ByStack(LoadFileScheduling):  # type: ignore[misc] # its base has no types
+    """Runs the tests of a file in one process, and all files that share a deployed stack in the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "stack" if path.endswith(tuple(f"test_{name}.py" for name in _SHARE_A_STACK)) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Return what distributes the tests to the processes of `-n`."""
+    return _ByStack(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     import pytest
     import typer
+
+    from tests.e2e.bot import Bot
 
 
 def program() -> typer.Typer:
@@ -58,9 +61,10 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
     assert float(height) < float(width), "the picture fits a screen"
 
 
-def test_the_demo_fails_when_a_step_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If fixes are disabled, the demo names the missing step and exits with 1."""
-    monkeypatch.setitem(demo._PARAMETERS, "FixMode", "off")
+def test_the_demo_fails_when_a_step_does_not_happen(reporting_bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without fixes, the demo names the missing step and exits with 1. It runs with a stack that only reports."""
+    monkeypatch.setattr(demo, "_started", lambda screen: nullcontext(reporting_bot.aws))
+    monkeypatch.setattr(reporting_bot.aws, "deploy", lambda *_: reporting_bot.outputs)
     wait_for = watcher.Watcher.finding
 
     def finding(watching: watcher.Watcher, *arguments: Any, what: str = "") -> watcher.Finding:
