@@ -155,7 +155,7 @@ def a_finding(**more: Any) -> Finding:
         "region": REGION,
         "function_arn": FUNCTION_ARN,
         "subject": MAPPING_SUBJECT,
-        "title": "orders cannot read its Amazon SQS queue",
+        "title": "orders cannot read its SQS queue",
         "reason": "The role is not allowed sqs:ReceiveMessage.",
         "impact": "Messages expire.",
         "evidence": {"role_arn": ROLE_ARN, "event_source_arn": QUEUE_ARN},

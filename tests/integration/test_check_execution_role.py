@@ -35,7 +35,7 @@ def test_a_mapping_whose_role_lacks_read_permissions_becomes_a_finding(account: 
     finding = account.finding
     assert (finding.rule_id, finding.status) == ("PG201", Status.OPEN)
     assert finding.subject == f"event-source-mapping/{uuid}"
-    assert finding.title == "orders cannot read its Amazon SQS queue"
+    assert finding.title == "orders cannot read its SQS queue"
     assert finding.reason == (
         f"{ROLE_ARN} is not allowed sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on {QUEUE_ARN}. "
         "Implicitly denied: no identity-based policy allows it."

@@ -44,7 +44,7 @@ def test_an_alert_reaches_the_subscribers_of_the_topic(alerted: Account) -> None
     run = alerted.run("send_alert", sqs_event(event(a_finding())))
     assert run.failed == []
     (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
-    assert "orders cannot read its Amazon SQS queue" in mail["Subject"]
+    assert "orders cannot read its SQS queue" in mail["Subject"]
     assert "The role is not allowed sqs:ReceiveMessage." in mail["Message"]
     line = run.line("delivered")
     assert (line["finding_id"], line["revision"], line["channel"]) == (FINDING_ID, 1, "sns")
@@ -85,7 +85,7 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
         assert account.run("open_ticket", sqs_event(event(finding))).failed == []
     ((reference, ticket),) = center.items.items()
     assert ticket["Status"] == "Open"
-    assert "orders cannot read its Amazon SQS queue" in ticket["Title"]
+    assert "orders cannot read its SQS queue" in ticket["Title"]
     run = account.run("open_ticket", sqs_event(event(RESOLVED)))
     assert run.line("delivered")["ticket"] == reference
     assert center.items[reference]["Status"] == "Resolved"

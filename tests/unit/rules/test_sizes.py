@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RULES = rules_for(Direction.EXECUTION_ROLE, TrustSet(frozenset()))
 MOST: Final = 100_000
 """Bytes: less than half of an SNS message (256 KB) and a quarter of a DynamoDB item (400 KB)."""
-LONGEST_TITLE: Final = 250
+LONGEST_TITLE: Final = 70
 SERVICES: Final = [f"service{number}:*" for number in range(400)]
 
 

@@ -15,7 +15,6 @@ from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.access import part
 from permission_guard.needs.event_sources.destinations import invoke_config_needs
 from permission_guard.needs.features import needs_of
-from permission_guard.needs.features.dead_letter import target_of
 from permission_guard.needs.features.network import Network
 from permission_guard.needs.of_snapshot import requested_function
 from permission_guard.remedies.trust_policy import created
@@ -26,6 +25,7 @@ from permission_guard.rules.execution_role.mappings import name_of
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_rule import roles_of
+from permission_guard.rules.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from permission_guard.needs.base import Need
 
 _DENIED: Final = {
-    "CreateEventSourceMapping": "AWS denied a mapping for {name}",
-    "CreateFunction": "AWS denied the creation of {name}",
-    "UpdateFunctionConfiguration": "AWS denied an update of {name}",
-    "PutFunctionEventInvokeConfig": "AWS denied a destination of {name}",
-    "UpdateFunctionEventInvokeConfig": "AWS denied a destination of {name}",
+    "CreateEventSourceMapping": "Mapping",
+    "CreateFunction": "Creation",
+    "UpdateFunctionConfiguration": "Update",
+    "PutFunctionEventInvokeConfig": "Destination",
+    "UpdateFunctionEventInvokeConfig": "Destination",
 }
 _UNCHANGED: Final = "The destinations of asynchronous invocations of {name} stay unchanged"
 _IMPACT: Final = {
@@ -135,7 +135,7 @@ class CallDenied(NeedRule):
 
     def title(self, requirement: Requirement, missing: Sequence[Need]) -> str:  # noqa: ARG002 - the purpose covers all needs
         """Return what AWS denied, and why."""
-        return _title(requirement.facts["api"], requirement.function, f"its role cannot {requirement.purpose}")
+        return _title(requirement.facts["api"], f"{requirement.function.name} cannot {requirement.purpose}")
 
     def check_requirement(self, requirement: Requirement, snapshot: Snapshot) -> Verdict:
         """Return the verdict on one call by the role's current permissions."""
@@ -149,7 +149,7 @@ class CallDenied(NeedRule):
         if role is None:
             needs = tuple(need for need in requirement.needs if not need.doubt)
             verdict = self.lacking(requirement, MissingPermissions(needs, "The role does not exist."))
-            title = _title(requirement.facts["api"], function, "its role does not exist")
+            title = _title(requirement.facts["api"], f"the role of {function.name} does not exist")
             reason = _with_message(verdict.reason, requirement.facts)
             return replace(verdict, title=title, reason=reason, remedies=_created(requirement.facts["api"], function))
         if isinstance(role, str):
@@ -195,11 +195,12 @@ class CallDenied(NeedRule):
         if _is_in_use(role_arn, snapshot):
             return self.passed(function.arn, subject, f"{trust.reason} PG207 reports it.")
         facts = _facts(call)
-        why = "its role does not exist" if role is None else "Lambda cannot assume its role"
+        its_role = f"the role of {function.name}"
+        why = f"{its_role} does not exist" if role is None else f"Lambda cannot assume {its_role}"
         return self.violation(
             function_arn=function.arn,
             subject=subject,
-            title=_title(call.api, function, why),
+            title=_title(call.api, why),
             reason=_with_message(trust.reason, facts),
             impact=_impact(call.api, function),
             evidence={**trust.evidence, "missing": [{"action": ASSUME, "resource": role_arn}], **facts},
@@ -224,10 +225,10 @@ def _requirement(call: DeniedCall, function: Function, sources: Sources) -> Requ
     managed_policy = ""
     if config is not None:
         needs = required(invoke_config_needs(config, sources), NeedKind.DESTINATION)
-        purpose = f"send to {' and '.join(map(_short, _destinations(config)))}"
+        purpose = f"send to {counted(map(_short, _destinations(config)), 'destinations')}"
     elif mapping is None:
         needs = _of_the_kind(needs_of(function, sources), named)
-        purpose, managed_policy = _purpose_of_function(needs, function)
+        purpose, managed_policy = _purpose_of_function(needs)
     else:
         source = event_source_of(mapping)
         if source is None:
@@ -270,19 +271,19 @@ def _purpose_of_mapping(needs: Sequence[Need], source: str) -> str:
     if _kinds(needs) == {NeedKind.READ}:
         return f"read {source}"
     if _kinds(needs) == {NeedKind.DESTINATION}:
-        return f"send failed records of {source} to their destination"
+        return f"use the on-failure destination of {source}"
     if {_service(need.action) for need in needs} == {"secretsmanager"}:
         return f"read the secret for {source}"
-    return f"do everything that {source} requires"
+    return f"use {source}"
 
 
-def _purpose_of_function(needs: Sequence[Need], function: Function) -> tuple[str, str]:
+def _purpose_of_function(needs: Sequence[Need]) -> tuple[str, str]:
     """Return what the function requires of its role, and the AWS managed policy for it, empty if there is none."""
     if _kinds(needs) == {NeedKind.NETWORK}:
         return "create network interfaces in the VPC", Network.managed_policy
     if _kinds(needs) == {NeedKind.DESTINATION}:
-        return f"send to the dead-letter queue {_short(target_of(function))}", ""
-    return "do everything that its configuration requires", ""
+        return "send to its dead-letter queue", ""
+    return "do all that its configuration requires", ""
 
 
 def _fulfilled(call: DeniedCall, snapshot: Snapshot) -> str:
@@ -352,8 +353,8 @@ def _facts(call: DeniedCall) -> dict[str, JSON]:
     return {"api": call.api, **source, "refused_at": call.at, "said_by_aws": call.message}
 
 
-def _title(api: str, function: Function, why: str) -> str:
-    return f"{_DENIED[api].format(name=function.name)}: {why}"
+def _title(api: str, why: str) -> str:
+    return f"{_DENIED[api]} denied: {why}"
 
 
 def _impact(api: str, function: Function) -> str:

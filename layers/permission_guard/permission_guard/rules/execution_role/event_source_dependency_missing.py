@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.model.verdicts import Severity, Verdict
 from permission_guard.needs.base import NeedKind
-from permission_guard.rules.execution_role.mappings import polled
+from permission_guard.rules.execution_role.mappings import polled, short_type
 from permission_guard.rules.execution_role.need_rule import NeedRule, Requirement
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class EventSourceDependencyMissing(NeedRule):
                 yield one
                 continue
             needs = one.needs(NeedKind.DEPENDENCY, snapshot.sources)
-            requirement = one.requirement(needs, f"use its {one.source.name}")
+            requirement = one.requirement(needs, f"use its {short_type(one.source.name)}")
             if needs:
                 yield requirement
             else:
@@ -121,7 +121,7 @@ class EventSourceDependencyMissing(NeedRule):
         what = {_WHAT.get(_service(need), "") for need in missing}
         if len(what) > 1 or "" in what:
             return super().title(requirement, missing)
-        source = str(requirement.facts["event_source_type"])
+        source = short_type(str(requirement.facts["event_source_type"]))
         return f"{requirement.function.name} cannot {what.pop().format(source=source)}"
 
     def impact(self, requirement: Requirement) -> str:

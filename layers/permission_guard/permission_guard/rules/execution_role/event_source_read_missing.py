@@ -9,7 +9,7 @@ from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import DisabledBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
-from permission_guard.rules.execution_role.mappings import name_of, polled, reason_of_aws
+from permission_guard.rules.execution_role.mappings import name_of, polled, reason_of_aws, short_type
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class EventSourceReadMissing(NeedRule):
             else:
                 needs = one.needs(NeedKind.READ, snapshot.sources)
                 policy = one.source.managed_policy if all(need.carried for need in needs) else ""
-                yield one.requirement(needs, f"read its {one.source.name}", policy)
+                yield one.requirement(needs, f"read its {short_type(one.source.name)}", policy)
 
     def impact(self, requirement: Requirement) -> str:
         """Return what happens to the records of the source."""

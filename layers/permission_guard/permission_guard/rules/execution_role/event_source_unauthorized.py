@@ -17,7 +17,7 @@ from permission_guard.remedies.execution_role import statements
 from permission_guard.rules.base import Rule
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
-from permission_guard.rules.execution_role.mappings import Polled, polled
+from permission_guard.rules.execution_role.mappings import Polled, polled, short_type
 from permission_guard.rules.execution_role.need_rule import list_of
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.wording import listed
@@ -186,7 +186,7 @@ class EventSourceUnauthorized(Rule):
         return self.violation(
             function_arn=function.arn,
             subject=subject(mapping),
-            title=f"{function.name} cannot read its {kind}, although its role allows it",
+            title=f"{function.name} cannot read its {short_type(kind)}, although its role allows it",
             reason=f"{denied} {allowed} The cause is in none of the policies that were read. {_causes(mapping, needs)}",
             impact=(
                 f"AWS denies Lambda access to the {kind}: records are not processed, and are lost when they expire. "

@@ -10,7 +10,7 @@ from permission_guard.model.verdicts import Severity, Verdict
 from permission_guard.needs.base import NeedKind
 from permission_guard.needs.event_sources.destinations import destinations_of, on_failure_needs, on_success_needs
 from permission_guard.needs.features.dead_letter import DeadLetter, target_of
-from permission_guard.rules.execution_role.mappings import polled
+from permission_guard.rules.execution_role.mappings import polled, short_type
 from permission_guard.rules.execution_role.need_rule import NeedRule, Requirement, functions_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class FailureDestinationMissing(NeedRule):
             if isinstance(one, Verdict):
                 yield one
                 continue
-            purpose = f"send failed records of its {one.source.name} to their destination"
+            purpose = f"use the on-failure destination of its {short_type(one.source.name)}"
             needs = one.needs(NeedKind.DESTINATION, snapshot.sources)
             requirement = one.requirement(needs, purpose, destinations=destinations_of(one.mapping))
             if needs:
@@ -146,9 +146,9 @@ class FailureDestinationMissing(NeedRule):
         """Yield what the destinations of one function, alias or version require of the role of its version."""
         arn = config.function_arn
         qualifier = parse_function_arn(arn)[1] or "$LATEST"
-        for event, target, needs, what in (
-            ("on-failure", config.on_failure, on_failure_needs(config, snapshot.sources), "failed"),
-            ("on-success", config.on_success, on_success_needs(config, snapshot.sources), "successful"),
+        for event, target, needs in (
+            ("on-failure", config.on_failure, on_failure_needs(config, snapshot.sources)),
+            ("on-success", config.on_success, on_success_needs(config, snapshot.sources)),
         ):
             version = snapshot.versions[arn] if needs else None
             if version is None:  # there is no destination, or the alias or version was deleted after it was listed
@@ -157,8 +157,7 @@ class FailureDestinationMissing(NeedRule):
             if isinstance(version, Unread):
                 yield self.unknown(arn, subject, str(version))
             else:
-                purpose = f"send records of {what} invocations to their destination"
-                yield _requirement(version, subject, needs, purpose, target)
+                yield _requirement(version, subject, needs, f"use its {event} destination", target)
 
 
 def _requirement(function: Function, subject: str, needs: tuple[Need, ...], purpose: str, target: str) -> Requirement:

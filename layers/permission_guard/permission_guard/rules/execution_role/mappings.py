@@ -82,6 +82,11 @@ def name_of(mapping: EventSourceMapping) -> str:
     return ", ".join(map(str, servers)) or "its cluster"
 
 
+def short_type(name: str) -> str:
+    """Return the name of a type of event sources for a title: `SQS queue` for `Amazon SQS queue`."""
+    return name.removeprefix("Amazon ").removeprefix("self-managed Apache ").replace(" data stream", " stream")
+
+
 def reason_of_aws(mapping: EventSourceMapping) -> Iterator[str]:
     """Yield AWS's reason for disabling the mapping, if AWS did."""
     if mapping.disabled_by is DisabledBy.AWS:

@@ -31,10 +31,14 @@ class Step:
 
 @record
 class Path:
-    """A privilege escalation: all steps must be allowed. `gain` continues "is allowed to ..."."""
+    """A privilege escalation: all steps must be allowed. `gain` continues "is allowed to ...".
+
+    `in_title` continues "can ..." after the function's name; empty if it is the gain.
+    """
 
     steps: tuple[Step, ...]
     gain: str
+    in_title: str = ""
 
     @property
     def name(self) -> str:
@@ -181,7 +185,18 @@ def whole_of(service: str) -> tuple[Step, ...]:
 def on_itself(role_arn: str, policies: tuple[str, ...]) -> tuple[Path, ...]:
     """Return the paths for changing the role's own permissions; `policies` are its customer managed policies."""
     return (
-        Path((Step(ADMINISTER.action, role_arn, ADMINISTER.context),), "attach any managed policy to itself"),
-        Path((Step("iam:PutRolePolicy", role_arn),), "put any inline policy on itself"),
-        *(Path((Step("iam:CreatePolicyVersion", arn),), f"rewrite its own policy {arn}") for arn in policies),
+        Path(
+            (Step(ADMINISTER.action, role_arn, ADMINISTER.context),),
+            "attach any managed policy to itself",
+            "attach any managed policy to its role",
+        ),
+        Path((Step("iam:PutRolePolicy", role_arn),), "put any inline policy on itself", "put any policy on its role"),
+        *(
+            Path(
+                (Step("iam:CreatePolicyVersion", arn),),
+                f"rewrite its own policy {arn}",
+                f"rewrite its role's policy {arn.rpartition('/')[2]}",
+            )
+            for arn in policies
+        ),
     )

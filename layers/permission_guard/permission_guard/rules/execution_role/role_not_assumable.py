@@ -21,7 +21,7 @@ from permission_guard.remedies.trust_policy import (
     unreadable,
 )
 from permission_guard.rules.execution_role.role_rule import RoleRule
-from permission_guard.rules.wording import some
+from permission_guard.rules.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,19 +117,19 @@ class RoleNotAssumable(RoleRule):
             yield self.unknown(arn, subject, unclear[0] if unclear else f"{form}{', '.join(sources)}.")
 
     def _not_found(self, role_arn: str, snapshot: Snapshot) -> Verdict:
-        own, name, arns = snapshot.target.arn, _name(role_arn, snapshot), _users_of(role_arn, snapshot)
+        own, names, arns = snapshot.target.arn, _names(role_arn, snapshot), _users_of(role_arn, snapshot)
         return self.violation(
             function_arn=own,
             subject=f"role/{role_arn}",
-            title=f"The execution role of {name} does not exist",
+            title=f"The execution role of {_counted(names, snapshot)} does not exist",
             reason=f"{role_arn} does not exist.",
-            impact=_IMPACT.format(name=name),
+            impact=_IMPACT.format(name=some(names)),
             evidence={"role_arn": role_arn, "exists": False},
             remedies=created(role_arn, own if own in arns else ""),
         )
 
     def _denied(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
-        name = _name(role.arn, snapshot)
+        names = _names(role.arn, snapshot)
         denied_by = decision.statement if decision.decision is EvalDecision.EXPLICIT_DENY else None
         cause = (
             f"It is explicitly denied by statement {denied_by.sid or denied_by.index + 1}."
@@ -139,9 +139,9 @@ class RoleNotAssumable(RoleRule):
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=f"role/{role.arn}",
-            title=f"Lambda cannot assume the execution role of {name}",
+            title=f"Lambda cannot assume the execution role of {_counted(names, snapshot)}",
             reason=f"{LAMBDA} is not allowed sts:AssumeRole on {role.arn}. {cause}",
-            impact=_IMPACT.format(name=name),
+            impact=_IMPACT.format(name=some(names)),
             evidence={"role_arn": role.arn, "exists": True, "trust_policy": role.trust_policy.document},
             remedies=_remedy(role, snapshot),
         )
@@ -158,11 +158,16 @@ def _users_of(role_arn: str, snapshot: Snapshot) -> list[str]:
     return [arn for arn in sorted(snapshot.versions) if snapshot.role_arns.get(arn) == role_arn]
 
 
-def _name(role_arn: str, snapshot: Snapshot) -> str:
+def _names(role_arn: str, snapshot: Snapshot) -> list[str]:
     """Return the function's name, or those of its versions and aliases if only they use a role."""
     arns = _users_of(role_arn, snapshot)
     of_others = [arn.partition(":function:")[2] for arn in arns if arn != snapshot.target.arn]
-    return snapshot.target.name if snapshot.target.arn in arns or not of_others else some(of_others)
+    return [snapshot.target.name] if snapshot.target.arn in arns or not of_others else of_others
+
+
+def _counted(names: list[str], snapshot: Snapshot) -> str:
+    """Format the names for a title."""
+    return counted(names, f"versions of {snapshot.target.name}")
 
 
 def _sources(role_arn: str, snapshot: Snapshot) -> list[str]:

@@ -32,7 +32,7 @@ from permission_guard.rules.execution_role.privileges import (
     whole_of,
 )
 from permission_guard.rules.execution_role.role_rule import RoleRule
-from permission_guard.rules.wording import listed, some
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,11 +137,13 @@ class RoleOverprivileged(RoleRule):
             title = f"{name} is allowed nearly every action"
             reason = f"{role.arn} is allowed every action on every resource, except what its policies exclude."
         elif gains:
-            title = f"{name} can escalate privileges: {some(gains)}"
+            ways = [path.in_title or path.gain for path in found.paths]
+            title = f"{name} can {ways[0] if len(ways) == 1 else f'escalate privileges in {len(ways)} ways'}"
             actions = listed(dict.fromkeys(path.name for path in found.paths))
             reason = f"{role.arn} is allowed to {listed(gains)}, by {actions}."
         else:
-            title = f"{name} has full access to {some([service.removesuffix(':*') for service in services])}"
+            few = listed(found.services) if len(services) <= _MOST_NAMED else f"{len(services)} services"
+            title = f"{name} has full access to {few}"
             reason = f"{role.arn} is allowed {listed(services)} on any resource."
         by = sorted(
             {text for texts in (found.anything, *found.paths.values(), *found.services.values()) for text in texts}
@@ -165,6 +167,7 @@ class RoleOverprivileged(RoleRule):
         )
 
 
+_MOST_NAMED: Final = 2
 _IMPACT_OF_ALL: Final = (
     "An attacker who runs code in the function, by an injection or a dependency, controls the account."
 )

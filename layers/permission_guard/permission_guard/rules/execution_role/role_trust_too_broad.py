@@ -22,7 +22,7 @@ from permission_guard.remedies.trust_policy import (
 from permission_guard.rules.execution_role.role_not_assumable import assumed
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.execution_role.trusted_parties import Party, claims_of, parties
-from permission_guard.rules.wording import listed, some
+from permission_guard.rules.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,14 +144,16 @@ class RoleTrustTooBroad(RoleRule):
     ) -> Verdict:
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
-        names = dict.fromkeys(party.who for party in ordered)
-        who, few = listed(names), some(names)
+        who = listed(dict.fromkeys(party.who for party in ordered))
+        # Anyone includes all others, and is the worst.
+        shown = ordered[:1] if ordered[0].severity is Severity.CRITICAL else ordered
+        few = counted((party.name or party.who for party in shown), "principals besides Lambda")
         accounts = sorted({account for party in found for account in party.accounts})
         organizations = sorted({name for party in found for name in party.organizations})
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=subject,
-            title=f"{few[0].upper()}{few[1:]} can assume the execution role of {snapshot.target.name}",
+            title=f"{few[0].upper()}{few[1:]} can assume the role of {snapshot.target.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join(dict.fromkeys(party.what for party in ordered)),
             evidence={

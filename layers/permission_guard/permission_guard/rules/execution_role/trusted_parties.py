@@ -10,6 +10,7 @@ from permission_guard.iam.arn import account_of
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
+from permission_guard.rules.wording import counted, principal_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,8 +68,9 @@ _ANY_SUBJECT: Final = re.compile(r"[*?]+|(?:repo|project_path|organization):[*?]
 class Party:
     """A principal that a statement allows and Lambda does not need.
 
-    `who` names the principal in a sentence: "... can assume the role". `what` is a sentence on what the principal can
-    do with the role. `organizations` are organizations of which it is unknown whether one is the own one.
+    `who` names the principal in a sentence: "... can assume the role". `name` is shorter, for a title, and empty if
+    `who` is short. `what` is a sentence on what the principal can do with the role. `organizations` are organizations
+    of which it is unknown whether one is the own one.
     """
 
     kind: str
@@ -78,6 +80,7 @@ class Party:
     severity: Severity
     accounts: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
+    name: str = ""
 
 
 def parties(statement: Statement, exposed: StatementExposure, trust: TrustSet, account: str) -> Iterator[Party]:
@@ -120,7 +123,9 @@ def _of_others(item: PrincipalExposure) -> Party:
     who = of + " and ".join(names)
     what = f"Anyone who controls {' or '.join(names)} {_GETS_EVERYTHING}"
     possibly_own = () if item.accounts else item.organizations
-    return Party(item.kind, item.value, who, what, Severity.HIGH, item.accounts, possibly_own)
+    plural = "organizations" if not item.accounts else "accounts" if not item.organizations else "parties"
+    name = ("a service for " if item.kind == "Service" else "") + counted(names, plural)
+    return Party(item.kind, item.value, who, what, Severity.HIGH, item.accounts, possibly_own, name)
 
 
 def _service(item: PrincipalExposure) -> Party | None:
@@ -140,7 +145,8 @@ def _provider(item: PrincipalExposure, statement: Statement, trust: TrustSet) ->
     if owner and owner not in trust.accounts:
         who = f"users of {item.value}, a provider of another account,"
         what = f"Account {owner} decides who gets the role's credentials."
-        return Party(item.kind, item.value, who, what, Severity.HIGH, (owner,))
+        name = f"an identity provider of {owner}"
+        return Party(item.kind, item.value, who, what, Severity.HIGH, (owner,), name=name)
     prefix = claims_of(item.value)
     if any(_limits_users(key, prefix) for key in _effective(statement)):
         return None
@@ -148,7 +154,8 @@ def _provider(item: PrincipalExposure, statement: Statement, trust: TrustSet) ->
     what = f"Anyone with an account at {prefix} {_GETS_EVERYTHING}"
     if prefix == "saml":
         what = f"Any user to whom the identity provider grants this role {_GETS_EVERYTHING}"
-    return Party(item.kind, item.value, who, what, Severity.HIGH)
+    name = f"any user of {principal_name(item.value)}"
+    return Party(item.kind, item.value, who, what, Severity.HIGH, name=name)
 
 
 def claims_of(provider: str) -> str:

@@ -156,7 +156,7 @@ class InvokePermissionMissing(Rule):
         return self.violation(
             function_arn=arn,
             subject=subject,
-            title=f"{_capitalized(trigger.description.removeprefix('the '))} is not allowed to invoke {function}",
+            title=f"{_capitalized(trigger.description.removeprefix('the '))} cannot invoke {function}",
             reason=f"{configured} {why}",
             impact=(
                 f"Lambda denies every call by {trigger.principal}, usually without an alert. Events are lost, and "

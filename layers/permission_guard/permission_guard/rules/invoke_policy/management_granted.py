@@ -11,7 +11,7 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced
 from permission_guard.remedies.permission import sid
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed
+from permission_guard.rules.wording import counted, listed, principal_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,10 +128,11 @@ class ManagementGranted(StatementRule):
         names = changes or reads
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         shown = [f"lambda:{name}" for name in names[:_SHOWN]]
-        who = listed(list(dict.fromkeys(_name(item) for item in (holders if changes else outsiders))))
-        besides = ", not only invoke it" if allowed.exposure.grants_invoke else ""
+        found = holders if changes else outsiders
+        who = listed(dict.fromkeys(map(_name, found)))
+        short = counted((_short_name(item, allowed.snapshot.target.account) for item in found), "principals")
         return Problem(
-            title=f"{allowed.function} allows {who} to {'change' if changes else 'read'} it{besides}",
+            title=f"{allowed.function} allows {short} to {'change' if changes else 'read'} it",
             reason=f"The statement grants {who} {', '.join(shown) + more if more else listed(shown)}.",
             impact=_impact(names),
             severity=_severity(allowed, holders, outsiders, names),
@@ -148,6 +149,14 @@ def _name(item: PrincipalExposure) -> str:
     if limits:
         return f"anyone in {listed(limits)}"
     return "anyone who matches its conditions" if item.restriction is Restriction.HELD else "anyone"
+
+
+def _short_name(item: PrincipalExposure, own_account: str) -> str:
+    """Format a principal for a title."""
+    limits = [*item.accounts, *item.organizations]
+    if item.value == "*" and limits:
+        return f"anyone in {counted(limits, 'accounts' if not item.organizations else 'accounts or organizations')}"
+    return _name(item) if item.value == "*" else principal_name(item.value, own_account)
 
 
 def _can_use(item: PrincipalExposure) -> bool:

@@ -9,7 +9,6 @@ from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
@@ -57,13 +56,12 @@ class PrincipalDeleted(StatementRule):
         missing = deleted + ended
         if not missing:
             return "No principal is known to be deleted."
+        gone = f"the deleted principal {missing[0]}" if deleted else f"the ended service {missing[0]}"
+        plural = "deleted principals" if deleted else "ended services"
         reasons = [f"{name} is the unique id of a user or role that was deleted." for name in deleted]
         reasons += [f"The service {name} ended on {invoker_of(name).ended}." for name in ended]
         return Problem(
-            title=(
-                f"{allowed.function} still allows {listed(missing)}, "
-                f"which no longer {'exists' if len(missing) == 1 else 'exist'}"
-            ),
+            title=f"{allowed.function} still allows {gone if len(missing) == 1 else f'{len(missing)} {plural}'}",
             reason=" ".join(reasons),
             impact="This grants nothing. It uses space in the policy and hides statements that matter.",
             evidence={"principals": missing},

@@ -80,9 +80,11 @@ class SourceAccountMissing(StatementRule):
             owner = f"This account has no {kind} named {either(missing)}."
         else:
             owner = f"Whether this account owns the {kind} {either(names)} is unknown."
+        name = f"{kind} {_quoted(names[0])}" if len(names) == 1 else f"{len(names)} {kind} names"
+        contain = "ARN contains" if len(names) == 1 else f"ARNs of {listed(names)} contain"
         return Problem(
-            title=f"Any owner of {kind} {either(map(_quoted, names))} can invoke {allowed.function}",
-            reason=f"The source ARN contains no account, and the statement has no aws:SourceAccount. {owner}",
+            title=f"Any owner of {name} can invoke {allowed.function}",
+            reason=f"The source {contain} no account, and the statement has no aws:SourceAccount. {owner}",
             impact=(
                 f"Anyone who owns a {kind} named {either(names)}, in any account, can make "
                 f"{listed(services or ['S3'])} invoke the function with their data."

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import UnknownStateError
 from permission_guard.iam import Restriction
-from permission_guard.iam.arn import parse_arn, split_arn
+from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed
+from permission_guard.rules.wording import listed, source_kind_and_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -103,7 +103,7 @@ class SourceDeleted(StatementRule):
         sources = list(dict.fromkeys(deleted.values()))
         free = Restriction.WEAK in {item.restriction for item in holders} and any(":s3:::" in name for name in sources)
         return Problem(
-            title=f"{allowed.function} still allows the deleted {listed(map(_kind_and_name, sources))}",
+            title=f"{allowed.function} still allows {_deleted(sources)}",
             reason=(f"The statement names {listed(sources)}, which {'does' if len(sources) == 1 else 'do'} not exist."),
             impact=(
                 "Anyone can create a bucket with this name, in any account, and make S3 invoke the function with their "
@@ -118,10 +118,13 @@ class SourceDeleted(StatementRule):
         )
 
 
-def _kind_and_name(source: str) -> str:
-    """Format a source for a title: an S3 ARN is `bucket NAME`."""
-    service, name = split_arn(source)[2], source.rpartition(":")[2]
-    return f"bucket {name}" if service == "s3" else f"source {source}"
+def _deleted(sources: list[str]) -> str:
+    """Format deleted sources for a title, several as a number."""
+    found = list(map(source_kind_and_name, sources))
+    kind, name = found[0]
+    if len(found) == 1:
+        return f"the deleted {kind} {name}"
+    return f"{len(found)} deleted {kind if len({kind for kind, _ in found}) == 1 else 'source'}s"
 
 
 def _remedy(allowed: Allowed, deleted: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from permission_guard.invokers import Invoker
     from permission_guard.invokers.allowed import Allowed
+
+_MOST_SOURCES: Final = 2
 
 
 class SourceMissing(StatementRule):
@@ -68,7 +70,7 @@ class SourceMissing(StatementRule):
         if allowed.exposure.present_keys & SOURCE_KEYS:
             return "The statement has conditions on the source; PG104 evaluates them."
         services = [name for _, name in found]
-        who, sources = listed(services), either([invoker.source for invoker, _ in found])
+        who, sources = listed(services), few_sources(invoker.source for invoker, _ in found)
         return Problem(
             title=f"{allowed.function} allows any account's {sources} to invoke it",
             reason=(
@@ -89,6 +91,12 @@ def impact_of_any_source(invokers: Sequence[Invoker], who: str) -> str:
         f"Anyone who knows the function's ARN can make {who} invoke it with any input, through "
         f"{either([invoker.a_source for invoker in invokers])} in their own account."
     )
+
+
+def few_sources(sources: Iterable[str]) -> str:
+    """Format the sources of services for a title, more than two as a number."""
+    found = list(dict.fromkeys(sources))
+    return either(found) if len(found) <= _MOST_SOURCES else f"resources in {len(found)} services"
 
 
 def either(names: Iterable[str]) -> str:

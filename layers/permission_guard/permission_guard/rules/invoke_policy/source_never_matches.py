@@ -12,7 +12,7 @@ from permission_guard.invokers import Authority, Invoker, Sent, invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped, with_token
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed
+from permission_guard.rules.wording import counted, listed, principal_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +79,13 @@ class SourceNeverMatches(StatementRule):
         items = [item for item, _ in ineffective]
         names = [item.value for item in items]
         harmless = all(item.kind == "Service" and not invoker_of(item.value).invokes_by_policy for item in items)
+        some_only = len(items) < len(allowed.exposure.principals)
+        kind = "services" if all(item.kind == "Service" for item in items) else "principals"
+        whom = f" for {counted(map(principal_name, names), kind)}" if some_only else ""
+        reasons = [f"{_capitalized(why)}." for why in dict.fromkeys(why for _, why in ineffective)]
         return Problem(
-            title=f"Statement {allowed.name} of {allowed.function} has no effect for {listed(names)}",
-            reason=" ".join(f"{_capitalized(why)}." for why in dict.fromkeys(why for _, why in ineffective)),
+            title=f"Statement {allowed.name} of {allowed.function} has no effect{whom}",
+            reason=" ".join([f"The statement has no effect for {listed(names)}.", *reasons]),
             impact=(
                 "The statement is not needed, and can be mistaken for the permission that is needed."
                 if harmless

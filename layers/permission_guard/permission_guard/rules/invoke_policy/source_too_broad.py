@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped
-from permission_guard.rules.invoke_policy.source_missing import either, impact_of_any_source
+from permission_guard.rules.invoke_policy.source_missing import either, few_sources, impact_of_any_source
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed, unlisted_services, written_conditions
 
@@ -73,11 +73,11 @@ class SourceTooBroad(StatementRule):
         if not found:
             return "No service may invoke the function for a source in an arbitrary account."
         services = [name for _, name in found]
-        who, sources = listed(services), either([invoker.source for invoker, _ in found])
+        who, sources = listed(services), few_sources(invoker.source for invoker, _ in found)
         conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
         each = either([invoker.a_source for invoker, _ in found])
         return Problem(
-            title=f"{allowed.function} allows any account's {sources} to invoke it despite its conditions",
+            title=f"Conditions allow any account's {sources} to invoke {allowed.function}",
             reason=(
                 f"The statement allows {who} to invoke the function. Its source conditions "
                 f"({written_conditions(conditions)}) also match {each} in an untrusted account."
@@ -95,7 +95,7 @@ def _any_service(allowed: Allowed, anyone: list[str]) -> Problem:
     """Return the problem of a statement for everyone that only services satisfy, because it requires a source."""
     conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
     return Problem(
-        title=f"{allowed.function} allows any account's resource to invoke it despite its conditions",
+        title=f"Conditions allow any account's resource to invoke {allowed.function}",
         reason=(
             f"The statement allows every caller that sends a source. Only services send one. Its source conditions "
             f"({written_conditions(conditions)}) also match untrusted accounts."

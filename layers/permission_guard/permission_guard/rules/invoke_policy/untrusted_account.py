@@ -11,9 +11,9 @@ from permission_guard.invokers import invoker_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
-from permission_guard.rules.invoke_policy.source_missing import either
+from permission_guard.rules.invoke_policy.source_missing import few_sources
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed
+from permission_guard.rules.wording import listed, principal_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
 
-_MOST_NAMES: Final = 3
+_PLURALS: Final = {"account": "accounts", "organization": "organizations", "identity provider": "identity providers"}
 
 
 class UntrustedAccount(StatementRule):
@@ -91,13 +91,8 @@ class UntrustedAccount(StatementRule):
             *(f"organization {name}" for name in organizations),
             *(f"identity provider {name}" for name in providers),
         ]
-        services = [item.value for item in outside if item.kind == "Service"]
-        shown = listed([*names[:_MOST_NAMES], *([f"{len(names) - _MOST_NAMES} more"] if names[_MOST_NAMES:] else [])])
-        caller = f"untrusted {shown}"
-        if len(services) == len(outside):
-            caller = f"{either([invoker_of(name).a_source for name in services])} of {caller}"
         return Problem(
-            title=f"{allowed.function} allows {caller} to invoke it",
+            title=f"{_callers(outside, accounts, organizations, providers)} can invoke {allowed.function}",
             reason=(
                 f"The statement allows {listed(names)}. Only this account, its organization, and those in the "
                 "parameters TrustedAccounts and TrustedOrganizations are trusted."
@@ -110,6 +105,25 @@ class UntrustedAccount(StatementRule):
             },
             remedies=_remedy(allowed, outside),
         )
+
+
+def _callers(
+    outside: Sequence[PrincipalExposure], accounts: list[str], organizations: list[str], providers: list[str]
+) -> str:
+    """Format the untrusted accounts, organizations and identity providers for a title, several as a number."""
+    kinds = {
+        "account": accounts,
+        "organization": organizations,
+        "identity provider": [principal_name(name).removeprefix("SAML provider ") for name in providers],
+    }
+    found = [(kind, name) for kind, names in kinds.items() for name in names]
+    plurals = {_PLURALS[kind] for kind, _ in found}
+    plural = plurals.pop() if len(plurals) == 1 else "parties"
+    callers = f"untrusted {' '.join(found[0])}" if len(found) == 1 else f"{len(found)} untrusted {plural}"
+    services = [item.value for item in outside if item.kind == "Service"]
+    if len(services) == len(outside):
+        callers = f"{few_sources(invoker_of(name).a_source for name in services)} of {callers}"
+    return f"{callers[0].upper()}{callers[1:]}"
 
 
 def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
