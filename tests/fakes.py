@@ -213,6 +213,9 @@ class InMemoryFindings:
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
 
+    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
+        return frozenset()
+
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
         self.queries += 1
         return tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn)

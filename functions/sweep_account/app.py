@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="sweep_account")
+_FAILURES_SHOWN = 20
+
 metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 
 
@@ -25,5 +27,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     swept = sweeper(os.environ)()
     metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)
     metrics.add_metric(name="FindingsOpen", unit=MetricUnit.Count, value=swept.open_findings)
-    logger.info("checks requested", extra=asdict(swept))
-    return asdict(swept)
+    logger.info("checks requested", extra={**asdict(swept), "failures": swept.failures[:_FAILURES_SHOWN]})
+    metrics.add_metric(name="FindingsNotPublished", unit=MetricUnit.Count, value=len(swept.failures))
+    if swept.failures:
+        logger.error("findings not published", extra={"failures": swept.failures[:_FAILURES_SHOWN]})
+    return {"functions": swept.functions, "deleted": swept.deleted, "open_findings": swept.open_findings}

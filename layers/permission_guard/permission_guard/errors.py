@@ -9,6 +9,7 @@ PermissionGuardError
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
 │   └── FixNotVisibleError  a fix was applied, and AWS does not show it yet
+├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
@@ -17,6 +18,9 @@ PermissionGuardError
 """
 
 from __future__ import annotations
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+"""What reading a document that has another shape than ours raises: it was written by another version, or by others."""
 
 
 class PermissionGuardError(Exception):
@@ -53,6 +57,10 @@ class ConflictError(RetryableError):
 
 class FixNotVisibleError(RetryableError):
     """A fix was applied, and AWS does not show it yet; the next try reads it back again."""
+
+
+class EventRejectedError(PermissionGuardError):
+    """EventBridge rejects an event, and will reject it again; the finding stays in the table."""
 
 
 class WriteFailedError(PermissionGuardError):

@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.aws.tables.findings_stream import transition_of
 from permission_guard.bus.publisher import publish
-from permission_guard.errors import DeliveryError, MalformedEventError
+from permission_guard.errors import DeliveryError, EventRejectedError, MalformedEventError
 from permission_guard.model.findings import Status, Transition
 from tests.fakes import FINDING_ID, FUNCTION_ARN, a_finding
 
@@ -119,3 +119,43 @@ def test_an_invalid_finding_item_does_not_block_the_stream(logged: Logged) -> No
     assert bus.published == [("Finding Opened", 1)]
     assert FINDING_ID in logged.line("item is not a finding: not published")["reason"]
     assert logged.counts == {"EventsPublished": 1, "RecordsMalformed": 1}
+
+
+def test_an_event_that_is_rejected_for_good_does_not_block_later_ones(logged: Logged) -> None:
+    """One function's policy must not keep other findings from being published."""
+    bus = RejectingBus()
+    event = {"Records": [record(1, OPENED), record(2, RESOLVED, OPENED)]}
+    assert publish(event, transition_of, bus, logged.logger, logged.metrics) == {"batchItemFailures": []}
+    assert bus.published == [("Finding Resolved", 2)]
+    assert logged.counts == {"EventsRejected": 1, "EventsPublished": 1}
+
+
+class RejectingBus(InMemoryBus):
+    """A bus that rejects openings for good."""
+
+    def publish(self, finding: Finding) -> None:
+        if finding.transition is Transition.OPENED:
+            raise EventRejectedError("too large")
+        super().publish(finding)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "[" * 100_000,
+        "null",
+        "[]",
+        '"text"',
+        '{"id": 1}',
+        json.dumps({**OPENED.to_document(), "transition": "Finding Vanished"}),
+    ],
+)
+def test_an_item_that_cannot_be_read_does_not_block_later_ones(logged: Logged, document: str) -> None:
+    """Another version wrote it, or somebody with access to the table."""
+    bad = record(1, OPENED)
+    bad["dynamodb"]["NewImage"]["document"]["S"] = document
+    bus = InMemoryBus()
+    event = {"Records": [bad, {"dynamodb": {"NewImage": {}, "SequenceNumber": "2"}}, record(3, RESOLVED, OPENED)]}
+    assert publish(event, transition_of, bus, logged.logger, logged.metrics) == {"batchItemFailures": []}
+    assert bus.published == [("Finding Resolved", 2)]
+    assert logged.counts["RecordsMalformed"] == 1

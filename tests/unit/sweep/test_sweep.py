@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.errors import DeliveryError
+from permission_guard.errors import DeliveryError, EventRejectedError
 from permission_guard.model.findings import Status
 from permission_guard.sweep.sweep import Sweep, sweep
 from tests.fakes import OTHER, TARGET, a_finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import FunctionTarget
@@ -28,6 +28,8 @@ class Account:
     findings: dict[FunctionTarget, list[Finding]] = field(default_factory=dict)
     published: list[Finding] = field(default_factory=list)
     deleted_in_index: list[FunctionTarget] = field(default_factory=list)
+    unreadable: dict[FunctionTarget, list[str]] = field(default_factory=dict)
+    rejected: list[str] = field(default_factory=list)
 
     def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
         return iter(self.existing), iter(self.deleted_in_index)
@@ -38,7 +40,12 @@ class Account:
     def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
         return self.findings.get(target, [])
 
+    def unreadable_of(self, target: FunctionTarget) -> Iterable[str]:
+        return self.unreadable.get(target, ())
+
     def publish(self, finding: Finding) -> None:
+        if finding.id in self.rejected:
+            raise EventRejectedError("too large")
         self.published.append(finding)
 
 
@@ -107,3 +114,31 @@ def test_open_findings_are_published_again() -> None:
     account = Account([TARGET], [TARGET], {TARGET: [still_open, resolved]})
     assert sweep(account, account, [Queue().request], account).open_findings == 1
     assert account.published == [still_open]
+
+
+def test_a_finding_that_cannot_be_published_does_not_keep_the_others_back() -> None:
+    """Every other finding is published, and the result names the one that was not, and one that cannot be read."""
+    bad, good, last = a_finding(id="bad"), a_finding(id="good"), a_finding(id="last")
+    account = Account([TARGET, OTHER], [TARGET, OTHER], {TARGET: [bad, good], OTHER: [last]})
+    account.rejected.append("bad")
+    account.unreadable[OTHER] = ["future"]
+    swept = sweep(account, account, [], account)
+    assert account.published == [good, last]
+    assert swept.open_findings == 3
+    assert swept.failures == ("bad: EventRejectedError: too large", "future: cannot be read")
+
+
+def test_a_function_whose_findings_cannot_be_listed_does_not_keep_the_others_back() -> None:
+    """The result names it."""
+    account = Account([TARGET, OTHER], [TARGET, OTHER], {OTHER: [a_finding()]})
+    account.findings[TARGET] = Raising()
+    swept = sweep(account, account, [], account)
+    assert account.published == [a_finding()]
+    assert swept.failures == (f"{TARGET.arn}: ConnectionError: no answer",)
+
+
+class Raising(list["Finding"]):
+    """A list that cannot be read."""
+
+    def __iter__(self) -> Iterator[Finding]:
+        raise ConnectionError("no answer")

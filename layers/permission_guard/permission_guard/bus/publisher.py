@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.errors import MalformedEventError
+from permission_guard.errors import EventRejectedError, MalformedEventError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ class TransitionPublisher(Protocol):
     """Publishes transitions."""
 
     def publish(self, finding: Finding) -> None:
-        """Publish a finding's last transition."""
+        """Publish a finding's last transition; EventRejectedError if it can never be published."""
 
 
 def publish(
@@ -45,6 +45,11 @@ def publish(
             if finding is None:
                 continue
             bus.publish(finding)
+        except EventRejectedError as error:
+            # A retry would fail too, and block the records after it. The finding stays in the table.
+            logger.exception("event rejected: not published", extra={"reason": str(error)})
+            metrics.add_metric(name="EventsRejected", unit=MetricUnit.Count, value=1)
+            continue
         except MalformedEventError as error:
             # A retry would fail too, and block the records after it. The item stays in the table.
             logger.warning("item is not a finding: not published", extra={"reason": str(error)})

@@ -250,6 +250,11 @@ class CheckBatch:
         if result.stale:
             self._logger.info("a newer check was recorded first", extra=about)
             self._count("ChecksOvertaken")
+        for finding_id in sorted(result.unreadable):
+            self._logger.error(
+                "recorded finding cannot be read: left as it is", extra=about | {"finding_id": finding_id}
+            )
+            self._count("FindingsUnreadable")
         for unread in result.unread:
             self._logger.error(
                 "state could not be read",

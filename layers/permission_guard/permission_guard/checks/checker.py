@@ -83,7 +83,8 @@ class CheckResult:
     """What a check found. `stale` is true where a newer check was recorded first, so that nothing was written.
 
     `recheck` is true where the function has to be checked again after the grace period. `related` are functions to
-    check because this one began or ceased to share their role.
+    check because this one began or ceased to share their role. `unreadable` are the ids of recorded findings that
+    cannot be read: they stay as they are.
     """
 
     target: FunctionTarget
@@ -93,6 +94,7 @@ class CheckResult:
     stale: bool
     recheck: bool = False
     related: tuple[FunctionTarget, ...] = ()
+    unreadable: frozenset[str] = frozenset()
 
 
 class Checker:
@@ -162,7 +164,14 @@ class Checker:
         )
         recheck = bool(deferred) or not written
         return CheckResult(
-            target, report, changes, unread, stale=not written, recheck=recheck, related=evaluated.related
+            target,
+            report,
+            changes,
+            unread,
+            stale=not written,
+            recheck=recheck,
+            related=evaluated.related,
+            unreadable=self._store.unreadable_of(target),
         )
 
     def _evaluate(self, target: FunctionTarget, before: Checkpoint, request: CheckRequest) -> _Evaluated:
@@ -193,7 +202,9 @@ class Checker:
         target, now = report.target, self._clock()
         if recorded is None:
             recorded = self._store.findings_of(target)
-        changes = reconcile(recorded, report, now=now, event_ids=event_ids)
+        unreadable = self._store.unreadable_of(target)
+        found = reconcile(recorded, report, now=now, event_ids=event_ids)
+        changes = tuple(change for change in found if change.finding.id not in unreadable)
         unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
         checkpoint = replace(checkpoint, has_findings=bool(recorded or changes))
         written = self._store.commit_check(

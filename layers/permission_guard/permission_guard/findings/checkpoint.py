@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from permission_guard.errors import UNREADABLE
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from permission_guard.needs.aws_messages import named_actions
@@ -45,7 +46,7 @@ class Checkpoint:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a checkpoint; KeyError, TypeError or ValueError when the text is not from `to_json`.
+        """Read a checkpoint; one of UNREADABLE when the text is not from `to_json`.
 
         Keys that a newer version added are ignored.
         """
@@ -73,7 +74,7 @@ class CheckRun:
         """Return a check run with the checkpoint in a text; one that cannot be read is dropped, and overwritten."""
         try:
             checkpoint = Checkpoint.from_json(text)
-        except (KeyError, TypeError, ValueError):
+        except UNREADABLE:
             checkpoint = Checkpoint()
         return cls(number, checkpoint, text)
 

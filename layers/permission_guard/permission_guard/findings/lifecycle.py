@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from permission_guard.findings.fit import fit
 from permission_guard.model.findings import MAX_EVENT_IDS, Finding, Status, Transition
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
@@ -68,41 +69,41 @@ def _violated(
     rule = report.rules[verdict.rule_id]
     managed_by = report.managed_by or (recorded.managed_by if recorded else None)
     if recorded is None:
-        return Change(
-            Finding(
-                id=verdict.finding_id,
-                rule_id=rule.id,
-                rule_name=rule.name,
-                severity=verdict.severity or rule.severity,
-                partition=report.target.partition,
-                account=report.target.account,
-                region=report.target.region,
-                function_arn=verdict.function_arn,
-                subject=_subject(verdict),
-                title=verdict.title,
-                reason=verdict.reason,
-                impact=verdict.impact,
-                evidence=verdict.evidence,
-                remedies=_own_first(verdict.remedies, managed_by),
-                status=Status.OPEN,
-                revision=1,
-                transition=Transition.OPENED,
-                opened_at=now,
-                changed_at=now,
-                event_ids=event_ids,
-                managed_by=managed_by,
-            ),
-            None,
+        opened = Finding(
+            id=verdict.finding_id,
+            rule_id=rule.id,
+            rule_name=rule.name,
+            severity=verdict.severity or rule.severity,
+            partition=report.target.partition,
+            account=report.target.account,
+            region=report.target.region,
+            function_arn=verdict.function_arn,
+            subject=_subject(verdict),
+            title=verdict.title,
+            reason=verdict.reason,
+            impact=verdict.impact,
+            evidence=verdict.evidence,
+            remedies=_own_first(verdict.remedies, managed_by),
+            status=Status.OPEN,
+            revision=1,
+            transition=Transition.OPENED,
+            opened_at=now,
+            changed_at=now,
+            event_ids=event_ids,
+            managed_by=managed_by,
         )
-    updated = replace(
-        recorded,
-        title=verdict.title,
-        reason=verdict.reason,
-        impact=verdict.impact,
-        evidence=verdict.evidence,
-        remedies=_own_first(verdict.remedies, managed_by),
-        severity=verdict.severity or rule.severity,
-        managed_by=managed_by,
+        return Change(fit(opened), None)
+    updated = fit(
+        replace(
+            recorded,
+            title=verdict.title,
+            reason=verdict.reason,
+            impact=verdict.impact,
+            evidence=verdict.evidence,
+            remedies=_own_first(verdict.remedies, managed_by),
+            severity=verdict.severity or rule.severity,
+            managed_by=managed_by,
+        )
     )
     if recorded.status is Status.RESOLVED:
         reopened = replace(

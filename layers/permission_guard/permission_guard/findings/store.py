@@ -20,7 +20,10 @@ class FindingStore(Protocol):
         """Start a check: its number is higher than that of every check before. Call it before anything is read."""
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
-        """Return every recorded finding of a function, with its versions and aliases."""
+        """Return every recorded finding of a function, with its versions and aliases, that can be read."""
+
+    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
+        """Return the ids of the findings that the last `findings_of` could not read; they must stay as they are."""
 
     def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
         """Return one recorded finding."""

@@ -32,16 +32,23 @@ class OpenFindings(Protocol):
         """List the functions that have an open finding, each once."""
 
     def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
-        """Return every recorded finding of a function."""
+        """Return every recorded finding of a function that can be read."""
+
+    def unreadable_of(self, target: FunctionTarget) -> Iterable[str]:
+        """Return the ids of the findings that the last `findings_of` could not read."""
 
 
 @record
 class Sweep:
-    """The numbers of existing functions, of deleted ones with entries or findings, and of open findings."""
+    """The numbers of existing functions, of deleted ones with entries or findings, and of open findings.
+
+    `failures` names what could not be read or published, with the reason.
+    """
 
     functions: int
     deleted: int
     open_findings: int
+    failures: tuple[str, ...] = ()
 
 
 def sweep(
@@ -54,17 +61,26 @@ def sweep(
 
     The index of roles is rebuilt first, so that the checks find it complete. The requests wait in the checkers' queues:
     they are processed at the rate that AWS allows, and failed ones are retried like events. Channels ignore findings
-    that they delivered before; a channel or mode that was enabled since, or a fix that had to wait, takes them up.
+    that they delivered before; a channel or mode that was enabled since, or a fix that had to wait, takes them up. A
+    finding that cannot be read or published does not keep the others back.
     """
     existing, unindexed = map(dict.fromkeys, index.rebuild())
     with_findings = tuple(findings.functions_with_open_findings())
     deleted = [target for target in dict.fromkeys((*unindexed, *with_findings)) if target not in existing]
     for request in request_checks:
         request([*existing, *deleted])
-    still_open = 0
+    still_open, failures = 0, list[str]()
     for target in with_findings:
-        for finding in findings.findings_of(target):
-            if finding.status is Status.OPEN:
+        try:
+            open_ones = [finding for finding in findings.findings_of(target) if finding.status is Status.OPEN]
+        except Exception as error:  # noqa: BLE001 - the findings of the other functions must be published
+            failures.append(f"{target.arn}: {type(error).__name__}: {error}")
+            continue
+        failures += [f"{finding_id}: cannot be read" for finding_id in findings.unreadable_of(target)]
+        for finding in open_ones:
+            still_open += 1
+            try:
                 bus.publish(finding)
-                still_open += 1
-    return Sweep(functions=len(existing), deleted=len(deleted), open_findings=still_open)
+            except Exception as error:  # noqa: BLE001 - the other findings must be published
+                failures.append(f"{finding.id}: {type(error).__name__}: {error}")
+    return Sweep(len(existing), len(deleted), still_open, tuple(failures))

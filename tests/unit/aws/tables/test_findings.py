@@ -15,10 +15,14 @@ from botocore.stub import ANY, Stubber
 from permission_guard.aws.tables.findings import KEEP_CHECKS, KEEP_RESOLVED, FindingsTable, read_finding
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
+from permission_guard.findings.fit import document_size
 from permission_guard.findings.lifecycle import Change
+from permission_guard.model import limits
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import finding_id
+from tests import aws_limits
+from tests.aws_limits import item_size
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
 
 if TYPE_CHECKING:
@@ -390,3 +394,52 @@ def test_a_check_with_more_changes_than_fit_a_transaction_is_written_with_its_ch
     assert commit(table, table.start_check(TARGET, SCOPE), changes, checkpoint=CHECKPOINT)
     assert len(table.findings_of(TARGET)) == 250
     assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
+
+
+# ── Large and unreadable items ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_transactions_are_cut_by_bytes(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """A hundred findings at the limit of a document are more than one transaction accepts."""
+    aws_limits.enforce(dynamodb)
+    bare = document_size(a_finding(evidence={"a": ""}))
+    large = {"a": "x" * (limits.FINDING_DOCUMENT - bare - 100)}
+    findings = [replace(finding, evidence=large) for finding in many(60)]
+    assert commit(table, table.start_check(TARGET, SCOPE), [Change(finding, None) for finding in findings])
+    assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
+
+
+def test_unknowns_do_not_make_a_check_too_large(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """Their reasons quote AWS's messages, which quote the names in requests."""
+    commit(table, table.start_check(TARGET, SCOPE), unknowns=["x" * 50_000] * 100)
+    assert item_size(item(dynamodb, PK, f"CHECK#{SCOPE}")) < 30_000
+
+
+@pytest.mark.parametrize("document", ["[" * 100_000, "null", "{", '{"id": 1}', '{"remedies": 5}'])
+def test_a_finding_that_cannot_be_read_is_named_and_the_others_are_read(
+    table: FindingsTable, dynamodb: DynamoDBClient, document: str
+) -> None:
+    """A newer version wrote it, or somebody with access to the table."""
+    first, second = many(2)
+    commit(table, table.start_check(TARGET, SCOPE), [Change(first, None), Change(second, None)])
+    key = {"pk": {"S": PK}, "sk": {"S": f"FINDING#{first.id}"}}
+    dynamodb.update_item(
+        TableName=TABLE_NAME,
+        Key=key,
+        UpdateExpression="SET document = :text",
+        ExpressionAttributeValues={":text": {"S": document}},
+    )
+    assert table.findings_of(TARGET) == (second,)
+    assert table.unreadable_of(TARGET) == {first.id}
+    assert table.unreadable_of(OTHER) == frozenset()
+
+
+def test_items_of_others_are_not_listed(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """An item whose key is no function does not stop the sweep."""
+    commit(table, table.start_check(TARGET, SCOPE), [Change(a_finding(), None)])
+    for pk in ("FUNCTION#nothing", "else"):
+        dynamodb.put_item(
+            TableName=TABLE_NAME,
+            Item={"pk": {"S": pk}, "sk": {"S": "x"}, "status": {"S": "open"}, "changed_at": {"S": NOW}},
+        )
+    assert list(table.functions_with_open_findings()) == [TARGET]

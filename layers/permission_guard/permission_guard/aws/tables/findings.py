@@ -22,9 +22,10 @@ from botocore.exceptions import ClientError
 
 from permission_guard.aws.tables import schema
 from permission_guard.aws.tables.role_index import entry_of
-from permission_guard.errors import ConflictError, error_code
+from permission_guard.errors import UNREADABLE, ConflictError, error_code
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.model import limits
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Finding, Status
 
@@ -42,8 +43,12 @@ FINDING_PREFIX = "FINDING#"
 KEEP_RESOLVED = timedelta(days=90)
 KEEP_CHECKS = timedelta(days=90)
 
-# A transaction takes 100 actions, one of which is the check itself.
-_WRITES_A_TRANSACTION = 99
+# One action of each transaction is the check itself, with its checkpoint and unknowns.
+_WRITES_A_TRANSACTION = limits.TRANSACTION_ACTIONS - 1
+_BYTES_A_TRANSACTION = limits.TRANSACTION - limits.TABLE_ITEM
+# What an item has besides the document: keys of the table and its index, numbers, their names.
+_BYTES_BESIDES = 5_000
+_MAX_UNKNOWN = 1_000
 _MAX_UNKNOWNS = 20
 _START_TRIES = 4
 
@@ -54,20 +59,33 @@ class FindingsTable:
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._dynamodb = client
         self._name = table_name
+        self._unreadable: dict[FunctionTarget, frozenset[str]] = {}
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         """Return a number higher than that of every check started before, and the checkpoint of the last one."""
         return retry_on_conflict(lambda: self._start(target, direction), tries=_START_TRIES)
 
     def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
-        """Return every recorded finding of a function, with its versions and aliases."""
+        """Return every recorded finding of a function, with its versions and aliases, that can be read."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={":pk": {"S": _pk(target)}, ":prefix": {"S": FINDING_PREFIX}},
             ConsistentRead=True,
         )
-        return tuple(read_finding(item) for page in pages for item in page["Items"])
+        found: list[Finding] = []
+        unreadable: set[str] = set()
+        for item in (item for page in pages for item in page["Items"]):
+            try:
+                found.append(read_finding(item))
+            except UNREADABLE:
+                unreadable.add(item["sk"]["S"].removeprefix(FINDING_PREFIX))
+        self._unreadable[target] = frozenset(unreadable)
+        return tuple(found)
+
+    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
+        """Return the ids of the findings that the last `findings_of` could not read."""
+        return self._unreadable.get(target, frozenset())
 
     def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
         """Return one recorded finding, None if there is none."""
@@ -105,7 +123,7 @@ class FindingsTable:
                 "ExpressionAttributeValues": {
                     ":number": {"N": str(run.number)},
                     ":now": {"S": now},
-                    ":unknowns": {"L": [{"S": unknown} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                    ":unknowns": {"L": [{"S": unknown[:_MAX_UNKNOWN]} for unknown in unknowns[:_MAX_UNKNOWNS]]},
                     ":before": {"S": run.text},
                     ":checkpoint": {"S": checkpoint.to_json()},
                     ":expires": _in(KEEP_CHECKS, now),
@@ -114,8 +132,7 @@ class FindingsTable:
         }
         writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
         # More than one transaction is rare. Each is consistent by itself, and if one fails the check is repeated.
-        starts = range(0, max(len(writes), 1), _WRITES_A_TRANSACTION)
-        return all(self._transact([written, *writes[start : start + _WRITES_A_TRANSACTION]]) for start in starts)
+        return all(self._transact([written, *part]) for part in _transactions(writes))
 
     def put_finding(self, change: Change) -> None:
         """Write one finding. ConflictError if it changed since it was read."""
@@ -160,7 +177,10 @@ class FindingsTable:
                 ExpressionAttributeValues={":status": {"S": status}},
             )
             for item in (item for page in pages for item in page["Items"]):
-                target = parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]
+                try:
+                    target = parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]
+                except ValueError:  # not an item of ours
+                    continue
                 if target not in seen:
                     seen.add(target)
                     yield target
@@ -223,10 +243,27 @@ class FindingsTable:
         }
 
 
+def _transactions(writes: Sequence[TransactWriteItemTypeDef]) -> Iterator[list[TransactWriteItemTypeDef]]:
+    """Yield the writes in parts that one transaction each accepts, at least one."""
+    part: list[TransactWriteItemTypeDef] = []
+    left = _BYTES_A_TRANSACTION
+    for write in writes:
+        item: Any = write["Put"]["Item"]
+        size = (
+            len(item.get("document", {"S": ""})["S"]) + _BYTES_BESIDES
+        )  # the document is JSON with escaped characters, so all of it is ASCII
+        if part and (len(part) == _WRITES_A_TRANSACTION or size > left):
+            yield part
+            part, left = [], _BYTES_A_TRANSACTION
+        part.append(write)
+        left -= size
+    yield part
+
+
 def read_finding(item: Mapping[str, Any]) -> Finding:
     """Read a finding from an item in DynamoDB JSON, of the table or of its stream.
 
-    KeyError, TypeError or ValueError if it is not a finding.
+    One of UNREADABLE if it is not a finding.
     """
     return Finding.from_document(json.loads(item["document"]["S"]))
 

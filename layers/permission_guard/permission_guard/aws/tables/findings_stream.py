@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.tables.findings import FINDING_PREFIX, read_finding
-from permission_guard.errors import MalformedEventError
+from permission_guard.errors import UNREADABLE, MalformedEventError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
+
+_KEY_SHOWN = 300
 
 
 def transition_of(record: Mapping[str, JSON]) -> Finding | None:
@@ -21,11 +23,12 @@ def transition_of(record: Mapping[str, JSON]) -> Finding | None:
     """
     change = record["dynamodb"]
     new, old = change.get("NewImage"), change.get("OldImage")
-    if not new or not new["sk"]["S"].startswith(FINDING_PREFIX):  # deleted, expired, or bookkeeping
-        return None
-    if old and old.get("revision") == new.get("revision"):
-        return None
     try:
+        if not new or not new["sk"]["S"].startswith(FINDING_PREFIX):  # deleted, expired, or bookkeeping
+            return None
+        if old and old.get("revision") == new.get("revision"):
+            return None
         return read_finding(new)
-    except (KeyError, TypeError, ValueError) as error:
-        raise MalformedEventError(f"{new['pk']['S']} {new['sk']['S']} is not a valid finding: {error!r}") from error
+    except UNREADABLE as error:
+        keys = " ".join(str(new.get(name, {}).get("S"))[:_KEY_SHOWN] for name in ("pk", "sk"))
+        raise MalformedEventError(f"{keys} is not a valid finding: {error!r:.500}") from error

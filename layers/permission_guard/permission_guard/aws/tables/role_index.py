@@ -127,7 +127,9 @@ class RoleIndex:
         )
         for page in pages:
             for item in page["Items"]:
-                if "expires_at" not in item:
+                if "expires_at" in item:
+                    continue
+                with suppress(ValueError):  # not an item of ours
                     yield _entry(item["sk"]["S"]), "listed" in item
 
     def _write(self, requests: Iterable[Any]) -> None:

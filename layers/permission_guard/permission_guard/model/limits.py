@@ -1,0 +1,42 @@
+"""The limits of AWS and Slack on what the bot writes and sends. In bytes, unless the name says otherwise.
+
+Where AWS has raised a limit in some regions only, the lower one stands here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+EVENT_ENTRY: Final = 256 * 1024
+"""One entry of PutEvents: source, detail-type, resources and detail."""
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+TABLE_ITEM: Final = 400 * 1024
+TRANSACTION: Final = 4 * 1024 * 1024
+TRANSACTION_ACTIONS: Final = 100
+BATCH_WRITE_ITEMS: Final = 25
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+QUEUE_MESSAGE: Final = 256 * 1024
+QUEUE_BATCH_MESSAGES: Final = 10
+
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+TOPIC_MESSAGE: Final = 256 * 1024
+"""The message with its attributes."""
+TOPIC_SUBJECT_CHARACTERS: Final = 99
+"""The subject must have less than 100 characters."""
+
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
+OPS_ITEM_TITLE: Final = 1_024
+OPS_ITEM_DESCRIPTION: Final = 2_048
+OPS_ITEM_VALUE: Final = 20_000
+OPS_ITEM_TAG: Final = 256
+
+# https://docs.slack.dev/reference/block-kit/blocks
+SLACK_BLOCKS: Final = 50
+SLACK_HEADER_CHARACTERS: Final = 150
+SLACK_FIELDS: Final = 10
+
+FINDING_DOCUMENT: Final = 200_000
+"""Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""
