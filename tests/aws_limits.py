@@ -26,8 +26,16 @@ def entry_size(entry: dict[str, Any]) -> int:
 
 
 def item_size(item: dict[str, Any]) -> int:
-    """Return the size of a table's item: its names and values."""
-    return sum(len(name.encode()) + len(json.dumps(value)) for name, value in item.items())
+    """Return the size of a table's item: its names and values.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: dict[str, Any]) -> int:
+    (content,) = value.values()
+    return len(content.encode()) if isinstance(content, str) else len(json.dumps(content))
 
 
 def _put_events(params: dict[str, Any], **_more: Any) -> None:

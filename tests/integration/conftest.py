@@ -194,7 +194,8 @@ class Account:
     @property
     def findings(self) -> list[Finding]:
         """Return every finding."""
-        items = self.dynamodb.scan(TableName=TABLE_NAME)["Items"]
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=TABLE_NAME)
+        items = [item for page in pages for item in page["Items"]]
         return [read_finding(item) for item in items if item["sk"]["S"].startswith("FINDING#")]
 
     @property

@@ -44,19 +44,15 @@ SEVEN_SERVICES = padded(
     ],
     "x",
 )
+ANYTHING = {"Effect": "Allow", "Principal": "*", "Resource": FUNCTION_ARN}
 SEVENTY_STATEMENTS = padded(
     [
-        {
-            "Sid": f"s{n}" + ("FILLER" if n == 0 else ""),
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "lambda:*",
-            "Resource": FUNCTION_ARN,
-        }
-        for n in range(70)
+        {**ANYTHING, "Action": "lambda:*", "Sid": "FILLER"},
+        *({**ANYTHING, "Action": ["lambda:*", f"lambda:{number}"]} for number in range(69)),
     ],
     "'",
 )
+"""No Sid but one, so that each remedy replaces the policy; a shell quotes each quotation mark with five characters."""
 
 
 @pytest.fixture
@@ -100,9 +96,11 @@ def allow_any_bucket(account: Account, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", [SEVEN_SERVICES, SEVENTY_STATEMENTS], ids=["seven services", "seventy statements"])
+@pytest.mark.parametrize(
+    ("text", "findings"), [(SEVEN_SERVICES, 1), (SEVENTY_STATEMENTS, 140)], ids=["seven", "seventy"]
+)
 def test_a_policy_of_the_maximum_size_hides_no_finding(
-    limited: Account, monkeypatch: pytest.MonkeyPatch, text: str
+    limited: Account, monkeypatch: pytest.MonkeyPatch, text: str, findings: int
 ) -> None:
     """Its findings are recorded and published, and so are those of the other function, in the stream and the sweep."""
     assert len(text) <= MAX_POLICY
@@ -113,7 +111,7 @@ def test_a_policy_of_the_maximum_size_hides_no_finding(
     assert run.failed == []
     own = [finding for finding in limited.findings if finding.function_arn == FUNCTION_ARN]
     others = [finding for finding in limited.findings if finding.function_arn != FUNCTION_ARN]
-    assert own
+    assert len(own) >= findings
     assert [finding.rule_id for finding in others] == ["PG102"]
     assert max(map(document_size, limited.findings)) <= limits.FINDING_DOCUMENT
 
