@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: T
     alarms = template.of_type("AWS::CloudWatch::Alarm")
     watched = []
     for name, alarm in alarms.items():
-        if alarm["Namespace"] == "AWS/Lambda":
+        if "Metrics" in alarm or alarm["Namespace"] == "AWS/Lambda":
             continue
         (dimension,) = alarm["Dimensions"]
         assert dimension["Name"] == "QueueName"
@@ -172,7 +173,11 @@ def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) ->
     opened = set()
     for name, policy in policies.items():
         own = [referred(queue) for queue in policy["Queues"]]
-        allow, deny = policy["PolicyDocument"]["Statement"]
+        *allows, deny = policy["PolicyDocument"]["Statement"]
+        if not any(rules_with_target(template, queue) for queue in own):
+            assert allows == [], name
+            continue
+        (allow,) = allows
         for queue in own:
             assert rules_with_target(template, queue) == sorted(
                 referred(arn) for arn in listed(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
@@ -186,12 +191,16 @@ def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) ->
     assert opened == {queue for queue in template.of_type("AWS::SQS::Queue") if rules_with_target(template, queue)}
 
 
-def test_queue_policies_deny_requests_without_tls(template: Template) -> None:
-    """A queue without a policy is only used by roles of this account."""
+def test_every_queue_denies_requests_without_tls(template: Template) -> None:
+    """Dead-letter queues too, since they have the same messages."""
+    covered = []
     for name, policy in template.of_type("AWS::SQS::QueuePolicy").items():
         (deny,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert (deny["Principal"], deny["Action"]) == ("*", "sqs:*"), name
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
+        assert [referred(arn) for arn in listed(deny["Resource"])] == [referred(one) for one in policy["Queues"]], name
+        covered += [referred(queue) for queue in policy["Queues"]]
+    assert sorted(covered) == sorted(template.of_type("AWS::SQS::Queue"))
 
 
 def test_queues_and_tables_are_encrypted(template: Template) -> None:
@@ -237,3 +246,20 @@ def test_a_stream_record_that_cannot_be_published_is_retried_and_kept(template: 
     assert stream["Stream"] == {"Fn::GetAtt": ["FindingsTable", "StreamArn"]}
     table = template.resources["FindingsTable"]["Properties"]
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_findings_that_stay_hidden_raise_an_alarm(template: Template) -> None:
+    """Each metric that counts them is in the alarm, with the service that emits it."""
+    alarm = template.resources["FindingsHiddenAlarm"]["Properties"]
+    metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    assert {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in metrics} == {
+        ("EventsRejected", "publish_findings"),
+        ("RecordsMalformed", "publish_findings"),
+        ("FindingsNotPublished", "sweep_account"),
+        ("FindingsUnreadable", "check_invoke_policy"),
+        ("FindingsUnreadable", "check_execution_role"),
+    }
+    (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert {one["Id"] for one in alarm["Metrics"]} - {"hidden"} == set(re.findall(r"FILL\((\w+), 0\)", total))
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert "docs/operations.md" in alarm["AlarmDescription"]
