@@ -19,6 +19,7 @@ from permission_guard.offline.input_file import read
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
+from permission_guard.reports.terminal import echo_error
 from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def check(  # noqa: PLR0917 - each is an option
             parameters=_parameters(parameter or []),
         )
     except ValueError as error:
-        typer.echo(str(error), err=True)
+        echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
     results = Results(tuple(one for one in RULES if not one.offline and _is_wanted(one, rule or [])))
     if account == PLACEHOLDER:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from permission_guard.errors import ConfigurationError, PolicyFileError
@@ -27,6 +26,7 @@ from permission_guard.iam import (
 from permission_guard.iam import evaluate as decide
 from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.offline.policy_file import read_policies
+from permission_guard.reports.terminal import echo_error, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def evaluate(  # noqa: PLR0917 - each is an option
         known = _known(context or [])
         caller = _from_file(role, policies) if policies else _from_account(role)
     except (PolicyFileError, typer.BadParameter) as error:
-        typer.echo(str(error), err=True)
+        echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
     options = _Options(caller, call, function, known, absent or [])
     evaluations = [_Evaluation(each, arn, _decide(options, each, arn)) for each in action for arn in resource]
@@ -176,7 +176,7 @@ def _from_account(role: str) -> _Caller:
     if found is None:
         raise typer.BadParameter(f"The role {name!r} does not exist in the account of your credentials.")
     if isinstance(found, Unread):
-        typer.echo(f"The role {name!r} cannot be read: {found}", err=True)
+        echo_error(f"The role {name!r} cannot be read: {found}")
         raise typer.Exit(UNKNOWN)
     if role.startswith("arn:") and role != found.arn:
         raise typer.BadParameter(f"Your credentials are for the account of {found.arn}, not of {role}.")
@@ -210,13 +210,13 @@ def _document(caller: _Caller, evaluation: _Evaluation) -> dict[str, Any]:
 
 def _print_table(caller: _Caller, evaluations: Sequence[_Evaluation]) -> None:
     console = Console(highlight=False)
-    table = Table(title=caller.arn, title_justify="left", show_lines=len(evaluations) > 1)
+    table = Table(title=literal(caller.arn), title_justify="left", show_lines=len(evaluations) > 1)
     for heading in ("action", "resource", "decision", "reason"):
         table.add_column(heading, overflow="fold")
     for one in evaluations:
         decision = one.decision.decision
         shown = f"[{_COLOURS[decision]}]{decision}[/]"
-        table.add_row(escape(one.action), escape(one.resource), shown, escape(one.decision.explain()))
+        table.add_row(literal(one.action), literal(one.resource), shown, literal(one.decision.explain()))
     console.print(table)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
+from permission_guard.reports.terminal import echo_error
 from permission_guard.rules import RULES, Rule
 
 INVALID_USAGE = 2
@@ -62,7 +63,7 @@ def show(
     found = next((one for one in RULES if rule.lower() in (one.id.lower(), one.name)), None)
     if found is None:
         known = ", ".join(one.id for one in RULES)
-        typer.echo(f"The rule {rule!r} does not exist. The rules are: {known}", err=True)
+        echo_error(f"The rule {rule!r} does not exist. The rules are: {known}")
         raise typer.Exit(INVALID_USAGE)
     if format_ is PageFormat.JSON:
         typer.echo(json.dumps({**_document(found), "page": page(found)}, indent=2))

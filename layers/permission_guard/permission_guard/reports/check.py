@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.offline.template_remedies import remedies_in
+from permission_guard.reports.terminal import echo_error, literal
 from permission_guard.rules import RULES
 from permission_guard.rules.invoke_policy.untrusted_account import UntrustedAccount
 
@@ -158,7 +158,7 @@ def print_table(results: Results) -> None:
     if results.unknowns:
         console.print(_unknowns_table(results.unknowns))
     for failed in results.failed:
-        typer.echo(f"{failed.file}: {failed.message}", err=True)
+        echo_error(f"{failed.file}: {failed.message}")
     _print_summary(console, results)
 
 
@@ -168,20 +168,20 @@ def _findings_table(findings: Sequence[Checked]) -> Table:
         table.add_column(heading, overflow="fold")
     for one in findings:
         severity = f"[{_COLOURS[one.severity]}]{one.severity}[/]"
-        cells = map(escape, (one.file, one.function, one.subject, one.rule.id))
-        table.add_row(*cells, severity, escape(one.verdict.title))
+        cells = map(literal, (one.file, one.function, one.subject, one.rule.id))
+        table.add_row(*cells, severity, literal(one.verdict.title))
     return table
 
 
 def _print_finding(console: Console, one: Checked) -> None:
     where = f"{one.file}: {one.function}, {one.subject}"
-    console.print(f"\n[bold]{one.rule.id} {one.rule.name}[/bold]  {escape(where)}", soft_wrap=True)
-    console.print(escape(f"{one.verdict.reason} {one.verdict.impact}"))
+    console.print(f"\n[bold]{one.rule.id} {one.rule.name}[/bold]  {literal(where)}", soft_wrap=True)
+    console.print(literal(f"{one.verdict.reason} {one.verdict.impact}"))
     if one.remedies:
         first = one.remedies[0]
         console.print(f"Remedy ({_REMEDIES.get(first.kind, first.kind)}):")
         for line in first.text.split("\n"):
-            console.print(f"  {escape(line)}", soft_wrap=True)
+            console.print(f"  {literal(line)}", soft_wrap=True)
 
 
 def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
@@ -193,7 +193,7 @@ def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
     for one in unknowns:
         grouped.setdefault((one.file, one.function, one.subject, one.verdict.reason), []).append(one.rule.id)
     for (file, function, subject, reason), rules in grouped.items():
-        table.add_row(*map(escape, (file, function, subject, " ".join(rules), reason)))
+        table.add_row(*map(literal, (file, function, subject, " ".join(rules), reason)))
     return table
 
 
@@ -201,7 +201,7 @@ def _print_summary(console: Console, results: Results) -> None:
     findings, files = _counted(len(results.findings), "finding"), _counted(results.files, "file")
     console.print(f"\n{findings}, {len(results.unknowns)} unknown, {results.passed} passed in {files}.")
     for file, name in results.left_out:
-        console.print(escape(f"{file}: {name} is not created with these parameters and was not checked."))
+        console.print(literal(f"{file}: {name} is not created with these parameters and was not checked."))
     if results.placeholder and any(one.in_template and one.rule is UntrustedAccount for one in results.findings):
         console.print(f"The templates were checked for account {results.placeholder}. Set your account with --account.")
     if results.skipped:
