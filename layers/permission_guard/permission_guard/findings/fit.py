@@ -65,24 +65,20 @@ def _short_value(value: JSON) -> JSON:
     return value if size <= _LONG_VALUE else {"omitted_bytes": size}
 
 
-def _with_short_texts(finding: Finding) -> Finding:
+def _with_short_texts(finding: Finding, limit: int = _LONG_TEXT) -> Finding:
     return replace(
         finding,
         title=_cut(finding.title, _LONG_NAME),
-        reason=_cut(finding.reason, _LONG_TEXT),
-        impact=_cut(finding.impact, _LONG_TEXT),
-        resolution=_cut(finding.resolution, _LONG_TEXT),
+        reason=_cut(finding.reason, limit),
+        impact=_cut(finding.impact, limit),
+        resolution=_cut(finding.resolution, limit),
     )
 
 
 def _minimal(finding: Finding) -> Finding:
     return replace(
-        finding,
+        _with_short_texts(finding, _LONG_NAME),
         subject=_cut(finding.subject, _LONG_NAME),
-        title=_cut(finding.title, _LONG_NAME),
-        reason=_cut(finding.reason, _LONG_NAME),
-        impact=_cut(finding.impact, _LONG_NAME),
-        resolution=_cut(finding.resolution, _LONG_NAME),
         evidence={"omitted_bytes": len(json.dumps(dict(finding.evidence)))},
         remedies=(),
         event_ids=tuple(_cut(text, _LONG_NAME) for text in finding.event_ids),

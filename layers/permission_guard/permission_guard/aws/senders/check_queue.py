@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.check_requests import check_request_body
+from permission_guard.model import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from permission_guard.checks.checker import CheckRequest
     from permission_guard.model.targets import FunctionTarget
-
-_MESSAGES_A_CALL = 10
 
 
 class CheckQueue:
@@ -61,7 +60,7 @@ class CheckQueue:
         remaining, since = iter(targets), utc_now(after=delay)
         causes, tool = (request.event_ids, request.tool) if request else ((), "")
         sent = 0
-        while batch := list(islice(remaining, _MESSAGES_A_CALL)):
+        while batch := list(islice(remaining, limits.QUEUE_BATCH_MESSAGES)):
             bodies = [
                 check_request_body(
                     [target], since, after_grace_period=after_grace_period, full=full, causes=causes, tool=tool

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.tables import schema
 from permission_guard.errors import DeliveryError
+from permission_guard.model import limits
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.targets import FunctionTarget, RoleTarget
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _PK = {"S": "ROLES"}
 _COMPLETE = {"pk": _PK, "sk": {"S": "COMPLETE"}}
 _ENTRIES = "ROLE#"
-_WRITES_A_CALL = 25
 _TRIES = 5
 
 
@@ -134,7 +134,7 @@ class RoleIndex:
 
     def _write(self, requests: Iterable[Any]) -> None:
         remaining = iter(requests)
-        while batch := list(islice(remaining, _WRITES_A_CALL)):
+        while batch := list(islice(remaining, limits.BATCH_WRITE_ITEMS)):
             for _ in range(_TRIES):
                 reply = self._dynamodb.batch_write_item(RequestItems={self._name: batch})
                 batch = reply.get("UnprocessedItems", {}).get(self._name, [])

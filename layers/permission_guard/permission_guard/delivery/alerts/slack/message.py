@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import ELLIPSIS, one_line
+from permission_guard.model import limits
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 DEFAULT_WEBHOOK_PREFIX = "https://hooks.slack.com/"
 """The default prefix of a webhook's URL; a deployment can set another one (GovSlack, a proxy, a test)."""
 
-MAX_BLOCKS = 50
-MAX_HEADER = 150
-MAX_FIELDS = 10
+MAX_BLOCKS = limits.SLACK_BLOCKS
+MAX_HEADER = limits.SLACK_HEADER_CHARACTERS
+MAX_FIELDS = limits.SLACK_FIELDS
 
 _MAX_SECTION = 2_500
 # Slack rejects messages that are too long in total (`msg_blocks_too_long`); the limit is not documented.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.delivery.message import compose
 from permission_guard.delivery.text import cut_bytes
+from permission_guard.model import limits
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
     from permission_guard.model.findings import Finding
 
-MAX_SUBJECT = 99
+MAX_SUBJECT = limits.TOPIC_SUBJECT_CHARACTERS
 MAX_MESSAGE_BYTES = 250_000
-"""Below the limit of 262,144, which includes the attributes."""
+"""Below `limits.TOPIC_MESSAGE`, which includes the attributes."""
 
 _DOTS = "..."
 

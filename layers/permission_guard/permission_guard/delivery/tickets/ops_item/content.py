@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import cut_bytes, listing, one_line
+from permission_guard.model import limits
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 SOURCE = "permission-guard"
 CATEGORY = "Security"
 
-MAX_TITLE = 1_024
-MAX_DESCRIPTION = 2_048
-MAX_VALUE = 20_000
-MAX_TAG = 256
+MAX_TITLE = limits.OPS_ITEM_TITLE
+MAX_DESCRIPTION = limits.OPS_ITEM_DESCRIPTION
+MAX_VALUE = limits.OPS_ITEM_VALUE
+MAX_TAG = limits.OPS_ITEM_TAG
 
 # The severities of OpsCenter are "1" (critical) to "4" (low), its priorities 1 (highest) to 5.
 _SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
