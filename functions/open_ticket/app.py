@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.bootstrap.tickets import ticket_updater
 from permission_guard.bus.batch import process_batch
+from permission_guard.delivery.transitions import log_deliveries
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,10 +28,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _ticket(event: BusEvent) -> None:
-    finding = event.finding
     update = ticket_updater(os.environ)
-    if update is None:
-        return
-    result = update(finding)
-    about = {"finding_id": finding.id, "revision": finding.revision, "transition": event.transition}
-    logger.info(result.outcome, extra=about | {"ticket": result.reference})
+    if update is not None:
+        log_deliveries(event, update(event), logger, metrics)

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.bootstrap.alerts import alert_sender
 from permission_guard.bus.batch import process_batch
+from permission_guard.delivery.transitions import log_deliveries
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,7 +28,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _alert(event: BusEvent) -> None:
-    finding = event.finding
-    for result in alert_sender(os.environ)(finding):
-        about = {"finding_id": finding.id, "revision": finding.revision, "transition": event.transition}
-        logger.info(result.outcome, extra=about | {"channel": result.channel})
+    log_deliveries(event, alert_sender(os.environ)(event), logger, metrics)

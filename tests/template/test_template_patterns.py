@@ -12,7 +12,7 @@ import pytest
 from botocore.session import get_session
 from moto.events.models import EventPattern
 
-from permission_guard.aws.tables.findings import FINDING_PREFIX
+from permission_guard.aws.tables.finding_items import FINDING_PREFIX
 from permission_guard.bus.events import SOURCE
 from permission_guard.errors import UnknownEventError
 from permission_guard.intake.cloudtrail import _APIS, IAM, LAMBDA, targets_of_record

@@ -80,11 +80,13 @@ def _expected() -> dict[str, set[str]]:
         "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("aws/senders/event_bus"),
         "SendAlertFunction": OWN_LOGS
         | RECEIVE
+        | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
         | uses("delivery/alerts/sns/channel")
         | uses("aws/readers/secrets"),
         "OpenTicketFunction": OWN_LOGS
         | RECEIVE
+        | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
         | uses("delivery/tickets/ops_item/system"),
         "ApplyFixFunction": OWN_LOGS
@@ -93,7 +95,8 @@ def _expected() -> dict[str, set[str]]:
         | set().union(*(fix.writes | fix.reads for fix in FIXES))
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
-        | uses("aws/tables/findings", "finding", "put_finding", "take_fix_quota"),
+        | uses("aws/tables/finding_reader", "finding")
+        | uses("aws/tables/findings", "put_finding", "take_fix_quota"),
     }
 
 

@@ -27,8 +27,8 @@ WHOLE: dict[Any, dict[str, str]] = {
         "EXECUTION_ROLE_QUEUE_URL": "https://sqs/role",
     },
     PublishSettings: {"EVENT_BUS": "permission-guard"},
-    AlertSettings: {"DELIVERIES_TABLE": "deliveries"},
-    TicketSettings: {"DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
+    AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries"},
+    TicketSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
     FixSettings: {"FINDINGS_TABLE": "findings", "FIX_MODE": "auto"},
 }
 REQUIRED = [(settings, name) for settings, environment in WHOLE.items() for name in environment]
@@ -96,22 +96,22 @@ def test_an_invalid_trusted_account_or_organization_is_rejected(name: str, value
 def test_alert_channels_are_absent_unless_they_are_named() -> None:
     """An empty variable is what the template sets where a parameter is empty."""
     settings = AlertSettings.from_environment(
-        {"DELIVERIES_TABLE": "deliveries", "TOPIC_ARN": "", "SLACK_SECRET_ARN": "", "SLACK_WEBHOOK_PREFIX": ""}
+        {**WHOLE[AlertSettings], "TOPIC_ARN": "", "SLACK_SECRET_ARN": "", "SLACK_WEBHOOK_PREFIX": ""}
     )
-    assert settings == AlertSettings("deliveries", None, None, "https://hooks.slack.com/")
+    assert settings == AlertSettings("findings", "deliveries", None, None, "https://hooks.slack.com/")
 
 
 def test_alert_channels_that_are_named_are_used() -> None:
     """Both can be set."""
     settings = AlertSettings.from_environment(
         {
-            "DELIVERIES_TABLE": "deliveries",
+            **WHOLE[AlertSettings],
             "TOPIC_ARN": "arn:topic",
             "SLACK_SECRET_ARN": "arn:secret",
             "SLACK_WEBHOOK_PREFIX": "http://localhost/",
         }
     )
-    assert settings == AlertSettings("deliveries", "arn:topic", "arn:secret", "http://localhost/")
+    assert settings == AlertSettings("findings", "deliveries", "arn:topic", "arn:secret", "http://localhost/")
 
 
 @pytest.mark.parametrize("mode", list(FixMode))

@@ -87,6 +87,7 @@ class PublishSettings:
 class AlertSettings:
     """The settings of the function that sends alerts. Both channels are optional."""
 
+    findings_table: str
     deliveries_table: str
     topic_arn: str | None
     slack_secret_arn: str | None
@@ -96,6 +97,7 @@ class AlertSettings:
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             topic_arn=environment.get("TOPIC_ARN") or None,
             slack_secret_arn=environment.get("SLACK_SECRET_ARN") or None,
@@ -107,6 +109,7 @@ class AlertSettings:
 class TicketSettings:
     """The settings of the function that opens tickets."""
 
+    findings_table: str
     deliveries_table: str
     ticket_system: str
 
@@ -114,6 +117,7 @@ class TicketSettings:
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
         )

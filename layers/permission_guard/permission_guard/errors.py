@@ -4,6 +4,7 @@ PermissionGuardError
 ├── ConfigurationError      a setting of the deployment is missing or wrong
 ├── MalformedEventError     a message that cannot be read: it goes to the dead-letter queue
 │   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
+├── UnrecordedTransitionError  an event names a transition that the findings table does not have: it is refused
 ├── RetryableError          the same message may succeed later
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
@@ -37,6 +38,10 @@ class MalformedEventError(PermissionGuardError):
 
 class UnknownEventError(MalformedEventError):
     """An event of a watched service has a name that is in no table; it goes to the dead-letter queue."""
+
+
+class UnrecordedTransitionError(PermissionGuardError):
+    """An event names a transition that the findings table does not have: nobody but a forger sends it."""
 
 
 class RetryableError(PermissionGuardError):

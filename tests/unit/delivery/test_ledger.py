@@ -21,41 +21,11 @@ from permission_guard.delivery.ledger import (
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
 from permission_guard.model.findings import Finding, Status
 from tests.paths import FINDINGS
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
+NEWEST = replace(OPENED, revision=4)
 NOW = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
-
-
-class MemoryLedger:
-    """A ledger in a dictionary."""
-
-    def __init__(self) -> None:
-        self.held: dict[tuple[str, str], Delivery] = {}
-        self.expires_at: datetime | None = None
-
-    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        held = self.held.get((finding_id, channel), Delivery())
-        skip = skip_reason(held, revision, now)
-        if skip is not None:
-            return skip
-        until = now + timedelta(minutes=1)
-        self.held[finding_id, channel] = replace(held, locked_until=until)
-        return Claim(
-            finding_id=finding_id,
-            channel=channel,
-            revision=revision,
-            token="token",
-            locked_until=until,
-            reference=held.reference,
-        )
-
-    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
-        self.held[claim.finding_id, claim.channel] = Delivery(revision=claim.revision, reference=reference)
-        self.expires_at = expires_at
-
-    def release(self, claim: Claim) -> None:
-        key = claim.finding_id, claim.channel
-        self.held[key] = replace(self.held[key], locked_until=None)
 
 
 class Recorder:
@@ -74,7 +44,7 @@ def deliver_to(
     ledger: MemoryLedger, send: Recorder, finding: Finding = OPENED, channel: str = "sns"
 ) -> DeliveryOutcome:
     """Deliver a finding and return the outcome."""
-    return deliver(ledger, channel, finding, send, clock=lambda: NOW).outcome
+    return deliver(ledger, channel, finding, send, current=lambda: NEWEST, clock=lambda: NOW).outcome
 
 
 def test_a_message_that_arrives_twice_is_sent_once() -> None:
@@ -91,6 +61,25 @@ def test_an_older_revision_is_not_sent_after_a_newer_one() -> None:
     deliver_to(ledger, send, replace(OPENED, revision=2))
     assert deliver_to(ledger, send, OPENED) is DeliveryOutcome.SUPERSEDED
     assert send.sent == [(2, None)]
+
+
+def test_a_revision_that_the_findings_table_never_had_is_forgotten() -> None:
+    """The finding as it is now is sent then, and the reference is kept: it may be a ticket's."""
+    ledger, send = MemoryLedger(), Recorder()
+    ledger.held[OPENED.id, "sns"] = Delivery(revision=10**30, reference="oi-1")
+    result = deliver(ledger, "sns", OPENED, send, current=lambda: NEWEST, clock=lambda: NOW)
+    assert (result.outcome, result.repaired) == (DeliveryOutcome.DELIVERED, True)
+    assert send.sent == [(4, "oi-1")]
+    result = deliver(ledger, "sns", NEWEST, send, current=unread, clock=lambda: NOW)
+    assert (result.outcome, result.repaired) == (DeliveryOutcome.ALREADY_DELIVERED, False)
+
+
+def test_a_revision_that_was_recorded_meanwhile_is_kept() -> None:
+    """Another invocation delivered it; the ledger is right."""
+    ledger, send = MemoryLedger(), Recorder()
+    ledger.held[OPENED.id, "sns"] = Delivery(revision=NEWEST.revision)
+    result = deliver(ledger, "sns", OPENED, send, current=lambda: NEWEST, clock=lambda: NOW)
+    assert (result.outcome, result.repaired, send.sent) == (DeliveryOutcome.SUPERSEDED, False, [])
 
 
 def test_each_channel_has_its_own_deliveries() -> None:
@@ -112,8 +101,8 @@ def test_a_sender_gets_the_reference_of_the_last_delivery() -> None:
 def test_the_result_has_the_reference_even_if_nothing_was_sent() -> None:
     """The log names the ticket."""
     ledger = MemoryLedger()
-    assert deliver(ledger, "sns", OPENED, Recorder("message-1")).reference == "message-1"
-    assert deliver(ledger, "sns", OPENED, Recorder()).reference == "message-1"
+    assert deliver(ledger, "sns", OPENED, Recorder("message-1"), current=unread).reference == "message-1"
+    assert deliver(ledger, "sns", OPENED, Recorder(), current=unread).reference == "message-1"
 
 
 def test_a_failed_delivery_releases_the_lock_so_that_the_retry_does_not_wait() -> None:
@@ -124,7 +113,7 @@ def test_a_failed_delivery_releases_the_lock_so_that_the_retry_does_not_wait() -
 
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="Slack is down"):
-        deliver(ledger, "sns", OPENED, fail, clock=lambda: NOW)
+        deliver(ledger, "sns", OPENED, fail, current=unread, clock=lambda: NOW)
     assert deliver_to(ledger, Recorder()) is DeliveryOutcome.DELIVERED
 
 
@@ -134,11 +123,11 @@ def test_a_running_delivery_blocks_others_until_its_lock_expires() -> None:
     ledger.claim(OPENED.id, "sns", 1, NOW)
     waited: list[float] = []
     with pytest.raises(DeliveryBusyError, match="until 2026-11-20T10:16:30"):
-        deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=waited.append)
+        deliver(ledger, "sns", replace(OPENED, revision=2), send, current=unread, clock=lambda: NOW, wait=waited.append)
     assert waited == list(BUSY_WAITS)
     assert sum(BUSY_WAITS) < 5  # three messages of a batch, each with its tries, must fit into a minute
     late = NOW + timedelta(minutes=1)
-    assert deliver(ledger, "sns", OPENED, send, clock=lambda: late).outcome is DeliveryOutcome.DELIVERED
+    assert deliver(ledger, "sns", OPENED, send, current=unread, clock=lambda: late).outcome is DeliveryOutcome.DELIVERED
 
 
 def test_a_new_revision_waits_a_few_seconds_for_the_running_delivery() -> None:
@@ -153,7 +142,7 @@ def test_a_new_revision_waits_a_few_seconds_for_the_running_delivery() -> None:
         if len(waited) == 2:
             ledger.complete(claim, "message-1", None)
 
-    result = deliver(ledger, "sns", replace(OPENED, revision=2), send, clock=lambda: NOW, wait=wait)
+    result = deliver(ledger, "sns", replace(OPENED, revision=2), send, current=unread, clock=lambda: NOW, wait=wait)
     assert (result.outcome, result.reference) == (DeliveryOutcome.DELIVERED, "message-2")
     assert waited == list(BUSY_WAITS[:2])
 
@@ -161,8 +150,8 @@ def test_a_new_revision_waits_a_few_seconds_for_the_running_delivery() -> None:
 def test_an_old_message_does_not_wait_for_a_newer_one_to_be_sent() -> None:
     """It is skipped in any case."""
     held = Delivery(revision=3, reference="oi-1", locked_until=NOW + timedelta(minutes=1))
-    assert skip_reason(held, 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, reference="oi-1")
-    assert skip_reason(held, 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, reference="oi-1")
+    assert skip_reason(held, 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, revision=3, reference="oi-1")
+    assert skip_reason(held, 3, NOW) == Skip(outcome=DeliveryOutcome.ALREADY_DELIVERED, revision=3, reference="oi-1")
 
 
 def test_only_the_record_of_a_resolved_finding_expires() -> None:
@@ -190,6 +179,6 @@ def test_a_lost_lock_is_an_error() -> None:
 def test_the_default_clock_is_the_current_time() -> None:
     """A lock starts now."""
     ledger = MemoryLedger()
-    deliver(ledger, "sns", replace(OPENED, status=Status.RESOLVED), Recorder())
+    deliver(ledger, "sns", replace(OPENED, status=Status.RESOLVED), Recorder(), current=unread)
     assert ledger.expires_at is not None
     assert abs(ledger.expires_at - KEEP_RESOLVED - datetime.now(UTC)) < timedelta(minutes=1)

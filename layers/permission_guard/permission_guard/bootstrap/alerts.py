@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.config import AlertSettings
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
+from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from permission_guard.bus.events import BusEvent
     from permission_guard.delivery.alerts.base import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
-    from permission_guard.model.findings import Finding
 
 
 def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:
@@ -43,16 +45,23 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
 """Every channel by name: a function that creates it, or returns None if the settings do not enable it."""
 
 
-def alert_sender(environment: Mapping[str, str]) -> Callable[[Finding], list[DeliveryResult]]:
-    """Return what sends the alerts of a finding's last transition; ConfigurationError if a setting is missing."""
+def alert_sender(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
+    """Return what sends the alerts of the transition that an event names.
+
+    ConfigurationError if a setting is missing.
+    """
     return _sender(AlertSettings.from_environment(environment))
 
 
 @cache
-def _sender(settings: AlertSettings) -> Callable[[Finding], list[DeliveryResult]]:
+def _sender(settings: AlertSettings) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
     """Create the channels once per execution environment: the Slack channel caches its webhook."""
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send, channels=channels_for(settings, client), ledger=ledger)
+    return partial(
+        deliver_event,
+        findings=FindingReader(client("dynamodb"), settings.findings_table),
+        send=partial(send, channels=channels_for(settings, client), ledger=ledger),
+    )
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.config import TicketSettings
 from permission_guard.delivery.tickets.base import update_ticket
+from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from permission_guard.bus.events import BusEvent
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.model.findings import Finding
 
 
 def _ops_items(client: Callable[[Any], Any]) -> TicketSystem:
@@ -32,17 +34,25 @@ TICKET_SYSTEMS: Mapping[str, Callable[[Callable[[Any], Any]], TicketSystem | Non
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 
 
-def ticket_updater(environment: Mapping[str, str]) -> Callable[[Finding], DeliveryResult] | None:
-    """Return what updates the ticket of a finding, None for no tickets. ConfigurationError for an invalid setting."""
+def ticket_updater(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
+    """Return what updates the ticket of the finding that an event names, None for no tickets.
+
+    ConfigurationError for an invalid setting.
+    """
     return _updater(TicketSettings.from_environment(environment))
 
 
 @cache
-def _updater(settings: TicketSettings) -> Callable[[Finding], DeliveryResult] | None:
+def _updater(settings: TicketSettings) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
     system = ticket_system(settings.ticket_system, client)
     if system is None:
         return None
-    return partial(update_ticket, system=system, ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table))
+    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+    return partial(
+        deliver_event,
+        findings=FindingReader(client("dynamodb"), settings.findings_table),
+        send=partial(update_ticket, system=system, ledger=ledger),
+    )
 
 
 def ticket_system(name: str, client: Callable[[Any], Any]) -> TicketSystem | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bus.events import BusEvent, read_event
+from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ def process_batch(
     """Pass each message's event to `handle`; return Lambda's partial batch response.
 
     An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
-    in the end.
+    in the end. An event about a transition that was never recorded is refused: it is logged and counted, not retried.
     """
     failed = []
     for record in event["Records"]:
@@ -34,6 +35,10 @@ def process_batch(
             received = read_event(record["body"])
             finding_id = received.finding_id
             handle(received)
+        except UnrecordedTransitionError as error:
+            about = {"message_id": record["messageId"], "finding_id": finding_id}
+            logger.exception("event refused", extra=about | {"reason": str(error)})
+            metrics.add_metric(name="EventsRefused", unit=MetricUnit.Count, value=1)
         except Exception as error:
             logger.exception(
                 "message could not be handled",

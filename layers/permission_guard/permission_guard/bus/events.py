@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
-from permission_guard.model.findings import Finding, Transition
+from permission_guard.model.findings import Transition
 from permission_guard.records import record
-
-if TYPE_CHECKING:
-    from permission_guard.model.targets import JSON
 
 SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
@@ -19,32 +15,16 @@ SOURCE = "permission-guard"
 
 @record
 class BusEvent:
-    """An event of the bus: the transition of its detail-type, and its detail.
+    """What an event of the bus names: a finding, its function and a revision.
 
-    A person may send one too (`Fix Approved`), with no more in its detail than the finding's `id`, `function_arn` and
-    the `revision` that proposed the fix.
+    Events are news, never orders: whoever acts on one reads the rest in the findings table. `transition` is the event's
+    detail-type.
     """
 
     transition: Transition
     finding_id: str
     function_arn: str
-    detail: Mapping[str, JSON]
-
-    @property
-    def revision(self) -> int:
-        """The finding's revision; MalformedEventError when the detail has none."""
-        revision = self.detail.get("revision")
-        if not isinstance(revision, int) or isinstance(revision, bool):
-            raise MalformedEventError("the event's detail lacks the `revision`, a whole number")
-        return revision
-
-    @property
-    def finding(self) -> Finding:
-        """The finding document; MalformedEventError when the detail is incomplete."""
-        try:
-            return Finding.from_document(self.detail)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise MalformedEventError(f"the event carries no finding document: {error!r:.200}") from error
+    revision: int
 
 
 def read_event(body: str) -> BusEvent:
@@ -63,4 +43,7 @@ def read_event(body: str) -> BusEvent:
     names = detail.get("id"), detail.get("function_arn")
     if not all(isinstance(name, str) and name for name in names):
         raise MalformedEventError("the event's detail lacks `id` or `function_arn`")
-    return BusEvent(Transition(event["detail-type"]), str(names[0]), str(names[1]), detail)
+    revision = detail.get("revision")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+        raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
+    return BusEvent(Transition(event["detail-type"]), str(names[0]), str(names[1]), revision)

@@ -47,6 +47,7 @@ class DeliveryOutcome(StrEnum):
     ALREADY_DELIVERED = "already delivered"
     SUPERSEDED = "superseded by a newer revision"
     NOT_ALERTED = "no alert for this transition"
+    EXPIRED = "expired: a newer transition follows"
 
 
 @record(kw_only=True)
@@ -75,19 +76,24 @@ class Claim:
 
 @record(kw_only=True)
 class Skip:
-    """The reason why there is nothing to deliver, and the reference of the last delivery."""
+    """The reason why there is nothing to deliver, and the revision and reference of the last delivery."""
 
     outcome: DeliveryOutcome
+    revision: int
     reference: str | None = None
 
 
 @record(kw_only=True)
 class DeliveryResult:
-    """The result of `deliver`, for the log."""
+    """The result of `deliver`, for the log.
+
+    `repaired` is true if the ledger had a revision above the table's: someone else wrote it, or the table was restored.
+    """
 
     channel: str
     outcome: DeliveryOutcome
     reference: str | None = None
+    repaired: bool = False
 
 
 class DeliveryLedger(Protocol):
@@ -109,6 +115,9 @@ class DeliveryLedger(Protocol):
     def release(self, claim: Claim) -> None:
         """Release the lock without a delivery; do nothing if another claim has taken it."""
 
+    def repair(self, finding_id: str, channel: str, revision: int) -> None:
+        """Forget a revision that the findings table never had, but not the reference; do nothing if it changed."""
+
 
 def skip_reason(held: Delivery, revision: int, now: datetime) -> Skip | None:
     """Return why a revision must not be delivered, given the ledger's record; None if it can be claimed.
@@ -119,7 +128,9 @@ def skip_reason(held: Delivery, revision: int, now: datetime) -> Skip | None:
     if held.revision is not None and held.revision >= revision:
         same = held.revision == revision
         return Skip(
-            outcome=DeliveryOutcome.ALREADY_DELIVERED if same else DeliveryOutcome.SUPERSEDED, reference=held.reference
+            outcome=DeliveryOutcome.ALREADY_DELIVERED if same else DeliveryOutcome.SUPERSEDED,
+            revision=held.revision,
+            reference=held.reference,
         )
     if held.locked_until is not None and held.locked_until > now:
         raise DeliveryBusyError(f"another invocation is delivering this finding until {held.locked_until.isoformat()}")
@@ -132,17 +143,26 @@ def deliver(
     finding: Finding,
     send: Callable[[Finding, str | None], str | None],
     *,
+    current: Callable[[], Finding | None],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
     """Deliver a finding to a channel, unless this revision or a newer one was delivered.
 
     `send` takes the finding and the reference of the last delivery, and returns the reference to record (None keeps the
-    last one). Its errors are raised after the lock is released.
+    last one). Its errors are raised after the lock is released. `current` reads the finding as it is now: if the ledger
+    has a higher revision, it is repaired, and the finding as it is now is delivered.
     """
     claim = _claim(ledger, channel, finding, clock, wait)
+    repaired = False
+    # Read after the ledger: whoever delivered a revision had read it in the table.
+    is_superseded = isinstance(claim, Skip) and claim.outcome is DeliveryOutcome.SUPERSEDED
+    if is_superseded and (latest := current()) is not None and claim.revision > latest.revision:
+        ledger.repair(finding.id, channel, claim.revision)
+        finding, repaired = latest, True
+        claim = _claim(ledger, channel, finding, clock, wait)
     if isinstance(claim, Skip):
-        return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
+        return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
         reference = send(finding, claim.reference)
     except BaseException:
@@ -151,7 +171,8 @@ def deliver(
     if reference is None:
         reference = claim.reference
     ledger.complete(claim, reference, _expiry(finding, clock()))
-    return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
+    outcome = DeliveryOutcome.DELIVERED
+    return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=repaired)
 
 
 def _claim(

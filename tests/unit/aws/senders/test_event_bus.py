@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from permission_guard.aws.senders.event_bus import EventBus
-from permission_guard.bus.events import read_event
+from permission_guard.bus.events import BusEvent, read_event
 from permission_guard.errors import DeliveryError, EventRejectedError
-from permission_guard.model.findings import Finding
+from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Remedy
 from tests.aws_limits import entry_size
 from tests.fakes import FUNCTION_ARN, a_finding
@@ -38,10 +38,11 @@ def publish(reply: dict[str, Any]) -> None:
 
 
 def test_an_event_names_the_transition_the_function_and_the_finding() -> None:
-    """A queue behind the bus receives a body that is read as the same finding."""
+    """A queue behind the bus receives a body that names the finding, its function and its revision."""
     publish({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
     body = {"source": ENTRY["Source"], "detail-type": ENTRY["DetailType"], "detail": a_finding().to_document()}
-    assert read_event(json.dumps(body)).finding == a_finding()
+    event = read_event(json.dumps(body))
+    assert event == BusEvent(Transition.OPENED, a_finding().id, a_finding().function_arn, 1)
 
 
 def test_an_event_that_the_bus_does_not_accept_is_an_error() -> None:

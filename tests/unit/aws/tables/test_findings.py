@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.tables.findings import KEEP_CHECKS, KEEP_RESOLVED, FindingsTable, read_finding
+from permission_guard.aws.tables.finding_items import KEEP_RESOLVED, read_finding
+from permission_guard.aws.tables.findings import KEEP_CHECKS, FindingsTable
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.fit import document_size

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,40 +11,18 @@ from permission_guard.bootstrap.alerts import CHANNELS, channels_for
 from permission_guard.config import AlertSettings
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, skip_reason
+from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from tests.paths import FINDINGS
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
 
 def settings_of(topic_arn: str | None = None, slack_secret_arn: str | None = None) -> AlertSettings:
     """Return the settings of a deployment that has these channels."""
-    return AlertSettings("deliveries", topic_arn, slack_secret_arn, "https://hooks.slack.com/")
-
-
-class MemoryLedger:
-    """Keeps the delivered revisions, without locks."""
-
-    def __init__(self) -> None:
-        self.delivered: dict[str, int] = {}
-
-    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        skip = skip_reason(Delivery(revision=self.delivered.get(channel)), revision, now)
-        until = now + timedelta(minutes=1)
-        return skip or Claim(
-            finding_id=finding_id, channel=channel, revision=revision, token="token", locked_until=until
-        )
-
-    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
-        self.delivered[claim.channel] = claim.revision
-
-    def release(self, claim: Claim) -> None:
-        pass
+    return AlertSettings("findings", "deliveries", topic_arn, slack_secret_arn, "https://hooks.slack.com/")
 
 
 class Channel:
@@ -67,7 +43,7 @@ class Channel:
 def test_every_channel_gets_the_alert() -> None:
     """There is one result for each channel."""
     sns, slack = Channel("sns"), Channel("slack")
-    results = send(OPENED, [sns, slack], MemoryLedger())
+    results = send(OPENED, unread, [sns, slack], MemoryLedger())
     assert [(result.channel, result.outcome) for result in results] == [
         ("sns", DeliveryOutcome.DELIVERED),
         ("slack", DeliveryOutcome.DELIVERED),
@@ -80,9 +56,9 @@ def test_the_retry_sends_only_to_the_channel_that_failed() -> None:
     sns, slack = Channel("sns"), Channel("slack", DeliveryError("HTTP 500"))
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="was not delivered: slack: HTTP 500"):
-        send(OPENED, [slack, sns], ledger)
+        send(OPENED, unread, [slack, sns], ledger)
     assert sns.sent == [1]
-    send(OPENED, [slack, sns], ledger)
+    send(OPENED, unread, [slack, sns], ledger)
     assert sns.sent == [1]
     assert slack.sent == [1]
 
@@ -91,7 +67,7 @@ def test_one_error_names_every_channel_that_failed_without_texts_of_other_packag
     """The text of another package's error may contain the webhook's URL."""
     slack = Channel("slack", OSError("https://hooks.slack.com/services/T0/B0/secret"))
     with pytest.raises(DeliveryError) as raised:
-        send(OPENED, [Channel("sns", DeliveryError("throttled")), slack], MemoryLedger())
+        send(OPENED, unread, [Channel("sns", DeliveryError("throttled")), slack], MemoryLedger())
     assert str(raised.value) == (f"revision 1 of finding {OPENED.id} was not delivered: sns: throttled; slack: OSError")
 
 
@@ -99,7 +75,7 @@ def test_one_error_names_every_channel_that_failed_without_texts_of_other_packag
 def test_no_alert_is_sent_for_what_a_person_did(transition: Transition) -> None:
     """The result of it is alerted."""
     channel = Channel("sns")
-    results = send(replace(OPENED, transition=transition), [channel], MemoryLedger())
+    results = send(replace(OPENED, transition=transition), unread, [channel], MemoryLedger())
     assert [result.outcome for result in results] == [DeliveryOutcome.NOT_ALERTED]
     assert channel.sent == []
     assert transition not in ALERTED

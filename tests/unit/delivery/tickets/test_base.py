@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
-from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip, skip_reason
+from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.findings import Finding, Status, Transition
 from tests.paths import FINDINGS
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
+NEWEST = replace(OPENED, revision=4)
 RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
-
-
-class MemoryLedger:
-    """Keeps the last delivery of one finding, without locks."""
-
-    def __init__(self) -> None:
-        self.held = Delivery()
-        self.channel = ""
-
-    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
-        self.channel = channel
-        return skip_reason(self.held, revision, now) or Claim(
-            finding_id=finding_id,
-            channel=channel,
-            revision=revision,
-            token="token",
-            locked_until=now + timedelta(minutes=1),
-            reference=self.held.reference,
-        )
-
-    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
-        self.held = Delivery(revision=claim.revision, reference=reference)
-
-    def release(self, claim: Claim) -> None:
-        pass
 
 
 class Tickets:
@@ -77,7 +49,7 @@ def states_after(*findings: Finding) -> dict[str, str]:
     """Return the tickets after some transitions, in the order in which their messages arrive."""
     ledger, tickets = MemoryLedger(), Tickets()
     for finding in findings:
-        update_ticket(finding, tickets, ledger)
+        update_ticket(finding, lambda: NEWEST, tickets, ledger)
     return tickets.tickets
 
 
@@ -126,10 +98,10 @@ def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
     """The function crashed after it opened the ticket and before it recorded it."""
     ledger, tickets = MemoryLedger(), Tickets()
     tickets.open(OPENED)
-    result = update_ticket(RESOLVED, tickets, ledger)
+    (result,) = update_ticket(RESOLVED, unread, tickets, ledger)
     assert tickets.tickets == {"T-1": "resolved, revision 2"}
     assert (result.outcome, result.reference) == (DeliveryOutcome.DELIVERED, "T-1")
-    assert ledger.channel == "ticket:memory"
+    assert list(ledger.held) == [(OPENED.id, "ticket:memory")]
 
 
 def test_the_parameter_names_the_system() -> None:

@@ -116,6 +116,20 @@ class DeliveryTable:
         """Release the lock without a delivery. Does nothing if another claim has taken it."""
         self._update(claim, "REMOVE locked_until, locked_by", {":token": {"S": claim.token}})
 
+    def repair(self, finding_id: str, channel: str, revision: int) -> None:
+        """Forget a revision that the findings table never had. Does nothing if it changed meanwhile."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._name,
+                Key=_key(finding_id, channel),
+                UpdateExpression="REMOVE revision",
+                ConditionExpression="revision = :revision",
+                ExpressionAttributeValues={":revision": {"N": str(revision)}},
+            )
+        except ClientError as error:
+            if _failed_condition(error) is None:
+                raise
+
     def _update(
         self,
         claim: Claim,

@@ -3,6 +3,7 @@
 | pk               | sk             | content                                                                     |
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
+| FUNCTION#(arn)   | HISTORY#(id)#n | the finding as its transition to revision n left it; expires after 30 days  |
 | FUNCTION#(arn)   | CHECK#(direct.)| the numbers of the last check started and the last one written, and the     |
 |                  |                | `checkpoint` that it wrote; expires if no check is written for 90 days      |
 | ROLES            | ROLE#(…)       | the index of roles to functions, see role_index.py                          |
@@ -10,17 +11,28 @@
 
 A check gets its number before it reads anything. Its write is conditional on the number, so a check cannot write after
 a newer one has, regardless of clocks. The write is also conditional on the checkpoint that the check started from.
+
+A transition is written together with its finding, in one transaction. The stream publishes it, and senders read it.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.tables import schema
+from permission_guard.aws.tables.finding_items import (
+    FINDING_PREFIX,
+    attempts,
+    expires_in,
+    finding_item,
+    history_item,
+    partition_key,
+    read_finding,
+)
+from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.errors import UNREADABLE, ConflictError, error_code
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
@@ -30,7 +42,7 @@ from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Finding, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -39,8 +51,6 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import Direction, FunctionTarget
 
 STATUS_INDEX = "by-status"
-FINDING_PREFIX = "FINDING#"
-KEEP_RESOLVED = timedelta(days=90)
 KEEP_CHECKS = timedelta(days=90)
 
 # One action of each transaction is the check itself, with its checkpoint and unknowns.
@@ -53,12 +63,11 @@ _MAX_UNKNOWNS = 20
 _START_TRIES = 4
 
 
-class FindingsTable:
+class FindingsTable(FindingReader):
     """The FindingStore of the deployed functions: one DynamoDB table."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
-        self._dynamodb = client
-        self._name = table_name
+        super().__init__(client, table_name)
         self._unreadable: dict[FunctionTarget, frozenset[str]] = {}
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
@@ -70,7 +79,7 @@ class FindingsTable:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues={":pk": {"S": _pk(target)}, ":prefix": {"S": FINDING_PREFIX}},
+            ExpressionAttributeValues={":pk": {"S": partition_key(target)}, ":prefix": {"S": FINDING_PREFIX}},
             ConsistentRead=True,
         )
         found: list[Finding] = []
@@ -86,12 +95,6 @@ class FindingsTable:
     def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
         """Return the ids of the findings that the last `findings_of` could not read."""
         return self._unreadable.get(target, frozenset())
-
-    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
-        """Return one recorded finding, None if there is none."""
-        key = {"pk": {"S": _pk(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
-        reply = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
-        return read_finding(reply["Item"]) if "Item" in reply else None
 
     def commit_check(
         self,
@@ -126,22 +129,19 @@ class FindingsTable:
                     ":unknowns": {"L": [{"S": unknown[:_MAX_UNKNOWN]} for unknown in unknowns[:_MAX_UNKNOWNS]]},
                     ":before": {"S": run.text},
                     ":checkpoint": {"S": checkpoint.to_json()},
-                    ":expires": _in(KEEP_CHECKS, now),
+                    ":expires": expires_in(KEEP_CHECKS, now),
                 },
             },
         }
         writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
-        # More than one transaction is rare. Each is consistent by itself, and if one fails the check is repeated.
+        # A finding and its transition are in one transaction. More than one is rare. Each is consistent by itself, and
+        # if one fails the check is repeated.
         return all(self._transact([written, *part]) for part in _transactions(writes))
 
     def put_finding(self, change: Change) -> None:
-        """Write one finding. ConflictError if it changed since it was read."""
-        try:
-            self._dynamodb.put_item(**self._put(change))
-        except ClientError as error:
-            if error_code(error) not in ("ConditionalCheckFailedException", "TransactionConflictException"):
-                raise
-            raise ConflictError(f"finding {change.finding.id} was changed by another writer") from error
+        """Write one finding, with its transition if it made one. ConflictError if it changed since it was read."""
+        if not self._transact(self._changed(change)):
+            raise ConflictError(f"finding {change.finding.id} was changed by another writer")
 
     def take_fix_quota(self, hour: str, limit: int) -> bool:
         """Count one more fix in an hour (`2026-11-20T09`). False if the limit is reached."""
@@ -206,16 +206,21 @@ class FindingsTable:
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
-    ) -> list[TransactWriteItemTypeDef]:
+    ) -> list[list[TransactWriteItemTypeDef]]:
         expires_at = int(datetime.fromisoformat(now).timestamp())
         entries = [entry_of(role, target) for role in sorted(checkpoint.roles - before.roles)]
         entries += [entry_of(role, target, expires_at=expires_at) for role in sorted(before.roles - checkpoint.roles)]
-        return [{"Put": {"TableName": self._name, "Item": entry}} for entry in entries]
+        return [[{"Put": {"TableName": self._name, "Item": entry}}] for entry in entries]
 
-    def _changed(self, change: Change) -> TransactWriteItemTypeDef:
-        return {"Put": self._put(change)}
+    def _changed(self, change: Change) -> list[TransactWriteItemTypeDef]:
+        """Return the writes of a change: the finding, and its transition if it made one."""
+        finding: TransactWriteItemTypeDef = {"Put": self._put(change)}
+        if not change.is_transition:
+            return [finding]
+        return [finding, {"Put": {"TableName": self._name, "Item": history_item(change.finding)}}]
 
     def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> bool:
+        """Write all or none. False if the first condition fails, ConflictError if another one does."""
         try:
             self._dynamodb.transact_write_items(TransactItems=writes)
         except self._dynamodb.exceptions.TransactionCanceledException as error:
@@ -228,7 +233,7 @@ class FindingsTable:
         return True
 
     def _put(self, change: Change) -> Any:
-        arguments: dict[str, Any] = {"TableName": self._name, "Item": _item(change.finding)}
+        arguments: dict[str, Any] = {"TableName": self._name, "Item": finding_item(change.finding)}
         if change.expected_revision is None:
             return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
         # Starting a fix is no transition, so the revision stays the same. The number of attempts changes.
@@ -238,64 +243,30 @@ class FindingsTable:
             ),
             "ExpressionAttributeValues": {
                 ":expected": {"N": str(change.expected_revision)},
-                ":attempts": {"N": str(_attempts(change.finding))},
+                ":attempts": {"N": str(attempts(change.finding))},
             },
         }
 
 
-def _transactions(writes: Sequence[TransactWriteItemTypeDef]) -> Iterator[list[TransactWriteItemTypeDef]]:
-    """Yield the writes in parts that one transaction each accepts, at least one."""
+def _transactions(writes: Sequence[list[TransactWriteItemTypeDef]]) -> Iterator[list[TransactWriteItemTypeDef]]:
+    """Yield the writes in parts that one transaction each accepts, at least one. Groups are not parted."""
     part: list[TransactWriteItemTypeDef] = []
     left = _BYTES_A_TRANSACTION
-    for write in writes:
-        item: Any = write["Put"]["Item"]
-        size = (
-            len(item.get("document", {"S": ""})["S"]) + _BYTES_BESIDES
-        )  # the document is JSON with escaped characters, so all of it is ASCII
-        if part and (len(part) == _WRITES_A_TRANSACTION or size > left):
+    for group in writes:
+        size = sum(map(_size, group))
+        if part and (len(part) + len(group) > _WRITES_A_TRANSACTION or size > left):
             yield part
             part, left = [], _BYTES_A_TRANSACTION
-        part.append(write)
+        part += group
         left -= size
     yield part
 
 
-def read_finding(item: Mapping[str, Any]) -> Finding:
-    """Read a finding from an item in DynamoDB JSON, of the table or of its stream.
-
-    One of UNREADABLE if it is not a finding.
-    """
-    return Finding.from_document(json.loads(item["document"]["S"]))
-
-
-def _item(finding: Finding) -> dict[str, Any]:
-    target = parse_function_arn(finding.function_arn)[0]
-    item = {
-        "pk": {"S": _pk(target)},
-        "sk": {"S": FINDING_PREFIX + finding.id},
-        **schema.ATTRIBUTE,
-        "status": {"S": finding.status},
-        "changed_at": {"S": finding.changed_at},
-        "revision": {"N": str(finding.revision)},
-        "fix_attempts": {"N": str(_attempts(finding))},
-        "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
-    }
-    if finding.status is Status.RESOLVED:
-        item["expires_at"] = _in(KEEP_RESOLVED, finding.changed_at)
-    return item
-
-
-def _in(delay: timedelta, now: str) -> Any:
-    return {"N": str(int((datetime.fromisoformat(now) + delay).timestamp()))}
-
-
-def _attempts(finding: Finding) -> int:
-    return finding.fix.attempts if finding.fix else 0
-
-
-def _pk(target: FunctionTarget) -> str:
-    return f"FUNCTION#{target.arn}"
+def _size(write: TransactWriteItemTypeDef) -> int:
+    item: Any = write["Put"]["Item"]
+    # The document is JSON with escaped characters, so all of it is ASCII.
+    return len(item.get("document", {"S": ""})["S"]) + _BYTES_BESIDES
 
 
 def _check_key(target: FunctionTarget, direction: Direction) -> Any:
-    return {"pk": {"S": _pk(target)}, "sk": {"S": f"CHECK#{direction}"}}
+    return {"pk": {"S": partition_key(target)}, "sk": {"S": f"CHECK#{direction}"}}

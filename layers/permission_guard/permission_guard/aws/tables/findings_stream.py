@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.tables.findings import FINDING_PREFIX, read_finding
+from permission_guard.aws.tables.finding_items import FINDING_PREFIX, read_finding
 from permission_guard.errors import UNREADABLE, MalformedEventError
 
 if TYPE_CHECKING:

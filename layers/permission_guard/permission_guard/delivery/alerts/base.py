@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
 
@@ -49,8 +50,10 @@ class AlertChannel(Protocol):
         """
 
 
-def send(finding: Finding, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
-    """Send an alert about a finding to every channel, once each.
+def send(
+    finding: Finding, current: Current, channels: Sequence[AlertChannel], ledger: DeliveryLedger
+) -> list[DeliveryResult]:
+    """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
@@ -61,7 +64,7 @@ def send(finding: Finding, channels: Sequence[AlertChannel], ledger: DeliveryLed
     failures: list[tuple[str, Exception]] = []
     for channel in channels:
         try:
-            results.append(deliver(ledger, channel.name, finding, channel.send))
+            results.append(deliver(ledger, channel.name, finding, channel.send, current=current))
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
     if failures:

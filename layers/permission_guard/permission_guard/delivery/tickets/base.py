@@ -13,6 +13,7 @@ from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
 
@@ -40,14 +41,21 @@ class TicketSystem(Protocol):
         """Return the reference of an open ticket of this finding that is not in the ledger, None without one."""
 
 
-def update_ticket(finding: Finding, system: TicketSystem, ledger: DeliveryLedger) -> DeliveryResult:
-    """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing."""
-    return deliver(
+def update_ticket(
+    finding: Finding, current: Current, system: TicketSystem, ledger: DeliveryLedger
+) -> tuple[DeliveryResult]:
+    """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
+
+    `current` reads the finding as it is now.
+    """
+    result = deliver(
         ledger,
         f"ticket:{system.name}",
         finding,
         lambda finding, reference: _apply_status(system, finding, reference),
+        current=current,
     )
+    return (result,)
 
 
 def _apply_status(system: TicketSystem, finding: Finding, reference: str | None) -> str | None:

@@ -1,0 +1,81 @@
+"""The items of findings in the findings table: keys, attributes, and how to read them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.aws.tables import schema
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.findings import Finding, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from permission_guard.model.targets import FunctionTarget
+
+FINDING_PREFIX = "FINDING#"
+HISTORY_PREFIX = "HISTORY#"
+KEEP_RESOLVED = timedelta(days=90)
+KEEP_HISTORY = timedelta(days=30)
+"""Longer than an event takes: a day in EventBridge, 4 days in a queue and 14 in its dead-letter queue."""
+
+
+def partition_key(target: FunctionTarget) -> str:
+    """Return the partition key of all items of a function."""
+    return f"FUNCTION#{target.arn}"
+
+
+def finding_key(target: FunctionTarget, finding_id: str) -> Any:
+    """Return the key of a finding."""
+    return {"pk": {"S": partition_key(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
+
+
+def history_key(target: FunctionTarget, finding_id: str, revision: int) -> Any:
+    """Return the key of a finding's transition to a revision."""
+    return {"pk": {"S": partition_key(target)}, "sk": {"S": f"{HISTORY_PREFIX}{finding_id}#{revision}"}}
+
+
+def read_finding(item: Mapping[str, Any]) -> Finding:
+    """Read a finding or a transition from an item in DynamoDB JSON, of the table or of its stream.
+
+    One of UNREADABLE if it is not a finding.
+    """
+    return Finding.from_document(json.loads(item["document"]["S"]))
+
+
+def finding_item(finding: Finding) -> dict[str, Any]:
+    """Return the item of a finding."""
+    item = {
+        **finding_key(parse_function_arn(finding.function_arn)[0], finding.id),
+        **schema.ATTRIBUTE,
+        "status": {"S": finding.status},
+        "changed_at": {"S": finding.changed_at},
+        "revision": {"N": str(finding.revision)},
+        "fix_attempts": {"N": str(attempts(finding))},
+        "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
+    }
+    if finding.status is Status.RESOLVED:
+        item["expires_at"] = expires_in(KEEP_RESOLVED, finding.changed_at)
+    return item
+
+
+def history_item(finding: Finding) -> dict[str, Any]:
+    """Return the item of a finding's last transition."""
+    return {
+        **history_key(parse_function_arn(finding.function_arn)[0], finding.id, finding.revision),
+        **schema.ATTRIBUTE,
+        "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
+        "expires_at": expires_in(KEEP_HISTORY, finding.changed_at),
+    }
+
+
+def expires_in(delay: timedelta, now: str) -> Any:
+    """Return the time-to-live attribute of an item that expires some time after `now`, which is ISO-8601."""
+    return {"N": str(int((datetime.fromisoformat(now) + delay).timestamp()))}
+
+
+def attempts(finding: Finding) -> int:
+    """Return how often a fix of a finding was started."""
+    return finding.fix.attempts if finding.fix else 0
