@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.iam_evaluator import EvalContext, combine_resource_policy, enforce, evaluate
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import inside
+from sandbox.server import authorization, inside
 from sandbox.server.context import current_key
 from sandbox.server.reply import ApiError, Response
 
@@ -130,10 +130,16 @@ def require_destinations(role_arn: str, config: Mapping[str, Any]) -> None:
     for destination in (config.get("DestinationConfig") or {}).values():
         target = (destination or {}).get("Destination") or ""
         service = _service_of(target)
-        action = _DELIVERS.get(service)
-        if action and not is_allowed(role_arn, f"{service}:{action}", target):
-            text = _UNDELIVERED.format(action=action, target=target)
+        if not may_deliver(role_arn, target):
+            text = _UNDELIVERED.format(action=_DELIVERS[service], target=target)
             raise ApiError("InvalidParameterValueException", text)
+
+
+def may_deliver(role_arn: str, target: str) -> bool:
+    """Return whether a function's role may send the result of an asynchronous invocation to a destination."""
+    service = _service_of(target)
+    action = _DELIVERS.get(service)
+    return action is None or (bool(role_arn) and is_allowed(role_arn, f"{service}:{action}", target))
 
 
 def _require_allowed(role_arn: str, action: str, resource_arn: str, service: str) -> None:
@@ -148,7 +154,7 @@ def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
     context = _context(action, resource_arn, f"arn:aws:sts::{account}:assumed-role/{name}/lambda", {})
     limits = inside.permissions_boundary(inside.roles, name, account)
     decision = evaluate(context, inside.role_policies(name, account), *limits)
-    own = inside.resource_policy_of(action.partition(":")[0], resource_arn)
+    own = authorization.resource_policy_of(action.partition(":")[0], resource_arn)
     if own is not None:
         decision = combine_resource_policy(decision, context, *own, limits=limits)
     return bool(decision.decision == "Allow")

@@ -42,10 +42,11 @@ def gateway() -> Gateway:
     from sandbox.server.authorizers import Authorizers  # noqa: PLC0415
     from sandbox.server.faults import Faults  # noqa: PLC0415
     from sandbox.server.gateway import Gateway  # noqa: PLC0415
+    from sandbox.server.message_moves import MessageMoves  # noqa: PLC0415
     from sandbox.server.ops_items import OpsItems  # noqa: PLC0415
     from sandbox.server.trail import Trail  # noqa: PLC0415
 
-    assembled = Gateway(Trail(), Faults(), (OpsItems(), AccountPolicies(), Authorizers()))
+    assembled = Gateway(Trail(), Faults(), (OpsItems(), AccountPolicies(), Authorizers(), MessageMoves()))
     hooks.install(assembled.own, assembled.report_deployment)
     assembled.trail.start()
     return assembled

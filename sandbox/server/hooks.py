@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.server import (
     admission,
+    authorization,
+    bus_policy,
+    deliveries,
     deployments,
     function_answers,
     iam_answers,
@@ -16,6 +19,7 @@ from sandbox.server import (
     organization,
     pin,
     policy_keys,
+    queue_policy,
     resource_names,
     resource_policy,
 )
@@ -32,11 +36,14 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     """Replace every hook. `report` gets the writes of CloudFormation."""
     handlers = {service.service: service.wrap_handle_request for service in own}
     wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
-        pin.IAM_ACTION: policy_keys.wrap_iam_action,
+        pin.IAM_ACTION: lambda inner: bus_policy.wrap_iam_action(policy_keys.wrap_iam_action(inner)),
         pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
         pin.RESOURCE_ARN: resource_names.wrap_resource_arn,
         pin.CONTEXT: policy_keys.wrap_context,
         pin.DENIAL: policy_keys.wrap_denial,
+        pin.CONDITION_KEY: authorization.wrap_condition_key,
+        pin.RESOURCE_POLICY: lambda _: authorization.resource_policy_of,
+        pin.ENFORCE: authorization.wrap_enforce,
         pin.RESOLVE_NAME: policy_keys.wrap_names,
         pin.LAMBDA_REQUEST: lambda inner: resource_policy.wrap_handle_request(
             function_answers.wrap_handle_request(inner)
@@ -55,6 +62,11 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
         pin.GET_POLICY: lambda _: resource_policy.get_policy,
         pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
+        pin.ASYNC_FAILURE: deliveries.wrap_async_failure,
+        pin.STREAM_FAILURE: deliveries.wrap_stream_failure,
+        pin.SQS_REQUEST: handlers["sqs"],
+        pin.QUEUE_POLICY: lambda _: queue_policy.require_access,
+        pin.SERVICE_SENDS: lambda _: queue_policy.service_may_send,
         pin.SSM_REQUEST: handlers["ssm"],
         pin.LOGS_REQUEST: handlers["logs"],
         pin.IOT_REQUEST: handlers["iot"],
@@ -64,6 +76,11 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.EVENT_BUS: listings.wrap_describe_bus,
         pin.EVENT_RULES: listings.wrap_list_rules,
         pin.EVENT_TARGETS: listings.wrap_list_targets,
+        pin.PUT_EVENTS: bus_policy.wrap_put_events,
+        pin.PUT_BUS_PERMISSION: lambda _: bus_policy.put_permission,
+        pin.REMOVE_BUS_PERMISSION: lambda _: bus_policy.remove_permission,
+        pin.DELETE_BUS: bus_policy.wrap_delete_bus,
+        pin.INVOKE_TARGET: deliveries.wrap_invoke_target,
         pin.BUCKETS: listings.wrap_list_buckets,
         pin.USER_POOL: listings.wrap_user_pool,
         pin.TARGET_GROUP: listings.wrap_target_group,
@@ -76,6 +93,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         module = importlib.import_module(hook.module)
         setattr(module, hook.name, wraps[hook](getattr(module, hook.name)))
     iam_answers.install(inside.IAM_HANDLERS)
+    inside.CLOUDFORMATION_HANDLERS[bus_policy.EVENT_BUS_POLICY] = bus_policy.RESOURCE_HANDLERS
     health = "DescribeTargetHealth"
     inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
     _tick_every_second()

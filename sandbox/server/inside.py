@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ministack.core.iam_actions import (
+    _resource_policy_denial as resource_policy_denial,
+)
 from ministack.core.iam_evaluator import (
     _conditions_met as conditions_met,
 )
@@ -20,6 +23,9 @@ from ministack.core.iam_evaluator import (
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
 )
+from ministack.services.cloudformation.provisioners import (
+    _RESOURCE_HANDLERS as CLOUDFORMATION_HANDLERS,
+)
 from ministack.services.cloudwatch import (
     _alarms as metric_alarms,
 )
@@ -27,7 +33,13 @@ from ministack.services.cloudwatch import (
     _composite_alarms as composite_alarms,
 )
 from ministack.services.eventbridge import (
+    _event_bus_policies as event_bus_policies,
+)
+from ministack.services.eventbridge import (
     _event_buses as event_buses,
+)
+from ministack.services.eventbridge import (
+    _pattern_event_view as event_view,
 )
 from ministack.services.eventbridge import (
     _put_events as put_events,
@@ -83,24 +95,45 @@ from ministack.services.organizations import (
 from ministack.services.secretsmanager import (
     _secrets as secrets,
 )
+from ministack.services.sqs import (
+    _ensure_msg_fields as complete_message,
+)
+from ministack.services.sqs import (
+    _Err as SqsError,
+)
+from ministack.services.sqs import (
+    _md5_msg_attrs as md5_of_attributes,
+)
+from ministack.services.sqs import (
+    _queue_by_arn as queue_by_arn,
+)
+from ministack.services.sqs import (
+    _queues as queues,
+)
 from ministack.services.sts import (
     _sessions as sessions,
 )
 
 __all__ = [
+    "CLOUDFORMATION_HANDLERS",
     "IAM_HANDLERS",
     "LOAD_BALANCING_HANDLERS",
+    "SqsError",
     "access_keys",
+    "complete_message",
     "composite_alarms",
     "conditions_met",
+    "event_bus_policies",
     "event_buses",
     "event_rules",
     "event_source_mappings",
+    "event_view",
     "function_urls",
     "functions",
     "key_aliases",
     "make_organization",
     "managed_policies",
+    "md5_of_attributes",
     "metric_alarms",
     "organizations",
     "permissions_boundary",
@@ -108,7 +141,10 @@ __all__ = [
     "put_rule",
     "put_targets",
     "qualifier_error",
+    "queue_by_arn",
+    "queues",
     "resolve_function",
+    "resource_policy_denial",
     "resource_policy_of",
     "role_name_from_session",
     "role_policies",

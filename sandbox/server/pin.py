@@ -32,7 +32,11 @@ class Hook:
 
 
 _ACTIONS = "ministack.core.iam_actions"
+_EVALUATOR = "ministack.core.iam_evaluator"
+_EVENTS = "ministack.services.eventbridge"
+_SQS = "ministack.services.sqs"
 _LAMBDA = "ministack.services.lambda_svc"
+PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _STACKS = "ministack.services.cloudformation.stacks"
 _REQUEST = "method path headers body query_params"
 
@@ -45,6 +49,9 @@ DENIAL = Hook(
     "access_denied_response",
     "service action principal_arn request_id error_code message headers resource_arn explicit_deny resource_policy_arn",
 )
+CONDITION_KEY = Hook(_EVALUATOR, "_resolve_condition_key", "key ctx")
+RESOURCE_POLICY = Hook(_EVALUATOR, "_resource_policy", "service resource_arn")
+ENFORCE = Hook(_EVALUATOR, "enforce", "access_key_id iam_action service region resource_arn service_context")
 RESOLVE_NAME = Hook(_LAMBDA, "_resolve_name_and_qualifier", "name_or_arn")
 LAMBDA_REQUEST = Hook(_LAMBDA, "handle_request", _REQUEST)
 CREATE_FUNCTION = Hook(_LAMBDA, "_create_function", "data")
@@ -59,15 +66,25 @@ ADD_PERMISSION = Hook(_LAMBDA, "_add_permission", "func_name data query_params p
 REMOVE_PERMISSION = Hook(_LAMBDA, "_remove_permission", "func_name sid query_params path_qualifier")
 GET_POLICY = Hook(_LAMBDA, "_get_policy", "func_name query_params path_qualifier")
 DELETE_ALIAS = Hook(_LAMBDA, "_delete_alias", "func_name alias_name")
+ASYNC_FAILURE = Hook(_LAMBDA, "_route_async_failure", "target_arn func_name event result")
+STREAM_FAILURE = Hook(_LAMBDA, "_send_ddb_stream_failure_record", "esm func_rec batch stream_arn result condition")
+SQS_REQUEST = Hook(_SQS, "handle_request", _REQUEST)
+QUEUE_POLICY = Hook(_SQS, "_enforce_queue_policy", "q iam_action")
+SERVICE_SENDS = Hook(_SQS, "queue_policy_allows", "queue_arn service source_arn source_account")
 SSM_REQUEST = Hook("ministack.services.ssm", "handle_request", _REQUEST)
 LOGS_REQUEST = Hook("ministack.services.cloudwatch_logs", "handle_request", _REQUEST)
 IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
 ORGANIZATIONS_REQUEST = Hook("ministack.services.organizations", "handle_request", _REQUEST)
 SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
 SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
-EVENT_BUS = Hook("ministack.services.eventbridge", "_describe_event_bus", "data")
-EVENT_RULES = Hook("ministack.services.eventbridge", "_list_rules", "data")
-EVENT_TARGETS = Hook("ministack.services.eventbridge", "_list_targets_by_rule", "data")
+EVENT_BUS = Hook(_EVENTS, "_describe_event_bus", "data")
+EVENT_RULES = Hook(_EVENTS, "_list_rules", "data")
+EVENT_TARGETS = Hook(_EVENTS, "_list_targets_by_rule", "data")
+PUT_EVENTS = Hook(_EVENTS, "_put_events", "data allow_aws_source")
+PUT_BUS_PERMISSION = Hook(_EVENTS, "_put_permission", "data")
+REMOVE_BUS_PERMISSION = Hook(_EVENTS, "_remove_permission", "data")
+DELETE_BUS = Hook(_EVENTS, "_delete_event_bus", "data")
+INVOKE_TARGET = Hook(_EVENTS, "_invoke_target", "target event rule view")
 BUCKETS = Hook("ministack.services.s3", "_list_buckets", "query_params signed_region")
 USER_POOL = Hook("ministack.services.cognito", "_describe_user_pool", "data")
 TARGET_GROUP = Hook("ministack.services.alb", "_tg_xml", "tg")
@@ -84,6 +101,9 @@ HOOKS: tuple[Hook, ...] = (
     RESOURCE_ARN,
     CONTEXT,
     DENIAL,
+    CONDITION_KEY,
+    RESOURCE_POLICY,
+    ENFORCE,
     RESOLVE_NAME,
     LAMBDA_REQUEST,
     CREATE_FUNCTION,
@@ -98,6 +118,11 @@ HOOKS: tuple[Hook, ...] = (
     REMOVE_PERMISSION,
     GET_POLICY,
     DELETE_ALIAS,
+    ASYNC_FAILURE,
+    STREAM_FAILURE,
+    SQS_REQUEST,
+    QUEUE_POLICY,
+    SERVICE_SENDS,
     SSM_REQUEST,
     LOGS_REQUEST,
     IOT_REQUEST,
@@ -107,6 +132,11 @@ HOOKS: tuple[Hook, ...] = (
     EVENT_BUS,
     EVENT_RULES,
     EVENT_TARGETS,
+    PUT_EVENTS,
+    PUT_BUS_PERMISSION,
+    REMOVE_BUS_PERMISSION,
+    DELETE_BUS,
+    INVOKE_TARGET,
     BUCKETS,
     USER_POOL,
     TARGET_GROUP,

@@ -6,12 +6,14 @@ concurrency requires `PutFunctionConcurrency`. botocore's model has the exact op
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.iam_actions import identity_denial_message
 from ministack.core.responses import get_account_id, get_region
 
 from sandbox.server import api, inside
+from sandbox.server.authorization import spelled
 from sandbox.server.context import current_call
 from sandbox.server.resource_names import PARTIAL_ARN
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox.server.api import Call
 
+_NAME_THE_RESOURCE = frozenset({"events", "iam", "lambda", "sqs"})
 # The operations whose action has another name.
 _ACTIONS: Mapping[str, str] = {
     "GetLayerVersionByArn": "GetLayerVersion",
@@ -103,14 +106,15 @@ def _mapped_function(params: Mapping[str, Any]) -> str:
 
 
 def wrap_denial(inner: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the resource to the message of a denial by Lambda or IAM, as AWS does."""
+    """Add the resource to the message of a denial, as these services do. EventBridge returns the status 400."""
 
     def access_denied_response(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> Any:
         plain = not details.get("message") and not details.get("error_code") and not details.get("resource_policy_arn")
-        if service in {"lambda", "iam"} and plain:
+        if service in _NAME_THE_RESOURCE and plain:
             resource, explicit = details.get("resource_arn", "*"), bool(details.get("explicit_deny"))
-            details["message"] = identity_denial_message(action, principal_arn, resource, explicit)
-        return inner(service, action, principal_arn, request_id, **details)
+            details["message"] = identity_denial_message(spelled(action), principal_arn, resource, explicit)
+        response = inner(service, action, principal_arn, request_id, **details)
+        return (HTTPStatus.BAD_REQUEST, *response[1:]) if service == "events" else response
 
     return access_denied_response
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,18 @@ def _policy_source(_path: str, _body: bytes) -> str:
     return str(call.params.get("PolicySourceArn", "*")) if call else "*"
 
 
+def _dead_letter_queue(_path: str, body: bytes) -> str:
+    return _member(body, "SourceArn") or "*"
+
+
+def _queue_of_task(_path: str, body: bytes) -> str:
+    """Return the dead-letter queue of a message movement task, which its handle names."""
+    try:
+        return str(json.loads(base64.b64decode(_member(body, "TaskHandle")))["sourceArn"])
+    except (KeyError, TypeError, ValueError):  # not a handle: SQS rejects it
+        return "*"
+
+
 def _everything(_path: str, _body: bytes) -> str:
     return "*"
 
@@ -113,6 +126,8 @@ _NAMES: Mapping[str, Callable[[str, bytes], str]] = {
     **_each("iam", "SimulatePrincipalPolicy", _policy_source),
     **_each("iot", "CreateAuthorizer DeleteAuthorizer DescribeAuthorizer UpdateAuthorizer", _authorizer),
     **_each("kms", "DescribeKey", _key),
+    **_each("sqs", "CancelMessageMoveTask", _queue_of_task),
+    **_each("sqs", "ListMessageMoveTasks StartMessageMoveTask", _dead_letter_queue),
     **_each("ssm", "GetOpsItem UpdateOpsItem", _ops_item),
     # These actions have no resource type: only a policy with the resource `*` allows them.
     **_each("elasticloadbalancing", "DescribeTargetGroups DescribeTargetHealth", _everything),

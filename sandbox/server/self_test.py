@@ -64,6 +64,8 @@ async def run(gateway: Gateway) -> None:
         await _try_resource_policy(gateway)
         await _try_ops_items(gateway)
         await _try_invoking_services(gateway)
+        await _try_bus_policy(gateway)
+        await _try_queue_policy(gateway)
         await _try_admission(gateway)
         await _try_deployments(gateway)
         await _try_trail(gateway)
@@ -85,9 +87,7 @@ async def _create_function(gateway: Gateway) -> None:
 
 async def _try_policy_keys(gateway: Gateway) -> None:
     """Test the condition key iam:PolicyARN: only the policy of the condition can be attached."""
-    reply = await _query(gateway, "sts", "AssumeRole", _ROOT, RoleArn=_ROLE, RoleSessionName="probe")
-    tokens = [_element(reply.body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-    session = Credentials(*tokens)
+    session = await _session(gateway)
     for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ReadOnly", "Admin"), HTTPStatus.FORBIDDEN)):
         reply = await _query(gateway, "iam", "AttachRolePolicy", session, RoleName="probe", PolicyArn=arn)
         _require(reply.status == expected, pin.CONTEXT, reply)
@@ -97,9 +97,15 @@ async def _try_policy_keys(gateway: Gateway) -> None:
     batch = json.dumps({"QueueUrl": f"http://localhost/{_ACCOUNT}/probe", "Entries": []}).encode()
     headers = {"x-amz-target": "AmazonSQS.SendMessageBatch", "content-type": "application/x-amz-json-1.0"}
     reply = await _call(gateway, "POST", "/", "sqs", body=batch, headers=headers, credentials=session)
-    _require("allows the sqs:SendMessage action" in reply.body, pin.IAM_ACTION, reply)
+    _require("allows the sqs:sendmessage action" in reply.body, pin.IAM_ACTION, reply)
     reply = await _lambda(gateway, "DELETE", f"{_MAPPINGS}/probe", credentials=session)
     _require("lambda:DeleteEventSourceMapping on resource:" in reply.body, pin.LAMBDA_ACTION, reply)
+
+
+async def _session(gateway: Gateway) -> Credentials:
+    """Assume the role."""
+    reply = await _query(gateway, "sts", "AssumeRole", _ROOT, RoleArn=_ROLE, RoleSessionName="probe")
+    return Credentials(*(_element(reply.body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
 
 
 async def _try_resource_policy(gateway: Gateway) -> None:
@@ -148,6 +154,71 @@ async def _try_invoking_services(gateway: Gateway) -> None:
     _require("does not exist" in reply.body, pin.LIST_URLS, reply)
 
 
+async def _try_bus_policy(gateway: Gateway) -> None:
+    """Allow one role to put events on a bus and deny everyone else, the root too."""
+    bus = f"arn:aws:events:{_REGION}:{_ACCOUNT}:event-bus/probe"
+    about = {"Action": "events:PutEvents", "Resource": bus}
+    others = {"ArnNotEquals": {"aws:PrincipalArn": _ROLE}}
+    allow = {"Sid": "allow", "Effect": "Allow", "Principal": {"AWS": _ROLE}, **about}
+    deny = {"Sid": "deny", "Effect": "Deny", "Principal": "*", "Condition": others, **about}
+    await _json(gateway, "events", "AWSEvents.CreateEventBus", {"Name": "probe"})
+    policy = {"EventBusName": "probe", "Policy": _policy(allow, deny)}
+    await _json(gateway, "events", "AWSEvents.PutPermission", policy)
+    await _json(gateway, "events", "AWSEvents.PutPermission", policy)
+    reply = await _json(gateway, "events", "AWSEvents.DescribeEventBus", {"Name": "probe"})
+    _require("Deny" in reply.body, pin.PUT_BUS_PERMISSION, reply)
+    events = {"Entries": [{"Source": "probe", "DetailType": "probe", "Detail": "{}", "EventBusName": "probe"}]}
+    reply = await _json(gateway, "events", "AWSEvents.PutEvents", events, await _session(gateway))
+    _require("explicit deny" not in reply.body, pin.CONDITION_KEY, reply)
+    _require(reply.status == HTTPStatus.OK, pin.RESOURCE_POLICY, reply)
+    reply = await _json(gateway, "events", "AWSEvents.PutEvents", events)
+    _require("explicit deny in a resource-based policy" in reply.body, pin.PUT_EVENTS, reply)
+    lost = {"EventBusName": "probe", "StatementId": "lost"}
+    reply = await _json(gateway, "events", "AWSEvents.RemovePermission", lost)
+    _require("does not exist" in reply.body, pin.REMOVE_BUS_PERMISSION, reply)
+    for operation in ("DeleteEventBus", "CreateEventBus", "DescribeEventBus"):
+        reply = await _json(gateway, "events", f"AWSEvents.{operation}", {"Name": "probe"})
+    _require("Deny" not in reply.body, pin.DELETE_BUS, reply)
+
+
+async def _try_queue_policy(gateway: Gateway) -> None:
+    """Deny everyone to send to a queue. The root can replace the policy, and a rule needs one that allows it."""
+    arn = f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"
+    queue = {"QueueUrl": f"http://localhost/{_ACCOUNT}/probe"}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arn}
+    await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "probe"})
+    await _json(gateway, "sqs", "AmazonSQS.SetQueueAttributes", {**queue, "Attributes": {"Policy": _policy(deny)}})
+    reply = await _json(gateway, "sqs", "AmazonSQS.SendMessage", {**queue, "MessageBody": "probe"})
+    _require("explicit deny in a resource-based policy" in reply.body, pin.ENFORCE, reply)
+    reply = await _json(gateway, "sqs", "AmazonSQS.SetQueueAttributes", {**queue, "Attributes": {"Policy": ""}})
+    _require(reply.status == HTTPStatus.OK, pin.QUEUE_POLICY, reply)
+    rule = f"arn:aws:events:{_REGION}:{_ACCOUNT}:rule/sends"
+    await _json(gateway, "events", "AWSEvents.PutRule", {"Name": "sends", "EventPattern": '{"source": ["probe"]}'})
+    await _json(gateway, "events", "AWSEvents.PutTargets", {"Rule": "sends", "Targets": [{"Id": "queue", "Arn": arn}]})
+    events = {"Entries": [{"Source": "probe", "DetailType": "probe", "Detail": "{}"}]}
+    for statement, hook in ((None, pin.INVOKE_TARGET), (_sends(rule, arn), pin.SERVICE_SENDS)):
+        policy = _policy(statement) if statement else ""
+        await _json(gateway, "sqs", "AmazonSQS.SetQueueAttributes", {**queue, "Attributes": {"Policy": policy}})
+        await _json(gateway, "events", "AWSEvents.PutEvents", events)
+        reply = await _json(gateway, "sqs", "AmazonSQS.ReceiveMessage", queue)
+        _require(("MessageId" in reply.body) == bool(statement), hook, reply)
+    reply = await _json(gateway, "sqs", "AmazonSQS.ListMessageMoveTasks", {"SourceArn": f"{arn}-lost"})
+    _require("SourceArn parameter" in reply.body, pin.SQS_REQUEST, reply)
+
+
+def _sends(rule: str, queue: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": rule},
+            "StringEquals": {"aws:PrincipalServiceName": "events.amazonaws.com"},
+        },
+    }
+
+
 async def _try_admission(gateway: Gateway) -> None:
     reply = await _lambda(
         gateway, "PUT", "/2019-09-25/functions/probe/event-invoke-config", {"MaximumRetryAttempts": 1}
@@ -159,28 +230,38 @@ async def _try_admission(gateway: Gateway) -> None:
 
 
 async def _try_deployments(gateway: Gateway) -> None:
-    """Create a role with CloudFormation, which must appear in the trail."""
+    """Create a role with CloudFormation, which must appear in the trail, and the statement of a bus policy."""
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [_TRUST]}}}
     before = gateway.trail.since(0)["last"]
-    template = json.dumps({"Resources": {"Role": role}})
+    bus = f"arn:aws:events:{_REGION}:{_ACCOUNT}:event-bus/default"
+    allow = {"Effect": "Allow", "Principal": {"AWS": _ROLE}, "Action": "events:PutEvents", "Resource": bus}
+    policy = {"Type": "AWS::Events::EventBusPolicy", "Properties": {"StatementId": "made", "Statement": allow}}
+    template = json.dumps({"Resources": {"Role": role, "Policy": policy}})
     params = {"StackName": "probe", "TemplateBody": template, "Capabilities.member.1": "CAPABILITY_IAM"}
     reply = await _query(gateway, "cloudformation", "CreateStack", _ROOT, **params)
 
     async def recorded() -> bool:
         return any(one["eventName"] == "CreateRole" for one in gateway.trail.since(before)["records"])
 
+    async def stored() -> bool:
+        return "made" in (await _json(gateway, "events", "AWSEvents.DescribeEventBus", {})).body
+
     _require(await _within(_DEADLINE, recorded), pin.PROVISION, reply)
+    if not await _within(_DEADLINE, stored):
+        raise pin.PinError(f"The hook {pin.PROVISIONERS}._RESOURCE_HANDLERS has no effect: no bus policy is created.")
 
 
 async def _try_trail(gateway: Gateway) -> None:
     """Delete a function, whose record must reach a rule's queue through the default bus."""
     pattern = json.dumps({"source": ["aws.lambda"], "detail": {"eventName": [{"prefix": "DeleteFunction"}]}})
-    target = {"Id": "queue", "Arn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
-    await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "probe"})
+    arn = f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:inbox"
+    target = {"Id": "queue", "Arn": arn}
+    policy = _policy(_sends(f"arn:aws:events:{_REGION}:{_ACCOUNT}:rule/probe", arn))
+    await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "inbox", "Attributes": {"Policy": policy}})
     await _json(gateway, "events", "AWSEvents.PutRule", {"Name": "probe", "EventPattern": pattern})
     await _json(gateway, "events", "AWSEvents.PutTargets", {"Rule": "probe", "Targets": [target]})
     await _lambda(gateway, "DELETE", f"{_FUNCTIONS}/probe")
-    url = {"QueueUrl": f"http://localhost/{_ACCOUNT}/probe"}
+    url = {"QueueUrl": f"http://localhost/{_ACCOUNT}/inbox"}
 
     async def received() -> bool:
         reply = await _json(gateway, "sqs", "AmazonSQS.ReceiveMessage", url)
@@ -204,8 +285,8 @@ def _require(condition: Any, hook: pin.Hook, reply: _Reply) -> None:
         raise pin.PinError(f"The hook {hook} has no effect: MiniStack returned {reply.status} {reply.body}")
 
 
-def _policy(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def _element(xml: str, name: str) -> str:
@@ -234,9 +315,12 @@ async def _lambda(
     return await _call(gateway, method, path, "lambda", body=body, credentials=credentials)
 
 
-async def _json(gateway: Gateway, service: str, target: str, document: dict[str, Any]) -> _Reply:
+async def _json(
+    gateway: Gateway, service: str, target: str, document: dict[str, Any], credentials: Credentials = _ROOT
+) -> _Reply:
     headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
-    return await _call(gateway, "POST", "/", service, body=json.dumps(document).encode(), headers=headers)
+    body = json.dumps(document).encode()
+    return await _call(gateway, "POST", "/", service, body=body, headers=headers, credentials=credentials)
 
 
 async def _call(

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from sandbox.client.process import ACCOUNT, INTERPRETER, Sandbox
 from tests.e2e.bot import Bot, deployed
+from tests.e2e.queues import EVERYTHING, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,3 +116,27 @@ def assume(sandbox: Sandbox) -> Callable[[str, str], Any]:
         return sandbox.client(service, credentials)
 
     return client
+
+
+@pytest.fixture
+def queue(sandbox: Sandbox, unique: str) -> Queue:
+    """Make a queue."""
+    return Queue(sandbox, unique)
+
+
+@pytest.fixture
+def dead_letters(sandbox: Sandbox, unique: str) -> Queue:
+    """Make a queue for dead letters."""
+    return Queue(sandbox, f"{unique}-dead")
+
+
+@pytest.fixture
+def sender(make_role: Callable[..., str], unique: str) -> str:
+    """Make a role that may send to every queue."""
+    return make_role(f"{unique}-sender", {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"})
+
+
+@pytest.fixture
+def stranger(make_role: Callable[..., str], unique: str) -> str:
+    """Make a role that may do everything in SQS."""
+    return make_role(f"{unique}-stranger", EVERYTHING)

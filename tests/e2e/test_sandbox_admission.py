@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+
+from tests.e2e.answers import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,15 +45,6 @@ def data_stream(sandbox: Sandbox, unique: str) -> str:
     kinesis = sandbox.client("kinesis")
     kinesis.create_stream(StreamName=unique, ShardCount=1)
     return str(kinesis.describe_stream_summary(StreamName=unique)["StreamDescriptionSummary"]["StreamARN"])
-
-
-def rejection(call: Callable[..., Any], **arguments: Any) -> tuple[str, str, int]:
-    """Return the code, message and HTTP status with which a call is rejected."""
-    with pytest.raises(ClientError) as rejected:
-        call(**arguments)
-    response = rejected.value.response
-    status = response["ResponseMetadata"]["HTTPStatusCode"]
-    return response["Error"]["Code"], response["Error"]["Message"], status
 
 
 def test_a_role_without_any_sqs_permission_is_rejected_and_then_accepted_with_the_managed_policy(

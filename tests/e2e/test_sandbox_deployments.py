@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from sandbox.client.process import ACCOUNT, Sandbox, SandboxError, poll
+from sandbox.client.process import ACCOUNT, Sandbox, SandboxError
+from tests.e2e.answers import stable_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,6 @@ TRUST = {
     ],
 }
 SQS_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
-STABLE = ("COMPLETE", "FAILED")
 
 
 def template(*, managed: list[str] | None = None, trust: dict[str, Any] | None = None, timeout: int = 3) -> str:
@@ -53,20 +52,6 @@ def template(*, managed: list[str] | None = None, trust: dict[str, Any] | None =
         "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
     }
     return json.dumps({"Resources": resources})
-
-
-def stable_status(sandbox: Sandbox, name: str) -> str:
-    """Wait until a stack is stable, and return its status."""
-    cloudformation = sandbox.client("cloudformation")
-
-    def probe() -> str:
-        try:
-            status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-        except ClientError:
-            return "DELETED"
-        return status if status.endswith(STABLE) and "CLEANUP" not in status else ""
-
-    return poll(probe, deadline=10, what=f"stable stack {name}")
 
 
 def test_a_stack_is_recorded_from_its_role_to_its_deletion(sandbox: Sandbox, unique: str) -> None:

@@ -24,7 +24,16 @@ def inbox(sandbox: Sandbox, unique: str) -> Callable[[], list[dict[str, Any]]]:
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {"eventName": ["TagRole"], "requestParameters": {"roleName": [unique]}},
     }
-    events.put_rule(Name=unique, EventPattern=json.dumps(pattern))
+    rule = events.put_rule(Name=unique, EventPattern=json.dumps(pattern))["RuleArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     events.put_targets(Rule=unique, Targets=[{"Id": "queue", "Arn": arn}])
 
     def receive() -> list[dict[str, Any]]:
