@@ -62,10 +62,9 @@ def _events(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def bus_arn(name_or_arn: str) -> str:
-    """Return the ARN of a bus from its name or its ARN."""
-    if name_or_arn.startswith("arn:"):
-        return name_or_arn
-    return f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{name_or_arn}"
+    """Return the ARN of the bus that MiniStack finds by a name or an ARN, which it accepts with another partition."""
+    name, error = inside.bus_of_reference(name_or_arn)
+    return name_or_arn if error else f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{name}"
 
 
 def put_permission(data: Mapping[str, Any]) -> Response:

@@ -14,6 +14,7 @@ from ministack.core.responses import get_account_id
 from ministack.services.cloudwatch import record_metric
 
 from sandbox.server import admission, inside
+from sandbox.server.bus_policy import bus_arn
 from sandbox.server.queue_policy import SEND, put_message, service_may_send
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _failure(target: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
             return _NO_RESOURCE
         return "" if _may_send(arn, rule, role) else _NO_PERMISSIONS
     if ":event-bus/" in arn and role:
-        return "" if admission.is_allowed(role, "events:PutEvents", arn) else _NO_PERMISSIONS
+        return "" if admission.is_allowed(role, "events:PutEvents", bus_arn(arn)) else _NO_PERMISSIONS
     return ""
 
 

@@ -33,6 +33,9 @@ from ministack.services.cloudwatch import (
     _composite_alarms as composite_alarms,
 )
 from ministack.services.eventbridge import (
+    _event_bus_name_from_ref as bus_of_reference,
+)
+from ministack.services.eventbridge import (
     _event_bus_policies as event_bus_policies,
 )
 from ministack.services.eventbridge import (
@@ -120,6 +123,7 @@ __all__ = [
     "LOAD_BALANCING_HANDLERS",
     "SqsError",
     "access_keys",
+    "bus_of_reference",
     "complete_message",
     "composite_alarms",
     "conditions_met",

@@ -120,7 +120,7 @@ def _each(service: str, operations: str, name: Callable[[str, bytes], str]) -> d
 _NAMES: Mapping[str, Callable[[str, bytes], str]] = {
     **_each("cloudwatch", "DescribeAlarms", _alarms),
     **_each("dynamodb", "DeleteResourcePolicy GetResourcePolicy PutResourcePolicy", _policy_owner),
-    **_each("events", "DescribeEventBus", _bus),
+    **_each("events", "DeleteEventBus DescribeEventBus UpdateEventBus", _bus),
     **_each("events", "DeleteRule DescribeRule DisableRule EnableRule PutRule", _rule),
     **_each("events", "ListTargetsByRule PutTargets RemoveTargets", _rule),
     **_each("iam", "SimulatePrincipalPolicy", _policy_source),

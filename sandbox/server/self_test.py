@@ -34,6 +34,7 @@ _FUNCTIONS = "/2015-03-31/functions"
 _MAPPINGS = "/2015-03-31/event-source-mappings"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/probe"
 _ALLOWED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+_CHANGES = ["events:PutEvents", "events:UpdateEventBus"]
 _TRUST = {
     "Effect": "Allow",
     "Principal": {"Service": "lambda.amazonaws.com", "AWS": f"arn:aws:iam::{_ACCOUNT}:root"},
@@ -160,7 +161,7 @@ async def _try_bus_policy(gateway: Gateway) -> None:
     about = {"Action": "events:PutEvents", "Resource": bus}
     others = {"ArnNotEquals": {"aws:PrincipalArn": _ROLE}}
     allow = {"Sid": "allow", "Effect": "Allow", "Principal": {"AWS": _ROLE}, **about}
-    deny = {"Sid": "deny", "Effect": "Deny", "Principal": "*", "Condition": others, **about}
+    deny = {"Sid": "deny", "Effect": "Deny", "Principal": "*", "Condition": others, **about, "Action": _CHANGES}
     await _json(gateway, "events", "AWSEvents.CreateEventBus", {"Name": "probe"})
     policy = {"EventBusName": "probe", "Policy": _policy(allow, deny)}
     await _json(gateway, "events", "AWSEvents.PutPermission", policy)
@@ -173,6 +174,8 @@ async def _try_bus_policy(gateway: Gateway) -> None:
     _require(reply.status == HTTPStatus.OK, pin.RESOURCE_POLICY, reply)
     reply = await _json(gateway, "events", "AWSEvents.PutEvents", events)
     _require("explicit deny in a resource-based policy" in reply.body, pin.PUT_EVENTS, reply)
+    reply = await _json(gateway, "events", "AWSEvents.UpdateEventBus", {"Name": "probe"})
+    _require("explicit deny in a resource-based policy" in reply.body, pin.ENFORCE, reply)
     lost = {"EventBusName": "probe", "StatementId": "lost"}
     reply = await _json(gateway, "events", "AWSEvents.RemovePermission", lost)
     _require("does not exist" in reply.body, pin.REMOVE_BUS_PERMISSION, reply)
@@ -189,7 +192,7 @@ async def _try_queue_policy(gateway: Gateway) -> None:
     await _json(gateway, "sqs", "AmazonSQS.CreateQueue", {"QueueName": "probe"})
     await _json(gateway, "sqs", "AmazonSQS.SetQueueAttributes", {**queue, "Attributes": {"Policy": _policy(deny)}})
     reply = await _json(gateway, "sqs", "AmazonSQS.SendMessage", {**queue, "MessageBody": "probe"})
-    _require("explicit deny in a resource-based policy" in reply.body, pin.ENFORCE, reply)
+    _require("explicit deny in a resource-based policy" in reply.body, pin.QUEUE_POLICY, reply)
     reply = await _json(gateway, "sqs", "AmazonSQS.SetQueueAttributes", {**queue, "Attributes": {"Policy": ""}})
     _require(reply.status == HTTPStatus.OK, pin.QUEUE_POLICY, reply)
     rule = f"arn:aws:events:{_REGION}:{_ACCOUNT}:rule/sends"
@@ -246,9 +249,12 @@ async def _try_deployments(gateway: Gateway) -> None:
     async def stored() -> bool:
         return "made" in (await _json(gateway, "events", "AWSEvents.DescribeEventBus", {})).body
 
+    no_handler = pin.PinError(f"The hook {pin.PROVISIONERS}._RESOURCE_HANDLERS has no effect: {reply.body}")
+    if reply.status != HTTPStatus.OK:
+        raise no_handler
     _require(await _within(_DEADLINE, recorded), pin.PROVISION, reply)
     if not await _within(_DEADLINE, stored):
-        raise pin.PinError(f"The hook {pin.PROVISIONERS}._RESOURCE_HANDLERS has no effect: no bus policy is created.")
+        raise no_handler
 
 
 async def _try_trail(gateway: Gateway) -> None:

@@ -93,6 +93,11 @@ def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
         ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context has no effect"),
         ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets has no effect"),
         ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request has no effect"),
+        ("sandbox.server.hooks.bus_policy.wrap_put_events = lambda inner: inner", "_put_events has no effect"),
+        ("sandbox.server.hooks.deliveries.wrap_invoke_target = lambda inner: inner", "_invoke_target has no effect"),
+        ("sandbox.server.hooks.authorization.wrap_condition_key = lambda inner: inner", "_key has no effect"),
+        ("sandbox.server.hooks.authorization.wrap_enforce = lambda inner: inner", "enforce has no effect"),
+        ("sandbox.server.hooks.bus_policy.EVENT_BUS_POLICY = 'AWS::Other'", "_RESOURCE_HANDLERS has no effect"),
         ("sandbox.server.trail.deliver = lambda record: None", "_put_events delivered no record"),
     ],
 )
