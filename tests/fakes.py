@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
 from permission_guard.findings.checkpoint import CheckRun
+from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.iam import parse_policy
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from permission_guard.findings.checkpoint import Checkpoint
     from permission_guard.findings.lifecycle import Change
+    from permission_guard.fixes.decisions import Decision
     from permission_guard.iam import Policy
     from permission_guard.model.state import DeniedCall
 
@@ -193,8 +195,10 @@ class InMemoryFindings:
     written: dict[tuple[str, Direction], int] = field(default_factory=dict)
     unknowns: list[str] = field(default_factory=list)
     history: list[Finding] = field(default_factory=list)
-    fixes: dict[str, int] = field(default_factory=dict)
-    checkpoint: dict[tuple[str, Direction], str] = field(default_factory=dict)
+    fixes: dict[str, set[str]] = field(default_factory=dict)
+    checkpoints: dict[tuple[str, Direction], str] = field(default_factory=dict)
+    checked_at: dict[tuple[str, Direction], str] = field(default_factory=dict)
+    decisions: dict[tuple[str, int], Decision] = field(default_factory=dict)
     users: dict[RoleTarget, set[FunctionTarget]] = field(default_factory=dict)
     is_complete: bool = True
     queries: int = 0
@@ -206,9 +210,21 @@ class InMemoryFindings:
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         key = (target.arn, direction)
         self.run[key] = self.run.get(key, 0) + 1
-        return (
-            CheckRun.after(self.run[key], self.checkpoint[key]) if key in self.checkpoint else CheckRun(self.run[key])
-        )
+        if key not in self.checkpoints:
+            return CheckRun(self.run[key])
+        return CheckRun.after(self.run[key], self.checkpoints[key], self.checked_at[key])
+
+    def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
+        return CheckRun.after(0, self.checkpoints.get((target.arn, direction), ""), "").checkpoint
+
+    def decision(self, finding_id: str, revision: int) -> Decision | None:
+        return self.decisions.get((finding_id, revision))
+
+    def record(self, decision: Decision, change: Change) -> None:
+        if (decision.finding_id, decision.revision) in self.decisions:
+            raise ConflictError(decision.finding_id)
+        self.put_finding(change)
+        self.decisions[decision.finding_id, decision.revision] = decision
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
@@ -237,7 +253,7 @@ class InMemoryFindings:
     ) -> bool:
         self.before_write()
         key = (target.arn, direction)
-        if self.written.get(key, 0) > run.number or self.checkpoint.get(key, checkpoint.to_json()) not in {
+        if self.written.get(key, 0) > run.number or self.checkpoints.get(key, checkpoint.to_json()) not in {
             run.text,
             checkpoint.to_json(),
         }:
@@ -246,7 +262,8 @@ class InMemoryFindings:
         for change in changes:
             self._check(change)
         self.written[key] = run.number
-        self.checkpoint[key] = checkpoint.to_json()
+        self.checkpoints[key] = checkpoint.to_json()
+        self.checked_at[key] = now
         for role in run.checkpoint.roles - checkpoint.roles:
             self.users[role].discard(target)
         for role in checkpoint.roles:
@@ -267,10 +284,11 @@ class InMemoryFindings:
         self.documents[arn, finding.id] = json.dumps(finding.to_document())
         self.history.append(finding)
 
-    def take_fix_quota(self, hour: str, limit: int) -> bool:
-        if self.fixes.get(hour, 0) >= limit:
+    def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
+        taken = self.fixes.setdefault(hour, set())
+        if fix not in taken and len(taken) >= limit:
             return False
-        self.fixes[hour] = self.fixes.get(hour, 0) + 1
+        taken.add(fix)
         return True
 
     def one(self) -> Finding:
@@ -284,7 +302,7 @@ class InMemoryFindings:
         held = _parse(text) if text else None
         if (held.revision if held else None) != change.expected_revision:
             raise ConflictError(change.finding.id)
-        if held and _attempts(held) > _attempts(change.finding):
+        if held and owner_of_fix(held) != change.read_owner:
             raise ConflictError(change.finding.id)
 
 
@@ -358,10 +376,6 @@ class InMemoryState:
         assert isinstance(role, Role)
         before = replace(role, attached={arn: text for arn, text in role.attached.items() if arn != SQS_POLICY_ARN})
         return replace(self.state, roles={**self.state.roles, ROLE_ARN: before})
-
-
-def _attempts(finding: Finding) -> int:
-    return finding.fix.attempts if finding.fix else 0
 
 
 def _parse(text: str) -> Finding:

@@ -11,7 +11,6 @@ from aws_lambda_powertools.metrics import MetricUnit
 from permission_guard.bootstrap.fixes import fixer
 from permission_guard.bus.batch import process_batch
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.findings import Transition
 from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
@@ -26,15 +25,14 @@ metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Handle findings that opened, reopened or were approved; return the messages to deliver again."""
+    """Handle findings that opened or reopened, and approved fixes; return the messages to deliver again."""
     return process_batch(event, _fix, logger, metrics)
 
 
 def _fix(event: BusEvent) -> None:
-    # Only the names come from the event; the state is read from the table and from AWS.
+    # Only the names come from the event; state and decisions are read from the tables and from AWS.
     target, _ = parse_function_arn(event.function_arn)
-    approved_revision = event.revision if event.transition is Transition.FIX_APPROVED else None
-    outcome = fixer(RULES, os.environ).handle(target, event.finding_id, approved_revision=approved_revision)
+    outcome = fixer(RULES, os.environ).handle(target, event.finding_id)
     logger.info(
         outcome.summary,
         extra={

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_every_type_of_item_has_a_schema_version(account: Account) -> None:
-    """The items are checks, findings, entries of the role index, its marker and the counter of fixes."""
+    """The items are checks, findings, transitions, entries of the role index, its marker and the counter of fixes."""
     account.make_role()
     account.make_function()
     table = FindingsTable(account.dynamodb, TABLE_NAME)
@@ -29,9 +29,9 @@ def test_every_type_of_item_has_a_schema_version(account: Account) -> None:
     changes = [Change(a_finding(), None)]
     now = "2026-11-20T09:30:00.000+00:00"
     table.commit_check(TARGET, Direction.EXECUTION_ROLE, run, checkpoint, changes=changes, unknowns=(), now=now)
-    table.take_fix_quota("2026-11-20T09", 20)
+    table.take_fix_quota("2026-11-20T09", 20, "one#1")
     RoleIndex(account.dynamodb, TABLE_NAME, FunctionReader(boto3.client("lambda"))).rebuild()
     items = account.dynamodb.scan(TableName=TABLE_NAME)["Items"]
     kinds = {item["sk"]["S"].split("#")[0] for item in items}
-    assert kinds == {"CHECK", "COMPLETE", "COUNT", "FINDING", "ROLE"}
+    assert kinds == {"CHECK", "COMPLETE", "COUNT", "FINDING", "HISTORY", "ROLE"}
     assert [item for item in items if item.get("schema") != {"N": "1"}] == []

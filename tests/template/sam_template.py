@@ -20,6 +20,9 @@ EVERYTHING = {
     "TrustedAccounts": "111122223333,999999999999",
     "TrustedOrganizations": "o-exampleorgid",
     "GracePeriodSeconds": "120",
+    "AutoFix": "grant",
+    "OperatorRoleArns": "arn:aws:iam::123456789012:role/operators",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11",
 }
 """Parameters that deploy everything in the template."""
 
@@ -70,7 +73,7 @@ class Template:
     @property
     def functions(self) -> dict[str, Any]:
         """The properties of every function, with the template's globals."""
-        everywhere = self._decide(self.raw["Globals"]["Function"])
+        everywhere = {"Events": {}} | self._decide(self.raw["Globals"]["Function"])
         return {name: everywhere | properties for name, properties in self.of_type("AWS::Serverless::Function").items()}
 
     def statements(self, role: str) -> list[dict[str, Any]]:
@@ -99,6 +102,8 @@ class Template:
     def _value(self, value: Any) -> str:
         if isinstance(value, str):
             return value
+        if "Fn::Join" in value:  # of a parameter that is a list, to compare it
+            value = value["Fn::Join"][1]
         name = referred(value)
         return str(self.values.get(name, name))
 

@@ -67,7 +67,9 @@ def test_events_that_cannot_be_forwarded_are_kept_and_raise_an_alarm(iam_events_
     queue = iam_events_stack.resources["ForwardDeadLetterQueue"]["Properties"]
     assert queue == {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True}
     policy = iam_events_stack.resources["ForwardDeadLetterQueuePolicy"]["Properties"]
-    allow, deny = policy["PolicyDocument"]["Statement"]
+    allow, others, deny = policy["PolicyDocument"]["Statement"]
+    assert (others["Effect"], others["Principal"], others["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert others["Condition"] == {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     assert [referred(queue) for queue in policy["Queues"]] == ["ForwardDeadLetterQueue"]
     assert (allow["Principal"], allow["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["IamRoleEvents", "Arn"]}}}

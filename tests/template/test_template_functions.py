@@ -10,6 +10,7 @@ import pytest
 from permission_guard.config import (
     AlertSettings,
     CheckSettings,
+    DecideSettings,
     FixSettings,
     PublishSettings,
     SweepSettings,
@@ -29,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "SendAlertFunction": AlertSettings,
     "OpenTicketFunction": TicketSettings,
     "ApplyFixFunction": FixSettings,
+    "DecideFixFunction": DecideSettings,
 }
 
 # Optional variables with a default, for tests and experts; the template does not set them.

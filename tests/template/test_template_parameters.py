@@ -7,10 +7,13 @@ import re
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
-from permission_guard.config import CheckSettings, FixMode
+from permission_guard.config import AutoFix, CheckSettings, FixMode
 from tests.template.sam_template import EVERYTHING, Template
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
+
+OPERATOR = "arn:aws:iam::123456789012:role/operators"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11"
 
 ACCEPTED = {
     "AlertEmail": ["", "ops@example.com", "first.last+tag@mail.example.co.uk"],
@@ -23,6 +26,13 @@ ACCEPTED = {
     ],
     "TrustedAccounts": ["", "111122223333", "111122223333,999999999999"],
     "TrustedOrganizations": ["", "o-exampleorgid", "o-exampleorgid,o-a1b2c3d4e5"],
+    "OperatorRoleArns": [
+        "",
+        OPERATOR,
+        "arn:aws-us-gov:iam::123456789012:role/operators",
+        "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operators_*",
+    ],
+    "KmsKeyArn": ["", KEY, KEY.replace("0e6f4d9c-", "mrk-"), KEY.replace("aws:", "aws-cn:", 1)],
     "HomeRegion": ["eu-west-1", "ap-southeast-7", "mx-central-1", "us-gov-east-1", "cn-northwest-1"],
 }
 
@@ -49,6 +59,16 @@ REFUSED = {
         "r-ab12",
         "o-" + "x" * 33,
     ],
+    "OperatorRoleArns": [
+        "*",
+        "arn:aws:iam::*:role/operators",
+        "arn:aws:iam::123456789012:role/",
+        "arn:aws:iam::123456789012:user/mallory",
+        "arn:aws:iam::123456789012:root",
+        "operators",
+        OPERATOR + " ",
+    ],
+    "KmsKeyArn": ["alias/aws/sns", KEY.replace("key/", "alias/"), "0e6f4d9c", KEY.replace("123456789012", "*"), "*"],
     "HomeRegion": ["", "us", "europe", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "eu-west-1/..", "*"],
 }
 
@@ -97,7 +117,7 @@ def test_every_parameter_is_explained_and_limited(template: Template, iam_events
             if parameter["Type"] == "Number":
                 assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"], name
                 continue
-            assert parameter["Type"] == "String", name
+            assert parameter["Type"] in ("String", "CommaDelimitedList"), name
             assert ("AllowedPattern" in parameter) != ("AllowedValues" in parameter), name
             assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
 
@@ -116,6 +136,7 @@ def test_every_parameter_has_a_label_in_a_group(template: Template, iam_events_s
 def test_the_modes_are_those_of_the_code(template: Template) -> None:
     """They are sorted by how much they change."""
     assert template.parameters["FixMode"]["AllowedValues"] == list(FixMode)
+    assert template.parameters["AutoFix"]["AllowedValues"] == list(AutoFix)
 
 
 def test_the_ticket_systems_are_those_of_the_code(template: Template) -> None:
@@ -137,6 +158,7 @@ def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     """There are no fixes, no tickets, no trusted accounts but the own, and no secrets."""
     defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
     assert defaults.pop("FixMode") == "off"
+    assert defaults.pop("AutoFix") == "restore"
     assert defaults.pop("TicketSystem") == "none"
     assert defaults.pop("GracePeriodSeconds") == 120  # as long as IAM may take to propagate
     assert set(defaults.values()) == {""}

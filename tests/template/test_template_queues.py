@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.delivery.ledger import LOCK_FOR
+from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, listed, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TEMPLATE = REPOSITORY / "template.yaml"
+USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 FOURTEEN_DAYS = 1_209_600
 """Seconds; the longest that SQS keeps a message."""
 
@@ -161,6 +164,7 @@ def test_every_queue_has_a_rule_and_one_consumer(template: Template) -> None:
 def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedule(template: Template) -> None:
     """The schedule invokes its function directly: two events a day are no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
+    assert types.pop("DecideFixFunction") == set()  # people invoke it
     assert types.pop("SweepAccountFunction") == {"Schedule"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
     assert set().union(*types.values()) == {"SQS"}
@@ -168,12 +172,14 @@ def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedule(templa
 
 
 def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) -> None:
-    """The policy names exactly the rules that have it as target, and requires TLS."""
+    """The policy names exactly the rules that have it as target."""
     policies = template.of_type("AWS::SQS::QueuePolicy")
     opened = set()
     for name, policy in policies.items():
         own = [referred(queue) for queue in policy["Queues"]]
-        *allows, deny = policy["PolicyDocument"]["Statement"]
+        allows = [statement for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Allow"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert [referred(arn) for arn in listed(statement["Resource"])] == own, name
         if not any(rules_with_target(template, queue) for queue in own):
             assert allows == [], name
             continue
@@ -183,40 +189,117 @@ def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) ->
                 referred(arn) for arn in listed(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
             ), name
         assert allow["Condition"].keys() == {"ArnEquals"}, name
-        assert (allow["Effect"], allow["Action"]) == ("Allow", "sqs:SendMessage"), name
+        assert allow["Action"] == "sqs:SendMessage", name
         assert allow["Principal"] == {"Service": "events.amazonaws.com"}, name
-        for statement in (allow, deny):
-            assert [referred(arn) for arn in listed(statement["Resource"])] == own, name
         opened |= set(own)
     assert opened == {queue for queue in template.of_type("AWS::SQS::Queue") if rules_with_target(template, queue)}
 
 
+def denies(template: Template, sid: str) -> dict[str, dict[str, Any]]:
+    """Return the Deny statement with a Sid of each queue, by the queue's logical id."""
+    return {
+        referred(queue): statement
+        for policy in template.of_type("AWS::SQS::QueuePolicy").values()
+        for queue in policy["Queues"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if (statement["Effect"], statement["Sid"]) == ("Deny", sid)
+    }
+
+
+def senders(template: Template) -> dict[str, list[str]]:
+    """Return the roles of the stack that send to each queue, by the queue's logical id."""
+    sent: dict[str, list[str]] = {queue: [] for queue in template.of_type("AWS::SQS::Queue")}
+    for role in template.of_type("AWS::IAM::Role"):
+        for statement in template.statements(role):
+            if "sqs:SendMessage" in listed(statement["Action"]):
+                for queue in listed(statement["Resource"]):
+                    sent[referred(queue)].append(role)
+    return sent
+
+
+def exempted(statement: dict[str, Any]) -> list[str]:
+    """Return the roles that a Deny statement exempts, by logical id, and the parameter of operators."""
+    named = statement["Condition"].get("ArnNotLike", {}).get("aws:PrincipalArn", [])
+    if isinstance(named, dict) and "Fn::Split" in named:
+        named = [*named["Fn::Split"][1]["Fn::Join"][1][:-1], named["Fn::Split"][1]["Fn::Join"][1][-1]["Fn::Join"][1]]
+    return [referred(one) for one in listed(named)]
+
+
+def test_nobody_sends_to_a_queue_but_services_the_stacks_own_senders_and_operators(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """A forged record is reported as a real finding, and a forged event starts a fix."""
+    for stack, operators in ((template, ["OperatorRoleArns"]), (deployed(), [])):
+        denied = denies(stack, "OthersMayNotSend")
+        assert sorted(denied) == sorted(stack.of_type("AWS::SQS::Queue"))
+        for queue, statement in denied.items():
+            # Nothing else is denied: the owner purges, redrives and deletes.
+            assert (statement["Principal"], statement["Action"]) == ("*", "sqs:SendMessage"), queue
+            assert statement["Condition"]["BoolIfExists"] == {"aws:PrincipalIsAWSService": "false"}, queue
+            assert statement["Condition"].keys() <= {"BoolIfExists", "ArnNotLike"}, queue
+            together = [referred(arn) for arn in listed(statement["Resource"])]
+            own = {role for one in together for role in senders(stack)[one]}
+            assert sorted(exempted(statement)) == sorted([*own, *operators]), queue
+
+
 def test_every_queue_denies_requests_without_tls(template: Template) -> None:
     """Dead-letter queues too, since they have the same messages."""
-    covered = []
-    for name, policy in template.of_type("AWS::SQS::QueuePolicy").items():
-        (deny,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
-        assert (deny["Principal"], deny["Action"]) == ("*", "sqs:*"), name
-        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
-        assert [referred(arn) for arn in listed(deny["Resource"])] == [referred(one) for one in policy["Queues"]], name
-        covered += [referred(queue) for queue in policy["Queues"]]
-    assert sorted(covered) == sorted(template.of_type("AWS::SQS::Queue"))
+    denied = denies(template, "OnlyOverTls")
+    assert sorted(denied) == sorted(template.of_type("AWS::SQS::Queue"))
+    for queue, statement in denied.items():
+        assert (statement["Principal"], statement["Action"]) == ("*", "sqs:*"), queue
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, queue
 
 
-def test_queues_and_tables_are_encrypted(template: Template) -> None:
-    """The data at rest includes findings and events."""
+def test_only_the_roles_that_publish_may_put_events_on_the_bus(template: Template) -> None:
+    """Nothing else is denied: the owner keeps rules, policy and deletion."""
+    (policy,) = template.of_type("AWS::Events::EventBusPolicy").values()
+    statement = policy["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "events:PutEvents")
+    assert referred(statement["Resource"]) == referred(policy["EventBusName"]) == "FindingsBus"
+    publishers = [role for role in template.of_type("AWS::IAM::Role") if "events:PutEvents" in template.allowed(role)]
+    exempt = [referred(arn) for arn in statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]]
+    assert sorted(exempt) == sorted(publishers) == ["PublishFindingsRole", "SweepAccountRole"]
+    assert statement["Condition"].keys() == {"ArnNotEquals"}
+
+
+def test_queues_tables_and_the_topic_are_encrypted(
+    template: Template, iam_events_stack: Template, deployed: Callable[..., Template]
+) -> None:
+    """With keys of AWS, or with the customer's key. `alias/aws/sns` would stop every alarm."""
+    key = {"Ref": "KmsKeyArn"}
+    default = deployed()
+    for name, queue in default.of_type("AWS::SQS::Queue").items():
+        assert (queue["SqsManagedSseEnabled"], "KmsMasterKeyId" in queue) == (True, False), name
     for name, queue in template.of_type("AWS::SQS::Queue").items():
-        assert queue["SqsManagedSseEnabled"] is True, name
-    for name, table in template.of_type("AWS::DynamoDB::Table").items():
+        assert (queue["KmsMasterKeyId"], "SqsManagedSseEnabled" in queue) == (key, False), name
+    for name, table in default.of_type("AWS::DynamoDB::Table").items():
         assert table["SSESpecification"] == {"SSEEnabled": True}, name
+    for name, table in template.of_type("AWS::DynamoDB::Table").items():
+        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}, name
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}, name
+    for stack in (default, iam_events_stack):
+        assert "KmsMasterKeyId" not in stack.resources["AlertTopic"]["Properties"]
+    assert template.resources["AlertTopic"]["Properties"]["KmsMasterKeyId"] == key
+    assert not re.search(r"(?<!Never )alias/aws/sns(?! does not work)", TEMPLATE.read_text())
+
+
+def test_the_roles_may_use_the_customers_key_and_no_other(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """SQS, SNS and DynamoDB use it on behalf of the functions."""
+    for role in template.of_type("AWS::IAM::Role"):
+        (statement,) = [one for one in template.statements(role) if one["Sid"] == "UseTheKey"]
+        assert (statement["Action"], statement["Resource"]) == (list(USE_KEY), {"Ref": "KmsKeyArn"}), role
+        assert not any(one["Sid"] == "UseTheKey" for one in deployed().statements(role)), role
 
 
 def test_findings_outlive_the_stack(template: Template) -> None:
     """They record what every fix changed and how to undo it."""
-    table = template.resources["FindingsTable"]
-    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    for name in ("FindingsTable", "DecisionsTable"):
+        table = template.resources[name]
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
 
 
 def test_a_failed_sweep_is_kept(template: Template) -> None:
@@ -261,5 +344,22 @@ def test_findings_that_stay_hidden_raise_an_alarm(template: Template) -> None:
     }
     (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"]} - {"hidden"} == set(re.findall(r"FILL\((\w+), 0\)", total))
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert "docs/operations.md" in alarm["AlarmDescription"]
+
+
+def test_forged_events_raise_an_alarm(template: Template) -> None:
+    """Each metric that counts them is in the alarm, with the service that emits it."""
+    alarm = template.resources["EventsForgedAlarm"]["Properties"]
+    metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    assert {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in metrics} == {
+        ("EventsRefused", "send_alert"),
+        ("EventsRefused", "open_ticket"),
+        ("DeliveriesRepaired", "send_alert"),
+        ("DeliveriesRepaired", "open_ticket"),
+        ("CallersUnproven", "decide_fix"),
+    }
+    (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert {one["Id"] for one in alarm["Metrics"]} - {"forged"} == set(re.findall(r"FILL\((\w+), 0\)", total))
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
     assert "docs/operations.md" in alarm["AlarmDescription"]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 READERS = PACKAGE / "aws" / "readers"
 
+USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
+"""Actions that SQS, SNS and DynamoDB make with a function's role if the customer chose a key."""
+
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
@@ -96,14 +99,19 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
-        | uses("aws/tables/findings", "put_finding", "take_fix_quota"),
+        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
+        | uses("aws/tables/decisions", "decision"),
+        "DecideFixFunction": OWN_LOGS
+        | uses("aws/tables/finding_reader", "finding")
+        | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
+        | uses("aws/tables/decisions", "decision"),
     }
 
 
 @pytest.mark.parametrize("function", _expected())
 def test_a_role_allows_what_its_function_needs_and_nothing_else(template: Template, function: str) -> None:
     """Compared with every option enabled: the actions of the code and those of the role."""
-    allowed, expected = template.allowed(template.role_of(function)), _expected()[function]
+    allowed, expected = template.allowed(template.role_of(function)), _expected()[function] | USE_KEY
     assert {"missing": expected - allowed, "too much": allowed - expected} == {"missing": set(), "too much": set()}
 
 
@@ -305,7 +313,7 @@ def test_inline_policies_are_never_written(template: Template) -> None:
 @pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
 def test_a_checker_only_reads_the_resources_that_it_checks(template: Template, function: str) -> None:
     """It writes only its findings and logs, deletes its messages, and requests rechecks."""
-    own = OWN_LOGS | RECEIVE | uses("aws/senders/check_queue", service="sqs")
+    own = OWN_LOGS | RECEIVE | USE_KEY | uses("aws/senders/check_queue", service="sqs")
     own |= uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
     reading = ("Get", "List", "Describe", "Simulate", "GET")
     for action in template.allowed(template.role_of(function)) - own:

@@ -26,6 +26,13 @@ class FixMode(StrEnum):
     AUTO = "auto"
 
 
+class AutoFix(StrEnum):
+    """What the mode `auto` fixes without an approval: what was lost, or also what a role never had."""
+
+    RESTORE = "restore"
+    GRANT = "grant"
+
+
 @record
 class CheckSettings:
     """The settings of the checker functions.
@@ -125,23 +132,62 @@ class TicketSettings:
 
 @record
 class FixSettings:
-    """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region."""
+    """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region.
+
+    `decide_fix_arn` is the ARN of the function that takes decisions about proposals.
+    """
 
     findings_table: str
+    decisions_table: str
     trust: TrustSet
     mode: FixMode
+    auto_fix: AutoFix
     max_fixes_an_hour: int
+    decide_fix_arn: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing or invalid."""
-        mode = _required(environment, "FIX_MODE")
-        if mode not in list(FixMode):
-            raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
+        auto_fix = environment.get("AUTO_FIX") or AutoFix.RESTORE
+        if auto_fix not in list(AutoFix):
+            raise ConfigurationError(f"AUTO_FIX is {auto_fix!r:.50}; it must be one of {', '.join(AutoFix)}")
         limit = environment.get("MAX_FIXES_AN_HOUR", "20")
         if not re.fullmatch(r"[1-9]\d{0,3}", limit):
             raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
-        return cls(_required(environment, "FINDINGS_TABLE"), _trust(environment), FixMode(mode), int(limit))
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            decisions_table=_required(environment, "DECISIONS_TABLE"),
+            trust=_trust(environment),
+            mode=_fix_mode(environment),
+            auto_fix=AutoFix(auto_fix),
+            max_fixes_an_hour=int(limit),
+            decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
+        )
+
+
+@record
+class DecideSettings:
+    """The settings of the function that takes decisions about proposed fixes."""
+
+    findings_table: str
+    decisions_table: str
+    mode: FixMode
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing or invalid."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            decisions_table=_required(environment, "DECISIONS_TABLE"),
+            mode=_fix_mode(environment),
+        )
+
+
+def _fix_mode(environment: Mapping[str, str]) -> FixMode:
+    mode = _required(environment, "FIX_MODE")
+    if mode not in list(FixMode):
+        raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
+    return FixMode(mode)
 
 
 def _grace_period_seconds(environment: Mapping[str, str]) -> int:

@@ -9,10 +9,13 @@ PermissionGuardError
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
-│   └── FixNotVisibleError  a fix was applied, and AWS does not show it yet
+│   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
+│   └── FixInProgressError  another invocation is applying the fix
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
+├── DecisionRefusedError    a decision about a fix is not recorded; carries the reason
+│   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
 └── InputError              a file given to the command line cannot be read or evaluated
     └── PolicyFileError     a file of policies has another form than `--policies` takes
@@ -20,7 +23,7 @@ PermissionGuardError
 
 from __future__ import annotations
 
-UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError)
 """What reading a document that has another shape than ours raises: it was written by another version, or by others."""
 
 
@@ -64,6 +67,10 @@ class FixNotVisibleError(RetryableError):
     """A fix was applied, and AWS does not show it yet; the next try reads it back again."""
 
 
+class FixInProgressError(RetryableError):
+    """Another invocation is applying the fix of the same finding."""
+
+
 class EventRejectedError(PermissionGuardError):
     """EventBridge rejects an event, and will reject it again; the finding stays in the table."""
 
@@ -74,6 +81,14 @@ class WriteFailedError(PermissionGuardError):
 
 class FixRefusedError(PermissionGuardError):
     """A guard refused a fix, or could not be evaluated."""
+
+
+class DecisionRefusedError(PermissionGuardError):
+    """A decision about a fix is not recorded: the request is invalid, its caller unproven, or the proposal another."""
+
+
+class CallerUnprovenError(DecisionRefusedError):
+    """The signature of a decision does not prove who made it."""
 
 
 class UnknownStateError(PermissionGuardError):

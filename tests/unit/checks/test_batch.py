@@ -665,7 +665,7 @@ def test_a_denied_call_is_kept_for_a_day(logged: Logged) -> None:
     account.handle(message(0, check_request_body([TARGET])))
     assert list(account.state.denied_calls) == first
     old = Checkpoint(denied_calls=tuple(replace(denied_call, at="2026-11-01T00:00:00+00:00") for denied_call in first))
-    account.store.checkpoint[TARGET.arn, SCOPE] = old.to_json()
+    account.store.checkpoints[TARGET.arn, SCOPE] = old.to_json()
     account.handle(message(0, check_request_body([TARGET])))
     assert list(account.state.denied_calls) == []
 
@@ -687,7 +687,7 @@ def test_an_overtaken_check_of_a_denied_call_is_repeated_at_once(logged: Logged)
     # Once at the start of each batch, and once before the second read.
     assert (account.state.reads, account.state.forgotten) == (2, 2)
     (denied_call,) = account.state.denied_calls
-    assert denied_call.message in account.store.checkpoint[TARGET.arn, SCOPE]
+    assert denied_call.message in account.store.checkpoints[TARGET.arn, SCOPE]
 
 
 def test_a_denied_call_fails_its_message_if_all_its_checks_are_overtaken(logged: Logged) -> None:

@@ -97,13 +97,24 @@ def test_a_stale_check_does_not_overwrite_a_newer_one() -> None:
 
 
 def test_two_checks_that_are_recorded_in_their_order_are_both_recorded() -> None:
-    """The second was started before the first was recorded."""
+    """The second was started before the first was recorded, and finds what the first one found."""
+    store, state = InMemoryFindings(), InMemoryState(VIOLATED)
+    checker = new_checker(state, store)
+    older, newer = checker.start(TARGET), checker.start(TARGET)
+    assert not checker.check(TARGET, older).stale
+    assert not checker.check(TARGET, newer).stale
+
+
+def test_a_check_that_does_not_know_what_the_roles_allowed_before_is_repeated() -> None:
+    """Another check has recorded that meanwhile: it would be lost."""
     store, state = InMemoryFindings(), InMemoryState(VIOLATED)
     checker = new_checker(state, store)
     older, newer = checker.start(TARGET), checker.start(TARGET)
     assert not checker.check(TARGET, older).stale
     state.state = FIXED
-    assert not checker.check(TARGET, newer).stale
+    overtaken = checker.check(TARGET, newer)
+    assert (overtaken.stale, overtaken.recheck) == (True, True)
+    assert not checker.check(TARGET, checker.start(TARGET)).stale
     assert store.one().status is Status.RESOLVED
 
 
@@ -146,7 +157,9 @@ def test_a_fix_that_starts_during_a_check_is_kept() -> None:
     store, state = InMemoryFindings(), InMemoryState(VIOLATED)
     checker = new_checker(state, store)
     checker.check(TARGET, checker.start(TARGET))
-    intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at="", attempts=1)
+    intent = FixRecord(
+        name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at="", attempts=1, owner="one"
+    )
 
     def start_fix_once() -> None:
         store.before_write = lambda: None

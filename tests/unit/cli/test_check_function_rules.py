@@ -139,7 +139,7 @@ def test_each_managed_policy_allows_the_same_actions_as_the_one_from_aws() -> No
         (f"lambda:{name}", "arn:aws:lambda:us-east-1:123456789012:function:orders:1")
         for name in ("InvokeFunction", "CheckpointDurableExecution", "GetDurableExecutionState")
     ]
-    known = {name: managed_policy(f"arn:aws:iam::aws:policy/{name}", ()) for name in real}
+    known = {name: managed_policy(f"arn:aws:iam::aws:policy/{name}") for name in real}
     ours = {name: policy for name, policy in known.items() if policy and name not in FOR_SOURCES}
     assert {feature.managed_policy for feature in FEATURES if feature.managed_policy} <= ours.keys()
     for name, policy in ours.items():

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
-from permission_guard.config import FixMode
-from permission_guard.errors import ConflictError, FixNotVisibleError, RetryableError, WriteFailedError
-from permission_guard.fixes.fixer import MAX_TRIES, Fixer, FixOutcome
+from permission_guard.config import AutoFix, FixMode
+from permission_guard.errors import (
+    ConflictError,
+    FixInProgressError,
+    FixNotVisibleError,
+    RetryableError,
+    WriteFailedError,
+)
+from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
+from permission_guard.fixes.fixer import LEASE, MAX_TRIES, Fixer, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import Snapshot
@@ -38,9 +47,17 @@ from tests.fakes import (
     statement,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.findings.lifecycle import Change
+
+JANE = "arn:aws:sts::123456789012:assumed-role/platform/jane"
+DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide-fix"
 BROKEN = polling(a_role(allow("logs:*")))
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
-RULE_OBJECTS = {rule.id: rule(TrustSet(frozenset())) for rule in RULES}
+TRUST = TrustSet(frozenset())
+RULE_OBJECTS = {rule.id: rule(TRUST) for rule in RULES}
 
 
 @dataclass
@@ -48,33 +65,58 @@ class Setup:
     """A fixer with its environment: an open finding, and a role that may not read its queue."""
 
     mode: FixMode = FixMode.AUTO
+    auto_fix: AutoFix = AutoFix.GRANT
     limit: int = 20
     state: InMemoryState = field(default_factory=lambda: InMemoryState(BROKEN))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     waited: list[float] = field(default_factory=list)
+    is_open: bool = True
 
     def __post_init__(self) -> None:
-        if not self.store.documents:
+        if self.is_open and not self.store.documents:
             self.store.put(a_finding())
 
-    def handle(self, *, approved: bool = False, finding_id: str = FINDING_ID, **more: Any) -> FixOutcome:
-        """Handle the finding; `approved` approves the current proposal."""
-        revision = self.store.one().revision if approved else None
-        return self.fixer(**more).handle(TARGET, finding_id, approved_revision=revision)
+    def handle(self, *, finding_id: str = FINDING_ID, **more: Any) -> FixOutcome:
+        """Handle the finding."""
+        return self.fixer(**more).handle(TARGET, finding_id)
+
+    def decide(self, kind: DecisionKind = DecisionKind.APPROVE, **more: Any) -> Decision:
+        """Decide about the current proposal."""
+        finding = self.store.one()
+        values = {
+            "kind": kind,
+            "finding_id": finding.id,
+            "function_arn": finding.function_arn,
+            "revision": finding.revision,
+            "plan_hash": fix_of(finding).plan_hash,
+            "nonce": "0" * 32,
+        }
+        return decide(
+            DecisionRequest(**{**values, **more}),
+            caller=JANE,
+            mode=self.mode,
+            findings=self.store,
+            decisions=self.store,
+            now=NOW,
+        )
 
     def fixer(self, **more: Any) -> Fixer:
         """Return the fixer."""
         values: dict[str, Any] = {
             "mode": self.mode,
+            "auto_fix": self.auto_fix,
             "max_fixes_an_hour": self.limit,
+            "decide_fix_arn": DECIDE_FIX,
             "rules": RULE_OBJECTS,
             "source": self.state,
             "fix_state": self.state,
             "store": self.store,
+            "decisions": self.store,
             "quota": self.store,
             "writer": self.state,
             "clock": Clock(),
             "wait": self.waited.append,
+            "token": lambda: uuid4().hex,
         }
         return Fixer(**{**values, **more})
 
@@ -170,11 +212,10 @@ def test_the_policy_has_the_partition_of_the_role() -> None:
 # ── Modes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("approved", [False, True])
-def test_in_mode_off_nothing_is_done(approved: bool) -> None:
+def test_in_mode_off_nothing_is_done() -> None:
     """Nothing is read from AWS either."""
     setup = Setup(FixMode.OFF)
-    assert setup.handle(approved=approved).summary == "FixMode is off"
+    assert setup.handle().summary == "FixMode is off"
     assert setup.state.reads == 0
     assert setup.transitions == [("Finding Opened", 1)]
 
@@ -193,44 +234,77 @@ def test_in_mode_plan_the_fix_is_proposed() -> None:
 
 
 def test_in_mode_approve_the_proposal_has_the_approve_command() -> None:
-    """The command can be pasted: it puts the event that the fixer requires."""
+    """The command can be pasted: it names this proposal, its plan and who takes the decision."""
     setup = Setup(FixMode.APPROVE)
     setup.handle()
-    command = shlex.split(fix_of(setup.store.one()).approve)
-    assert command[:3] == ["aws", "events", "put-events"]
-    assert command[command.index("--region") + 1] == "us-east-1"
-    (entry,) = json.loads(command[command.index("--entries") + 1])
-    assert entry["DetailType"] == "Fix Approved"
-    assert entry["EventBusName"] == "permission-guard"
-    assert json.loads(entry["Detail"]) == {"id": FINDING_ID, "function_arn": FUNCTION_ARN, "revision": 2}
-    assert setup.store.one().revision == 2
+    proposed = setup.store.one()
+    assert shlex.split(fix_of(proposed).approve) == [
+        *("permission-guard", "fixes", "approve", FINDING_ID),
+        *("--function-arn", FUNCTION_ARN, "--revision", "2"),
+        *("--plan", fix_of(proposed).plan_hash, "--decide-fix", DECIDE_FIX),
+    ]
+    assert proposed.revision == 2
     assert setup.state.attached == []
 
 
-def test_in_mode_approve_the_fix_is_applied_after_the_approval() -> None:
-    """It is applied once, even if the approval is repeated."""
-    setup = Setup(FixMode.APPROVE)
+@pytest.mark.parametrize("mode", [FixMode.APPROVE, FixMode.AUTO])
+def test_a_fix_is_applied_after_the_approval(mode: FixMode) -> None:
+    """It is applied once, even if the event is repeated. The record says who approved it."""
+    setup = Setup(mode, auto_fix=AutoFix.RESTORE)
     setup.handle()
-    assert setup.handle(approved=True).result is FixResult.APPLIED
-    assert setup.handle(approved=True).summary == "revision 3 is not the current proposal"
+    assert setup.handle().summary == "the proposal waits for an approval"
+    setup.decide()
+    assert setup.handle().result is FixResult.APPLIED
+    assert setup.handle().summary == "already handled: Fix Applied"
     assert setup.state.attached == [("orders-role", SQS_POLICY_ARN)]
-    assert setup.transitions == [("Finding Opened", 1), ("Fix Proposed", 2), ("Fix Applied", 3)]
+    assert fix_of(setup.store.one()).decided_by == JANE
+    assert setup.transitions == [
+        ("Finding Opened", 1),
+        ("Fix Proposed", 2),
+        ("Fix Approved", 3),
+        ("Fix Applied", 4),
+    ]
 
 
-def test_an_approval_without_a_proposal_is_not_accepted() -> None:
-    """The recorded proposal decides, not the event."""
+def test_a_rejected_fix_is_not_applied_and_not_proposed_again() -> None:
+    """Unless the problem comes back."""
     setup = Setup(FixMode.APPROVE)
-    assert setup.handle(approved=True).summary == "revision 1 is not the current proposal"
+    setup.handle()
+    setup.decide(DecisionKind.REJECT)
+    assert setup.handle().summary == "already handled: Fix Rejected"
+    assert setup.state.attached == []
+    rejected = setup.store.one()
+    setup.store.put(replace(rejected, transition=Transition.REOPENED, revision=rejected.revision + 1))
+    assert setup.handle().result is FixResult.PROPOSED
+
+
+def test_an_approval_that_is_not_in_the_table_of_decisions_does_not_count() -> None:
+    """Whoever can write findings could set the transition."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    proposed = setup.store.one()
+    setup.store.put(replace(proposed, transition=Transition.FIX_APPROVED, revision=proposed.revision + 1))
+    assert setup.handle().result is FixResult.PROPOSED
     assert setup.state.attached == []
 
 
-@pytest.mark.parametrize("mode", [FixMode.PLAN, FixMode.AUTO])
-def test_approvals_are_accepted_only_in_mode_approve(mode: FixMode) -> None:
-    """In mode plan nothing is applied; in mode auto no approval is required."""
-    setup = Setup(FixMode.PLAN)
+def test_an_approval_is_valid_for_24_hours() -> None:
+    """After that the fix is proposed again."""
+    setup = Setup(FixMode.APPROVE)
     setup.handle()
-    setup.mode = mode
-    assert setup.handle(approved=True).summary == f"FixMode is {mode}: approvals are not accepted"
+    decision = setup.decide()
+    setup.store.decisions[decision.finding_id, decision.revision] = replace(decision, at="2026-11-19T09:29:59+00:00")
+    assert setup.handle().result is FixResult.PROPOSED
+    assert setup.state.attached == []
+
+
+def test_approvals_are_not_accepted_in_mode_plan() -> None:
+    """The mode was changed after the approval."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    setup.decide()
+    setup.mode = FixMode.PLAN
+    assert setup.handle().summary == "FixMode is plan: approvals are not accepted"
     assert setup.state.attached == []
 
 
@@ -315,7 +389,7 @@ def test_a_finding_that_keeps_coming_back_requires_manual_action() -> None:
 
 def test_the_number_of_fixes_per_hour_is_limited() -> None:
     """The limit is per account. The fix is not refused: the sweep publishes the finding again, for a retry."""
-    store = InMemoryFindings(fixes={"2026-11-20T09": 2})
+    store = InMemoryFindings(fixes={"2026-11-20T09": {"one#1", "two#1"}})
     setup = Setup(store=store, limit=2)
     outcome = setup.handle()
     assert (outcome.result, outcome.summary) == (None, "the limit of 2 fixes per hour is reached")
@@ -327,9 +401,9 @@ def test_the_number_of_fixes_per_hour_is_limited() -> None:
 
 def test_each_hour_has_its_own_limit_and_proposals_do_not_count() -> None:
     """Only changes count."""
-    setup = Setup(store=InMemoryFindings(fixes={"2026-11-20T08": 2}), limit=2)
+    setup = Setup(store=InMemoryFindings(fixes={"2026-11-20T08": {"one#1", "two#1"}}), limit=2)
     assert setup.handle().result is FixResult.APPLIED
-    assert setup.store.fixes == {"2026-11-20T08": 2, "2026-11-20T09": 1}
+    assert setup.store.fixes == {"2026-11-20T08": {"one#1", "two#1"}, "2026-11-20T09": {f"{FINDING_ID}#1"}}
     planning = Setup(FixMode.PLAN)
     planning.handle()
     assert planning.store.fixes == {}
@@ -530,25 +604,15 @@ def test_a_started_fix_of_a_reopened_finding_requires_an_approval() -> None:
     assert setup.state.attached == []
 
 
-def test_an_approval_is_valid_for_one_proposal() -> None:
-    """An old approval that arrives late, or again, does not approve the current proposal."""
-    setup = Setup(FixMode.APPROVE)
-    setup.handle()
-    proposed = setup.store.one()
-    setup.store.put(replace(proposed, revision=proposed.revision + 2))
-    fixer = setup.fixer()
-    assert fixer.handle(TARGET, FINDING_ID, approved_revision=proposed.revision).result is None
-    assert setup.state.attached == []
-
-
 def test_an_approval_is_valid_for_the_proposed_change_only() -> None:
-    """If the plan has changed, the new one is proposed."""
+    """If the plan has changed since, the new one is proposed."""
     setup = Setup(FixMode.APPROVE)
     setup.handle()
     proposed = setup.store.one()
     other = replace(fix_of(proposed), change={**fix_of(proposed).change, "policy_arn": "arn:aws:iam::aws:policy/Other"})
     setup.store.put(replace(proposed, fix=other))
-    assert setup.handle(approved=True).result is FixResult.PROPOSED
+    setup.decide()
+    assert setup.handle().result is FixResult.PROPOSED
     assert setup.state.attached == []
 
 
@@ -577,8 +641,8 @@ def test_a_proposal_of_mode_plan_gets_the_approve_command_in_mode_approve() -> N
     assert fix_of(setup.store.one()).approve == ""
     setup.mode = FixMode.APPROVE
     assert setup.handle().result is FixResult.PROPOSED
-    assert "put-events" in fix_of(setup.store.one()).approve
-    assert setup.handle().summary == "already handled: Fix Proposed"
+    assert "fixes approve" in fix_of(setup.store.one()).approve
+    assert setup.handle().summary == "the proposal waits for an approval"
 
 
 def test_an_applied_fix_says_if_the_check_does_not_pass() -> None:
@@ -686,7 +750,110 @@ def test_the_result_of_a_fix_is_not_lost_after_repeated_conflicts() -> None:
     setup.store.before_write = always_write_first
     with pytest.raises(ConflictError):
         setup.handle()
-    assert len(writes) == 6
+    assert len(writes) == 7
     setup.store.before_write = lambda: None
-    assert setup.handle().result is FixResult.APPLIED
+    with pytest.raises(FixInProgressError):  # the lease could not be ended either
+        setup.handle()
+    later = (datetime.fromisoformat(NOW) + LEASE + timedelta(minutes=1)).isoformat()
+    assert setup.handle(clock=lambda: later).result is FixResult.APPLIED
     assert len(setup.state.attached) == 1
+
+
+# ── Two workers, one fix ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Interrupted:
+    """Stands for a part of the fixer, and runs something else before its n-th call, over all parts that share it."""
+
+    def __init__(self, part: Any, counter: list[int], at: int, run: Callable[[], object]) -> None:
+        self._part, self._counter, self._at, self._run = part, counter, at, run
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._part, name)
+        if not callable(value):
+            return value
+
+        def call(*arguments: Any, **more: Any) -> Any:
+            self._counter[0] += 1
+            if self._counter[0] == self._at:
+                self._run()
+            return value(*arguments, **more)
+
+        return call
+
+
+@pytest.mark.parametrize("mode", [FixMode.AUTO, FixMode.APPROVE])
+@pytest.mark.parametrize("at", range(1, 18))
+def test_one_event_at_two_workers_is_one_fix(mode: FixMode, at: int) -> None:
+    """The second worker gets the event at any moment of the first: one transition, one write, one place of the hour."""
+    setup = Setup(mode)
+    others: list[str] = []
+
+    def second_worker() -> None:
+        try:
+            others.append(str(setup.handle().result))
+        except RetryableError as error:
+            others.append(type(error).__name__)
+
+    if mode is FixMode.APPROVE:
+        setup.handle()
+        setup.decide()
+    counter = [0]
+    shared: dict[str, Any] = {
+        name: Interrupted(part, counter, at, second_worker)
+        for name, part in {"store": setup.store, "source": setup.state, "fix_state": setup.state}.items()
+    }
+    with suppress(RetryableError):
+        setup.handle(**shared, quota=shared["store"], writer=shared["source"], decisions=shared["store"])
+    if setup.store.one().transition is not Transition.FIX_APPLIED:
+        setup.handle()  # SQS delivers what failed again
+    assert [name for name, _ in setup.transitions].count("Fix Applied") == 1, others
+    assert len(setup.state.attached) == 1
+    assert setup.store.fixes == {"2026-11-20T09": {f"{FINDING_ID}#1"}}
+    assert len(others) == (counter[0] >= at)
+
+
+def test_the_same_event_at_two_workers_is_one_proposal() -> None:
+    """The second worker proposes while the first one plans."""
+    setup = Setup(FixMode.APPROVE)
+    counter = [0]
+    state = Interrupted(setup.state, counter, 1, setup.handle)
+    assert setup.handle(source=state).summary == "changed meanwhile: Fix Proposed"
+    assert setup.transitions == [("Finding Opened", 1), ("Fix Proposed", 2)]
+
+
+def test_a_fix_that_another_invocation_applies_is_left_to_it() -> None:
+    """After its lease the invocation is dead, and the fix is continued."""
+    setup = Setup()
+    record = FixRecord(
+        name="attach-managed-policy",
+        result=FixResult.APPLYING,
+        summary="attach it",
+        at=NOW,
+        attempts=1,
+        change={"action": "iam:AttachRolePolicy", "role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN},
+        owner="another",
+        lease_until=(datetime.fromisoformat(NOW) + LEASE).isoformat(),
+    )
+    setup.store.put(a_finding(fix=record))
+    with pytest.raises(FixInProgressError):
+        setup.handle()
+    assert setup.state.attached == []
+    setup.store.put(a_finding(fix=replace(record, lease_until=NOW)))
+    assert setup.handle().result is FixResult.APPLIED
+    assert setup.transitions == [("Finding Opened", 1), ("Fix Applied", 2)]
+
+
+def test_a_lost_reply_of_the_start_does_not_stop_the_fix() -> None:
+    """The write succeeded, and the SDK's retry found it: the owner is this invocation."""
+    setup = Setup()
+    put = setup.store.put_finding
+
+    def put_twice(change: Change) -> None:
+        put(change)
+        if fix_of(change.finding).result is FixResult.APPLYING:
+            put(change)
+
+    setup.store.put_finding = put_twice  # type: ignore[method-assign]
+    assert setup.handle().result is FixResult.APPLIED
+    assert fix_of(setup.store.one()).attempts == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from permission_guard.errors import MalformedEventError, UnknownEventError
 from permission_guard.intake.check_requests import check_request_body
 from permission_guard.intake.messages import QueueMessage, merge, read_batch
+from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from tests.paths import EVENTS
 
@@ -102,9 +104,66 @@ def test_the_sample_batches_are_valid_sqs_events(path: Path) -> None:
 
 
 def test_a_message_has_its_own_id_and_the_event_id_of_its_record() -> None:
-    """The queue needs the first; the log and the finding need the second."""
+    """The queue needs the first; the log and the finding need the second. The finding names who made the change too."""
     sample = load("cloudtrail/attach_role_policy.json")
-    assert read_one(sample) == QueueMessage("m0", sample["detail"]["eventID"], (ROLE,))
+    detail = sample["detail"]
+    caller = detail["userIdentity"]["arn"]
+    assert read_one(sample) == QueueMessage("m0", detail["eventID"], (ROLE,), changed_by=caller)
+
+
+@pytest.mark.parametrize("name", ["detach_role_policy", "put_role_policy", "delete_role_policy"])
+def test_a_message_has_the_change_of_a_role_that_can_have_removed_a_permission(name: str) -> None:
+    """The checkpoint keeps it: a fix restores only what such a call removed."""
+    detail = load(f"cloudtrail/{name}.json")["detail"]
+    at = datetime.fromisoformat(detail["eventTime"]).isoformat()
+    (change,) = read_one(load(f"cloudtrail/{name}.json")).role_changes
+    assert change == RoleChange(
+        detail["eventID"], detail["eventName"], at, detail["userIdentity"]["arn"], role_name=ROLE.name
+    )
+    requested = json.loads(check_request_body([ORDERS], changed_by=change.by, role_changes=[change]))
+    assert read_one(requested).role_changes == (change,)
+    assert read_one(requested).changed_by == change.by
+
+
+@pytest.mark.parametrize("name", ["create_policy_version", "set_default_policy_version"])
+def test_a_message_has_the_change_of_a_policy(name: str) -> None:
+    """It removes permissions from every role that has the policy."""
+    sample = load(f"cloudtrail/{name}.json")
+    (change,) = read_one(sample).role_changes
+    assert (change.role_name, change.policy_arn) == ("", sample["detail"]["requestParameters"]["policyArn"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["attach_role_policy", "tag_role", "create_role", "update_function_configuration", "delete_role_policy_denied"],
+)
+def test_other_calls_are_no_changes_that_remove_a_permission(name: str) -> None:
+    """They grant, or fail, or change something else."""
+    assert read_one(load(f"cloudtrail/{name}.json")).role_changes == ()
+
+
+@pytest.mark.parametrize("arn", [None, 7, "mallory", "arn:aws:iam::123456789012:user/x\n; rm -rf /", "arn:aws:s3:::x"])
+def test_a_caller_that_is_no_principal_is_unknown(arn: Any) -> None:
+    """The text comes from a record, and is shown to people."""
+    sample = load("cloudtrail/detach_role_policy.json")
+    sample["detail"]["userIdentity"]["arn"] = arn
+    assert read_one(sample).changed_by == ""
+
+
+@pytest.mark.parametrize("time", [None, "", "yesterday", 7])
+def test_a_change_without_a_time_is_no_cause(time: Any) -> None:
+    """It could be older than the check that saw the permission."""
+    sample = load("cloudtrail/detach_role_policy.json")
+    sample["detail"]["eventTime"] = time
+    assert read_one(sample).role_changes == ()
+
+
+@pytest.mark.parametrize("changes", [7, [7], [{}], [{"at": "yesterday"}], "x", {"a": 1}])
+def test_a_check_request_with_invalid_changes_is_malformed(changes: Any) -> None:
+    """It reaches the dead-letter queue."""
+    body = json.loads(check_request_body([ORDERS]))
+    body["detail"]["role_changes"] = changes
+    assert "invalid `role_changes`" in str(read_one(body).error)
 
 
 def test_a_message_has_the_denied_call() -> None:
@@ -191,7 +250,7 @@ def test_a_check_request_has_its_events_and_the_tool_that_made_the_change() -> N
 def test_a_check_request_whose_causes_or_tool_are_not_strings_is_malformed(invalid: Any) -> None:
     """They become part of a finding."""
     message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], **invalid}})
-    assert str(message.error) == "a check request has `causes` or a `tool` that are not strings"
+    assert str(message.error) == "a check request has `causes`, a `tool` or a `changed_by` that are not strings"
 
 
 @pytest.mark.parametrize("time", ["yesterday", 7, ["2026"], "", "0001-01-01T00:00:00"])

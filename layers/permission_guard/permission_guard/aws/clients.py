@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 # Lambda's control plane allows 15 calls a second per account for all callers together, so retries must slow down.
 # A connection that hangs must not use up the function's time: the message returns to its queue instead.
@@ -84,6 +85,8 @@ def client(service: Literal["sns"]) -> SNSClient: ...
 def client(service: Literal["sqs"]) -> SQSClient: ...
 @overload
 def client(service: Literal["ssm"]) -> SSMClient: ...
+@overload
+def client(service: Literal["sts"]) -> STSClient: ...
 @overload
 def client(service: str) -> Any: ...
 def client(service: str) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
@@ -33,13 +35,17 @@ def _fixer(rules: Rules, settings: FixSettings) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
     return Fixer(
         mode=settings.mode,
+        auto_fix=settings.auto_fix,
+        decide_fix_arn=settings.decide_fix_arn,
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule(settings.trust) for rule in rules},
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
         fix_state=LiveFixState(client("iam"), client("cloudformation")),
         store=table,
+        decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
         writer=RoleWriter(client("iam")),
         clock=utc_now,
         wait=time.sleep,
+        token=lambda: uuid4().hex,
     )

@@ -214,8 +214,8 @@ class CheckBatch:
         request = _check_request(messages)
         try:
             result = self._checker.check(target, run, request)
-            if result.stale and request.denied_calls:
-                # SQS would retry in minutes; most often the function was created just before.
+            if result.stale and (request.denied_calls or request.role_changes):
+                # The checkpoint keeps them. SQS would retry in minutes; most often two events came at the same time.
                 result = self._checker.check(target, self._checker.start_again(target), request)
             if result.recheck:
                 self._requests.recheck(target, request)
@@ -225,8 +225,8 @@ class CheckBatch:
             self._failed("check failed", target, messages)
             return False
         self._report(result, request.event_ids)
-        # Denied calls are kept in the checkpoint: when it was not written, the message has to be retried.
-        return not result.unread and not (result.stale and request.denied_calls)
+        # What the checkpoint keeps is lost when it was not written, so the message has to be retried.
+        return not result.unread and not (result.stale and (request.denied_calls or request.role_changes))
 
     def _postpone(self, targets: Mapping[FunctionTarget, tuple[QueueMessage, ...]]) -> set[str]:
         """Log the checks for which no time was left; return their messages."""
@@ -297,6 +297,8 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         after_grace_period=all(message.after_grace_period for message in messages),
         full=any(message.full for message in messages),
         denied_calls=tuple(message.denied_call for message in messages if message.denied_call),
+        changed_by=next((message.changed_by for message in reversed(messages) if message.changed_by), ""),
+        role_changes=tuple(dict.fromkeys(change for message in messages for change in message.role_changes)),
     )
 
 

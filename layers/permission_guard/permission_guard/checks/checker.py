@@ -10,9 +10,11 @@ from permission_guard.checks.engine import defer, evaluate
 from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
 from permission_guard.model.state import ManagedBy, Unread
+from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import Checkpoint, CheckRun
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
+    from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.state import DeniedCall, Snapshot
     from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
     from permission_guard.model.verdicts import Verdict
@@ -67,15 +70,18 @@ class CheckRequest:
     event names it. `requested_at` is when the check was requested, in seconds since 1970: what is read once for many
     functions, such as all triggers, is read after it. `after_grace_period` is true where nothing was changed just now:
     rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
-    `denied_calls` are the calls about the function that AWS denied.
+    `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
+    permissions from its roles. `changed_by` is the ARN of who made the last change, where an event names it.
     """
 
     event_ids: tuple[str, ...] = ()
     tool: str = ""
+    changed_by: str = ""
     requested_at: float = 0.0
     after_grace_period: bool = False
     full: bool = False
     denied_calls: tuple[DeniedCall, ...] = ()
+    role_changes: tuple[RoleChange, ...] = ()
 
 
 @record
@@ -142,7 +148,7 @@ class Checker:
         writers kept changing the same findings.
         """
         request = request or CheckRequest()
-        evaluated = self._evaluate(target, run.checkpoint, request)
+        evaluated = self._evaluate(target, run, request)
         recorded = self._store.findings_of(target) if run.checkpoint.has_findings else ()
         new = _new(evaluated.report, recorded)
         deferred = (
@@ -160,7 +166,7 @@ class Checker:
         # The first try uses what was read; after a conflict the findings are read again.
         reads = chain([recorded], repeat(None))
         written, changes = retry_on_conflict(
-            lambda: self._record(report, run, evaluated.checkpoint, request.event_ids, next(reads))
+            lambda: self._record(report, run, evaluated.checkpoint, request, next(reads))
         )
         recheck = bool(deferred) or not written
         return CheckResult(
@@ -174,14 +180,22 @@ class Checker:
             unreadable=self._store.unreadable_of(target),
         )
 
-    def _evaluate(self, target: FunctionTarget, before: Checkpoint, request: CheckRequest) -> _Evaluated:
+    def _evaluate(self, target: FunctionTarget, run: CheckRun, request: CheckRequest) -> _Evaluated:
         """Read the state, and evaluate the rules that this kind of check includes."""
-        denied_calls = still_relevant(before.denied_calls, request.denied_calls, self._clock())
+        before, now = run.checkpoint, self._clock()
+        denied_calls = still_relevant(before.denied_calls, request.denied_calls, now)
         snapshot = self._source.snapshot(
             target, self._direction, not_before=request.requested_at, denied_calls=denied_calls
         )
         roles = _roles(snapshot, before.roles)
-        checkpoint = replace(before, roles=roles, denied_calls=_still_denied(snapshot, self._rules))
+        role_changes = recent_changes(before.role_changes, request.role_changes, now)
+        checkpoint = replace(
+            before,
+            roles=roles,
+            denied_calls=_still_denied(snapshot, self._rules),
+            permissions=before.permissions.after(required_permissions(snapshot), role_changes, run.checked_at),
+            role_changes=role_changes,
+        )
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in self._rules if not rule.full_check_only]
             return _Evaluated(evaluate(snapshot, rules), snapshot.unread, checkpoint)
@@ -195,7 +209,7 @@ class Checker:
         report: Report,
         run: CheckRun,
         checkpoint: Checkpoint,
-        event_ids: tuple[str, ...],
+        request: CheckRequest,
         recorded: tuple[Finding, ...] | None,
     ) -> tuple[bool, tuple[Change, ...]]:
         """Write the result; return whether it was written, and the changes."""
@@ -203,7 +217,7 @@ class Checker:
         if recorded is None:
             recorded = self._store.findings_of(target)
         unreadable = self._store.unreadable_of(target)
-        found = reconcile(recorded, report, now=now, event_ids=event_ids)
+        found = reconcile(recorded, report, now=now, event_ids=request.event_ids, changed_by=request.changed_by)
         changes = tuple(change for change in found if change.finding.id not in unreadable)
         unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
         checkpoint = replace(checkpoint, has_findings=bool(recorded or changes))

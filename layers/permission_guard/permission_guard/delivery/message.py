@@ -29,6 +29,7 @@ HAPPENED: Mapping[Transition, str] = {
     Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until it is resolved.",
     Transition.FIX_PROPOSED: "A fix is proposed. Nothing was changed yet.",
     Transition.FIX_APPROVED: "The fix was approved. It is about to be applied.",
+    Transition.FIX_REJECTED: "The proposed fix was rejected. Nothing was changed.",
     Transition.FIX_APPLIED: "Fix applied and verified. The finding resolves at the next check.",
     Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed. Manual action required.",
     Transition.FIX_FAILED: "The fix failed. Manual action required.",
@@ -125,6 +126,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "Status", str(finding.status)
     yield "Opened at", finding.opened_at
     yield "Changed at", finding.changed_at
+    yield "Changed by", finding.changed_by
     yield "CloudTrail", ", ".join(finding.event_ids[:_EVENTS_SHOWN])
     yield "Finding id", finding.id
 
@@ -165,11 +167,13 @@ def _where(managed_by: ManagedBy) -> str:
 
 
 def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
-    if fix.result is FixResult.PROPOSED:
+    if fix.result in (FixResult.PROPOSED, FixResult.REJECTED):
         yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
     else:
         attempt = f"attempt {fix.attempts}, {fix.at}"
         yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
+    if fix.decided_by:
+        yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", fix.decided_by)
     if fix.approve:
         yield _command("How to approve it", fix.approve)
     if fix.undo and transition is not Transition.FIX_UNDONE:

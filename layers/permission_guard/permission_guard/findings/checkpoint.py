@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import UNREADABLE
+from permission_guard.findings.role_permissions import RolePermissions
+from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from permission_guard.needs.aws_messages import named_actions
@@ -27,12 +29,15 @@ class Checkpoint:
     """What the last recorded check found.
 
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
-    within a day. `has_findings` is false where none was ever recorded, so that they need not be read.
+    within a day. `has_findings` is false where none was ever recorded, so that they need not be read. `permissions` are
+    what the roles' identity policies allowed, and `role_changes` the calls of a day that can have changed that.
     """
 
     roles: frozenset[RoleTarget] = frozenset()
     denied_calls: tuple[DeniedCall, ...] = ()
     has_findings: bool = True
+    permissions: RolePermissions = RolePermissions()
+    role_changes: tuple[RoleChange, ...] = ()
 
     def to_json(self) -> str:
         """Return the checkpoint as JSON: equal checkpoints give equal text."""
@@ -41,6 +46,8 @@ class Checkpoint:
             "roles": roles,
             "denied_calls": [asdict(denied_call) for denied_call in self.denied_calls],
             "has_findings": self.has_findings,
+            "permissions": self.permissions.to_document(),
+            "role_changes": [asdict(change) for change in self.role_changes],
         }
         return json.dumps(document, sort_keys=True)
 
@@ -48,19 +55,22 @@ class Checkpoint:
     def from_json(cls, text: str) -> Self:
         """Read a checkpoint; one of UNREADABLE when the text is not from `to_json`.
 
-        Keys that a newer version added are ignored.
+        Keys that a newer version added are ignored, and an older version has no permissions.
         """
         document = json.loads(text)
+        permissions = document.get("permissions")
         return cls(
             roles=frozenset(RoleTarget(account, name) for account, name in document["roles"]),
             denied_calls=tuple(map(_denied_call, document["denied_calls"])),
             has_findings=bool(document["has_findings"]),
+            permissions=RolePermissions.from_document(permissions) if permissions else RolePermissions(),
+            role_changes=tuple(map(role_change, document.get("role_changes", ()))),
         )
 
 
 @record
 class CheckRun:
-    """A check that was started: its number, and the checkpoint of the last one.
+    """A check that was started: its number, and the checkpoint of the last one, with its time.
 
     `text` is the checkpoint as it is stored: another version may have written it differently.
     """
@@ -68,15 +78,16 @@ class CheckRun:
     number: int
     checkpoint: Checkpoint = Checkpoint()
     text: str = ""
+    checked_at: str = ""
 
     @classmethod
-    def after(cls, number: int, text: str) -> Self:
+    def after(cls, number: int, text: str, checked_at: str) -> Self:
         """Return a check run with the checkpoint in a text; one that cannot be read is dropped, and overwritten."""
         try:
             checkpoint = Checkpoint.from_json(text)
         except UNREADABLE:
             checkpoint = Checkpoint()
-        return cls(number, checkpoint, text)
+        return cls(number, checkpoint, text, checked_at)
 
 
 def still_relevant(known: Iterable[DeniedCall], new: Iterable[DeniedCall], now: str) -> tuple[DeniedCall, ...]:

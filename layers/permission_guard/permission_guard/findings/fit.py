@@ -82,6 +82,7 @@ def _minimal(finding: Finding) -> Finding:
         evidence={"omitted_bytes": len(json.dumps(dict(finding.evidence)))},
         remedies=(),
         event_ids=tuple(_cut(text, _LONG_NAME) for text in finding.event_ids),
+        changed_by=_cut(finding.changed_by, _LONG_NAME),
         managed_by=None,
     )
 

@@ -16,24 +16,40 @@ from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.model.state import ManagedBy
+    from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
     from permission_guard.rules.report import Report
 
 
 @record
 class Change:
-    """A finding to write. `expected_revision` is the revision that was read, None where there was none."""
+    """A finding to write.
+
+    `expected_revision` is the revision that was read, None where there was none. `expected_owner` is the owner of the
+    fix that was read, None if the change keeps it.
+    """
 
     finding: Finding
     expected_revision: int | None
+    expected_owner: str | None = None
+
+    @property
+    def read_owner(self) -> str:
+        """The owner of the fix that was read, empty if there was none."""
+        return owner_of_fix(self.finding) if self.expected_owner is None else self.expected_owner
 
     @property
     def is_transition(self) -> bool:
         """Whether the change is a transition, which is published; otherwise only texts or evidence changed."""
         return self.finding.revision != self.expected_revision
+
+
+def owner_of_fix(finding: Finding) -> str:
+    """Return the owner of a finding's last fix, empty if there is none."""
+    return finding.fix.owner if finding.fix else ""
 
 
 def reconcile(
@@ -42,14 +58,16 @@ def reconcile(
     *,
     now: str,
     event_ids: Sequence[str] = (),
+    changed_by: str = "",
 ) -> tuple[Change, ...]:
     """Return the changes that bring the recorded findings up to date with a report.
 
     `recorded` are the findings of the report's function, of all rules; those of rules that were not evaluated are not
-    changed. `now` is ISO-8601 in UTC.
+    changed. `now` is ISO-8601 in UTC. `event_ids` are the events that led to the check, `changed_by` the ARN of who
+    made the change.
     """
     by_id = {finding.id: finding for finding in recorded}
-    cause = tuple(event_ids)[:MAX_EVENT_IDS]
+    cause = {"event_ids": tuple(event_ids)[:MAX_EVENT_IDS], "changed_by": changed_by}
     # Each subject once: AWS's paginated lists can contain the same item twice.
     seen = {verdict.finding_id: verdict for verdict in report.violations}
     changes = [_violated(by_id.get(key), verdict, report, now, cause) for key, verdict in seen.items()]
@@ -64,7 +82,7 @@ def _violated(
     verdict: Verdict,
     report: Report,
     now: str,
-    event_ids: tuple[str, ...],
+    cause: Mapping[str, JSON],
 ) -> Change | None:
     rule = report.rules[verdict.rule_id]
     managed_by = report.managed_by or (recorded.managed_by if recorded else None)
@@ -89,7 +107,7 @@ def _violated(
             transition=Transition.OPENED,
             opened_at=now,
             changed_at=now,
-            event_ids=event_ids,
+            **cause,
             managed_by=managed_by,
         )
         return Change(fit(opened), None)
@@ -114,13 +132,13 @@ def _violated(
             opened_at=now,
             changed_at=now,
             resolution="",
-            event_ids=event_ids,
+            **cause,
         )
         return Change(reopened, recorded.revision)
     return Change(updated, recorded.revision) if updated != recorded else None
 
 
-def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[str, ...]) -> Iterator[Change]:
+def _not_violated(finding: Finding, report: Report, now: str, cause: Mapping[str, JSON]) -> Iterator[Change]:
     resolution = _resolution(finding, report)
     if resolution is None:
         return
@@ -131,7 +149,7 @@ def _not_violated(finding: Finding, report: Report, now: str, event_ids: tuple[s
         transition=Transition.RESOLVED,
         changed_at=now,
         resolution=resolution,
-        event_ids=event_ids,
+        **cause,
     )
     yield Change(resolved, finding.revision)
 

@@ -47,3 +47,6 @@ class FindingStore(Protocol):
 
     def put_finding(self, change: Change) -> None:
         """Write one finding; ConflictError when it was changed since it was read."""
+
+    def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
+        """Return what the last recorded check left, an empty checkpoint if there is none or it cannot be read."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
+from permission_guard.model.role_permissions import Permission
 from permission_guard.model.state import Function, Role, Unread, subject
 from permission_guard.needs.base import NeedKind, required
 from permission_guard.needs.decision import decide
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.fixes.base import FixState, Writer
+    from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import EventSourceMapping, Snapshot
     from permission_guard.model.targets import JSON
@@ -52,7 +55,8 @@ class AttachManagedPolicy:
         guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
         own = snapshot.source_policies
         needs = required(source.needs(mapping, snapshot.sources), NeedKind.READ)
-        if all(decide(need, role, function.arn, own).allowed for need in needs):
+        missing = tuple(need for need in needs if not decide(need, role, function.arn, own).allowed)
+        if not missing:
             raise FixRefusedError("The role has every required permission. The problem has another cause.")
         policy_arn = by_aws(source.managed_policy, role.arn)
         document = fix_state.managed_policy(policy_arn)
@@ -70,6 +74,8 @@ class AttachManagedPolicy:
             change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
             before=_state(role.arn, role),
             undo=f"aws iam detach-role-policy --role-name {role.name} --policy-arn {policy_arn}",
+            missing=tuple(Permission(role.arn, need.action, need.resource) for need in missing),
+            grants=_grants(document, role.arn),
         )
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
@@ -88,6 +94,19 @@ class AttachManagedPolicy:
 
 def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:
     return {"role_arn": role_arn, "attached_policies": sorted(role.attached) if role else None}
+
+
+def _grants(document: Policy, role_arn: str) -> tuple[Permission, ...] | None:
+    """Return what a policy allows a role, None if a statement names what it does not allow."""
+    allowing = [statement for statement in document.statements if statement.effect != DENY]
+    if any(each.malformed or each.not_action or each.not_resource for each in allowing):
+        return None
+    return tuple(
+        Permission(role_arn, action, pattern.text)
+        for statement in allowing
+        for action in statement.action_texts
+        for pattern in statement.resources or ()
+    )
 
 
 def _role(change: Mapping[str, JSON], fix_state: FixState) -> Role | None:

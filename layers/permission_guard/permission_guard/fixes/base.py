@@ -11,18 +11,25 @@ if TYPE_CHECKING:
 
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
+    from permission_guard.model.role_permissions import Permission
     from permission_guard.model.state import Role, Snapshot, Unread
     from permission_guard.model.targets import JSON
 
 
 @record(kw_only=True)
 class Plan:
-    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it."""
+    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it.
+
+    `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
+    None if they cannot be listed.
+    """
 
     summary: str
     change: Mapping[str, JSON]
     before: Mapping[str, JSON]
     undo: str
+    missing: tuple[Permission, ...]
+    grants: tuple[Permission, ...] | None
 
 
 class FixState(Protocol):

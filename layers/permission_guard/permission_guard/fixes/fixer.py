@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.bus.events import SOURCE
 from permission_guard.checks.engine import evaluate
-from permission_guard.config import FixMode
-from permission_guard.errors import FixNotVisibleError, FixRefusedError, RetryableError, WriteFailedError
+from permission_guard.config import AutoFix, FixMode
+from permission_guard.errors import (
+    ConflictError,
+    FixInProgressError,
+    FixNotVisibleError,
+    FixRefusedError,
+    RetryableError,
+    WriteFailedError,
+)
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.lifecycle import Change, is_about
+from permission_guard.findings.lifecycle import Change, is_about, owner_of_fix
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from permission_guard.findings.store import FindingStore
     from permission_guard.fixes.base import Fix, FixState, Plan, Writer
+    from permission_guard.fixes.decisions import Decision
     from permission_guard.model.state import Snapshot
     from permission_guard.model.targets import Direction, FunctionTarget
     from permission_guard.rules.base import Rule
@@ -32,6 +41,10 @@ MAX_TRIES = 3
 
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
+
+LEASE = timedelta(minutes=5)
+"""How long an invocation owns a fix if it does not end: longer than the timeout of the function, and shorter than the
+time after which its queue delivers the message again."""
 
 _TRANSITIONS = {
     FixResult.PROPOSED: Transition.FIX_PROPOSED,
@@ -52,8 +65,15 @@ class FixStateSource(Protocol):
 class FixQuota(Protocol):
     """The limit of fixes per hour."""
 
-    def take_fix_quota(self, hour: str, limit: int) -> bool:
-        """Count one more fix; return False if the limit is reached."""
+    def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
+        """Count a fix, the same one once; return False if the limit is reached."""
+
+
+class Decisions(Protocol):
+    """Reads the decisions of people."""
+
+    def decision(self, finding_id: str, revision: int) -> Decision | None:
+        """Return the decision about the proposal of a revision, None if there is none."""
 
 
 @record
@@ -70,26 +90,31 @@ class FixOutcome:
 class Fixer:
     """Handles findings, one at a time.
 
-    `rules` are all rules by id; `wait` sleeps for some seconds before each read that verifies a change.
+    `rules` are all rules by id; `wait` sleeps for some seconds before each read that verifies a change. `token` returns
+    a text that nobody else has: it makes an invocation the owner of a fix.
     """
 
     mode: FixMode
+    auto_fix: AutoFix
     max_fixes_an_hour: int
+    decide_fix_arn: str
     rules: Mapping[str, Rule]
     source: FixStateSource
     fix_state: FixState
     store: FindingStore
+    decisions: Decisions
     quota: FixQuota
     writer: Writer
     clock: Callable[[], str]
     wait: Callable[[float], None]
+    token: Callable[[], str]
     verify_after: Sequence[float] = VERIFY_AFTER_SECONDS
 
-    def handle(self, target: FunctionTarget, finding_id: str, *, approved_revision: int | None = None) -> FixOutcome:
-        """Do what the mode allows about one finding; a repeated request changes nothing.
+    def handle(self, target: FunctionTarget, finding_id: str) -> FixOutcome:
+        """Do what the mode and the decisions allow about one finding; a repeated request changes nothing.
 
-        `approved_revision` is the revision of the proposal that a person approved. RetryableError when a call to AWS or
-        the table failed: nothing is lost, and the message is delivered again.
+        RetryableError when a call to AWS or the table failed, or while another invocation applies the fix: nothing is
+        lost, and the message is delivered again.
         """
         finding = self.store.finding(target, finding_id)
         fix = fix_for(finding.rule_id) if finding else None
@@ -98,53 +123,57 @@ class Fixer:
         if fix is None:
             return FixOutcome(finding_id, None, f"there is no fix for {finding.rule_id}")
         started = _started_fix(finding)
-        if started and fix.is_applied(started.change, self.fix_state):
-            return self._record_applied(target, finding, fix, started)
-        outcome = self._handle(target, finding, fix, approved_revision)
-        if started and outcome.fix_record is None:
-            # The fix was interrupted before the change, and is not applied now: the record must not stay `applying`.
-            summary = f"The fix was started, but nothing was changed: {outcome.summary}."
-            return self._record(target, finding, self._fix_record(finding, fix, FixResult.REFUSED, summary))
-        return outcome
+        if started is None:
+            return self._handle(target, finding, fix)
+        return self._continue(target, finding, fix, started)
 
-    def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix, approved_revision: int | None) -> FixOutcome:
-        """Start a fix, or return why not. A fix that was interrupted before its change becomes a new attempt."""
-        reason = self._reason_to_skip(finding, approved_revision)
+    def _continue(self, target: FunctionTarget, finding: Finding, fix: Fix, started: FixRecord) -> FixOutcome:
+        """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
+        if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
+            raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
+        owned = self._own(target, finding, started)
+        with self._lease(target, owned):
+            if fix.is_applied(started.change, self.fix_state):
+                return self._record_applied(target, owned, fix)
+            outcome = self._handle(target, owned, fix)
+            if outcome.fix_record is None:
+                # Nothing is applied now: the record must not stay `applying`.
+                summary = f"The fix was started, but nothing was changed: {outcome.summary}."
+                return self._record(target, owned, self._fix_record(owned, fix, FixResult.REFUSED, summary))
+            return outcome
+
+    def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
+        """Start a fix, or return why not."""
+        reason = self._reason_to_skip(finding)
         if reason:
             return FixOutcome(finding.id, None, reason)
         try:
-            return self._start(target, finding, fix, approved=approved_revision is not None)
+            return self._start(target, finding, fix)
         except FixRefusedError as error:
             return self._record(target, finding, self._fix_record(finding, fix, FixResult.REFUSED, str(error)))
 
-    def _reason_to_skip(self, finding: Finding, approved_revision: int | None) -> str | None:
+    def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
         if self.mode is FixMode.OFF:
             return "FixMode is off"
         if finding.status is not Status.OPEN:
             return f"the finding is {finding.status}"
-        if approved_revision is not None:
-            return self._reason_to_reject(finding, approved_revision)
-        if finding.transition in _NEW or self._is_proposal_of_another_mode(finding):
+        if finding.transition is Transition.FIX_APPROVED and not self._takes_approvals:
+            return f"FixMode is {self.mode}: approvals are not accepted"
+        if finding.transition is Transition.FIX_PROPOSED and finding.fix and finding.fix.approve:
+            return "the proposal waits for an approval"
+        # A proposal without a command to approve it was made in the mode `plan`.
+        is_new = finding.transition is Transition.FIX_PROPOSED and self._takes_approvals
+        if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
 
-    def _reason_to_reject(self, finding: Finding, revision: int) -> str | None:
-        """Return why an approval is not accepted, None if it is."""
-        if self.mode is not FixMode.APPROVE:
-            return f"FixMode is {self.mode}: approvals are not accepted"
-        if finding.transition is Transition.FIX_PROPOSED and finding.revision == revision:
-            return None
-        return f"revision {revision} is not the current proposal"
+    @property
+    def _takes_approvals(self) -> bool:
+        return self.mode in (FixMode.APPROVE, FixMode.AUTO)
 
-    def _is_proposal_of_another_mode(self, finding: Finding) -> bool:
-        """Return whether the current mode handles an older proposal: auto applies it, approve adds its command."""
-        if finding.transition is not Transition.FIX_PROPOSED or finding.fix is None:
-            return False
-        return self.mode is FixMode.AUTO or (self.mode is FixMode.APPROVE and not finding.fix.approve)
-
-    def _start(self, target: FunctionTarget, finding: Finding, fix: Fix, *, approved: bool) -> FixOutcome:
-        """Plan the fix from the current state; then apply it, or propose it if the mode requires an approval."""
+    def _start(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
+        """Plan the fix from the current state; then apply it, or propose it if it needs an approval."""
         tries = finding.fix.attempts if finding.fix else 0
         if tries >= MAX_TRIES:
             raise FixRefusedError(
@@ -154,26 +183,82 @@ class Fixer:
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
-        intent = replace(
-            self._fix_record(finding, fix, FixResult.APPLYING, plan.summary),
-            attempts=tries + 1,
+        planned = FixRecord(
+            name=fix.name,
+            result=FixResult.PROPOSED,
+            summary=plan.summary,
+            at=self.clock(),
+            attempts=tries,
             change=plan.change,
             before=plan.before,
-            undo=plan.undo,
         )
-        is_approved = approved and finding.fix is not None and finding.fix.change == plan.change
-        if not (is_approved or self.mode is FixMode.AUTO):
-            proposal = replace(intent, result=FixResult.PROPOSED, attempts=tries, undo="")
-            return self._record(target, finding, proposal)
-        if not self.quota.take_fix_quota(self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour):
+        approval = self._approval(finding, planned)
+        applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
+        planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
+        if not applies:
+            return self._record(target, finding, planned)
+        if not self.quota.take_fix_quota(
+            self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
+        ):
             # Not recorded as refused, which would be final: the sweep publishes open findings again, for a retry.
             return FixOutcome(finding.id, None, f"the limit of {self.max_fixes_an_hour} fixes per hour is reached")
+        intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
         # Recorded before the change, so that the state to restore is known after a crash.
-        self.store.put_finding(Change(replace(finding, fix=intent), finding.revision))
-        return self._apply(target, finding, fix, intent)
+        owned = self._own(target, finding, replace(intent, result=FixResult.APPLYING))
+        with self._lease(target, owned):
+            return self._apply(target, owned, fix)
 
-    def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix, intent: FixRecord) -> FixOutcome:
+    def _approval(self, finding: Finding, planned: FixRecord) -> Decision | None:
+        """Return the valid approval of exactly this plan, None if there is none. An event approves nothing."""
+        if finding.transition is not Transition.FIX_APPROVED or not self._takes_approvals:
+            return None
+        decision = self.decisions.decision(finding.id, finding.revision - 1)
+        return decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
+
+    def _without_approval(self, target: FunctionTarget, finding: Finding, plan: Plan) -> tuple[bool, str]:
+        """Return whether a plan is applied without an approval, and why, for its summary."""
+        if self.mode is not FixMode.AUTO:
+            return False, ""
+        if self.auto_fix is AutoFix.GRANT:
+            return True, ""
+        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
+        reasons = reasons_to_wait(plan, permissions)
+        if not reasons:
+            changes = (f"{change.by or 'someone'} with {change.api}" for change in removals(plan, permissions))
+            return True, f"It restores what was removed by {' and '.join(changes)}."
+        who = finding.changed_by or "someone whom no event names"
+        return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
+
+    def _own(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> Finding:
+        """Record a started fix as this invocation's own. ConflictError if another writer was first."""
+        until = datetime.fromisoformat(self.clock()) + LEASE
+        owned = replace(record, owner=self.token(), lease_until=until.isoformat(timespec="milliseconds"))
+        change = Change(replace(finding, fix=owned), finding.revision, expected_owner=owner_of_fix(finding))
+        try:
+            self.store.put_finding(change)
+        except ConflictError:
+            # The write may have succeeded, and only its reply have been lost.
+            current = self.store.finding(target, finding.id)
+            if current is None or owner_of_fix(current) != owned.owner:
+                raise
+        return change.finding
+
+    @contextmanager
+    def _lease(self, target: FunctionTarget, owned: Finding) -> Iterator[None]:
+        """End the lease when an error interrupts the fix, so that the retry does not wait for it."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # the first error says what happened
+                current = self.store.finding(target, owned.id)
+                if current and (fix := _started_fix(current)) and fix.owner == owner_of_fix(owned):
+                    ended = replace(current, fix=replace(fix, lease_until=""))
+                    self.store.put_finding(Change(ended, current.revision))
+            raise
+
+    def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
+        intent = _fix_of(finding)
         try:
             fix.apply(intent.change, self.writer)
         except WriteFailedError as error:
@@ -181,7 +266,7 @@ class Fixer:
         for delay in self.verify_after:
             self.wait(delay)
             if fix.is_applied(intent.change, self.fix_state):
-                return self._record_applied(target, finding, fix, intent)
+                return self._record_applied(target, finding, fix)
         # Raised, not recorded as failed: AWS accepted the change, and a later read will show it.
         raise FixNotVisibleError(f"AWS does not show the change yet: {intent.summary}. Undo: {intent.undo}")
 
@@ -203,8 +288,9 @@ class Fixer:
         attempts = finding.fix.attempts if finding.fix else 0
         return FixRecord(name=fix.name, result=result, summary=summary, at=self.clock(), attempts=attempts)
 
-    def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix, intent: FixRecord) -> FixOutcome:
+    def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Record a fix that AWS shows; the summary says if the finding's rule does not pass yet."""
+        intent = _fix_of(finding)
         after = fix.state(intent.change, self.fix_state)
         _, verdict = self._check(target, finding)
         summary = intent.summary
@@ -213,15 +299,27 @@ class Fixer:
         return self._record(target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after))
 
     def _record(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
-        """Write the record of a fix into the finding's current revision; retry when another writer was first."""
-        timed = replace(fix_record, at=self.clock())
+        """Write the record of a fix into the finding's current revision; retry when another writer was first.
+
+        What was recorded by another invocation meanwhile is not recorded again.
+        """
+        timed = replace(fix_record, at=self.clock(), lease_until="")
         return retry_on_conflict(lambda: self._write(target, finding, timed))
 
     def _write(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
+        started = _started_fix(finding)
+        # A started fix is recorded whatever else happened to the finding; a proposal or a refusal is of one revision.
+        is_current = (
+            (mine := _started_fix(current)) is not None and mine.owner == started.owner
+            if started
+            else current.revision == finding.revision and owner_of_fix(current) == owner_of_fix(finding)
+        )
+        if not is_current:
+            return FixOutcome(finding.id, None, f"changed meanwhile: {current.transition}")
         revision = current.revision + 1
-        if fix_record.result is FixResult.PROPOSED and self.mode is FixMode.APPROVE:
-            fix_record = replace(fix_record, approve=_approve_command(current, revision))
+        if fix_record.result is FixResult.PROPOSED and self._takes_approvals:
+            fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
         updated = replace(
             current,
             fix=fix_record,
@@ -229,8 +327,19 @@ class Fixer:
             transition=_TRANSITIONS[fix_record.result],
             changed_at=fix_record.at,
         )
-        self.store.put_finding(Change(updated, current.revision))
+        self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
         return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
+
+    def _approve_command(self, finding: Finding, proposal: FixRecord, revision: int) -> str:
+        """Return the command that approves the proposal of this revision, and of no other."""
+        options = {
+            "--function-arn": finding.function_arn,
+            "--revision": str(revision),
+            "--plan": proposal.plan_hash,
+            "--decide-fix": self.decide_fix_arn,
+        }
+        given = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items())
+        return f"permission-guard fixes approve {finding.id} {given}"
 
 
 def _started_fix(finding: Finding) -> FixRecord | None:
@@ -238,16 +347,10 @@ def _started_fix(finding: Finding) -> FixRecord | None:
     return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
 
 
-def _approve_command(finding: Finding, revision: int) -> str:
-    """Return the command that approves the proposal of this revision, and of no other."""
-    detail = {"id": finding.id, "function_arn": finding.function_arn, "revision": revision}
-    entry = {
-        "EventBusName": SOURCE,
-        "Source": SOURCE,
-        "DetailType": str(Transition.FIX_APPROVED),
-        "Detail": json.dumps(detail),
-    }
-    return f"aws events put-events --region {finding.region} --entries {shlex.quote(json.dumps([entry]))}"
+def _fix_of(finding: Finding) -> FixRecord:
+    if finding.fix is None:
+        raise ValueError(f"finding {finding.id} has no fix")
+    return finding.fix
 
 
 def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from permission_guard.bus.events import SOURCE
 from permission_guard.model.findings import MAX_EVENT_IDS
+from permission_guard.model.role_permissions import MAX_ROLE_CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.targets import FunctionTarget
 
 
@@ -25,13 +28,22 @@ def check_request_body(
     full: bool = True,
     causes: Sequence[str] = (),
     tool: str = "",
+    changed_by: str = "",
+    role_changes: Sequence[RoleChange] = (),
 ) -> str:
     """Return the body of a message that requests checks of functions.
 
     `requested_at` is ISO-8601; what functions share is read after it. `causes` are the ids of the events that led to
-    the request; `tool` is the infrastructure code that made the change.
+    the request; `tool` is the infrastructure code that made the change, `changed_by` the ARN of who made it, and
+    `role_changes` the calls that can have removed permissions from a role.
     """
-    optional = {"requested_at": requested_at, "causes": list(causes[:MAX_EVENT_IDS]), "tool": tool}
+    optional = {
+        "requested_at": requested_at,
+        "causes": list(causes[:MAX_EVENT_IDS]),
+        "tool": tool,
+        "changed_by": changed_by,
+        "role_changes": [asdict(change) for change in role_changes[-MAX_ROLE_CHANGES:]],
+    }
     given = {name: value for name, value in optional.items() if value}
     detail = {
         "functions": [target.arn for target in targets],

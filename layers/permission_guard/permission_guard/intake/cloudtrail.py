@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
 from permission_guard.intake.denied_calls import denied_call_of
 from permission_guard.model.arns import parse_function_arn, parse_function_name, parse_policy_arn
+from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.targets import JSON, Direction, FunctionTarget, PolicyTarget, RoleTarget, Target
 from permission_guard.records import record
 
@@ -30,7 +32,8 @@ class RecordTargets:
     """The targets of one record, or none and the reason.
 
     `tool` is the infrastructure code that made the change, "" if it is unknown or nothing was changed. `denied_call` is
-    the call that AWS denied because of the execution role, if there was one.
+    the call that AWS denied because of the execution role, if there was one. `changed_by` is the ARN of the caller, ""
+    if it is unknown; `role_change` is the call if it can have removed a permission from a role.
     """
 
     event_id: str
@@ -38,6 +41,8 @@ class RecordTargets:
     reason: str = ""
     tool: str = ""
     denied_call: DeniedCall | None = None
+    changed_by: str = ""
+    role_change: RoleChange | None = None
 
 
 def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordTargets:
@@ -63,7 +68,30 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
         return RecordTargets(record.event_id, (), row.nameless)
     if target.account != record.account:
         return RecordTargets(record.event_id, (), f"the change is to account {target.account}, not to this one")
-    return RecordTargets(record.event_id, (target,), tool="" if why_not else record.tool, denied_call=denied_call)
+    return RecordTargets(
+        record.event_id,
+        (target,),
+        tool="" if why_not else record.tool,
+        denied_call=denied_call,
+        changed_by=record.caller,
+        role_change=_role_change(record, target) if row.removes else None,
+    )
+
+
+def _role_change(record: CloudTrailRecord, target: Target) -> RoleChange | None:
+    """Return the change of a role or of a managed policy; None if the record has no valid time."""
+    try:
+        at = datetime.fromisoformat(record.time)
+    except ValueError:
+        return None
+    return RoleChange(
+        record.event_id,
+        record.api,
+        (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat(),
+        record.caller,
+        role_name=target.name if isinstance(target, RoleTarget) else "",
+        policy_arn=target.arn if isinstance(target, PolicyTarget) else "",
+    )
 
 
 def _why_nothing_changed(record: CloudTrailRecord, row: _Row) -> str:
@@ -165,7 +193,8 @@ class _Row:
 
     `idle` returns why a call that succeeded changed nothing, "" if it changed something. `never` says why no call of
     this API needs a check: no rule of template.yaml matches it, but it is not unknown. `is_call` is false for what
-    Lambda reports by itself: that cannot fail. `nameless` is the reason where the record does not name a target.
+    Lambda reports by itself: that cannot fail. `removes` is true if the call can remove a permission from a role's
+    identity policies. `nameless` is the reason where the record does not name a target.
     """
 
     locate: Callable[[CloudTrailRecord], Target | None]
@@ -174,6 +203,7 @@ class _Row:
     idle: Callable[[CloudTrailRecord], str] = _never_idle
     never: str = ""
     is_call: bool = True
+    removes: bool = False
     nameless: str = "the change is not to a function, a role or a policy"
 
 
@@ -221,9 +251,9 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),
     (IAM, "AttachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
-    (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False),
-    (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False),
-    (IAM, "DeleteRolePolicy"): _Row(_named_role, _ROLE, answers=False),
+    (IAM, "DetachRolePolicy"): _Row(_named_role, _ROLE, answers=False, removes=True),
+    (IAM, "PutRolePolicy"): _Row(_named_role, _ROLE, answers=False, removes=True),
+    (IAM, "DeleteRolePolicy"): _Row(_named_role, _ROLE, answers=False, removes=True),
     (IAM, "PutRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "DeleteRolePermissionsBoundary"): _Row(_named_role, _ROLE, answers=False),
     (IAM, "UpdateAssumeRolePolicy"): _Row(_named_role, _ROLE, answers=False),
@@ -233,8 +263,8 @@ _APIS: dict[tuple[str, str], _Row] = {
     (IAM, "CreateRole"): _Row(_named_role, _ROLE, answers=True),
     (IAM, "DeleteRole"): _Row(_named_role, _ROLE, answers=False),
     # These name a policy; the checker lists the roles that have it.
-    (IAM, "CreatePolicyVersion"): _Row(_named_policy, _ROLE, answers=True, idle=_changes_no_default),
-    (IAM, "SetDefaultPolicyVersion"): _Row(_named_policy, _ROLE, answers=False),
+    (IAM, "CreatePolicyVersion"): _Row(_named_policy, _ROLE, answers=True, idle=_changes_no_default, removes=True),
+    (IAM, "SetDefaultPolicyVersion"): _Row(_named_policy, _ROLE, answers=False, removes=True),
     (IAM, "DeletePolicyVersion"): _Row(
         _named_policy, _NEITHER, answers=False, never="IAM deletes no version that is its policy's default"
     ),

@@ -28,12 +28,18 @@ _CLOUDFORMATION_SERVICE = "cloudformation.amazonaws.com"
 _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 
 
+# A user, role, root user or session; a session's name may have 64 characters, a path 512.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[!-~]{1,700}", re.ASCII)
+
+
 @record
 class CloudTrailRecord:
     """The parts of a CloudTrail record that are used.
 
     `tool` is the infrastructure code that made the call, "" if it is unknown. `time` is ISO-8601, "" if the record has
-    none. `named` are the ARNs in the record's `resources`.
+    none. `named` are the ARNs in the record's `resources`. `caller` is the ARN of the principal that made the call, ""
+    if the record names none.
     """
 
     event_id: str
@@ -48,6 +54,7 @@ class CloudTrailRecord:
     tool: str = ""
     time: str = ""
     named: tuple[str, ...] = ()
+    caller: str = ""
 
     @property
     def api(self) -> str:
@@ -74,6 +81,7 @@ def parse_record(event: JSON) -> CloudTrailRecord:
         tool=_tool(detail),
         time=str(detail.get("eventTime") or ""),
         named=tuple(_named(detail)),
+        caller=_caller(detail),
     )
 
 
@@ -91,6 +99,13 @@ def _tool(detail: Mapping[str, JSON]) -> str:
     if _CLOUDFORMATION_SERVICE in (invoked_by, detail.get("sourceIPAddress"), agent):
         return CLOUDFORMATION
     return TERRAFORM if isinstance(agent, str) and _TERRAFORM_PRODUCT.search(agent) else ""
+
+
+def _caller(detail: Mapping[str, JSON]) -> str:
+    """Return the ARN of the principal that made the call, empty if there is none: a service made it."""
+    identity = detail.get("userIdentity")
+    arn = identity.get("arn") if isinstance(identity, Mapping) else None
+    return arn if isinstance(arn, str) and _PRINCIPAL_ARN.fullmatch(arn) else ""
 
 
 def _text(detail: Mapping[str, JSON], key: str) -> str:

@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.bus.events import SOURCE
-from permission_guard.errors import MalformedEventError
+from permission_guard.errors import UNREADABLE, MalformedEventError
 from permission_guard.intake.cloudtrail import targets_of_record
 from permission_guard.intake.cloudtrail_record import event_id_of, parse_record
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
+from permission_guard.model.role_permissions import role_change
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.state import DeniedCall
     from permission_guard.model.targets import JSON, Direction, Target
 
@@ -44,6 +46,8 @@ class QueueMessage:
     error: MalformedEventError | None = None
     # Compared, but not hashed: a configuration is a mapping.
     denied_call: DeniedCall | None = field(default=None, hash=False)
+    changed_by: str = ""
+    role_changes: tuple[RoleChange, ...] = ()
 
     @property
     def event_ids(self) -> tuple[str, ...]:
@@ -84,7 +88,16 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
         found = targets_of_record(parse_record(event), direction)
     except MalformedEventError as error:
         return QueueMessage(message_id, event_id, error=error)
-    return QueueMessage(message_id, event_id, found.targets, found.reason, found.tool, denied_call=found.denied_call)
+    return QueueMessage(
+        message_id,
+        event_id,
+        found.targets,
+        found.reason,
+        found.tool,
+        denied_call=found.denied_call,
+        changed_by=found.changed_by,
+        role_changes=(found.role_change,) if found.role_change else (),
+    )
 
 
 def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
@@ -101,9 +114,13 @@ def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
         raise MalformedEventError("a check request has a `requested_at` that is not a string") from error
     except (ValueError, OverflowError) as error:
         raise MalformedEventError(str(error)) from error
-    causes, tool = detail.get("causes", []), detail.get("tool", "")
-    if not isinstance(causes, list) or not all(isinstance(one, str) for one in (*causes, tool)):
-        raise MalformedEventError("a check request has `causes` or a `tool` that are not strings")
+    causes, tool, changed_by = detail.get("causes", []), detail.get("tool", ""), detail.get("changed_by", "")
+    if not isinstance(causes, list) or not all(isinstance(one, str) for one in (*causes, tool, changed_by)):
+        raise MalformedEventError("a check request has `causes`, a `tool` or a `changed_by` that are not strings")
+    try:
+        role_changes = tuple(map(role_change, detail.get("role_changes", ())))
+    except UNREADABLE as error:
+        raise MalformedEventError(f"a check request has invalid `role_changes`: {error!r:.200}") from error
     return QueueMessage(
         message_id,
         f"check-request/{message_id}",
@@ -113,4 +130,6 @@ def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
         after_grace_period=after_grace_period,
         full=full,
         causes=tuple(causes[:MAX_EVENT_IDS]),
+        changed_by=changed_by,
+        role_changes=role_changes,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from dataclasses import asdict
 from enum import StrEnum
@@ -30,6 +32,7 @@ class Transition(StrEnum):
     SUPPRESSED = "Finding Suppressed"
     FIX_PROPOSED = "Fix Proposed"
     FIX_APPROVED = "Fix Approved"
+    FIX_REJECTED = "Fix Rejected"
     FIX_APPLIED = "Fix Applied"
     FIX_REFUSED = "Fix Refused"
     FIX_FAILED = "Fix Failed"
@@ -41,6 +44,7 @@ class FixResult(StrEnum):
     """The state of a fix. `applying` is recorded before the change is made, so that it is known after a crash."""
 
     PROPOSED = "proposed"
+    REJECTED = "rejected"
     APPLYING = "applying"
     APPLIED = "applied"
     REFUSED = "refused"
@@ -49,11 +53,12 @@ class FixResult(StrEnum):
 
 @record(kw_only=True)
 class FixRecord:
-    """The last fix of a finding: proposed, applied, refused or failed.
+    """The last fix of a finding: proposed, rejected, applied, refused or failed.
 
     `change` is the AWS API call with its parameters. `before` and `after` are the state that it changes, complete
     enough to restore it. `undo` is the command that restores it. `approve` is the command that approves a proposal, if
-    FixMode requires approval.
+    it waits for an approval, and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the
+    invocation that applies the fix; no other may until `lease_until`, ISO-8601 in UTC.
     """
 
     name: str
@@ -66,6 +71,15 @@ class FixRecord:
     after: Mapping[str, JSON] = field(default_factory=dict)
     undo: str = ""
     approve: str = ""
+    decided_by: str = ""
+    owner: str = ""
+    lease_until: str = ""
+
+    @property
+    def plan_hash(self) -> str:
+        """The hash of what the fix changes: who approves it approves exactly this."""
+        plan = json.dumps({"fix": self.name, "change": dict(self.change)}, sort_keys=True)
+        return hashlib.sha256(plan.encode()).hexdigest()
 
 
 @record(kw_only=True)
@@ -73,7 +87,8 @@ class Finding:
     """The finding document, version 1. It is the item in the table and the detail of the event.
 
     Times are ISO-8601 in UTC. `revision` counts transitions, and `transition` is the last one. The first of `remedies`
-    is for the tool that manages the function, if that is known.
+    is for the tool that manages the function, if that is known. `changed_by` is the ARN of who made the change that led
+    to the last transition, if an event names one.
     """
 
     id: str
@@ -97,6 +112,7 @@ class Finding:
     changed_at: str
     resolution: str = ""
     event_ids: tuple[str, ...] = ()
+    changed_by: str = ""
     managed_by: ManagedBy | None = None
     fix: FixRecord | None = None
     version: int = 1

@@ -37,7 +37,7 @@ def states_to_read(snapshot: Snapshot) -> set[str]:
     """Return the ARNs of the resources whose state is required to decide, and was not read yet."""
     return {
         arn
-        for item in _role_needs(snapshot)
+        for item in role_needs(snapshot)
         for arn in relevant_states(item.needs, item.role, item.function_arn)
         if arn not in snapshot.sources
     }
@@ -47,7 +47,7 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
     """Return the resources whose own policies can change the decisions of the roles' policies."""
     return {
         resource
-        for item in _role_needs(snapshot)
+        for item in role_needs(snapshot)
         for resource in relevant_policies(item.needs, item.role, item.function_arn)
     }
 
@@ -89,8 +89,8 @@ def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
     return {role_arn: tuple(denied) for role_arn, denied in found.items()}
 
 
-def _role_needs(snapshot: Snapshot) -> Iterator[RoleNeeds]:
-    """Yield the needs of the roles that were read."""
+def role_needs(snapshot: Snapshot) -> Iterator[RoleNeeds]:
+    """Yield the needs of each function, version, mapping and denied call whose role was read."""
     for arn, role_arn, needs in _needs(snapshot):
         role = snapshot.roles.get(role_arn)
         if isinstance(role, Role):

@@ -1,24 +1,17 @@
 """The permissions of AWS managed policies that execution roles often have, for checks without AWS.
 
 A template contains only the name of such a policy. The policies below are those in "AWS managed policies for Lambda
-features" in the Lambda guide, and others that are often attached. The managed policy of an event source type grants the
-needs of that type. The permissions of all other policies are unknown.
+features" in the Lambda guide, and others that are often attached. The permissions of all other policies are unknown.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from permission_guard.iam import LambdaCall, Policy, parse_policy
-from permission_guard.needs.base import NeedKind
-from permission_guard.needs.event_sources import EVENT_SOURCES, event_source_of
+from permission_guard.iam import Policy, parse_policy
+from permission_guard.needs.event_sources import EVENT_SOURCES
+from permission_guard.needs.event_sources.base import LOGS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from permission_guard.model.state import EventSourceMapping
-
-_LOGS: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 _TRACES: Final = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 _INTERFACES: Final = (
     "ec2:CreateNetworkInterface",
@@ -50,7 +43,7 @@ _GRANTS: Final[dict[str, Grants]] = {
     "AmazonS3FilesClientReadWriteAccess": ((_ANY, tuple(f"s3files:{name}" for name in _FILES[:2])),),
     "CloudWatchLambdaApplicationSignalsExecutionRolePolicy": (
         (_ANY, ("xray:PutTraceSegments",)),
-        ("arn:*:logs:*:*:log-group:/aws/application-signals/data:*", _LOGS),
+        ("arn:*:logs:*:*:log-group:/aws/application-signals/data:*", LOGS),
     ),
     "CloudWatchLambdaInsightsExecutionRolePolicy": (
         (_ANY, ("logs:CreateLogGroup",)),
@@ -58,28 +51,21 @@ _GRANTS: Final[dict[str, Grants]] = {
     ),
     "CloudWatchLogsFullAccess": ((_ANY, ("logs:*",)),),
     "service-role/AWSLambdaBasicDurableExecutionRolePolicy": (
-        (_ANY, ("lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState", *_LOGS)),
+        (_ANY, ("lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState", *LOGS)),
     ),
-    "service-role/AWSLambdaBasicExecutionRole": ((_ANY, _LOGS),),
+    "service-role/AWSLambdaBasicExecutionRole": ((_ANY, LOGS),),
     "service-role/AWSLambdaENIManagementAccess": ((_ANY, _INTERFACES),),
     "service-role/AWSLambdaRole": ((_ANY, ("lambda:InvokeFunction",)),),
-    "service-role/AWSLambdaVPCAccessExecutionRole": ((_ANY, ("ec2:DescribeSubnets", *_INTERFACES, *_LOGS)),),
+    "service-role/AWSLambdaVPCAccessExecutionRole": ((_ANY, ("ec2:DescribeSubnets", *_INTERFACES, *LOGS)),),
 }
 
 
-def managed_policy(arn: str, mappings: Iterable[EventSourceMapping]) -> Policy | None:
-    """Return the permissions of an AWS managed policy for some mappings, None if they are unknown."""
+def managed_policy(arn: str) -> Policy | None:
+    """Return the permissions of an AWS managed policy, None if they are unknown."""
     name = arn.partition(":policy/")[2]
     for source in EVENT_SOURCES:
         if source.managed_policy and source.managed_policy == name:
-            needed = [
-                need.action
-                for mapping in mappings
-                if event_source_of(mapping) is source
-                for need in source.needs(mapping)
-                if need.kind is NeedKind.READ or need.call is LambdaCall.NETWORK_INTERFACE
-            ]
-            return _granting(arn, ((_ANY, (*dict.fromkeys(needed), *_LOGS)),))
+            return _granting(arn, ((_ANY, source.managed_policy_actions),))
     return _granting(arn, _GRANTS[name]) if name in _GRANTS else None
 
 

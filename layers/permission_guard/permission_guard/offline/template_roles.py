@@ -174,7 +174,7 @@ class _RoleOf:
         return names + [f"the policy {_name_of(arn)}" for arn in self.managed if self._is_unknown(arn)]
 
     def _is_unknown(self, arn: str) -> bool:
-        return _is_by_aws(arn) and managed_policy(arn, ()) is None
+        return _is_by_aws(arn) and managed_policy(arn) is None
 
     def snapshot(
         self, mapping: EventSourceMapping, fills: Mapping[str, str], values: Mapping[str, str], *, broadest: bool
@@ -185,7 +185,7 @@ class _RoleOf:
             return Snapshot(self.target, function, mappings=(mapping,), versions={mapping.function_arn: function})
         arn = fill(self.role_arn, fills)
         function = Function(self.target.arn, self.target.name, arn, fill(self.properties, fills))
-        role = self._role(arn, mapping, fills, values, broadest=broadest)
+        role = self._role(arn, fills, values, broadest=broadest)
         return Snapshot(
             self.target,
             function,
@@ -201,7 +201,6 @@ class _RoleOf:
     def _role(
         self,
         arn: str,
-        mapping: EventSourceMapping,
         fills: Mapping[str, str],
         values: Mapping[str, str],
         *,
@@ -217,7 +216,7 @@ class _RoleOf:
             path=path_of(self.resolver, self.role_id),
             tags={fill(text(tag.get("Key")), fills): fill(text(tag.get("Value")), fills) for tag in tags},
             trust_policy=_trust_policy(self.role_properties.get("AssumeRolePolicyDocument")),
-            attached={fill(name, fills): self._attached(name, mapping, broadest=broadest) for name in self.managed},
+            attached={fill(name, fills): self._attached(name, broadest=broadest) for name in self.managed},
             inline={
                 fill(name, fills): parse_policy(
                     _filled(document, fills, values, broadest=broadest), name=fill(name, fills)
@@ -228,10 +227,10 @@ class _RoleOf:
             boundary=self._boundary(text(boundary), fills, values, broadest=broadest) if boundary else None,
         )
 
-    def _attached(self, arn: str, mapping: EventSourceMapping, *, broadest: bool) -> Policy | Unread:
+    def _attached(self, arn: str, *, broadest: bool) -> Policy | Unread:
         if not _is_by_aws(arn):
             return not_in_file(f"{fill(arn, {})} is not in the file")
-        return managed_policy(arn, (mapping,)) or extreme(arn, broadest=broadest)
+        return managed_policy(arn) or extreme(arn, broadest=broadest)
 
     def _boundary(
         self, arn: str, fills: Mapping[str, str], values: Mapping[str, str], *, broadest: bool

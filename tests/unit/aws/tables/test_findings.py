@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from permission_guard.aws.tables.finding_items import KEEP_RESOLVED, read_finding
+from permission_guard.aws.tables.finding_items import KEEP_HISTORY, KEEP_RESOLVED, read_finding
 from permission_guard.aws.tables.findings import KEEP_CHECKS, FindingsTable
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
@@ -41,6 +41,16 @@ def dynamodb(moto_account: None) -> DynamoDBClient:
     client = boto3.client("dynamodb")
     client.create_table(**TABLE)
     return client
+
+
+INTENT = FixRecord(
+    name="attach-managed-policy",
+    result=FixResult.APPLYING,
+    summary="attach it",
+    at=NOW,
+    attempts=1,
+    owner="one",
+)
 
 
 @pytest.fixture
@@ -250,9 +260,8 @@ def test_the_second_of_two_concurrent_writes_is_a_conflict(table: FindingsTable)
 def test_a_check_never_overwrites_a_fix_that_started_after_it_read(table: FindingsTable) -> None:
     """The start of a fix does not change the revision, but its record must not be lost."""
     table.put_finding(Change(a_finding(), None))
-    intent = FixRecord(name="attach-managed-policy", result=FixResult.APPLYING, summary="attach it", at=NOW, attempts=1)
-    run = a_finding(fix=intent)
-    table.put_finding(Change(run, 1))
+    run = a_finding(fix=INTENT)
+    table.put_finding(Change(run, 1, expected_owner=""))
     resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
     for write in (
         lambda: table.put_finding(Change(resolved, 1)),
@@ -261,9 +270,44 @@ def test_a_check_never_overwrites_a_fix_that_started_after_it_read(table: Findin
         with pytest.raises(ConflictError):
             write()
     assert table.finding(TARGET, FINDING_ID) == run
-    applied = replace(run, fix=replace(intent, result=FixResult.APPLIED), revision=2)
+    applied = replace(run, fix=replace(INTENT, result=FixResult.APPLIED), revision=2)
     table.put_finding(Change(applied, 1))
     assert commit(table, table.start_check(TARGET, SCOPE), [Change(replace(applied, revision=3), 2)])
+
+
+def test_of_two_invocations_one_owns_a_fix(table: FindingsTable) -> None:
+    """Both had read the finding without a fix, and after a crash both had read the former owner."""
+    table.put_finding(Change(a_finding(), None))
+    for before, first, second in (("", "one", "two"), ("one", "three", "four")):
+        table.put_finding(Change(a_finding(fix=replace(INTENT, owner=first)), 1, expected_owner=before))
+        with pytest.raises(ConflictError):
+            table.put_finding(Change(a_finding(fix=replace(INTENT, owner=second)), 1, expected_owner=before))
+    held = table.finding(TARGET, FINDING_ID)
+    assert held is not None
+    assert held.fix is not None
+    assert held.fix.owner == "three"
+
+
+def test_a_transition_is_an_item_of_its_own(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
+    """It stays as it was, whatever happens to the finding after it, and expires. Other writes leave none."""
+    table.put_finding(Change(a_finding(), None))
+    table.put_finding(Change(a_finding(reason="Other words."), 1))
+    resolved = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2)
+    assert commit(table, table.start_check(TARGET, SCOPE), [Change(resolved, 1)])
+    assert table.transition(TARGET, FINDING_ID, 1) == a_finding()
+    assert table.transition(TARGET, FINDING_ID, 2) == table.finding(TARGET, FINDING_ID) == resolved
+    assert table.transition(TARGET, FINDING_ID, 3) is None
+    assert table.findings_of(TARGET) == (resolved,)
+    expires = datetime.fromtimestamp(int(item(dynamodb, PK, f"HISTORY#{FINDING_ID}#1")["expires_at"]["N"]), UTC)
+    assert expires == datetime.fromisoformat(NOW).replace(microsecond=0) + KEEP_HISTORY
+
+
+def test_a_conflict_leaves_no_transition(table: FindingsTable) -> None:
+    """Finding and transition are written together or not at all."""
+    table.put_finding(Change(a_finding(), None))
+    with pytest.raises(ConflictError):
+        table.put_finding(Change(a_finding(revision=3), 2))
+    assert table.transition(TARGET, FINDING_ID, 3) is None
 
 
 def test_an_expired_finding_is_not_written_again(table: FindingsTable) -> None:
@@ -299,7 +343,7 @@ def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         table.put_finding(Change(a_finding(), None))
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        table.take_fix_quota("2026-11-20T09", 1)
+        table.take_fix_quota("2026-11-20T09", 1, "one#1")
 
 
 # ── Open findings and fixes per hour ────────────────────────────────────────────────────────────────────────────────
@@ -320,11 +364,13 @@ def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable)
 
 
 def test_each_hour_has_its_own_quota_of_fixes(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
-    """The counter expires after some days."""
-    assert [table.take_fix_quota("2026-11-20T09", 2) for _ in range(4)] == [True, True, False, False]
-    assert table.take_fix_quota("2026-11-20T10", 2)
+    """The same fix counts once: two invocations can have its event. The counter expires after some days."""
+    fixes = ["one#1", "one#1", "two#1", "three#1", "one#2", "two#1"]
+    taken = [table.take_fix_quota("2026-11-20T09", 2, fix) for fix in fixes]
+    assert taken == [True, True, True, False, False, True]
+    assert table.take_fix_quota("2026-11-20T10", 2, "three#1")
     count = item(dynamodb, "FIXES#2026-11-20T09", "COUNT")
-    assert count["fixes"] == {"N": "2"}
+    assert sorted(count["fixes"]["SS"]) == ["one#1", "two#1"]
     expires = datetime.fromtimestamp(int(count["expires_at"]["N"]), UTC)
     assert datetime.now(UTC) + timedelta(hours=2) < expires < datetime.now(UTC) + timedelta(days=3)
 

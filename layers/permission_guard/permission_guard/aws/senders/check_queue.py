@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
@@ -58,13 +58,20 @@ class CheckQueue:
         after the delay, which is in seconds. The causes of the `request` are passed on.
         """
         remaining, since = iter(targets), utc_now(after=delay)
-        causes, tool = (request.event_ids, request.tool) if request else ((), "")
+        because: dict[str, Any] = (
+            {
+                "causes": request.event_ids,
+                "tool": request.tool,
+                "changed_by": request.changed_by,
+                "role_changes": request.role_changes,
+            }
+            if request
+            else {}
+        )
         sent = 0
         while batch := list(islice(remaining, limits.QUEUE_BATCH_MESSAGES)):
             bodies = [
-                check_request_body(
-                    [target], since, after_grace_period=after_grace_period, full=full, causes=causes, tool=tool
-                )
+                check_request_body([target], since, after_grace_period=after_grace_period, full=full, **because)
                 for target in batch
             ]
             reply = self._sqs.send_message_batch(

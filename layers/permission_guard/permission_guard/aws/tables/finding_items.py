@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.tables import schema
+from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Finding, Status
 
@@ -53,7 +54,7 @@ def finding_item(finding: Finding) -> dict[str, Any]:
         "status": {"S": finding.status},
         "changed_at": {"S": finding.changed_at},
         "revision": {"N": str(finding.revision)},
-        "fix_attempts": {"N": str(attempts(finding))},
+        "fix_owner": {"S": owner_of_fix(finding)},
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
     }
     if finding.status is Status.RESOLVED:
@@ -74,8 +75,3 @@ def history_item(finding: Finding) -> dict[str, Any]:
 def expires_in(delay: timedelta, now: str) -> Any:
     """Return the time-to-live attribute of an item that expires some time after `now`, which is ISO-8601."""
     return {"N": str(int((datetime.fromisoformat(now) + delay).timestamp()))}
-
-
-def attempts(finding: Finding) -> int:
-    """Return how often a fix of a finding was started."""
-    return finding.fix.attempts if finding.fix else 0

@@ -7,7 +7,7 @@
 | FUNCTION#(arn)   | CHECK#(direct.)| the numbers of the last check started and the last one written, and the     |
 |                  |                | `checkpoint` that it wrote; expires if no check is written for 90 days      |
 | ROLES            | ROLE#(…)       | the index of roles to functions, see role_index.py                          |
-| FIXES#(hour)     | COUNT          | how many fixes were made in that hour                                       |
+| FIXES#(hour)     | COUNT          | which fixes were made in that hour                                          |
 
 A check gets its number before it reads anything. Its write is conditional on the number, so a check cannot write after
 a newer one has, regardless of clocks. The write is also conditional on the checkpoint that the check started from.
@@ -25,7 +25,6 @@ from botocore.exceptions import ClientError
 from permission_guard.aws.tables import schema
 from permission_guard.aws.tables.finding_items import (
     FINDING_PREFIX,
-    attempts,
     expires_in,
     finding_item,
     history_item,
@@ -138,23 +137,27 @@ class FindingsTable(FindingReader):
         # if one fails the check is repeated.
         return all(self._transact([written, *part]) for part in _transactions(writes))
 
-    def put_finding(self, change: Change) -> None:
-        """Write one finding, with its transition if it made one. ConflictError if it changed since it was read."""
-        if not self._transact(self._changed(change)):
+    def put_finding(self, change: Change, *more: TransactWriteItemTypeDef) -> None:
+        """Write one finding, with its transition if it made one, and what belongs to it.
+
+        ConflictError if the finding changed since it was read, or a condition of another write is not met.
+        """
+        if not self._transact([*self._changed(change), *more]):
             raise ConflictError(f"finding {change.finding.id} was changed by another writer")
 
-    def take_fix_quota(self, hour: str, limit: int) -> bool:
-        """Count one more fix in an hour (`2026-11-20T09`). False if the limit is reached."""
+    def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
+        """Count a fix in an hour (`2026-11-20T09`), the same one once. False if the limit is reached."""
         try:
             self._dynamodb.update_item(
                 TableName=self._name,
                 Key={"pk": {"S": f"FIXES#{hour}"}, "sk": {"S": "COUNT"}},
-                UpdateExpression="ADD fixes :one SET expires_at = :expires, #schema = :schema",
-                ConditionExpression="attribute_not_exists(fixes) OR fixes < :limit",
+                UpdateExpression="ADD fixes :fixes SET expires_at = :expires, #schema = :schema",
+                ConditionExpression="attribute_not_exists(fixes) OR contains(fixes, :fix) OR size(fixes) < :limit",
                 ExpressionAttributeNames=schema.NAMES,
                 ExpressionAttributeValues={
                     ":schema": schema.VERSION,
-                    ":one": {"N": "1"},
+                    ":fixes": {"SS": [fix]},
+                    ":fix": {"S": fix},
                     ":limit": {"N": str(limit)},
                     ":expires": {"N": str(int((datetime.now(UTC) + timedelta(days=2)).timestamp()))},
                 },
@@ -164,6 +167,12 @@ class FindingsTable(FindingReader):
                 raise
             return False
         return True
+
+    def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
+        """Return what the last recorded check left, an empty checkpoint if there is none or it cannot be read."""
+        reply = self._dynamodb.get_item(TableName=self._name, Key=_check_key(target, direction), ConsistentRead=True)
+        text = reply.get("Item", {}).get("checkpoint", {}).get("S", "")
+        return CheckRun.after(0, text, "").checkpoint
 
     def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
         """List the functions that have an open or suppressed finding, each once."""
@@ -202,7 +211,9 @@ class FindingsTable(FindingReader):
             raise ConflictError(f"a check of {target.arn} is being written") from error
         check = reply["Attributes"]
         number = int(check["started"]["N"])
-        return CheckRun.after(number, check["checkpoint"]["S"]) if "checkpoint" in check else CheckRun(number)
+        if "checkpoint" not in check:
+            return CheckRun(number)
+        return CheckRun.after(number, check["checkpoint"]["S"], check.get("checked_at", {}).get("S", ""))
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
@@ -236,14 +247,12 @@ class FindingsTable(FindingReader):
         arguments: dict[str, Any] = {"TableName": self._name, "Item": finding_item(change.finding)}
         if change.expected_revision is None:
             return arguments | {"ConditionExpression": "attribute_not_exists(pk)"}
-        # Starting a fix is no transition, so the revision stays the same. The number of attempts changes.
+        # Starting a fix is no transition, so the revision stays the same. The fix has another owner then.
         return arguments | {
-            "ConditionExpression": (
-                "revision = :expected AND (attribute_not_exists(fix_attempts) OR fix_attempts <= :attempts)"
-            ),
+            "ConditionExpression": ("revision = :expected AND (attribute_not_exists(fix_owner) OR fix_owner = :owner)"),
             "ExpressionAttributeValues": {
                 ":expected": {"N": str(change.expected_revision)},
-                ":attempts": {"N": str(attempts(change.finding))},
+                ":owner": {"S": change.read_owner},
             },
         }
 

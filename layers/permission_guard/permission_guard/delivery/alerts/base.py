@@ -30,7 +30,7 @@ ALERTED = frozenset(
         Transition.FIX_REFUSED,
         Transition.FIX_FAILED,
         Transition.FIX_UNDONE,
-        # Not FIX_APPROVED and FIX_UNDO_REQUESTED: a person did that, and the result is alerted.
+        # Not FIX_APPROVED, FIX_REJECTED and FIX_UNDO_REQUESTED: a person did that, and a result is alerted.
     }
 )
 """The transitions for which alerts are sent."""

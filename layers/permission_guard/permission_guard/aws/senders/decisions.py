@@ -1,0 +1,64 @@
+"""Send a decision about a proposed fix to the function `decide_fix`, signed by who decides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from permission_guard.aws.readers.caller import BODY, CONTENT_TYPE, SIGNED_HEADER
+from permission_guard.errors import ConfigurationError, DecisionRefusedError, RetryableError, error_code
+from permission_guard.iam.arn import require_arn
+
+if TYPE_CHECKING:
+    from permission_guard.fixes.decisions import DecisionRequest
+    from permission_guard.model.targets import JSON
+
+# A decision is recorded once, however often it is sent; but a person waits for the answer.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=35)
+
+
+def send_decision(request: DecisionRequest, decide_fix_arn: str, profile: str | None = None) -> JSON:
+    """Sign a decision with the credentials of the caller, send it, and return the answer of `decide_fix`.
+
+    ConfigurationError without valid credentials or permissions; DecisionRefusedError with the reason if the decision is
+    not recorded; RetryableError if the function failed.
+    """
+    region = require_arn(decide_fix_arn).region
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        signature = _signature(session, region, request.digest(decide_fix_arn))
+        payload = json.dumps({**asdict(request), "signature": signature})
+        invoked = session.client("lambda", config=_CONFIG).invoke(FunctionName=decide_fix_arn, Payload=payload.encode())
+    except ClientError as error:
+        message = error.response.get("Error", {}).get("Message", "")
+        raise ConfigurationError(f"{decide_fix_arn} could not be invoked: {error_code(error)}: {message}") from error
+    except BotoCoreError as error:
+        raise ConfigurationError(f"AWS could not be called: {error}") from error
+    answer = json.loads(invoked["Payload"].read() or b"null")
+    if invoked.get("FunctionError") or not isinstance(answer, dict):
+        raise RetryableError(
+            "decide_fix failed: see its log; the decision may be recorded, and sending it again is safe"
+        )
+    if answer.get("recorded") is not True:
+        raise DecisionRefusedError(str(answer.get("reason")))
+    return answer
+
+
+def _signature(session: boto3.Session, region: str, digest: str) -> dict[str, str]:
+    """Return the headers of a signed GetCallerIdentity request. It was sent to nobody."""
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise ConfigurationError("there are no AWS credentials: run `aws configure`, or name a profile with --profile")
+    endpoint = session.client("sts").meta.endpoint_url.rstrip("/")
+    headers = {"Content-Type": CONTENT_TYPE, SIGNED_HEADER: digest}
+    request: Any = AWSRequest(method="POST", url=f"{endpoint}/", data=BODY, headers=headers)
+    SigV4Auth(credentials.get_frozen_credentials(), "sts", region).add_auth(request)
+    named = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+    return {name.lower(): request.headers[name] for name in named if name in request.headers}

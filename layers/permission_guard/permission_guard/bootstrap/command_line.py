@@ -1,0 +1,7 @@
+"""What the command line uses of AWS, with the credentials of who runs it."""
+
+from __future__ import annotations
+
+from permission_guard.aws.senders.decisions import send_decision
+
+__all__ = ["send_decision"]

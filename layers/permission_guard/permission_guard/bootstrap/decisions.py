@@ -1,0 +1,47 @@
+"""The composition root of the function that takes decisions about proposed fixes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.clients import client
+from permission_guard.aws.readers.caller import CallerIdentity
+from permission_guard.aws.tables.decisions import DecisionTable
+from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.clock import utc_now
+from permission_guard.config import DecideSettings
+from permission_guard.fixes.decisions import Decision, DecisionRequest, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from permission_guard.model.targets import JSON
+
+
+def decider(environment: Mapping[str, str]) -> Callable[[JSON, str], Decision]:
+    """Return what records the decision of a request. ConfigurationError if a setting is missing or invalid.
+
+    It takes the request and the ARN of the function that received it.
+    """
+    return partial(_decide, DecideSettings.from_environment(environment))
+
+
+def _decide(settings: DecideSettings, document: JSON, audience: str) -> Decision:
+    request = DecisionRequest.from_document(document)
+    now = utc_now()
+    caller = _callers().arn_of(document.get("signature"), request.digest(audience), datetime.fromisoformat(now))
+    findings, decisions = _tables(settings)
+    return decide(request, caller=caller, mode=settings.mode, findings=findings, decisions=decisions, now=now)
+
+
+@cache
+def _callers() -> CallerIdentity:
+    return CallerIdentity(client("sts"))
+
+
+@cache
+def _tables(settings: DecideSettings) -> tuple[FindingsTable, DecisionTable]:
+    findings = FindingsTable(client("dynamodb"), settings.findings_table)
+    return findings, DecisionTable(client("dynamodb"), settings.decisions_table, findings)

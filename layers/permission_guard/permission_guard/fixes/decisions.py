@@ -1,0 +1,182 @@
+"""Decisions of people about proposed fixes: each is about one proposal of one finding, and the hash of its plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self
+
+from permission_guard.config import FixMode
+from permission_guard.errors import DecisionRefusedError
+from permission_guard.findings.lifecycle import Change
+from permission_guard.iam.arn import require_arn
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from permission_guard.findings.store import FindingStore
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON, FunctionTarget
+
+VALID_FOR = timedelta(hours=24)
+
+
+class DecisionKind(StrEnum):
+    """What a person decided about a proposed fix."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@record(kw_only=True)
+class DecisionRequest:
+    """A decision that a person asks to record.
+
+    `revision` is that of the proposal. `nonce` are 32 random hexadecimal digits.
+    """
+
+    kind: DecisionKind
+    finding_id: str
+    function_arn: str
+    revision: int
+    plan_hash: str
+    nonce: str
+
+    @classmethod
+    def from_document(cls, document: JSON) -> Self:
+        """Read a request. DecisionRefusedError names what is invalid."""
+        if not isinstance(document, Mapping):
+            raise DecisionRefusedError("the request is not a JSON object")
+        for name, pattern in _PATTERNS.items():
+            value = document.get(name)
+            if not isinstance(value, str) or not re.fullmatch(pattern, value):
+                raise DecisionRefusedError(f"the request has no valid `{name}`")
+        revision = document.get("revision")
+        if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+            raise DecisionRefusedError("the request has no valid `revision`, a whole number from 1")
+        texts = {name: str(document[name]) for name in _PATTERNS if name != "kind"}
+        request = cls(kind=DecisionKind(document["kind"]), revision=revision, **texts)
+        _ = request.target
+        return request
+
+    @property
+    def target(self) -> FunctionTarget:
+        """The function. DecisionRefusedError if the ARN is not one of a function."""
+        try:
+            return parse_function_arn(self.function_arn)[0]
+        except ValueError as error:
+            raise DecisionRefusedError(str(error)) from error
+
+    def digest(self, audience: str) -> str:
+        """Return the hash that the caller signs. `audience` is the ARN of the function that takes the decision."""
+        signed = json.dumps({**asdict(self), "audience": audience}, sort_keys=True)
+        return hashlib.sha256(signed.encode()).hexdigest()
+
+
+_PATTERNS = {
+    "kind": "approve|reject",
+    "finding_id": "[0-9a-f]{32}",
+    "function_arn": "arn:[!-~]{1,300}",
+    "plan_hash": "[0-9a-f]{64}",
+    "nonce": "[0-9a-f]{32}",
+}
+
+
+@record(kw_only=True)
+class Decision:
+    """A recorded decision about the proposal of one revision. `by` is the ARN of who made it, `at` ISO-8601 in UTC."""
+
+    kind: DecisionKind
+    finding_id: str
+    revision: int
+    plan_hash: str
+    by: str
+    at: str
+    nonce: str
+
+    def approves(self, plan_hash: str, now: str) -> bool:
+        """Return whether the decision approves a plan, and is still valid."""
+        age = datetime.fromisoformat(now) - datetime.fromisoformat(self.at)
+        return self.kind is DecisionKind.APPROVE and self.plan_hash == plan_hash and age <= VALID_FOR
+
+
+class DecisionStore(Protocol):
+    """Stores decisions."""
+
+    def decision(self, finding_id: str, revision: int) -> Decision | None:
+        """Return the decision about the proposal of a revision, None if there is none."""
+
+    def record(self, decision: Decision, change: Change) -> None:
+        """Write a decision and the finding's transition, both or none.
+
+        ConflictError if the finding was changed since it was read, or a decision about the proposal was recorded.
+        """
+
+
+def decide(
+    request: DecisionRequest,
+    *,
+    caller: str,
+    mode: FixMode,
+    findings: FindingStore,
+    decisions: DecisionStore,
+    now: str,
+) -> Decision:
+    """Record a decision about a proposal; the same request again changes nothing.
+
+    `caller` is the proven ARN of who decides. DecisionRefusedError if the proposal is not the current one;
+    ConflictError if it changed meanwhile.
+    """
+    if mode not in (FixMode.APPROVE, FixMode.AUTO):
+        raise DecisionRefusedError(f"FixMode is {mode}: no fix is applied")
+    finding = findings.finding(request.target, request.finding_id)
+    if finding is None:
+        raise DecisionRefusedError("the finding does not exist")
+    if require_arn(caller).account != finding.account:
+        raise DecisionRefusedError(f"{caller} is not a principal of account {finding.account}")
+    recorded = decisions.decision(finding.id, request.revision)
+    if recorded is not None:
+        if recorded.kind is request.kind and recorded.plan_hash == request.plan_hash:
+            return recorded
+        raise DecisionRefusedError(f"{recorded.by} decided to {recorded.kind} it at {recorded.at}")
+    decision = Decision(
+        kind=request.kind,
+        finding_id=finding.id,
+        revision=request.revision,
+        plan_hash=request.plan_hash,
+        by=caller,
+        at=now,
+        nonce=request.nonce,
+    )
+    decisions.record(decision, Change(_decided(finding, decision), finding.revision))
+    return decision
+
+
+def _decided(finding: Finding, decision: Decision) -> Finding:
+    """Return the finding after a decision about its current proposal."""
+    if finding.status is not Status.OPEN:
+        raise DecisionRefusedError(f"the finding is {finding.status}")
+    if finding.fix is None or finding.transition is not Transition.FIX_PROPOSED or not finding.fix.approve:
+        raise DecisionRefusedError("the finding has no proposed fix that waits for an approval")
+    if finding.revision != decision.revision or finding.fix.plan_hash != decision.plan_hash:
+        raise DecisionRefusedError("the proposal has changed: read the current one")
+    approved = decision.kind is DecisionKind.APPROVE
+    return replace(
+        finding,
+        fix=replace(
+            finding.fix,
+            result=FixResult.PROPOSED if approved else FixResult.REJECTED,
+            approve="",
+            decided_by=decision.by,
+            at=decision.at,
+        ),
+        revision=finding.revision + 1,
+        transition=Transition.FIX_APPROVED if approved else Transition.FIX_REJECTED,
+        changed_at=decision.at,
+    )

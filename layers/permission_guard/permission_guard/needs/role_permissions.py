@@ -1,0 +1,92 @@
+"""What of a function's needs the identity policies of its roles allow by themselves.
+
+A resource-based policy can allow a need too, and whoever owns the resource writes that policy. So only what identity
+policies allow tells what the owner of the role granted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from permission_guard.iam.logic import FALSE, TRUE
+from permission_guard.iam.statements import ALLOW, DENY
+from permission_guard.model.role_permissions import Permission, RequiredPermissions
+from permission_guard.model.state import Role, Unread
+from permission_guard.needs.decision import decide
+from permission_guard.needs.event_sources import event_source_of
+from permission_guard.needs.of_snapshot import role_needs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from permission_guard.iam import Statement
+    from permission_guard.model.state import Snapshot
+
+
+def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
+    """Return the permissions that the function requires, None if a part that they depend on could not be read.
+
+    Besides each need on its own resource there is each action of the managed policy of an event source's type on `*`:
+    it is allowed if a statement without conditions allows it on every resource and none denies it.
+    """
+    read = replace(snapshot, denied_calls=())
+    parts = (read.function, read.mappings, read.invoke_configs, *read.versions.values(), *read.roles.values())
+    policies = (
+        (*role.attached.values(), *role.inline.values()) for role in read.roles.values() if isinstance(role, Role)
+    )
+    if any(isinstance(part, Unread) for part in chain(parts, *policies)):
+        return None
+    required: set[Permission] = set()
+    allowed: set[Permission] = set()
+    for item in role_needs(read):
+        for need in item.needs:
+            permission = Permission(item.role.arn, need.action, need.resource)
+            required.add(permission)
+            if decide(need, item.role, item.function_arn, {}).allowed:
+                allowed.add(permission)
+    for role, actions in _of_managed_policies(read):
+        for action in actions:
+            permission = Permission(role.arn, action, "*")
+            if permission not in required and allows_everywhere(role, action):
+                allowed.add(permission)
+            required.add(permission)
+    attached = {arn: frozenset(role.attached) for arn, role in read.roles.items() if isinstance(role, Role)}
+    return RequiredPermissions(frozenset(required), frozenset(allowed), attached)
+
+
+def allows_everywhere(role: Role, action: str) -> bool:
+    """Return whether the role's identity policies allow an action on every resource, without any condition."""
+    documents = (*role.attached.values(), *role.inline.values())
+    statements = [
+        statement
+        for document in documents
+        if not isinstance(document, Unread)
+        for statement in document.statements
+        if statement.match_action(action.lower()) != FALSE
+    ]
+    if any(statement.effect == DENY or statement.malformed for statement in statements):
+        return False
+    return any(_is_everywhere(statement, action) for statement in statements)
+
+
+def _is_everywhere(statement: Statement, action: str) -> bool:
+    return (
+        statement.effect == ALLOW
+        and statement.match_action(action.lower()) == TRUE
+        and not statement.conditions
+        and not statement.raw.get("Condition")
+        and not statement.not_resource
+        and any(pattern.text == "*" for pattern in statement.resources or ())
+    )
+
+
+def _of_managed_policies(snapshot: Snapshot) -> Iterator[tuple[Role, tuple[str, ...]]]:
+    """Yield the role that polls each mapping, with the actions of the managed policy of its source's type."""
+    mappings = snapshot.mappings
+    for mapping in () if isinstance(mappings, Unread) else mappings:
+        source = event_source_of(mapping)
+        role = snapshot.roles.get(snapshot.role_arns.get(mapping.function_arn, ""))
+        if source is not None and isinstance(role, Role) and not mapping.is_disabled_on_purpose:
+            yield role, source.managed_policy_actions
