@@ -9,7 +9,8 @@ from typing import Final
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 EVENT_ENTRY: Final = 256 * 1024
-"""One entry of PutEvents: source, detail-type, resources and detail."""
+"""All entries of a PutEvents request together: their source, detail-type, resources and detail."""
+EVENT_REQUEST_ENTRIES: Final = 10
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 TABLE_ITEM: Final = 400 * 1024
