@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.sweep import sweeper
+from permission_guard.sweep.sweep import CONTINUE, Outcome
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,13 +23,25 @@ metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
-    """Request the checks and publish open findings again; return the numbers of both."""
-    swept = sweeper(os.environ)()
-    metrics.add_metric(name="FunctionsSwept", unit=MetricUnit.Count, value=swept.functions)
-    metrics.add_metric(name="FindingsOpen", unit=MetricUnit.Count, value=swept.open_findings)
-    logger.info("checks requested", extra={**asdict(swept), "failures": swept.failures[:_FAILURES_SHOWN]})
-    metrics.add_metric(name="FindingsNotPublished", unit=MetricUnit.Count, value=len(swept.failures))
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Request the checks and publish open findings again; return the numbers of this run, and whether it is the last.
+
+    The event `CONTINUE` continues a sweep; every other event also starts one.
+    """
+    swept = sweeper(os.environ).run(context.get_remaining_time_in_millis, start=event != CONTINUE)
+    for name, value in {
+        "SweepsCompleted": int(swept.outcome is Outcome.COMPLETE),
+        "FunctionsSwept": swept.functions,
+        "FindingsOpen": swept.open_findings,
+        "FindingsNotPublished": len(swept.failures),
+    }.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    logger.info(str(swept.outcome), extra={**asdict(swept), "failures": swept.failures[:_FAILURES_SHOWN]})
     if swept.failures:
         logger.error("findings not published", extra={"failures": swept.failures[:_FAILURES_SHOWN]})
-    return {"functions": swept.functions, "deleted": swept.deleted, "open_findings": swept.open_findings}
+    return {
+        "complete": swept.outcome is Outcome.COMPLETE,
+        "functions": swept.functions,
+        "deleted": swept.deleted,
+        "open_findings": swept.open_findings,
+    }

@@ -81,6 +81,7 @@ class Account:
     read_output: Callable[[], str]
     calls: list[str] = field(default_factory=list)
     urls: dict[str, str] = field(default_factory=dict)
+    remaining_time_in_millis: Callable[[], int] = lambda: 180_000
 
     def __post_init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
@@ -170,7 +171,7 @@ class Account:
         context = SimpleNamespace(
             function_name=name,
             memory_limit_in_mb=512,
-            get_remaining_time_in_millis=lambda: 180_000,
+            get_remaining_time_in_millis=self.remaining_time_in_millis,
             invoked_function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
             aws_request_id="5d3c1a52-2b3f-4d4e-9c5b-0a1b2c3d4e5f",
         )

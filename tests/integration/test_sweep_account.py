@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Account
 
 SCHEDULED = json.loads((EVENTS / "schedule" / "sweep_account.json").read_text())
+CONTINUED = json.loads((EVENTS / "schedule" / "continue_sweep.json").read_text())
 
 
 @pytest.fixture
@@ -36,8 +38,8 @@ def swept(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 def test_both_checkers_get_requests_and_find_changes_without_an_event(swept: Account) -> None:
     """The checkers accept the messages of the sweep."""
     run = swept.run("sweep_account", SCHEDULED)
-    assert run.answer == {"functions": 1, "deleted": 0, "open_findings": 0}
-    assert run.counts == {"FunctionsSwept": 1}
+    assert run.answer == {"complete": True, "functions": 1, "deleted": 0, "open_findings": 0}
+    assert run.counts == {"FunctionsSwept": 1, "SweepsCompleted": 1}
     for checker, queue in (("check_invoke_policy", "invoke-policy"), ("check_execution_role", "execution-role")):
         assert swept.run(checker, sqs_event(*swept.received(queue))).failed == []
     assert sorted(finding.rule_id for finding in swept.findings) == ["PG102", "PG201"]
@@ -47,8 +49,8 @@ def test_the_finding_of_a_function_deleted_without_an_event_is_resolved(swept: A
     """Only the table still has that function."""
     swept.table.put_finding(Change(a_finding(id="lost", function_arn=OTHER.arn), None))
     run = swept.run("sweep_account", SCHEDULED)
-    assert run.answer == {"functions": 1, "deleted": 1, "open_findings": 1}
-    assert run.line("checks requested")["deleted"] == 1
+    assert run.answer == {"complete": True, "functions": 1, "deleted": 1, "open_findings": 1}
+    assert run.line("sweep complete")["deleted"] == 1
     swept.run("check_execution_role", sqs_event(*swept.received("execution-role")))
     lost = swept.table.finding(OTHER, "lost")
     assert lost is not None
@@ -65,18 +67,38 @@ def test_a_second_sweep_causes_no_new_alert(swept: Account) -> None:
 
 
 def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
-    """It lists functions and findings, updates the role index, and sends one batch to each queue."""
+    """It lists functions and findings, updates the role index, sends one batch to each queue, and moves its cursor."""
     run = swept.run("sweep_account", SCHEDULED)
-    assert sorted(run.calls) == [
-        "dynamodb:BatchWriteItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:Query",
-        "dynamodb:Query",
-        "lambda:ListFunctions",
-        "sqs:SendMessageBatch",
-        "sqs:SendMessageBatch",
-    ]
+    assert Counter(run.calls) == {
+        "dynamodb:BatchWriteItem": 1,
+        "dynamodb:GetItem": 1,
+        "dynamodb:PutItem": 5,
+        "dynamodb:Query": 5,
+        "lambda:ListFunctions": 1,
+        "sqs:SendMessageBatch": 2,
+    }
+
+
+def test_a_run_without_time_left_is_continued_by_the_schedule_that_continues_sweeps(swept: Account) -> None:
+    """It publishes what the first run did not, and starts no other sweep."""
+    swept.table.put_finding(Change(a_finding(), None))
+    swept.remaining_time_in_millis = lambda: 5_000
+    run = swept.run("sweep_account", SCHEDULED)
+    assert run.answer == {"complete": False, "functions": 1, "deleted": 0, "open_findings": 0}
+    assert run.line("sweep stopped: too little time left; the next run continues it")["functions"] == 1
+    swept.remaining_time_in_millis = lambda: 900_000
+    run = swept.run("sweep_account", CONTINUED)
+    assert run.answer == {"complete": True, "functions": 0, "deleted": 0, "open_findings": 1}
+    assert run.counts == {"FindingsOpen": 1, "SweepsCompleted": 1}
+    run = swept.run("sweep_account", CONTINUED)
+    assert run.answer == {"complete": False, "functions": 0, "deleted": 0, "open_findings": 0}
+    assert (run.calls, run.counts) == (["dynamodb:GetItem"], {})
+
+
+@pytest.mark.parametrize("event", [{}, {"continue": False}, [], "continue", None])
+def test_every_other_event_starts_a_sweep(swept: Account, event: Any) -> None:
+    """A person invokes the function without one, or with any."""
+    assert swept.run("sweep_account", event).answer["complete"]
 
 
 def test_a_missing_setting_is_named(swept: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ import boto3
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.arns import role_target
 from permission_guard.model.targets import Direction
+from permission_guard.sweep.sweep import Step
 from tests.fakes import ROLE_ARN, TABLE_NAME, TARGET, a_finding
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def test_every_type_of_item_has_a_schema_version(account: Account) -> None:
-    """The items are checks, findings, transitions, entries of the role index, its marker and the counter of fixes."""
+    """Checks, findings, transitions, the role index, its marker, the sweep's cursor and the counter of fixes."""
     account.make_role()
     account.make_function()
     table = FindingsTable(account.dynamodb, TABLE_NAME)
@@ -31,7 +33,9 @@ def test_every_type_of_item_has_a_schema_version(account: Account) -> None:
     table.commit_check(TARGET, Direction.EXECUTION_ROLE, run, checkpoint, changes=changes, unknowns=(), now=now)
     table.take_fix_quota("2026-11-20T09", 20, "one#1")
     RoleIndex(account.dynamodb, TABLE_NAME, FunctionReader(boto3.client("lambda"))).rebuild()
+    cursor = SweepCursor(account.dynamodb, TABLE_NAME)
+    cursor.move(cursor.read(), Step.REQUEST_CHECKS)
     items = account.dynamodb.scan(TableName=TABLE_NAME)["Items"]
     kinds = {item["sk"]["S"].split("#")[0] for item in items}
-    assert kinds == {"CHECK", "COMPLETE", "COUNT", "FINDING", "HISTORY", "ROLE"}
+    assert kinds == {"CHECK", "COMPLETE", "COUNT", "CURSOR", "FINDING", "HISTORY", "ROLE"}
     assert [item for item in items if item.get("schema") != {"N": "1"}] == []

@@ -13,6 +13,7 @@ from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bus.publisher import TransitionPublisher
 from permission_guard.checks.batch import CheckRequests, FunctionDirectory
@@ -20,8 +21,9 @@ from permission_guard.checks.checker import RoleUsers, SnapshotSource
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixes.base import FixState, Writer
 from permission_guard.fixes.fixer import FixQuota, FixStateSource
-from permission_guard.sweep.sweep import FunctionIndex, OpenFindings
+from permission_guard.sweep.sweep import Cursors, FindingsPublisher, FunctionIndex, OpenFindings
 from tests.fakes import InMemoryFindings, InMemoryState
+from tests.unit.sweep import account
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ from tests.fakes import InMemoryFindings, InMemoryState
         (FixQuota, FindingsTable),
         (FixQuota, InMemoryFindings),
         (OpenFindings, FindingsTable),
+        (OpenFindings, account.Account),
         (SnapshotSource, StateReader),
         (SnapshotSource, InMemoryState),
         (FixStateSource, StateReader),
@@ -44,6 +47,11 @@ from tests.fakes import InMemoryFindings, InMemoryState
         (RoleUsers, RoleIndex),
         (RoleUsers, InMemoryFindings),
         (FunctionIndex, RoleIndex),
+        (FunctionIndex, account.Account),
+        (Cursors, SweepCursor),
+        (Cursors, account.Cursors),
+        (FindingsPublisher, EventBus),
+        (FindingsPublisher, account.Account),
         (CheckRequests, CheckQueue),
         (TransitionPublisher, EventBus),
     ],
