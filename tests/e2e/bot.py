@@ -52,8 +52,9 @@ class Bot:
         try:
             poll(lambda: self.waiting(queue) == 0, deadline=DEADLINE, what=f"empty {queue}")
         except TimeoutError as error:
-            if queue in ("ExecutionRoleQueue", "InvokePolicyQueue"):
-                lines = self.log_lines(f"Check{queue.removesuffix('Queue')}")
+            kind = queue.removeprefix("Sweep").removesuffix("Queue")
+            if kind in ("ExecutionRole", "InvokePolicy"):
+                lines = self.log_lines(f"Check{kind}")
                 failed = [line for line in lines if line.get("level") == "ERROR"]
                 error.add_note("\n".join(["the last errors of its reader:", *map(json.dumps, failed[-3:])]))
             raise

@@ -52,6 +52,7 @@ def sweep(bot: Bot) -> None:
     """Run the sweep, and wait until every function was checked."""
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
+    bot.wait_until_empty("SweepExecutionRoleQueue")
     all_done(bot)
 
 
@@ -64,7 +65,7 @@ def all_done(bot: Bot) -> None:
 def test_the_bot_has_no_findings_and_no_unknowns_for_its_own_functions(bot: Bot) -> None:
     """Its functions write their logs, share no role and lack no permission, and every outcome is known."""
     sweep(bot)
-    bot.wait_until_empty("InvokePolicyQueue")
+    bot.wait_until_empty("SweepInvokePolicyQueue")
     own = [one["FunctionArn"] for one in bot.engineer.functions.list_functions()["Functions"]]
     assert len(own) > 5
     for arn in own:

@@ -260,6 +260,8 @@ def test_the_sweep_finds_changes_without_an_event(bot: Bot, unique: str) -> None
 
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
-    assert json.loads(reply["Payload"].read())["deleted"] >= 1
+    answer = json.loads(reply["Payload"].read())
+    assert answer["complete"]
+    assert answer["deleted"] >= 1
     bot.watcher.finding(kept, "PG102", is_open)
     bot.watcher.finding(deleted, "PG102", is_resolved)

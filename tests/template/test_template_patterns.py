@@ -52,19 +52,18 @@ def call(
     }
 
 
-def queue_of(template: Template, function: str) -> str:
-    """Return the queue that is a function's event source."""
-    (event,) = template.functions[function]["Events"].values()
-    return referred(event["Properties"]["Queue"])
+def queues_of(template: Template, function: str) -> set[str]:
+    """Return the queues that are a function's event sources."""
+    return {referred(event["Properties"]["Queue"]) for event in template.functions[function]["Events"].values()}
 
 
 def rules_of(template: Template, function: str) -> dict[str, Any]:
-    """Return the patterns of the rules that feed a function's queue, by logical id."""
-    queue = queue_of(template, function)
+    """Return the patterns of the rules that feed a function's queues, by logical id."""
+    queues = queues_of(template, function)
     return {
         name: rule["EventPattern"]
         for name, rule in template.of_type("AWS::Events::Rule").items()
-        if referred(rule["Targets"][0]["Arn"]) == queue and rule.get("State", "ENABLED") == "ENABLED"
+        if referred(rule["Targets"][0]["Arn"]) in queues and rule.get("State", "ENABLED") == "ENABLED"
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.delivery.ledger import LOCK_FOR
+from permission_guard.sweep.sweep import CONTINUE
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, listed, referred
 
@@ -31,7 +33,7 @@ def dead_letter_queues(template: Template) -> dict[str, Any]:
 
 
 def rules_with_target(template: Template, queue: str) -> list[str]:
-    """Return the rules and the schedule that have a queue as target or dead-letter queue."""
+    """Return the rules and the schedules that have a queue as target or dead-letter queue."""
     senders = [
         name
         for name, rule in template.of_type("AWS::Events::Rule").items()
@@ -65,7 +67,7 @@ def test_every_queue_has_its_own_dead_letter_queue(template: Template) -> None:
         assert dead_letter_queue in dead_letter_queues(template), name
         assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5, name
         homes.append(dead_letter_queue)
-    assert len(homes) == len(set(homes)) == 5
+    assert len(homes) == len(set(homes)) == 7
 
 
 def test_dead_letters_are_kept_for_the_longest_retention_of_sqs(template: Template) -> None:
@@ -128,7 +130,7 @@ def test_a_delivery_is_locked_for_longer_than_its_sender_runs(template: Template
 def test_one_failed_message_does_not_retry_the_others(template: Template) -> None:
     """Every event source reports the failed messages of a batch."""
     sources = event_sources(template, "SQS", "DynamoDB")
-    assert len(sources) == 6
+    assert len(sources) == 8
     for function, source in sources:
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"], function
 
@@ -153,16 +155,35 @@ def test_a_rule_sends_to_a_queue_and_never_invokes_a_function(template: Template
         assert "InputTransformer" not in target, name
 
 
-def test_every_queue_has_a_rule_and_one_consumer(template: Template) -> None:
-    """A queue without either would be useless."""
+def queues_of_the_sweep(template: Template) -> set[str]:
+    """Return the queues to which the sweep sends its requests."""
+    variables = template.functions["SweepAccountFunction"]["Environment"]["Variables"]
+    return {referred(value) for name, value in variables.items() if name.endswith("_QUEUE_URL")}
+
+
+def test_every_queue_has_a_sender_and_one_consumer(template: Template) -> None:
+    """A queue without either would be useless. The sender is a rule or the sweep."""
     sources = [referred(source["Queue"]) for _, source in event_sources(template, "SQS")]
     assert sorted(sources) == sorted(queues(template))
-    for queue in queues(template):
-        assert rules_with_target(template, queue), queue
+    with_rules = {queue for queue in queues(template) if rules_with_target(template, queue)}
+    assert with_rules | queues_of_the_sweep(template) == queues(template).keys()
+    assert len(queues_of_the_sweep(template)) == 2
 
 
-def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedule(template: Template) -> None:
-    """The schedule invokes its function directly: two events a day are no burst."""
+def test_changes_never_wait_behind_a_sweep(template: Template) -> None:
+    """The sweep's requests have queues of their own, with no more concurrency than the changes, at SQS's minimum."""
+    for kind in ("InvokePolicy", "ExecutionRole"):
+        events = template.functions[f"Check{kind}Function"]["Events"]
+        changes, sweep = events[kind]["Properties"], events["Sweep"]["Properties"]
+        assert (referred(changes["Queue"]), referred(sweep["Queue"])) == (f"{kind}Queue", f"Sweep{kind}Queue")
+        assert sweep["ScalingConfig"]["MaximumConcurrency"] == 2 <= changes["ScalingConfig"]["MaximumConcurrency"]
+        variables = template.functions[f"Check{kind}Function"]["Environment"]["Variables"]
+        assert referred(variables["CHECK_QUEUE_URL"]) == f"{kind}Queue"
+    assert not any(rules_with_target(template, queue) for queue in queues_of_the_sweep(template))
+
+
+def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedules(template: Template) -> None:
+    """The schedules invoke their function directly: an event every 15 minutes is no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
     assert types.pop("DecideFixFunction") == set()  # people invoke it
     assert types.pop("SweepAccountFunction") == {"Schedule"}
@@ -303,13 +324,25 @@ def test_findings_outlive_the_stack(template: Template) -> None:
 
 
 def test_a_failed_sweep_is_kept(template: Template) -> None:
-    """The schedule may fail to invoke it, or the function may fail."""
+    """A schedule may fail to invoke it, or the function may fail."""
     function = template.functions["SweepAccountFunction"]
     destination = function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-    schedule = function["Events"]["Schedule"]["Properties"]
     assert destination == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["SweepDeadLetterQueue", "Arn"]}}
-    assert schedule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["SweepDeadLetterQueue", "Arn"]}}
+    for event in function["Events"].values():
+        assert event["Properties"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["SweepDeadLetterQueue", "Arn"]}}
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+
+
+def test_a_sweep_has_the_longest_timeout_and_is_continued_within_15_minutes(template: Template) -> None:
+    """One schedule starts a sweep, the other one only continues it."""
+    function = template.functions["SweepAccountFunction"]
+    assert function["Timeout"] == 900
+    start, proceed = (function["Events"][name]["Properties"] for name in ("Schedule", "Continue"))
+    assert (start["Schedule"], proceed["Schedule"]) == ("rate(12 hours)", "rate(15 minutes)")
+    assert "Input" not in start
+    assert json.loads(proceed["Input"]) == CONTINUE
+    sample = REPOSITORY / "events" / "schedule" / "continue_sweep.json"
+    assert json.loads(sample.read_text()) == CONTINUE
 
 
 def test_a_stream_record_that_cannot_be_published_is_retried_and_kept(template: Template) -> None:

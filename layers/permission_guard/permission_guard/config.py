@@ -59,7 +59,7 @@ class CheckSettings:
 
 @record
 class SweepSettings:
-    """The settings of the sweep function."""
+    """The settings of the sweep function. `queue_urls` are its own queues, one for each checker."""
 
     findings_table: str
     event_bus: str
