@@ -7,6 +7,7 @@
 | FUNCTION#(arn)   | CHECK#(direct.)| the numbers of the last check started and the last one written, and the     |
 |                  |                | `checkpoint` that it wrote; expires if no check is written for 90 days      |
 | ROLES            | ROLE#(…)       | the index of roles to functions, see role_index.py                          |
+| SWEEP            | CURSOR         | where the sweep continues, see sweep_cursor.py                              |
 | FIXES#(hour)     | COUNT          | which fixes were made in that hour                                          |
 
 A check gets its number before it reads anything. Its write is conditional on the number, so a check cannot write after
