@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.time_limit import TimeLimit
 from permission_guard.bootstrap import checks
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker, CheckRequest, CheckResult
@@ -333,6 +334,7 @@ def test_only_a_temporary_failure_returns_the_message_to_the_queue(
         store,
         RoleReader(aws.client("iam")),
         NoRequests(),
+        time_limit=TimeLimit(),
         logger=Logger(service="other-sources", level="CRITICAL"),
         metrics=metrics,
     )
@@ -369,4 +371,4 @@ class NoRequests:
         """Fail: the role is not shared."""
         pytest.fail("checks were requested")
 
-    request_changed = request_full
+    request_again = request_full

@@ -10,7 +10,8 @@ PermissionGuardError
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
 │   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
-│   └── FixInProgressError  another invocation is applying the fix
+│   ├── FixInProgressError  another invocation is applying the fix
+│   └── OutOfTimeError      a check took so long that AWS is not called any more
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
@@ -69,6 +70,10 @@ class FixNotVisibleError(RetryableError):
 
 class FixInProgressError(RetryableError):
     """Another invocation is applying the fix of the same finding."""
+
+
+class OutOfTimeError(RetryableError):
+    """A check took so long that AWS is not called any more; the next try has more time."""
 
 
 class EventRejectedError(PermissionGuardError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.hooks import HierarchicalEmitter
 
 from permission_guard import __version__
 from permission_guard.aws import clients
@@ -25,7 +27,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Config]]]:
 
     def make(service: str, *, config: Config) -> Any:
         asked.append((service, config))
-        return object()
+        return SimpleNamespace(meta=SimpleNamespace(events=HierarchicalEmitter()))
 
     monkeypatch.setattr(boto3, "client", make)
     clients._client.cache_clear()

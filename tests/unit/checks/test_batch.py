@@ -7,7 +7,15 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.checks.batch import MAX_FUNCTIONS_OF_ROLES, MIN_MILLIS_FOR_A_CHECK, CheckBatch
+import pytest
+
+from permission_guard.aws.time_limit import TimeLimit
+from permission_guard.checks.batch import (
+    MAX_FUNCTIONS_OF_ROLES,
+    MIN_MILLIS_FOR_A_CHECK,
+    RESERVED_MILLIS,
+    CheckBatch,
+)
 from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.iam import TrustSet
@@ -36,7 +44,7 @@ from tests.fakes import (
 from tests.paths import EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tests.unit.conftest import Logged
 
@@ -79,7 +87,7 @@ class Requests:
 
     rechecks: list[FunctionTarget] = field(default_factory=list)
     full_checks: list[FunctionTarget] = field(default_factory=list)
-    changed_checks: list[FunctionTarget] = field(default_factory=list)
+    checks_again: list[FunctionTarget] = field(default_factory=list)
     sent: list[CheckRequest] = field(default_factory=list)
     is_down: bool = False
 
@@ -90,9 +98,9 @@ class Requests:
     def request_full(self, targets: Iterable[FunctionTarget]) -> None:
         self._send(self.full_checks, targets)
 
-    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
+    def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
         self.sent.append(request)
-        self._send(self.changed_checks, targets)
+        self._send(self.checks_again, targets)
 
     def _send(self, where: list[FunctionTarget], targets: Iterable[FunctionTarget]) -> None:
         if self.is_down:
@@ -108,7 +116,8 @@ class Account:
     state: InMemoryState = field(default_factory=lambda: InMemoryState(polling(a_role())))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     directory: Directory = field(default_factory=lambda: Directory({"orders-role": (TARGET,)}))
-    remaining: list[int] = field(default_factory=list)
+    remaining_time: Callable[[], int] = lambda: 180_000
+    checked: list[FunctionTarget] = field(default_factory=list)
     requests: Requests = field(default_factory=Requests)
     grace_period: bool = False
 
@@ -128,17 +137,19 @@ class Account:
             self.directory,
             self.directory,
             self.requests,
+            time_limit=TimeLimit(),
             logger=self.logged.logger,
             metrics=self.logged.metrics,
         )
-        answer = batch.handle({"Records": list(messages)}, lambda: self.remaining.pop(0) if self.remaining else 180_000)
+        answer = batch.handle({"Records": list(messages)}, self.remaining_time)
         assert set(answer) == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def message(number: int, event: object) -> dict[str, Any]:
-    """Return a message of the queue."""
-    return {"messageId": f"m{number}", "body": event if isinstance(event, str) else json.dumps(event)}
+def message(number: int, event: object, received: int = 1) -> dict[str, Any]:
+    """Return a message of the queue, with the number of times that it was received."""
+    body = event if isinstance(event, str) else json.dumps(event)
+    return {"messageId": f"m{number}", "body": body, "attributes": {"ApproximateReceiveCount": str(received)}}
 
 
 def record(name: str, number: int = 0, **request: Any) -> dict[str, Any]:
@@ -464,29 +475,149 @@ def test_a_finding_whose_details_change_is_not_published(logged: Logged) -> None
     assert len([line for line in logged.lines if line["message"].startswith("Finding")]) == 1
 
 
-def test_checks_without_enough_time_are_left_to_another_batch(logged: Logged) -> None:
-    """A timeout would have the whole batch delivered again, including the finished checks."""
+ENOUGH = MIN_MILLIS_FOR_A_CHECK + RESERVED_MILLIS
+"""The remaining time with which a check still begins."""
+
+
+def reads_take(account: Account, millis: dict[FunctionTarget, int], remaining: int = 180_000) -> None:
+    """Make the checks of functions take so long, without findings; record the functions in `account.checked`."""
+    account.state.state = polling(a_role(SQS_POLICY))
+    left = [remaining]
+    account.remaining_time = lambda: left[0]
+    read = account.state.snapshot
+
+    def snapshot(target: FunctionTarget, direction: Direction, **more: Any) -> Snapshot:
+        account.checked.append(target)
+        left[0] -= millis.get(target, 1_000)
+        return read(target, direction, **more)
+
+    account.state.snapshot = snapshot  # type: ignore[method-assign]
+
+
+def test_checks_without_enough_time_are_requested_again(logged: Logged) -> None:
+    """Their messages are acknowledged: each delivery by SQS brings a message nearer to the dead-letter queue."""
     third = FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")
-    account = Account(logged, remaining=[60_000, MIN_MILLIS_FOR_A_CHECK - 1])
-    failed = account.handle(
-        *(message(n, check_request_body([target])) for n, target in enumerate([TARGET, OTHER, third]))
-    )
-    assert failed == ["m1", "m2"]
-    assert account.state.reads == 1
-    assert account.store.one().function_arn == FUNCTION_ARN
+    account = Account(logged)
+    reads_take(account, {TARGET: 133_000})
+    targets = [TARGET, OTHER, third]
+    assert account.handle(*(message(n, check_request_body([target])) for n, target in enumerate(targets))) == []
+    assert account.checked == [TARGET]
+    assert account.requests.checks_again == [OTHER, third]
     line = logged.line("checks postponed: too little time left")
     assert line["function_arns"] == [OTHER.arn, third.arn]
     assert line["cloudtrail_event_ids"] == ["check-request/m1", "check-request/m2"]
     assert (logged.counts["ChecksPostponed"], logged.counts["FunctionsChecked"]) == (2, 1)
 
 
-def test_a_check_is_started_with_exactly_the_minimum_time(logged: Logged) -> None:
-    """Nothing is postponed."""
-    account = Account(logged, remaining=[MIN_MILLIS_FOR_A_CHECK])
+def test_a_check_that_is_requested_again_keeps_its_causes(logged: Logged) -> None:
+    """The events, the tool, the time of the request, and whether it is full and after the grace period."""
+    account = Account(logged)
+    reads_take(account, {TARGET: 133_000})
+    changed = record("create_event_source_mapping", 7, functionName="orders")
+    changed["detail"]["userAgent"] = "APN/1.0 HashiCorp/1.0 Terraform/1.11.0 (+https://www.terraform.io)"
+    other = record("update_function_configuration", 8, functionName=OTHER.name)
+    other["detail"]["userAgent"] = changed["detail"]["userAgent"]
+    since = "2026-11-20T09:30:00.123+00:00"
+    third = FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")
+    account.handle(message(0, changed), message(1, other), message(2, check_request_body([third], since)))
+    change, sweep = account.requests.sent
+    assert change == CheckRequest(event_ids=("trail-8",), tool="terraform")
+    assert sweep == CheckRequest(
+        event_ids=("check-request/m2",), requested_at=1795167000.123, after_grace_period=True, full=True
+    )
+
+
+def test_a_message_with_several_functions_is_acknowledged_once_all_are_checked_or_requested(logged: Logged) -> None:
+    """The functions of one role are requested with as few calls as possible."""
+    account = Account(logged, directory=Directory({"orders-role": many(40)}))
+    reads_take(account, dict.fromkeys(many(40), 10_000))
+    assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
+    assert account.checked == list(many(40)[:14])
+    assert account.requests.checks_again == list(many(40)[14:])
+    assert len(account.requests.sent) == 1
+
+
+def test_a_check_that_cannot_be_requested_again_fails_its_message(logged: Logged) -> None:
+    """SQS does not respond: nothing is lost."""
+    account = Account(logged, requests=Requests(is_down=True))
+    reads_take(account, {TARGET: 133_000})
+    failed = account.handle(message(0, check_request_body([TARGET])), message(1, check_request_body([OTHER])))
+    assert failed == ["m1"]
+    assert logged.line("checks could not be requested")["functions"] == 1
+
+
+def test_a_denied_call_without_time_for_its_check_keeps_its_message(logged: Logged) -> None:
+    """A check request has no denied call. Another message about the function is requested again all the same."""
+    account = Account(logged)
+    reads_take(account, {OTHER: 133_000})
+    failed = account.handle(
+        message(0, check_request_body([OTHER])),
+        message(1, record("create_event_source_mapping_denied_queue")),
+        message(2, check_request_body([TARGET])),
+    )
+    assert failed == ["m1"]
+    assert account.requests.checks_again == [TARGET]
+    assert [request.denied_calls for request in account.requests.sent] == [()]
+
+
+def test_messages_that_were_received_most_often_come_first(logged: Logged) -> None:
+    """Their checks have all the time; otherwise the batch keeps its order."""
+    account = Account(logged)
+    reads_take(account, {})
+    targets = many(5)
+    counts = [1, 2, 1, 4, 2]
+    account.handle(
+        *(message(n, check_request_body([targets[n]]), received) for n, received in enumerate(counts)),
+    )
+    assert account.checked == [targets[n] for n in (3, 1, 4, 0, 2)]
+
+
+@pytest.mark.parametrize("attributes", [None, {}, {"ApproximateReceiveCount": "often"}, "none", []])
+def test_a_message_without_a_receive_count_is_handled_like_a_first_delivery(logged: Logged, attributes: object) -> None:
+    """For example a test event that an engineer wrote."""
+    account = Account(logged)
+    reads_take(account, {})
+    bare = {**message(0, check_request_body([OTHER])), "attributes": attributes}
+    assert account.handle(bare, message(1, check_request_body([TARGET]), 2)) == []
+    assert account.checked == [TARGET, OTHER]
+
+
+@pytest.mark.parametrize(("remaining", "checked"), [(ENOUGH, [TARGET]), (ENOUGH - 1, [])])
+def test_a_check_begins_with_the_minimum_time(logged: Logged, remaining: int, checked: list[FunctionTarget]) -> None:
+    """With less it is requested again."""
+    account = Account(logged)
+    reads_take(account, {}, remaining)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
-    assert account.state.reads == 1
-    assert "ChecksPostponed" not in logged.counts
-    assert "postponed" not in logged.text
+    assert account.checked == checked
+    assert account.requests.checks_again == ([] if checked else [TARGET])
+
+
+def test_no_check_begins_with_less_time_than_the_longest_of_the_batch_took(logged: Logged) -> None:
+    """Throttling makes all checks slow. The third would have twenty seconds less."""
+    account = Account(logged)
+    targets = many(3)
+    reads_take(account, dict.fromkeys(targets, 60_000))
+    account.handle(*(message(n, check_request_body([target])) for n, target in enumerate(targets)))
+    assert account.checked == list(targets[:2])
+    assert account.requests.checks_again == [targets[2]]
+
+
+def test_starting_checks_takes_at_most_half_of_the_time(logged: Logged) -> None:
+    """A slow table must not use up the time of all checks; the others are requested again."""
+    allowed = InMemoryState(polling(a_role(SQS_POLICY)))
+    account = Account(logged, allowed, directory=Directory({"orders-role": many(50)}))
+    left = [180_000]
+    account.remaining_time = lambda: left[0]
+    start = account.store.start_check
+
+    def start_check(target: FunctionTarget, direction: Direction) -> CheckRun:
+        left[0] -= 5_000
+        return start(target, direction)
+
+    account.store.start_check = start_check  # type: ignore[method-assign]
+    assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
+    assert account.state.reads == 19
+    assert account.requests.checks_again == list(many(50)[19:])
 
 
 def test_an_empty_batch_has_no_failures(logged: Logged) -> None:
@@ -624,7 +755,7 @@ def test_a_batch_checks_some_functions_of_a_large_role_and_requests_checks_of_th
     )
     assert account.handle(message(0, record("put_role_policy", roleName="orders-role"))) == []
     assert account.state.reads == MAX_FUNCTIONS_OF_ROLES
-    assert account.requests.changed_checks == list(functions[MAX_FUNCTIONS_OF_ROLES:])
+    assert account.requests.checks_again == list(functions[MAX_FUNCTIONS_OF_ROLES:])
     assert [request.event_ids for request in account.requests.sent] == [("trail-0",)]
     assert logged.counts["ChecksRequested"] == 30
 

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from permission_guard import __version__
+from permission_guard.aws.time_limit import TimeLimit
 from permission_guard.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ _CONFIG = Config(
     read_timeout=10,
     user_agent_extra=f"permission-guard/{__version__}",
 )
+
+TIME_LIMIT = TimeLimit()
+"""The time limit of all clients. The checkers set it for each batch."""
 
 
 @overload
@@ -97,6 +101,8 @@ def client(service: str) -> Any:
 @cache
 def _client(service: str) -> Any:
     try:
-        return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+        created = boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3 cannot create a client for {service}: {error}") from error
+    created.meta.events.register_first("before-send", TIME_LIMIT.refuse)
+    return created

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.clients import client
+from permission_guard.aws.clients import TIME_LIMIT, client
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.roles import AwsManagedPolicies, RoleReader
@@ -64,6 +64,7 @@ def _check_batch(
         index,
         roles,
         CheckQueue(client("sqs"), settings.check_queue_url, settings.grace_period_seconds),
+        time_limit=TIME_LIMIT,
         logger=logger,
         metrics=metrics,
     )

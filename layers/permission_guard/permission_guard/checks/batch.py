@@ -12,6 +12,7 @@ from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from aws_lambda_powertools import Logger, Metrics
 
@@ -47,22 +48,42 @@ class CheckRequests(Protocol):
     def request_full(self, targets: Iterable[FunctionTarget]) -> object:
         """Request full checks of functions that did not change just now."""
 
-    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
-        """Request checks of functions that a change affects, as the event of the change would."""
+    def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
+        """Request the checks that a batch was asked for and leaves to another one. Denied calls cannot be passed on."""
+
+
+class TimeLimit(Protocol):
+    """Limits the time of AWS calls."""
+
+    def __call__(self, is_late: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Let AWS calls raise OutOfTimeError while `is_late` returns true, except those that request checks."""
 
 
 MAX_FUNCTIONS_OF_ROLES = 50
 """How many functions of changed roles one batch checks; checks of the others are requested."""
 
 MIN_MILLIS_FOR_A_CHECK = 20_000
-"""The remaining time below which no check starts: most take a second, throttled ones several."""
+"""The time that every check has at least: most take a second, throttled ones several."""
+
+RESERVED_MILLIS = 25_000
+"""The time at the end of an invocation in which no AWS call starts but the requests for what was not checked.
+
+It is longer than one call runs on: an attempt that gets no reply, and the wait before the next (`aws/clients.py`).
+"""
 
 
 class CheckBatch:
-    """Handles the SQS events of one direction. A message fails, and is retried, when a target was not checked.
+    """Handles the SQS events of one direction. A message fails, and is retried, when a check of its targets failed.
 
-    `requests` receives the checks of other functions, and later checks, that a check requires. A message that cannot be
-    read fails too, so that it reaches the dead-letter queue.
+    SQS counts how often it delivers a message, and moves it to the dead-letter queue after five times. So only the
+    message whose own check failed is delivered again, never one that waited for others (decision 19):
+
+    - Checks for which no time is left are requested again, and their messages are acknowledged.
+    - A check that takes too long is ended before Lambda ends the invocation, which would fail all messages.
+    - A message that was delivered before comes first, so that its check has all the time.
+
+    `requests` receives these checks, and those of other functions and at a later time that a check requires. A message
+    that cannot be read fails too, so that it reaches the dead-letter queue.
     """
 
     def __init__(
@@ -73,6 +94,7 @@ class CheckBatch:
         roles: RoleDirectory,
         requests: CheckRequests,
         *,
+        time_limit: TimeLimit,
         logger: Logger,
         metrics: Metrics,
     ) -> None:
@@ -81,30 +103,23 @@ class CheckBatch:
         self._function_directory = functions
         self._role_directory = roles
         self._requests = requests
+        self._time_limit = time_limit
         self._logger = logger
         self._metrics = metrics
 
     def handle(self, event: Mapping[str, JSON], remaining_time_in_millis: Callable[[], int]) -> dict[str, JSON]:
-        """Return Lambda's partial batch response.
-
-        `remaining_time_in_millis` is the Lambda context's. Targets for which no time is left fail: a timeout would make
-        all messages of the batch fail.
-        """
+        """Return Lambda's partial batch response. `remaining_time_in_millis` is the Lambda context's."""
         self._checker.forget()
         self._function_directory.forget()
         received = read_batch(event, self._direction)
         self._count("MessagesReceived", len(received))
         failed = {message.message_id for message in received if self._is_unreadable(message)}
-        functions = self._functions(merge(received), failed)
-        runs = {target: self._start(target, messages) for target, messages in functions.items()}
-        postponed = dict(functions)
-        for target, messages in functions.items():
-            if remaining_time_in_millis() < MIN_MILLIS_FOR_A_CHECK:
-                break
-            del postponed[target]
-            if (run := runs[target]) is None or not self._check(target, run, messages):
-                failed |= _ids(messages)
-        failed |= self._postpone(postponed)
+        with self._time_limit(lambda: remaining_time_in_millis() < RESERVED_MILLIS):
+            functions = self._functions(merge(received), failed)
+            waiting = dict(sorted(functions.items(), key=_times_received, reverse=True))
+            runs = self._start_all(waiting, remaining_time_in_millis)
+            self._check_all(runs, waiting, failed, remaining_time_in_millis)
+            self._postpone(waiting, failed)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
 
     def _is_unreadable(self, message: QueueMessage) -> bool:
@@ -147,22 +162,30 @@ class CheckBatch:
         return functions
 
     def _hand_on(self, rest: Sequence[tuple[FunctionTarget, tuple[QueueMessage, ...]]], failed: set[str]) -> None:
-        """Request checks of what exceeds one batch; when that fails, the messages fail."""
+        """Request checks of what exceeds one batch."""
         if not rest:
             return
         messages = tuple(dict.fromkeys(message for _, requesting in rest for message in requesting))
-        targets = dict.fromkeys(function for function, _ in rest)
-        try:
-            self._requests.request_changed(targets, _check_request(messages))
-        except Exception:
-            self._logger.exception("checks could not be requested", extra={"functions": len(targets)})
-            failed |= _ids(messages)
+        targets = tuple(dict.fromkeys(function for function, _ in rest))
+        if not self._request_again(targets, messages, failed):
             return
         self._logger.info(
             "checks requested: the roles have more functions than one batch checks",
             extra={"cloudtrail_event_ids": [message.event_id for message in messages], "functions": len(targets)},
         )
         self._count("ChecksRequested", len(targets))
+
+    def _request_again(
+        self, targets: Sequence[FunctionTarget], messages: Sequence[QueueMessage], failed: set[str]
+    ) -> bool:
+        """Request checks for these messages from another batch; when that fails, the messages fail."""
+        try:
+            self._requests.request_again(targets, _check_request(messages))
+        except Exception:
+            self._logger.exception("checks could not be requested", extra={"functions": len(targets)})
+            failed |= _ids(messages)
+            return False
+        return True
 
     def _without_policies(
         self,
@@ -202,12 +225,45 @@ class CheckBatch:
                 failed |= _ids(messages)
             return {}
 
+    def _start_all(
+        self, targets: Mapping[FunctionTarget, Sequence[QueueMessage]], remaining_time_in_millis: Callable[[], int]
+    ) -> dict[FunctionTarget, CheckRun | None]:
+        """Start checks, in at most half of the time: none of them can start once state was read (decision 2)."""
+        half = remaining_time_in_millis() // 2
+        runs: dict[FunctionTarget, CheckRun | None] = {}
+        for target, messages in targets.items():
+            if remaining_time_in_millis() < half:
+                break
+            runs[target] = self._start(target, messages)
+        return runs
+
     def _start(self, target: FunctionTarget, messages: Sequence[QueueMessage]) -> CheckRun | None:
         try:
             return self._checker.start(target)
         except Exception:  # noqa: BLE001 - as above
             self._failed("check could not start", target, messages)
             return None
+
+    def _check_all(
+        self,
+        runs: Mapping[FunctionTarget, CheckRun | None],
+        waiting: dict[FunctionTarget, tuple[QueueMessage, ...]],
+        failed: set[str],
+        remaining_time_in_millis: Callable[[], int],
+    ) -> None:
+        """Check functions while enough time is left for a check like the longest so far; take them from `waiting`.
+
+        When one check is slow, the others most often are too: all calls of the account share one rate limit.
+        """
+        longest, left = MIN_MILLIS_FOR_A_CHECK, remaining_time_in_millis()
+        for target, run in runs.items():
+            if left < longest + RESERVED_MILLIS:
+                break
+            messages = waiting.pop(target)
+            if run is None or not self._check(target, run, messages):
+                failed |= _ids(messages)
+            before, left = left, remaining_time_in_millis()
+            longest = max(longest, before - left)
 
     def _check(self, target: FunctionTarget, run: CheckRun, messages: Sequence[QueueMessage]) -> bool:
         """Check one function; return whether everything was read and recorded."""
@@ -228,19 +284,30 @@ class CheckBatch:
         # What the checkpoint keeps is lost when it was not written, so the message has to be retried.
         return not result.unread and not (result.stale and (request.denied_calls or request.role_changes))
 
-    def _postpone(self, targets: Mapping[FunctionTarget, tuple[QueueMessage, ...]]) -> set[str]:
-        """Log the checks for which no time was left; return their messages."""
-        messages = dict.fromkeys(message for asked in targets.values() for message in asked)
-        if targets:
-            self._logger.warning(
-                "checks postponed: too little time left",
-                extra={
-                    "cloudtrail_event_ids": [message.event_id for message in messages],
-                    "function_arns": [target.arn for target in targets],
-                },
-            )
-            self._count("ChecksPostponed", len(targets))
-        return _ids(messages)
+    def _postpone(self, waiting: Mapping[FunctionTarget, Sequence[QueueMessage]], failed: set[str]) -> None:
+        """Request again the checks for which no time was left.
+
+        A check request has no denied call, so a message that has one fails instead: it is delivered again, and first.
+        """
+        if not waiting:
+            return
+        messages = tuple(dict.fromkeys(message for requesting in waiting.values() for message in requesting))
+        self._logger.warning(
+            "checks postponed: too little time left",
+            extra={
+                "cloudtrail_event_ids": [message.event_id for message in messages],
+                "function_arns": [target.arn for target in waiting],
+            },
+        )
+        self._count("ChecksPostponed", len(waiting))
+        failed |= _ids(message for message in messages if message.denied_call)
+        by_messages: dict[tuple[QueueMessage, ...], list[FunctionTarget]] = {}
+        for target, requesting in waiting.items():
+            again = tuple(message for message in requesting if not message.denied_call)
+            if again:
+                by_messages.setdefault(again, []).append(target)
+        for again, targets in by_messages.items():
+            self._request_again(targets, again, failed)
 
     def _report(self, result: CheckResult, event_ids: Sequence[str]) -> None:
         about = {"cloudtrail_event_ids": event_ids, "function_arn": result.target.arn}
@@ -300,6 +367,10 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         changed_by=next((message.changed_by for message in reversed(messages) if message.changed_by), ""),
         role_changes=tuple(dict.fromkeys(change for message in messages for change in message.role_changes)),
     )
+
+
+def _times_received(asked: tuple[FunctionTarget, tuple[QueueMessage, ...]]) -> int:
+    return max(message.times_received for message in asked[1])
 
 
 def _together(some: tuple[QueueMessage, ...], more: tuple[QueueMessage, ...]) -> tuple[QueueMessage, ...]:

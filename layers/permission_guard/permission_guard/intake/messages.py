@@ -31,7 +31,7 @@ class QueueMessage:
     `tool` is the infrastructure code that made the change, empty where it is unknown. `requested_at` is when a check
     was requested, in seconds since 1970; 0 for an event, and where the request has no time. `causes` are the events
     that led to a requested check. `denied_call` is the call that AWS denied because of the execution role, if there was
-    one.
+    one. `times_received` is how often SQS has delivered the message, this time included.
     """
 
     message_id: str
@@ -44,6 +44,7 @@ class QueueMessage:
     full: bool = False
     causes: tuple[str, ...] = ()
     error: MalformedEventError | None = None
+    times_received: int = 1
     # Compared, but not hashed: a configuration is a mapping.
     denied_call: DeniedCall | None = field(default=None, hash=False)
     changed_by: str = ""
@@ -84,7 +85,7 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
     event_id = event_id_of(event)
     try:
         if isinstance(event, Mapping) and event.get("source") == SOURCE:
-            return _requested(event, message_id)
+            return _requested(event, message_id, _times_received(record))
         found = targets_of_record(parse_record(event), direction)
     except MalformedEventError as error:
         return QueueMessage(message_id, event_id, error=error)
@@ -94,13 +95,22 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
         found.targets,
         found.reason,
         found.tool,
+        times_received=_times_received(record),
         denied_call=found.denied_call,
         changed_by=found.changed_by,
         role_changes=(found.role_change,) if found.role_change else (),
     )
 
 
-def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
+def _times_received(record: Mapping[str, JSON]) -> int:
+    """Return how often SQS has delivered a message; 1 where it does not say so, as in a test event of the console."""
+    try:
+        return int(record["attributes"]["ApproximateReceiveCount"])
+    except (KeyError, TypeError, ValueError):
+        return 1
+
+
+def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) -> QueueMessage:
     detail = event.get("detail")
     detail = detail if isinstance(detail, Mapping) else {}
     arns, since = detail.get("functions"), detail.get("requested_at")
@@ -132,4 +142,5 @@ def _requested(event: Mapping[str, JSON], message_id: str) -> QueueMessage:
         causes=tuple(causes[:MAX_EVENT_IDS]),
         changed_by=changed_by,
         role_changes=role_changes,
+        times_received=times_received,
     )

@@ -111,11 +111,28 @@ def test_a_recheck_waits_for_the_grace_period(sqs: SQSClient) -> None:
     assert datetime.fromisoformat(detail["requested_at"]) - datetime.now(UTC) > timedelta(seconds=100)
 
 
-def test_a_check_requested_for_a_change_is_handled_like_its_event(sqs: SQSClient, url: str) -> None:
+def test_a_check_requested_again_for_a_change_is_handled_like_its_event(sqs: SQSClient, url: str) -> None:
     """The grace period is still to come, and the events that caused the check are kept."""
-    CheckQueue(sqs, url, 120).request_changed([TARGET], CHANGE)
+    CheckQueue(sqs, url, 120).request_again([TARGET], CHANGE)
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.targets, message.after_grace_period, message.full) == ((TARGET,), False, False)
+    assert message.requested_at == 0
+    assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
+
+
+@pytest.mark.parametrize(("after_grace_period", "full"), [(True, True), (True, False), (False, False)])
+def test_a_check_requested_again_is_the_same_check(
+    sqs: SQSClient, url: str, *, after_grace_period: bool, full: bool
+) -> None:
+    """State that was cached since the first request may be used: reading all of it again makes slow checks slower."""
+    request = replace(CHANGE, after_grace_period=after_grace_period, full=full, requested_at=1795167000.123)
+    assert CheckQueue(sqs, url, 120).request_again([TARGET], request) == 1
+    (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
+    assert (message.after_grace_period, message.full, message.requested_at) == (
+        after_grace_period,
+        full,
+        1795167000.123,
+    )
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +34,26 @@ class CheckQueue:
 
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         """Request another check of a function after the grace period."""
-        self._send([target], request, delay=self._grace_period_seconds, full=request.full)
+        delay = self._grace_period_seconds
+        self._send([target], request, utc_now(after=delay), delay=delay, full=request.full)
 
     def request_full(self, targets: Iterable[FunctionTarget]) -> int:
         """Request full checks of functions that did not change just now; return how many."""
-        return self._send(targets)
+        return self._send(targets, None, utc_now())
 
-    def request_changed(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> int:
-        """Request checks of functions that a change affects, as its event would; return how many."""
-        return self._send(targets, request, after_grace_period=False, full=False)
+    def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> int:
+        """Request the checks that a batch was asked for and leaves to another one; return how many.
+
+        Denied calls cannot be passed on: the caller keeps their messages.
+        """
+        since = datetime.fromtimestamp(request.requested_at, UTC).isoformat() if request.requested_at else None
+        return self._send(targets, request, since, after_grace_period=request.after_grace_period, full=request.full)
 
     def _send(
         self,
         targets: Iterable[FunctionTarget],
-        request: CheckRequest | None = None,
+        request: CheckRequest | None,
+        requested_at: str | None,
         *,
         delay: int = 0,
         after_grace_period: bool = True,
@@ -55,9 +62,9 @@ class CheckQueue:
         """Send requests; DeliveryError when SQS did not accept them all.
 
         Each function has a message of its own, so that one failure does not retry others. What functions share is read
-        after the delay, which is in seconds. The causes of the `request` are passed on.
+        after `requested_at`. The delay is in seconds. The causes of the `request` are passed on.
         """
-        remaining, since = iter(targets), utc_now(after=delay)
+        remaining = iter(targets)
         because: dict[str, Any] = (
             {
                 "causes": request.event_ids,
@@ -71,7 +78,7 @@ class CheckQueue:
         sent = 0
         while batch := list(islice(remaining, limits.QUEUE_BATCH_MESSAGES)):
             bodies = [
-                check_request_body([target], since, after_grace_period=after_grace_period, full=full, **because)
+                check_request_body([target], requested_at, after_grace_period=after_grace_period, full=full, **because)
                 for target in batch
             ]
             reply = self._sqs.send_message_batch(
