@@ -1,6 +1,7 @@
-"""How moto's DynamoDB tables are copied: for each action of a transaction, moto copies the table to undo the action.
+"""How moto's DynamoDB tables are copied, and how a reply of moto is lost.
 
-Records of a stream never change, so the copy can share them. Otherwise large transactions take most of the test time.
+For each action of a transaction, moto copies the table to undo the action. Records of a stream never change, so the
+copy can share them. Otherwise large transactions take most of the test time.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ConnectionClosedError
+from moto.core.models import botocore_stubber
 from moto.dynamodb.models.table import Table
 
 if TYPE_CHECKING:
@@ -17,6 +20,23 @@ if TYPE_CHECKING:
 def share_stream_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make copies of a table share the records of its stream."""
     monkeypatch.setattr(Table, "__deepcopy__", _copied, raising=False)
+
+
+def lose_replies(client: Any, operation: str, count: int) -> list[bytes]:
+    """Apply the next `count` requests of an operation and close the connection before the reply.
+
+    Return the list to which the body of every request of the operation is appended.
+    """
+    bodies: list[bytes] = []
+
+    def lose(event_name: str, request: Any, **_more: Any) -> None:
+        bodies.append(request.body)
+        if len(bodies) <= count:
+            botocore_stubber(event_name, request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    client.meta.events.register_first(f"before-send.dynamodb.{operation}", lose)
+    return bodies
 
 
 def _copied(table: Any, memo: dict[int, Any]) -> Any:

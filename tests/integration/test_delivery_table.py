@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -17,6 +18,7 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, DeliveryOutcome, Skip, deliver
 from permission_guard.errors import ConflictError, DeliveryBusyError
 from permission_guard.model.findings import Finding, Status
+from tests.moto_tables import lose_replies
 from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 TABLE = "deliveries"
 NOW = datetime(2026, 11, 20, 10, 15, 30, 250_000, tzinfo=UTC)
 LOCK = timedelta(seconds=90)
+ATTEMPTS = 2
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
 
@@ -36,7 +39,8 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
+        retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+        client = boto3.client("dynamodb", region_name="us-east-1", config=retries)
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
@@ -102,7 +106,7 @@ def test_each_step_is_a_single_conditional_write(ledger: DeliveryTable, dynamodb
     dynamodb.meta.events.register("provide-client-params.dynamodb", remember)
     ledger.release(take(ledger))
     ledger.complete(take(ledger), None, None)
-    claim = "(attribute_not_exists(locked_until) OR locked_until <= :now) AND "
+    claim = "(attribute_not_exists(locked_until) OR locked_until <= :now OR locked_by = :token) AND "
     claim += "(attribute_not_exists(revision) OR revision < :revision)"
     assert requests == [("UpdateItem", condition) for condition in (claim, "locked_by = :token") * 2]
 
@@ -197,3 +201,77 @@ def test_a_failed_condition_without_the_item_is_a_conflict_and_not_a_delivery() 
         stubber.add_client_error("update_item", "ConditionalCheckFailedException")
         with pytest.raises(ConflictError, match="changed meanwhile"):
             DeliveryTable(client, TABLE).claim("f1", "slack", 1, NOW)
+
+
+# ── Lost replies ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_claim_whose_reply_was_lost_does_not_find_its_own_lock(
+    ledger: DeliveryTable, dynamodb: DynamoDBClient
+) -> None:
+    """The SDK sends the request again, with the same token. Another claim is still refused."""
+    sent = lose_replies(dynamodb, "UpdateItem", 1)
+    claim = take(ledger)
+    assert len(sent) == 2
+    assert record(dynamodb)["locked_by"] == {"S": claim.token}
+    with pytest.raises(DeliveryBusyError):
+        ledger.claim("f1", "slack", 2, NOW)
+    ledger.complete(claim, "oi-1", None)
+    assert record(dynamodb)["reference"] == {"S": "oi-1"}
+
+
+def test_a_claim_without_any_reply_leaves_no_lock(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
+    """The message is delivered again, and so may be a newer revision: neither waits for the lock to expire."""
+    lose_replies(dynamodb, "UpdateItem", ATTEMPTS)
+    with pytest.raises(ConnectionClosedError):
+        ledger.claim("f1", "slack", 1, NOW)
+    assert "locked_by" not in record(dynamodb)
+    assert take(ledger)
+
+
+def test_a_lock_expires_if_its_release_gets_no_reply_either(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
+    """The error is that of the claim. The lock expires before SQS delivers the message again."""
+
+    def close(request: Any, **_more: Any) -> None:
+        raise ConnectionClosedError(endpoint_url=request.url)
+
+    dynamodb.meta.events.register_first("before-send.dynamodb.UpdateItem", close)
+    with pytest.raises(ConnectionClosedError):
+        ledger.claim("f1", "slack", 1, NOW)
+
+
+def test_a_claim_does_not_release_the_lock_of_another(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
+    """A message that SQS delivers twice at the same time: only one delivery runs."""
+    claim = take(ledger)
+    lose_replies(dynamodb, "UpdateItem", ATTEMPTS)
+    with pytest.raises(ConnectionClosedError):
+        ledger.claim("f1", "slack", 1, NOW)
+    assert record(dynamodb)["locked_by"] == {"S": claim.token}
+
+
+def test_a_delivery_whose_record_lost_its_reply_is_not_sent_again(
+    ledger: DeliveryTable, dynamodb: DynamoDBClient
+) -> None:
+    """The second try of the SDK no longer has the lock, so the message is processed again, and skipped."""
+    sent: list[int] = []
+
+    def send(finding: Finding, _reference: str | None) -> str:
+        if not sent:
+            lose_replies(dynamodb, "UpdateItem", 1)
+        sent.append(finding.revision)
+        return "oi-1"
+
+    finding = replace(OPENED, id="f1")
+    with pytest.raises(ConflictError):
+        deliver(ledger, "slack", finding, send, clock=lambda: NOW)
+    again = deliver(ledger, "slack", finding, send, clock=lambda: NOW)
+    assert (again.outcome, again.reference) == (DeliveryOutcome.ALREADY_DELIVERED, "oi-1")
+    assert sent == [1]
+
+
+def test_a_release_whose_reply_was_lost_is_no_error(ledger: DeliveryTable, dynamodb: DynamoDBClient) -> None:
+    """The second try finds no lock."""
+    claim = take(ledger)
+    lose_replies(dynamodb, "UpdateItem", 1)
+    ledger.release(claim)
+    assert take(ledger)

@@ -11,19 +11,24 @@
 | `expires_at`   | epoch seconds, the table's TTL attribute; only on the records of findings that resolved    |
 
 Each step is one conditional UpdateItem, so two invocations never both get the lock, and no stale read is possible.
+
+A claim whose reply is lost must not find its own lock. The retries of the SDK send the same token, which may take the
+lock again. If no try gets a reply, the lock is released. The token is not the message's id: SQS may deliver a message
+to two invocations at the same time.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from permission_guard.aws.tables import schema
 from permission_guard.delivery.ledger import LOCK_FOR, Claim, Delivery, Skip, skip_reason
-from permission_guard.errors import ConflictError
+from permission_guard.errors import ConflictError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +40,9 @@ _CONDITION_FAILED = "ConditionalCheckFailedException"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_FREE = "(attribute_not_exists(locked_until) OR locked_until <= :now)"
-_NEWER = "(attribute_not_exists(revision) OR revision < :revision)"
 _MINE = "locked_by = :token"
+_FREE_OR_MINE = f"(attribute_not_exists(locked_until) OR locked_until <= :now OR {_MINE})"
+_NEWER = "(attribute_not_exists(revision) OR revision < :revision)"
 
 
 class DeliveryTable:
@@ -61,7 +66,7 @@ class DeliveryTable:
                 Key=_key(finding_id, channel),
                 # The record must not expire during its next delivery.
                 UpdateExpression="SET locked_until = :until, locked_by = :token, #schema = :schema REMOVE expires_at",
-                ConditionExpression=f"{_FREE} AND {_NEWER}",
+                ConditionExpression=f"{_FREE_OR_MINE} AND {_NEWER}",
                 ExpressionAttributeNames=schema.NAMES,
                 ExpressionAttributeValues={
                     ":schema": schema.VERSION,
@@ -73,9 +78,11 @@ class DeliveryTable:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             held = _failed_condition(error)
             if held is None:
+                with suppress(BotoCoreError, ClientError):  # the claim's error says more
+                    self._unlock(finding_id, channel, token)
                 raise
             skip = skip_reason(_delivery(held), revision, now)
             if skip is None:  # The reply had less than the item, so `skip_reason` disagrees with the condition.
@@ -105,7 +112,8 @@ class DeliveryTable:
             values[":expires_at"] = {"N": str(int(expires_at.timestamp()))}
         # REFERENCE is a reserved word, and a name that is not used is an error.
         names = {"#reference": "reference"} if reference is not None else {}
-        mine = self._update(claim, f"SET {', '.join(sets)} REMOVE locked_until, locked_by", values, names)
+        update = f"SET {', '.join(sets)} REMOVE locked_until, locked_by"
+        mine = self._update(_key(claim.finding_id, claim.channel), update, values, names)
         if not mine:
             raise ConflictError(
                 f"the delivery of revision {claim.revision} of {claim.finding_id} to {claim.channel} took longer than "
@@ -114,7 +122,10 @@ class DeliveryTable:
 
     def release(self, claim: Claim) -> None:
         """Release the lock without a delivery. Does nothing if another claim has taken it."""
-        self._update(claim, "REMOVE locked_until, locked_by", {":token": {"S": claim.token}})
+        self._unlock(claim.finding_id, claim.channel, claim.token)
+
+    def _unlock(self, finding_id: str, channel: str, token: str) -> None:
+        self._update(_key(finding_id, channel), "REMOVE locked_until, locked_by", {":token": {"S": token}})
 
     def repair(self, finding_id: str, channel: str, revision: int) -> None:
         """Forget a revision that the findings table never had. Does nothing if it changed meanwhile."""
@@ -132,15 +143,15 @@ class DeliveryTable:
 
     def _update(
         self,
-        claim: Claim,
+        key: Mapping[str, AttributeValueTypeDef],
         update: str,
         values: Mapping[str, AttributeValueTypeDef],
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        """Write to the record if the claim has the lock. Return whether it did."""
+        """Write to a record if `:token` has its lock. Return whether it has."""
         request: UpdateItemInputTypeDef = {
             "TableName": self._name,
-            "Key": _key(claim.finding_id, claim.channel),
+            "Key": key,
             "UpdateExpression": update,
             "ConditionExpression": _MINE,
             "ExpressionAttributeValues": values,
@@ -164,9 +175,9 @@ def _milliseconds(moment: datetime) -> AttributeValueTypeDef:
     return {"N": str((moment - _EPOCH) // _MILLISECOND)}
 
 
-def _failed_condition(error: ClientError) -> Mapping[str, Any] | None:
+def _failed_condition(error: BotoCoreError | ClientError) -> Mapping[str, Any] | None:
     """Return the item that failed the condition, None if it is another error."""
-    if error.response.get("Error", {}).get("Code") != _CONDITION_FAILED:
+    if isinstance(error, BotoCoreError) or error_code(error) != _CONDITION_FAILED:
         return None
     response: Mapping[str, Any] = error.response
     item: Mapping[str, Any] = response.get("Item", {})

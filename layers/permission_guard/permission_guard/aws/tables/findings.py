@@ -141,9 +141,14 @@ class FindingsTable(FindingReader):
     def put_finding(self, change: Change, *more: TransactWriteItemTypeDef) -> None:
         """Write one finding, with its transition if it made one, and what belongs to it.
 
-        ConflictError if the finding changed since it was read, or a condition of another write is not met.
+        ConflictError if the finding changed since it was read, or a condition of another write is not met. A finding
+        that is stored already was written by a try whose reply was lost. Another try must not report it as a conflict:
+        the caller would write the same transition once more.
         """
-        if not self._transact([*self._changed(change), *more]):
+        if self._transact([*self._changed(change), *more]):
+            return
+        target = parse_function_arn(change.finding.function_arn)[0]
+        if self.finding(target, change.finding.id) != change.finding:
             raise ConflictError(f"finding {change.finding.id} was changed by another writer")
 
     def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
