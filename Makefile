@@ -117,6 +117,10 @@ bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patter
 bench-precision: .venv/.synced ## Evaluate 500 generated policies: expected, missed and extra findings (SEED=2026)
 	@$(BIN)/python -m benchmarks.precision $(SEED)
 
+.PHONY: bench-throttling
+bench-throttling: .venv/.synced ## Measure checks that AWS throttles, for several ways to retry: seconds, failures, calls
+	@$(BIN)/python -m benchmarks.throttling
+
 .PHONY: bench-cold-start
 bench-cold-start: build ## Measure what each handler's import costs, against boto3 and Logger alone
 	@$(BIN)/python -m benchmarks.cold_start

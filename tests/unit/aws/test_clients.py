@@ -49,7 +49,7 @@ def test_a_client_slows_down_when_throttled_and_gives_up_before_the_function_doe
     clients.client("lambda")
     ((_, config),) = made
     settings = vars(config)
-    assert settings["retries"] == {"mode": "adaptive", "total_max_attempts": 7}
+    assert settings["retries"] == {"mode": "standard", "total_max_attempts": 5}
     assert (settings["connect_timeout"], settings["read_timeout"]) == (3, 10)
     assert settings["user_agent_extra"] == f"permission-guard/{__version__}"
 

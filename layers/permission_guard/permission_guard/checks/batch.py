@@ -68,7 +68,7 @@ MIN_MILLIS_FOR_A_CHECK = 20_000
 RESERVED_MILLIS = 25_000
 """The time at the end of an invocation in which no AWS call starts but the requests for what was not checked.
 
-It is longer than one call runs on: an attempt that gets no reply, and the wait before the next (`aws/clients.py`).
+It is longer than a call can run on: 13 seconds without a reply, and 8 until the next attempt (`aws/clients.py`).
 """
 
 
