@@ -45,8 +45,8 @@ CONFIG = Config(
 """The configuration of all clients: measured in decision 20.
 
 Lambda's control plane allows 15 calls a second per account for all callers together. Between its attempts a throttled
-call waits 15 seconds in total at most (1, 2, 4 and 8, each times a random share). So neither throttling nor a connection
-that hangs uses up the function's time: the message returns to its queue instead.
+call waits 15 seconds in total at most (1, 2, 4 and 8, each times a random share). So neither throttling nor a hanging
+connection uses up the function's time: the message returns to its queue instead.
 """
 
 TIME_LIMIT = TimeLimit()
