@@ -263,8 +263,8 @@ def test_a_delivery_whose_record_lost_its_reply_is_not_sent_again(
 
     finding = replace(OPENED, id="f1")
     with pytest.raises(ConflictError):
-        deliver(ledger, "slack", finding, send, clock=lambda: NOW)
-    again = deliver(ledger, "slack", finding, send, clock=lambda: NOW)
+        deliver(ledger, "slack", finding, send, current=lambda: finding, clock=lambda: NOW)
+    again = deliver(ledger, "slack", finding, send, current=lambda: finding, clock=lambda: NOW)
     assert (again.outcome, again.reference) == (DeliveryOutcome.ALREADY_DELIVERED, "oi-1")
     assert sent == [1]
 
