@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Logged
 
 
+BAD = "bad0" * 8
+
+
 def body(finding_id: str = FINDING_ID, detail_type: str = "Finding Opened") -> str:
     """Return an event of the bus as SQS carries it."""
     detail = a_finding(id=finding_id).to_document()
@@ -43,12 +46,12 @@ def test_a_message_that_fails_is_retried_and_the_others_are_not(logged: Logged) 
     """The log has the finding id and the error."""
 
     def handle(received: BusEvent) -> None:
-        if received.finding_id == "bad":
+        if received.finding_id == BAD:
             raise DeliveryError("the channel is closed")
 
     event = {
         "Records": [
-            {"messageId": "m0", "body": body("bad")},
+            {"messageId": "m0", "body": body(BAD)},
             {"messageId": "m1", "body": body()},
             {"messageId": "m2", "body": "{"},
         ]
@@ -56,7 +59,7 @@ def test_a_message_that_fails_is_retried_and_the_others_are_not(logged: Logged) 
     answer = process_batch(event, handle, logged.logger, logged.metrics)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
     first, second = logged.lines
-    assert (first["finding_id"], first["error"], first["message_id"]) == ("bad", "DeliveryError", "m0")
+    assert (first["finding_id"], first["error"], first["message_id"]) == (BAD, "DeliveryError", "m0")
     assert "the channel is closed" in first["exception"]
     assert (second["finding_id"], second["error"]) == ("unknown", "MalformedEventError")
     assert logged.counts == {"MessagesReceived": 3, "MessagesFailed": 2}

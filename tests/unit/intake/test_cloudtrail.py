@@ -619,6 +619,15 @@ def test_json_that_is_no_event_is_malformed(sample: Any) -> None:
     assert event_id_of(sample) == "unknown"
 
 
+@pytest.mark.parametrize(
+    "region", ["moon", "us-east-1;id", "$(id)", "us-east-1\n", "US-EAST-1", "us-east-", "a" * 10_000, "us-east-\u0661"]
+)
+def test_an_invalid_region_is_malformed(region: str) -> None:
+    """It becomes part of the function's ARN, and of commands."""
+    with pytest.raises(MalformedEventError, match="no valid `awsRegion`"):
+        targets_of(changed("add_permission", awsRegion=region))
+
+
 @pytest.mark.parametrize("key", ["eventID", "eventSource", "eventName", "awsRegion"])
 @pytest.mark.parametrize("value", [None, "", 7, ["x"], {"x": "y"}])
 def test_each_required_field_of_a_record_must_be_a_string(key: str, value: Any) -> None:

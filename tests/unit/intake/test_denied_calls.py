@@ -338,6 +338,14 @@ def test_a_function_of_another_account_is_none(text: str) -> None:
         "arn:aws:iam::123456789012:role/orders role",
         "arn:aws:iam::123456789012:role/" + "r" * 65,
         "arn:aws:iam::123456789012:role/orders/",
+        "arn:aws:iam::123456789012:roleorders",
+        "arn:aws:iam::123456789012:role/$(id)/orders",
+        "arn:aws:iam::123456789012:role/`id`/orders",
+        "arn:aws:iam::123456789012:role/a;id/orders",
+        "arn:aws:iam::123456789012:role/'/orders",
+        "arn:aws:iam::123456789012:role/orders\n",
+        "arn:aws:iam::123456789012:role/" + "p/" * 300 + "orders",
+        "arn:$(id):iam::123456789012:role/orders",
         ["arn:aws:iam::123456789012:role/orders-role"],
     ],
 )
@@ -420,6 +428,20 @@ def test_a_long_repetitive_message_is_read_in_linear_time(text: str) -> None:
         ("topics", [7, None, {}]),
         ("topics", ["t" * 1_000]),
         ("topics", ["\x1b[2J"]),
+        ("topics", ["orders;id"]),
+        ("topics", ["\u2028orders"]),
+        ("queues", ["\norders"]),
+        ("eventSourceArn", f"{QUEUE_ARN}\u2028"),
+        ("eventSourceArn", QUEUE_ARN.replace("us-east-1", "$(id)")),
+        ("eventSourceArn", QUEUE_ARN.replace("123456789012", "1; id")),
+        ("eventSourceArn", QUEUE_ARN.replace("aws", "$(id)")),
+        ("sourceAccessConfigurations", [{"type": "$(id)", "uRI": "`id`"}]),
+        ("amazonManagedKafkaEventSourceConfig", {"consumerGroupId": "$(id)"}),
+        ("amazonManagedKafkaEventSourceConfig", {"schemaRegistryConfig": {"schemaRegistryURI": "https://a;id"}}),
+        ("amazonManagedKafkaEventSourceConfig", {"schemaRegistryConfig": {"accessConfigs": [{"uRI": "$(id)"}]}}),
+        ("destinationConfig", {"onFailure": {"destination": "kafka://a;id"}}),
+        ("destinationConfig", {"onFailure": {"destination": "arn:aws:sqs:$(id)::q"}}),
+        ("destinationConfig", {"onFailure": {"destination": ""}}),
         ("sourceAccessConfigurations", {"type": "BASIC_AUTH"}),
         ("sourceAccessConfigurations", ["BASIC_AUTH", 7, [], {}]),
         ("sourceAccessConfigurations", [{"type": "basic auth", "uRI": 7}]),
@@ -440,6 +462,22 @@ def test_a_field_that_lambda_would_not_accept_is_omitted(key: str, value: Any) -
     assert configuration_of(SECRET, {key: value}) == rest
 
 
+@pytest.mark.parametrize("subnet", ["subnet-$(id)", "subnet-0A", "sg-1", "subnet-1\n"])
+def test_a_subnet_or_a_queue_that_lambda_would_not_accept_is_omitted(subnet: str) -> None:
+    """Of a function's configuration."""
+    assert configuration_of(NETWORK, {"vpcConfig": {"subnetIds": [subnet]}}) == {}
+    for target in ("arn:aws:sqs", f"{QUEUE_ARN};\n", "arn:aws:sq s:us-east-1:123456789012:q", ""):
+        assert configuration_of(CONFIGURATION, {"deadLetterConfig": {"targetArn": target}}) == {}
+
+
+def test_a_long_repetitive_server_is_read_quickly() -> None:
+    """AWS's pattern for it has nested repetitions."""
+    started = time.perf_counter()
+    servers = ["a-" * 145 + "!", "a." * 145 + "!", "a" * 299 + "!"]
+    configuration_of(SECRET, {"selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": servers}}})
+    assert time.perf_counter() - started < 1
+
+
 def test_only_the_first_items_of_a_long_list_are_kept() -> None:
     """Lambda's own limit is not higher."""
     entries = [{"type": "VPC_SUBNET", "uRI": f"subnet:subnet-{number}"} for number in range(1_000)]
@@ -452,7 +490,7 @@ def test_only_the_first_items_of_a_long_list_are_kept() -> None:
 def test_the_kept_configuration_has_at_most_4096_characters() -> None:
     """It is stored with the check. The most important fields are kept first."""
     request = {
-        "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uRI": "u" * 512}] * 22,
+        "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uRI": "u" * 200}] * 22,
         "selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [f"{'b' * 253}:9092"] * 10}},
     }
     kept = configuration_of(SECRET, request)

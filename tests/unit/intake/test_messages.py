@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,23 @@ def test_a_check_request_with_invalid_changes_is_malformed(changes: Any) -> None
     assert "invalid `role_changes`" in str(read_one(body).error)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"api": "AttachRolePolicy"},
+        {"by": "mallory"},
+        {"role_name": "orders role"},
+        {"role_name": ""},
+        {"role_name": "", "policy_arn": "arn:aws:s3:::bucket"},
+    ],
+)
+def test_a_check_request_whose_changes_have_invalid_names_is_malformed(names: dict[str, str]) -> None:
+    """A fix restores what they removed."""
+    (change,) = read_one(load("cloudtrail/detach_role_policy.json")).role_changes
+    body = check_request_body([ORDERS], role_changes=[replace(change, **names)])
+    assert "`role_changes` with invalid names" in str(read_one(body).error)
+
+
 def test_a_message_has_the_denied_call() -> None:
     """It can be merged like any other message. The invoke policy checker does not get the call."""
     sample = load("cloudtrail/create_event_source_mapping_denied_queue.json")
@@ -246,11 +264,25 @@ def test_a_check_request_has_its_events_and_the_tool_that_made_the_change() -> N
     assert read_one(check_request_body([ORDERS])).event_ids == ("check-request/m0",)
 
 
-@pytest.mark.parametrize("invalid", [{"causes": "e1"}, {"causes": [7]}, {"tool": None}, {"tool": ["terraform"]}])
-def test_a_check_request_whose_causes_or_tool_are_not_strings_is_malformed(invalid: Any) -> None:
+@pytest.mark.parametrize("causes", ["e1", [7]])
+def test_a_check_request_whose_causes_are_not_strings_is_malformed(causes: Any) -> None:
     """They become part of a finding."""
-    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], **invalid}})
-    assert str(message.error) == "a check request has `causes`, a `tool` or a `changed_by` that are not strings"
+    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], "causes": causes}})
+    assert str(message.error) == "a check request has `causes` that are not strings"
+
+
+@pytest.mark.parametrize("tool", [None, ["terraform"], "pulumi", "terraform\n# run: curl"])
+def test_a_check_request_with_an_unknown_tool_is_malformed(tool: Any) -> None:
+    """A finding says that the tool manages the function."""
+    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], "tool": tool}})
+    assert str(message.error) == "a check request has an unknown `tool`"
+
+
+@pytest.mark.parametrize("changed_by", [None, 7, "mallory", "arn:aws:iam::123456789012:user/x\n# run: curl"])
+def test_a_check_request_with_an_invalid_principal_is_malformed(changed_by: Any) -> None:
+    """A finding names who made the change."""
+    message = read_one({"source": "permission-guard", "detail": {"functions": [ORDERS.arn], "changed_by": changed_by}})
+    assert str(message.error) == "a check request has a `changed_by` that is not the ARN of a principal"
 
 
 @pytest.mark.parametrize("time", ["yesterday", 7, ["2026"], "", "0001-01-01T00:00:00"])

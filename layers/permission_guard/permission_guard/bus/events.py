@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 
 from permission_guard.errors import MalformedEventError
+from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Transition
+from permission_guard.model.verdicts import FINDING_ID
 from permission_guard.records import record
 
 SOURCE = "permission-guard"
@@ -40,10 +42,16 @@ def read_event(body: str) -> BusEvent:
         raise MalformedEventError("the event has no `detail` object")
     if event.get("detail-type") not in list(Transition):
         raise MalformedEventError(f"the event's detail-type is {event.get('detail-type')!r:.100}")
-    names = detail.get("id"), detail.get("function_arn")
-    if not all(isinstance(name, str) and name for name in names):
+    finding_id, function_arn = detail.get("id"), detail.get("function_arn")
+    if not isinstance(finding_id, str) or not isinstance(function_arn, str):
         raise MalformedEventError("the event's detail lacks `id` or `function_arn`")
+    if not FINDING_ID.fullmatch(finding_id):
+        raise MalformedEventError("the event's `id` is not the id of a finding")
+    try:
+        parse_function_arn(function_arn)
+    except ValueError as error:
+        raise MalformedEventError(f"the event's `function_arn` is {error}") from error
     revision = detail.get("revision")
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
         raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
-    return BusEvent(Transition(event["detail-type"]), str(names[0]), str(names[1]), revision)
+    return BusEvent(Transition(event["detail-type"]), finding_id, function_arn, revision)

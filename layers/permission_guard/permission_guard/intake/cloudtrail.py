@@ -7,7 +7,6 @@ names are compared without them. https://docs.aws.amazon.com/lambda/latest/dg/lo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from permission_guard.errors import MalformedEventError, UnknownEventError
 from permission_guard.intake.denied_calls import denied_call_of
 from permission_guard.model.arns import parse_function_arn, parse_function_name, parse_policy_arn
+from permission_guard.model.names import ROLE_NAME
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.targets import JSON, Direction, FunctionTarget, PolicyTarget, RoleTarget, Target
 from permission_guard.records import record
@@ -172,7 +172,7 @@ def _function(record: CloudTrailRecord, name: JSON, key: str) -> FunctionTarget:
 
 def _named_role(record: CloudTrailRecord) -> RoleTarget:
     name = record.request.get("roleName")
-    if not isinstance(name, str) or not re.fullmatch(r"[\w+=,.@-]{1,64}", name, re.ASCII):
+    if not isinstance(name, str) or not ROLE_NAME.match(name):
         raise MalformedEventError(f"{record.event_name} has no valid `roleName`")
     return RoleTarget(record.account, name)
 
@@ -276,3 +276,6 @@ _APIS: dict[tuple[str, str], _Row] = {
 
 It is also false where no record of a success is known: one check too many does no harm.
 """
+
+REMOVING = frozenset(api for (_, api), row in _APIS.items() if row.removes)
+"""The calls that can remove a permission from a role's identity policies."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
+from permission_guard.iam.arn import is_account_id
+from permission_guard.model.names import REGION
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def parse_record(event: JSON) -> CloudTrailRecord:
         event_id=_text(detail, "eventID"),
         event_source=_text(detail, "eventSource"),
         event_name=_text(detail, "eventName"),
-        region=_text(detail, "awsRegion"),
+        region=_region(detail),
         account=_account(detail, event),
         error_code=detail.get("errorCode"),
         error_message=str(detail.get("errorMessage") or ""),
@@ -105,7 +107,12 @@ def _caller(detail: Mapping[str, JSON]) -> str:
     """Return the ARN of the principal that made the call, empty if there is none: a service made it."""
     identity = detail.get("userIdentity")
     arn = identity.get("arn") if isinstance(identity, Mapping) else None
-    return arn if isinstance(arn, str) and _PRINCIPAL_ARN.fullmatch(arn) else ""
+    return arn if isinstance(arn, str) and is_principal_or_unknown(arn) else ""
+
+
+def is_principal_or_unknown(arn: JSON) -> bool:
+    """Return whether a value is the ARN of a principal, or empty."""
+    return isinstance(arn, str) and (not arn or _PRINCIPAL_ARN.fullmatch(arn) is not None)
 
 
 def _text(detail: Mapping[str, JSON], key: str) -> str:
@@ -113,6 +120,13 @@ def _text(detail: Mapping[str, JSON], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise MalformedEventError(f"the CloudTrail record has no `{key}`")
     return value
+
+
+def _region(detail: Mapping[str, JSON]) -> str:
+    region = _text(detail, "awsRegion")
+    if not REGION.match(region):
+        raise MalformedEventError("the CloudTrail record has no valid `awsRegion`")
+    return region
 
 
 def _named(detail: Mapping[str, JSON]) -> Iterator[str]:
@@ -127,6 +141,6 @@ def _named(detail: Mapping[str, JSON]) -> Iterator[str]:
 
 def _account(detail: Mapping[str, JSON], event: Mapping[str, JSON]) -> str:
     for account in (detail.get("recipientAccountId"), event.get("account")):
-        if isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account):
+        if isinstance(account, str) and is_account_id(account):
             return account
     raise MalformedEventError("the CloudTrail record names no account")

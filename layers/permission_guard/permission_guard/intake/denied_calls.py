@@ -21,7 +21,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import MalformedEventError
-from permission_guard.model.arns import parse_function_name
+from permission_guard.model.arns import is_execution_role, parse_function_name
+from permission_guard.model.names import (
+    ARN,
+    DESTINATION,
+    QUEUE,
+    SCHEMA_REGISTRY_URI,
+    SERVER,
+    SUBNET_ID,
+    TARGET_ARN,
+    TOPIC,
+    URI,
+    NameForm,
+)
 from permission_guard.model.state import DeniedCall
 
 if TYPE_CHECKING:
@@ -38,42 +50,38 @@ _ABOUT_THE_ROLE: Final = re.compile(
     re.IGNORECASE,
 )
 
-_ROLE: Final = re.compile(
-    r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII
-)
-"""A role ARN that IAM accepts: any other would make every check of a day unknown."""
-
 # ── The parameters to keep ─────────────────────────────────────────────────────────────────────────────────────────
 
-_Shape = re.Pattern[str] | list[Any] | dict[str, Any]
-"""A pattern that a string has to match; a list: the shape of its items, and how many at most; or an object."""
+_Shape = NameForm | list[Any] | dict[str, Any]
+"""The form of a string; a list: the shape of its items, and how many at most; or an object."""
 
-# No service accepts unpaired surrogates.
-_A_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
-_AN_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[!-~]{1,512}")
-_A_SERVER: Final = re.compile(r"[\w.-]{1,253}:[0-9]{1,5}", re.ASCII)
-_A_DESTINATION: Final = re.compile(rf"{_AN_ARN.pattern}|kafka://[\w.-]{{1,249}}", re.ASCII)
-_ACCESS: Final = [{"Type": re.compile(r"[A-Z0-9_]{1,64}"), "URI": _A_TEXT}, 22]
+_MOST_OF_A_NAME: Final = 512
+_A_TYPE: Final = NameForm(r"[A-Z0-9_]+", 1, 64)
+"""A type of access: the API lists the values, and AWS adds new ones."""
+
 _KAFKA: Final = {
-    "ConsumerGroupId": _A_TEXT,
-    "SchemaRegistryConfig": {"SchemaRegistryURI": _A_TEXT, "AccessConfigs": _ACCESS},
+    "ConsumerGroupId": URI,
+    "SchemaRegistryConfig": {
+        "SchemaRegistryURI": SCHEMA_REGISTRY_URI,
+        "AccessConfigs": [{"Type": _A_TYPE, "URI": ARN}, 22],
+    },
 }
 _DESTINATIONS: Final[dict[str, _Shape]] = {
-    "DestinationConfig": {"OnFailure": {"Destination": _A_DESTINATION}, "OnSuccess": {"Destination": _A_DESTINATION}}
+    "DestinationConfig": {"OnFailure": {"Destination": DESTINATION}, "OnSuccess": {"Destination": DESTINATION}}
 }
 _MAPPING: Final[dict[str, _Shape]] = {
-    "EventSourceArn": _AN_ARN,
-    "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [_A_SERVER, 10]}},
-    "Topics": [_A_TEXT, 1],
-    "Queues": [_A_TEXT, 1],
+    "EventSourceArn": ARN,
+    "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [SERVER, 10]}},
+    "Topics": [TOPIC, 1],
+    "Queues": [QUEUE, 1],
     **_DESTINATIONS,
     "AmazonManagedKafkaEventSourceConfig": _KAFKA,
     "SelfManagedKafkaEventSourceConfig": _KAFKA,
-    "SourceAccessConfigurations": _ACCESS,
+    "SourceAccessConfigurations": [{"Type": _A_TYPE, "URI": URI}, 22],
 }
 _FUNCTION: Final[dict[str, _Shape]] = {
-    "DeadLetterConfig": {"TargetArn": _AN_ARN},
-    "VpcConfig": {"SubnetIds": [re.compile(r"subnet-[0-9a-f]{1,32}"), 16]},
+    "DeadLetterConfig": {"TargetArn": TARGET_ARN},
+    "VpcConfig": {"SubnetIds": [SUBNET_ID, 16]},
 }
 _PARAMETERS: Final = {
     "CreateEventSourceMapping": _MAPPING,
@@ -88,8 +96,8 @@ _PARAMETERS: Final = {
 def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
     """Return the call that AWS denied because of the execution role; None for any other record.
 
-    Its parameters are bounded and have the right types, and nothing else is checked. MalformedEventError where no
-    function is named.
+    Its parameters have the forms that the API accepts, and are bounded; others are left out. MalformedEventError where
+    no function is named.
     """
     shape = _PARAMETERS.get(record.api) if record.event_source == "lambda.amazonaws.com" else None
     if shape is None or record.error_code != "InvalidParameterValueException":
@@ -99,7 +107,7 @@ def denied_call_of(record: CloudTrailRecord) -> DeniedCall | None:
         return None
     function_arn, account = _function(record)
     role = record.request.get("role") if shape is _FUNCTION else None
-    role_arn = role if isinstance(role, str) and _is_role(role, record.account) else ""
+    role_arn = role if isinstance(role, str) and is_execution_role(role, record.account) else ""
     # A role of another account cannot be read, and without a role nothing can be checked.
     is_role_unusable = (role is not None or record.api == "CreateFunction") and not role_arn
     if account != record.account or is_role_unusable:
@@ -148,11 +156,6 @@ def _function(record: CloudTrailRecord) -> tuple[str, str]:
     return f"{target.arn}:{qualifier}" if is_qualified else target.arn, target.account
 
 
-def _is_role(arn: str, account: str) -> bool:
-    match = _ROLE.fullmatch(arn)
-    return match is not None and match["account"] == account
-
-
 def _bounded(request: Mapping[str, JSON], shape: dict[str, _Shape]) -> dict[str, JSON]:
     """Return the parameters of a shape, in its order, as long as they are small in all."""
     kept: dict[str, JSON] = {}
@@ -166,8 +169,8 @@ def _bounded(request: Mapping[str, JSON], shape: dict[str, _Shape]) -> dict[str,
 
 def _shaped(value: JSON, shape: _Shape) -> JSON:
     """Return the part of a value that has the shape, None where nothing has."""
-    if isinstance(shape, re.Pattern):
-        return value if isinstance(value, str) and shape.fullmatch(value) else None
+    if isinstance(shape, NameForm):
+        return value if isinstance(value, str) and shape.match(value) and _is_visible(value) else None
     if isinstance(shape, list):
         item, most = shape
         items = value[:most] if isinstance(value, list) else []
@@ -176,6 +179,14 @@ def _shaped(value: JSON, shape: _Shape) -> JSON:
         return None
     members = {name: _shaped(_member(value, name), part) for name, part in shape.items()}
     return {name: found for name, found in members.items() if found is not None} or None
+
+
+def _is_visible(name: str) -> bool:
+    """Return whether a name is short and printable. The API's patterns for ARNs and topics allow any character."""
+    is_arn = name.startswith("arn:")
+    return (
+        0 < len(name) <= _MOST_OF_A_NAME and name.isprintable() and not (is_arn and (" " in name or not name.isascii()))
+    )
 
 
 def _member(value: Mapping[str, JSON], name: str) -> JSON:

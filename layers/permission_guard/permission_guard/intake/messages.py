@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from permission_guard.bus.events import SOURCE
 from permission_guard.errors import UNREADABLE, MalformedEventError
-from permission_guard.intake.cloudtrail import targets_of_record
-from permission_guard.intake.cloudtrail_record import event_id_of, parse_record
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.intake.cloudtrail import REMOVING, targets_of_record
+from permission_guard.intake.cloudtrail_record import CLOUDFORMATION, TERRAFORM, event_id_of, is_principal_or_unknown, parse_record
+from permission_guard.model.arns import is_policy_arn, parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
+from permission_guard.model.names import ROLE_NAME
 from permission_guard.model.role_permissions import role_change
 from permission_guard.records import field, record
 
@@ -110,6 +111,12 @@ def _times_received(record: Mapping[str, JSON]) -> int:
         return 1
 
 
+def _is_valid_change(change: RoleChange) -> bool:
+    """Return whether a change names an API, a caller, and a role or a policy as AWS does."""
+    is_named = ROLE_NAME.match(change.role_name) if change.role_name else is_policy_arn(change.policy_arn)
+    return change.api in REMOVING and is_principal_or_unknown(change.by) and bool(is_named)
+
+
 def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) -> QueueMessage:
     detail = event.get("detail")
     detail = detail if isinstance(detail, Mapping) else {}
@@ -125,12 +132,18 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
     except (ValueError, OverflowError) as error:
         raise MalformedEventError(str(error)) from error
     causes, tool, changed_by = detail.get("causes", []), detail.get("tool", ""), detail.get("changed_by", "")
-    if not isinstance(causes, list) or not all(isinstance(one, str) for one in (*causes, tool, changed_by)):
-        raise MalformedEventError("a check request has `causes`, a `tool` or a `changed_by` that are not strings")
+    if not isinstance(causes, list) or not all(isinstance(one, str) for one in causes):
+        raise MalformedEventError("a check request has `causes` that are not strings")
+    if tool not in ("", CLOUDFORMATION, TERRAFORM):
+        raise MalformedEventError("a check request has an unknown `tool`")
+    if not is_principal_or_unknown(changed_by):
+        raise MalformedEventError("a check request has a `changed_by` that is not the ARN of a principal")
     try:
         role_changes = tuple(map(role_change, detail.get("role_changes", ())))
     except UNREADABLE as error:
         raise MalformedEventError(f"a check request has invalid `role_changes`: {error!r:.200}") from error
+    if not all(map(_is_valid_change, role_changes)):
+        raise MalformedEventError("a check request has `role_changes` with invalid names")
     return QueueMessage(
         message_id,
         f"check-request/{message_id}",

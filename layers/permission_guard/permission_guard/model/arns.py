@@ -6,29 +6,27 @@ import re
 from typing import TYPE_CHECKING
 
 from permission_guard.iam.arn import parse_arn
+from permission_guard.model.names import (
+    FUNCTION_NAME,
+    IAM_ARN,
+    LONGEST_FUNCTION_NAME,
+    LONGEST_QUALIFIER,
+    PATH,
+    POLICY_NAME,
+    ROLE_ARN,
+    ROLE_NAME,
+)
 from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
 
 if TYPE_CHECKING:
     from permission_guard.iam.arn import Arn
 
-# The pattern of FunctionName in the Lambda API: a name, a partial ARN or a full ARN, each with or without a qualifier.
-# https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
-_FUNCTION_NAME = re.compile(
-    r"(?:arn:(?P<partition>aws[a-z-]*):lambda:)?"
-    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-[a-z]+)+-\d):)?"
-    r"(?:(?P<account>\d{12}):)?"
-    r"(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9-_.]{1,140})"
-    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?",
-    re.ASCII,
+_MANAGED_POLICY = re.compile(
+    r"arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy(?P<path>/(?:.*/)?)(?P<name>[^/]+)", re.ASCII
 )
+"""AWS managed policies have the account `aws`. https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html"""
 
-# The ARN of a managed policy, including its path. AWS managed policies have the account `aws`.
-# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
-_POLICY_ARN = re.compile(
-    r"arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,128}",
-    re.ASCII,
-)
+_EXECUTION_ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>\d{12}):role(?P<path>/(?:.*/)?)(?P<name>[^/]+)", re.ASCII)
 
 _PARTITIONS = {
     "cn-": "aws-cn",
@@ -52,14 +50,14 @@ def parse_function_name(text: str, *, region: str, account: str) -> tuple[Functi
     `region` and `account` are those of the call, for the forms without them. ValueError if the Lambda API rejects the
     text.
     """
-    match = _FUNCTION_NAME.fullmatch(text)
-    if match is None:
+    match = FUNCTION_NAME.match(text)
+    if match is None or len(match["name"]) > LONGEST_FUNCTION_NAME or len(match["qualifier"] or "") > LONGEST_QUALIFIER:
         raise ValueError(f"not a Lambda function name or ARN: {text!r:.200}")
-    found_region = match["region"] or region
+    found_region = (match["region"] or region).removesuffix(":")
     target = FunctionTarget(
         partition=match["partition"] or partition_of(found_region),
         region=found_region,
-        account=match["account"] or account,
+        account=(match["account"] or account).removesuffix(":"),
         name=match["name"],
     )
     return target, match["qualifier"]
@@ -90,6 +88,16 @@ def role_target(role_arn: str) -> RoleTarget:
     return RoleTarget(role_account(role_arn), role_name(role_arn))
 
 
+def is_execution_role(role_arn: str, account: str) -> bool:
+    """Return whether Lambda accepts an ARN as that of an execution role in an account."""
+    match = _EXECUTION_ROLE.fullmatch(role_arn) if ROLE_ARN.match(role_arn) and IAM_ARN.match(role_arn) else None
+    return (
+        match is not None
+        and match["account"] == account
+        and bool(PATH.match(match["path"]) and ROLE_NAME.match(match["name"]))
+    )
+
+
 def _parse_role_arn(role_arn: str) -> Arn:
     arn = parse_arn(role_arn)
     if arn is None or arn.service != "iam" or not arn.resource.startswith("role/"):
@@ -99,7 +107,16 @@ def _parse_role_arn(role_arn: str) -> Arn:
 
 def parse_policy_arn(arn: str) -> PolicyTarget:
     """Parse the ARN of a managed policy. ValueError for any other text."""
-    match = _POLICY_ARN.fullmatch(arn)
-    if match is None:
+    match = _MANAGED_POLICY.fullmatch(arn) if IAM_ARN.match(arn) else None
+    if match is None or not (PATH.match(match["path"]) and POLICY_NAME.match(match["name"])):
         raise ValueError(f"not a managed policy's ARN: {arn!r:.200}")
     return PolicyTarget(match["account"], arn)
+
+
+def is_policy_arn(text: str) -> bool:
+    """Return whether a text is the ARN of a managed policy."""
+    try:
+        parse_policy_arn(text)
+    except ValueError:
+        return False
+    return True

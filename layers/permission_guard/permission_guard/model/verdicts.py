@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.records import field, record
 
@@ -63,8 +64,11 @@ class Verdict:
         return finding_id(self.rule_id, self.function_arn, self.subject or "")
 
 
+FINDING_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
 def finding_id(rule_id: str, function_arn: str, subject: str) -> str:
-    """Return the stable id of a finding: 32 hexadecimal digits.
+    """Return the stable id of a finding, as `FINDING_ID` matches it.
 
     `function_arn` ends in the qualifier if the subject belongs to a version or an alias.
     """
