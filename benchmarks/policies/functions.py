@@ -131,7 +131,7 @@ class _Making:
             **({"Id": "default"} if draw.chance(0.7) else {}),
             "Statement": self.statements[0] if single else self.statements,
         }
-        policy = ResourcePolicy(self.arn, self.qualifier, draw.id(), parse_policy(json.dumps(document)))
+        policy = ResourcePolicy(self.arn, self.qualifier, parse_policy(json.dumps(document)))
         urls = (FunctionUrl(self.qualifier, f"https://{draw.id(32)}.lambda-url.on.aws/", draw.pick("NONE", "AWS_IAM")),)
         snapshot = Snapshot(
             self.target,

@@ -52,7 +52,7 @@ SEVENTY_STATEMENTS = padded(
     ],
     "'",
 )
-"""No Sid but one, so that each remedy replaces the policy; a shell quotes each quotation mark with five characters."""
+"""No Sid but one, so that each remedy quotes its statement; a shell quotes each quotation mark with five characters."""
 
 
 @pytest.fixture

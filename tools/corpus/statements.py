@@ -71,7 +71,7 @@ def _evaluate_entry(entry: dict[str, Any]) -> Judged:
         Snapshot(
             TARGET,
             Function(TARGET.arn, TARGET.name, f"arn:aws:iam::{TARGET.account}:role/orders"),
-            resource_policies=(ResourcePolicy(TARGET.arn, None, "1", document),),
+            resource_policies=(ResourcePolicy(TARGET.arn, None, document),),
         ),
         RULES,
     )

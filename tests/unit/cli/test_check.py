@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -83,10 +84,12 @@ def test_a_policy_without_a_problem_passes(check: Any) -> None:
     assert result.document["counts"]["passed"] > 0
 
 
-def test_the_remedy_has_the_revision_id(check: Any) -> None:
-    """A command that replaces the whole policy fails if the policy has changed since then."""
-    result = check(response({**BROAD, "Principal": {"Service": ["sns.amazonaws.com", "edgelambda.amazonaws.com"]}}))
-    assert "--revision-id 0a1b2c3d" in result.document["findings"][0]["remedies"][0]["text"]
+def test_the_remedy_names_the_statement_by_its_content(check: Any) -> None:
+    """A command that changes the policy changes only this statement, and fails if it has changed since then."""
+    statement = {**BROAD, "Principal": {"Service": ["sns.amazonaws.com", "edgelambda.amazonaws.com"]}}
+    result = check(response(statement))
+    *_, arn, old, _ = shlex.split(result.document["findings"][0]["remedies"][0]["text"])
+    assert (arn, json.loads(old)) == (ARN, statement)
 
 
 def test_a_document_of_two_functions_is_evaluated_for_each(check: Any) -> None:

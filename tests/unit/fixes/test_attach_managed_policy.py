@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from tests.fakes import (
     THROTTLED,
     InMemoryState,
     a_finding,
+    a_function,
     a_mapping,
     a_policy,
     a_role,
@@ -49,6 +51,19 @@ def test_a_plan_names_the_role_the_policy_and_the_undo_command() -> None:
     assert plan.change == {"action": "iam:AttachRolePolicy", "role_arn": ROLE_ARN, "policy_arn": SQS_POLICY_ARN}
     assert plan.summary == f"attach {SQS_POLICY_ARN} to {ROLE_ARN}"
     assert plan.undo == f"aws iam detach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
+
+
+def test_a_role_name_is_a_value_in_the_undo_command() -> None:
+    """Role names may begin with a dash, and the command is quoted whatever the name is."""
+    for name in ("-orders", "o'r $(id)"):
+        arn = f"arn:aws:iam::123456789012:role/{name}"
+        role = a_role(arn=arn)
+        function = replace(a_function(), role_arn=arn)
+        state = replace(BROKEN, versions={FUNCTION_ARN: function}, roles={arn: role})
+        plan = FIX.plan(a_finding(evidence={"role_arn": arn}), state, InMemoryState(state))
+        words = shlex.split(plan.undo)
+        named = [f"--role-name={name}"] if name.startswith("-") else ["--role-name", name]
+        assert words == ["aws", "iam", "detach-role-policy", *named, "--policy-arn", SQS_POLICY_ARN]
 
 
 def test_applying_a_plan_attaches_that_policy_and_nothing_else() -> None:

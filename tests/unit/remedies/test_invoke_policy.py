@@ -18,6 +18,7 @@ from permission_guard.model.state import Inventory, ResourcePolicy, Snapshot, Tr
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.remedies.permission import Permission, statement_of
 from permission_guard.rules import RULES
+from tests import shell
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, a_function
 from tests.unit.rules.test_cases import INVOKE_CASES, kind_of, snapshot_of, trust_of
 
@@ -31,11 +32,11 @@ RESOLVED = {f"PG{number}" for number in range(101, 112)}
 OPERATIONS = {
     "add-permission": "AddPermission",
     "remove-permission": "RemovePermission",
+    "get-resource-policy": "GetResourcePolicy",
     "put-resource-policy": "PutResourcePolicy",
     "delete-resource-policy": "DeleteResourcePolicy",
 }
 PLACEHOLDER = "ACCOUNT-ID"
-REVISION = "3d1e44e0-8e5f-4d2b-9d2a-6a5f2f3e7c01"
 
 
 @cache
@@ -44,9 +45,8 @@ def input_of(operation: str) -> Any:
     return get_session().get_service_model("lambda").operation_model(operation).input_shape
 
 
-def parse(command: str) -> tuple[str, dict[str, str]]:
+def parse(words: list[str]) -> tuple[str, dict[str, str]]:
     """Return the operation of a command and its options by name; a flag is `true`."""
-    words = shlex.split(command.removesuffix(" &&"))
     assert words[:2] == ["aws", "lambda"]
     given: dict[str, str] = {}
     rest = words[3:]
@@ -59,25 +59,40 @@ def parse(command: str) -> tuple[str, dict[str, str]]:
 
 def commands(verdict: Verdict) -> list[tuple[str, dict[str, str]]]:
     """Return a finding's commands on resource-based policies, in order."""
-    text = next((remedy.text for remedy in verdict.remedies if remedy.kind == "aws-cli"), "")
-    parsed = [parse(line) for line in text.splitlines() if line.startswith("aws lambda ")]
+    lines = [line.removesuffix(" &&") for line in text_of(verdict).splitlines() if line.startswith("aws lambda ")]
+    parsed = [parse(shlex.split(line)) for line in lines]
     return [(name, given) for name, given in parsed if name in OPERATIONS]
 
 
-def fixed(policy: ResourcePolicy, verdict: Verdict) -> ResourcePolicy | None:
+def text_of(verdict: Verdict) -> str:
+    """Return a finding's commands as text."""
+    return next((remedy.text for remedy in verdict.remedies if remedy.kind == "aws-cli"), "")
+
+
+def replacing(policy: ResourcePolicy, verdict: Verdict, folder: Path) -> shell.Ran | None:
+    """Return what the command did that replaces one statement, None if the finding has no such command."""
+    _, command, rest = text_of(verdict).partition("python3 ")
+    if not command:
+        return None
+    ran = shell.change_policy(command + rest, policy.resource_arn, policy.document.document, folder)
+    assert (ran.code, ran.errors) == (0, "")
+    return ran
+
+
+def fixed(policy: ResourcePolicy, verdict: Verdict, folder: Path) -> ResourcePolicy | None:
     """Return the policy after the commands; None if it is empty then."""
+    ran = replacing(policy, verdict, folder)
+    if ran is not None:
+        return replace(policy, document=parse_policy(ran.policy)) if ran.policy else None
     statements = [dict(item.raw) for item in policy.document.statements]
     for name, given in commands(verdict):
         if name == "add-permission":
             statements.append(added(given, policy.resource_arn))
             assert [item.get("Sid") for item in statements].count(given["statement-id"]) == 1
-        elif name == "remove-permission":
+        else:
+            assert name == "remove-permission"
             assert given["statement-id"] in [item.get("Sid") for item in statements]
             statements = [item for item in statements if item.get("Sid") != given["statement-id"]]
-        elif name == "put-resource-policy":
-            statements = json.loads(given["policy"])["Statement"]
-        else:
-            statements = []
     text = {**policy.document.document, "Statement": statements}  # type: ignore[dict-item]
     return replace(policy, document=parse_policy(text)) if statements else None
 
@@ -95,15 +110,20 @@ def violations(snapshot: Snapshot, rules: list[Any]) -> list[Verdict]:
 
 
 @EACH_CASE
-def test_the_api_accepts_every_command(path: Path) -> None:
+def test_the_api_accepts_every_command(path: Path, tmp_path: Path) -> None:
     """Required parameters are present, and each is valid in the SDK's model, except for placeholders."""
     case = json.loads(path.read_text())
     rule = next(rule for rule in RULES if rule.id == path.parent.name)(trust_of(case))
-    for verdict in violations(snapshot_of(case), [rule]):
-        for name, given in commands(verdict):
+    snapshot = snapshot_of(case)
+    policies = {item.resource_arn: item for item in snapshot.resource_policies if isinstance(item, ResourcePolicy)}
+    for verdict in violations(snapshot, [rule]):
+        policy = policies.get(verdict.function_arn)
+        ran = replacing(policy, verdict, tmp_path) if policy else None
+        for name, given in [*commands(verdict), *(parse(["aws", *call]) for call in (ran.calls if ran else ()))]:
             shape = input_of(OPERATIONS[name])
             values = {"".join(word.capitalize() for word in key.split("-")): value for key, value in given.items()}
             values = {{"PrincipalOrgId": "PrincipalOrgID"}.get(key, key): value for key, value in values.items()}
+            assert values.pop("Output", "json") == "json"
             assert set(shape.required_members) <= values.keys() <= shape.members.keys()
             for key, value in values.items():
                 assert value == PLACEHOLDER or accepts(shape.members[key], value), (key, value)
@@ -121,7 +141,7 @@ def accepts(member: Any, value: str) -> bool:
     [path for path in FAILING if path.parent.name in RESOLVED],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_the_policy_has_no_violation_after_its_remedies_are_applied(path: Path) -> None:
+def test_the_policy_has_no_violation_after_its_remedies_are_applied(path: Path, tmp_path: Path) -> None:
     """Of the rule itself and of those on sources. The other statements are unchanged."""
     case = json.loads(path.read_text())
     snapshot, trust = snapshot_of(case), trust_of(case)
@@ -130,7 +150,7 @@ def test_the_policy_has_no_violation_after_its_remedies_are_applied(path: Path) 
     for verdict in violations(snapshot, [rule(trust)]):
         arn = verdict.function_arn
         before = policies.pop(arn)
-        after = fixed(before, verdict)
+        after = fixed(before, verdict, tmp_path)
         if after is not None:
             policies[arn] = after
             kept = [item.raw for item in after.document.statements]
@@ -175,14 +195,21 @@ def found(
         "Resource": FUNCTION_ARN,
         **({"Condition": condition} if condition else {}),
     }
-    policy = ResourcePolicy(
-        FUNCTION_ARN, None, REVISION, parse_policy({"Version": "2012-10-17", "Statement": [statement]})
-    )
+    policy = ResourcePolicy(FUNCTION_ARN, None, parse_policy({"Version": "2012-10-17", "Statement": [statement]}))
     inventory = Inventory("any", principal, frozenset(item.source for item in triggers), triggers)
     snapshot = Snapshot(TARGET, a_function(), resource_policies=(policy,), inventories=(inventory,))
     trust = TrustSet(frozenset({"111122223333"}))
     (verdict,) = violations(snapshot, [rule(trust) for rule in RULES if rule.id in {"PG102", "PG104"}])
     return verdict
+
+
+def replacement(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the statements by which a command replaces the statement of the finding."""
+    *_, arn, old, new = shlex.split(text_of(verdict))
+    assert arn == FUNCTION_ARN
+    assert json.loads(old) == verdict.evidence["statement"]
+    statements: list[dict[str, Any]] = json.loads(new)
+    return statements
 
 
 def sources(verdict: Verdict) -> list[tuple[str, str]]:
@@ -268,11 +295,9 @@ def test_no_source_is_required_if_the_account_suffices() -> None:
 
 
 def test_other_conditions_are_kept() -> None:
-    """AddPermission cannot express them, so the whole policy is put."""
+    """AddPermission cannot express them, so the statement is replaced."""
     verdict = found(S3, {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:RequestedRegion": "us-east-1"}})
-    ((name, given),) = commands(verdict)
-    (statement,) = json.loads(given["policy"])["Statement"]
-    assert name == "put-resource-policy"
+    (statement,) = replacement(verdict)
     assert statement["Condition"] == {
         "Bool": {"aws:SecureTransport": "true"},
         "StringEquals": {"aws:RequestedRegion": "us-east-1", "AWS:SourceAccount": ACCOUNT},
@@ -309,14 +334,14 @@ def test_a_sid_that_the_policy_contains_is_not_used_again() -> None:
     narrow = {**case, "Resource": FUNCTION_ARN, "Condition": {"ArnLike": {"AWS:SourceArn": ORDERS}}}
     wide = {**case, "Sid": "uploads", "Principal": {"Service": [S3, EVENTS]}, "Resource": FUNCTION_ARN}
     document = parse_policy({"Version": "2012-10-17", "Statement": [narrow, wide]})
-    policy = ResourcePolicy(FUNCTION_ARN, None, REVISION, document)
+    policy = ResourcePolicy(FUNCTION_ARN, None, document)
     rule = next(rule for rule in RULES if rule.id == "PG102")(TrustSet(frozenset()))
     (verdict,) = violations(Snapshot(TARGET, a_function(), resource_policies=(policy,)), [rule])
     names = [given["statement-id"] for name, given in commands(verdict) if name == "add-permission"]
     assert names == ["uploads-scoped-2", "uploads-scoped-3"]
 
 
-def test_the_version_of_the_policy_is_kept() -> None:
+def test_the_version_of_the_policy_is_kept(tmp_path: Path) -> None:
     """In another version, a text with a policy variable has another meaning."""
     for version in ("2008-10-17", "2012-10-17"):
         raw = {
@@ -326,10 +351,9 @@ def test_the_version_of_the_policy_is_kept() -> None:
             "Resource": FUNCTION_ARN,
         }
         document = parse_policy({"Version": version, "Id": "default", "Statement": raw})
-        policy = ResourcePolicy(FUNCTION_ARN, None, "", document)
+        policy = ResourcePolicy(FUNCTION_ARN, None, document)
         rule = next(rule for rule in RULES if rule.id == "PG102")(TrustSet(frozenset()))
         (verdict,) = violations(Snapshot(TARGET, a_function(), resource_policies=(policy,)), [rule])
-        ((_, given),) = commands(verdict)
-        written = json.loads(given["policy"])
-        assert (written["Version"], written["Id"]) == (version, "default")
-        assert "revision-id" not in given
+        after = fixed(policy, verdict, tmp_path)
+        assert after is not None
+        assert after.document.document == {"Version": version, "Id": "default", "Statement": replacement(verdict)}

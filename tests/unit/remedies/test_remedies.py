@@ -44,7 +44,7 @@ def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
         statement["Sid"] = sid
     arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
     document = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
-    policy = ResourcePolicy(arn, qualifier, "r1", document)
+    policy = ResourcePolicy(arn, qualifier, document)
     (verdict,) = evaluate(
         Snapshot(TARGET, a_function(), resource_policies=(policy,)), [SourceMissing(NO_TRUST)]
     ).verdicts
@@ -63,11 +63,12 @@ def options(command: str) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-def put(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the statements of the policy that the only command puts."""
-    (command,) = remedy(verdict, "aws-cli").splitlines()
-    assert command.startswith("aws lambda put-resource-policy ")
-    statements: list[dict[str, Any]] = json.loads(options(command)["--policy"])["Statement"]
+def replacement(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the statements by which the only command replaces the statement."""
+    python, _, _, _, arn, old, new = shlex.split(remedy(verdict, "aws-cli"))
+    assert (python, arn) == ("python3", FUNCTION_ARN)
+    assert json.loads(old) == verdict.evidence["statement"]
+    statements: list[dict[str, Any]] = json.loads(new)
     return statements
 
 
@@ -102,28 +103,30 @@ def test_the_broad_statement_is_removed_only_if_the_narrow_one_was_added() -> No
     assert not remove.endswith("&&")
 
 
-@pytest.mark.parametrize("sid", [None, "", "a; rm -rf $HOME", "Straße", "-uploads", "a" * 101])
-def test_a_statement_that_cannot_be_removed_by_name_is_replaced_with_the_whole_policy(sid: str | None) -> None:
+@pytest.mark.parametrize("sid", [None, "", "a; rm -rf $HOME", "Straße", "a" * 101])
+def test_a_statement_that_cannot_be_removed_by_name_is_replaced_in_the_policy(sid: str | None) -> None:
     """RemovePermission does not accept such a Sid, and the text of a policy is untrusted input."""
-    verdict = open_to_s3(sid)
-    (statement,) = put(verdict)
+    (statement,) = replacement(open_to_s3(sid))
     assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
-    words = options(remedy(verdict, "aws-cli"))
-    assert words["--resource-arn"] == FUNCTION_ARN
-    assert words["--revision-id"] == "r1"
 
 
-@pytest.mark.parametrize("sid", ["uploads", "a" * 100, "dots.and.dots"])
+def test_a_sid_with_a_leading_dash_is_not_read_as_an_option() -> None:
+    """RemovePermission accepts it."""
+    _, remove = remedy(open_to_s3("--uploads"), "aws-cli").splitlines()
+    assert shlex.split(remove)[3:] == ["--function-name", "orders", "--statement-id=--uploads"]
+
+
+@pytest.mark.parametrize("sid", ["uploads", "a" * 100, "dots.and.dots", "-uploads"])
 def test_aws_accepts_the_suggested_sid(sid: str) -> None:
     """RemovePermission accepts dots, AddPermission does not."""
     add = remedy(open_to_s3(sid), "aws-cli").splitlines()[0]
     assert re.fullmatch(r"[a-zA-Z0-9-_]{1,93}-scoped", options(add)["--statement-id"], re.ASCII)
 
 
-@pytest.mark.parametrize("sid", [None, "", "Straße", "-uploads", "a; rm -rf $HOME", "a" * 101])
+@pytest.mark.parametrize("sid", [None, "", "Straße", "a; rm -rf $HOME", "a" * 101])
 def test_a_statement_that_is_put_can_be_removed_by_its_sid(sid: str | None) -> None:
     """PutResourcePolicy accepts any Sid, and the present statement may have one."""
-    (statement,) = put(open_to_s3(sid))
+    (statement,) = replacement(open_to_s3(sid))
     assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9-_]{0,92}-scoped", statement["Sid"], re.ASCII)
 
 
@@ -131,7 +134,7 @@ def test_a_statement_without_a_sid_is_named_by_a_hash_of_its_content() -> None:
     """Subject and suggested Sid contain the same hash; another statement has another hash."""
     verdict = open_to_s3(None)
     assert re.fullmatch(r"statement/[0-9a-f]{12}", str(verdict.subject))
-    assert put(verdict)[0]["Sid"] == f"{str(verdict.subject).split('/')[1]}-scoped"
+    assert replacement(verdict)[0]["Sid"] == f"{str(verdict.subject).split('/')[1]}-scoped"
     assert open_to_s3("").subject != verdict.subject
 
 

@@ -105,7 +105,7 @@ def test_a_deleted_role_is_recreated_with_its_name_and_path_and_set_again() -> N
     assert attach.endswith("/AWSLambdaBasicExecutionRole")
     assert update.startswith("aws lambda update-function-configuration --region us-east-1 --function-name orders ")
     assert update.endswith(f" --role {ROLE_ARN}")
-    assert 'path = "/service-role/"' in remedy(violation(RoleNotAssumable, None), "terraform")
+    assert 'path               = "/service-role/"' in remedy(violation(RoleNotAssumable, None), "terraform")
 
 
 @pytest.mark.parametrize(

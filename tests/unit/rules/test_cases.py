@@ -273,7 +273,7 @@ def resource_policy_of(reply: dict[str, Any]) -> ResourcePolicy | Unread:
     qualifier = reply.get("Qualifier")
     text = reply["Policy"] if isinstance(reply["Policy"], str) else json.dumps(reply["Policy"])
     arn = f"{FUNCTION_ARN}:{qualifier}" if qualifier else FUNCTION_ARN
-    return ResourcePolicy(arn, qualifier, reply["RevisionId"], parse_policy(text, name="resource-based policy"))
+    return ResourcePolicy(arn, qualifier, parse_policy(text, name="resource-based policy"))
 
 
 def mapping_of(entry: dict[str, Any]) -> EventSourceMapping:

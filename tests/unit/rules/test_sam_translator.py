@@ -118,7 +118,7 @@ def evaluated(found: dict[str, list[dict[str, Any]]]) -> set[Written]:
         target = FunctionTarget("aws", REGION, ACCOUNT, name)
         arn = f"{target.arn}:{qualifier}" if qualifier else target.arn
         document = json.dumps({"Version": "2012-10-17", "Statement": group})
-        policies.append(ResourcePolicy(arn, qualifier or None, "1", parse_policy(document)))
+        policies.append(ResourcePolicy(arn, qualifier or None, parse_policy(document)))
     target = FunctionTarget("aws", REGION, ACCOUNT, "Fn")
     function = Function(target.arn, target.name, f"arn:aws:iam::{ACCOUNT}:role/orders")
     report = evaluate(Snapshot(target, function, resource_policies=tuple(policies)), RULES)

@@ -18,6 +18,7 @@ from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.dynamodb import DynamoDB
 from permission_guard.needs.event_sources.kinesis import Kinesis
 from permission_guard.needs.event_sources.sqs import Sqs
+from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.execution_role import by_aws
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class AttachManagedPolicy:
             summary=f"attach {policy_arn} to {role.arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
             before=_state(role.arn, role),
-            undo=f"aws iam detach-role-policy --role-name {role.name} --policy-arn {policy_arn}",
+            undo=aws("iam", "detach-role-policy", role_name=role.name, policy_arn=policy_arn),
             missing=tuple(Permission(role.arn, need.action, need.resource) for need in missing),
             grants=_grants(document, role.arn),
         )

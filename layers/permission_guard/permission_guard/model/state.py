@@ -35,7 +35,6 @@ class ResourcePolicy:
 
     resource_arn: str
     qualifier: str | None
-    revision_id: str
     document: Policy
 
 

@@ -47,10 +47,10 @@ def contents(document: Any, place: Place, trust: TrustSet, parameters: Mapping[s
         return Contents("policy", _reply(document))
     if "Statement" in document:
         if isinstance(document["Statement"], str):  # the response of AddPermission
-            return Contents("policy", _policy({"Statement": [_from_text(document["Statement"])]}, ""))
-        return Contents("policy", _policy(document, ""))
+            return Contents("policy", _policy({"Statement": [_from_text(document["Statement"])]}))
+        return Contents("policy", _policy(document))
     if "Effect" in document:
-        return Contents("policy", _policy({"Statement": [document]}, ""))
+        return Contents("policy", _policy({"Statement": [document]}))
     raise InputError(f"neither a policy nor a template: no Policy, Statement or Resources. {_ACCEPTED}")
 
 
@@ -86,7 +86,7 @@ def _reply(reply: Mapping[str, Any]) -> tuple[OfflineCheck, ...]:
     policy = _from_text(reply["Policy"]) if isinstance(reply["Policy"], str) else reply["Policy"]
     if not isinstance(policy, dict) or "Statement" not in policy:
         raise InputError("its Policy is not the resource-based policy of a function: it has no Statement")
-    return _policy(policy, str(reply.get("RevisionId") or ""), reply["Policy"])
+    return _policy(policy, reply["Policy"])
 
 
 def _from_text(text: str) -> Any:
@@ -96,7 +96,7 @@ def _from_text(text: str) -> Any:
         raise InputError(f"its policy is not JSON: {error}") from error
 
 
-def _policy(policy: Mapping[str, Any], revision_id: str, original: Any = None) -> tuple[OfflineCheck, ...]:
+def _policy(policy: Mapping[str, Any], original: Any = None) -> tuple[OfflineCheck, ...]:
     """Return one check for each function that is the resource of a statement."""
     listed = policy["Statement"]
     statements = [listed] if isinstance(listed, dict) else listed if isinstance(listed, list) else []
@@ -114,17 +114,17 @@ def _policy(policy: Mapping[str, Any], revision_id: str, original: Any = None) -
     if not arns:
         raise InputError("no statement has a Lambda function as its Resource")
     if len(arns) == 1:  # the original text: parsed JSON loses elements that appear twice
-        return (_offline_check(arns[0], original or dict(policy), revision_id),)
+        return (_offline_check(arns[0], original or dict(policy)),)
     return tuple(
-        _offline_check(arn, {**policy, "Statement": [item for item in objects if _applies_to(arn, item)]}, revision_id)
+        _offline_check(arn, {**policy, "Statement": [item for item in objects if _applies_to(arn, item)]})
         for arn in arns
     )
 
 
-def _offline_check(arn: str, document: Any, revision_id: str) -> OfflineCheck:
+def _offline_check(arn: str, document: Any) -> OfflineCheck:
     target, qualifier = parse_function_arn(arn)
     policy = parse_policy(document, name="resource-based policy")
-    found: ResourcePolicy | Unread = ResourcePolicy(arn, qualifier, revision_id, policy)
+    found: ResourcePolicy | Unread = ResourcePolicy(arn, qualifier, policy)
     snapshot = Snapshot(
         target,
         Function(target.arn, target.name, ""),

@@ -24,7 +24,9 @@ from permission_guard.offline.scenarios import (
     not_in_file,
     usages_in,
 )
+from permission_guard.remedies.cloudformation import value_of
 from permission_guard.remedies.permission import Permission, statement_of
+from permission_guard.remedies.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -298,7 +300,7 @@ def _scenarios(template: Template, draft: _Draft, by_policy: Mapping[str, Sequen
         found_any = True
         fills = {**tokens, **values}
         document = {"Version": fill(draft.version, fills), "Statement": [*_statements(draft, arn, fills), *unchanged]}
-        policy = ResourcePolicy(arn, qualifier, "", parse_policy(document, name="resource-based policy"))
+        policy = ResourcePolicy(arn, qualifier, parse_policy(document, name="resource-based policy"))
         yield Scenario(_snapshot(target, policy, urls), {**assumed, **values}, template.shown(fills))
     if not found_any:
         yield Scenario(_snapshot(target, _UNREADABLE if draft.content is None else TOO_MANY, urls), assumed)
@@ -371,9 +373,9 @@ def _expression(raw: JSON) -> str:
         return ""
     name, argument = next(iter(raw.items()))
     if name == "Ref":
-        return f"!Ref {argument}"
+        return f"!Ref {value_of(str(argument))}"
     if name == "Fn::Sub" and isinstance(argument, str):
-        return f"!Sub {json.dumps(argument)}"
+        return f"!Sub {quoted(argument)}"
     if name == "Fn::GetAtt":
-        return f"!GetAtt {'.'.join(map(str, argument)) if isinstance(argument, list) else argument}"
+        return f"!GetAtt {value_of('.'.join(map(str, argument)) if isinstance(argument, list) else str(argument))}"
     return ""

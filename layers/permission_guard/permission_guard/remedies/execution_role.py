@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING
 
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.verdicts import Remedy
+from permission_guard.remedies import terraform
+from permission_guard.remedies.aws_cli import aws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,32 +25,27 @@ def by_aws(policy: str, role_arn: str) -> str:
 
 def attached(role_arn: str, policy_arn: str) -> tuple[str, str]:
     """Return the AWS CLI command and the Terraform that attach a managed policy to a role."""
-    name, label = _name(role_arn), policy_arn.rsplit("/", 1)[-1]
-    command = f"aws iam attach-role-policy --role-name {name} --policy-arn {policy_arn}"
-    terraform = (
-        f'resource "aws_iam_role_policy_attachment" "{label}" {{\n'
-        f'  role       = "{name}"\n'
-        f'  policy_arn = "{policy_arn}"\n'
-        f"}}"
+    name = _name(role_arn)
+    block = terraform.resource(
+        "aws_iam_role_policy_attachment", policy_arn.rpartition("/")[2], role=name, policy_arn=policy_arn
     )
-    return command, terraform
+    return aws("iam", "attach-role-policy", role_name=name, policy_arn=policy_arn), block
 
 
 def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, str]:
     """Return the AWS CLI command and the Terraform that add an inline policy with exactly what is missing."""
-    name = _name(role_arn)
-    document = {"Version": "2012-10-17", "Statement": statements(needs)}
-    text = shlex.quote(json.dumps(document))
-    command = f"aws iam put-role-policy --role-name {name} --policy-name {policy_name} --policy-document {text}"
-    written = json.dumps(document, indent=2).replace("${", "$${").replace("\n", "\n  ")
-    terraform = (
-        f'resource "aws_iam_role_policy" "{policy_name.replace("-", "_")}" {{\n'
-        f'  name   = "{policy_name}"\n'
-        f'  role   = "{name}"\n'
-        f"  policy = jsonencode({written})\n"
-        f"}}"
+    return put_document(_name(role_arn), policy_name, {"Version": "2012-10-17", "Statement": statements(needs)})
+
+
+def put_document(role: str, policy_name: str, document: JSON) -> tuple[str, str]:
+    """Return the AWS CLI command and the Terraform that add an inline policy to a role, given by its name."""
+    command = aws(
+        "iam", "put-role-policy", role_name=role, policy_name=policy_name, policy_document=json.dumps(document)
     )
-    return command, terraform
+    block = terraform.resource(
+        "aws_iam_role_policy", policy_name, name=policy_name, role=role, policy=terraform.jsonencode(document)
+    )
+    return command, block
 
 
 def statement_remedy(needs: Sequence[Need]) -> Remedy:
@@ -75,7 +71,7 @@ def statements(needs: Sequence[Need]) -> list[dict[str, JSON]]:
 
 
 def _name(role_arn: str) -> str:
-    return role_arn.rsplit("/", 1)[-1]
+    return role_arn.rpartition("/")[2]
 
 
 def free_name(wanted: str, role: Role | None) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS
@@ -12,20 +10,21 @@ from permission_guard.iam.arn import PARTS, function_name, split_arn
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, cloudfront, never_sent
+from permission_guard.model.names import STATEMENT_ID
 from permission_guard.model.verdicts import Remedy
+from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.cloudformation import sam
 from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
+from permission_guard.remedies.statement_replacement import replace_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from permission_guard.iam import Statement
     from permission_guard.invokers import Invoker
     from permission_guard.invokers.allowed import Allowed
     from permission_guard.model.state import ResourcePolicy, Trigger
     from permission_guard.model.targets import JSON
 
-# The Sids that RemovePermission accepts, without a leading dash: the AWS CLI would read that as an option.
-_REMOVABLE_SID: Final = re.compile(r"[a-zA-Z0-9_.][a-zA-Z0-9-_.]{0,99}", re.ASCII)
 _MOST_SOURCES: Final = 10
 _INVOKING: Final = {
     "lambda:invokefunction": "lambda:InvokeFunction",
@@ -137,15 +136,15 @@ def replaced(
     others = _others(allowed, principals)
     if not all(permissions):  # AddPermission cannot express it, and so neither can CloudFormation and Terraform
         text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
-        return (Remedy("aws-cli", _put(policy, allowed.statement, [*others, *named])), Remedy("policy-statement", text))
+        return (Remedy("aws-cli", _replace(allowed, [*others, *named])), Remedy("policy-statement", text))
     flat = [permission for group in permissions for permission in group]
     if _is_removable(name) and not others:
         commands = " &&\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
-    else:  # RemovePermission cannot name the statement, but PutResourcePolicy can replace the policy
-        commands = _put(policy, allowed.statement, [*others, *named])
+    else:  # RemovePermission cannot name the statement, but PutResourcePolicy can replace it
+        commands = _replace(allowed, [*others, *named])
     return (
         Remedy("aws-cli", commands),
-        Remedy("sam", "\n---\n".join(permission.to_sam() for permission in flat)),
+        *sam("\n---\n".join(permission.to_sam() for permission in flat)),
         Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in flat)),
     )
 
@@ -155,14 +154,14 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     policy, name = allowed.policy, allowed.statement.sid
     others = _others(allowed, principals)
     by_name = _is_removable(name) and not others
-    command = _remove(policy, str(name)) if by_name else _put(policy, allowed.statement, others)
+    command = _remove(policy, str(name)) if by_name else _replace(allowed, others)
     written = permissions_of(dict(allowed.statement.raw), policy.resource_arn)
     obsolete = [permission for permission in written if permission.principal in principals] if others else written
     if not obsolete:
         return (Remedy("aws-cli", command),)
     return (
         Remedy("aws-cli", command),
-        Remedy("sam", _each(_TO_REMOVE, obsolete, Permission.to_sam, "\n---\n")),
+        *sam(_each(_TO_REMOVE, obsolete, Permission.to_sam, "\n---\n")),
         Remedy("terraform", _each(_TO_REMOVE, obsolete, Permission.to_terraform, "\n\n")),
     )
 
@@ -171,7 +170,7 @@ def added(permission: Permission) -> tuple[Remedy, ...]:
     """Return the remedy that adds a permission."""
     return (
         Remedy("aws-cli", permission.to_cli()),
-        Remedy("sam", permission.to_sam()),
+        *sam(permission.to_sam()),
         Remedy("terraform", permission.to_terraform()),
     )
 
@@ -229,23 +228,13 @@ def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSO
 
 
 def _is_removable(name: str | None) -> bool:
-    return name is not None and _REMOVABLE_SID.fullmatch(name) is not None
+    return name is not None and STATEMENT_ID.match(name) is not None
 
 
 def _remove(policy: ResourcePolicy, name: str) -> str:
-    function = function_name(policy.resource_arn)
-    qualifier = f" --qualifier {shlex.quote(policy.qualifier)}" if policy.qualifier else ""
-    return f"aws lambda remove-permission --function-name {function}{qualifier} --statement-id {shlex.quote(name)}"
+    function, qualifier = function_name(policy.resource_arn), policy.qualifier or ""
+    return aws("lambda", "remove-permission", function_name=function, qualifier=qualifier, statement_id=name)
 
 
-def _put(policy: ResourcePolicy, without: Statement, replacements: Sequence[dict[str, JSON]]) -> str:
-    """Return the command that replaces the whole policy, unless it has changed since it was read."""
-    kept = [dict(item.raw) for item in policy.document.statements if item is not without]
-    revision = f" --revision-id {shlex.quote(policy.revision_id)}" if policy.revision_id else ""
-    if not [*kept, *replacements]:
-        return f"aws lambda delete-resource-policy --resource-arn {policy.resource_arn}{revision}"
-    written = policy.document.document
-    head = written if isinstance(written, dict) else {}  # keeps Version, which decides whether policy variables work
-    document = json.dumps({**head, "Statement": [*kept, *replacements]})
-    named = f"--resource-arn {policy.resource_arn}{revision}"
-    return f"aws lambda put-resource-policy {named} --policy {shlex.quote(document)}"
+def _replace(allowed: Allowed, replacements: Sequence[dict[str, JSON]]) -> str:
+    return replace_statement(allowed.policy.resource_arn, dict(allowed.statement.raw), replacements)

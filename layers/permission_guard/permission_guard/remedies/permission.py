@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from dataclasses import asdict
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.model.names import (
+    ACTION,
+    ARN,
+    EVENT_SOURCE_TOKEN,
+    ORGANIZATION_ID,
+    STATEMENT_ID,
+)
 from permission_guard.records import record
+from permission_guard.remedies import cloudformation, terraform
+from permission_guard.remedies.aws_cli import aws
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from permission_guard.model.targets import JSON
-
-_LONGEST_SID: Final = 100
 
 # The conditions that Lambda writes for the parameters of AddPermission; the API accepts no others.
 _CONDITIONS: Final = {
@@ -30,22 +35,17 @@ _CONDITIONS: Final = {
 _PARAMETERS: Final = {key.lower(): (name, operator) for name, (operator, key) in _CONDITIONS.items()}
 # Equal for an ARN that AddPermission accepts, because only its resource part can contain a wildcard.
 _SAME: Final = {"ArnEquals": "ArnLike", "StringLike": "ArnLike"}
-_ACTION: Final = re.compile(r"lambda:[*]|lambda:[a-zA-Z]+|[*]")
 # The values that AddPermission accepts, and placeholders in capitals.
-_FORMS: Final = {
-    "source_arn": re.compile(
-        r"arn:aws[a-zA-Z0-9-]*:[a-zA-Z0-9-]+:((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d)?:(\d{12})?:.*", re.ASCII
-    ),
-    "source_account": re.compile(r"\d{12}|[A-Z-]+", re.ASCII),
-    "principal_org_id": re.compile(r"o-[a-z0-9]{10,32}", re.ASCII),
-    "event_source_token": re.compile(r"[a-zA-Z0-9._-]{1,256}", re.ASCII),
-    "function_url_auth_type": re.compile(r"NONE|AWS_IAM"),
-    "invoked_via_function_url": re.compile(r"true"),
+_FORMS: Final[Mapping[str, Callable[[str], re.Match[str] | None]]] = {
+    "source_arn": ARN.match,
+    "source_account": re.compile(r"\d{12}|[A-Z-]+", re.ASCII).fullmatch,
+    "principal_org_id": ORGANIZATION_ID.match,
+    "event_source_token": EVENT_SOURCE_TOKEN.match,
+    "function_url_auth_type": re.compile(r"NONE|AWS_IAM").fullmatch,
+    "invoked_via_function_url": re.compile(r"true").fullmatch,
 }
 _SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
-# Words that YAML 1.1 does not read as a string.
-_YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
 @record(kw_only=True)
@@ -79,27 +79,17 @@ class Permission:
 
     def to_cli(self) -> str:
         """Return the AWS CLI command."""
-        options = (
-            f"--{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
-            for name, value in self.values.items()
-        )
-        return f"aws lambda add-permission {' '.join(options)}"
+        return aws("lambda", "add-permission", **self.values)
 
     def to_sam(self) -> str:
         """Return the CloudFormation resource, in YAML."""
-        lines = ["Type: AWS::Lambda::Permission", "Properties:", f"  FunctionName: {_yaml(self.function)}"]
         skipped = ("function_name", "qualifier", "statement_id")
-        lines += [f"  {_property(name)}: {_yaml(value)}" for name, value in self.values.items() if name not in skipped]
-        return "\n".join(lines)
+        others = {_property(name): value for name, value in self.values.items() if name not in skipped}
+        return cloudformation.resource("AWS::Lambda::Permission", {"FunctionName": self.function, **others})
 
     def to_terraform(self) -> str:
         """Return the resource for Terraform's AWS provider."""
-        values = self.values
-        width = max(map(len, values))
-        lines = [f"  {name.ljust(width)} = {_hcl(value)}" for name, value in values.items()]
-        label = re.sub(r"\W+", "_", self.statement_id, flags=re.ASCII).strip("_").lower()
-        label = label if label[:1].isalpha() else f"permission_{label}".rstrip("_")
-        return "\n".join((f'resource "aws_lambda_permission" "{label}" {{', *lines, "}"))
+        return terraform.resource("aws_lambda_permission", self.statement_id.lower(), **self.values)
 
 
 def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Permission, ...]:
@@ -110,11 +100,7 @@ def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Pe
     read = _conditions(statement.get("Condition", {}))
     principals, actions = _principals(statement.get("Principal")), _list(statement.get("Action"))
     allows = statement.get("Effect") == "Allow" and _list(statement.get("Resource")) == [resource_arn]
-    if (
-        not allows
-        or read is None
-        or not all(isinstance(action, str) and _ACTION.fullmatch(action) for action in actions)
-    ):
+    if not allows or read is None or not all(isinstance(action, str) and ACTION.match(action) for action in actions):
         return ()
     sources = read.pop("source_arn", [""])
     if any(len(values) != 1 for values in read.values()):
@@ -158,8 +144,8 @@ def statement_of(permission: Permission, resource_arn: str) -> dict[str, JSON]:
 
 def sid(name: str, suffix: str) -> str:
     """Return a Sid that AddPermission accepts and that needs no shell quoting; the suffix is not shortened."""
-    tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: _LONGEST_SID // 2]
-    head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: _LONGEST_SID - len(tail)]
+    tail = re.sub(r"[^a-zA-Z0-9_-]+", "-", suffix)[: STATEMENT_ID.longest // 2]
+    head = re.sub(r"[^a-zA-Z0-9_-]", "-", name).lstrip("-")[: STATEMENT_ID.longest - len(tail)]
     return f"{head}{tail}".lstrip("-") or "permission"
 
 
@@ -173,7 +159,7 @@ def _conditions(block: JSON) -> dict[str, list[str]] | None:
             name, own = _PARAMETERS.get(key.lower(), ("", ""))
             same = operator == own or (_SAME.get(operator) == own and name == "source_arn")
             texts = ["true" if value is True else str(value) for value in _list(values)]
-            if not name or not same or name in read or not all(map(_FORMS[name].fullmatch, texts)):
+            if not name or not same or name in read or not all(map(_FORMS[name], texts)):
                 return None
             read[name] = texts
     return read
@@ -198,14 +184,3 @@ def _list(value: JSON) -> list[JSON]:
 def _property(name: str) -> str:
     """Return the CloudFormation property of a parameter."""
     return {"principal_org_id": "PrincipalOrgID"}.get(name, "".join(word.capitalize() for word in name.split("_")))
-
-
-def _yaml(value: str | bool) -> str:
-    if isinstance(value, bool):
-        return "true"
-    plain = re.fullmatch(r"[A-Za-z][\w:./@-]*", value, re.ASCII) and value.lower() not in _YAML_WORDS
-    return value if plain and not value.endswith(":") else json.dumps(value)
-
-
-def _hcl(value: str | bool) -> str:
-    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")

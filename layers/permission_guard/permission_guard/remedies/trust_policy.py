@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import parse_policy
 from permission_guard.iam.arn import function_name, require_arn
 from permission_guard.iam.documents import VARIABLES_VERSION
 from permission_guard.model.verdicts import Remedy
+from permission_guard.remedies import terraform
+from permission_guard.remedies.aws_cli import aws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,7 +68,7 @@ def trust_policy_of(role: Role, statements: Sequence[JSON]) -> Policy:
 def replaced(role: Role, statements: Sequence[JSON]) -> tuple[Remedy, ...]:
     """Return the remedies that replace a role's trust policy with these statements."""
     policy = _document(role, statements)
-    command = f"aws iam update-assume-role-policy --role-name {role.name} --policy-document {_quoted(policy)}"
+    command = aws("iam", "update-assume-role-policy", role_name=role.name, policy_document=json.dumps(policy))
     return Remedy("aws-cli", command), Remedy("terraform", _terraform(role.name, role.path, policy))
 
 
@@ -78,15 +79,19 @@ def created(role_arn: str, function_arn: str = "") -> tuple[Remedy, ...]:
     policy = {"Version": VARIABLES_VERSION, "Statement": [dict(LAMBDA_STATEMENT)]}
     logs = f"arn:{require_arn(role_arn).partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
     commands = [
-        f"aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {_quoted(policy)}",
-        f"aws iam wait role-exists --role-name {name}",
-        f"aws iam attach-role-policy --role-name {name} --policy-arn {logs}",
+        aws("iam", "create-role", role_name=name, path=path, assume_role_policy_document=json.dumps(policy)),
+        aws("iam", "wait role-exists", role_name=name),
+        aws("iam", "attach-role-policy", role_name=name, policy_arn=logs),
     ]
     if function_arn:
-        region, name_of_function = require_arn(function_arn).region, function_name(function_arn)
-        options = f"--region {region} --function-name {name_of_function}"
-        commands.append(f"aws lambda update-function-configuration {options} --role {role_arn}")
+        commands.append(set_role(function_arn, role_arn))
     return Remedy("aws-cli", " &&\n".join(commands)), Remedy("terraform", _terraform(name, path, policy))
+
+
+def set_role(function_arn: str, role_arn: str) -> str:
+    """Return the AWS CLI command that sets the execution role of a function."""
+    region, name = require_arn(function_arn).region, function_name(function_arn)
+    return aws("lambda", "update-function-configuration", region=region, function_name=name, role=role_arn)
 
 
 def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:
@@ -95,17 +100,6 @@ def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:
     return {"Version": VARIABLES_VERSION, **head, "Statement": list(statements)}
 
 
-def _quoted(policy: Mapping[str, JSON]) -> str:
-    return shlex.quote(json.dumps(policy))
-
-
 def _terraform(name: str, path: str, policy: Mapping[str, JSON]) -> str:
-    # Terraform must not evaluate IAM's policy variables.
-    written = json.dumps(policy, indent=2).replace("${", "$${").replace("\n", "\n  ")
-    return (
-        f'resource "aws_iam_role" "execution" {{\n'
-        f'  name = "{name}"\n'
-        f'  path = "{path}"\n'
-        f"  assume_role_policy = jsonencode({written})\n"
-        f"}}"
-    )
+    trust = terraform.jsonencode(policy)
+    return terraform.resource("aws_iam_role", "execution", name=name, path=path, assume_role_policy=trust)

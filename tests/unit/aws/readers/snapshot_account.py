@@ -56,7 +56,7 @@ class Account:
     states: dict[str, SourceState | Unread] = field(default_factory=dict)
     policies: dict[str, Policy | Unread] = field(default_factory=dict)
     resource: tuple[ResourcePolicy | Unread, ...] = (
-        ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:*"))),
+        ResourcePolicy(FUNCTION_ARN, None, a_policy(allow("lambda:*"))),
         DENIED,
     )
     buckets: tuple[str, ...] | Unread = ()

@@ -44,7 +44,7 @@ def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
 
 def allowing(**condition: dict[str, str]) -> ResourcePolicy:
     """Return a policy with a condition."""
-    return ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunction", Condition=condition)))
+    return ResourcePolicy(FUNCTION_ARN, None, a_policy(allow("lambda:InvokeFunction", Condition=condition)))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_state_that_few_policies_refer_to_is_read_only_for_them(
 
 def test_function_urls_are_read_if_a_statement_allows_calls_by_url() -> None:
     """No condition is needed: the action is enough."""
-    policy = ResourcePolicy(FUNCTION_ARN, None, "r", a_policy(allow("lambda:InvokeFunctionUrl")))
+    policy = ResourcePolicy(FUNCTION_ARN, None, a_policy(allow("lambda:InvokeFunctionUrl")))
     account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
     assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY).function_urls
     assert account.asked[-1] == "function URLs"

@@ -51,7 +51,7 @@ def remedy(verdict: Verdict, kind: str) -> str:
 def offered(verdict: Verdict) -> list[list[str]]:
     """Return the words of the commands that follow the one that lists the functions of the role."""
     first, rest = remedy(verdict, "aws-cli").split("\n", 1)
-    query = f"Functions[?Role=='{verdict.evidence['role_arn']}'].FunctionName"
+    query = f'Functions[?Role==`"{verdict.evidence["role_arn"]}"`].FunctionName'
     assert shlex.split(first) == [
         *("aws", "lambda", "list-functions", "--region", "us-east-1"),
         *("--query", query, "--output", "text"),

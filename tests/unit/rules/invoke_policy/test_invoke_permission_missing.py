@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ def verdicts(trigger: Trigger, *statements: dict[str, Any], name: str = "any") -
     """Return the verdicts on one trigger, if the function that it invokes has a policy with some statements."""
     target, qualifier = parse_function_arn(trigger.function_arn)
     text = {"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}
-    policies = (ResourcePolicy(trigger.function_arn, qualifier, "r1", parse_policy(text)),) if statements else ()
+    policies = (ResourcePolicy(trigger.function_arn, qualifier, parse_policy(text)),) if statements else ()
     inventory = Inventory(name, trigger.principal, frozenset({trigger.source}), (trigger,))
     snapshot = Snapshot(target, a_function(), resource_policies=policies, inventories=(inventory,))
     return list(evaluate(snapshot, [InvokePermissionMissing(NO_TRUST)]).verdicts)
@@ -77,7 +78,7 @@ def suggested_for(trigger: Trigger) -> Permission:
     (missing,) = verdicts(trigger)
     assert missing.outcome is Outcome.VIOLATION
     assert [remedy.kind for remedy in missing.remedies] == ["aws-cli", "sam", "terraform"]
-    name, given = parse(missing.remedies[0].text)
+    name, given = parse(shlex.split(missing.remedies[0].text))
     assert name == "add-permission"
     values: dict[str, Any] = {key.replace("-", "_"): value for key, value in given.items()}
     assert missing.evidence["principal"] == values["principal"]
@@ -110,7 +111,7 @@ def test_no_rule_reports_the_suggested_permission(name: str, trigger: Trigger) -
     snapshot = Snapshot(
         TARGET,
         a_function(),
-        resource_policies=(ResourcePolicy(FUNCTION_ARN, None, "r1", document),),
+        resource_policies=(ResourcePolicy(FUNCTION_ARN, None, document),),
         inventories=(listed,),
     )
     report = evaluate(snapshot, rules_for(Direction.INVOKE_POLICY, NO_TRUST))

@@ -141,7 +141,6 @@ class FunctionReader:
         return ResourcePolicy(
             resource_arn=arn if qualifier is None else f"{arn}:{qualifier}",
             qualifier=qualifier,
-            revision_id=reply.get("RevisionId", ""),
             document=parse_policy(reply["Policy"], name="resource-based policy"),
         )
 

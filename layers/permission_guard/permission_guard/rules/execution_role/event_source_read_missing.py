@@ -9,6 +9,7 @@ from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import DisabledBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.base import NeedKind
+from permission_guard.remedies.aws_cli import aws
 from permission_guard.rules.execution_role.mappings import name_of, polled, reason_of_aws, short_type
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 
@@ -159,7 +160,7 @@ class EventSourceReadMissing(NeedRule):
 
 def _enable(mapping: EventSourceMapping) -> str:
     region = require_arn(mapping.function_arn).region
-    return f"aws lambda update-event-source-mapping --region {region} --uuid {mapping.uuid} --enabled"
+    return aws("lambda", "update-event-source-mapping", region=region, uuid=mapping.uuid, enabled=True)
 
 
 def _then_enable(remedy: Remedy, mapping: EventSourceMapping) -> Remedy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import require_arn, split_arn
@@ -13,6 +12,7 @@ from permission_guard.needs.base import NeedKind
 from permission_guard.needs.decision import decide
 from permission_guard.needs.mapping_health import CANNOT_ASSUME, permission_error_of
 from permission_guard.records import record
+from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.execution_role import statements
 from permission_guard.rules.base import Rule
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
@@ -30,20 +30,6 @@ if TYPE_CHECKING:
 
 _REPORTED_BY: Final = {NeedKind.READ: "PG201", NeedKind.DEPENDENCY: "PG202", NeedKind.DESTINATION: "PG203"}
 """The kinds of needs of a mapping, and the rule that reports missing ones."""
-
-_POLICY_OF: Final = {
-    "dynamodb": "aws dynamodb get-resource-policy --region {region} --resource-arn {arn}",
-    "kafka": "aws kafka get-cluster-policy --region {region} --cluster-arn {arn}",
-    "kinesis": "aws kinesis get-resource-policy --region {region} --resource-arn {arn}",
-    "kms": "aws kms get-key-policy --region {region} --key-id {arn} --policy-name default",
-    "secretsmanager": "aws secretsmanager get-resource-policy --region {region} --secret-id {arn}",
-    "sqs": (
-        "aws sqs get-queue-attributes --region {region} --attribute-names Policy KmsMasterKeyId --queue-url "
-        '"$(aws sqs get-queue-url --region {region} --queue-owner-aws-account-id {account} --queue-name {name} '
-        '--output text)"'
-    ),
-}
-"""The command that shows a resource's own policy, by the service in its ARN."""
 
 
 @record
@@ -218,14 +204,35 @@ def _causes(mapping: EventSourceMapping, needs: Sequence[Need]) -> str:
 def _commands(mapping: EventSourceMapping, role: Role, needs: Sequence[Need]) -> Iterator[str]:
     """Yield the commands that show AWS's current message, the role's permissions and the other policies."""
     region = require_arn(mapping.function_arn).region
-    yield f"aws lambda get-event-source-mapping --region {region} --uuid {mapping.uuid}"
+    yield aws("lambda", "get-event-source-mapping", region=region, uuid=mapping.uuid)
     for statement in statements([need for need in needs if need.has_known_resource]):
-        actions, resources = " ".join(statement["Action"]), " ".join(map(shlex.quote, statement["Resource"]))
-        options = f"--action-names {actions} --resource-arns {resources}"
-        yield f"aws iam simulate-principal-policy --policy-source-arn {role.arn} {options}"
+        actions, resources = statement["Action"], statement["Resource"]
+        yield aws(
+            "iam",
+            "simulate-principal-policy",
+            policy_source_arn=role.arn,
+            action_names=actions,
+            resource_arns=resources,
+        )
     for arn in dict.fromkeys(need.resource for need in needs if need.has_known_resource):
-        service, region, account, name = (split_arn(arn) + [""] * 5)[2:6]
-        if service in _POLICY_OF:
-            yield _POLICY_OF[service].format(
-                arn=shlex.quote(arn), name=shlex.quote(name), account=account, region=region
-            )
+        yield from _policy_command(arn)
+
+
+def _policy_command(arn: str) -> Iterator[str]:
+    """Yield the command that shows the own policy of the resource with an ARN."""
+    service, region, account, name = (split_arn(arn) + [""] * 5)[2:6]
+    match service:
+        case "dynamodb" | "kinesis":
+            yield aws(service, "get-resource-policy", region=region, resource_arn=arn)
+        case "kafka":
+            yield aws("kafka", "get-cluster-policy", region=region, cluster_arn=arn)
+        case "kms":
+            yield aws("kms", "get-key-policy", region=region, key_id=arn, policy_name="default")
+        case "secretsmanager":
+            yield aws("secretsmanager", "get-resource-policy", region=region, secret_id=arn)
+        case "sqs":
+            owner = {"region": region, "queue_owner_aws_account_id": account}
+            url = aws("sqs", "get-queue-url", **owner, queue_name=name, output="text")
+            attributes = ["Policy", "KmsMasterKeyId"]
+            shown = aws("sqs", "get-queue-attributes", region=region, attribute_names=attributes)
+            yield f'{shown} --queue-url "$({url})"'

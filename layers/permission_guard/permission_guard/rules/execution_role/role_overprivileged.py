@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +18,8 @@ from permission_guard.iam import (
 )
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.needs.decision import policies_of
-from permission_guard.remedies.execution_role import free_name
+from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.execution_role import free_name, put_document
 from permission_guard.rules.execution_role.privileges import (
     ADMINISTER,
     ANYTHING,
@@ -276,14 +276,20 @@ class _Evaluation:
 
 def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
     """Return how to list the used actions, how to detach AWS managed policies, and a Deny of privilege escalation."""
-    options = f"--arn {role.arn} --granularity ACTION_LEVEL --query JobId --output text"
-    job = f"job=$(aws iam generate-service-last-accessed-details {options})"
-    commands = [f'{job} && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
+    generate = aws(
+        "iam",
+        "generate-service-last-accessed-details",
+        arn=role.arn,
+        granularity="ACTION_LEVEL",
+        query="JobId",
+        output="text",
+    )
+    commands = [f'job=$({generate}) && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
     granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
     by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
     if by_aws:
         commands.append("# This removes all permissions of the policy: first allow what the function needs.")
-    commands += [f"aws iam detach-role-policy --role-name {role.name} --policy-arn {arn}" for arn in by_aws]
+    commands += [aws("iam", "detach-role-policy", role_name=role.name, policy_arn=arn) for arn in by_aws]
     if not found.paths:
         narrow: JSON = {
             "Effect": "Allow",
@@ -293,19 +299,10 @@ def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
         return Remedy("aws-cli", "\n".join(commands)), Remedy("policy-statement", json.dumps(narrow, indent=2))
     actions = sorted({path.steps[0].action for path in found.paths})
     shown: JSON = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
-    name, document = free_name(_DENY_NAME, role), {"Version": "2012-10-17", "Statement": [shown]}
-    text = shlex.quote(json.dumps(document))
-    commands.append(f"aws iam put-role-policy --role-name {role.name} --policy-name {name} --policy-document {text}")
-    written = json.dumps(document, indent=2).replace("\n", "\n  ")
-    terraform = (
-        f'resource "aws_iam_role_policy" "limits" {{\n'
-        f'  name   = "{name}"\n'
-        f'  role   = "{role.name}"\n'
-        f"  policy = jsonencode({written})\n"
-        f"}}"
-    )
+    document = {"Version": "2012-10-17", "Statement": [shown]}
+    command, terraform = put_document(role.name, free_name(_DENY_NAME, role), document)
     return (
-        Remedy("aws-cli", "\n".join(commands)),
+        Remedy("aws-cli", "\n".join([*commands, command])),
         Remedy("policy-statement", json.dumps(shown, indent=2)),
         Remedy("terraform", terraform),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
+from permission_guard.remedies import cloudformation, terraform
+from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.trust_policy import set_role
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import listed
 
@@ -139,14 +141,14 @@ class _Copy:
 
 def _remedies(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
     """Return how to list the functions that use the role, and how to give one of them a role with the same policies."""
-    query = shlex.quote(f"Functions[?Role=='{role_arn}'].FunctionName")
-    list_functions = f"aws lambda list-functions --region {target.region} --query {query} --output text"
+    query = f"Functions[?Role=={_jmespath(role_arn)}].FunctionName"
+    list_functions = aws("lambda", "list-functions", region=target.region, query=query, output="text")
     copy = _copy_of(role, target.name)
     if copy is None:
         return (Remedy("aws-cli", list_functions),)
     return (
         Remedy("aws-cli", "\n".join([list_functions, " &&\n".join(_commands(copy, target))])),
-        Remedy("sam", _sam(copy)),
+        *cloudformation.sam(_sam(copy)),
         Remedy("terraform", _terraform(copy)),
     )
 
@@ -166,51 +168,47 @@ def _copy_of(role: Role, function: str) -> _Copy | None:
 
 def _commands(copy: _Copy, target: FunctionTarget) -> Iterator[str]:
     """Yield the commands that create the role and set it on the function, to be joined by `&&`."""
-    boundary = f" --permissions-boundary {copy.boundary}" if copy.boundary else ""
-    role = f"--role-name {copy.name}"
-    yield f"aws iam create-role {role} --path {copy.path}{boundary} --assume-role-policy-document {_quoted(copy.trust)}"
-    yield f"aws iam wait role-exists {role}"
+    trust = json.dumps(copy.trust)
+    yield aws(
+        "iam",
+        "create-role",
+        role_name=copy.name,
+        path=copy.path,
+        permissions_boundary=copy.boundary,
+        assume_role_policy_document=trust,
+    )
+    yield aws("iam", "wait role-exists", role_name=copy.name)
     for arn in copy.attached:
-        yield f"aws iam attach-role-policy {role} --policy-arn {arn}"
+        yield aws("iam", "attach-role-policy", role_name=copy.name, policy_arn=arn)
     for name, document in copy.inline.items():
-        named = f"--policy-name {shlex.quote(name)}"
-        yield f"aws iam put-role-policy {role} {named} --policy-document {_quoted(document)}"
-    function = f"--region {target.region} --function-name {target.name}"
-    yield f"aws lambda update-function-configuration {function} --role {copy.arn}"
+        text = json.dumps(document)
+        yield aws("iam", "put-role-policy", role_name=copy.name, policy_name=name, policy_document=text)
+    yield set_role(target.arn, copy.arn)
 
 
 def _sam(copy: _Copy) -> str:
-    """Return the properties of a function for which SAM creates a role; JSON is valid YAML."""
-    lines = ["# Instead of the property Role:", "Type: AWS::Serverless::Function", "Properties:"]
-    lines += [f"  PermissionsBoundary: {copy.boundary}"] if copy.boundary else []
-    lines += [f"  Policies: {json.dumps([*copy.attached, *copy.inline.values()])}"]
-    return "\n".join(lines)
+    """Return the properties of a function for which SAM creates a role."""
+    boundary = {"PermissionsBoundary": copy.boundary} if copy.boundary else {}
+    policies = [*copy.attached, *copy.inline.values()]
+    function = cloudformation.resource("AWS::Serverless::Function", {**boundary, "Policies": policies})
+    return f"{cloudformation.comment('Instead of the property Role:')}\n{function}"
 
 
 def _terraform(copy: _Copy) -> str:
     """Return the role with its policies, and the argument of the function."""
-    own = [f'  name                 = "{copy.name}"', f'  path                 = "{copy.path}"']
-    own += [f'  permissions_boundary = "{copy.boundary}"'] if copy.boundary else []
-    blocks = [_block("aws_iam_role", "own", *own, f"  assume_role_policy   = {_encoded(copy.trust)}")]
+    trust, attached = terraform.jsonencode(copy.trust), terraform.toset(copy.attached)
+    role = {"name": copy.name, "path": copy.path, "permissions_boundary": copy.boundary}
+    blocks = [terraform.resource("aws_iam_role", "own", **role, assume_role_policy=trust)]
     if copy.attached:
-        arns = json.dumps(copy.attached)
-        lines = (f"  for_each   = toset({arns})", "  role       = aws_iam_role.own.name", "  policy_arn = each.value")
-        blocks.append(_block("aws_iam_role_policy_attachment", "own", *lines))
+        each = {"role": terraform.Expression("aws_iam_role.own.name"), "policy_arn": terraform.Expression("each.value")}
+        blocks.append(terraform.resource("aws_iam_role_policy_attachment", "own", for_each=attached, **each))
     for number, (name, document) in enumerate(copy.inline.items(), start=1):
-        lines = (f'  name   = "{name}"', "  role   = aws_iam_role.own.id", f"  policy = {_encoded(document)}")
-        blocks.append(_block("aws_iam_role_policy", f"own_{number}", *lines))
+        policy = {"role": terraform.Expression("aws_iam_role.own.id"), "policy": terraform.jsonencode(document)}
+        blocks.append(terraform.resource("aws_iam_role_policy", f"own_{number}", name=name, **policy))
     return "\n\n".join([*blocks, "# In the aws_lambda_function:\n# role = aws_iam_role.own.arn"])
 
 
-def _block(kind: str, label: str, *lines: str) -> str:
-    return "\n".join([f'resource "{kind}" "{label}" {{', *lines, "}"])
-
-
-def _encoded(document: JSON) -> str:
-    # Terraform must not evaluate IAM's policy variables.
-    written = json.dumps(document, indent=2).replace("${", "$${").replace("\n", "\n  ")
-    return f"jsonencode({written})"
-
-
-def _quoted(document: JSON) -> str:
-    return shlex.quote(json.dumps(document))
+def _jmespath(text: str) -> str:
+    """Return a JSON literal of JMESPath; its other literals have no escape for every text."""
+    literal = json.dumps(text).replace("`", r"\u0060")
+    return f"`{literal}`"

@@ -10,6 +10,7 @@ from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
+from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.invoke_policy import removed
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 
@@ -105,9 +106,8 @@ def _url(allowed: Allowed) -> FunctionUrl | None:
 
 def _require_authentication(allowed: Allowed) -> str:
     policy = allowed.policy
-    qualifier = f" --qualifier {policy.qualifier}" if policy.qualifier else ""
-    name = function_name(policy.resource_arn)
-    return f"aws lambda update-function-url-config --function-name {name}{qualifier} --auth-type AWS_IAM"
+    name, qualifier = function_name(policy.resource_arn), policy.qualifier or ""
+    return aws("lambda", "update-function-url-config", function_name=name, qualifier=qualifier, auth_type="AWS_IAM")
 
 
 def _opens_for(auth_type: str, allowed: Allowed) -> bool:
