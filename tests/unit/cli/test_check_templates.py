@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +110,35 @@ def test_a_remedy_without_a_template_form_names_the_resource(check: Any) -> None
     assert result.document["findings"][0]["remedies"] == [
         {"kind": "sam", "text": "# Change or remove Own in the template."}
     ]
+    hostile = check(template(resources={"Own\nRole: x\u2028": policy})).document["findings"][0]["remedies"]
+    assert hostile == [{"kind": "sam", "text": "# Change or remove Own\\u000aRole: x\\u2028 in the template."}]
+
+
+@pytest.mark.parametrize("name", ["a\nRole: x", "a # b", "a: b", "!GetAtt x", '"', "'", "Other"])
+@pytest.mark.parametrize("kind", ["Ref", "Fn::GetAtt", "Fn::Sub"])
+def test_a_reference_to_a_hostile_name_stays_one_value(check: Any, name: str, kind: str) -> None:
+    """It is copied from the template into the remedy."""
+    permission = {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "FunctionName": {"Ref": "Orders"},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "s3.amazonaws.com",
+            "SourceArn": {kind: f"${{{name}}}" if kind == "Fn::Sub" else name},
+        },
+    }
+    result = check(template(resources={"Own": permission, name: {"Type": "AWS::S3::Bucket"}}))
+    for finding in result.document["findings"]:
+        for remedy in finding["remedies"]:
+            node = yaml.compose(remedy["text"])
+            assert isinstance(node, yaml.MappingNode)
+            properties = dict(node.value)
+            assert [key.value for key in properties] == ["Type", "Properties"]
+            (values,) = [value for key, value in properties.items() if key.value == "Properties"]
+            assert all(isinstance(value, yaml.ScalarNode) for _, value in values.value)
+            assert {key.value for key, _ in values.value} <= {
+                *("FunctionName", "Action", "Principal", "SourceArn", "SourceAccount"),
+            }
 
 
 @pytest.mark.parametrize(

@@ -161,15 +161,20 @@ def listed_references(names: Sequence[str], limit: int = 4) -> str:
     return ", ".join(names[:limit]) + more
 
 
+_NOT_PLAIN: Final = re.compile(r"[^\w.:${}/-]+", re.ASCII)
+
+
 def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
     """Return a verdict with the names of the references in place of the assumed values."""
     if not scenario.shown:
         return verdict
     pairs = sorted(scenario.shown.items(), key=lambda pair: -len(pair[0]))
+    # In a remedy, the name must not end the string or the line that it is put into.
+    plain_pairs = [(assumed, _NOT_PLAIN.sub("_", name)) for assumed, name in pairs]
 
-    def show(value: JSON) -> JSON:
+    def show(value: JSON, names: Sequence[tuple[str, str]] = pairs) -> JSON:
         if isinstance(value, str):
-            for assumed, name in pairs:
+            for assumed, name in names:
                 value = value.replace(assumed, name)
             return value
         if isinstance(value, list):
@@ -184,7 +189,7 @@ def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
         reason=show(verdict.reason),
         impact=show(verdict.impact),
         evidence=show(dict(verdict.evidence)),
-        remedies=tuple(replace(remedy, text=show(remedy.text)) for remedy in verdict.remedies),
+        remedies=tuple(replace(remedy, text=show(remedy.text, plain_pairs)) for remedy in verdict.remedies),
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import parse_arn
 from permission_guard.model.verdicts import Remedy
+from permission_guard.remedies.cloudformation import comment
+from permission_guard.remedies.quoting import quoted
 
 if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
     from permission_guard.offline.physical_names import Place
     from permission_guard.offline.scenarios import OfflineCheck
 
-_LINE: Final = re.compile(r"(\s*)(\w+): (.+)")
-_REFERENCE: Final = re.compile(r"\$\{([\w:.]+)\}")
+_LINE: Final = re.compile(r"(\s*)(\w+): (.+)", re.ASCII)
+_REFERENCE: Final = re.compile(r"\$\{([\w:.]+)\}", re.ASCII)
 _FOR_TEMPLATES: Final = ("sam", "policy-statement")
 
 
@@ -25,7 +26,7 @@ def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place) -> 
         return verdict.remedies
     kept = [remedy for kind in _FOR_TEMPLATES for remedy in verdict.remedies if remedy.kind == kind]
     if not kept:
-        return (Remedy("sam", f"# Change or remove {offline_check.source_id} in the template."),)
+        return (Remedy("sam", comment(f"Change or remove {offline_check.source_id} in the template.")),)
     return tuple(
         Remedy(remedy.kind, _in_template(remedy.text, offline_check, place)) if remedy.kind == "sam" else remedy
         for remedy in kept
@@ -41,8 +42,12 @@ def _line(line: str, offline_check: OfflineCheck, place: Place) -> str:
     match = _LINE.fullmatch(line)
     if match is None:
         return line
+    import yaml  # noqa: PLC0415 - only remedies for templates need it
+
     indent, key, scalar = match.groups()
-    value = _plain(scalar)
+    value = yaml.safe_load(scalar)
+    if not isinstance(value, str):
+        return line
     expression = offline_check.expressions.get(value)
     reference = _REFERENCE.fullmatch(value)
     if expression:
@@ -52,20 +57,10 @@ def _line(line: str, offline_check: OfflineCheck, place: Place) -> str:
     elif value == place.account:
         new = "!Ref AWS::AccountId"
     elif value.startswith("arn:") or "${" in value:
-        new = f"!Sub {json.dumps(_generalized(value, place))}"
+        new = f"!Sub {quoted(_generalized(value, place))}"
     else:
         return line
     return f"{indent}{key}: {new}"
-
-
-def _plain(scalar: str) -> str:
-    """Return the text of a YAML scalar."""
-    if not scalar.startswith('"'):
-        return scalar
-    try:
-        return str(json.loads(scalar))
-    except ValueError:
-        return scalar
 
 
 def _generalized(value: str, place: Place) -> str:
