@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from permission_guard.bus.events import SOURCE
 from permission_guard.errors import UNREADABLE, MalformedEventError
 from permission_guard.intake.cloudtrail import REMOVING, targets_of_record
-from permission_guard.intake.cloudtrail_record import CLOUDFORMATION, TERRAFORM, event_id_of, is_principal_or_unknown, parse_record
+from permission_guard.intake.cloudtrail_record import (
+    CLOUDFORMATION,
+    TERRAFORM,
+    event_id_of,
+    is_principal_or_unknown,
+    parse_record,
+)
 from permission_guard.model.arns import is_policy_arn, parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
 from permission_guard.model.names import ROLE_NAME
