@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -21,11 +22,12 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 from permission_guard.aws import clients
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.bootstrap import alerts, checks, fixes, publisher, sweep, tickets
+from permission_guard.bootstrap import alerts, checks, decisions, fixes, publisher, sweep, tickets
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
     QUEUE_ARN,
     ROLE_ARN,
+    SQS_POLICY_ARN,
     TABLE,
     TABLE_NAME,
     TARGET,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 EVENTS = REPOSITORY / "events"
 BUS = "permission-guard"
 DELIVERIES = "deliveries"
+DECISIONS = "decisions"
+DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide_fix"
 
 # In these calls moto accepts only the names of functions; AWS accepts their ARNs too.
 _BY_NAME_IN_MOTO = ("ListAliases", "ListFunctionUrlConfigs", "ListVersionsByFunction")
@@ -101,6 +105,18 @@ class Account:
             KeySchema=[
                 {"AttributeName": "finding_id", "KeyType": "HASH"},
                 {"AttributeName": "channel", "KeyType": "RANGE"},
+            ],
+        )
+        self.dynamodb.create_table(
+            TableName=DECISIONS,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "finding_id", "AttributeType": "S"},
+                {"AttributeName": "revision", "AttributeType": "N"},
+            ],
+            KeySchema=[
+                {"AttributeName": "finding_id", "KeyType": "HASH"},
+                {"AttributeName": "revision", "KeyType": "RANGE"},
             ],
         )
         self.events.create_event_bus(Name=BUS)
@@ -246,6 +262,13 @@ def cloudtrail(name: str, **request: Any) -> dict[str, Any]:
     return event
 
 
+def detached(role: str = "orders-role", policy: str = SQS_POLICY_ARN) -> dict[str, Any]:
+    """Return the event of a policy that was detached from a role just now."""
+    event = cloudtrail("detach_role_policy", roleName=role, policyArn=policy)
+    event["detail"]["eventTime"] = datetime.now(UTC).isoformat(timespec="seconds")
+    return event
+
+
 def _by_name(params: dict[str, Any], **_more: Any) -> dict[str, Any]:
     return {**params, "FunctionName": params["FunctionName"].rsplit(":", 1)[-1]}
 
@@ -275,7 +298,7 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    for module in (alerts, checks, clients, fixes, publisher, sweep, tickets):
+    for module in (alerts, checks, clients, decisions, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()
@@ -294,6 +317,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
         "FIX_MODE": "off",
+        "DECISIONS_TABLE": DECISIONS,
+        "DECIDE_FIX_ARN": DECIDE_FIX,
         "TICKET_SYSTEM": "none",
     }.items():
         monkeypatch.setenv(name, value)

@@ -2,33 +2,82 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
+from permission_guard.aws.senders import decisions
 from permission_guard.findings.lifecycle import Change
+from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
-from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, allow
-from tests.integration.conftest import cloudtrail, sqs_event
+from tests import sts
+from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, allow
+from tests.integration.conftest import LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from permission_guard.model.findings import Finding
     from tests.integration.conftest import Account
 
 
 @pytest.fixture
 def broken(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Return an account with a finding: a function's role is not allowed to read its queue."""
+    """Return an account with a finding: a function's role is no longer allowed to read its queue."""
     account.make_role()
     account.make_function(team="orders")
     account.attach_new_policy(allow("logs:*"))
+    account.iam.attach_role_policy(RoleName="orders-role", PolicyArn=SQS_POLICY_ARN)
+    account.map_queue()
+    account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    account.iam.detach_role_policy(RoleName="orders-role", PolicyArn=SQS_POLICY_ARN)
+    account.run("check_execution_role", sqs_event(detached()))
+    monkeypatch.setenv("FIX_MODE", "auto")
+    return account
+
+
+@pytest.fixture
+def never_allowed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return an account with a finding: a function's role was never allowed to read its queue."""
+    account.make_role()
+    account.make_function()
     account.map_queue()
     account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     monkeypatch.setenv("FIX_MODE", "auto")
     return account
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
+    """Run AWS STS on loopback; the account's credentials are those that it knows."""
+    with sts.running() as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
+        yield running
+
+
+def decide(account: Account, command: str) -> dict[str, Any]:
+    """Run a command of a proposal, as a person does; return the answer of decide_fix."""
+    words = shlex.split(command)
+    assert words[:2] == ["permission-guard", "fixes"]
+    options = dict(zip(words[4::2], words[5::2], strict=True))
+    request = DecisionRequest(
+        kind=DecisionKind(words[2]),
+        finding_id=words[3],
+        function_arn=options["--function-arn"],
+        revision=int(options["--revision"]),
+        plan_hash=options["--plan"],
+        nonce="f" * 32,
+    )
+    signature = decisions._signature(
+        boto3.Session(region_name="us-east-1"), "us-east-1", request.digest(options["--decide-fix"])
+    )
+    answer: dict[str, Any] = account.run("decide_fix", {**asdict(request), "signature": signature}).answer
+    return answer
 
 
 def event(finding: Finding, detail_type: str | None = None) -> dict[str, Any]:
@@ -56,7 +105,8 @@ def test_the_policy_is_attached_and_the_finding_has_the_fix(broken: Account) -> 
     assert fix.result is FixResult.APPLIED
     assert (fix.before["attached_policies"], fix.after["attached_policies"]) == (before, sorted(broken.attached()))
     assert broken.finding.transition is Transition.FIX_APPLIED
-    line = run.line(f"attach {SQS_POLICY_ARN} to {ROLE_ARN}")
+    assert fix.summary.startswith(f"attach {SQS_POLICY_ARN} to {ROLE_ARN}. It restores what was removed by arn:aws:")
+    line = run.line(fix.summary)
     assert (line["result"], line["undo"], line["finding_id"]) == ("applied", fix.undo, broken.finding.id)
     assert run.counts == {"MessagesReceived": 1, "FixesApplied": 1}
     broken.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
@@ -68,7 +118,12 @@ def test_attaching_is_the_only_write_to_iam(broken: Account) -> None:
     """The other calls are the reads of the plan and of the verification, and the writes to the table."""
     run = broken.run("apply_fix", sqs_event(event(broken.finding)))
     writes = [call for call in run.calls if not call.split(":")[1].startswith(("Get", "List", "Query"))]
-    assert writes == ["dynamodb:UpdateItem", "dynamodb:PutItem", "iam:AttachRolePolicy", "dynamodb:PutItem"]
+    assert writes == [
+        "dynamodb:UpdateItem",
+        "dynamodb:TransactWriteItems",
+        "iam:AttachRolePolicy",
+        "dynamodb:TransactWriteItems",
+    ]
 
 
 def test_the_undo_command_detaches_the_policy(broken: Account) -> None:
@@ -105,21 +160,76 @@ def test_nothing_is_attached_without_mode_auto_or_an_approval(
     assert (broken.finding.fix is None) is (mode == "off")
 
 
-def test_a_person_approves_with_the_command_of_the_proposal(broken: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command puts the event that the function requires."""
-    monkeypatch.setenv("FIX_MODE", "approve")
-    broken.run("apply_fix", sqs_event(event(broken.finding)))
-    words = shlex.split(fix_of(broken).approve)
-    (entry,) = json.loads(words[words.index("--entries") + 1])
-    approval = {
-        "source": entry["Source"],
-        "detail-type": entry["DetailType"],
-        "detail": json.loads(entry["Detail"]),
-    }
-    run = broken.run("apply_fix", sqs_event(approval))
+def approved(account: Account) -> dict[str, Any]:
+    """Return the event that the publisher puts on the bus after an approval."""
+    assert account.finding.transition is Transition.FIX_APPROVED
+    return event(account.finding)
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_a_person_approves_with_the_command_of_the_proposal(
+    never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The record says who it was, as AWS STS proved it. Repeated events apply one fix."""
+    monkeypatch.setenv("FIX_MODE", mode)
+    account = never_allowed
+    for _ in range(2):
+        account.run("apply_fix", sqs_event(event(account.finding)))
+    assert fix_of(account).result is FixResult.PROPOSED
+    answer = decide(account, fix_of(account).approve)
+    assert (answer["recorded"], answer["decided_by"]) == (True, sts.CALLER)
+    run = account.run("apply_fix", sqs_event(approved(account), approved(account)))
     assert run.failed == []
-    assert SQS_POLICY_ARN in broken.attached()
-    assert fix_of(broken).result is FixResult.APPLIED
+    assert run.calls.count("iam:AttachRolePolicy") == 1
+    assert SQS_POLICY_ARN in account.attached()
+    assert (fix_of(account).result, fix_of(account).decided_by) == (FixResult.APPLIED, sts.CALLER)
+    assert account.table.transition(TARGET, account.finding.id, 3) is not None
+
+
+def test_a_person_rejects_a_proposal(never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is attached, and the bot does not ask again."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    command = fix_of(account).approve
+    answer = decide(account, command.replace(" approve ", " reject "))
+    assert (answer["recorded"], account.finding.transition) == (True, Transition.FIX_REJECTED)
+    assert decide(account, command)["recorded"] is False
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    assert SQS_POLICY_ARN not in account.attached()
+
+
+def test_without_a_proof_of_who_decided_nothing_is_recorded(never_allowed: Account, server: sts.Sts) -> None:
+    """It is counted, for the alarm."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed = account.finding
+    request = {
+        "kind": "approve",
+        "finding_id": proposed.id,
+        "function_arn": proposed.function_arn,
+        "revision": proposed.revision,
+        "plan_hash": fix_of(account).plan_hash,
+        "nonce": "f" * 32,
+    }
+    for signature in (None, {}, {"authorization": "x", "x-amz-date": "y"}):
+        run = account.run("decide_fix", {**request, "signature": signature})
+        assert (run.answer["recorded"], run.counts) == (False, {"CallersUnproven": 1})
+    assert account.finding == proposed
+    assert server.requests == []
+
+
+def test_in_mode_auto_a_role_gets_nothing_that_it_never_had(never_allowed: Account) -> None:
+    """Whatever events come, and however often: the proposal waits for an approval."""
+    account = never_allowed
+    opened = event(account.finding)
+    account.run("apply_fix", sqs_event(opened))
+    assert "no check saw the role's own policies allow" in fix_of(account).summary
+    for transition in Transition:
+        account.run("apply_fix", sqs_event({**opened, "detail-type": transition}, event(account.finding)))
+    account.run("check_execution_role", sqs_event(detached(policy=LOGS_POLICY_ARN)))
+    account.run("apply_fix", sqs_event(opened, event(account.finding)))
+    assert account.attached() == [LOGS_POLICY_ARN]
+    assert account.finding.transition is Transition.FIX_PROPOSED
 
 
 def test_an_event_cannot_choose_the_policy_or_the_role(broken: Account) -> None:

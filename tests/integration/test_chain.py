@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.model.findings import Status
 from tests.fakes import SQS_POLICY_ARN
-from tests.integration.conftest import BUS, LOGS_POLICY_ARN, cloudtrail, sqs_event
+from tests.integration.conftest import BUS, LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
@@ -49,7 +49,10 @@ def test_a_lost_permission_is_reported_fixed_and_resolved(deployed: Account) -> 
     deployed.make_role()
     deployed.make_function()
     deployed.map_queue()
+    deployed.iam.attach_role_policy(RoleName="orders-role", PolicyArn=SQS_POLICY_ARN)
     deployed.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
+    deployed.iam.detach_role_policy(RoleName="orders-role", PolicyArn=SQS_POLICY_ARN)
+    deployed.run("check_execution_role", sqs_event(detached()))
     publish()
     assert deployed.run("apply_fix", sqs_event(*deployed.received("fixes"))).failed == []
     assert deployed.attached() == [LOGS_POLICY_ARN, SQS_POLICY_ARN]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.model.findings import Transition
-from tests.fakes import SQS_POLICY_ARN, TARGET
 from tests.integration.conftest import EVENTS, LOGS_POLICY_ARN, sqs_event
 
 if TYPE_CHECKING:
@@ -56,24 +55,28 @@ def test_malformed_messages_are_retried_and_the_valid_one_is_not(orders: Account
     assert run.counts["MessagesUnreadable"] == 5
 
 
-def test_an_approved_fix_is_applied(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table has the sample's finding with a proposed fix."""
+def test_an_approval_that_is_not_recorded_applies_nothing(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample says that someone approved the fix: the table of decisions does not."""
     monkeypatch.setenv("FIX_MODE", "approve")
-    mapping = orders.lambda_.list_event_source_mappings(FunctionName="orders")["EventSourceMappings"][0]["UUID"]
-    event = sample("sqs/apply_fix")
-    body = json.loads(event["Records"][0]["body"])
     orders.run("check_execution_role", sample("sqs/check_execution_role"))
     found = orders.finding
-    assert found.subject == f"event-source-mapping/{mapping}"
     opened = {"source": "permission-guard", "detail-type": "Finding Opened", "detail": found.to_document()}
     assert orders.run("apply_fix", sqs_event(opened)).counts["FixesProposed"] == 1
-    assert orders.finding.revision == body["detail"]["revision"]
+    event = sample("sqs/apply_fix")
+    body = json.loads(event["Records"][0]["body"])
     body["detail"]["id"] = found.id  # moto generates the mapping's UUID, which the finding's id depends on
     event["Records"] = [{**event["Records"][0], "body": json.dumps(body)}]
-    assert orders.run("apply_fix", event).counts["FixesApplied"] == 1
-    assert orders.attached() == [LOGS_POLICY_ARN, SQS_POLICY_ARN]
-    (fixed,) = orders.table.findings_of(TARGET)
-    assert fixed.transition is Transition.FIX_APPLIED
+    orders.run("apply_fix", event)
+    assert orders.attached() == [LOGS_POLICY_ARN]
+    assert orders.finding.transition is Transition.FIX_PROPOSED
+
+
+def test_a_decision_with_an_old_signature_is_refused(orders: Account) -> None:
+    """The sample was signed long ago; nobody is asked about it."""
+    run = orders.run("decide_fix", sample("decisions/approve"))
+    assert run.answer["recorded"] is False
+    assert "older than five minutes" in run.answer["reason"]
+    assert run.calls == []
 
 
 @pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])

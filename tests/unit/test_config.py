@@ -9,6 +9,7 @@ import pytest
 from permission_guard.config import (
     AlertSettings,
     CheckSettings,
+    DecideSettings,
     FixMode,
     FixSettings,
     PublishSettings,
@@ -29,7 +30,13 @@ WHOLE: dict[Any, dict[str, str]] = {
     PublishSettings: {"EVENT_BUS": "permission-guard"},
     AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries"},
     TicketSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
-    FixSettings: {"FINDINGS_TABLE": "findings", "FIX_MODE": "auto"},
+    FixSettings: {
+        "FINDINGS_TABLE": "findings",
+        "DECISIONS_TABLE": "decisions",
+        "DECIDE_FIX_ARN": "arn:aws:lambda:us-east-1:123456789012:function:decide-fix",
+        "FIX_MODE": "auto",
+    },
+    DecideSettings: {"FINDINGS_TABLE": "findings", "DECISIONS_TABLE": "decisions", "FIX_MODE": "auto"},
 }
 REQUIRED = [(settings, name) for settings, environment in WHOLE.items() for name in environment]
 
@@ -117,7 +124,7 @@ def test_alert_channels_that_are_named_are_used() -> None:
 @pytest.mark.parametrize("mode", list(FixMode))
 def test_each_fix_mode_is_accepted(mode: FixMode) -> None:
     """All four values of the template's parameter."""
-    settings = FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode.value})
+    settings = FixSettings.from_environment({**WHOLE[FixSettings], "FIX_MODE": mode.value})
     assert settings.mode is mode
     assert settings.max_fixes_an_hour == 20
 
@@ -125,8 +132,18 @@ def test_each_fix_mode_is_accepted(mode: FixMode) -> None:
 @pytest.mark.parametrize("mode", ["Auto", "on", "yes"])
 def test_an_invalid_fix_mode_is_rejected_and_the_valid_ones_are_named(mode: str) -> None:
     """The mode that allows changes is never guessed."""
-    with pytest.raises(ConfigurationError, match="it must be one of off, plan, approve, auto"):
-        FixSettings.from_environment({"FINDINGS_TABLE": "findings", "FIX_MODE": mode})
+    for settings in (FixSettings, DecideSettings):
+        with pytest.raises(ConfigurationError, match="it must be one of off, plan, approve, auto"):
+            settings.from_environment({**WHOLE[settings], "FIX_MODE": mode})
+
+
+@pytest.mark.parametrize(("value", "auto_fix"), [(None, "restore"), ("", "restore"), ("grant", "grant")])
+def test_the_mode_auto_only_restores_unless_it_is_told_otherwise(value: str | None, auto_fix: str) -> None:
+    """The mode that grants is never guessed."""
+    environment = WHOLE[FixSettings] | ({} if value is None else {"AUTO_FIX": value})
+    assert FixSettings.from_environment(environment).auto_fix == auto_fix
+    with pytest.raises(ConfigurationError, match="AUTO_FIX is 'all'; it must be one of restore, grant"):
+        FixSettings.from_environment({**WHOLE[FixSettings], "AUTO_FIX": "all"})
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "10000", "1.5", "0x10", ""])

@@ -521,7 +521,8 @@ def test_a_check_that_is_requested_again_keeps_its_causes(logged: Logged) -> Non
     third = FunctionTarget("aws", "us-east-1", ACCOUNT, "returns")
     account.handle(message(0, changed), message(1, other), message(2, check_request_body([third], since)))
     change, sweep = account.requests.sent
-    assert change == CheckRequest(event_ids=("trail-8",), tool="terraform")
+    caller = other["detail"]["userIdentity"]["arn"]
+    assert change == CheckRequest(event_ids=("trail-8",), tool="terraform", changed_by=caller)
     assert sweep == CheckRequest(
         event_ids=("check-request/m2",), requested_at=1795167000.123, after_grace_period=True, full=True
     )

@@ -99,7 +99,7 @@ def test_a_finding_whose_reply_was_lost_is_written_once(
     if expected:
         table.put_finding(Change(finding, None))
         finding = replace(finding, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
-    sent = lose_replies(dynamodb, "PutItem", 1)
+    sent = lose_replies(dynamodb, "TransactWriteItems", 1)
     table.put_finding(Change(finding, expected))
     assert len(sent) == 2
     assert table.findings_of(TARGET) == (finding,)

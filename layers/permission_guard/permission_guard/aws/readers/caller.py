@@ -61,14 +61,14 @@ class CallerIdentity:
             reply = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())
         except (BotoCoreError, HTTPClientError) as error:
             raise RetryableError(f"AWS STS could not be asked who decided: {type(error).__name__}") from error
+        if reply.status_code >= 500:  # noqa: PLR2004 - HTTP
+            raise RetryableError(f"AWS STS could not be asked who decided: HTTP {reply.status_code}")
         model = self._sts.meta.service_model
         shape: Any = model.operation_model("GetCallerIdentity").output_shape
         parsed = create_parser(model.metadata["protocol"]).parse(
             {"status_code": reply.status_code, "headers": reply.headers, "body": reply.content}, shape
         )
         code = parsed.get("Error", {}).get("Code", "")
-        if reply.status_code >= 500:  # noqa: PLR2004 - HTTP
-            raise RetryableError(f"AWS STS could not be asked who decided: HTTP {reply.status_code}")
         if reply.status_code != 200 or code:  # noqa: PLR2004 - HTTP
             raise CallerUnprovenError(f"AWS STS does not accept the signature: {code or reply.status_code}")
         return str(parsed["Arn"])

@@ -75,7 +75,7 @@ class DecisionTable(DecisionReader):
             "expires_at": {"N": str(int((datetime.fromisoformat(decision.at) + KEEP_DECISIONS).timestamp()))},
         }
         put: Any = {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(finding_id)"}
-        self._findings.put_finding(change, {"Put": put})
+        self._findings.put_together(change, {"Put": put})
 
 
 def _key(finding_id: str, revision: int) -> Any:

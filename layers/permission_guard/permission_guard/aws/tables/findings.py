@@ -138,8 +138,12 @@ class FindingsTable(FindingReader):
         # if one fails the check is repeated.
         return all(self._transact([written, *part]) for part in _transactions(writes))
 
-    def put_finding(self, change: Change, *more: TransactWriteItemTypeDef) -> None:
-        """Write one finding, with its transition if it made one, and what belongs to it.
+    def put_finding(self, change: Change) -> None:
+        """Write one finding, with its transition if it made one. ConflictError if it changed since it was read."""
+        self.put_together(change)
+
+    def put_together(self, change: Change, *more: TransactWriteItemTypeDef) -> None:
+        """Write one finding, with its transition and what belongs to it, all or none.
 
         ConflictError if the finding changed since it was read, or a condition of another write is not met. A finding
         that is stored already was written by a try whose reply was lost. Another try must not report it as a conflict:
