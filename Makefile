@@ -8,6 +8,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.8
 STACK ?= permission-guard
 PORT ?= 4566
+OUTPUT ?= dist/permission-guard.cdx.json
 
 # Exported, so that `sam build`, which runs this file again, finds the same uv wherever it runs it.
 export UV ?= $(CURDIR)/.venv-tools/bin/uv
@@ -37,6 +38,12 @@ SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 
 .venv-sandbox/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --compile-bytecode --no-default-groups --group sandbox --no-install-project \
+		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+# What only `make audit` needs.
+.venv-audit/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.venv-audit $(UV) sync --locked --quiet --no-default-groups --only-group audit \
 		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
@@ -105,9 +112,17 @@ lock: .venv-tools/uv-$(UV_VERSION) ## Resolve the dependencies again, and write 
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: generate
-generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements
+generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements and licences
 	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
 	@$(BIN)/python -m tools.generate
+
+.PHONY: sbom
+sbom: .venv/.synced ## Write the software bill of materials of what is deployed, as CycloneDX (OUTPUT=dist/permission-guard.cdx.json)
+	@$(BIN)/python -m tools.sbom $(OUTPUT)
+
+.PHONY: audit
+audit: .venv/.synced .venv-audit/.synced ## List known vulnerabilities of what is deployed; fails for one, and without data (OPTIONS for pip-audit)
+	@$(BIN)/python -m tools.audit .venv-audit/bin/pip-audit $(OPTIONS)
 
 .PHONY: bench-policy
 bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, import
@@ -131,7 +146,7 @@ bench-drift: setup build ## Measure how soon a lost read permission is found, by
 
 .PHONY: clean
 clean: ## Remove everything that make built or installed
-	@rm -rf .aws-sam .venv .venv-sandbox .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
+	@rm -rf .aws-sam .venv .venv-audit .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
 
