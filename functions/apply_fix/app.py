@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.fixes import fixer
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.rules.execution_role import RULES
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from permission_guard.bus.events import BusEvent
 
-logger = Logger(service="apply_fix")
+logger = function_logger("apply_fix")
 metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.checks import check_batch
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.model.targets import Direction
 from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="check_execution_role")
+logger = function_logger("check_execution_role")
 metrics = Metrics(namespace="PermissionGuard", service="check_execution_role")
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.decisions import decider
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.errors import CallerUnprovenError, DecisionRefusedError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="decide_fix")
+logger = function_logger("decide_fix")
 metrics = Metrics(namespace="PermissionGuard", service="decide_fix")
 
 

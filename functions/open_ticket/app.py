@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bootstrap.tickets import ticket_updater
 from permission_guard.bus.batch import process_batch
 from permission_guard.delivery.transitions import log_deliveries
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from permission_guard.bus.events import BusEvent
 
-logger = Logger(service="open_ticket")
+logger = function_logger("open_ticket")
 metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bootstrap.publisher import publisher
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="publish_findings")
+logger = function_logger("publish_findings")
 metrics = Metrics(namespace="PermissionGuard", service="publish_findings")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.alerts import alert_sender
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
 from permission_guard.delivery.transitions import log_deliveries
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from permission_guard.bus.events import BusEvent
 
-logger = Logger(service="send_alert")
+logger = function_logger("send_alert")
 metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 
 

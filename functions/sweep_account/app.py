@@ -6,16 +6,17 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bootstrap.sweep import sweeper
 from permission_guard.sweep.sweep import CONTINUE, Outcome
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="sweep_account")
+logger = function_logger("sweep_account")
 _FAILURES_SHOWN = 20
 
 metrics = Metrics(namespace="PermissionGuard", service="sweep_account")

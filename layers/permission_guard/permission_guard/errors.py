@@ -24,7 +24,7 @@ PermissionGuardError
 
 from __future__ import annotations
 
-UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError)
+UNREADABLE = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What reading a document that has another shape than ours raises: it was written by another version, or by others."""
 
 

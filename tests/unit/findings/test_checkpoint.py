@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from permission_guard.errors import UNREADABLE
-from permission_guard.findings.checkpoint import Checkpoint, still_relevant
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_TARGET
@@ -37,6 +37,30 @@ def test_text_that_is_no_checkpoint_is_an_error(text: str) -> None:
     """Only this code writes checkpoints."""
     with pytest.raises(UNREADABLE):
         Checkpoint.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"roles": [["123456789012", "orders-role"], ["123456789012", 5]]},
+        {"roles": [[["123456789012"], "orders-role"]]},
+        {"denied_calls": [{**asdict(DENIED_CALL), "api": None}]},
+        {"denied_calls": [{**asdict(DENIED_CALL), "configuration": []}]},
+        {
+            "denied_calls": [
+                {
+                    **asdict(DENIED_CALL),
+                    "api": "PutFunctionEventInvokeConfig",
+                    "configuration": {"DestinationConfig": {"OnFailure": ["arn"]}},
+                }
+            ]
+        },
+    ],
+)
+def test_a_checkpoint_with_other_types_is_dropped_and_overwritten(change: dict[str, object]) -> None:
+    """A check that started from it would fail, and so would every later one."""
+    text = json.dumps({**json.loads(Checkpoint().to_json()), **change})
+    assert CheckRun.after(2, text, NOW) == CheckRun(2, Checkpoint(), text, NOW)
 
 
 def test_unknown_fields_of_a_newer_version_are_ignored() -> None:

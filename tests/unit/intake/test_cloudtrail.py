@@ -638,6 +638,21 @@ def test_each_required_field_of_a_record_must_be_a_string(key: str, value: Any) 
         parse_record(sample)
 
 
+@pytest.mark.parametrize(
+    "region", ["us-east", "us-east-1:", '"us-east-1"', "US-EAST-1", "us-east-\u0661", "../us-east-1", "*"]
+)
+def test_a_region_must_have_the_form_of_a_region(region: str) -> None:
+    """It becomes a part of ARNs, and of keys in the findings table."""
+    with pytest.raises(MalformedEventError, match="no valid `awsRegion`"):
+        parse_record(changed("add_permission", awsRegion=region))
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-isob-east-1"])
+def test_regions_of_every_partition_are_accepted(region: str) -> None:
+    """A record of any of them is read."""
+    assert parse_record(changed("add_permission", awsRegion=region)).region == region
+
+
 @pytest.mark.parametrize("account", ["", "12345678901", "1234567890123", "12345678901x", "\u0661" * 12, 123456789012])
 def test_an_account_must_be_twelve_ascii_digits(account: Any) -> None:
     """No other value is accepted."""

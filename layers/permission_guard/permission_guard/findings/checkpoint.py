@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.role_permissions import RolePermissions
+from permission_guard.model.documents import known_fields
 from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
@@ -60,7 +61,10 @@ class Checkpoint:
         document = json.loads(text)
         permissions = document.get("permissions")
         return cls(
-            roles=frozenset(RoleTarget(account, name) for account, name in document["roles"]),
+            roles=frozenset(
+                RoleTarget(**known_fields(RoleTarget, {"account": account, "name": name}))
+                for account, name in document["roles"]
+            ),
             denied_calls=tuple(map(_denied_call, document["denied_calls"])),
             has_findings=bool(document["has_findings"]),
             permissions=RolePermissions.from_document(permissions) if permissions else RolePermissions(),
@@ -114,8 +118,9 @@ def _identity(denied_call: DeniedCall) -> tuple[str, ...]:
 
 
 def _denied_call(document: Mapping[str, JSON]) -> DeniedCall:
-    denied_call = DeniedCall(**{name: document[name] for name in DeniedCall.__dataclass_fields__ if name in document})
-    _time(denied_call.at)
+    denied_call = DeniedCall(**known_fields(DeniedCall, document))
+    # What a check reads of it has to be readable: its time, its mapping, its destinations.
+    _ = _time(denied_call.at), denied_call.mapping, denied_call.invoke_config
     return denied_call
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from permission_guard.model.documents import known_fields
 from permission_guard.model.role_permissions import (
     MAX_ROLE_CHANGES,
     LostPermission,
@@ -17,7 +18,7 @@ from permission_guard.model.role_permissions import (
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from permission_guard.model.role_permissions import RequiredPermissions
     from permission_guard.model.targets import JSON
@@ -83,20 +84,39 @@ class RolePermissions:
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
         """Read what `to_document` wrote; one of UNREADABLE if it is not that."""
+        changes = [role_change(change) for change in document["changes"]]
         allowed = frozenset(
-            Permission(role_arn, action, resource)
+            _permission(role_arn, action, resource)
             for role_arn, resources in document["allowed"].items()
             for resource, actions in resources.items()
             for action in actions
         )
-        changes = [role_change(change) for change in document["changes"]]
         lost = (
-            LostPermission(Permission(role_arn, action, resource), seen_at, None if number is None else changes[number])
+            LostPermission(_permission(role_arn, action, resource), _time(seen_at), _numbered(changes, number))
             for role_arn, resources in document["lost"].items()
             for resource, actions in resources.items()
             for action, (seen_at, number) in actions.items()
         )
         return cls(allowed, tuple(sorted(lost, key=lambda each: each.permission)))
+
+
+def _permission(role_arn: JSON, action: JSON, resource: JSON) -> Permission:
+    return Permission(**known_fields(Permission, {"role_arn": role_arn, "action": action, "resource": resource}))
+
+
+def _time(text: str) -> str:
+    """Return a time as it is, empty where it is unknown. ValueError or TypeError if it is not ISO-8601 in UTC."""
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"not a time in UTC: {text!r:.50}")
+    return text
+
+
+def _numbered(changes: Sequence[RoleChange], number: JSON) -> RoleChange | None:
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise TypeError(f"not the number of a change: {number!r:.50}")
+    return changes[number]
 
 
 def recent_changes(known: Iterable[RoleChange], new: Iterable[RoleChange], now: str) -> tuple[RoleChange, ...]:

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
+from permission_guard.model.documents import known_fields
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.targets import JSON  # noqa: TC001 - as above
 from permission_guard.model.verdicts import Remedy, Severity
@@ -126,26 +128,24 @@ class Finding:
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
-        """Read a finding document. KeyError, TypeError or ValueError if it is invalid.
+        """Read a finding document. One of UNREADABLE if it is invalid.
 
         Unknown fields are ignored, so that this version can read the findings of a newer one.
         """
-        fields = _known_fields(cls, document)
+        fields = known_fields(cls, document)
         fields["severity"] = Severity(fields["severity"])
         fields["status"] = Status(fields["status"])
         fields["transition"] = Transition(fields["transition"])
-        fields["remedies"] = tuple(Remedy(**_known_fields(Remedy, remedy)) for remedy in fields["remedies"])
+        fields["remedies"] = tuple(Remedy(**known_fields(Remedy, remedy)) for remedy in fields["remedies"])
         fields["event_ids"] = tuple(fields.get("event_ids", ()))
+        for name in ("opened_at", "changed_at"):
+            datetime.fromisoformat(fields[name])
         if fields.get("managed_by") is not None:
-            fields["managed_by"] = ManagedBy(**_known_fields(ManagedBy, fields["managed_by"]))
+            fields["managed_by"] = ManagedBy(**known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
-            fix = _known_fields(FixRecord, fields["fix"])
+            fix = known_fields(FixRecord, fields["fix"])
             fields["fix"] = FixRecord(**{**fix, "result": FixResult(fix["result"])})
         return cls(**fields)
 
 
 MAX_EVENT_IDS = 5
-
-
-def _known_fields(cls: Any, document: Mapping[str, JSON]) -> dict[str, JSON]:
-    return {name: document[name] for name in cls.__dataclass_fields__ if name in document}

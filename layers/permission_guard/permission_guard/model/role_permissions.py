@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from permission_guard.model.documents import known_fields
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class RequiredPermissions:
 
 def role_change(document: Mapping[str, JSON]) -> RoleChange:
     """Read a role change; one of UNREADABLE if the document is not one."""
-    change = RoleChange(**{name: str(document[name]) for name in RoleChange.__dataclass_fields__})
-    datetime.fromisoformat(change.at)
+    change = RoleChange(**known_fields(RoleChange, document))
+    if datetime.fromisoformat(change.at).tzinfo is None:
+        raise ValueError(f"not a time in UTC: {change.at!r:.50}")
     return change

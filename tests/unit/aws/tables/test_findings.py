@@ -337,6 +337,21 @@ def test_the_item_has_what_the_index_and_the_stream_need(table: FindingsTable, d
     assert read_finding(stored) == a_finding()
 
 
+@pytest.mark.parametrize(
+    "change", [{"id": "other"}, {"function_arn": OTHER.arn}, {"function_arn": "orders"}, {"function_arn": "\x00"}]
+)
+def test_a_finding_under_the_key_of_another_cannot_be_read(
+    table: FindingsTable, dynamodb: DynamoDBClient, change: dict[str, str]
+) -> None:
+    """A check would write it to its own key: to another function, or fail each time."""
+    table.put_finding(Change(a_finding(), None))
+    stored = item(dynamodb, PK, f"FINDING#{FINDING_ID}")
+    document = json.dumps({**a_finding().to_document(), **change})
+    dynamodb.put_item(TableName=TABLE_NAME, Item={**stored, "document": {"S": document}})
+    assert table.findings_of(TARGET) == ()
+    assert table.unreadable_of(TARGET) == {FINDING_ID}
+
+
 def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -> None:
     """A missing table is neither a conflict nor a used-up quota."""
     table = FindingsTable(boto3.client("dynamodb"), "missing")

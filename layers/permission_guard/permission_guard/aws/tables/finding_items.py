@@ -41,9 +41,14 @@ def history_key(target: FunctionTarget, finding_id: str, revision: int) -> Any:
 def read_finding(item: Mapping[str, Any]) -> Finding:
     """Read a finding or a transition from an item in DynamoDB JSON, of the table or of its stream.
 
-    One of UNREADABLE if it is not a finding.
+    One of UNREADABLE if it is not a finding, or that of another key: it would be written to that one.
     """
-    return Finding.from_document(json.loads(item["document"]["S"]))
+    finding = Finding.from_document(json.loads(item["document"]["S"]))
+    target = parse_function_arn(finding.function_arn)[0]
+    keys = (finding_key(target, finding.id), history_key(target, finding.id, finding.revision))
+    if {name: item[name] for name in ("pk", "sk")} not in keys:
+        raise ValueError(f"the finding {finding.id!r:.100} of {finding.function_arn!r:.200} has another key")
+    return finding
 
 
 def finding_item(finding: Finding) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Fields of records are read from documents with the record's types."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from permission_guard.model.documents import MAX_DEPTH, known_fields
+from permission_guard.model.findings import Finding, FixRecord
+from permission_guard.model.state import DeniedCall
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A newer version may have added them."""
+    assert known_fields(DeniedCall, {"api": "CreateFunction", "surprise": 1}) == {"api": "CreateFunction"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "field", "value"),
+    [
+        (FixRecord, "attempts", 1.0),
+        (FixRecord, "before", None),
+        (FixRecord, "undo", {}),
+        (Finding, "event_ids", {"a": "b"}),
+        (DeniedCall, "configuration", "text"),
+    ],
+)
+def test_another_type_is_an_error_with_the_field(cls: type, field: str, value: Any) -> None:
+    """Otherwise it would fail where it is used."""
+    with pytest.raises(TypeError, match=rf"{cls.__name__}\.{field} is not a valid "):
+        known_fields(cls, {field: value})
+
+
+@pytest.mark.parametrize("document", [None, [], "api", 7])
+def test_what_is_no_object_is_an_error(document: Any) -> None:
+    """Texts and lists also have members."""
+    with pytest.raises(TypeError, match="not an object"):
+        known_fields(DeniedCall, document)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_values_are_nested_up_to_a_limit(opening: str, closing: str) -> None:
+    """A deeper value could be read, and neither written nor shown."""
+
+    def nested(depth: int) -> dict[str, Any]:
+        return {"configuration": {"value": json.loads(opening * depth + "1" + closing * depth)}}
+
+    assert known_fields(DeniedCall, nested(MAX_DEPTH - 1)) == nested(MAX_DEPTH - 1)
+    for depth in (MAX_DEPTH, 900):
+        with pytest.raises(TypeError, match=r"DeniedCall\.configuration"):
+            known_fields(DeniedCall, nested(depth))
