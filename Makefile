@@ -90,13 +90,17 @@ lint: setup ## Check style, types and the templates
 		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run the unit, integration, template and end-to-end tests (COVERAGE=1 measures the coverage)
+test: setup build ## Run the unit, integration, template, fuzz and end-to-end tests (COVERAGE=1 measures the coverage)
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance
 test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
 	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material (cloudtrail, corpus, oracles, specs): make test-conformance MATERIAL=<folder>" >&2; exit 2; }
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
+
+.PHONY: fuzz
+fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to each reader of a table (COUNT=10000, SEED=1)
+	@FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/fuzz -q -n auto --dist=loadfile
 
 .PHONY: pr
 pr: lint ## Run what CI runs

@@ -1,0 +1,249 @@
+"""DynamoDB in memory: tables with items, conditions and updates, a hundred times faster than moto.
+
+It has the operations and expressions that the stack uses, and rejects the others loudly. `test_dynamodb.py` compares it
+with moto.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.model import limits
+from tests.aws_limits import item_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Item = dict[str, Any]
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[()=<>,+-]|[:#]?[A-Za-z_][A-Za-z0-9_]*)")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda a, b: a == b,
+    "<>": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+class RejectedError(Exception):
+    """What AWS answers instead: an error code, and more of the reply."""
+
+    def __init__(self, code: str, message: str = "", **reply: Any) -> None:
+        super().__init__(code)
+        self.code, self.message, self.reply = code, message, reply
+
+
+class Tables:
+    """The tables of an account. `keys` are the names of each table's hash and range key."""
+
+    def __init__(self, keys: Mapping[str, tuple[str, str]]) -> None:
+        self._keys = dict(keys)
+        self.items: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in keys}
+
+    def put(self, table: str, item: Item) -> None:
+        """Store an item, without a condition."""
+        self.items[table][self._key(table, item)] = item
+
+    def get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer GetItem."""
+        item = self.items[request["TableName"]].get(self._key(request["TableName"], request["Key"]))
+        return {} if item is None else {"Item": copy.deepcopy(item)}
+
+    def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer Query in one page; the items of an index are those with its hash key."""
+        condition = request["KeyConditionExpression"]
+        found = [item for item in self.items[request["TableName"]].values() if _holds(condition, item, request)]
+        return {"Items": copy.deepcopy(sorted(found, key=lambda item: str(sorted(item.items()))))}
+
+    def put_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer PutItem."""
+        self._check(request, request["Item"])
+        _validate(request["Item"])
+        self.put(request["TableName"], copy.deepcopy(request["Item"]))
+        return {}
+
+    def update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer UpdateItem with all new attributes."""
+        self._check(request, request["Key"])
+        key = self._key(request["TableName"], request["Key"])
+        item = copy.deepcopy(self.items[request["TableName"]].get(key) or request["Key"])
+        _update(request["UpdateExpression"], item, request)
+        _validate(item)
+        self.items[request["TableName"]][key] = item
+        return {"Attributes": copy.deepcopy(item)} if request.get("ReturnValues") == "ALL_NEW" else {}
+
+    def transact_write_items(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer TransactWriteItems: every action or none."""
+        actions = [next(iter(action.items())) for action in request["TransactItems"]]
+        keys = [(one["TableName"], self._key(one["TableName"], one.get("Item") or one["Key"])) for _, one in actions]
+        size = sum(item_size(one["Item"]) for _, one in actions if "Item" in one)
+        if len(actions) > limits.TRANSACTION_ACTIONS or size > limits.TRANSACTION or len(set(keys)) < len(keys):
+            raise RejectedError("ValidationException", "the transaction is too large, or has an item twice")
+        before = {name: dict(items) for name, items in self.items.items()}
+        reasons = []
+        for kind, one in actions:
+            try:
+                {"Put": self.put_item, "Update": self.update_item}[kind](one)
+                reasons.append({"Code": "None"})
+            except RejectedError as error:
+                reasons.append({"Code": error.code.removesuffix("Exception")})
+        if any(reason["Code"] != "None" for reason in reasons):
+            self.items = before
+            raise RejectedError("TransactionCanceledException", CancellationReasons=reasons)
+        return {}
+
+    def batch_write_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer BatchWriteItem."""
+        for table, writes in request["RequestItems"].items():
+            if len(writes) > limits.BATCH_WRITE_ITEMS:
+                raise RejectedError("ValidationException", "too many items")
+            for write in writes:
+                self.put_item({"TableName": table, "Item": write["PutRequest"]["Item"]})
+        return {"UnprocessedItems": {}}
+
+    def _check(self, request: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+        held = self.items[request["TableName"]].get(self._key(request["TableName"], key))
+        condition = request.get("ConditionExpression")
+        if condition is not None and not _holds(condition, held or {}, request):
+            reply = {"Item": copy.deepcopy(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
+            raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
+
+    def _key(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
+        values = [item.get(name, {}).get("S") for name in self._keys[table]]
+        longest = (2_048, 1_024)
+        if not all(values) or any(len(v.encode()) > most for v, most in zip(values, longest, strict=True)):
+            raise RejectedError("ValidationException", "a key is missing, empty or too long")
+        return values[0], values[1]
+
+
+def _validate(item: Item) -> None:
+    if item_size(item) > limits.TABLE_ITEM:
+        raise RejectedError("ValidationException", "Item size has exceeded the maximum allowed size")
+    for value in item.values():
+        if "N" in value and len(Decimal(value["N"]).normalize().as_tuple().digits) > _DIGITS:
+            raise RejectedError("ValidationException", "Attempting to store more than 38 significant digits")
+
+
+_DIGITS = 38
+
+# ── Expressions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def _tokens(expression: str) -> tuple[str, ...]:
+    found = _TOKEN.findall(expression)
+    assert "".join(found) == re.sub(r"\s", "", expression), f"unknown syntax: {expression}"
+    return tuple(found)
+
+
+def _holds(expression: str, item: Item, request: Mapping[str, Any]) -> bool:
+    """Evaluate a condition: comparisons, attribute_exists, attribute_not_exists, begins_with, AND, OR, parentheses."""
+    parser = _Parser(_tokens(expression), item, request)
+    result = parser.alternatives()
+    assert not parser.rest, f"unknown syntax: {expression}"
+    return result
+
+
+class _Parser:
+    def __init__(self, tokens: tuple[str, ...], item: Item, request: Mapping[str, Any]) -> None:
+        self.rest = list(reversed(tokens))
+        self._item = item
+        self._names = request.get("ExpressionAttributeNames", {})
+        self._values = request.get("ExpressionAttributeValues", {})
+
+    def next(self, *expected: str) -> str:
+        token = self.rest.pop()
+        assert not expected or token in expected, f"{token} is not one of {expected}"
+        return token
+
+    def is_next(self, token: str) -> bool:
+        return bool(self.rest) and self.rest[-1] == token
+
+    def name(self) -> str:
+        token = self.next()
+        return str(self._names[token]) if token.startswith("#") else token
+
+    def value(self) -> Any:
+        """Return the value of a name or of a placeholder, None for a missing attribute."""
+        if self.rest[-1].startswith(":"):
+            return self._values[self.next()]
+        return self._item.get(self.name())
+
+    def alternatives(self) -> bool:
+        result = self._parts()
+        while self.is_next("OR"):
+            self.next()
+            result = self._parts() or result
+        return result
+
+    def _parts(self) -> bool:
+        result = self._condition()
+        while self.is_next("AND"):
+            self.next()
+            result = self._condition() and result
+        return result
+
+    def _condition(self) -> bool:
+        if self.is_next("("):
+            self.next()
+            result = self.alternatives()
+            self.next(")")
+            return result
+        if self.rest[-1] in ("attribute_exists", "attribute_not_exists", "begins_with"):
+            return self._function()
+        first, operator, second = self.value(), self.next(*_OPERATORS), self.value()
+        return _compare(first, second, operator)
+
+    def _function(self) -> bool:
+        function = self.next()
+        self.next("(")
+        found = self.value()
+        if function == "begins_with":
+            self.next(",")
+            prefix = self.value()
+            self.next(")")
+            return bool(found) and found.get("S", "").startswith(prefix["S"])
+        self.next(")")
+        return (found is not None) is (function == "attribute_exists")
+
+
+def _compare(first: Any, second: Any, operator: str) -> bool:
+    """Compare two attributes. Those of different types are unequal, and no one is less than the other."""
+    if first is None or second is None or first.keys() != second.keys():
+        return operator == "<>"
+    (kind,) = first
+    if kind == "N":
+        return _OPERATORS[operator](Decimal(first["N"]), Decimal(second["N"]))
+    return (operator in "=<>" or kind == "S") and _OPERATORS[operator](first[kind], second[kind])
+
+
+def _update(expression: str, item: Item, request: Mapping[str, Any]) -> None:
+    """Apply SET (values only), REMOVE and ADD (numbers only) to an item."""
+    parser = _Parser(_tokens(expression), dict(item), request)
+    while parser.rest:
+        clause = parser.next("SET", "REMOVE", "ADD")
+        while True:
+            name = parser.name()
+            if clause == "SET":
+                parser.next("=")
+                item[name] = copy.deepcopy(parser.value())
+            elif clause == "REMOVE":
+                item.pop(name, None)
+            else:
+                item[name] = _sum(item.get(name), parser.value())
+            if not parser.is_next(","):
+                break
+            parser.next()
+
+
+def _sum(held: Any, added: Any) -> Any:
+    if held is None:
+        return copy.deepcopy(added)
+    if "N" not in held:
+        raise RejectedError("ValidationException", "An operand in the update expression has an incorrect data type")
+    return {"N": format(Decimal(held["N"]) + Decimal(added["N"]), "f")}
