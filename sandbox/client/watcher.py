@@ -48,7 +48,8 @@ class Watcher:
     def findings(self, function_arn: str | None = None) -> list[Finding]:
         """Return the recorded findings of one function or of all functions."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
-        found = [json.loads(item["document"]["S"]) for page in pages for item in page["Items"] if "document" in item]
+        items = (item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("FINDING#"))
+        found = [json.loads(item["document"]["S"]) for item in items]
         return [one for one in found if function_arn is None or one["function_arn"] == function_arn]
 
     def finding(

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.client.engineer import Engineer
+from sandbox.client.engineer import Engineer, document
 from sandbox.client.process import ACCOUNT, REGION, Sandbox, poll
 from sandbox.client.watcher import DEADLINE, Watcher
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STACK = "permission-guard"
+OPERATORS = f"arn:aws:iam::{ACCOUNT}:role/operators"
+"""The role that may send messages to the queues: an operator redrives from dead-letter queues with it."""
 GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
 
@@ -35,9 +37,21 @@ class Bot:
         reply = self.aws.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
         return str(reply["StackResourceDetail"]["PhysicalResourceId"])
 
+    def principal(self, name: str, *statements: dict[str, Any]) -> Callable[..., Any]:
+        """Create a role with these permissions; return what creates its clients, by service."""
+        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        role = self.engineer.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+        self.engineer.iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*statements))
+        return self.session(role)
+
+    def session(self, role_arn: str) -> Callable[..., Any]:
+        """Return what creates clients of a session of a role, by service."""
+        session = self.aws.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+        return lambda service, **options: self.aws.client(service, session, **options)
+
     def send(self, queue: str, *bodies: str) -> None:
-        """Put messages into one of the stack's queues, by its logical id."""
-        sqs = self.aws.client("sqs")
+        """Put messages into one of the stack's queues, by its logical id, as an operator."""
+        sqs = self.session(OPERATORS)("sqs")
         for body in bodies:
             sqs.send_message(QueueUrl=self.resource(queue), MessageBody=body)
 
@@ -149,5 +163,7 @@ def deployed(**parameters: str) -> Iterator[Bot]:
     The grace period is one second: a finding is unknown at first, as on AWS, and the delayed check reports it.
     """
     with Sandbox.start() as aws:
-        outputs = aws.deploy(STACK, {"GracePeriodSeconds": str(GRACE_PERIOD), **parameters})
-        yield Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))
+        given = {"GracePeriodSeconds": str(GRACE_PERIOD), "OperatorRoleArns": OPERATORS, **parameters}
+        bot = Bot(aws, outputs := aws.deploy(STACK, given), Engineer(aws), Watcher(aws, outputs))
+        bot.principal("operators", {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
+        yield bot
