@@ -97,6 +97,14 @@ class Engineer:
         self._sqs.create_queue(QueueName=name)
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
 
+    def admit(self, queue: str, *role_arns: str) -> None:
+        """Write the policy of a queue so that it admits these roles alone; without any, the queue has no policy."""
+        self._report(f"aws sqs set-queue-attributes --queue-url .../{queue} --attributes Policy=...")
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+        allow = {"Effect": "Allow", "Principal": {"AWS": list(role_arns)}, "Action": "sqs:*", "Resource": arn}
+        url = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(allow) if role_arns else ""})
+
     def stream(self, name: str) -> str:
         """Create a data stream and return its ARN."""
         self._report(f"aws kinesis create-stream --stream-name {name} --shard-count 1")
@@ -123,6 +131,11 @@ class Engineer:
         position = {} if ":sqs:" in source_arn else {"StartingPosition": "LATEST"}
         made = self.functions.create_event_source_mapping(FunctionName=function, EventSourceArn=source_arn, **position)
         return str(made["UUID"])
+
+    def touch(self, mapping: str) -> None:
+        """Change an event source mapping, which starts a check of its function."""
+        self._report(f"aws lambda update-event-source-mapping --uuid {mapping} --batch-size 5")
+        self.functions.update_event_source_mapping(UUID=mapping, BatchSize=5)
 
     def permit(self, function: str, sid: str, principal: str, **conditions: str) -> None:
         """Add a statement to a function's policy; `conditions` has SourceArn, SourceAccount and so on."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import subprocess
+import sys
 import time
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.client.engineer import Engineer
-from sandbox.client.process import Sandbox, SandboxError, shell_setup
+from sandbox.client.engineer import Engineer, document
+from sandbox.client.process import ACCOUNT, Sandbox, SandboxError, shell_setup
 from sandbox.client.watcher import Watcher
 from sandbox.demo.screen import Screen
 from sandbox.demo.story import Story
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 STACK = "permission-guard"
@@ -64,13 +68,48 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
     try:
         with screen.doing("Deployed template.yaml with SAM"):
             outputs = aws.deploy(STACK, _PARAMETERS)
-        rows = Story(Engineer(aws), Engineer(aws, screen.called), Watcher(aws, outputs), screen).play()
+        rows = Story(
+            Engineer(aws),
+            Engineer(aws, screen.called),
+            Watcher(aws, outputs),
+            screen,
+            approve=_approver(aws, outputs["DecideFixFunctionArn"]),
+            grant=lambda: _deploy_again(aws),
+        ).play()
     except (TimeoutError, AssertionError, ClientError, BotoCoreError) as error:
         screen.failed(str(error), _last_errors(aws.log))
         return False
     screen.summary(rows)
     screen.say(f"[dim]Deployment and story took {time.monotonic() - start:.0f} s.[/]")
     return True
+
+
+def _approver(aws: Sandbox, decide_fix: str) -> Callable[[str], str]:
+    """Create a role that may decide about fixes; return what runs a command with it and returns the output."""
+    iam = aws.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="platform", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": decide_fix}
+    iam.put_role_policy(RoleName="platform", PolicyName="decide", PolicyDocument=document(allow))
+    keys = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="jane")["Credentials"]
+    credentials = {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+
+    def run(command: str) -> str:
+        words = [str(Path(sys.executable).parent / "permission-guard"), *shlex.split(command)[1:]]
+        done = subprocess.run(words, env=aws.env() | credentials, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise TimeoutError(f"{command} failed: {done.stderr}")
+        return done.stdout
+
+    return run
+
+
+def _deploy_again(aws: Sandbox) -> None:
+    aws.deploy(STACK, {**_PARAMETERS, "AutoFix": "grant"})
 
 
 def _last_errors(log: str) -> str:

@@ -43,7 +43,7 @@ class Screen:
         yield
         if self._picture:
             self._picture.parent.mkdir(parents=True, exist_ok=True)
-            self._console.save_svg(str(self._picture), title="make demo, part 1 of 4")
+            self._console.save_svg(str(self._picture), title="make demo, part 1 of 6")
         self._console.record = False
 
     def title(self, text: str, below: str) -> None:
@@ -108,6 +108,12 @@ class Screen:
         body = Text(finding["fix"]["summary"])
         self._print(Panel(body, title="fix refused", title_align="left", border_style="magenta"))
 
+    def proposed(self, finding: Finding) -> None:
+        """Print a fix that waits for an approval, and the command that approves it."""
+        fix = finding["fix"]
+        body = Group(Text(fix["summary"]), Text("\napprove:", style="bold"), _wrapped(fix["approve"]))
+        self._print(Panel(body, title="fix proposed", title_align="left", border_style="yellow"))
+
     def summary(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Print a table of the changes and the bot's reactions."""
         table = Table(title="What happened", title_justify="left", expand=True)
@@ -136,8 +142,8 @@ class Screen:
 
 
 def _wrapped(line: str) -> Text:
-    """Wrap an AWS CLI command before its options, so that it can still be pasted. Other lines stay as they are."""
-    if not line.startswith("aws "):
+    """Wrap a command before its options, so that it can still be pasted. Other lines stay as they are."""
+    if not line.startswith(("aws ", "permission-guard ")):
         return Text(line)
     glued = re.sub(r"(--\S+) ", "\\1\N{NO-BREAK SPACE}", line)
     lines = textwrap.wrap(

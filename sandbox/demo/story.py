@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from sandbox.client.engineer import SQS_POLICY, Engineer
 from sandbox.client.process import ACCOUNT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.client.watcher import Finding, Watcher
     from sandbox.demo.screen import Screen
 
@@ -16,16 +20,36 @@ Row = tuple[str, str, str]
 
 
 class Story:
-    """Play the four parts. TimeoutError names the step that did not happen. Only `engineer` shows its calls."""
+    """Play the six parts. TimeoutError names the step that did not happen. Only `engineer` shows its calls.
 
-    def __init__(self, setup: Engineer, engineer: Engineer, watcher: Watcher, screen: Screen) -> None:
+    `approve` runs the command of a proposal, and `grant` deploys the stack with AutoFix=grant.
+    """
+
+    def __init__(
+        self,
+        setup: Engineer,
+        engineer: Engineer,
+        watcher: Watcher,
+        screen: Screen,
+        *,
+        approve: Callable[[str], str],
+        grant: Callable[[], None],
+    ) -> None:
         self._setup, self._engineer, self._watcher, self._screen = setup, engineer, watcher, screen
+        self._approve, self._grant = approve, grant
 
     def play(self) -> list[Row]:
         """Play all parts and return one row for each change. The first part is the picture of the README."""
         with self._screen.in_picture():
             rows = self._permission_without_a_source()
-        return [*rows, self._permission_with_a_source(), self._detached_queue_policy(), self._role_tagged_never()]
+        return [
+            *rows,
+            self._permission_with_a_source(),
+            self._detached_queue_policy(),
+            self._role_tagged_never(),
+            self._permission_that_the_role_never_had(),
+            self._granted(),
+        ]
 
     def _permission_without_a_source(self) -> list[Row]:
         setup, engineer, watcher, screen = self._setup, self._engineer, self._watcher, self._screen
@@ -81,7 +105,8 @@ class Story:
         screen.step(
             3,
             "A function can no longer read its queue",
-            "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error.",
+            "A clean-up detaches the policy that Lambda needs to poll the queue. AWS reports no error. "
+            "The role had the permission, so the bot restores it.",
         )
         arn = self._function_on_a_queue("orders")
         original = engineer.attached("orders-role")
@@ -124,6 +149,57 @@ class Story:
         screen.ops_item(watcher.ops_item(finding["id"], "Open"))
         return ("SQS policy detached from a role tagged never", "PG201, fix refused, OpsItem open", f"{seconds:.2f} s")
 
+    def _permission_that_the_role_never_had(self) -> Row:
+        watcher, screen = self._watcher, self._screen
+        screen.step(
+            5,
+            "A permission that the role never had",
+            "Someone maps a queue of their own. Its policy admits the role for a moment. AWS's policy would allow "
+            "the role every queue of the account, so with AutoFix=restore the bot asks first.",
+        )
+        start = time.monotonic()
+        arn = self._mapped_by_a_stranger("invoices")
+        proposed = watcher.finding(arn, "PG201", _is_proposed, what="proposed")
+        seconds = time.monotonic() - start
+        screen.found(proposed, seconds)
+        screen.proposed(proposed)
+        if SQS_POLICY in self._engineer.attached("invoices-role"):
+            raise TimeoutError("no unchanged invoices-role: a policy was attached to it")
+        screen.say("\n[italic]The engineer approves it with the command in the alert. AWS STS proves who it was.[/]")
+        screen.say(escape(self._approve(proposed["fix"]["approve"]).strip()))
+        fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
+        screen.say(f"[green]✓[/] Applied, approved by {escape(fixed['fix']['decided_by'])}")
+        return ("queue of a stranger mapped", "PG201, proposal waits; approved, applied", f"{seconds:.2f} s")
+
+    def _granted(self) -> Row:
+        watcher, screen = self._watcher, self._screen
+        screen.step(
+            6,
+            "The same with AutoFix=grant",
+            "The bot attaches what a role never had, too. docs/threat-model.md says what that accepts.",
+        )
+        with screen.doing("Deployed template.yaml with AutoFix=grant"):
+            self._grant()
+        start = time.monotonic()
+        arn = self._mapped_by_a_stranger("receipts")
+        watcher.finding(arn, "PG201", _is_fixed, what="fixed")
+        seconds = time.monotonic() - start
+        screen.clean("The policy is attached without an approval", seconds)
+        return ("the same with AutoFix=grant", "PG201, policy attached", f"{seconds:.2f} s")
+
+    def _mapped_by_a_stranger(self, name: str) -> str:
+        """Create a function, and a mapping of a queue whose policy admits the function's role only for a moment."""
+        setup, engineer = self._setup, self._engineer
+        role = setup.role(f"{name}-role")
+        arn = setup.function(name, role)
+        self._watcher.checked(arn, "execution_role")
+        queue = setup.queue(name)
+        engineer.admit(name, role)
+        uuid = engineer.mapping(name, queue)
+        engineer.admit(name)
+        engineer.touch(uuid)
+        return arn
+
     def _function_on_a_queue(self, name: str, tags: dict[str, str] | None = None) -> str:
         setup, watcher = self._setup, self._watcher
         arn = setup.function(name, setup.role(f"{name}-role", SQS_POLICY, tags=tags))
@@ -147,3 +223,7 @@ def _is_fixed(finding: Finding) -> bool:
 
 def _is_refused(finding: Finding) -> bool:
     return bool(finding["fix"] and finding["fix"]["result"] == "refused")
+
+
+def _is_proposed(finding: Finding) -> bool:
+    return bool(finding["fix"] and finding["fix"]["result"] == "proposed")

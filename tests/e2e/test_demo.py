@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from typer.testing import CliRunner
 
 from sandbox.client import watcher
+from sandbox.client.process import ACCOUNT
 from sandbox.demo import __main__ as demo
 from sandbox.demo.screen import WIDTH, Screen
 
@@ -47,7 +48,12 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
         "1 s here, 2 minutes by default",
         "policy attached again, resolved",
         "AWSLambdaSQSQueueExecutionRole",
+        "It restores what was removed by",
         "fix refused",
+        "fix proposed",
+        "permission-guard fixes approve",
+        f"Applied, approved by arn:aws:sts::{ACCOUNT}:assumed-role/platform/jane",
+        "The policy is attached without an approval",
         "What happened",
     )
     assert [text for text in expected if text not in shown.output] == []
