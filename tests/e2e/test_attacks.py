@@ -25,6 +25,7 @@ from tests.template.sam_template import EVERYTHING, Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 TEMPLATE = Template(REPOSITORY / "template.yaml", **EVERYTHING)
 QUEUES = sorted(TEMPLATE.of_type("AWS::SQS::Queue"))
@@ -254,6 +255,26 @@ def test_an_approval_in_an_event_or_a_direct_invocation_applies_nothing(
     assert bot.watcher.finding(finding["function_arn"], "PG201")["transition"] == "Fix Proposed"
 
 
+@pytest.mark.parametrize("path", ["$(touch owned)/", "`id`/", "a\n/", "x;id/"])
+def test_a_forged_record_puts_no_command_into_a_remedy(
+    bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str, path: str
+) -> None:
+    """Whoever may invoke a checker can hand it a record of a call that AWS never denied."""
+    record = json.loads((REPOSITORY / "events" / "cloudtrail" / "create_function_denied_role.json").read_text())
+    record["detail"]["requestParameters"] |= {
+        "functionName": unique,
+        "role": f"arn:aws:iam::{ACCOUNT}:role/{path}orders-role",
+    }
+    payload = json.dumps({"Records": [{"messageId": "m", "body": json.dumps(record)}]})
+    reply = attacker("lambda:InvokeFunction")("lambda").invoke(
+        FunctionName=bot.resource("CheckExecutionRoleFunction"), Payload=payload
+    )
+    assert "FunctionError" not in reply
+    assert path.strip("/") not in json.dumps(
+        bot.watcher.findings(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{unique}")
+    )
+
+
 def test_a_decision_without_a_proof_is_refused_and_alarmed(
     bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str
 ) -> None:
@@ -383,6 +404,24 @@ def test_an_item_that_cannot_be_read_stops_nothing(bot: Bot, unique: str) -> Non
     for number in range(3):
         key = {"pk": {"S": f"FUNCTION#{arn}"}, "sk": {"S": f"FINDING#{number}"}}
         bot.aws.client("dynamodb").delete_item(TableName=bot.outputs["FindingsTableName"], Key=key)
+
+
+# ── 8: terminal injection ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_names_of_others_do_not_control_the_terminal(tmp_path: Path) -> None:
+    """The Sid of a policy has escape sequences and a bidirectional control."""
+    sid = "\x1b]0;owned\x07\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}"
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders"
+    action = "lambda:InvokeFunction"
+    statement = {"Sid": sid, "Effect": "Allow", "Principal": "*", "Action": action, "Resource": function}
+    policies = tmp_path / "policies.json"
+    policies.write_text(document(statement))
+    command = [str(REPOSITORY / ".venv" / "bin" / "permission-guard"), "check", str(policies)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "owned" in shown.stdout, shown
+    assert "\x1b" not in shown.stdout + shown.stderr
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in shown.stdout + shown.stderr
 
 
 # ── Compromised functions of the stack ──────────────────────────────────────────────────────────────────────────────

@@ -435,36 +435,94 @@ def test_a_function_may_receive_only_from_its_own_queues(template: Template) -> 
     assert receivers == 7
 
 
-@pytest.mark.parametrize(
-    ("function", "action", "resources"),
-    [
-        ("CheckInvokePolicyFunction", "dynamodb:PutItem", ["FindingsTable"]),
-        ("CheckExecutionRoleFunction", "dynamodb:PutItem", ["FindingsTable"]),
-        ("ApplyFixFunction", "dynamodb:PutItem", ["FindingsTable"]),
-        ("SendAlertFunction", "dynamodb:UpdateItem", ["DeliveriesTable"]),
-        ("OpenTicketFunction", "dynamodb:UpdateItem", ["DeliveriesTable"]),
-        ("PublishFindingsFunction", "dynamodb:GetRecords", ["FindingsTable"]),
-        ("PublishFindingsFunction", "events:PutEvents", ["FindingsBus"]),
-        ("PublishFindingsFunction", "sqs:SendMessage", ["PublishDeadLetterQueue"]),
-        ("SweepAccountFunction", "dynamodb:Query", ["FindingsTable", "FindingsTable"]),
-        ("SweepAccountFunction", "dynamodb:GetItem", ["FindingsTable"]),
-        ("SweepAccountFunction", "events:PutEvents", ["FindingsBus"]),
-        ("CheckInvokePolicyFunction", "sqs:SendMessage", ["InvokePolicyQueue"]),
-        ("CheckExecutionRoleFunction", "sqs:SendMessage", ["ExecutionRoleQueue"]),
-        (
-            "SweepAccountFunction",
-            "sqs:SendMessage",
-            ["SweepDeadLetterQueue", "SweepExecutionRoleQueue", "SweepInvokePolicyQueue"],
-        ),
-        ("SendAlertFunction", "sns:Publish", ["AlertTopic"]),
-        ("SendAlertFunction", "secretsmanager:GetSecretValue", ["SlackSecretArn"]),
-    ],
-)
-def test_a_function_has_access_only_to_the_resources_that_it_uses(
-    template: Template, function: str, action: str, resources: list[str]
-) -> None:
-    """And no others."""
-    assert _on(template, template.role_of(function), action) == resources
+def _on_own_resources() -> dict[str, dict[str, set[str]]]:
+    """Return what each role needs on each resource of the stack, as the code calls it."""
+    record = uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
+    request = uses("aws/senders/check_queue", service="sqs")
+    read = uses("aws/tables/finding_reader", "finding")
+    deliveries = uses("aws/tables/deliveries")
+    write = uses("aws/tables/findings", "put_finding")
+    index = uses("aws/tables/role_index", "functions_of_roles", "is_complete")
+    needed: dict[str, dict[str, set[str]]] = {
+        "CheckInvokePolicyRole": {
+            "FindingsTable": record,
+            "InvokePolicyQueue": RECEIVE | request,
+            "SweepInvokePolicyQueue": RECEIVE,
+        },
+        "CheckExecutionRoleRole": {
+            "FindingsTable": record | index,
+            "ExecutionRoleQueue": RECEIVE | request,
+            "SweepExecutionRoleQueue": RECEIVE,
+        },
+        "SweepAccountRole": {
+            "FindingsTable": uses("aws/tables/role_index", "rebuild")
+            | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+            | uses("aws/tables/sweep_cursor"),
+            "FindingsBus": uses("aws/senders/event_bus"),
+            "SweepInvokePolicyQueue": request,
+            "SweepExecutionRoleQueue": request,
+            "SweepDeadLetterQueue": KEEP_FAILED,
+        },
+        "PublishFindingsRole": {
+            "FindingsTable": READ_STREAM,
+            "FindingsBus": uses("aws/senders/event_bus"),
+            "PublishDeadLetterQueue": KEEP_FAILED,
+        },
+        "SendAlertRole": {
+            "FindingsTable": uses("aws/tables/finding_reader"),
+            "DeliveriesTable": deliveries,
+            "AlertQueue": RECEIVE,
+            "AlertTopic": uses("delivery/alerts/sns/channel"),
+            "SlackSecretArn": uses("aws/readers/secrets"),
+        },
+        "OpenTicketRole": {
+            "FindingsTable": uses("aws/tables/finding_reader"),
+            "DeliveriesTable": deliveries,
+            "TicketQueue": RECEIVE,
+        },
+        "ApplyFixRole": {
+            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint"),
+            "DecisionsTable": uses("aws/tables/decisions", "decision"),
+            "FixQueue": RECEIVE,
+        },
+        "DecideFixRole": {
+            "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # no transaction of it updates
+            "DecisionsTable": uses("aws/tables/decisions", "decision") | write - {"dynamodb:UpdateItem"},
+        },
+    }
+    return {
+        role: {role.removesuffix("Role") + "Logs": OWN_LOGS, "KmsKeyArn": USE_KEY, **on} for role, on in needed.items()
+    }
+
+
+@pytest.mark.parametrize("role", _on_own_resources())
+def test_a_role_allows_on_each_resource_of_the_stack_what_the_code_calls_there(template: Template, role: str) -> None:
+    """Resource by resource: a compromised sender writes no finding, a compromised checker approves nothing."""
+    allowed: dict[str, set[str]] = {}
+    for statement in template.statements(role):
+        for resource in listed(statement["Resource"]):
+            if statement["Effect"] == "Allow" and isinstance(resource, dict) and "${AWS::" not in str(resource):
+                allowed.setdefault(referred(resource), set()).update(listed(statement["Action"]))
+    assert allowed == _on_own_resources()[role]
+
+
+def test_what_only_one_role_may_do(template: Template) -> None:
+    """Who writes to IAM, who records decisions, who publishes, who sends alerts."""
+
+    def may(action: str, resource: str | None = None) -> set[str]:
+        return {
+            role
+            for role in template.of_type("AWS::IAM::Role")
+            if (resource in _on(template, role, action) if resource else action in template.allowed(role))
+        }
+
+    assert may("iam:AttachRolePolicy") == {"ApplyFixRole"}
+    assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole"}
+    assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
+    assert may("events:PutEvents") == {"PublishFindingsRole", "SweepAccountRole"}
+    assert may("sns:Publish") == may("secretsmanager:GetSecretValue") == {"SendAlertRole"}
+    assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
+    assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
 
 
 def test_entities_are_listed_only_for_policies_of_this_account(template: Template) -> None:
