@@ -283,3 +283,16 @@ def test_an_unreachable_endpoint_is_a_failed_delivery(
     monkeypatch.setattr(opscenter.client, "get_ops_item", fail)
     with pytest.raises(DeliveryError, match="GetOpsItem failed with EndpointConnectionError"):
         tickets.update("oi-000000000001", OPENED)
+
+
+@pytest.mark.parametrize("data", [{}, {"finding_id": {"Value": "0" * 32, "Type": "SearchableString"}}])
+def test_an_ops_item_of_something_else_is_not_overwritten(opscenter: OpsCenter, data: dict[str, Any]) -> None:
+    """The reference comes from a table. The finding gets an OpsItem of its own."""
+    other = {"Title": "Disk full", "Status": "Open", "OperationalData": {"/aws/dedup": {"Value": "x"}, **data}}
+    opscenter.items["oi-000000000000"] = dict(other)
+    system = OpsItems(opscenter.client)
+    system.resolve("oi-000000000000", RESOLVED)
+    reference = system.update("oi-000000000000", OPENED)
+    assert reference != "oi-000000000000"
+    assert opscenter.items["oi-000000000000"] == other
+    assert opscenter.items[reference]["OperationalData"]["finding_id"]["Value"] == OPENED.id

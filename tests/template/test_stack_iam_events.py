@@ -65,7 +65,11 @@ def test_the_rules_name_includes_the_home_region_and_fits(iam_events_stack: Temp
 def test_events_that_cannot_be_forwarded_are_kept_and_raise_an_alarm(iam_events_stack: Template) -> None:
     """Only the rule may send to the dead-letter queue, and the queue has an alarm."""
     queue = iam_events_stack.resources["ForwardDeadLetterQueue"]["Properties"]
-    assert queue == {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True}
+    assert queue == {
+        "MessageRetentionPeriod": 1_209_600,
+        "SqsManagedSseEnabled": True,
+        "RedriveAllowPolicy": {"redrivePermission": "denyAll"},
+    }
     policy = iam_events_stack.resources["ForwardDeadLetterQueuePolicy"]["Properties"]
     allow, others, deny = policy["PolicyDocument"]["Statement"]
     assert (others["Effect"], others["Principal"], others["Action"]) == ("Deny", "*", "sqs:SendMessage")

@@ -263,6 +263,15 @@ def test_nobody_sends_to_a_queue_but_services_the_stacks_own_senders_and_operato
             assert sorted(exempted(statement)) == sorted([*own, *operators]), queue
 
 
+def test_no_other_queue_moves_its_dead_letters_here(template: Template, iam_events_stack: Template) -> None:
+    """SQS moves them without asking a queue policy. Dead-letter queues must accept those of their own queues."""
+    for stack in (template, iam_events_stack):
+        homes = {referred(queue["RedrivePolicy"]["deadLetterTargetArn"]) for queue in queues(stack).values()}
+        for name, queue in stack.of_type("AWS::SQS::Queue").items():
+            expected = None if name in homes else {"redrivePermission": "denyAll"}
+            assert queue.get("RedriveAllowPolicy") == expected, name
+
+
 def test_every_queue_denies_requests_without_tls(template: Template) -> None:
     """Dead-letter queues too, since they have the same messages."""
     denied = denies(template, "OnlyOverTls")

@@ -60,18 +60,20 @@ class OpsItems:
         except (ClientError, BotoCoreError) as error:
             raise _failed("CreateOpsItem", error) from error
         if not self._write(existing, finding):
-            raise DeliveryError(f"the existing OpsItem {existing} was deleted before it could be updated")
+            raise DeliveryError(
+                f"the existing OpsItem {existing} was deleted before it could be updated, or is another"
+            )
         return existing
 
     def update(self, reference: str, finding: Finding) -> str:
         """Update the OpsItem, and reopen it if it was resolved along with the finding.
 
-        Create another OpsItem if this one was deleted.
+        Create another OpsItem if this one was deleted, or is about something else.
         """
         return reference if self._write(reference, finding) else self.open(finding)
 
     def resolve(self, reference: str, finding: Finding) -> str:
-        """Set the OpsItem to Resolved; do nothing if it was deleted."""
+        """Set the OpsItem to Resolved; do nothing if it was deleted, or is about something else."""
         self._write(reference, finding)
         return reference
 
@@ -91,9 +93,12 @@ class OpsItems:
             raise _failed("DescribeOpsItems", error) from error
 
     def _write(self, reference: str, finding: Finding) -> bool:
-        """Update an OpsItem; return whether it exists."""
+        """Update an OpsItem; return whether it exists and is about the finding.
+
+        The reference comes from the deliveries table: another OpsItem must not be overwritten with it.
+        """
         earlier = self._operational_data_of(reference)
-        if earlier is None:
+        if earlier is None or earlier.get("finding_id") != finding.id:
             return False
         if ops_item.is_stale(finding, earlier):
             return True
