@@ -61,10 +61,10 @@ class Bot:
         reply = self.aws.client("sqs").get_queue_attributes(QueueUrl=self.resource(queue), AttributeNames=names)
         return sum(int(reply["Attributes"][name]) for name in names)
 
-    def wait_until_empty(self, queue: str) -> None:
+    def wait_until_empty(self, queue: str, *, deadline: float = DEADLINE) -> None:
         """Wait until everything in a queue was worked off."""
         try:
-            poll(lambda: self.waiting(queue) == 0, deadline=DEADLINE, what=f"empty {queue}")
+            poll(lambda: self.waiting(queue) == 0, deadline=deadline, what=f"empty {queue}")
         except TimeoutError as error:
             kind = queue.removeprefix("Sweep").removesuffix("Queue")
             if kind in ("ExecutionRole", "InvokePolicy"):
