@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 STACK = "permission-guard"
 OPERATORS = f"arn:aws:iam::{ACCOUNT}:role/operators"
 """The role that may send messages to the queues: an operator redrives from dead-letter queues with it."""
+READERS = {
+    "ExecutionRole": "CheckExecutionRole",
+    "InvokePolicy": "CheckInvokePolicy",
+    "Alert": "SendAlert",
+    "Ticket": "OpenTicket",
+    "Fix": "ApplyFix",
+}
+"""The function that reads each queue, by the beginning of its logical id."""
 GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
 
@@ -67,9 +75,8 @@ class Bot:
             poll(lambda: self.waiting(queue) == 0, deadline=deadline, what=f"empty {queue}")
         except TimeoutError as error:
             kind = queue.removeprefix("Sweep").removesuffix("Queue")
-            if kind in ("ExecutionRole", "InvokePolicy"):
-                lines = self.log_lines(f"Check{kind}")
-                failed = [line for line in lines if line.get("level") == "ERROR"]
+            if kind in READERS:
+                failed = [line for line in self.log_lines(READERS[kind]) if line.get("level") == "ERROR"]
                 error.add_note("\n".join(["the last errors of its reader:", *map(json.dumps, failed[-3:])]))
             raise
 

@@ -228,15 +228,20 @@ def test_a_stranger_sends_to_no_queue(bot: Bot, attacker: Callable[..., Callable
             assert denied(partial(client.send_message_batch, QueueUrl=url, Entries=entries)), queue
 
 
-def test_an_operator_moves_dead_letters_back(bot: Bot, attacker: Callable[..., Callable[..., Client]]) -> None:
+def test_an_operator_moves_dead_letters_back(
+    bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str
+) -> None:
     """A stranger with every permission on SQS does not."""
+    finding = open_finding(bot, unique)
     source = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{bot.resource('AlertDeadLetterQueue').rsplit('/', 1)[-1]}"
     destination = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{bot.resource('AlertQueue').rsplit('/', 1)[-1]}"
-    bot.send("AlertDeadLetterQueue", "a message that could not be sent")
+    bot.send("AlertDeadLetterQueue", in_queue(finding, "Finding Opened"))
     stranger, operator = attacker("sqs:*")("sqs"), bot.session(f"arn:aws:iam::{ACCOUNT}:role/operators")("sqs")
     assert denied(lambda: stranger.start_message_move_task(SourceArn=source, DestinationArn=destination))
     operator.start_message_move_task(SourceArn=source, DestinationArn=destination)
-    poll(lambda: bot.waiting("AlertDeadLetterQueue") == 0, deadline=DEADLINE, what="empty dead-letter queue")
+    for queue in ("AlertDeadLetterQueue", "AlertQueue"):
+        bot.wait_until_empty(queue)
+    assert len(bot.watcher.alerts(finding["id"])) == 1
 
 
 def test_an_approval_in_an_event_or_a_direct_invocation_applies_nothing(
