@@ -20,10 +20,10 @@ KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 CALLER = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 
-_ANSWER = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+ANSWER = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>{arn}</Arn><UserId>AROAEXAMPLE:jane</UserId><Account>123456789012</Account></GetCallerIdentityResult>
 <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"""
-_ERROR = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>{code}</Code>
+ERROR = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>{code}</Code>
 <Message>refused</Message></Error><RequestId>1</RequestId></ErrorResponse>"""
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>\w+)/(?P<scope>(?P<date>\d{8})/(?P<region>[\w-]+)/sts/aws4_request), ?"
@@ -46,8 +46,8 @@ class Sts:
         if self.failure:
             return self.failure
         if not _is_signed(headers, body):
-            return 403, _ERROR.format(code="SignatureDoesNotMatch")
-        return 200, _ANSWER.format(arn=self.caller)
+            return 403, ERROR.format(code="SignatureDoesNotMatch")
+        return 200, ANSWER.format(arn=self.caller)
 
 
 def _is_signed(headers: dict[str, str], body: bytes) -> bool:

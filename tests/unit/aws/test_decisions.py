@@ -101,6 +101,9 @@ def test_an_old_signature_proves_nothing(server: sts.Sts, minutes: int) -> None:
         {"authorization": "AWS4-HMAC-SHA256 Credential=x\r\nHost: evil"},
         {"x-amz-date": "yesterday"},
         {"x-amz-date": 7},
+        {"x-amz-date": "20261340T000000Z"},
+        {"x-amz-date": "00000101T000000Z"},
+        {"x-amz-date": "20261120T250000Z"},
         {"x-amz-security-token": "a\r\nX-Other: b"},
         {"x-amz-security-token": ["a"]},
         {"x-amz-security-token": "x" * 9_000},
@@ -133,6 +136,33 @@ def test_a_fault_of_sts_is_temporary(server: sts.Sts, status: int) -> None:
     """The decision is neither recorded nor refused for good."""
     server.failure = (status, "busy")
     with pytest.raises(RetryableError, match=f"HTTP {status}"):
+        arn_of(signature())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (200, ""),
+        (200, "<html><body>proxy</body></html>"),
+        (200, sts.ANSWER[:100]),
+        (200, sts.ANSWER.replace("<Arn>{arn}</Arn>", "")),
+        (200, sts.ANSWER.format(arn="")),
+        (200, sts.ANSWER.format(arn="jane")),
+        (200, sts.ERROR.format(code="InternalFailure")),
+        (302, ""),
+        (403, ""),
+        (403, "<html><body>proxy</body></html>"),
+        (403, sts.ERROR.replace("<Code>{code}</Code>", "")),
+        (400, sts.ERROR.format(code="Throttling")),
+        (429, ""),
+        (503, sts.ERROR.format(code="ServiceUnavailable")),
+    ],
+    ids=str,
+)
+def test_a_reply_that_is_not_about_the_signature_is_temporary(server: sts.Sts, reply: tuple[int, str]) -> None:
+    """It comes from something between, or STS is too busy to check the signature."""
+    server.failure = reply
+    with pytest.raises(RetryableError, match="could not be asked"):
         arn_of(signature())
 
 

@@ -26,9 +26,11 @@ _NOT_FOUND = frozenset(
 )
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 
-_TEMPORARY = frozenset(
+TEMPORARY = frozenset(
     {"ConcurrentModification", "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"},
 )
+"""The codes of errors after which a retry may succeed."""
+
 _SERVER_ERROR = 500
 
 
@@ -52,7 +54,7 @@ def read(action: str, call: Callable[[], T]) -> T | Unread | None:
 def is_temporary(error: ClientError) -> bool:
     """Return whether a retry may succeed: the call was throttled, met a concurrent change or failed inside AWS."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= _SERVER_ERROR or error_code(error) in _TEMPORARY
+    return status >= _SERVER_ERROR or error_code(error) in TEMPORARY
 
 
 def is_denied(error: ClientError) -> bool:

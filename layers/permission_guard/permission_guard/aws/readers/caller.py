@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.httpsession import URLLib3Session
-from botocore.parsers import create_parser
+from botocore.parsers import ResponseParserError, create_parser
 
-from permission_guard.errors import CallerUnprovenError, RetryableError
+from permission_guard.aws.calls import TEMPORARY
+from permission_guard.errors import UNREADABLE, CallerUnprovenError, RetryableError
+from permission_guard.iam.arn import require_arn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.awsrequest import AWSResponse
     from mypy_boto3_sts import STSClient
 
     from permission_guard.model.targets import JSON
@@ -52,7 +55,8 @@ class CallerIdentity:
         """Return the ARN of who signed `digest`.
 
         `signature` has the headers `authorization` and `x-amz-date` of the signed request, and `x-amz-security-token`
-        for temporary credentials. CallerUnprovenError if they prove nothing; RetryableError if STS cannot be asked.
+        for temporary credentials. CallerUnprovenError if they prove nothing; RetryableError if STS cannot be asked, or
+        its reply cannot be read.
         """
         headers = _headers(signature, digest, now)
         url = f"{self._sts.meta.endpoint_url.rstrip('/')}/"
@@ -61,17 +65,25 @@ class CallerIdentity:
             reply = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())
         except (BotoCoreError, HTTPClientError) as error:
             raise RetryableError(f"AWS STS could not be asked who decided: {type(error).__name__}") from error
-        if reply.status_code >= 500:  # noqa: PLR2004 - HTTP
-            raise RetryableError(f"AWS STS could not be asked who decided: HTTP {reply.status_code}")
+        try:
+            return self._arn(reply)
+        except (ResponseParserError, *UNREADABLE) as error:
+            raise RetryableError(f"AWS STS could not be asked who decided: HTTP {reply.status_code}") from error
+
+    def _arn(self, reply: AWSResponse) -> str:
+        """Return the ARN in a reply. ResponseParserError or one of UNREADABLE if it is not a reply of STS."""
         model = self._sts.meta.service_model
         shape: Any = model.operation_model("GetCallerIdentity").output_shape
         parsed = create_parser(model.metadata["protocol"]).parse(
             {"status_code": reply.status_code, "headers": reply.headers, "body": reply.content}, shape
         )
-        code = parsed.get("Error", {}).get("Code", "")
-        if reply.status_code != 200 or code:  # noqa: PLR2004 - HTTP
-            raise CallerUnprovenError(f"AWS STS does not accept the signature: {code or reply.status_code}")
-        return str(parsed["Arn"])
+        if reply.status_code == 200:  # noqa: PLR2004 - HTTP
+            require_arn(parsed["Arn"])
+            return str(parsed["Arn"])
+        code = parsed["Error"]["Code"]
+        if reply.status_code >= 500 or code in TEMPORARY:  # noqa: PLR2004 - HTTP
+            raise RetryableError(f"AWS STS could not be asked who decided: {code}")
+        raise CallerUnprovenError(f"AWS STS does not accept the signature: {code}")
 
 
 def _headers(signature: JSON, digest: str, now: datetime) -> Mapping[str, str]:
@@ -86,7 +98,10 @@ def _headers(signature: JSON, digest: str, now: datetime) -> Mapping[str, str]:
     unsigned = _MUST_BE_SIGNED - set(signed["headers"].split(";"))
     if unsigned:
         raise CallerUnprovenError(f"the signature does not cover {', '.join(sorted(unsigned))}")
-    at = datetime.strptime(texts["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    try:
+        at = datetime.strptime(texts["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CallerUnprovenError("the request has no valid `signature`") from error
     if abs(now - at) > MAX_AGE:
         raise CallerUnprovenError("the signature is older than five minutes, or the caller's clock is wrong")
     return {
