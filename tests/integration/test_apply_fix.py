@@ -14,8 +14,8 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from tests import sts
-from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, allow
-from tests.integration.conftest import LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
+from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, a_finding, allow
+from tests.integration.conftest import DECISIONS, LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +184,32 @@ def test_a_person_approves_with_the_command_of_the_proposal(
     assert SQS_POLICY_ARN in account.attached()
     assert (fix_of(account).result, fix_of(account).decided_by) == (FixResult.APPLIED, sts.CALLER)
     assert account.table.transition(TARGET, account.finding.id, 3) is not None
+
+
+def test_a_decision_that_cannot_be_read_is_no_approval(
+    never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message goes to the dead-letter queue, where people see it; the others of the batch are handled."""
+    monkeypatch.setenv("FIX_MODE", "approve")
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed, command = account.finding, fix_of(account).approve
+    decide(account, command)
+    key: Any = {"finding_id": {"S": proposed.id}, "revision": {"N": str(proposed.revision)}}
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.update_item(TableName=DECISIONS, Key=key, UpdateExpression="REMOVE decided_by")
+    messages = [approved(account)]
+    other = a_finding(id="f" * 32, subject="event-source-mapping/other")
+    account.table.put_finding(Change(other, None))
+    run = account.run("apply_fix", sqs_event(*messages, event(other)))
+    assert run.failed == ["m0"]
+    assert account.attached() == [LOGS_POLICY_ARN]
+    assert run.line("the problem no longer exists")["finding_id"] == other.id
+    answer = decide(account, command)
+    assert answer == {
+        "recorded": False,
+        "reason": "the finding, or a decision about it, is recorded but cannot be read",
+    }
 
 
 def test_a_person_rejects_a_proposal(never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch) -> None:

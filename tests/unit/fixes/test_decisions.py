@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permission_guard.config import FixMode
-from permission_guard.errors import ConflictError, DecisionRefusedError
+from permission_guard.errors import UNREADABLE, ConflictError, DecisionRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, SQS_POLICY_ARN, InMemoryFindings, a_finding
@@ -82,6 +82,7 @@ def test_modes_without_approvals_take_no_decision(store: InMemoryFindings, mode:
         ({"plan_hash": "0" * 64}, "the proposal has changed"),
         ({"finding_id": "0" * 32}, "does not exist"),
         ({"function_arn": f"{FUNCTION_ARN}-other"}, "does not exist"),
+        ({"function_arn": f"{FUNCTION_ARN}:live"}, "does not exist"),
     ],
 )
 def test_a_decision_about_another_proposal_is_refused(
@@ -138,10 +139,34 @@ def test_a_principal_of_another_account_decides_nothing(store: InMemoryFindings,
         decide_on(store, caller=caller)
 
 
+def test_the_account_is_that_of_the_function(store: InMemoryFindings) -> None:
+    """A damaged document of the finding cannot let a principal of another account decide."""
+    store.put(replace(PROPOSED, account="999999999999"))
+    with pytest.raises(DecisionRefusedError, match="is not a principal of account 123456789012"):
+        decide_on(store, caller="arn:aws:iam::999999999999:user/mallory")
+    assert decide_on(store).by == JANE
+
+
+@pytest.mark.parametrize("reader", ["finding", "decision"])
+@pytest.mark.parametrize("error", UNREADABLE)
+def test_what_is_recorded_but_cannot_be_read_is_not_decided(
+    store: InMemoryFindings, monkeypatch: pytest.MonkeyPatch, reader: str, error: type[Exception]
+) -> None:
+    """The caller gets the reason, and nothing is written."""
+
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(store, reader, fail)
+    with pytest.raises(DecisionRefusedError, match="cannot be read"):
+        decide_on(store)
+    assert (store.decisions, store.one()) == ({}, PROPOSED)
+
+
 INVALID: dict[str, tuple[Any, ...]] = {
     "kind": (None, "undo", "Approve", ["approve"], "approve\n"),
     "finding_id": (None, "", "x" * 32, FINDING_ID.upper(), FINDING_ID + "0", 7),
-    "revision": (None, 0, -1, 1.0, True, "2", float("nan")),
+    "revision": (None, 0, -1, 1.0, True, "2", float("nan"), float("inf"), 10**9 + 1, 10**400),
     "plan_hash": (None, "0" * 63, "g" * 64),
     "nonce": (None, "", "0" * 31),
     "function_arn": (None, "orders", "arn:aws:s3:::bucket", f"{FUNCTION_ARN} ", {}),
@@ -192,4 +217,6 @@ def test_an_approval_is_of_one_plan_and_valid_for_24_hours() -> None:
     assert decision.approves("a", last)
     assert not decision.approves("a", last.replace("30:00.000", "30:00.001"))
     assert not decision.approves("b", NOW)
+    assert not replace(decision, at="2026-11-21T09:30:00.001+00:00").approves("a", NOW)
+    assert not replace(decision, at="9999-12-31T23:59:59-23:59").approves("a", NOW)
     assert not replace(decision, kind=DecisionKind.REJECT).approves("a", NOW)

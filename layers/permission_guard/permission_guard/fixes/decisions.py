@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.config import FixMode
-from permission_guard.errors import DecisionRefusedError
+from permission_guard.errors import UNREADABLE, DecisionRefusedError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON, FunctionTarget
 
 VALID_FOR = timedelta(hours=24)
+_MAX_REVISION = 10**9
+"""More transitions than a finding can have; DynamoDB rejects keys with far larger numbers."""
 
 
 class DecisionKind(StrEnum):
@@ -58,8 +60,8 @@ class DecisionRequest:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
                 raise DecisionRefusedError(f"the request has no valid `{name}`")
         revision = document.get("revision")
-        if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
-            raise DecisionRefusedError("the request has no valid `revision`, a whole number from 1")
+        if not isinstance(revision, int) or isinstance(revision, bool) or not 1 <= revision <= _MAX_REVISION:
+            raise DecisionRefusedError(f"the request has no valid `revision`, a whole number from 1 to {_MAX_REVISION}")
         texts = {name: str(document[name]) for name in _PATTERNS if name != "kind"}
         request = cls(kind=DecisionKind(document["kind"]), revision=revision, **texts)
         _ = request.target
@@ -101,9 +103,9 @@ class Decision:
     nonce: str
 
     def approves(self, plan_hash: str, now: str) -> bool:
-        """Return whether the decision approves a plan, and is still valid."""
+        """Return whether the decision approves a plan, and is valid: not too old, nor from the future."""
         age = datetime.fromisoformat(now) - datetime.fromisoformat(self.at)
-        return self.kind is DecisionKind.APPROVE and self.plan_hash == plan_hash and age <= VALID_FOR
+        return self.kind is DecisionKind.APPROVE and self.plan_hash == plan_hash and abs(age) <= VALID_FOR
 
 
 class DecisionStore(Protocol):
@@ -130,17 +132,20 @@ def decide(
 ) -> Decision:
     """Record a decision about a proposal; the same request again changes nothing.
 
-    `caller` is the proven ARN of who decides. DecisionRefusedError if the proposal is not the current one;
-    ConflictError if it changed meanwhile.
+    `caller` is the proven ARN of who decides. DecisionRefusedError if the proposal is not the current one, or what is
+    recorded cannot be read; ConflictError if it changed meanwhile.
     """
     if mode not in (FixMode.APPROVE, FixMode.AUTO):
         raise DecisionRefusedError(f"FixMode is {mode}: no fix is applied")
-    finding = findings.finding(request.target, request.finding_id)
-    if finding is None:
+    if require_arn(caller).account != request.target.account:
+        raise DecisionRefusedError(f"{caller} is not a principal of account {request.target.account}")
+    try:
+        finding = findings.finding(request.target, request.finding_id)
+        recorded = decisions.decision(request.finding_id, request.revision)
+    except UNREADABLE as error:
+        raise DecisionRefusedError("the finding, or a decision about it, is recorded but cannot be read") from error
+    if finding is None or finding.function_arn != request.function_arn:
         raise DecisionRefusedError("the finding does not exist")
-    if require_arn(caller).account != finding.account:
-        raise DecisionRefusedError(f"{caller} is not a principal of account {finding.account}")
-    recorded = decisions.decision(finding.id, request.revision)
     if recorded is not None:
         if recorded.kind is request.kind and recorded.plan_hash == request.plan_hash:
             return recorded

@@ -20,9 +20,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.tables import schema
+from permission_guard.errors import UNREADABLE
 from permission_guard.fixes.decisions import Decision, DecisionKind
+from permission_guard.iam.arn import require_arn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from permission_guard.aws.tables.findings import FindingsTable
@@ -39,20 +43,18 @@ class DecisionReader:
         self._name = table_name
 
     def decision(self, finding_id: str, revision: int) -> Decision | None:
-        """Return the decision about the proposal of a revision, None if there is none."""
+        """Return the decision about the proposal of a revision, None if there is none.
+
+        ValueError if the item is not a decision. It is not treated as absent: only `decide_fix` writes the table, so
+        people must learn of it. The message goes to the dead-letter queue, which has an alarm.
+        """
         reply = self._dynamodb.get_item(TableName=self._name, Key=_key(finding_id, revision), ConsistentRead=True)
-        item = reply.get("Item")
-        if item is None:
+        if "Item" not in reply:
             return None
-        return Decision(
-            kind=DecisionKind(item["decision"]["S"]),
-            finding_id=finding_id,
-            revision=revision,
-            plan_hash=item["plan_hash"]["S"],
-            by=item["decided_by"]["S"],
-            at=item["decided_at"]["S"],
-            nonce=item["nonce"]["S"],
-        )
+        try:
+            return _read(finding_id, revision, reply["Item"])
+        except UNREADABLE as error:
+            raise ValueError(f"the decision about revision {revision} of finding {finding_id} is invalid") from error
 
 
 class DecisionTable(DecisionReader):
@@ -76,6 +78,22 @@ class DecisionTable(DecisionReader):
         }
         put: Any = {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(finding_id)"}
         self._findings.put_together(change, {"Put": put})
+
+
+def _read(finding_id: str, revision: int, item: Mapping[str, Any]) -> Decision:
+    decision = Decision(
+        kind=DecisionKind(item["decision"]["S"]),
+        finding_id=finding_id,
+        revision=revision,
+        plan_hash=item["plan_hash"]["S"],
+        by=item["decided_by"]["S"],
+        at=item["decided_at"]["S"],
+        nonce=item["nonce"]["S"],
+    )
+    require_arn(decision.by)
+    if datetime.fromisoformat(decision.at).tzinfo is None:
+        raise ValueError(f"not a time in UTC: {decision.at!r:.50}")
+    return decision
 
 
 def _key(finding_id: str, revision: int) -> Any:
