@@ -9,6 +9,8 @@ import pytest
 
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
+from permission_guard.findings.role_permissions import RolePermissions
+from permission_guard.model.role_permissions import LostPermission, Permission
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_TARGET
@@ -61,6 +63,16 @@ def test_a_checkpoint_with_other_types_is_dropped_and_overwritten(change: dict[s
     """A check that started from it would fail, and so would every later one."""
     text = json.dumps({**json.loads(Checkpoint().to_json()), **change})
     assert CheckRun.after(2, text, NOW) == CheckRun(2, Checkpoint(), text, NOW)
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-20T09:30:00", "0001-01-01T00:00:00+00:00", "2026-1"])
+def test_a_time_that_no_other_can_be_compared_with_is_unknown(time: str) -> None:
+    """Neither the time of the last check, nor that of a lost permission, may make every later check fail."""
+    lost = RolePermissions(lost=(LostPermission(Permission("arn", "sqs:ReceiveMessage", "*"), NOW),))
+    text = Checkpoint(permissions=lost).to_json()
+    assert CheckRun.after(2, text, time) == CheckRun(2, Checkpoint(permissions=lost), text, "")
+    damaged = text.replace(NOW, time)
+    assert CheckRun.after(2, damaged, NOW) == CheckRun(2, Checkpoint(), damaged, NOW)
 
 
 def test_unknown_fields_of_a_newer_version_are_ignored() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from permission_guard.errors import UNREADABLE
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import DisabledBy, Snapshot
 from permission_guard.model.targets import RoleTarget
@@ -52,6 +53,15 @@ def test_a_finding_survives_being_stored_as_json(finding: Finding) -> None:
     assert read == finding
     assert isinstance(read.transition, Transition)
     assert read.fix is None or isinstance(read.fix.result, FixResult)
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-11-20T09:35:00", 7])
+def test_a_fix_whose_lease_has_no_time_cannot_be_read(until: object) -> None:
+    """Otherwise the fixer would fail on it each time, and nothing would report the finding as hidden."""
+    document = FIXED.to_document()
+    document["fix"]["lease_until"] = until
+    with pytest.raises(UNREADABLE):
+        Finding.from_document(document)
 
 
 def test_the_document_contains_json_values_and_its_version() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import UNREADABLE
-from permission_guard.findings.role_permissions import RolePermissions
+from permission_guard.findings.role_permissions import RolePermissions, time_of_check
 from permission_guard.model.documents import known_fields
 from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
@@ -86,12 +87,13 @@ class CheckRun:
 
     @classmethod
     def after(cls, number: int, text: str, checked_at: str) -> Self:
-        """Return a check run with the checkpoint in a text; one that cannot be read is dropped, and overwritten."""
-        try:
+        """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
+        checkpoint, time = Checkpoint(), ""
+        with suppress(*UNREADABLE):
             checkpoint = Checkpoint.from_json(text)
-        except UNREADABLE:
-            checkpoint = Checkpoint()
-        return cls(number, checkpoint, text, checked_at)
+        with suppress(*UNREADABLE):
+            time = time_of_check(checked_at)
+        return cls(number, checkpoint, text, time)
 
 
 def still_relevant(known: Iterable[DeniedCall], new: Iterable[DeniedCall], now: str) -> tuple[DeniedCall, ...]:

@@ -92,7 +92,7 @@ class RolePermissions:
             for action in actions
         )
         lost = (
-            LostPermission(_permission(role_arn, action, resource), _time(seen_at), _numbered(changes, number))
+            LostPermission(_permission(role_arn, action, resource), time_of_check(seen_at), _numbered(changes, number))
             for role_arn, resources in document["lost"].items()
             for resource, actions in resources.items()
             for action, (seen_at, number) in actions.items()
@@ -100,15 +100,18 @@ class RolePermissions:
         return cls(allowed, tuple(sorted(lost, key=lambda each: each.permission)))
 
 
-def _permission(role_arn: JSON, action: JSON, resource: JSON) -> Permission:
-    return Permission(**known_fields(Permission, {"role_arn": role_arn, "action": action, "resource": resource}))
+def time_of_check(text: str) -> str:
+    """Return the time of a check as it is, empty where it is unknown.
 
-
-def _time(text: str) -> str:
-    """Return a time as it is, empty where it is unknown. ValueError or TypeError if it is not ISO-8601 in UTC."""
-    if text and datetime.fromisoformat(text).tzinfo is None:
+    One of UNREADABLE if the time of a call to IAM cannot be compared with it.
+    """
+    if text and (datetime.fromisoformat(text) - IAM_DELAY).tzinfo is None:
         raise ValueError(f"not a time in UTC: {text!r:.50}")
     return text
+
+
+def _permission(role_arn: JSON, action: JSON, resource: JSON) -> Permission:
+    return Permission(**known_fields(Permission, {"role_arn": role_arn, "action": action, "resource": resource}))
 
 
 def _numbered(changes: Sequence[RoleChange], number: JSON) -> RoleChange | None:

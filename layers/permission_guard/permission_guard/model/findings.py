@@ -143,9 +143,16 @@ class Finding:
         if fields.get("managed_by") is not None:
             fields["managed_by"] = ManagedBy(**known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
-            fix = known_fields(FixRecord, fields["fix"])
-            fields["fix"] = FixRecord(**{**fix, "result": FixResult(fix["result"])})
+            fields["fix"] = _fix_record(fields["fix"])
         return cls(**fields)
+
+
+def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
+    fields = known_fields(FixRecord, document)
+    fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})
+    if fix.lease_until and datetime.fromisoformat(fix.lease_until).tzinfo is None:
+        raise ValueError(f"not a time in UTC: {fix.lease_until!r:.50}")
+    return fix
 
 
 MAX_EVENT_IDS = 5

@@ -82,6 +82,25 @@ def test_a_position_of_another_version_is_that_of_no_sweep(
     assert cursor.move(cursor.read(), Step.REQUEST_CHECKS) == Cursor(8, Step.REQUEST_CHECKS)
 
 
+@pytest.mark.parametrize(
+    "revision",
+    [{"S": "7"}, {"NULL": True}, {"L": []}, {"SS": ["7"]}, {"N": "0.5"}, {"N": "-1"}, {"N": "1E+30"}, {"N": "1E-30"}],
+    ids=str,
+)
+def test_an_item_whose_revision_cannot_be_read_is_replaced(
+    cursor: SweepCursor, dynamodb: DynamoDBClient, revision: dict[str, Any]
+) -> None:
+    """Otherwise no sweep would ever run again. A run that read it before the next move is late."""
+    key = {"pk": {"S": "SWEEP"}, "sk": {"S": "CURSOR"}}
+    dynamodb.put_item(TableName=TABLE_NAME, Item={**key, "revision": revision})
+    assert cursor.read().step is None
+    moved = cursor.move(cursor.read(), Step.REQUEST_CHECKS)
+    assert moved == cursor.read() == Cursor(0, Step.REQUEST_CHECKS)
+    cursor.move(moved, Step.REQUEST_CHECKS, FUNCTION_ARN)
+    with pytest.raises(ConflictError):
+        cursor.move(moved, Step.REQUEST_CHECKS)
+
+
 def test_an_item_without_a_revision_is_replaced(cursor: SweepCursor, dynamodb: DynamoDBClient) -> None:
     """Otherwise no sweep would ever run again."""
     dynamodb.put_item(TableName=TABLE_NAME, Item={"pk": {"S": "SWEEP"}, "sk": {"S": "CURSOR"}})

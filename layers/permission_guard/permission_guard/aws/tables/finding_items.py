@@ -41,13 +41,19 @@ def history_key(target: FunctionTarget, finding_id: str, revision: int) -> Any:
 def read_finding(item: Mapping[str, Any]) -> Finding:
     """Read a finding or a transition from an item in DynamoDB JSON, of the table or of its stream.
 
-    One of UNREADABLE if it is not a finding, or that of another key: it would be written to that one.
+    One of UNREADABLE if it is not a finding, or that of another key: it would be written to that one. Or if its
+    document has another revision or owner than the attributes that a write compares: no write would succeed.
     """
     finding = Finding.from_document(json.loads(item["document"]["S"]))
     target = parse_function_arn(finding.function_arn)[0]
-    keys = (finding_key(target, finding.id), history_key(target, finding.id, finding.revision))
-    if {name: item[name] for name in ("pk", "sk")} not in keys:
+    key = {name: item[name] for name in ("pk", "sk")}
+    if key == history_key(target, finding.id, finding.revision):
+        return finding
+    if key != finding_key(target, finding.id):
         raise ValueError(f"the finding {finding.id!r:.100} of {finding.function_arn!r:.200} has another key")
+    owner = {"S": owner_of_fix(finding)}
+    if item["revision"] != {"N": str(finding.revision)} or item.get("fix_owner", owner) != owner:
+        raise ValueError(f"the finding {finding.id} has another revision or owner than its document")
     return finding
 
 

@@ -121,12 +121,14 @@ class FindingsTable(FindingReader):
                 ),
                 "ConditionExpression": (
                     "(attribute_not_exists(written) OR written <= :number)"
-                    " AND (attribute_not_exists(checkpoint) OR checkpoint = :before OR checkpoint = :checkpoint)"
+                    # A checkpoint that is no text was not read, so it cannot be compared.
+                    " AND (NOT attribute_type(checkpoint, :text) OR checkpoint = :before OR checkpoint = :checkpoint)"
                 ),
                 "ExpressionAttributeValues": {
                     ":number": {"N": str(run.number)},
                     ":now": {"S": now},
                     ":unknowns": {"L": [{"S": unknown[:_MAX_UNKNOWN]} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+                    ":text": {"S": "S"},
                     ":before": {"S": run.text},
                     ":checkpoint": {"S": checkpoint.to_json()},
                     ":expires": expires_in(KEEP_CHECKS, now),
@@ -220,10 +222,8 @@ class FindingsTable(FindingReader):
                 raise
             raise ConflictError(f"a check of {target.arn} is being written") from error
         check = reply["Attributes"]
-        number = int(check["started"]["N"])
-        if "checkpoint" not in check:
-            return CheckRun(number)
-        return CheckRun.after(number, check["checkpoint"]["S"], check.get("checked_at", {}).get("S", ""))
+        text, checked_at = (check.get(name, {}).get("S", "") for name in ("checkpoint", "checked_at"))
+        return CheckRun.after(int(check["started"]["N"]), text, checked_at)
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
