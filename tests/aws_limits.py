@@ -35,7 +35,7 @@ def item_size(item: dict[str, Any]) -> int:
 
 def _value_size(value: dict[str, Any]) -> int:
     (content,) = value.values()
-    return len(content.encode()) if isinstance(content, str) else len(json.dumps(content))
+    return len(content.encode()) if isinstance(content, str) else len(json.dumps(content, default=bytes.hex))
 
 
 def _put_events(params: dict[str, Any], **_more: Any) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FINDINGS: Final = "findings"
 DELIVERIES: Final = "deliveries"
+DECISIONS: Final = "decisions"
 BUS: Final = "permission-guard"
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 WEBHOOK_SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
@@ -36,8 +37,9 @@ OTHER_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/other-checks
 
 WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
 PASSWORD: Final = "hunter2-of-the-function"
-SECRETS: Final = ("Zx9Qsecret", PASSWORD)
-"""Parts of secrets that the handlers read, or could read: in a reply about a function, in Secrets Manager."""
+SESSION_TOKEN: Final = "FwoGZXIvYXdzEexample=="
+SECRETS: Final = ("Zx9Qsecret", PASSWORD, SESSION_TOKEN)
+"""Parts of secrets that the handlers read, or could read: in a reply of Lambda, in Secrets Manager, of a caller."""
 
 ORDERS: Final = "orders"
 """The function that the mutated inputs are about, unless a mutation names another."""
@@ -46,6 +48,8 @@ OTHERS: Final = ("invoices", "payments", "refunds")
 FUNCTIONS: Final = (ORDERS, *OTHERS)
 MAPPINGS: Final = {name: f"0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a1{number}" for number, name in enumerate(FUNCTIONS)}
 
+DECIDE_FIX_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:decide_fix"
+
 ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -53,6 +57,8 @@ ENVIRONMENT: Final = {
     "POWERTOOLS_LOG_LEVEL": "INFO",
     "FINDINGS_TABLE": FINDINGS,
     "DELIVERIES_TABLE": DELIVERIES,
+    "DECISIONS_TABLE": DECISIONS,
+    "DECIDE_FIX_ARN": DECIDE_FIX_ARN,
     "CHECK_QUEUE_URL": CHECK_QUEUE,
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
@@ -89,7 +95,13 @@ class FakeAws:
     """The account. `writes` are the calls since `start` that change something, `strange` those that are not known."""
 
     tables: Tables = field(
-        default_factory=lambda: Tables({FINDINGS: ("pk", "sk"), DELIVERIES: ("finding_id", "channel")})
+        default_factory=lambda: Tables(
+            {
+                FINDINGS: {"pk": "S", "sk": "S"},
+                DELIVERIES: {"finding_id": "S", "channel": "S"},
+                DECISIONS: {"finding_id": "S", "revision": "N"},
+            }
+        )
     )
     writes: list[Write] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
@@ -215,14 +227,11 @@ class FakeAws:
     # ── What receives ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        (entry,) = params["Entries"]
-        if entry_size(entry) > limits.EVENT_ENTRY:
-            raise RejectedError("ValidationException", "Total size of the entries in the request is over the limit.")
-        try:
-            json.loads(entry["Detail"], parse_constant=_no_constant)
-        except ValueError:
-            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "MalformedDetail", "ErrorMessage": "not JSON"}]}
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        entries = params["Entries"]
+        if len(entries) > limits.EVENT_REQUEST_ENTRIES or sum(map(entry_size, entries)) > limits.EVENT_ENTRY:
+            raise RejectedError("ValidationException", "The request has too many entries, or is over the limit.")
+        results = [_put_event(entry) for entry in entries]
+        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
     def _publish(self, params: Mapping[str, Any]) -> dict[str, Any]:
         subject = params["Subject"]
@@ -285,6 +294,14 @@ def _is_read(operation: str) -> bool:
 
 def _rejected(code: str, message: str) -> dict[str, Any]:
     raise RejectedError(code, message)
+
+
+def _put_event(entry: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        json.loads(entry["Detail"], parse_constant=_no_constant)
+    except ValueError:
+        return {"ErrorCode": "MalformedDetail", "ErrorMessage": "not JSON"}
+    return {"EventId": "1"}
 
 
 def _no_constant(text: str) -> None:

@@ -39,9 +39,9 @@ class RejectedError(Exception):
 
 
 class Tables:
-    """The tables of an account. `keys` are the names of each table's hash and range key."""
+    """The tables of an account. `keys` are the hash and the range key of each table, with their types."""
 
-    def __init__(self, keys: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, keys: Mapping[str, Mapping[str, str]]) -> None:
         self._keys = dict(keys)
         self.items: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in keys}
 
@@ -114,10 +114,12 @@ class Tables:
             raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
 
     def _key(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
-        values = [item.get(name, {}).get("S") for name in self._keys[table]]
+        kinds = self._keys[table]
+        values = [item.get(name, {}).get(kind) for name, kind in kinds.items()]
         longest = (2_048, 1_024)
         if not all(values) or any(len(v.encode()) > most for v, most in zip(values, longest, strict=True)):
             raise RejectedError("ValidationException", "a key is missing, empty or too long")
+        _validate({name: item[name] for name in kinds})
         return values[0], values[1]
 
 
@@ -125,11 +127,17 @@ def _validate(item: Item) -> None:
     if item_size(item) > limits.TABLE_ITEM:
         raise RejectedError("ValidationException", "Item size has exceeded the maximum allowed size")
     for value in item.values():
-        if "N" in value and len(Decimal(value["N"]).normalize().as_tuple().digits) > _DIGITS:
+        if "N" not in value:
+            continue
+        number = Decimal(value["N"])
+        if len("".join(map(str, number.as_tuple().digits)).strip("0")) > _DIGITS:
             raise RejectedError("ValidationException", "Attempting to store more than 38 significant digits")
+        if number.adjusted() > _EXPONENT:
+            raise RejectedError("ValidationException", "Number overflow")
 
 
 _DIGITS = 38
+_EXPONENT = 125
 
 # ── Expressions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,7 +150,7 @@ def _tokens(expression: str) -> tuple[str, ...]:
 
 
 def _holds(expression: str, item: Item, request: Mapping[str, Any]) -> bool:
-    """Evaluate a condition: comparisons, attribute_exists, attribute_not_exists, begins_with, AND, OR, parentheses."""
+    """Evaluate a condition: comparisons, size, the functions below, NOT, AND, OR, parentheses."""
     parser = _Parser(_tokens(expression), item, request)
     result = parser.alternatives()
     assert not parser.rest, f"unknown syntax: {expression}"
@@ -169,9 +177,15 @@ class _Parser:
         return str(self._names[token]) if token.startswith("#") else token
 
     def value(self) -> Any:
-        """Return the value of a name or of a placeholder, None for a missing attribute."""
+        """Return the value of a name, of a placeholder, or of the size of a set; None for a missing attribute."""
         if self.rest[-1].startswith(":"):
             return self._values[self.next()]
+        if self.is_next("size"):
+            self.next()
+            self.next("(")
+            held = self._item.get(self.name())
+            self.next(")")
+            return {"N": str(len(held["SS"]))} if held and "SS" in held else None
         return self._item.get(self.name())
 
     def alternatives(self) -> bool:
@@ -194,7 +208,10 @@ class _Parser:
             result = self.alternatives()
             self.next(")")
             return result
-        if self.rest[-1] in ("attribute_exists", "attribute_not_exists", "begins_with"):
+        if self.is_next("NOT"):
+            self.next()
+            return not self._condition()
+        if self.rest[-1] in _FUNCTIONS:
             return self._function()
         first, operator, second = self.value(), self.next(*_OPERATORS), self.value()
         return _compare(first, second, operator)
@@ -203,13 +220,21 @@ class _Parser:
         function = self.next()
         self.next("(")
         found = self.value()
-        if function == "begins_with":
+        if test := _TESTS.get(function):
             self.next(",")
-            prefix = self.value()
+            operand = self.value()["S"]
             self.next(")")
-            return bool(found) and found.get("S", "").startswith(prefix["S"])
+            return found is not None and test(found, operand)
         self.next(")")
         return (found is not None) is (function == "attribute_exists")
+
+
+_TESTS: dict[str, Callable[[Any, str], bool]] = {
+    "attribute_type": lambda found, kind: kind in found,
+    "begins_with": lambda found, prefix: found.get("S", "").startswith(prefix),
+    "contains": lambda found, text: text in found.get("SS", ()),
+}
+_FUNCTIONS = ("attribute_exists", "attribute_not_exists", *_TESTS)
 
 
 def _compare(first: Any, second: Any, operator: str) -> bool:
@@ -223,7 +248,7 @@ def _compare(first: Any, second: Any, operator: str) -> bool:
 
 
 def _update(expression: str, item: Item, request: Mapping[str, Any]) -> None:
-    """Apply SET (values only), REMOVE and ADD (numbers only) to an item."""
+    """Apply SET (values only), REMOVE and ADD (numbers and sets of texts) to an item."""
     parser = _Parser(_tokens(expression), dict(item), request)
     while parser.rest:
         clause = parser.next("SET", "REMOVE", "ADD")
@@ -244,6 +269,8 @@ def _update(expression: str, item: Item, request: Mapping[str, Any]) -> None:
 def _sum(held: Any, added: Any) -> Any:
     if held is None:
         return copy.deepcopy(added)
-    if "N" not in held:
+    if "SS" in held and "SS" in added:
+        return {"SS": sorted({*held["SS"], *added["SS"]})}
+    if "N" not in held or "N" not in added:
         raise RejectedError("ValidationException", "An operand in the update expression has an incorrect data type")
     return {"N": format(Decimal(held["N"]) + Decimal(added["N"]), "f")}

@@ -7,16 +7,24 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import entry_of
+from permission_guard.aws.tables.sweep_cursor import SweepCursor
+from permission_guard.config import FixMode
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change
+from permission_guard.findings.role_permissions import RolePermissions
+from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
+from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.role_permissions import LostPermission, Permission, RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
+from permission_guard.sweep.sweep import Step
 from tests.fakes import ACCOUNT, NOW, QUEUE_ARN, REGION, SQS_POLICY_ARN, a_finding
-from tests.fuzz.aws import FINDINGS, MAPPINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
+from tests.fuzz.aws import DECISIONS, FINDINGS, MAPPINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
 from tests.paths import EVENTS
 
 if TYPE_CHECKING:
@@ -28,6 +36,15 @@ KEYS: Final = ("pk", "sk")
 DOCUMENTS: Final = ("document", "checkpoint")
 """The attributes of the findings table whose text is JSON."""
 
+CALLER: Final = f"arn:aws:sts::{ACCOUNT}:assumed-role/platform/jane"
+ROLE_CHANGE: Final = RoleChange(
+    event_id="0b8ed7e6-3f4f-4a5f-9c1c-4b6f1d2a7e90",
+    api="DetachRolePolicy",
+    at="2126-11-20T09:20:00+00:00",
+    by=CALLER,
+    role_name="orders-role",
+)
+
 
 def target_of(name: str) -> FunctionTarget:
     """Return a function as a target."""
@@ -36,10 +53,18 @@ def target_of(name: str) -> FunctionTarget:
 
 @cache
 def cloudtrail_events() -> tuple[dict[str, Any], ...]:
-    """Return every sample of a CloudTrail event, and of a request to check functions."""
+    """Return every sample of a CloudTrail event, and requests to check functions, with what else they can have."""
     (request,) = json.loads((EVENTS / "sqs" / "check_requested.json").read_text())["Records"]
+    again = check_request_body(
+        [target_of(ORDERS)],
+        NOW,
+        causes=[ROLE_CHANGE.event_id],
+        tool="cloudformation",
+        changed_by=CALLER,
+        role_changes=[ROLE_CHANGE, replace(ROLE_CHANGE, role_name="", policy_arn=SQS_POLICY_ARN)],
+    )
     paths = sorted((EVENTS / "cloudtrail").glob("*.json"))
-    return (json.loads(request["body"]), *(json.loads(path.read_text()) for path in paths))
+    return (*map(json.loads, (request["body"], again, again)), *(json.loads(path.read_text()) for path in paths))
 
 
 def sample(name: str, **request: Any) -> dict[str, Any]:
@@ -64,34 +89,45 @@ def finding_of(name: str, number: int = 0, **more: Any) -> Finding:
     return a_finding(**{**values, **more})
 
 
-FIX: Final = FixRecord(
-    name="attach-managed-policy",
-    result=FixResult.APPLIED,
-    summary="Attached AWSLambdaSQSQueueExecutionRole",
-    at=NOW,
-    attempts=1,
-    change={"RoleName": "orders-role", "PolicyArn": SQS_POLICY_ARN},
-    before={"attached": []},
-    after={"attached": [SQS_POLICY_ARN]},
-    undo="aws iam detach-role-policy",
-)
+def proposed(name: str, number: int = 0) -> Finding:
+    """Return a finding whose fix waits for an approval."""
+    proposal = FixRecord(
+        name="attach-managed-policy",
+        result=FixResult.PROPOSED,
+        summary="attach AWSLambdaSQSQueueExecutionRole",
+        at=NOW,
+        attempts=0,
+        change={"action": "iam:AttachRolePolicy", "role_arn": role_arn(name), "policy_arn": SQS_POLICY_ARN},
+        before={"role_arn": role_arn(name), "attached_policies": []},
+        undo="aws iam detach-role-policy",
+        approve="permission-guard fixes approve",
+    )
+    return finding_of(name, number, transition=Transition.FIX_PROPOSED, fix=proposal, revision=2)
+
+
+def _fixed(number: int, transition: Transition, result: FixResult, **more: Any) -> Finding:
+    """Return a finding of the function orders after its proposal."""
+    finding = proposed(ORDERS, number)
+    assert finding.fix is not None
+    fix = replace(finding.fix, result=result, approve="", decided_by=CALLER, **more)
+    return replace(finding, transition=transition, fix=fix, revision=3)
 
 
 @cache
 def findings_of_orders() -> tuple[Finding, ...]:
-    """Return findings in every status."""
-    changed = {"revision": 2, "changed_at": NOW}
+    """Return findings in every status, and with a fix in every state."""
+    resolved = {"status": Status.RESOLVED, "resolution": "It passes.", "changed_by": CALLER}
+    started = {"attempts": 1, "owner": "5d3c1a522b3f4d4e9c5b0a1b2c3d4e5f", "lease_until": NOW}
+    after = {"role_arn": role_arn(ORDERS), "attached_policies": [SQS_POLICY_ARN]}
     return (
         finding_of(ORDERS),
-        finding_of(
-            ORDERS, 1, status=Status.RESOLVED, transition=Transition.RESOLVED, resolution="It passes.", **changed
-        ),
-        finding_of(ORDERS, 2, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED, **changed),
-        finding_of(ORDERS, 3, transition=Transition.FIX_APPLIED, fix=FIX, **changed),
-        finding_of(
-            ORDERS, 4, transition=Transition.FIX_PROPOSED, fix=replace(FIX, result=FixResult.PROPOSED), **changed
-        ),
-        finding_of(ORDERS, 5, fix=replace(FIX, result=FixResult.APPLYING)),
+        finding_of(ORDERS, 1, transition=Transition.RESOLVED, revision=2, **resolved),
+        finding_of(ORDERS, 2, transition=Transition.SUPPRESSED, revision=2, status=Status.SUPPRESSED),
+        proposed(ORDERS, 3),
+        _fixed(4, Transition.FIX_APPROVED, FixResult.PROPOSED),
+        _fixed(5, Transition.FIX_REJECTED, FixResult.REJECTED),
+        _fixed(6, Transition.FIX_APPROVED, FixResult.APPLYING, **started),
+        _fixed(7, Transition.FIX_APPLIED, FixResult.APPLIED, attempts=1, after=after),
     )
 
 
@@ -131,7 +167,13 @@ def items_of(findings: Iterable[Finding]) -> list[Item]:
 @cache
 def finding_items() -> tuple[Item, ...]:
     """Return the items of the findings of the function orders."""
-    return tuple(items_of(findings_of_orders()))
+    return tuple(item for item in items_of(findings_of_orders()) if item["sk"]["S"].startswith("FINDING#"))
+
+
+@cache
+def transition_items() -> tuple[Item, ...]:
+    """Return the items of the last transitions of these findings."""
+    return tuple(item for item in items_of(findings_of_orders()) if item["sk"]["S"].startswith("HISTORY#"))
 
 
 @cache
@@ -153,6 +195,50 @@ def check_items() -> tuple[Item, ...]:
     return tuple(item for item in aws.tables.items[FINDINGS].values() if item["sk"]["S"].startswith("CHECK#"))
 
 
+@cache
+def cursor_items() -> tuple[Item, ...]:
+    """Return the items of sweeps in both steps, and after the last one."""
+    aws = FakeAws()
+    cursors, items = SweepCursor(aws.client("dynamodb"), FINDINGS), []
+    for step in (*Step, None):
+        cursors.move(cursors.read(), step, function_arn(ORDERS))
+        items.append(dict(aws.tables.items[FINDINGS]["SWEEP", "CURSOR"]))
+    return tuple(items)
+
+
+@cache
+def decision_items() -> tuple[Item, ...]:
+    """Return the items of an approval and of a rejection."""
+    aws = FakeAws()
+    findings = FindingsTable(aws.client("dynamodb"), FINDINGS)
+    decisions = DecisionTable(aws.client("dynamodb"), DECISIONS, findings)
+    for number, kind in enumerate(DecisionKind):
+        finding = proposed(ORDERS, number)
+        findings.put_finding(Change(finding, None))
+        decide_on(finding, kind, findings, decisions, NOW)
+    return tuple(aws.tables.items[DECISIONS].values())
+
+
+def decide_on(
+    finding: Finding, kind: DecisionKind, findings: FindingsTable, decisions: DecisionTable, now: str
+) -> Decision:
+    """Record a decision about a proposal, as the function that takes decisions does."""
+    assert finding.fix is not None
+    request = DecisionRequest(
+        kind=kind,
+        finding_id=finding.id,
+        function_arn=finding.function_arn,
+        revision=finding.revision,
+        plan_hash=finding.fix.plan_hash,
+        nonce="5f0c1b7e9a3d48d2b6e4f1a2c3d4e5f6",
+    )
+    return decide(request, caller=CALLER, mode=FixMode.APPROVE, findings=findings, decisions=decisions, now=now)
+
+
+_PERMISSIONS: Final = tuple(
+    Permission(role_arn(ORDERS), action, QUEUE_ARN)
+    for action in ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+)
 _DENIED: Final = "The function execution role does not have permissions to call ReceiveMessage on SQS"
 CHECKPOINT: Final = Checkpoint(
     roles=frozenset({RoleTarget(ACCOUNT, "orders-role"), RoleTarget(ACCOUNT, "orders-old-role")}),
@@ -171,6 +257,11 @@ CHECKPOINT: Final = Checkpoint(
             ("UpdateFunctionConfiguration", {"DeadLetterConfig": {"TargetArn": QUEUE_ARN}}),
         )
     ),
+    permissions=RolePermissions(
+        frozenset(_PERMISSIONS[:1]),
+        (LostPermission(_PERMISSIONS[1], NOW), LostPermission(_PERMISSIONS[2], NOW, ROLE_CHANGE)),
+    ),
+    role_changes=(ROLE_CHANGE,),
 )
 
 

@@ -97,6 +97,8 @@ class Mutator:
                 item[name] = {"S": _storable(self.text(_read(sample[name]["S"])))}
             elif self.random.random() < 0.2:
                 del item[name]
+            elif "S" in item[name] and name not in documents and self.random.random() < 0.5:
+                item[name] = {"S": _storable(self.string(item[name]["S"]))}
             else:
                 item[name] = self._attribute()
         return item
@@ -109,6 +111,7 @@ class Mutator:
             lambda: text[:at],
             lambda: text[at:],
             lambda: text[:at] + text[at + 1 :],
+            lambda: text[:at] + self.random.choice("0123456789") + text[at + 1 :],
             lambda: text + text[:at],
             text.upper,
             lambda: text.replace("123456789012", "111122223333"),

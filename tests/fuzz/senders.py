@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.fuzz.aws import DELIVERIES, FINDINGS, OTHERS, FakeAws, Write
 from tests.fuzz.harness import Fuzz, sqs_event
-from tests.fuzz.material import bus_event, bus_events, finding_items, finding_of, good_items
+from tests.fuzz.material import (
+    DOCUMENTS,
+    KEYS,
+    bus_event,
+    finding_items,
+    finding_of,
+    findings_of_orders,
+    good_items,
+    transition_items,
+)
+from tests.fuzz.mutations import Mutator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
+
+
+FORGED: Final = "what only the event says"
+"""A text of the mutated events: what is sent comes from the findings table."""
+_DAMAGED: Final = 0.33
 
 
 def sender(
@@ -23,19 +39,25 @@ def sender(
     in the delivery ledger.
     """
 
+    def mutate(mutator: Mutator) -> str:
+        finding = mutator.random.choice(findings_of_orders())
+        return mutator.text(bus_event(replace(finding, title=FORGED, reason=FORGED)))
+
     def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
+        if FORGED in json.dumps(write.params):
+            return False
         if write.operation != "dynamodb:UpdateItem":
             return may_send(write)
         return write.params["TableName"] == DELIVERIES and write.params["Key"]["channel"]["S"] in channels
 
     return Fuzz(
         function=function,
-        mutate=lambda mutator: mutator.text(mutator.random.choice(bus_events())),
+        mutate=mutate,
         good=good_event,
         event=lambda payloads, _mutator, _aws: sqs_event(payloads),
         is_handled=lambda aws, number, _identifier: is_sent(aws, finding_of(OTHERS[number]).id),
         may_write=may_write,
-        prepare=store_findings,
+        prepare=store_damaged_findings,
     )
 
 
@@ -45,7 +67,15 @@ def good_event(number: int) -> str:
 
 
 def store_findings(aws: FakeAws, _random: Random) -> None:
-    """Store the findings that the events are about."""
-    for items in (finding_items(), *good_items().values()):
+    """Store the findings that the events are about, with their transitions."""
+    for items in (finding_items(), transition_items(), *good_items().values()):
         for item in items:
             aws.tables.put(FINDINGS, dict(item))
+
+
+def store_damaged_findings(aws: FakeAws, random: Random) -> None:
+    """Store them; a third of those of the function orders is damaged."""
+    store_findings(aws, random)
+    for item in (*finding_items(), *transition_items()):
+        if random.random() < _DAMAGED:
+            aws.tables.put(FINDINGS, Mutator(random).item(item, KEYS, DOCUMENTS))

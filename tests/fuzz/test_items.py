@@ -10,34 +10,48 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.deliveries import DeliveryTable
-from permission_guard.aws.tables.findings import FindingsTable, read_finding
+from permission_guard.aws.tables.finding_items import read_finding
+from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.findings_stream import transition_of
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
 from permission_guard.delivery.ledger import Claim, Skip
 from permission_guard.delivery.message import compose
 from permission_guard.delivery.tickets.ops_item.content import content
 from permission_guard.errors import UNREADABLE, ConflictError, DeliveryBusyError, MalformedEventError
-from permission_guard.findings.checkpoint import Checkpoint, still_relevant
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
 from permission_guard.findings.fit import fit
 from permission_guard.findings.lifecycle import Change
+from permission_guard.findings.role_permissions import recent_changes
+from permission_guard.fixes.base import Plan
+from permission_guard.fixes.restore import reasons_to_wait, removals
+from permission_guard.iam.arn import parse_arn
 from permission_guard.model.findings import Finding
+from permission_guard.model.role_permissions import Permission, RequiredPermissions
 from permission_guard.model.targets import Direction, RoleTarget
-from tests.fakes import ACCOUNT, NOW
-from tests.fuzz.aws import DELIVERIES, FINDINGS, ORDERS, OTHERS, FakeAws
+from permission_guard.sweep.sweep import Step
+from tests.fakes import ACCOUNT, NOW, QUEUE_ARN
+from tests.fuzz.aws import DECISIONS, DELIVERIES, FINDINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
 from tests.fuzz.harness import COUNT, SEED
 from tests.fuzz.material import (
+    CHECKPOINT,
     DOCUMENTS,
     KEYS,
     check_items,
+    cursor_items,
+    decision_items,
     finding_items,
     finding_of,
     good_items,
     items_of,
     role_items,
     target_of,
+    transition_items,
 )
 from tests.fuzz.mutations import Mutator
 
@@ -46,8 +60,19 @@ if TYPE_CHECKING:
 
     from tests.fuzz.dynamodb import Item
 
+AT = datetime.fromisoformat(NOW).astimezone(UTC)
 _A_TIME = 10
 """How many mutated items a table has at the same time."""
+COUNTED = (*KEYS, "started", "written")
+"""What is not mutated of the item of a check: DynamoDB itself counts these numbers, and rejects what is none."""
+PLAN = Plan(
+    summary="attach AWSLambdaSQSQueueExecutionRole",
+    change={},
+    before={},
+    undo="",
+    missing=(Permission(role_arn(ORDERS), "sqs:ReceiveMessage", QUEUE_ARN),),
+    grants=(Permission(role_arn(ORDERS), "sqs:ReceiveMessage", QUEUE_ARN),),
+)
 
 
 def mutated(samples: Sequence[Item], keys: tuple[str, ...] = KEYS) -> Iterator[tuple[str, Item]]:
@@ -79,6 +104,7 @@ def is_usable(finding: Finding) -> bool:
             content(shown).description,
         )
         assert all(text.encode() for text in texts)
+    _ = finding.fix and finding.fix.lease_until and datetime.fromisoformat(finding.fix.lease_until) > AT
     return replace(finding, revision=finding.revision + 1) != finding
 
 
@@ -96,10 +122,10 @@ def test_a_finding_that_is_read_is_usable() -> None:
     assert COUNT * 0.1 < read < COUNT * 0.9
 
 
-def test_a_transition_is_read_or_rejected() -> None:
+def test_a_stream_record_is_read_or_rejected() -> None:
     """A record of the stream is a finding, or nothing to publish, or malformed: nothing else is raised."""
     outcomes = {Finding: 0, type(None): 0, MalformedEventError: 0}
-    for seed, item in mutated((*finding_items(), *check_items(), *role_items())):
+    for seed, item in mutated((*finding_items(), *transition_items(), *check_items(), *role_items())):
         try:
             outcomes[type(transition_of({"dynamodb": {"NewImage": item}}))] += 1
         except MalformedEventError:
@@ -116,7 +142,7 @@ def test_a_damaged_finding_does_not_hide_the_others() -> None:
     good, read, damaged = finding_of(ORDERS, 9), 0, 0
     for seed, items in mutated_parts(finding_items()):
         aws.start()
-        for item in (*items, *items_of([good])):
+        for item in (*items, *items_of([good]), *transition_items()):
             aws.tables.put(FINDINGS, item)
         found, unreadable = table.findings_of(target_of(ORDERS)), table.unreadable_of(target_of(ORDERS))
         assert good in found, seed
@@ -128,7 +154,7 @@ def test_a_damaged_finding_does_not_hide_the_others() -> None:
 
 
 def test_one_damaged_finding_is_read_or_rejected() -> None:
-    """As an approval reads it: by its key."""
+    """As a fix reads it: by its key."""
     aws = FakeAws()
     table = FindingsTable(aws.client("dynamodb"), FINDINGS)
     read = 0
@@ -141,37 +167,114 @@ def test_one_damaged_finding_is_read_or_rejected() -> None:
         except UNREADABLE:
             continue
         assert finding is not None, seed
-        with suppress(ConflictError):  # the item has another revision than its document
-            table.put_finding(Change(replace(finding, reason="Other words."), finding.revision))
+        table.put_finding(Change(replace(finding, reason="Other words."), finding.revision))
         read += 1
     assert read > COUNT * 0.1
+
+
+def test_a_damaged_transition_is_read_or_rejected() -> None:
+    """As a sender reads it: what it sends is that transition of that finding."""
+    aws = FakeAws()
+    reader = FindingReader(aws.client("dynamodb"), FINDINGS)
+    read = 0
+    for seed, item in mutated(transition_items()):
+        aws.start()
+        aws.tables.put(FINDINGS, item)
+        _, identifier, revision = item["sk"]["S"].split("#")
+        with suppress(*UNREADABLE):
+            finding = reader.transition(target_of(ORDERS), identifier, int(revision))
+            read += 1
+            assert finding is not None, seed
+            assert (finding.id, finding.revision) == (identifier, int(revision)), seed
+            assert is_usable(finding), seed
+    assert COUNT * 0.1 < read < COUNT * 0.9
 
 
 def test_a_damaged_checkpoint_is_dropped_and_overwritten() -> None:
     """Otherwise the function would never be checked again."""
     aws = FakeAws()
     table = FindingsTable(aws.client("dynamodb"), FINDINGS)
-    kept = 0
-    for number in range(COUNT):
-        seed = f"{SEED}/checkpoint/{number}"
-        random = Random(seed)
-        item = dict(random.choice(check_items()))
-        text = Mutator(random).text(json.loads(item["checkpoint"]["S"])).encode(errors="replace").decode()
-        item["checkpoint"] = {"S": text[:300_000]}
+    uses = {"denied calls": 0, "permissions": 0, "reasons to wait": 0}
+    for seed, item in mutated(check_items(), COUNTED):
         aws.start()
         aws.tables.put(FINDINGS, item)
-        direction = Direction(item["sk"]["S"].removeprefix("CHECK#"))
+        target, direction = target_of(ORDERS), Direction(item["sk"]["S"].removeprefix("CHECK#"))
         try:
-            check = table.start_check(target_of(ORDERS), direction)
-            denied = still_relevant(check.checkpoint.denied_calls, (), NOW)
-            uses = [(one.mapping, one.invoke_config) for one in denied]
-            after = replace(check.checkpoint, denied_calls=denied)
+            check = table.start_check(target, direction)
+            table.checkpoint(target, direction)
+            after = next_checkpoint(check)
             assert Checkpoint.from_json(after.to_json()) == after
-            assert table.commit_check(target_of(ORDERS), direction, check, after, changes=(), unknowns=(), now=NOW)
+            assert table.commit_check(target, direction, check, after, changes=(), unknowns=(), now=NOW)
+            assert table.checkpoint(target, direction) == after
+            uses["denied calls"] += any(one.mapping or one.invoke_config for one in after.denied_calls)
+            uses["permissions"] += bool(after.permissions.allowed and after.permissions.lost)
+            uses["reasons to wait"] += bool(reasons_to_wait(PLAN, after.permissions))
+            assert removals(PLAN, after.permissions) or reasons_to_wait(PLAN, after.permissions)
         except Exception as error:
-            raise AssertionError(f"seed {seed}: {text!a:.3000}") from error
-        kept += bool(uses)
-    assert COUNT * 0.1 < kept < COUNT * 0.9
+            raise AssertionError(f"seed {seed}: {item!a:.3000}") from error
+    for number in uses.values():
+        assert COUNT * 0.1 < number < COUNT * 0.95, uses
+
+
+def next_checkpoint(check: CheckRun) -> Checkpoint:
+    """Return the checkpoint that a check leaves which sees what the last one saw."""
+    before = check.checkpoint
+    known = {*CHECKPOINT.permissions.allowed, *(lost.permission for lost in CHECKPOINT.permissions.lost)}
+    found = RequiredPermissions(frozenset(known), CHECKPOINT.permissions.allowed, {})
+    changes = recent_changes(before.role_changes, (), NOW)
+    return replace(
+        before,
+        denied_calls=still_relevant(before.denied_calls, (), NOW),
+        permissions=before.permissions.after(found, changes, check.checked_at),
+        role_changes=changes,
+    )
+
+
+def test_a_damaged_decision_is_read_or_rejected() -> None:
+    """One that is read approves only the plan that it names, for a day, and names who decided."""
+    aws = FakeAws()
+    reader = DecisionReader(aws.client("dynamodb"), DECISIONS)
+    plans = {item["plan_hash"]["S"] for item in decision_items()}
+    outcomes = {"approves": 0, "does not": 0, "rejected": 0}
+    for seed, item in mutated(decision_items(), ("finding_id", "revision")):
+        aws.start()
+        aws.tables.put(DECISIONS, item)
+        try:
+            decision = reader.decision(item["finding_id"]["S"], int(item["revision"]["N"]))
+        except UNREADABLE:
+            outcomes["rejected"] += 1
+            continue
+        assert decision is not None, seed
+        assert parse_arn(decision.by), seed
+        for plan in plans:
+            expected = item["decision"]["S"] == "approve" and item["plan_hash"]["S"] == plan and is_recent(decision.at)
+            assert decision.approves(plan, NOW) is expected, f"seed {seed}: {item!a:.3000}"
+        outcomes["approves" if any(decision.approves(plan, NOW) for plan in plans) else "does not"] += 1
+    assert all(number > COUNT * 0.05 for number in outcomes.values()), outcomes
+
+
+def is_recent(at: str) -> bool:
+    """Return whether a time is at most a day away."""
+    return abs((datetime.fromisoformat(NOW) - datetime.fromisoformat(at)).total_seconds()) <= 86_400
+
+
+def test_a_damaged_cursor_does_not_end_all_sweeps() -> None:
+    """Whatever is stored: it is read, and the next move replaces it."""
+    aws = FakeAws()
+    cursors = SweepCursor(aws.client("dynamodb"), FINDINGS)
+    steps: dict[Step | None, int] = dict.fromkeys((*Step, None), 0)
+    for seed, item in mutated(cursor_items()):
+        aws.start()
+        aws.tables.put(FINDINGS, item)
+        try:
+            cursor = cursors.read()
+            moved = cursors.move(cursor, Step.REQUEST_CHECKS, function_arn(ORDERS))
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {item!a:.3000}") from error
+        assert cursors.read() == moved, seed
+        assert (moved.step, moved.after) == (Step.REQUEST_CHECKS, function_arn(ORDERS)), seed
+        steps[cursor.step] += 1
+    assert all(number > COUNT * 0.05 for number in steps.values()), steps
 
 
 def test_a_damaged_finding_does_not_hide_functions_with_open_findings() -> None:
@@ -209,7 +312,6 @@ def test_a_damaged_delivery_record_is_read_or_rejected() -> None:
     """A claim succeeds, or is skipped, or fails for this one finding: nothing else is raised."""
     aws = FakeAws()
     ledger = DeliveryTable(aws.client("dynamodb"), DELIVERIES)
-    now = datetime.fromisoformat(NOW).astimezone(UTC)
     sample: Item = {
         "finding_id": {"S": "cee529e84633a62d46d03b2a1ea636a0"},
         "channel": {"S": "sns"},
@@ -224,7 +326,7 @@ def test_a_damaged_delivery_record_is_read_or_rejected() -> None:
         aws.start()
         aws.tables.put(DELIVERIES, item)
         try:
-            outcomes[type(ledger.claim(item["finding_id"]["S"], "sns", Random(seed).choice((2, 3)), now))] += 1
+            outcomes[type(ledger.claim(item["finding_id"]["S"], "sns", Random(seed).choice((2, 3)), AT))] += 1
         except (ConflictError, DeliveryBusyError, *UNREADABLE) as error:
             outcomes[type(error)] = outcomes.get(type(error), 0) + 1
         except Exception as error:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.model.findings import Transition
 from tests.fuzz.aws import BUS, OTHERS, FakeAws, Write
 from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.material import DOCUMENTS, KEYS, check_items, finding_items, finding_of, good_items, role_items
+from tests.fuzz.material import (
+    DOCUMENTS,
+    KEYS,
+    check_items,
+    cursor_items,
+    finding_items,
+    finding_of,
+    good_items,
+    role_items,
+    transition_items,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
 def mutate(mutator: Mutator) -> dict[str, Any]:
     """Return the mutated images of a change of an item, as DynamoDB could have stored them."""
-    items = (*finding_items(), *finding_items(), *check_items(), *role_items())
+    items = (*finding_items() * 3, *transition_items(), *check_items(), *role_items(), *cursor_items())
     chosen = mutator.random.choice(items)
     images = {"NewImage": mutator.item(chosen, KEYS, DOCUMENTS)}
     if mutator.random.random() < 0.5:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.sweep.sweep import CONTINUE
 from tests.fuzz.aws import BUS, CHECK_QUEUE, FINDINGS, OTHER_QUEUE, OTHERS, FakeAws, Write, function_arn
 from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.material import DOCUMENTS, KEYS, finding_items, finding_of, good_items, role_items
+from tests.fuzz.material import DOCUMENTS, KEYS, cursor_items, finding_items, finding_of, good_items, role_items
+from tests.fuzz.mutations import Mutator
 from tests.paths import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from tests.fuzz.mutations import Mutator
+    from random import Random
 
 SCHEDULE = json.loads((EVENTS / "schedule" / "sweep_account.json").read_text())
 
@@ -45,20 +47,36 @@ def is_swept(aws: FakeAws, number: int, _identifier: str) -> bool:
         for params in aws.written("sqs:SendMessageBatch")
         if any(arn in entry["MessageBody"] for entry in params["Entries"])
     }
-    published = [json.loads(params["Entries"][0]["Detail"])["id"] for params in aws.written("events:PutEvents")]
+    entries = [entry for params in aws.written("events:PutEvents") for entry in params["Entries"]]
+    published = {json.loads(entry["Detail"])["id"] for entry in entries}
     return requested == {CHECK_QUEUE, OTHER_QUEUE} and finding.id in published
 
 
 def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
-    """Return whether a call requests checks, writes the index of roles, or publishes."""
+    """Return whether a call requests checks, writes the index of roles, moves the cursor, or publishes."""
     params = write.params
     if write.operation == "dynamodb:PutItem":
-        return bool(params["Item"]["pk"]["S"] == "ROLES")
+        return params["Item"]["pk"]["S"] in ("ROLES", "SWEEP")
     if write.operation == "dynamodb:BatchWriteItem":
         return all(one["PutRequest"]["Item"]["pk"]["S"] == "ROLES" for one in params["RequestItems"][FINDINGS])
     if write.operation == "sqs:SendMessageBatch":
         return params["QueueUrl"] in (CHECK_QUEUE, OTHER_QUEUE)
-    return write.operation == "events:PutEvents" and params["Entries"][0]["EventBusName"] == BUS
+    return write.operation == "events:PutEvents" and all(entry["EventBusName"] == BUS for entry in params["Entries"])
+
+
+def prepare(aws: FakeAws, random: Random) -> None:
+    """Store a mutated cursor."""
+    aws.tables.put(FINDINGS, Mutator(random).item(random.choice(cursor_items()), KEYS, DOCUMENTS))
+
+
+def continuing(app: Any) -> SimpleNamespace:
+    """Return the function as its schedules invoke it: the sweep that a cursor names is continued, then one starts."""
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        app.handler(dict(CONTINUE), context)
+        return app.handler(event, context)
+
+    return SimpleNamespace(handler=handler, logger=app.logger)
 
 
 FUZZ = Fuzz(
@@ -68,10 +86,11 @@ FUZZ = Fuzz(
     event=stored,
     is_handled=is_swept,
     may_write=may_write,
+    prepare=prepare,
     rejects=False,
 )
 
 
 def test_no_item_stops_the_sweep(loaded: Callable[[Fuzz], Any]) -> None:
     """Checks of every function are requested, and readable findings are published again."""
-    run(FUZZ, loaded(FUZZ))
+    run(FUZZ, continuing(loaded(FUZZ)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,15 @@ def test_every_function_has_one_folder_and_every_folder_is_a_function(template: 
     for name, function in template.functions.items():
         assert name == "".join(part.capitalize() for part in function["CodeUri"].split("/")[1].split("_")) + "Function"
         assert function["Description"], name
+
+
+def test_every_function_is_fuzzed() -> None:
+    """`make fuzz` has a module for each function, and others only for the readers of tables and for itself."""
+    functions = {path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py")}
+    modules = {path.stem for path in (REPOSITORY / "tests" / "fuzz").glob("test_*.py")}
+    assert modules == {f"test_{name}" for name in (*functions, "dynamodb", "harness", "items")}
+    for name in functions:
+        assert importlib.import_module(f"tests.fuzz.test_{name}").FUZZ.function == name
 
 
 @pytest.mark.parametrize("function", SETTINGS)
