@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.senders.batches import batches
 from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.check_requests import check_request_body
@@ -64,7 +64,6 @@ class CheckQueue:
         Each function has a message of its own, so that one failure does not retry others. What functions share is read
         after `requested_at`. The delay is in seconds. The causes of the `request` are passed on.
         """
-        remaining = iter(targets)
         because: dict[str, Any] = (
             {
                 "causes": request.event_ids,
@@ -76,11 +75,12 @@ class CheckQueue:
             else {}
         )
         sent = 0
-        while batch := list(islice(remaining, limits.QUEUE_BATCH_MESSAGES)):
-            bodies = [
-                check_request_body([target], requested_at, after_grace_period=after_grace_period, full=full, **because)
-                for target in batch
-            ]
+        requests = (
+            check_request_body([target], requested_at, after_grace_period=after_grace_period, full=full, **because)
+            for target in targets
+        )
+        # The messages of a batch together must not be larger than one message may be. JSON is ASCII here.
+        for bodies in batches(requests, len, most=limits.QUEUE_BATCH_MESSAGES, most_bytes=limits.QUEUE_MESSAGE):
             reply = self._sqs.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[
@@ -90,7 +90,7 @@ class CheckQueue:
             )
             if failed := reply.get("Failed"):
                 raise DeliveryError(
-                    f"SQS did not accept {len(failed)} of {len(batch)} requests: {failed[0].get('Message')}"
+                    f"SQS did not accept {len(failed)} of {len(bodies)} requests: {failed[0].get('Message')}"
                 )
-            sent += len(batch)
+            sent += len(bodies)
         return sent

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from permission_guard.aws.senders.batches import batches
 from permission_guard.bus.events import SOURCE
 from permission_guard.errors import DeliveryError, EventRejectedError, error_code
 from permission_guard.findings.fit import fit
 from permission_guard.model import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -62,7 +63,9 @@ class EventBus:
                 entries.append((finding, self._entry(fit(finding))))
             except Exception as error:  # noqa: BLE001 - the other findings must be published
                 failures[finding.id] = error
-        for batch in _batches(entries):
+        for batch in batches(
+            entries, lambda one: _size(one[1]), most=limits.EVENT_REQUEST_ENTRIES, most_bytes=limits.EVENT_ENTRY
+        ):
             failures |= self._publish_batch(batch)
         return failures
 
@@ -120,21 +123,6 @@ def _error(code: str | None, message: str | None) -> Exception | None:
     if code in _REJECTED:
         return EventRejectedError(f"{code}: {message}")
     return DeliveryError(f"EventBridge did not accept an event: {code}: {message}")
-
-
-def _batches(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
-    """Yield the entries in parts that one request each accepts."""
-    batch: list[_Entry] = []
-    left = limits.EVENT_ENTRY
-    for finding, entry in entries:
-        size = _size(entry)
-        if batch and (len(batch) == limits.EVENT_REQUEST_ENTRIES or size > left):
-            yield batch
-            batch, left = [], limits.EVENT_ENTRY
-        batch.append((finding, entry))
-        left -= size
-    if batch:
-        yield batch
 
 
 def _size(entry: PutEventsRequestEntryTypeDef) -> int:
