@@ -264,6 +264,15 @@ def test_a_check_request_has_its_events_and_the_tool_that_made_the_change() -> N
     assert read_one(check_request_body([ORDERS])).event_ids == ("check-request/m0",)
 
 
+def test_a_long_event_id_is_cut() -> None:
+    """It is passed on in each check request and finding, and CloudTrail's ids are UUIDs."""
+    sample = load("cloudtrail/detach_role_policy.json")
+    sample["detail"]["eventID"] = "e" * 200_000
+    assert read_one(sample).event_ids == ("e" * 100,)
+    requested = read_one(check_request_body([ORDERS], causes=["e" * 200_000]))
+    assert (requested.targets, requested.event_ids) == ((ORDERS,), ("e" * 100,))
+
+
 @pytest.mark.parametrize("causes", ["e1", [7]])
 def test_a_check_request_whose_causes_are_not_strings_is_malformed(causes: Any) -> None:
     """They become part of a finding."""

@@ -35,6 +35,10 @@ _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[!-~]{1,700}", re.ASCII)
 
 
+_LONGEST_EVENT_ID = 100
+"""CloudTrail's event ids are UUIDs. A longer one would not fit what carries it on."""
+
+
 @record
 class CloudTrailRecord:
     """The parts of a CloudTrail record that are used.
@@ -71,7 +75,7 @@ def parse_record(event: JSON) -> CloudTrailRecord:
         raise MalformedEventError("the event has no `detail` object, so it is not a CloudTrail record")
     request, response = detail.get("requestParameters"), detail.get("responseElements")
     return CloudTrailRecord(
-        event_id=_text(detail, "eventID"),
+        event_id=short_event_id(_text(detail, "eventID")),
         event_source=_text(detail, "eventSource"),
         event_name=_text(detail, "eventName"),
         region=_region(detail),
@@ -91,7 +95,12 @@ def event_id_of(event: JSON) -> str:
     """Return the CloudTrail event id for a log line, or `unknown`; never raises."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     found = detail.get("eventID") if isinstance(detail, Mapping) else None
-    return found if isinstance(found, str) else "unknown"
+    return short_event_id(found) if isinstance(found, str) else "unknown"
+
+
+def short_event_id(text: str) -> str:
+    """Return an event id, cut if it is longer than CloudTrail's."""
+    return text[:_LONGEST_EVENT_ID]
 
 
 def _tool(detail: Mapping[str, JSON]) -> str:

@@ -16,6 +16,7 @@ from permission_guard.intake.cloudtrail_record import (
     event_id_of,
     is_principal_or_unknown,
     parse_record,
+    short_event_id,
 )
 from permission_guard.model.arns import is_policy_arn, parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
@@ -158,7 +159,7 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
         requested_at=requested_at,
         after_grace_period=after_grace_period,
         full=full,
-        causes=tuple(causes[:MAX_EVENT_IDS]),
+        causes=tuple(map(short_event_id, causes[:MAX_EVENT_IDS])),
         changed_by=changed_by,
         role_changes=role_changes,
         times_received=times_received,
