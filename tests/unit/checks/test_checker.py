@@ -8,8 +8,11 @@ import pytest
 
 from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.errors import ConflictError
+from permission_guard.findings.checkpoint import Checkpoint
+from permission_guard.findings.role_permissions import RolePermissions
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.role_permissions import Permission
 from permission_guard.model.state import DeniedCall, EventInvokeConfig, ManagedBy, Snapshot
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.rules.execution_role.call_denied import CallDenied
@@ -307,6 +310,18 @@ def test_a_role_is_kept_in_the_checkpoint_if_the_configuration_cannot_be_read() 
     state.state = replace(FIXED, function=DENIED, versions={FUNCTION_ARN: DENIED})
     checker.check(TARGET, checker.start(TARGET))
     assert checker.start(TARGET).checkpoint.roles == {ROLE_TARGET}
+
+
+def test_a_checkpoint_that_would_not_fit_the_table_is_written_without_permissions() -> None:
+    """Names can be long. A check that could not be written would stop all that follow."""
+    store, state = InMemoryFindings(), InMemoryState(replace(FIXED, function=DENIED, versions={FUNCTION_ARN: DENIED}))
+    many = RolePermissions(frozenset(Permission(ROLE_ARN, f"{number:02}:{'x' * 5_000}", "*") for number in range(50)))
+    before = Checkpoint(frozenset({ROLE_TARGET}), permissions=many)
+    store.checkpoints[TARGET.arn, SCOPE], store.checked_at[TARGET.arn, SCOPE] = before.to_json(), NOW
+    checker = new_checker(state, store)
+    assert not checker.check(TARGET, checker.start(TARGET)).stale
+    after = checker.start(TARGET).checkpoint
+    assert (after.roles, after.permissions) == (frozenset({ROLE_TARGET}), RolePermissions())
 
 
 LIVE = f"{FUNCTION_ARN}:live"

@@ -10,10 +10,11 @@ import pytest
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
 from permission_guard.findings.role_permissions import RolePermissions
-from permission_guard.model.role_permissions import LostPermission, Permission
+from permission_guard.model import limits
+from permission_guard.model.role_permissions import LostPermission, Permission, RoleChange
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
-from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_TARGET
+from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, ROLE_TARGET
 
 NOW = "2026-11-20T09:30:00.000+00:00"
 DENIED_CALL = DeniedCall(
@@ -32,6 +33,20 @@ def test_a_checkpoint_is_read_as_it_was_written() -> None:
     checkpoint = Checkpoint(frozenset(roles), (DENIED_CALL,), has_findings=False)
     assert Checkpoint.from_json(checkpoint.to_json()) == checkpoint
     assert checkpoint.to_json() == replace(checkpoint, roles=frozenset(reversed(roles))).to_json()
+
+
+def test_a_checkpoint_that_is_too_large_forgets_the_permissions_only() -> None:
+    """Two hundred permissions, each removed by another caller with a long name, do not stop the checks."""
+    permissions = [Permission(ROLE_ARN, f"sqs:{number:03}", "*") for number in range(200)]
+    lost = tuple(
+        LostPermission(one, NOW, RoleChange(one.action, "DetachRolePolicy", NOW, "x" * 700, policy_arn="x" * 700))
+        for one in permissions
+    )
+    checkpoint = Checkpoint(frozenset({ROLE_TARGET}), (DENIED_CALL,), permissions=RolePermissions(lost=lost))
+    assert len(checkpoint.to_json()) > limits.CHECKPOINT
+    assert checkpoint.within() == replace(checkpoint, permissions=RolePermissions())
+    half = replace(checkpoint, permissions=RolePermissions(lost=lost[:100]))
+    assert half.within() == half
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"roles": [["1"]], "denied_calls": [], "has_findings": true}'])

@@ -195,7 +195,7 @@ class Checker:
             denied_calls=_still_denied(snapshot, self._rules),
             permissions=before.permissions.after(required_permissions(snapshot), role_changes, run.checked_at),
             role_changes=role_changes,
-        )
+        ).within()
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in self._rules if not rule.full_check_only]
             return _Evaluated(evaluate(snapshot, rules), snapshot.unread, checkpoint)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.role_permissions import RolePermissions, time_of_check
+from permission_guard.model import limits
 from permission_guard.model.documents import known_fields
 from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
@@ -52,6 +53,14 @@ class Checkpoint:
             "role_changes": [asdict(change) for change in self.role_changes],
         }
         return json.dumps(document, sort_keys=True)
+
+    def within(self, limit: int = limits.CHECKPOINT) -> Self:
+        """Return the checkpoint without its permissions if it has more than `limit` bytes.
+
+        Names in IAM and the calls that removed permissions can make them longer than a table item. Without them, a fix
+        waits for an approval. The other parts are bounded.
+        """
+        return self if len(self.to_json()) <= limit else replace(self, permissions=RolePermissions())
 
     @classmethod
     def from_json(cls, text: str) -> Self:

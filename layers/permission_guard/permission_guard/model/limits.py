@@ -41,3 +41,5 @@ SLACK_FIELDS: Final = 10
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""
+CHECKPOINT: Final = 200_000
+"""Our own limit on a checkpoint: with what is unknown it fits a table item."""
