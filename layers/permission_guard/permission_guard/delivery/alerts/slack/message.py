@@ -17,7 +17,7 @@ from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from permission_guard.delivery.message import FindingMessage, Section
     from permission_guard.model.findings import Finding
@@ -64,13 +64,12 @@ def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
         {"type": "context", "elements": [_mrkdwn(_inline_code(message.resource))]},
         _rich_text([_text(message.happened)]),
     ]
-    facts: dict[str, JSON] = {
-        "type": "section",
-        "fields": [_field(label, value) for label, value in message.facts if label not in _IN_CONTEXT][:MAX_FIELDS],
-    }
-    below = {"type": "context", "elements": [_mrkdwn(_context(message))]}
-    limit = MAX_BLOCKS - len(above) - 2
-    return [*above, *list(_sections((*message.sections, *message.evidence)))[:limit], facts, below]
+    in_fields = [fact for fact in message.facts if fact[0] not in _IN_CONTEXT][:MAX_FIELDS]
+    in_context = [fact for fact in message.facts if fact not in in_fields]
+    facts: dict[str, JSON] = {"type": "section", "fields": [_field(*fact) for fact in in_fields]}
+    below = {"type": "context", "elements": [_mrkdwn(_context(in_context))]}
+    sections = (*message.sections, *message.evidence)
+    return [*above, *_sections(sections, MAX_BLOCKS - len(above) - 2), facts, below]
 
 
 def escape(text: str, limit: int) -> str:
@@ -105,8 +104,8 @@ def _field(label: str, value: str) -> dict[str, JSON]:
     return _mrkdwn(f"*{label}*\n{_inline_code(value)}")
 
 
-def _context(message: FindingMessage) -> str:
-    return " · ".join(f"{label} {_inline_code(value)}" for label, value in message.facts if label in _IN_CONTEXT)
+def _context(facts: Iterable[tuple[str, str]]) -> str:
+    return " · ".join(f"{label} {_inline_code(value)}" for label, value in facts)
 
 
 def _inline_code(value: str) -> str:
@@ -119,16 +118,21 @@ def _mrkdwn(text: str) -> dict[str, JSON]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _sections(sections: tuple[Section, ...]) -> Iterator[dict[str, JSON]]:
-    """Yield one block for each section, up to the size limit, then one that names the omitted sections."""
+def _sections(sections: Sequence[Section], most: int) -> Iterator[dict[str, JSON]]:
+    """Yield one block for each section, up to the limits, then one that names the omitted sections.
+
+    They are at most `most` blocks together.
+    """
     left = _MAX_SECTIONS
+    blocks_left = most if len(sections) <= most else most - 1
     omitted: list[str] = []
     for section in sections:
         block, size = _section(section)
-        if size > left:
+        if size > left or not blocks_left:
             omitted.append(section.title)
             continue
         left -= size
+        blocks_left -= 1
         yield block
     if omitted:
         yield _rich_text(
