@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -39,6 +40,20 @@ def test_the_fix_comes_before_facts_and_evidence() -> None:
     body = compose(OPENED).body
     order = ["What is wrong:", "Why it matters:", "How to fix it (AWS CLI):", "Rule: ", "Evidence:"]
     assert sorted(order, key=body.index) == order
+
+
+@pytest.mark.parametrize("limit", range(5_000, 30_000, 2_500))
+def test_a_message_within_a_limit_omits_whole_sections_and_names_them(limit: int) -> None:
+    """Half a command does something else. Equal remedies are no exception."""
+    command = "aws \N{GRINNING FACE}" + "x" * 4_000 + " --end"
+    message = compose(replace(OPENED, remedies=(Remedy("aws-cli", command),) * 10))
+    body = message.body_within(limit)
+    assert len(body.encode()) <= limit
+    assert body.count("aws \N{GRINNING FACE}") == body.count("x --end")
+    assert body.endswith("See the finding in the findings table.\n")
+    assert "Omitted because of the size limit:\nHow to fix it (AWS CLI), " in body
+    assert ("x --end" in body) == (limit > 7_000)
+    assert {label for label, _ in message.facts} <= set(re.findall(r"^([A-Z][A-Za-z ]+): ", body, re.MULTILINE))
 
 
 @pytest.mark.parametrize("transition", Transition)

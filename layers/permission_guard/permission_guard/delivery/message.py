@@ -7,7 +7,9 @@ Each channel and ticket system renders the message in its own format; `body` is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, auto
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.text import as_json, cut, listing, one_line
@@ -15,7 +17,7 @@ from permission_guard.model.findings import FixResult, Status, Transition
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from permission_guard.model.findings import Finding, FixRecord
     from permission_guard.model.state import ManagedBy
@@ -52,6 +54,9 @@ _FACT = 300
 _PROSE = 4_000
 _LISTING = 20_000
 _EVENTS_SHOWN = 3
+_OMITTED = "Omitted because of the size limit"
+_NOTE_BYTES = 2_000
+"""More than the note on omitted sections takes: a title and a fact, in characters of up to four bytes."""
 
 
 class SectionStyle(Enum):
@@ -92,6 +97,21 @@ class FindingMessage:
         facts = "\n".join(f"{label + ':':<{width}}{value}" for label, value in self.facts)
         sections, evidence = map(_plain, self.sections), map(_plain, self.evidence)
         return "\n\n".join([self.headline, self.resource, self.happened, *sections, facts, *evidence]) + "\n"
+
+    def body_within(self, limit: int) -> str:
+        """Return the message as plain text of at most `limit` bytes; it names the sections that are omitted.
+
+        No section is cut: half a command does something else.
+        """
+        if len(self.body.encode()) <= limit:
+            return self.body
+        bare = replace(self, sections=(), evidence=())
+        every = (*self.sections, *self.evidence)
+        fits = _fitting(every, limit - len(bare.body.encode()) - _NOTE_BYTES)
+        omitted = ", ".join(section.title for section, does_fit in zip(every, fits, strict=True) if not does_fit)
+        note = _prose(_OMITTED, f"{one_line(omitted, _FACT)}. See the finding in the findings table.")
+        evidence = compress(self.evidence, fits[len(self.sections) :])
+        return replace(self, sections=tuple(compress(self.sections, fits)), evidence=(*evidence, note)).body
 
 
 def compose(finding: Finding) -> FindingMessage:
@@ -186,6 +206,16 @@ def _prose(title: str, text: str) -> Section:
 
 def _listing(title: str, text: str) -> Section:
     return Section(title, cut(text, _LISTING), SectionStyle.LISTING)
+
+
+def _fitting(sections: Iterable[Section], limit: int) -> list[bool]:
+    """Return for each section whether it is among the first ones that take at most `limit` bytes together."""
+    fits = []
+    for section in sections:
+        size = len(f"\n\n{_plain(section)}".encode())
+        fits.append(size <= limit)
+        limit -= size if size <= limit else 0
+    return fits
 
 
 def _plain(section: Section) -> str:

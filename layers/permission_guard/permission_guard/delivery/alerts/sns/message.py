@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.message import compose
-from permission_guard.delivery.text import cut_bytes
 from permission_guard.model import limits
 from permission_guard.records import record
 
@@ -38,7 +37,7 @@ def publication(finding: Finding) -> Publication:
     message = compose(finding)
     return Publication(
         subject=_subject(message.headline),
-        message=cut_bytes(message.body, MAX_MESSAGE_BYTES),
+        message=message.body_within(MAX_MESSAGE_BYTES),
         attributes={
             "severity": str(finding.severity),
             "rule_id": finding.rule_id,
