@@ -48,6 +48,7 @@ _MAX_SUMMARY = 300
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
 _FACTS_SHOWN = frozenset({"Subject", "Finding id"})
+_DOTS = "..."  # a tag cannot contain an ellipsis
 _ELSEWHERE = "\n\nSee the operational data of this OpsItem for more."
 
 
@@ -182,7 +183,8 @@ def _whole(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    return _NOT_IN_A_TAG.sub("_", text)[:MAX_TAG]
+    value = _NOT_IN_A_TAG.sub("_", text)
+    return value if len(value) <= MAX_TAG else value[: MAX_TAG - len(_DOTS)] + _DOTS
 
 
 def _description(finding: Finding) -> str:
@@ -198,15 +200,15 @@ def _description(finding: Finding) -> str:
         facts,
         *map(_markdown, message.evidence),
     ]
-    limit = MAX_DESCRIPTION - len(_ELSEWHERE)
-    text, is_incomplete = "", False
+    whole = "\n\n".join(parts)
+    if len(whole.encode()) <= MAX_DESCRIPTION:
+        return whole
+    text = ""
     for part in parts:
         joined = f"{text}\n\n{part}".lstrip()
-        if len(joined.encode()) <= limit:
+        if len(joined.encode()) <= MAX_DESCRIPTION - len(_ELSEWHERE):
             text = joined
-        else:
-            is_incomplete = True
-    return text + _ELSEWHERE if is_incomplete else text
+    return text + _ELSEWHERE
 
 
 def _markdown(section: Section) -> str:
