@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         """Make a class a record: frozen, with slots, and compared by its fields; with `order`, also sorted by them."""
         raise NotImplementedError
 else:
+    from operator import attrgetter
+
     _REQUIRED = object()
 
     class _Field:
@@ -102,14 +104,15 @@ else:
         hashed = tuple(name for name, item in fields.items() if item.compare and item.hash)
         shown = tuple(name for name, item in fields.items() if item.repr)
         names = tuple(fields)
+        compared_values, hashed_values, every_value = map(_values_of, (compared, hashed, names))
 
         def equal(self, other):
             if type(other) is not type(self):
                 return NotImplemented
-            return all(getattr(self, name) == getattr(other, name) for name in compared)
+            return compared_values(self) == compared_values(other)
 
         def hashed_value(self):
-            return hash(tuple(getattr(self, name) for name in hashed))
+            return hash(hashed_values(self))
 
         def represent(self):
             return f"{qualname}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
@@ -118,7 +121,7 @@ else:
             raise AttributeError(f"{type(self).__name__} is frozen: {name!r} cannot be changed")
 
         def reduce(self):
-            return type(self), tuple(getattr(self, name) for name in names)
+            return type(self), every_value(self)
 
         return {
             "__init__": _initializer(fields, kw_only=kw_only),
@@ -132,16 +135,21 @@ else:
             "__dataclass_params__": _AsDataclass("__dataclass_params__", fields, kw_only),
         }
 
+    def _values_of(names):
+        """Return a function that returns a record's values as a tuple: thousands of records are compared and sorted."""
+        if len(names) > 1:
+            return attrgetter(*names)
+        return lambda self: tuple(getattr(self, name) for name in names)
+
     def _comparisons(names):
         """Return the comparison methods, which compare the fields in their order."""
+        values = _values_of(names)
 
         def compared_by(operator):
             def compare(self, other):
                 if type(other) is not type(self):
                     return NotImplemented
-                return operator(
-                    tuple(getattr(self, name) for name in names), tuple(getattr(other, name) for name in names)
-                )
+                return operator(values(self), values(other))
 
             return compare
 

@@ -14,6 +14,7 @@ from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
 from permission_guard.model.state import ManagedBy, Unread
+from permission_guard.model.targets import including
 from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
 
@@ -272,7 +273,7 @@ def _role_users(
 ) -> dict[str, tuple[FunctionTarget, ...]]:
     """Return the functions that use each of the snapshot's roles, including this one."""
     arns = set(snapshot.role_arns.values())
-    return {arn: tuple(sorted({snapshot.target, *users[role_target(arn)]})) for arn in arns}
+    return {arn: including(users[role_target(arn)], snapshot.target) for arn in arns}
 
 
 def _related(

@@ -33,6 +33,11 @@ class FunctionTarget:
         return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.name}"
 
 
+def including(functions: tuple[FunctionTarget, ...], one: FunctionTarget) -> tuple[FunctionTarget, ...]:
+    """Return sorted functions with this one. Most often it is among them, and a role can have thousands."""
+    return functions if one in functions else tuple(sorted((*functions, one)))
+
+
 @record(order=True)
 class RoleTarget:
     """A role whose permissions changed. Every function that uses it must be checked."""

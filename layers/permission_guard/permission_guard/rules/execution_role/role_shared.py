@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.model.state import Unread
+from permission_guard.model.targets import including
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
 from permission_guard.remedies import cloudformation, terraform
@@ -90,8 +91,8 @@ class RoleShared(RoleRule):
             return
         own = snapshot.versions.get(target.arn)
         uses_it = own is not None and not isinstance(own, Unread) and own.role_arn == role_arn
-        found = sorted({*users, target} if uses_it else users)
-        functions = sorted({*found, target})
+        functions = including(users, target)
+        found = functions if uses_it else users
         # If only a version of this function uses the role, the checks of the other functions do not see this function.
         first = found[0] if len(found) > 1 else target
         if len(functions) == 1:
