@@ -1,25 +1,39 @@
 """How moto's DynamoDB tables are copied, and how a reply of moto is lost.
 
-For each action of a transaction, moto copies the table to undo the action. Records of a stream never change, so the
-copy can share them. Otherwise large transactions take most of the test time.
+For each action of a transaction, moto copies the table to undo the transaction. One copy is enough, and it can share
+the records of the stream, which never change. Otherwise large transactions take most of the test time.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from botocore.exceptions import ConnectionClosedError
 from moto.core.models import botocore_stubber
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def share_stream_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make copies of a table share the records of its stream."""
+    """Make copies of a table share the records of its stream, and a transaction copy it once."""
+    transact = DynamoDBBackend.transact_write_items
+
+    def copying_once(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+        copies: dict[int, Any] = {}
+
+        def copied_once(table: Any, memo: dict[int, Any]) -> Any:
+            if id(table) not in copies:
+                copies[id(table)] = _copied(table, memo)
+            return copies[id(table)]
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Table, "__deepcopy__", copied_once)
+            transact(backend, transact_items)
+
     monkeypatch.setattr(Table, "__deepcopy__", _copied, raising=False)
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", copying_once)
 
 
 def lose_replies(client: Any, operation: str, count: int) -> list[bytes]:
