@@ -237,7 +237,12 @@ class Account:
         arn = self.dynamodb.describe_table(TableName=TABLE_NAME)["Table"]["LatestStreamArn"]
         shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-        return {"Records": streams.get_records(ShardIterator=iterator["ShardIterator"])["Records"]}
+        records: list[Any] = []
+        page = streams.get_records(ShardIterator=iterator["ShardIterator"])
+        while page["Records"]:
+            records += page["Records"]
+            page = streams.get_records(ShardIterator=page["NextShardIterator"])
+        return {"Records": records}
 
     def attached(self) -> list[str]:
         """Return the ARNs of the policies that are attached to the role, sorted."""
