@@ -35,7 +35,11 @@ def item_size(item: dict[str, Any]) -> int:
 
 def _value_size(value: dict[str, Any]) -> int:
     (content,) = value.values()
-    return len(content.encode()) if isinstance(content, str) else len(json.dumps(content, ensure_ascii=False, default=bytes.hex).encode())
+    return (
+        len(content.encode())
+        if isinstance(content, str)
+        else len(json.dumps(content, ensure_ascii=False, default=bytes.hex).encode())
+    )
 
 
 def written_items(params: dict[str, Any]) -> list[dict[str, Any]]:
