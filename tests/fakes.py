@@ -88,7 +88,9 @@ SQS_POLICY = allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttri
 
 
 def a_policy(document: object, name: str = "") -> Policy:
-    """Return a parsed policy."""
+    """Return a parsed policy, which must be a document: a statement alone would be unreadable."""
+    assert isinstance(document, dict), document
+    assert "Statement" in document, document
     return parse_policy(document, name=name)
 
 
@@ -197,7 +199,7 @@ class InMemoryFindings:
     history: list[Finding] = field(default_factory=list)
     fixes: dict[str, set[str]] = field(default_factory=dict)
     checkpoints: dict[tuple[str, Direction], str] = field(default_factory=dict)
-    checked_at: dict[tuple[str, Direction], str] = field(default_factory=dict)
+    seen_at: dict[tuple[str, Direction], str] = field(default_factory=dict)
     decisions: dict[tuple[str, int], Decision] = field(default_factory=dict)
     users: dict[RoleTarget, set[FunctionTarget]] = field(default_factory=dict)
     is_complete: bool = True
@@ -212,7 +214,7 @@ class InMemoryFindings:
         self.run[key] = self.run.get(key, 0) + 1
         if key not in self.checkpoints:
             return CheckRun(self.run[key])
-        return CheckRun.after(self.run[key], self.checkpoints[key], self.checked_at[key])
+        return CheckRun.after(self.run[key], self.checkpoints[key], self.seen_at.get(key, ""))
 
     def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
         return CheckRun.after(0, self.checkpoints.get((target.arn, direction), ""), "").checkpoint
@@ -263,7 +265,8 @@ class InMemoryFindings:
             self._check(change)
         self.written[key] = run.number
         self.checkpoints[key] = checkpoint.to_json()
-        self.checked_at[key] = now
+        if checkpoint.is_complete:
+            self.seen_at[key] = now
         for role in run.checkpoint.roles - checkpoint.roles:
             self.users[role].discard(target)
         for role in checkpoint.roles:

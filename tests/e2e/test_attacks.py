@@ -128,7 +128,7 @@ def test_whoever_may_map_their_own_queue_gets_no_policy_attached(
 
     finding = bot.watcher.finding(arn, "PG201", lambda one: bool(one["fix"]))
     assert finding["fix"]["result"] == "proposed"
-    assert "no check saw the role's own policies allow sqs:ReceiveMessage" in finding["fix"]["summary"]
+    assert "no check of the last day saw the role's own policies allow sqs:ReceiveMessage" in finding["fix"]["summary"]
     assert f"{unique}-attacker" in finding["fix"]["summary"]
     for _ in range(2):
         sweep(bot)

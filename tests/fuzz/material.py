@@ -259,7 +259,7 @@ CHECKPOINT: Final = Checkpoint(
     ),
     permissions=RolePermissions(
         frozenset(_PERMISSIONS[:1]),
-        (LostPermission(_PERMISSIONS[1], NOW), LostPermission(_PERMISSIONS[2], NOW, ROLE_CHANGE)),
+        (LostPermission(_PERMISSIONS[1], NOW, NOW), LostPermission(_PERMISSIONS[2], NOW, NOW, ROLE_CHANGE)),
     ),
     role_changes=(ROLE_CHANGE,),
 )

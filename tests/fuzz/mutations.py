@@ -26,10 +26,14 @@ _CHARACTERS: Final = (
     "${x}", "{0}", "%s", "<!channel>", "*", "?", "/", "..", ":", "|", "#", "=",
 )  # fmt: skip
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT")
+_TIMES: Final = (
+    "2026-11-20T09:30:00.000+00:00", "2026-11-20", "2026-11-20T09:30:00", "2126-11-20T09:30:00+00:00",
+    "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-13-40T25:61:00+00:00",
+)  # fmt: skip
 _TEXTS: Final = (
     "", " ", "null", "NaN", "0", "-1", "unknown", "Finding Exploded", "applying", "critical", "open", "resolved",
-    "Fix Approved", "2026-11-20T09:30:00.000+00:00", "2026-11-20", "0001-01-01T00:00:00+23:59",
-    "9999-12-31T23:59:59-23:59", "2026-11-20T09:30:00", "99999999999999999999", "arn:",
+    "Fix Approved", *_TIMES, "99999999999999999999", "arn:",
     "arn:aws:lambda:us-east-1:123456789012:function:orders",
     "arn:aws:lambda:us-east-1:123456789012:function:missing", "arn:aws:lambda:us-east-1:111122223333:function:orders",
     "arn:aws:lambda:us-east-1:123456789012:function:orders:$LATEST",
@@ -104,7 +108,9 @@ class Mutator:
         return item
 
     def string(self, text: str) -> str:
-        """Return a mutated text."""
+        """Return a mutated text; half of the times become another one."""
+        if _TIME.match(text) and self.random.random() < 0.5:
+            return self.random.choice(_TIMES)
         at = self.random.randrange(len(text) + 1)
         changes: tuple[Callable[[], str], ...] = (
             lambda: text[:at] + self.random.choice(_CHARACTERS) + text[at:],

@@ -91,6 +91,7 @@ def prepare(aws: FakeAws, random: Random) -> None:
         {**decision, "plan_hash": {"S": "0" * 64}},
         {**decision, "decided_at": {"S": "2026-11-01T09:30:00.000+00:00"}},
         {**decision, "decided_at": {"S": "2126-11-01T09:30:00.000+00:00"}},
+        {**decision, "decided_by": {"S": "jane"}},
         {**decision, "finding_id": {"S": "0" * 32}},
         {**decision, "revision": {"N": str(PROPOSAL + 1)}},
     )

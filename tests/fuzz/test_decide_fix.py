@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, 
 
 from permission_guard.aws.readers import caller
 from permission_guard.errors import UNREADABLE, RetryableError
+from permission_guard.model.findings import Status, Transition
 from tests import sts
 from tests.fakes import ACCOUNT, REGION
 from tests.fuzz.aws import DECIDE_FIX_ARN, DECISIONS, FINDINGS, ORDERS, OTHERS, SESSION_TOKEN, FakeAws, Write
@@ -113,7 +114,7 @@ def signed(request: JSON) -> JSON:
         "Content-Type": caller.CONTENT_TYPE,
         caller.SIGNED_HEADER: hashlib.sha256(text.encode()).hexdigest(),
     }
-    url = f"{FUZZ.aws.client('sts').meta.endpoint_url}/"
+    url = caller.sts_url(REGION)
     prepared: Any = AWSRequest(method="POST", url=url, data=caller.BODY, headers=headers)
     SigV4Auth(Credentials(sts.KEY_ID, sts.SECRET, SESSION_TOKEN), "sts", REGION).add_auth(prepared)
     names = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
@@ -132,7 +133,7 @@ def changed(mutator: Mutator, document: JSON) -> JSON:
 
 
 def mutate(mutator: Mutator) -> Call:
-    """Return a request about a proposal: as it should be, mutated and then signed, or signed and then mutated."""
+    """Return a request about a proposal: as it should be, mutated then signed, signed then mutated, or of no date."""
     random = mutator.random
     request = request_of(random.choice(PROPOSALS), random.choice(("approve", "reject")), random.getrandbits(128))
     share = random.random()
@@ -140,6 +141,9 @@ def mutate(mutator: Mutator) -> Call:
         event = signed(request)
     elif share < 0.6:
         event = signed(changed(mutator, request))
+    elif share < 0.65:
+        event = signed(request)
+        event["signature"]["x-amz-date"] = random.choice(("20261340T000000Z", "00000101T000000Z", "20260230T000000Z"))
     else:
         event = changed(mutator, signed(request))
     return Call(event, random.choice(CALLERS), random.choice(FAULTS) if random.random() < 0.15 else None)
@@ -151,15 +155,29 @@ def good(number: int) -> Call:
 
 
 def prepare(aws: FakeAws, random: Random) -> None:
-    """Store the proposals; some are damaged, and some have a damaged decision."""
+    """Store the proposals; some do not wait, some are damaged, and some have a damaged decision."""
     mutator = Mutator(random)
-    for item in items_of(PROPOSALS):
+    for item in items_of([random.choice(others_of(finding)) for finding in PROPOSALS]):
         aws.tables.put(FINDINGS, mutator.item(item, KEYS, DOCUMENTS) if random.random() < 0.2 else item)
     for item in items_of([proposed(name) for name in OTHERS]):
         aws.tables.put(FINDINGS, item)
     for finding in PROPOSALS:
         if random.random() < 0.1:
             aws.tables.put(DECISIONS, mutator.item(decision_of(finding), ("finding_id", "revision"), ()))
+
+
+def others_of(finding: Finding) -> tuple[Finding, ...]:
+    """Return a proposal that waits, mostly, and the finding in other states at the same revision."""
+    assert finding.fix is not None
+    return (
+        *[finding] * 9,
+        replace(finding, status=Status.RESOLVED),
+        replace(finding, transition=Transition.REOPENED),
+        replace(finding, fix=replace(finding.fix, approve="")),
+        replace(finding, fix=replace(finding.fix, name="another")),
+        replace(finding, revision=3),
+        replace(finding, fix=None),
+    )
 
 
 def decision_of(finding: Finding) -> dict[str, Any]:

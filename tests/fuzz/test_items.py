@@ -207,7 +207,7 @@ def test_a_damaged_checkpoint_is_dropped_and_overwritten() -> None:
             assert table.commit_check(target, direction, check, after, changes=(), unknowns=(), now=NOW)
             assert table.checkpoint(target, direction) == after
             uses["denied calls"] += any(one.mapping or one.invoke_config for one in after.denied_calls)
-            uses["permissions"] += bool(after.permissions.allowed and after.permissions.lost)
+            uses["permissions"] += bool(after.permissions.lost)
             uses["reasons to wait"] += bool(reasons_to_wait(PLAN, after.permissions))
             assert removals(PLAN, after.permissions) or reasons_to_wait(PLAN, after.permissions)
         except Exception as error:
@@ -217,15 +217,15 @@ def test_a_damaged_checkpoint_is_dropped_and_overwritten() -> None:
 
 
 def next_checkpoint(check: CheckRun) -> Checkpoint:
-    """Return the checkpoint that a check leaves which sees what the last one saw."""
+    """Return the checkpoint that a check leaves which finds that the role has lost every permission."""
     before = check.checkpoint
     known = {*CHECKPOINT.permissions.allowed, *(lost.permission for lost in CHECKPOINT.permissions.lost)}
-    found = RequiredPermissions(frozenset(known), CHECKPOINT.permissions.allowed, {})
+    found = RequiredPermissions(required=frozenset(known), allowed=frozenset(), attached={})
     changes = recent_changes(before.role_changes, (), NOW)
     return replace(
         before,
         denied_calls=still_relevant(before.denied_calls, (), NOW),
-        permissions=before.permissions.after(found, changes, check.checked_at),
+        permissions=before.permissions.after(found, changes, check.seen_at, NOW),
         role_changes=changes,
     )
 

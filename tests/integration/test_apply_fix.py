@@ -249,7 +249,7 @@ def test_in_mode_auto_a_role_gets_nothing_that_it_never_had(never_allowed: Accou
     account = never_allowed
     opened = event(account.finding)
     account.run("apply_fix", sqs_event(opened))
-    assert "no check saw the role's own policies allow" in fix_of(account).summary
+    assert "no check of the last day saw the role's own policies allow" in fix_of(account).summary
     for transition in Transition:
         account.run("apply_fix", sqs_event({**opened, "detail-type": transition}, event(account.finding)))
     account.run("check_execution_role", sqs_event(detached(policy=LOGS_POLICY_ARN)))

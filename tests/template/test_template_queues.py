@@ -108,6 +108,18 @@ def test_alarms_may_publish_to_the_topic_and_the_address_is_subscribed(template:
     assert subscription["TopicArn"] == {"Ref": "AlertTopic"}
 
 
+def test_nobody_publishes_alerts_but_the_sender_and_services(template: Template, iam_events_stack: Template) -> None:
+    """A forged alert would have people paste its commands."""
+    for stack, senders in ((template, ["SendAlertRole"]), (iam_events_stack, [])):
+        statements = stack.resources["AlertTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        (deny,) = [one for one in statements if one["Sid"] == "OthersMayNotPublish"]
+        assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sns:Publish")
+        assert deny["Condition"].pop("BoolIfExists") == {"aws:PrincipalIsAWSService": "false"}
+        exempt = deny["Condition"].get("ArnNotEquals", {}).get("aws:PrincipalArn")
+        assert [referred(arn) for arn in listed(exempt) if arn] == senders
+        assert deny["Condition"].keys() <= {"ArnNotEquals"}
+
+
 def test_without_an_address_the_topic_has_no_subscription(deployed: Callable[..., Template]) -> None:
     """The topic still exists for other subscriptions."""
     assert "AlertEmailSubscription" not in deployed().resources

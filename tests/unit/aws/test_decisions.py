@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from permission_guard.aws.readers.caller import MAX_AGE, SIGNED_HEADER, CallerIdentity
+from permission_guard.aws.readers.caller import MAX_AGE, SIGNED_HEADER, CallerIdentity, sts_url
 from permission_guard.aws.senders import decisions
 from permission_guard.aws.senders.decisions import send_decision
 from permission_guard.errors import CallerUnprovenError, ConfigurationError, DecisionRefusedError, RetryableError
@@ -66,6 +66,27 @@ def test_the_signer_is_proven(server: sts.Sts) -> None:
     (headers,) = server.requests
     assert headers[SIGNED_HEADER] == DIGEST
     assert headers["x-amz-security-token"] == "a/session+token=="
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("us-east-1", "https://sts.us-east-1.amazonaws.com/"),
+        ("eu-central-1", "https://sts.eu-central-1.amazonaws.com/"),
+        ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/"),
+        ("us-gov-west-1", "https://sts.us-gov-west-1.amazonaws.com/"),
+    ],
+)
+def test_both_sides_use_the_same_endpoint_whatever_their_settings(
+    monkeypatch: pytest.MonkeyPatch, region: str, url: str
+) -> None:
+    """The signature covers the host. A person's settings for FIPS, dual stack or the global endpoint do not count."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+    assert sts_url(region) == url
 
 
 def test_a_signature_proves_one_decision_only(server: sts.Sts) -> None:

@@ -317,7 +317,7 @@ def test_a_checkpoint_that_would_not_fit_the_table_is_written_without_permission
     store, state = InMemoryFindings(), InMemoryState(replace(FIXED, function=DENIED, versions={FUNCTION_ARN: DENIED}))
     many = RolePermissions(frozenset(Permission(ROLE_ARN, f"{number:02}:{'x' * 5_000}", "*") for number in range(50)))
     before = Checkpoint(frozenset({ROLE_TARGET}), permissions=many)
-    store.checkpoints[TARGET.arn, SCOPE], store.checked_at[TARGET.arn, SCOPE] = before.to_json(), NOW
+    store.checkpoints[TARGET.arn, SCOPE], store.seen_at[TARGET.arn, SCOPE] = before.to_json(), NOW
     checker = new_checker(state, store)
     assert not checker.check(TARGET, checker.start(TARGET)).stale
     after = checker.start(TARGET).checkpoint

@@ -79,6 +79,13 @@ def test_a_decision_that_is_refused_exits_with_1(monkeypatch: pytest.MonkeyPatch
         (FINDING_ID, {"plan": "abc"}, "no valid `plan_hash`"),
         (FINDING_ID, {"revision": "0"}, "--revision"),
         (FINDING_ID, {"decide_fix": "decide-fix"}, "--decide-fix is not a Lambda function ARN"),
+        (
+            FINDING_ID,
+            {"decide_fix": DECIDE_FIX.replace("123456789012", "999999999999")},
+            "not a function of the account",
+        ),
+        (FINDING_ID, {"decide_fix": DECIDE_FIX.replace("us-east-1", "us-west-2")}, "not a function of the account"),
+        (FINDING_ID, {"decide_fix": f"{DECIDE_FIX}:live"}, "not a function of the account"),
     ],
 )
 def test_a_command_that_was_not_copied_whole_is_invalid_usage(

@@ -39,7 +39,7 @@ def test_a_checkpoint_that_is_too_large_forgets_the_permissions_only() -> None:
     """Two hundred permissions, each removed by another caller with a long name, do not stop the checks."""
     permissions = [Permission(ROLE_ARN, f"sqs:{number:03}", "*") for number in range(200)]
     lost = tuple(
-        LostPermission(one, NOW, RoleChange(one.action, "DetachRolePolicy", NOW, "x" * 700, policy_arn="x" * 700))
+        LostPermission(one, NOW, NOW, RoleChange(one.action, "DetachRolePolicy", NOW, "x" * 700, policy_arn="x" * 700))
         for one in permissions
     )
     checkpoint = Checkpoint(frozenset({ROLE_TARGET}), (DENIED_CALL,), permissions=RolePermissions(lost=lost))
@@ -83,7 +83,7 @@ def test_a_checkpoint_with_other_types_is_dropped_and_overwritten(change: dict[s
 @pytest.mark.parametrize("time", ["yesterday", "2026-11-20T09:30:00", "0001-01-01T00:00:00+00:00", "2026-1"])
 def test_a_time_that_no_other_can_be_compared_with_is_unknown(time: str) -> None:
     """Neither the time of the last check, nor that of a lost permission, may make every later check fail."""
-    lost = RolePermissions(lost=(LostPermission(Permission("arn", "sqs:ReceiveMessage", "*"), NOW),))
+    lost = RolePermissions(lost=(LostPermission(Permission("arn", "sqs:ReceiveMessage", "*"), NOW, NOW),))
     text = Checkpoint(permissions=lost).to_json()
     assert CheckRun.after(2, text, time) == CheckRun(2, Checkpoint(permissions=lost), text, "")
     damaged = text.replace(NOW, time)

@@ -399,6 +399,19 @@ def test_the_number_of_fixes_per_hour_is_limited() -> None:
     assert setup.handle().result is FixResult.APPLIED
 
 
+def test_an_interrupted_fix_waits_for_the_next_hour() -> None:
+    """It is not refused for good."""
+    setup = Setup(limit=1)
+    setup.state.error = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        setup.handle()
+    setup.state.error = None
+    with pytest.raises(RetryableError, match="the limit of 1 fixes per hour is reached"):
+        setup.handle()
+    setup.store.fixes.clear()
+    assert setup.handle().result is FixResult.APPLIED
+
+
 def test_each_hour_has_its_own_limit_and_proposals_do_not_count() -> None:
     """Only changes count."""
     setup = Setup(store=InMemoryFindings(fixes={"2026-11-20T08": {"one#1", "two#1"}}), limit=2)
@@ -653,7 +666,7 @@ def test_an_applied_fix_says_if_the_check_does_not_pass() -> None:
     def attach_and_deny(role_name: str, policy_arn: str) -> None:
         attach(role_name, policy_arn)
         role = setup.state.state.roles[ROLE_ARN]
-        deny = a_policy(statement("sqs:ReceiveMessage", effect="Deny"))
+        deny = a_policy({"Version": "2012-10-17", "Statement": [statement("sqs:ReceiveMessage", effect="Deny")]})
         denied = replace(role, inline={"deny": deny})  # type: ignore[type-var]
         setup.state.state = replace(setup.state.state, roles={ROLE_ARN: denied})
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.config import AutoFix, FixMode
+from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.targets import Direction
 from permission_guard.rules.execution_role import RULES
 from tests.fakes import (
+    MAPPING_UUID,
     NOW,
     QUEUE_ARN,
     ROLE_ARN,
@@ -25,6 +28,7 @@ from tests.fakes import (
     InMemoryFindings,
     InMemoryState,
     a_function,
+    a_mapping,
     a_policy,
     a_role,
     allow,
@@ -35,12 +39,13 @@ from tests.unit.fixes.test_fixer import RULE_OBJECTS, TRUST, Setup
 
 if TYPE_CHECKING:
     from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.model.findings import Finding
     from permission_guard.model.state import Snapshot
 
 WITH_POLICY = polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}))
 WITHOUT = polling(a_role())
 ADMITTED_BY_QUEUE = replace(
-    WITHOUT, source_policies={QUEUE_ARN: a_policy(statement("sqs:*", resource=QUEUE_ARN, Principal={"AWS": ROLE_ARN}))}
+    WITHOUT, source_policies={QUEUE_ARN: a_policy(allow("sqs:*", resource=QUEUE_ARN, Principal={"AWS": ROLE_ARN}))}
 )
 JANE = "arn:aws:iam::123456789012:user/jane"
 DETACHED = RoleChange("e-1", "DetachRolePolicy", NOW, JANE, role_name="orders-role")
@@ -67,9 +72,30 @@ class Story:
         request = CheckRequest(role_changes=changes, changed_by=changed_by, after_grace_period=True)
         self.checker.check(TARGET, self.checker.start(TARGET), request)
 
-    def fix(self) -> FixOutcome:
-        """Handle the finding of PG201."""
+    @property
+    def finding(self) -> Finding:
+        """Return the finding of PG201."""
         (finding,) = [one for one in self.store.findings_of(TARGET) if one.rule_id == "PG201"]
+        return finding
+
+    def reject(self) -> None:
+        """Reject the proposed fix."""
+        finding = self.finding
+        assert finding.fix is not None
+        request = DecisionRequest(
+            kind=DecisionKind.REJECT,
+            finding_id=finding.id,
+            function_arn=finding.function_arn,
+            revision=finding.revision,
+            plan_hash=finding.fix.plan_hash,
+            nonce="0" * 32,
+        )
+        stores = {"findings": self.store, "decisions": self.store}
+        decide(request, caller=JANE, mode=FixMode.AUTO, now=self.clock(), **stores)
+
+    def fix(self) -> FixOutcome:
+        """Handle the finding."""
+        finding = self.finding
         return self.setup.fixer(clock=self.clock).handle(TARGET, finding.id)
 
 
@@ -140,7 +166,7 @@ def test_the_attack_with_a_queue_policy_that_admits_the_role() -> None:
         story.check(WITHOUT, changed_by=MALLORY)
     refused(
         story,
-        f"no check saw the role's own policies allow {', '.join(READING)} on {QUEUE_ARN}",
+        f"no check of the last day saw the role's own policies allow {', '.join(READING)} on {QUEUE_ARN}",
         "the change would also allow",
         f"The change was made by {MALLORY}.",
     )
@@ -151,7 +177,7 @@ def test_the_attack_does_not_profit_from_a_change_of_the_role() -> None:
     story = Story()
     story.check(ADMITTED_BY_QUEUE, changed_by=MALLORY)
     story.check(WITHOUT, DETACHED)
-    refused(story, "no check saw the role's own policies allow")
+    refused(story, "no check of the last day saw the role's own policies allow")
 
 
 def test_a_role_that_had_only_its_own_queue_gets_no_more() -> None:
@@ -233,7 +259,7 @@ def test_what_is_not_required_any_more_is_forgotten() -> None:
     story.check(WITH_POLICY)
     story.check(polling(a_role(), mappings=()), DETACHED)
     story.check(WITHOUT)
-    refused(story, "no check saw the role's own policies allow")
+    refused(story, "no check of the last day saw the role's own policies allow")
 
 
 def test_another_role_has_another_history() -> None:
@@ -244,7 +270,140 @@ def test_another_role_has_another_history() -> None:
     function = a_function(role_arn=arn)
     moved = replace(WITHOUT, function=function, versions={function.arn: function}, roles={arn: a_role(arn=arn)})
     story.check(moved, replace(DETACHED, role_name="other-role"))
-    refused(story, "no check saw the role's own policies allow")
+    refused(story, "no check of the last day saw the role's own policies allow")
+
+
+# ── What an owner takes away stays away ─────────────────────────────────────────────────────────────────────────────
+
+OWN_QUEUE = allow("sqs:*", resource=QUEUE_ARN)
+STRANGERS = a_mapping("arn:aws:sqs:us-east-1:123456789012:strangers", uuid="1b2c3d4e-0000-4000-8000-000000000000")
+
+
+def later(story: Story, **time: float) -> None:
+    """Let time pass."""
+    story.clock.now += timedelta(**time)
+
+
+def at(story: Story, **changed: Any) -> RoleChange:
+    """Return a change of the role that was made just now."""
+    return replace(DETACHED, event_id=f"e-{story.clock.now}", at=story.clock.now.isoformat(), **changed)
+
+
+@pytest.mark.parametrize("days", [0.0, 200.0])
+def test_a_role_that_was_narrowed_on_purpose_is_not_widened(days: float) -> None:
+    """It has what it needs. Then a stranger maps their own queue, whose policy admits the role for a moment."""
+    story = Story()
+    story.check(WITH_POLICY)
+    narrowed = a_role(OWN_QUEUE, allow("logs:*"))
+    story.check(polling(narrowed), DETACHED)
+    later(story, days=days)
+    story.check(polling(narrowed))
+    story.check(polling(narrowed, mappings=(a_mapping(), STRANGERS)), changed_by=MALLORY)
+    refused(story, "no check of the last day saw the role's own policies allow", f"made by {MALLORY}")
+
+
+@pytest.mark.parametrize("days", [0.0, 200.0])
+def test_a_narrow_policy_that_is_lost_is_not_replaced_by_a_broad_one(days: float) -> None:
+    """The role had the broad one before the narrow one."""
+    story = Story()
+    story.check(WITH_POLICY)
+    story.check(polling(a_role(OWN_QUEUE, allow("logs:*"))), DETACHED)
+    later(story, days=days)
+    story.check(polling(a_role(allow("logs:*"))), at(story, api="DeleteRolePolicy"))
+    refused(story, "the change would also allow")
+
+
+def test_a_loss_is_restored_within_a_day() -> None:
+    """After that, whoever has not restored it has decided."""
+    for hours, result in ((23.9, FixResult.APPLIED), (24.1, FixResult.PROPOSED)):
+        story = Story()
+        story.check(WITH_POLICY)
+        story.check(WITHOUT, DETACHED)
+        later(story, hours=hours)
+        story.check(WITHOUT)
+        assert story.fix().result is result, hours
+
+
+def test_a_change_after_the_loss_is_no_cause() -> None:
+    """Somebody edits the role for another reason, hours after a check saw the loss."""
+    story = Story()
+    story.check(WITH_POLICY)
+    story.check(WITHOUT)
+    later(story, hours=3)
+    story.check(WITHOUT, at(story, api="PutRolePolicy", by=MALLORY))
+    refused(story, "no event names a change of the role that removed")
+
+
+def test_an_event_that_arrives_late_is_a_cause() -> None:
+    """Its time is before the loss."""
+    story = Story()
+    story.check(WITH_POLICY)
+    story.check(WITHOUT)
+    later(story, hours=3)
+    story.check(WITHOUT, DETACHED)
+    assert story.fix().result is FixResult.APPLIED
+
+
+def test_a_change_in_the_future_is_no_cause_and_keeps_no_other_back() -> None:
+    """The time comes from an event, and could be anything."""
+    future = [replace(DETACHED, event_id=f"f-{number}", at="2099-01-01T00:00:00+00:00") for number in range(12)]
+    story = Story()
+    story.check(WITH_POLICY, *future)
+    story.check(WITHOUT)
+    refused(story, "no event names a change of the role that removed")
+    story = Story()
+    story.check(WITH_POLICY, *future, *(replace(one, at=NOW, role_name=f"role-{one.event_id}") for one in future))
+    story.check(WITHOUT, DETACHED)
+    assert story.fix().result is FixResult.APPLIED
+
+
+def test_a_role_within_a_boundary_gets_no_more_than_the_boundary_allowed() -> None:
+    """Policy and boundary were removed together."""
+    boundary = a_policy(
+        {"Version": "2012-10-17", "Statement": [statement("sqs:*", resource=QUEUE_ARN), statement("logs:*")]}
+    )
+    story = Story()
+    story.check(polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}, boundary=boundary)))
+    story.check(WITHOUT, DETACHED)
+    refused(story, "the change would also allow")
+
+
+def test_a_check_that_could_not_read_the_role_is_not_the_last_that_saw_it() -> None:
+    """Its message is retried later than IAM's delay."""
+    story = Story()
+    story.check(WITH_POLICY)
+    detached = at(story)
+    later(story, minutes=6)
+    story.check(polling(THROTTLED), detached)
+    later(story, minutes=18)
+    story.check(WITHOUT, detached)
+    assert story.fix().result is FixResult.APPLIED
+
+
+def test_a_rejected_fix_is_not_applied_when_the_problem_comes_back() -> None:
+    """Also if the event that explains the loss arrives after the rejection."""
+    story = Story()
+    story.check(WITH_POLICY)
+    story.check(WITHOUT)
+    assert story.fix().result is FixResult.PROPOSED
+    story.reject()
+    story.check(ADMITTED_BY_QUEUE, DETACHED)
+    story.check(WITHOUT)
+    outcome = story.fix()
+    assert (outcome.result, story.state.attached) == (FixResult.PROPOSED, [])
+    assert "rejected it before" in outcome.summary
+
+
+def test_a_function_with_many_mappings_is_restored_too() -> None:
+    """What every resource is about is remembered first."""
+    arn = QUEUE_ARN.rsplit(":", 1)[0]
+    many = tuple(a_mapping(f"{arn}:queue-{number:03}", uuid=f"{number:08}{MAPPING_UUID[8:]}") for number in range(300))
+    story = Story()
+    story.check(polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}), mappings=many))
+    story.check(polling(a_role(), mappings=many), DETACHED)
+    first = story.store.findings_of(TARGET)[0]
+    outcome = story.setup.fixer(clock=story.clock).handle(TARGET, first.id)
+    assert outcome.result is FixResult.APPLIED
 
 
 def test_with_autofix_grant_the_role_gets_what_it_never_had() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import Checkpoint, CheckRun
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
-    from permission_guard.model.role_permissions import RoleChange
+    from permission_guard.model.role_permissions import RequiredPermissions, RoleChange
     from permission_guard.model.state import DeniedCall, Snapshot
     from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
     from permission_guard.model.verdicts import Verdict
@@ -189,13 +189,20 @@ class Checker:
             target, self._direction, not_before=request.requested_at, denied_calls=denied_calls
         )
         roles = _roles(snapshot, before.roles)
-        role_changes = recent_changes(before.role_changes, request.role_changes, now)
+        found = required_permissions(snapshot)
+        role_changes = recent_changes(
+            before.role_changes,
+            request.role_changes,
+            now,
+            is_relevant=lambda change: _concerns(change, roles | before.roles, found),
+        )
         checkpoint = replace(
             before,
             roles=roles,
             denied_calls=_still_denied(snapshot, self._rules),
-            permissions=before.permissions.after(required_permissions(snapshot), role_changes, run.checked_at),
+            permissions=before.permissions.after(found, role_changes, run.seen_at, now),
             role_changes=role_changes,
+            is_complete=found is not None,
         ).within()
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in self._rules if not rule.full_check_only]
@@ -254,6 +261,13 @@ def _roles(snapshot: Snapshot, before: frozenset[RoleTarget]) -> frozenset[RoleT
     roles = set(map(role_target, snapshot.role_arns.values()))
     parts = (snapshot.function, snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
     return frozenset(roles | before if any(isinstance(part, Unread) for part in parts) else roles)
+
+
+def _concerns(change: RoleChange, roles: frozenset[RoleTarget], found: RequiredPermissions | None) -> bool:
+    """Return whether a change is of one of the roles, or of a policy that one may have."""
+    if change.role_name:
+        return change.role_name in {role.name for role in roles}
+    return found is None or any(change.policy_arn in policies for policies in found.attached.values())
 
 
 def _still_denied(snapshot: Snapshot, rules: Iterable[Rule]) -> tuple[DeniedCall, ...]:

@@ -99,10 +99,15 @@ def _send(request: DecisionRequest, decide_fix: str, profile: str | None, format
     from permission_guard.bootstrap.command_line import send_decision  # noqa: PLC0415 - loads boto3, which other commands do not need
 
     try:
-        parse_function_arn(decide_fix)
+        target, qualifier = parse_function_arn(decide_fix)
     except ValueError as error:
         echo_error(f"--decide-fix is {error}")
         raise typer.Exit(INVALID_USAGE) from error
+    own = request.target
+    # The signature and the session token go to this function: it must be the bot of the same account.
+    if qualifier or (target.partition, target.region, target.account) != (own.partition, own.region, own.account):
+        echo_error("--decide-fix is not a function of the account and region of --function-arn")
+        raise typer.Exit(INVALID_USAGE)
     try:
         answer = send_decision(request, decide_fix, profile)
     except PermissionGuardError as error:

@@ -16,7 +16,7 @@ from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
 from permission_guard.model.targets import RoleTarget
 from permission_guard.needs.aws_messages import named_actions
-from permission_guard.records import record
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +34,7 @@ class Checkpoint:
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
     within a day. `has_findings` is false where none was ever recorded, so that they need not be read. `permissions` are
     what the roles' identity policies allowed, and `role_changes` the calls of a day that can have changed that.
+    `is_complete` is whether the check could read what the permissions depend on; it is not part of the JSON.
     """
 
     roles: frozenset[RoleTarget] = frozenset()
@@ -41,6 +42,7 @@ class Checkpoint:
     has_findings: bool = True
     permissions: RolePermissions = RolePermissions()
     role_changes: tuple[RoleChange, ...] = ()
+    is_complete: bool = field(default=True, compare=False)
 
     def to_json(self) -> str:
         """Return the checkpoint as JSON: equal checkpoints give equal text."""
@@ -84,24 +86,25 @@ class Checkpoint:
 
 @record
 class CheckRun:
-    """A check that was started: its number, and the checkpoint of the last one, with its time.
+    """A check that was started: its number, and the checkpoint of the last one.
 
+    `seen_at` is the time of the last check that could read what the permissions depend on, empty if it is unknown.
     `text` is the checkpoint as it is stored: another version may have written it differently.
     """
 
     number: int
     checkpoint: Checkpoint = Checkpoint()
     text: str = ""
-    checked_at: str = ""
+    seen_at: str = ""
 
     @classmethod
-    def after(cls, number: int, text: str, checked_at: str) -> Self:
+    def after(cls, number: int, text: str, seen_at: str) -> Self:
         """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
         checkpoint, time = Checkpoint(), ""
         with suppress(*UNREADABLE):
             checkpoint = Checkpoint.from_json(text)
         with suppress(*UNREADABLE):
-            time = time_of_check(checked_at)
+            time = time_of_check(seen_at)
         return cls(number, checkpoint, text, time)
 
 

@@ -78,12 +78,13 @@ class Decisions(Protocol):
 
 @record
 class FixOutcome:
-    """What the fixer did about a finding. `result` is None if there was nothing to do."""
+    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet."""
 
     finding_id: str
     result: FixResult | None
     summary: str
     fix_record: FixRecord | None = None
+    is_postponed: bool = False
 
 
 @record
@@ -136,6 +137,8 @@ class Fixer:
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
             outcome = self._handle(target, owned, fix)
+            if outcome.is_postponed:
+                raise RetryableError(outcome.summary)
             if outcome.fix_record is None:
                 # Nothing is applied now: the record must not stay `applying`.
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."
@@ -201,7 +204,8 @@ class Fixer:
             self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
         ):
             # Not recorded as refused, which would be final: the sweep publishes open findings again, for a retry.
-            return FixOutcome(finding.id, None, f"the limit of {self.max_fixes_an_hour} fixes per hour is reached")
+            reached = f"the limit of {self.max_fixes_an_hour} fixes per hour is reached"
+            return FixOutcome(finding.id, None, reached, is_postponed=True)
         intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
         # Recorded before the change, so that the state to restore is known after a crash.
         owned = self._own(target, finding, replace(intent, result=FixResult.APPLYING))
@@ -219,6 +223,8 @@ class Fixer:
         """Return whether a plan is applied without an approval, and why, for its summary."""
         if self.mode is not FixMode.AUTO:
             return False, ""
+        if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
+            return False, f"{finding.fix.decided_by} rejected it before."
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
         permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions

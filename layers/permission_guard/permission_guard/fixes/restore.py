@@ -34,9 +34,9 @@ def removals(plan: Plan, permissions: RolePermissions) -> tuple[RoleChange, ...]
 def _reasons(plan: Plan, permissions: RolePermissions) -> Iterator[str]:
     if not plan.missing:
         yield "the plan names no permission that is missing"
-    never = [each for each in plan.missing if not permissions.knows(each)]
+    never = [each for each in plan.missing if each not in permissions.allowed and not permissions.loss_of(each)]
     if never:
-        yield f"no check saw the role's own policies allow {_listed(never)}"
+        yield f"no check of the last day saw the role's own policies allow {_listed(never)}"
     seen = [each for each in plan.missing if each not in never]
     unexplained = [each for each in seen if not ((loss := permissions.loss_of(each)) and loss.change)]
     if unexplained:
@@ -46,7 +46,7 @@ def _reasons(plan: Plan, permissions: RolePermissions) -> Iterator[str]:
         return
     more = [each for each in plan.grants if not permissions.knows(each)]
     if more:
-        yield f"the change would also allow {_listed(more)}, which no check saw the role's own policies allow"
+        yield f"the change would also allow {_listed(more)}, which the role's own policies did not allow"
 
 
 def _listed(permissions: Iterable[Permission]) -> str:

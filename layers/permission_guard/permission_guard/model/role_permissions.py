@@ -45,13 +45,14 @@ class Permission:
 
 @record
 class LostPermission:
-    """A permission that the identity policies allowed at the check of `seen_at`, and do not allow now.
+    """A permission that the identity policies allowed at the check of `seen_at`, and no more at that of `lost_at`.
 
     `change` is the call to IAM that removed it; None if no event names one.
     """
 
     permission: Permission
     seen_at: str
+    lost_at: str
     change: RoleChange | None = None
 
 

@@ -19,9 +19,9 @@ from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.of_snapshot import role_needs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from permission_guard.iam import Statement
+    from permission_guard.iam import Policy, Statement
     from permission_guard.model.state import Snapshot
 
 
@@ -29,7 +29,8 @@ def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
     """Return the permissions that the function requires, None if a part that they depend on could not be read.
 
     Besides each need on its own resource there is each action of the managed policy of an event source's type on `*`:
-    it is allowed if a statement without conditions allows it on every resource and none denies it.
+    it is allowed if a statement without conditions allows it on every resource and none denies it, in the identity
+    policies and in the boundary.
     """
     read = replace(snapshot, denied_calls=())
     parts = (read.function, read.mappings, read.invoke_configs, *read.versions.values(), *read.roles.values())
@@ -57,13 +58,24 @@ def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
 
 
 def allows_everywhere(role: Role, action: str) -> bool:
-    """Return whether the role's identity policies allow an action on every resource, without any condition."""
-    documents = (*role.attached.values(), *role.inline.values())
+    """Return whether a role's policies allow an action on every resource, without any condition.
+
+    Those are its identity policies, and its permissions boundary where it has one.
+    """
+    identity = tuple(each for each in (*role.attached.values(), *role.inline.values()) if not isinstance(each, Unread))
+    if role.boundary_arn is None and role.boundary is None:
+        return _allow_everywhere(identity, action)
+    boundary = role.boundary
+    if boundary is None or isinstance(boundary, Unread):
+        return False
+    return _allow_everywhere(identity, action) and _allow_everywhere((boundary,), action)
+
+
+def _allow_everywhere(policies: Iterable[Policy], action: str) -> bool:
     statements = [
         statement
-        for document in documents
-        if not isinstance(document, Unread)
-        for statement in document.statements
+        for policy in policies
+        for statement in policy.statements
         if statement.match_action(action.lower()) != FALSE
     ]
     if any(statement.effect == DENY or statement.malformed for statement in statements):

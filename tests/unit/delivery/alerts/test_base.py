@@ -11,7 +11,7 @@ from permission_guard.bootstrap.alerts import CHANNELS, channels_for
 from permission_guard.config import AlertSettings
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.ledger import DeliveryOutcome
+from permission_guard.delivery.ledger import Delivery, DeliveryOutcome
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from tests.paths import FINDINGS
@@ -94,3 +94,12 @@ def test_a_deployment_has_the_channels_that_its_settings_name() -> None:
 def test_slack_is_a_channel_without_a_reference() -> None:
     """A webhook's response has no message id."""
     assert SlackChannel.name == "slack"
+
+
+def test_a_repaired_ledger_sends_no_alert_for_a_transition_that_has_none() -> None:
+    """The finding as it is now was approved by a person."""
+    ledger, channel = MemoryLedger(), Channel("sns")
+    ledger.held[OPENED.id, "sns"] = Delivery(revision=99)
+    approved = replace(OPENED, revision=3, transition=Transition.FIX_APPROVED)
+    (result,) = send(OPENED, lambda: approved, [channel], ledger)
+    assert (result.outcome, result.repaired, channel.sent) == (DeliveryOutcome.DELIVERED, True, [])

@@ -12,10 +12,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError, create_parser
+from botocore.session import get_session
 
 from permission_guard.aws.calls import TEMPORARY
 from permission_guard.errors import UNREADABLE, CallerUnprovenError, RetryableError
@@ -45,6 +48,19 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{0,8000}", re.ASCII)
 _MUST_BE_SIGNED: Final = frozenset({"host", "x-amz-date", SIGNED_HEADER})
 
 
+def sts_url(region: str) -> str:
+    """Return the URL of AWS STS in a region, the same for who signs and for who asks.
+
+    Settings for FIPS, dual-stack or the global endpoint do not count, because the signature covers the host. A variable
+    AWS_ENDPOINT_URL does, as in every SDK.
+    """
+    session = get_session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    config = Config(use_fips_endpoint=False, use_dualstack_endpoint=False, signature_version=UNSIGNED)
+    client: Any = session.create_client("sts", region_name=region, config=config)
+    return f"{client.meta.endpoint_url.rstrip('/')}/"
+
+
 class CallerIdentity:
     """Asks AWS STS who signed a request."""
 
@@ -59,7 +75,7 @@ class CallerIdentity:
         its reply cannot be read.
         """
         headers = _headers(signature, digest, now)
-        url = f"{self._sts.meta.endpoint_url.rstrip('/')}/"
+        url = sts_url(self._sts.meta.region_name)
         request: Any = AWSRequest(method="POST", url=url, data=BODY, headers=headers)
         try:
             reply = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.aws.readers.caller import BODY, CONTENT_TYPE, SIGNED_HEADER
+from permission_guard.aws.readers.caller import BODY, CONTENT_TYPE, SIGNED_HEADER, sts_url
 from permission_guard.errors import ConfigurationError, DecisionRefusedError, RetryableError, error_code
 from permission_guard.iam.arn import require_arn
 
@@ -56,9 +56,8 @@ def _signature(session: boto3.Session, region: str, digest: str) -> dict[str, st
     credentials = session.get_credentials()
     if credentials is None:
         raise ConfigurationError("there are no AWS credentials: run `aws configure`, or name a profile with --profile")
-    endpoint = session.client("sts").meta.endpoint_url.rstrip("/")
     headers = {"Content-Type": CONTENT_TYPE, SIGNED_HEADER: digest}
-    request: Any = AWSRequest(method="POST", url=f"{endpoint}/", data=BODY, headers=headers)
+    request: Any = AWSRequest(method="POST", url=sts_url(region), data=BODY, headers=headers)
     SigV4Auth(credentials.get_frozen_credentials(), "sts", region).add_auth(request)
     named = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
     return {name.lower(): request.headers[name] for name in named if name in request.headers}

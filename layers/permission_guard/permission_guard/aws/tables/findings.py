@@ -117,7 +117,7 @@ class FindingsTable(FindingReader):
                 "Key": _check_key(target, direction),
                 "UpdateExpression": (
                     "SET written = :number, checked_at = :now, unknowns = :unknowns, checkpoint = :checkpoint,"
-                    " expires_at = :expires"
+                    " expires_at = :expires" + (", seen_at = :now" if checkpoint.is_complete else "")
                 ),
                 "ConditionExpression": (
                     "(attribute_not_exists(written) OR written <= :number)"
@@ -222,8 +222,8 @@ class FindingsTable(FindingReader):
                 raise
             raise ConflictError(f"a check of {target.arn} is being written") from error
         check = reply["Attributes"]
-        text, checked_at = (check.get(name, {}).get("S", "") for name in ("checkpoint", "checked_at"))
-        return CheckRun.after(int(check["started"]["N"]), text, checked_at)
+        text, seen_at = (check.get(name, {}).get("S", "") for name in ("checkpoint", "seen_at"))
+        return CheckRun.after(int(check["started"]["N"]), text, seen_at)
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str

@@ -5,6 +5,7 @@ To add a channel, add a formatter (pure), a class that sends, and a line in `CHA
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
@@ -64,7 +65,7 @@ def send(
     failures: list[tuple[str, Exception]] = []
     for channel in channels:
         try:
-            results.append(deliver(ledger, channel.name, finding, channel.send, current=current))
+            results.append(deliver(ledger, channel.name, finding, partial(_send, channel), current=current))
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
     if failures:
@@ -73,6 +74,11 @@ def send(
             f"revision {finding.revision} of finding {finding.id} was not delivered: {reasons}"
         ) from failures[0][1]
     return results
+
+
+def _send(channel: AlertChannel, finding: Finding, reference: str | None) -> str | None:
+    """Send an alert, unless the transition has none: after a repair of the ledger it is another one."""
+    return channel.send(finding, reference) if finding.transition in ALERTED else None
 
 
 def _reason(error: Exception) -> str:
