@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.aws import clients
+from permission_guard.aws.tables.finding_items import finding_item
 from tests.fakes import ROLE_ARN, TARGET, a_finding
 from tests.integration.conftest import EVENTS
 
@@ -90,7 +91,7 @@ class LargeAccount:
         arn = values[":pk"]["S"].removeprefix("FUNCTION#")
         if arn == "ROLES":
             return None
-        return {"Items": [{"document": {"S": json.dumps(a_finding(function_arn=arn).to_document())}}]}
+        return {"Items": [finding_item(a_finding(function_arn=arn))]}
 
 
 @pytest.fixture
