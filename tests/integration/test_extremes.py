@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.aws.tables.role_index import entry_of
+from permission_guard.checks.engine import MAX_VIOLATIONS
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.targets import RoleTarget
 from tests.fakes import ACCOUNT, FUNCTION_ARN, REGION, ROLE_ARN, TARGET
@@ -96,6 +97,30 @@ def test_the_most_findings_of_one_policy(extreme: Extreme) -> None:
     found = Counter(finding.rule_id for finding in extreme.deliver())
     assert found == dict.fromkeys(("PG101", "PG102", "PG105", "PG106", "PG108", "PG109"), count)
     assert count > 90
+
+
+def test_the_most_findings_of_one_function(extreme: Extreme) -> None:
+    """Each version and alias has thirty statements. Each rule reports two hundred findings, and that there are more."""
+    versions, aliases = [str(number + 1) for number in range(VERSIONS)], [f"a{number}" for number in range(ALIASES)]
+    arns: dict[str | None, str] = {one: f"{FUNCTION_ARN}:{one}" for one in (*versions, *aliases)}
+    arns[None] = FUNCTION_ARN
+
+    def statement(arn: str, number: int) -> dict[str, Any]:
+        services = ["s3.amazonaws.com", "sqs.amazonaws.com", "alexa-appkit.amazon.com"]
+        principal = {"AWS": ["*", f"{999999999999 - number}"], "Service": services}
+        return {"Effect": "Allow", "Principal": principal, "Action": "*", "Resource": arn}
+
+    Lambda(
+        {TARGET.name: ROLE_ARN},
+        versions=["$LATEST", *versions],
+        aliases=aliases,
+        policies={one: policy(*(statement(arn, number) for number in range(30))) for one, arn in arns.items()},
+    )
+    run = extreme.check("check_invoke_policy", permission_changed(TARGET.name), expected=["verdict is unknown"])
+    found = Counter(finding.rule_id for finding in extreme.account.findings)
+    rules = ("PG101", "PG102", "PG105", "PG106", "PG108", "PG109")
+    assert found == dict.fromkeys(rules, MAX_VIOLATIONS)
+    assert run.counts["VerdictsUnknown"] == len(rules)
 
 
 def test_versions_and_aliases_with_policies_of_their_own(extreme: Extreme) -> None:

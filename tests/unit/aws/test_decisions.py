@@ -57,7 +57,7 @@ def signature(digest: str = DIGEST) -> dict[str, str]:
 
 def arn_of(signed: Any, digest: str = DIGEST, *, later: timedelta = timedelta()) -> str:
     """Return who signed, as the function that takes decisions finds out."""
-    return CallerIdentity(boto3.client("sts")).arn_of(signed, digest, datetime.now(UTC) + later)
+    return CallerIdentity(boto3.Session().client("sts")).arn_of(signed, digest, datetime.now(UTC) + later)
 
 
 def test_the_signer_is_proven(server: sts.Sts) -> None:

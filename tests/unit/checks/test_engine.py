@@ -124,3 +124,32 @@ def test_the_report_of_a_deleted_function_has_all_rules_and_no_verdicts() -> Non
     assert report.deleted
     assert report.verdicts == ()
     assert set(report.rules) == {"PG901"}
+
+
+class ManyViolations(Rule):
+    """A rule with five violations, which may not be asked for the last."""
+
+    id, name, severity, direction, reads = (
+        "PG903",
+        "many",
+        Severity.LOW,
+        Direction.EXECUTION_ROLE,
+        frozenset({"iam:GetRole"}),
+    )
+
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        for subject in "abcde":
+            yield self.violation(
+                function_arn=FUNCTION_ARN, subject=subject, title="t", reason="r", impact="i", evidence={}, remedies=()
+            )
+
+
+def test_a_rule_with_too_many_violations_is_evaluated_in_part() -> None:
+    """What is not evaluated is unknown: findings of it are neither opened nor resolved. Other rules are evaluated."""
+    snapshot = Snapshot(TARGET, a_function())
+    report = evaluate(snapshot, (ManyViolations(TRUST), TwoVerdicts(TRUST)), limit=3)
+    assert [verdict.subject for verdict in report.violations] == ["a", "b", "c", "b"]
+    (unknown,) = report.unknowns
+    assert (unknown.rule_id, unknown.subject) == ("PG903", None)
+    assert "The rest is not evaluated" in unknown.reason
+    assert len(evaluate(snapshot, (ManyViolations(TRUST),)).violations) == 5

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.checks.engine import defer, evaluate
+from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate
 from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.lifecycle import Change, reconcile
@@ -206,11 +206,12 @@ class Checker:
         ).within()
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in self._rules if not rule.full_check_only]
-            return _Evaluated(evaluate(snapshot, rules), snapshot.unread, checkpoint)
+            return _Evaluated(evaluate(snapshot, rules, limit=MAX_VIOLATIONS), snapshot.unread, checkpoint)
         users = self._users.functions_of_roles(roles | before.roles)
         related = _related(target, users, roles) if users and self._users.is_complete else ()
         snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
-        return _Evaluated(evaluate(snapshot, self._rules), snapshot.unread, checkpoint, related)
+        report = evaluate(snapshot, self._rules, limit=MAX_VIOLATIONS)
+        return _Evaluated(report, snapshot.unread, checkpoint, related)
 
     def _record(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.errors import UnknownStateError
 from permission_guard.model.state import Snapshot, Unread
+from permission_guard.model.verdicts import Outcome
 from permission_guard.rules.report import Report
 
 if TYPE_CHECKING:
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
     from permission_guard.rules.base import Rule
 
 
-def evaluate(snapshot: Snapshot, rules: Sequence[Rule]) -> Report:
+MAX_VIOLATIONS = 200
+"""How many violations of one rule a deployed check reports of a function. Each of its hundred versions and aliases may
+have a policy of a hundred statements: all of them would take longer than a check may."""
+
+
+def evaluate(snapshot: Snapshot, rules: Sequence[Rule], *, limit: int | None = None) -> Report:
     """Evaluate every rule; a rule that crashes gives an unknown verdict, and the others are still evaluated.
 
-    Of a function that does not exist, only the rules on denied calls are evaluated.
+    Of a function that does not exist, only the rules on denied calls are evaluated. After `limit` violations of a rule
+    what is left of it is not evaluated: unknown.
     """
     deleted = snapshot.function is None
     included = [rule for rule in rules if rule.of_denied_calls] if deleted else rules
-    verdicts = tuple(verdict for rule in included for verdict in _evaluate(rule, snapshot))
+    verdicts = tuple(verdict for rule in included for verdict in _evaluate(rule, snapshot, limit))
     return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, deleted=deleted)
 
 
@@ -39,16 +46,29 @@ def defer(report: Report, deferred: Sequence[Verdict]) -> Report:
     return replace(report, verdicts=verdicts)
 
 
-def _evaluate(rule: Rule, snapshot: Snapshot) -> Iterator[Verdict]:
+def _evaluate(rule: Rule, snapshot: Snapshot, limit: int | None) -> Iterator[Verdict]:
     arn = snapshot.target.arn
     if isinstance(snapshot.function, Unread):
         yield rule.unknown(arn, None, str(snapshot.function))
         return
     try:
-        verdicts = tuple(rule.check(snapshot))
+        verdicts = tuple(_limited(rule, snapshot, limit))
     except UnknownStateError as error:
         yield rule.unknown(arn, None, str(error))
     except Exception as error:  # noqa: BLE001 - a crashing rule must not stop the others; its verdict is unknown
         yield rule.unknown(arn, None, f"{rule.id} crashed: {type(error).__name__}: {error}")
     else:
         yield from verdicts
+
+
+def _limited(rule: Rule, snapshot: Snapshot, limit: int | None) -> Iterator[Verdict]:
+    violations = 0
+    for verdict in rule.check(snapshot):
+        yield verdict
+        violations += verdict.outcome is Outcome.VIOLATION
+        if violations == limit:
+            reason = (
+                f"{rule.id} has {limit} findings of this function. The rest is not evaluated: fix some of them first."
+            )
+            yield rule.unknown(snapshot.target.arn, None, reason)
+            return
