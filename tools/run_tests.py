@@ -21,7 +21,7 @@ IN_PROCESS = ("unit", "integration", "template", "fuzz")
 END_TO_END = ("e2e",)
 
 # pytest-xdist keeps the tests of a file in one process, which shares what is expensive to create.
-_OPTIONS = ("-q", "-n", "auto", "--dist=loadfile")
+_OPTIONS = ("-q", "-n", "auto", "--dist=loadfile", "--durations=12", "--durations-min=4")
 _COVERAGE = ("--cov", "--cov-report=", "--cov-fail-under=0")
 _LOW_PRIORITY = ("nice", "-n", "19")
 
