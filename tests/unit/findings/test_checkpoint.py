@@ -80,7 +80,9 @@ def test_a_checkpoint_with_other_types_is_dropped_and_overwritten(change: dict[s
     assert CheckRun.after(2, text, NOW) == CheckRun(2, Checkpoint(), text, NOW)
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2026-11-20T09:30:00", "0001-01-01T00:00:00+00:00", "2026-1"])
+@pytest.mark.parametrize(
+    "time", ["yesterday", "2026-11-20T09:30:00", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "2026-1"]
+)
 def test_a_time_that_no_other_can_be_compared_with_is_unknown(time: str) -> None:
     """Neither the time of the last check, nor that of a lost permission, may make every later check fail."""
     lost = RolePermissions(lost=(LostPermission(Permission("arn", "sqs:ReceiveMessage", "*"), NOW, NOW),))

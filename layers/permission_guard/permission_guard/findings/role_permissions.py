@@ -55,7 +55,7 @@ class RolePermissions:
         if found is None:
             return self
         known = tuple(changes)
-        lost = {each.permission: each for each in self.lost if _age(each.lost_at, now) <= KEEP_LOST}
+        lost = {each.permission: each for each in self.lost if -CLOCK_SKEW <= _age(each.lost_at, now) <= KEEP_LOST}
         forgotten = {each.permission for each in self.lost} - lost.keys()
         lost |= {
             permission: LostPermission(permission, seen_at, now)
@@ -121,8 +121,10 @@ def time_of_check(text: str) -> str:
 
     One of UNREADABLE if the time of a call to IAM cannot be compared with it.
     """
-    if text and (datetime.fromisoformat(text) - IAM_DELAY).tzinfo is None:
-        raise ValueError(f"not a time in UTC: {text!r:.50}")
+    if text:
+        time = datetime.fromisoformat(text)
+        if any((time + delay).tzinfo is None for delay in (-IAM_DELAY, CLOCK_SKEW)):
+            raise ValueError(f"not a time in UTC: {text!r:.50}")
     return text
 
 
