@@ -11,6 +11,7 @@ from permission_guard.errors import ConflictError, WriteFailedError
 from permission_guard.findings.checkpoint import CheckRun
 from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.iam import parse_policy
+from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
@@ -277,6 +278,8 @@ class InMemoryFindings:
 
     def put_finding(self, change: Change) -> None:
         self.before_write()
+        if self.finding(parse_function_arn(change.finding.function_arn)[0], change.finding.id) == change.finding:
+            return
         self._check(change)
         self.put(change.finding)
 

@@ -11,7 +11,6 @@ from aws_lambda_powertools.metrics import MetricUnit
 from permission_guard.bootstrap.fixes import fixer
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
-from permission_guard.model.arns import parse_function_arn
 from permission_guard.rules.execution_role import RULES
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 def _fix(event: BusEvent) -> None:
     # Only the names come from the event; state and decisions are read from the tables and from AWS.
-    target, _ = parse_function_arn(event.function_arn)
-    outcome = fixer(RULES, os.environ).handle(target, event.finding_id)
+    outcome = fixer(RULES, os.environ).handle(event.target, event.finding_id)
     logger.info(
         outcome.summary,
         extra={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from permission_guard.errors import ConfigurationError
 from permission_guard.iam import TrustSet
@@ -13,6 +13,8 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _MAX_DELAY_SECONDS = 900  # the maximum DelaySeconds of an SQS message
 
@@ -148,9 +150,6 @@ class FixSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing or invalid."""
-        auto_fix = environment.get("AUTO_FIX") or AutoFix.RESTORE
-        if auto_fix not in list(AutoFix):
-            raise ConfigurationError(f"AUTO_FIX is {auto_fix!r:.50}; it must be one of {', '.join(AutoFix)}")
         limit = environment.get("MAX_FIXES_AN_HOUR", "20")
         if not re.fullmatch(r"[1-9]\d{0,3}", limit):
             raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
@@ -158,8 +157,8 @@ class FixSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             decisions_table=_required(environment, "DECISIONS_TABLE"),
             trust=_trust(environment),
-            mode=_fix_mode(environment),
-            auto_fix=AutoFix(auto_fix),
+            mode=_one_of(FixMode, "FIX_MODE", _required(environment, "FIX_MODE")),
+            auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
         )
@@ -179,15 +178,14 @@ class DecideSettings:
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             decisions_table=_required(environment, "DECISIONS_TABLE"),
-            mode=_fix_mode(environment),
+            mode=_one_of(FixMode, "FIX_MODE", _required(environment, "FIX_MODE")),
         )
 
 
-def _fix_mode(environment: Mapping[str, str]) -> FixMode:
-    mode = _required(environment, "FIX_MODE")
-    if mode not in list(FixMode):
-        raise ConfigurationError(f"FIX_MODE is {mode!r:.50}; it must be one of {', '.join(FixMode)}")
-    return FixMode(mode)
+def _one_of(choices: type[Choice], name: str, value: str) -> Choice:
+    if value not in list(choices):
+        raise ConfigurationError(f"{name} is {value!r:.50}; it must be one of {', '.join(choices)}")
+    return choices(value)
 
 
 def _grace_period_seconds(environment: Mapping[str, str]) -> int:

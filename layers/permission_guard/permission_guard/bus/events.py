@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Transition
 from permission_guard.model.verdicts import FINDING_ID
 from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from permission_guard.model.targets import FunctionTarget
 
 SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
@@ -27,6 +31,11 @@ class BusEvent:
     finding_id: str
     function_arn: str
     revision: int
+
+    @property
+    def target(self) -> FunctionTarget:
+        """The function; `read_event` has checked its ARN."""
+        return parse_function_arn(self.function_arn)[0]
 
 
 def read_event(body: str) -> BusEvent:

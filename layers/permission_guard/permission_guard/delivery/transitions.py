@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
-from permission_guard.errors import MalformedEventError, UnrecordedTransitionError
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,14 +45,10 @@ def deliver_event(
     """Send the transition that an event names.
 
     A transition that has expired is skipped: a newer one follows. UnrecordedTransitionError if the table has no such
-    transition, MalformedEventError if the event names no function.
+    transition.
     """
-    try:
-        target, _ = parse_function_arn(event.function_arn)
-    except ValueError as error:
-        raise MalformedEventError(str(error)) from error
-    current = partial(findings.finding, target, event.finding_id)
-    finding = findings.transition(target, event.finding_id, event.revision) or _unchanged(event, current())
+    current = partial(findings.finding, event.target, event.finding_id)
+    finding = findings.transition(event.target, event.finding_id, event.revision) or _unchanged(event, current())
     if finding is None:
         return (DeliveryResult(channel="", outcome=DeliveryOutcome.EXPIRED),)
     return send(finding, current)

@@ -46,7 +46,10 @@ class FindingStore(Protocol):
         """
 
     def put_finding(self, change: Change) -> None:
-        """Write one finding; ConflictError when it was changed since it was read."""
+        """Write one finding; ConflictError when it was changed since it was read.
+
+        A finding that is stored already, because only the reply of a write was lost, counts as written.
+        """
 
     def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
         """Return what the last recorded check left, an empty checkpoint if there is none or it cannot be read."""

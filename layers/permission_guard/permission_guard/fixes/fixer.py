@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 from permission_guard.checks.engine import evaluate
 from permission_guard.config import AutoFix, FixMode
 from permission_guard.errors import (
-    ConflictError,
     FixInProgressError,
     FixNotVisibleError,
     FixRefusedError,
@@ -132,7 +131,7 @@ class Fixer:
         """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
         if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
-        owned = self._own(target, finding, started)
+        owned = self._own(finding, started)
         with self._lease(target, owned):
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
@@ -208,7 +207,7 @@ class Fixer:
             return FixOutcome(finding.id, None, reached, is_postponed=True)
         intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
         # Recorded before the change, so that the state to restore is known after a crash.
-        owned = self._own(target, finding, replace(intent, result=FixResult.APPLYING))
+        owned = self._own(finding, replace(intent, result=FixResult.APPLYING))
         with self._lease(target, owned):
             return self._apply(target, owned, fix)
 
@@ -235,18 +234,12 @@ class Fixer:
         who = finding.changed_by or "someone whom no event names"
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
-    def _own(self, target: FunctionTarget, finding: Finding, record: FixRecord) -> Finding:
+    def _own(self, finding: Finding, record: FixRecord) -> Finding:
         """Record a started fix as this invocation's own. ConflictError if another writer was first."""
         until = datetime.fromisoformat(self.clock()) + LEASE
         owned = replace(record, owner=self.token(), lease_until=until.isoformat(timespec="milliseconds"))
         change = Change(replace(finding, fix=owned), finding.revision, expected_owner=owner_of_fix(finding))
-        try:
-            self.store.put_finding(change)
-        except ConflictError:
-            # The write may have succeeded, and only its reply have been lost.
-            current = self.store.finding(target, finding.id)
-            if current is None or owner_of_fix(current) != owned.owner:
-                raise
+        self.store.put_finding(change)
         return change.finding
 
     @contextmanager
