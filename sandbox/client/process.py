@@ -39,6 +39,9 @@ _START_DEADLINE = 20.0
 _STOP_DEADLINE = 5.0
 _DEPLOY_DEADLINE = 300.0
 _PAUSE = 0.02
+# Seconds after which the server closes an unused connection. A client that does not retry fails if it sends at that
+# moment, so it never comes.
+_KEEP_ALIVE = "86400"
 _SIMPLE_VALUE = re.compile(r"[\w.:/@+-]+")
 
 Found = TypeVar("Found")
@@ -91,7 +94,7 @@ class Sandbox:
         command = [str(interpreter), "-m", "hypercorn", "sandbox.server.app:app", "--bind", f"127.0.0.1:{port}"]
         with (run_dir / "sandbox.log").open("wb") as log:
             server = subprocess.Popen(
-                [*command, "--workers", "0"],
+                [*command, "--workers", "0", "--keep-alive", _KEEP_ALIVE],
                 cwd=ROOT,
                 env={**_server_environment(port, run_dir), **(settings or {})},
                 stdin=subprocess.DEVNULL,

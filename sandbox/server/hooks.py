@@ -15,6 +15,7 @@ from sandbox.server import (
     function_answers,
     iam_answers,
     inside,
+    invocation_logs,
     listings,
     organization,
     pin,
@@ -62,6 +63,9 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.REMOVE_PERMISSION: lambda _: resource_policy.remove_permission,
         pin.GET_POLICY: lambda _: resource_policy.get_policy,
         pin.DELETE_ALIAS: resource_policy.wrap_delete_alias,
+        pin.READ_STDERR: invocation_logs.wrap_read_stderr,
+        pin.DRAIN_STDERR: invocation_logs.wrap_drain_stderr,
+        pin.DRAIN_STDERR_BOUNDED: invocation_logs.wrap_drain_stderr_bounded,
         pin.ASYNC_FAILURE: deliveries.wrap_async_failure,
         pin.STREAM_FAILURE: deliveries.wrap_stream_failure,
         pin.SQS_REQUEST: handlers["sqs"],
@@ -90,8 +94,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.DELETE: lambda inner: deployments.wrap_delete(inner, report),
     }
     for hook in pin.HOOKS:
-        module = importlib.import_module(hook.module)
-        setattr(module, hook.name, wraps[hook](getattr(module, hook.name)))
+        hook.replace(wraps[hook](hook.function()))
     iam_answers.install(inside.IAM_HANDLERS)
     inside.CLOUDFORMATION_HANDLERS[bus_policy.EVENT_BUS_POLICY] = bus_policy.RESOURCE_HANDLERS
     health = "DescribeTargetHealth"

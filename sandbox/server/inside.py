@@ -20,6 +20,9 @@ from ministack.core.iam_evaluator import (
 from ministack.core.iam_evaluator import (
     _role_name_from_assumed_arn as role_name_from_session,
 )
+from ministack.core.lambda_runtime import (
+    ProvidedWorker,
+)
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
 )
@@ -121,6 +124,7 @@ __all__ = [
     "CLOUDFORMATION_HANDLERS",
     "IAM_HANDLERS",
     "LOAD_BALANCING_HANDLERS",
+    "ProvidedWorker",
     "SqsError",
     "access_keys",
     "bus_of_reference",

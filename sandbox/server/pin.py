@@ -11,6 +11,11 @@ import inspect
 import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = "1.5.33"
 
@@ -21,7 +26,7 @@ class PinError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function of MiniStack that the sandbox replaces, and its required parameters."""
+    """A function or method (`Class.method`) of MiniStack that the sandbox replaces, and its required parameters."""
 
     module: str
     name: str
@@ -30,11 +35,23 @@ class Hook:
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 
+    def function(self) -> Callable[..., Any]:
+        """Return the function as it is now. ImportError or AttributeError if it is missing."""
+        function: Callable[..., Any] = attrgetter(self.name)(importlib.import_module(self.module))
+        return function
+
+    def replace(self, function: Callable[..., Any]) -> None:
+        """Put another function in its place."""
+        module = importlib.import_module(self.module)
+        owner, _, name = self.name.rpartition(".")
+        setattr(getattr(module, owner) if owner else module, name, function)
+
 
 _ACTIONS = "ministack.core.iam_actions"
 _EVALUATOR = "ministack.core.iam_evaluator"
 _EVENTS = "ministack.services.eventbridge"
 _SQS = "ministack.services.sqs"
+_RUNTIME = "ministack.core.lambda_runtime"
 _LAMBDA = "ministack.services.lambda_svc"
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 _STACKS = "ministack.services.cloudformation.stacks"
@@ -66,6 +83,9 @@ ADD_PERMISSION = Hook(_LAMBDA, "_add_permission", "func_name data query_params p
 REMOVE_PERMISSION = Hook(_LAMBDA, "_remove_permission", "func_name sid query_params path_qualifier")
 GET_POLICY = Hook(_LAMBDA, "_get_policy", "func_name query_params path_qualifier")
 DELETE_ALIAS = Hook(_LAMBDA, "_delete_alias", "func_name alias_name")
+READ_STDERR = Hook(_RUNTIME, "Worker._read_stderr", "self")
+DRAIN_STDERR = Hook(_RUNTIME, "Worker._drain_stderr", "self")
+DRAIN_STDERR_BOUNDED = Hook(_RUNTIME, "Worker._drain_stderr_bounded", "self first_line_wait idle_confirm hard_cap")
 ASYNC_FAILURE = Hook(_LAMBDA, "_route_async_failure", "target_arn func_name event result")
 STREAM_FAILURE = Hook(_LAMBDA, "_send_ddb_stream_failure_record", "esm func_rec batch stream_arn result condition")
 SQS_REQUEST = Hook(_SQS, "handle_request", _REQUEST)
@@ -118,6 +138,9 @@ HOOKS: tuple[Hook, ...] = (
     REMOVE_PERMISSION,
     GET_POLICY,
     DELETE_ALIAS,
+    READ_STDERR,
+    DRAIN_STDERR,
+    DRAIN_STDERR_BOUNDED,
     ASYNC_FAILURE,
     STREAM_FAILURE,
     SQS_REQUEST,
@@ -165,7 +188,7 @@ def check(expected: str = "", hooks: tuple[Hook, ...] = HOOKS) -> None:
 
 def _check_hook(hook: Hook) -> None:
     try:
-        function = getattr(importlib.import_module(hook.module), hook.name)
+        function = hook.function()
     except (ImportError, AttributeError):
         raise PinError(f"The hook {hook} is missing: MiniStack {VERSION} has it.") from None
     found = " ".join(inspect.signature(function).parameters)
