@@ -12,7 +12,7 @@ from permission_guard.needs.decision import relevant_policies
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.features import needs_of
 from permission_guard.offline.intrinsics import fill, sole_unresolved, text, unresolved_in
-from permission_guard.offline.managed_policies import extreme, managed_policy
+from permission_guard.offline.managed_policies import extreme, is_by_aws, managed_policy
 from permission_guard.offline.physical_names import attribute, path_of, physical_name, reference
 from permission_guard.offline.scenarios import OfflineCheck, Scenario, combinations, listed_references, not_in_file
 from permission_guard.offline.template_permissions import MAPPING, OFFLINE_ORGANIZATION, TOO_MANY, Template
@@ -171,10 +171,7 @@ class _RoleOf:
     def unresolved(self, values: Mapping[str, str]) -> list[str]:
         """Return the unresolved references of the role's policies, without those that have one of the values."""
         names = [name for name in unresolved_in(list(self.documents.values())) if name not in values]
-        return names + [f"the policy {_name_of(arn)}" for arn in self.managed if self._is_unknown(arn)]
-
-    def _is_unknown(self, arn: str) -> bool:
-        return _is_by_aws(arn) and managed_policy(arn) is None
+        return names + [f"the policy {_name_of(arn)}" for arn in self.managed if _is_unknown(arn)]
 
     def snapshot(
         self, mapping: EventSourceMapping, fills: Mapping[str, str], values: Mapping[str, str], *, broadest: bool
@@ -228,9 +225,10 @@ class _RoleOf:
         )
 
     def _attached(self, arn: str, *, broadest: bool) -> Policy | Unread:
-        if not _is_by_aws(arn):
+        known = managed_policy(arn)
+        if known is None and not _is_unknown(arn):
             return not_in_file(f"{fill(arn, {})} is not in the file")
-        return managed_policy(arn) or extreme(arn, broadest=broadest)
+        return known or extreme(arn, broadest=broadest)
 
     def _boundary(
         self, arn: str, fills: Mapping[str, str], values: Mapping[str, str], *, broadest: bool
@@ -239,7 +237,7 @@ class _RoleOf:
             if reference(self.resolver, logical_id) == arn:
                 document = self.resolver.properties(logical_id).get("PolicyDocument")
                 return parse_policy(_filled(document, fills, values, broadest=broadest), name=logical_id)
-        return not_in_file(f"the permissions boundary {fill(arn, {})} is not in the file")
+        return managed_policy(arn) or not_in_file(f"the permissions boundary {fill(arn, {})} is not in the file")
 
     def _source_policies(
         self, mapping: EventSourceMapping, role: Role, fills: Mapping[str, str]
@@ -316,8 +314,10 @@ def _restricts(statement: JSON) -> bool:
     return (statement.get("Effect") == "Deny") != ("NotResource" in statement or "NotAction" in statement)
 
 
-def _is_by_aws(arn: str) -> bool:
-    return ":iam::aws:policy/" in arn and "Deny" not in arn and "Quarantine" not in arn
+def _is_unknown(arn: str) -> bool:
+    """Return whether AWS added a policy after the copy; only one that denies has other bounds than all and nothing."""
+    is_denying = "Deny" in arn or "Quarantine" in arn
+    return is_by_aws(arn) and managed_policy(arn) is None and not is_denying
 
 
 def _name_of(arn: str) -> str:
