@@ -10,11 +10,19 @@ from permission_guard.errors import InputError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot, Unread
-from permission_guard.model.targets import Direction, FunctionTarget
+from permission_guard.model.targets import FunctionTarget
 from permission_guard.offline.sam import is_sam, translated
-from permission_guard.offline.scenarios import OfflineCheck, Scenario, not_in_file
-from permission_guard.offline.template_permissions import OFFLINE_ORGANIZATION, Template, permission_checks
-from permission_guard.offline.template_roles import mapping_checks
+from permission_guard.offline.scenarios import (
+    RULES_OFFLINE,
+    RULES_ON_STATEMENTS,
+    OfflineCheck,
+    Scenario,
+    not_in_file,
+)
+from permission_guard.offline.template import OFFLINE_ORGANIZATION, Template
+from permission_guard.offline.template_functions import function_checks, mapping_checks
+from permission_guard.offline.template_permissions import permission_checks
+from permission_guard.offline.template_shared_roles import shared_role_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,12 +68,13 @@ def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameter
     body = translated(document, place, parameters) if sam else document
     template = Template(body, place, trust, parameters, frozenset(document["Resources"]))
     permissions, without_permissions = permission_checks(template)
+    functions, without_functions = function_checks(template)
     mappings, without_mappings = mapping_checks(template)
     loops = [_unread_loop(name, place) for name in document["Resources"] if name.startswith(_LOOP)]
     return Contents(
         "SAM template" if sam else "CloudFormation template",
-        (*permissions, *mappings, *loops),
-        (*without_permissions, *without_mappings),
+        (*permissions, *mappings, *functions, *shared_role_checks(template), *loops),
+        (*without_permissions, *without_mappings, *without_functions),
     )
 
 
@@ -75,7 +84,7 @@ def _unread_loop(name: str, place: Place) -> OfflineCheck:
     unread = not_in_file(
         f"Unknown: {name} is not expanded. Check the processed template (aws cloudformation get-template)."
     )
-    return OfflineCheck((Scenario(Snapshot(target, unread)),), frozenset(Direction), from_template=True, source_id=name)
+    return OfflineCheck((Scenario(Snapshot(target, unread)),), RULES_OFFLINE, from_template=True, source_id=name)
 
 
 # ── Policies ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +140,7 @@ def _offline_check(arn: str, document: Any) -> OfflineCheck:
         resource_policies=(found,),
         own_organization=OFFLINE_ORGANIZATION,
     )
-    return OfflineCheck((Scenario(snapshot),), frozenset({Direction.INVOKE_POLICY}))
+    return OfflineCheck((Scenario(snapshot),), RULES_ON_STATEMENTS)
 
 
 def _applies_to(arn: str, statement: Mapping[str, Any]) -> bool:

@@ -76,7 +76,6 @@ class FailureDestinationMissing(NeedRule):
     id = "PG203"
     name = "failure-destination-missing"
     severity = Severity.MEDIUM
-    offline = False
     reads = NeedRule.reads | {
         "events:DescribeEventBus",
         "kafka:DescribeClusterV2",

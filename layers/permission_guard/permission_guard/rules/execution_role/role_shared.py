@@ -71,7 +71,6 @@ class RoleShared(RoleRule):
     id = "PG209"
     name = "role-shared"
     severity = Severity.LOW
-    offline = False
     full_check_only = True
     reads = RoleRule.reads | {"lambda:ListFunctions"}
     subjects = "shared-role"

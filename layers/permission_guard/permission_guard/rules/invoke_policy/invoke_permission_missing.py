@@ -81,7 +81,6 @@ class InvokePermissionMissing(Rule):
     name = "invoke-permission-missing"
     severity = Severity.HIGH
     direction = Direction.INVOKE_POLICY
-    offline = False
     grace_period = True
     reads = POLICY_READS | {
         "apigateway:GET",
