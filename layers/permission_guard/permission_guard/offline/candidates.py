@@ -69,7 +69,7 @@ class Candidates:
                 **{key: [f"o-{token}", *self.organizations[:1]] for key in _ORGANIZATIONS},
             }
             return list(known.get(usage.place, [token]))
-        arns = self._arns(accounts, principals, token) if usage.first else []
+        arns = artificial_arns(self.place, accounts, principals, token) if usage.first else []
         if usage.whole:
             return arns
         return [token, *arns, *([] if unresolved.own else [*accounts, self.place.partition, self.place.region])]
@@ -80,19 +80,21 @@ class Candidates:
         roles = [f"arn:{self.place.partition}:iam::{account}:role/{token}" for account in accounts]
         return roles if unresolved.own else [*accounts, *roles, "*", f"{token}.amazonaws.com"]
 
-    def _arns(self, accounts: list[str], principals: Collection[str], token: str) -> list[str]:
-        forms = [invoker_of(name).source_arn or _SOME_SOURCE for name in principals] or [_SOME_SOURCE]
-        return [
-            re.sub(
-                r"[A-Z][A-Z-]*", token, naming.format(partition=self.place.partition, region="\0", account=account)
-            ).replace("\0", self.place.region)
-            for account in accounts
-            for naming in forms
-        ]
-
     def is_artificial(self, candidate: str) -> bool:
         """Return whether a candidate occurs only in place of a reference, and must be shown as that reference."""
         return candidate.startswith(("unresolved", "o-unresolved", "arn:")) or candidate == self.stranger
+
+
+def artificial_arns(place: Place, accounts: Sequence[str], principals: Collection[str], token: str) -> list[str]:
+    """Return an ARN that a source of each service principal can have, in each account, with a token as its name."""
+    forms = [invoker_of(name).source_arn or _SOME_SOURCE for name in principals] or [_SOME_SOURCE]
+    return [
+        re.sub(r"[A-Z][A-Z-]*", token, naming.format(partition=place.partition, region="\0", account=account)).replace(
+            "\0", place.region
+        )
+        for account in accounts
+        for naming in forms
+    ]
 
 
 def usages_in(place: str, value: JSON) -> Iterator[tuple[str, Usage]]:

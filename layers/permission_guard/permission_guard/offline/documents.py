@@ -21,6 +21,7 @@ from permission_guard.offline.scenarios import (
 )
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, Template
 from permission_guard.offline.template_functions import function_checks, mapping_checks
+from permission_guard.offline.template_invocations import invocation_checks
 from permission_guard.offline.template_permissions import permission_checks
 from permission_guard.offline.template_shared_roles import shared_role_checks
 
@@ -73,7 +74,14 @@ def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameter
     loops = [_unread_loop(name, place) for name in document["Resources"] if name.startswith(_LOOP)]
     return Contents(
         "SAM template" if sam else "CloudFormation template",
-        (*permissions, *mappings, *functions, *shared_role_checks(template), *loops),
+        (
+            *permissions,
+            *invocation_checks(template),
+            *mappings,
+            *functions,
+            *shared_role_checks(template),
+            *loops,
+        ),
         (*without_permissions, *without_mappings, *without_functions),
     )
 

@@ -177,6 +177,14 @@ class Template:
             (name for name in self.created(resolver, FUNCTION) if self.target_of(resolver, name) == target), None
         )
 
+    def may_name(self, resolver: Resolver, logical_id: str, function_id: str | None) -> bool:
+        """Return whether a permission or a policy can be of a function, without resolving it."""
+        raw = self.raw(logical_id, "FunctionName") or self.raw(logical_id, "ResourceArn")
+        if not isinstance(raw, dict) or "Fn::If" in raw:
+            return True
+        referenced = self.referenced(resolver, raw)
+        return referenced is None or resolver.type_of(referenced) != FUNCTION or referenced == function_id
+
     def referenced(self, resolver: Resolver, raw: JSON) -> str | None:
         """Return the resource that an expression refers to: `!Ref`, its ARN, or either of them with a qualifier."""
         if not isinstance(raw, dict) or len(raw) != 1:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 URL: Final = "AWS::Lambda::Url"
 
-_UNREADABLE: Final = not_in_file("Unknown: the policy cannot be read from the template.")
+UNREADABLE: Final = not_in_file("Unknown: the policy cannot be read from the template.")
 
 
 def permission_checks(template: Template) -> tuple[list[OfflineCheck], list[str]]:
@@ -70,17 +70,21 @@ def function_urls(
     """Return the URLs of a function, None if the function is not in the file."""
     if function_id is None:
         return None
-    found = []
-    for logical_id in template.ids_of(URL):
-        is_of_function = template.function_id(resolver, template.raw(logical_id, "TargetFunctionArn")) == function_id
-        if is_of_function and template.is_created(resolver, logical_id):
-            properties = resolver.properties(logical_id)
-            alias = fill(text(properties.get("Qualifier") or ""), fills or {})
-            _, qualifier = template.function_of(properties.get("TargetFunctionArn", ""), fills)
-            url = f"https://{logical_id.lower()}.lambda-url.{template.place.region}.on.aws/"
-            auth_type = fill(text(properties.get("AuthType", "")), fills or {})
-            found.append(FunctionUrl(alias or qualifier, url, auth_type))
-    return tuple(found)
+    return tuple(
+        function_url(template, resolver, logical_id, fills or {})
+        for logical_id in template.ids_of(URL)
+        if template.function_id(resolver, template.raw(logical_id, "TargetFunctionArn")) == function_id
+        and template.is_created(resolver, logical_id)
+    )
+
+
+def function_url(template: Template, resolver: Resolver, logical_id: str, fills: Mapping[str, str]) -> FunctionUrl:
+    """Return a URL of the template."""
+    properties = resolver.properties(logical_id)
+    alias = fill(text(properties.get("Qualifier") or ""), fills)
+    _, qualifier = template.function_of(properties.get("TargetFunctionArn", ""), fills)
+    url = f"https://{logical_id.lower()}.lambda-url.{template.place.region}.on.aws/"
+    return FunctionUrl(alias or qualifier, url, fill(text(properties.get("AuthType", "")), fills))
 
 
 def _scenarios(
@@ -102,7 +106,7 @@ def _scenarios(
     if not found_any:
         target, *_ = _policy_arn(template, draft)
         urls = function_urls(template, draft.resolver, draft.function_id)
-        unread = _UNREADABLE if draft.content is None else TOO_MANY
+        unread = UNREADABLE if draft.content is None else TOO_MANY
         yield Scenario(_snapshot(target, unread, urls), draft.resolver.assumed)
 
 
