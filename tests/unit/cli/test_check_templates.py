@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.rules import RULES
 from tests.fakes import TRUST_LAMBDA
@@ -22,7 +22,7 @@ from tests.unit.cli.conftest import run
 if TYPE_CHECKING:
     from pathlib import Path
 
-HERE = Place("123456789012", "us-east-1", "aws")
+HERE = GivenPlace()
 OWN_ACCOUNT = {"Ref": "AWS::AccountId"}
 TOPIC = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:orders"}
 

@@ -12,11 +12,10 @@ import typer
 
 from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
-from permission_guard.model.arns import partition_of
 from permission_guard.model.verdicts import Outcome
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
 from permission_guard.offline.input_file import read
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
 from permission_guard.reports.terminal import echo_error
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from permission_guard.rules import Rule
 
 FINDINGS, INVALID_USAGE, UNKNOWN = 1, 2, 3
-PLACEHOLDER = "123456789012"
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -45,9 +43,10 @@ class _Options:
     """The options that apply to every file."""
 
     rules: tuple[Rule, ...]
-    place: Place
+    place: GivenPlace
     trust: TrustSet
     parameters: Mapping[str, str]
+    wanted: Sequence[str]
 
 
 def check(  # noqa: PLR0917 - each is an option
@@ -66,8 +65,14 @@ def check(  # noqa: PLR0917 - each is an option
         list[str] | None,
         typer.Option(help="An organization whose accounts may use the functions, such as your own. Can be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option(help="The account to which templates are deployed.")] = PLACEHOLDER,
-    region: Annotated[str, typer.Option(help="The region to which templates are deployed.")] = "us-east-1",
+    account: Annotated[
+        str | None,
+        typer.Option(help="The account to which templates are deployed.", show_default="as the ARNs of the file say"),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="The region to which templates are deployed.", show_default="as the ARNs of the file say"),
+    ] = None,
     partition: Annotated[
         str | None, typer.Option(help="The partition to which templates are deployed.", show_default="from the region")
     ] = None,
@@ -89,20 +94,19 @@ def check(  # noqa: PLR0917 - each is an option
     2 no findings, but invalid usage or a file that cannot be evaluated.
     """
     try:
-        _accounts("--account", [account])
+        _accounts("--account", [account] if account is not None else [])
         trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
         options = _Options(
             rules=_rules(rule or [], trust),
-            place=Place(account, region, partition or partition_of(region)),
+            place=GivenPlace(account, region, partition),
             trust=trust,
             parameters=_parameters(parameter or []),
+            wanted=rule or [],
         )
     except ValueError as error:
         echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
-    results = Results(tuple(one for one in RULES if not one.offline and _is_wanted(one, rule or [])))
-    if account == PLACEHOLDER:
-        results.placeholder = account
+    results = Results()
     for file in files:
         _check_file(file, options, results)
     if format_ is Format.JSON:
@@ -124,12 +128,16 @@ def _check_file(file: Path, options: _Options, results: Results) -> None:
         return
     results.files += 1
     results.left_out += [(str(file), name) for name in found.left_out]
+    if found.deployment is not None:
+        results.deployments[str(file)] = found.deployment
+    results.skipped[str(file)] = [one for one in found.skipped if _is_wanted(one.rule, options.wanted)]
     for offline_check in found.offline_checks:
         for verdict in evaluate_check(offline_check, options.rules):
             if verdict.outcome is Outcome.PASS:
                 results.passed += 1
             else:
-                results.add(Checked.of(str(file), verdict, offline_check, options.place))
+                place = found.deployment.place if found.deployment else None
+                results.add(Checked.of(str(file), verdict, offline_check, place))
 
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:

@@ -19,6 +19,7 @@ from permission_guard.offline.scenarios import (
     Scenario,
     not_in_file,
 )
+from permission_guard.offline.skipped import Skipped, skipped_in_policy, skipped_in_template
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, Template
 from permission_guard.offline.template_functions import function_checks, mapping_checks
 from permission_guard.offline.template_invocations import invocation_checks
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.iam import TrustSet
+    from permission_guard.offline.deployment import Deployment, GivenPlace
     from permission_guard.offline.physical_names import Place
 
 _LOOP: Final = "Fn::ForEach::"
@@ -39,32 +41,39 @@ _ACCEPTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The kind and the checks of a file. `left_out` has the resources that the parameters exclude."""
+    """The kind and the checks of a file, and what is not evaluated in it.
+
+    `left_out` has the resources that the parameters exclude. `deployment` is the place of a template.
+    """
 
     kind: str
     offline_checks: tuple[OfflineCheck, ...]
+    skipped: tuple[Skipped, ...]
     left_out: tuple[str, ...] = ()
+    deployment: Deployment | None = None
 
 
-def contents(document: Any, place: Place, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
+def contents(document: Any, given: GivenPlace, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
     """Recognize a document and return its checks. InputError if it cannot be evaluated."""
     if not isinstance(document, dict):
         raise InputError(f"neither a policy nor a template. {_ACCEPTED}")
     if isinstance(document.get("Resources"), dict):
-        return _template(document, place, trust, parameters)
+        return _template(document, given, trust, parameters)
     if "Policy" in document:
-        return Contents("policy", _reply(document))
+        return Contents("policy", _reply(document), skipped_in_policy())
     if "Statement" in document:
         if isinstance(document["Statement"], str):  # the response of AddPermission
-            return Contents("policy", _policy({"Statement": [_from_text(document["Statement"])]}))
-        return Contents("policy", _policy(document))
+            document = {"Statement": [_from_text(document["Statement"])]}
+        return Contents("policy", _policy(document), skipped_in_policy())
     if "Effect" in document:
-        return Contents("policy", _policy({"Statement": [document]}))
+        return Contents("policy", _policy({"Statement": [document]}), skipped_in_policy())
     raise InputError(f"neither a policy nor a template: no Policy, Statement or Resources. {_ACCEPTED}")
 
 
-def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
+def _template(document: dict[str, Any], given: GivenPlace, trust: TrustSet, parameters: Mapping[str, str]) -> Contents:
     document = {**document, "Resources": {str(name): resource for name, resource in document["Resources"].items()}}
+    deployment = given.deployment(document, parameters)
+    place = deployment.place
     sam = is_sam(document)
     body = translated(document, place, parameters) if sam else document
     template = Template(body, place, trust, parameters, frozenset(document["Resources"]))
@@ -82,7 +91,9 @@ def _template(document: dict[str, Any], place: Place, trust: TrustSet, parameter
             *shared_role_checks(template),
             *loops,
         ),
+        skipped_in_template(template),
         (*without_permissions, *without_mappings, *without_functions),
+        deployment,
     )
 
 

@@ -322,3 +322,20 @@ def _invoke_config(
 def _part(value: JSON, name: str) -> dict[str, Any]:
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def outside_destinations(template: Template) -> list[str]:
+    """Return the destinations and dead-letter queues that are not in the file: their keys are not read."""
+    resolver = template.resolver()
+    sources = TemplateSources(template, resolver, Bound(broadest=True, fills={}))
+    named: list[JSON] = [
+        *(_part(resolver.properties(name), "DeadLetterConfig").get("TargetArn") for name in template.ids_of(FUNCTION)),
+        *(
+            _part(_part(resolver.properties(name), "DestinationConfig"), event).get("Destination")
+            for kind in (MAPPING, INVOKE_CONFIG)
+            for name in template.ids_of(kind)
+            for event in ("OnSuccess", "OnFailure")
+        ),
+    ]
+    found = (fill(one, {}) for one in named if isinstance(one, str) and not one.startswith("kafka://"))
+    return [one for one in dict.fromkeys(found) if one and sources.resource(one) is None]
