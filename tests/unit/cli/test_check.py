@@ -133,16 +133,7 @@ def test_standard_input_is_a_dash() -> None:
         (policy({**BROAD, "Resource": "arn:aws:s3:::bucket/*"}), "Lambda function as its Resource"),
         (policy(), "Lambda function as its Resource"),
         ({"Statement": 3}, "Lambda function as its Resource"),
-        ("[" * 100_000, "nested too deeply"),
-        ("a: " + "[" * 100_000, "neither JSON nor YAML"),
         ("a: !Ref", "no Policy, Statement or Resources"),
-        (
-            '{"Resources": {"A": {"Type": "AWS::Lambda::Permission", "Properties": '
-            + '{"Fn::Join": ["", [' * 300
-            + "]]}" * 300
-            + "}}}",
-            "nested too deeply",
-        ),
         ('{"Policy":"' + "é", "not JSON"),
     ],
 )
@@ -259,7 +250,9 @@ def test_the_json_output_has_all_results(check: Any) -> None:
         "findings": 1,
         "unknowns": 1,
         "passed": document["counts"]["passed"],
+        "unread": 0,
         "errors": 0,
+        "skipped_files": 0,
     }
     assert [one["rule_id"] for one in document["skipped"]] == [rule.id for rule in RULES if not rule.offline]
 

@@ -23,8 +23,9 @@ NO_VALUE: Final = object()
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNRESOLVED: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_MARKS: Final = str.maketrans(dict.fromkeys((_OPEN, _CLOSE), "\ufffd"))
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
-_DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
+_DYNAMIC: Final = re.compile(rf"\{{\{{resolve:(?:[^}}{_OPEN}]|{_OPEN}[^{_CLOSE}]*{_CLOSE})*\}}\}}")
 
 _DECIDED_BY: Final = {"Fn::And": False, "Fn::Or": True}
 """The value of one operand that decides the whole function."""
@@ -64,7 +65,7 @@ class Resolver:
     def value(self, raw: JSON) -> JSON:
         """Resolve a value as far as possible. Return NO_VALUE if the property does not exist."""
         if isinstance(raw, str):
-            return _DYNAMIC.sub(lambda match: self.unresolved(match[0]), raw)
+            return _DYNAMIC.sub(lambda match: self.unresolved(fill(match[0], {})), raw)
         if isinstance(raw, list):
             return [item for item in map(self.value, raw) if item is not NO_VALUE]
         if not isinstance(raw, dict):
@@ -223,7 +224,7 @@ class Resolver:
         delimiter, parts = argument[0], self.value(argument[1])
         if not isinstance(parts, list) or not all(map(_is_scalar, parts)):
             return parts if isinstance(parts, str) and _UNRESOLVED.fullmatch(parts) else None
-        return str(delimiter).join(map(text, parts))
+        return self.value(str(delimiter).join(map(text, parts)))
 
     def _select(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
@@ -278,6 +279,17 @@ def unresolved_in(value: JSON) -> dict[str, None]:
         return dict.fromkeys(_UNRESOLVED.findall(value))
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return {name: None for part in parts for name in unresolved_in(part)}
+
+
+def without_marks(value: JSON) -> JSON:
+    """Return a document without the two private characters that mark unresolved values."""
+    if isinstance(value, str):
+        return value.translate(_MARKS) if _OPEN in value or _CLOSE in value else value
+    if isinstance(value, list):
+        return [without_marks(item) for item in value]
+    return (
+        {without_marks(key): without_marks(item) for key, item in value.items()} if isinstance(value, dict) else value
+    )
 
 
 def sole_unresolved(value: JSON) -> str | None:
