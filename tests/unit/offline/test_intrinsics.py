@@ -317,13 +317,6 @@ def test_each_version_of_a_template_has_its_own_number() -> None:
     assert found.value({"Ref": "First"}) != found.value({"Ref": "Second"})
 
 
-def test_a_text_cannot_contain_the_marks_of_unresolved_values() -> None:
-    """The characters around a name are removed from the texts of the file."""
-    found = resolver()
-    assert found.value({"Fn::Sub": "\ue000Given\ue001"}) == "Given"
-    assert found.value({"\ue000a": "\ue000b\ue001"}) == {"a": "b"}
-
-
 def test_china_has_another_url_suffix() -> None:
     """AWS::URLSuffix depends on the partition."""
     assert Resolver({}, Place("123456789012", "cn-north-1", "aws-cn")).value({"Ref": "AWS::URLSuffix"}) == (

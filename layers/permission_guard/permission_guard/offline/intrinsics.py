@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 NO_VALUE: Final = object()
 """The value of `AWS::NoValue`: the property does not exist."""
 
-_MARKS: Final = re.compile(f"[{OPEN}{CLOSE}]")
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
 _MARKED: Final = f"{OPEN}[^{CLOSE}]*{CLOSE}"
 _DYNAMIC: Final = re.compile(rf"{_MARKED}|\{{\{{resolve:(?:{_MARKED}|[^}}{OPEN}])*\}}\}}")
@@ -75,7 +74,7 @@ class Resolver:
     def value(self, raw: JSON) -> JSON:
         """Resolve a value as far as possible. Return NO_VALUE if the property does not exist."""
         if isinstance(raw, str):
-            return self._dynamic(_MARKS.sub("", raw))
+            return self._dynamic(raw)
         if isinstance(raw, list):
             return [item for item in map(self.value, raw) if item is not NO_VALUE]
         if not isinstance(raw, dict):
@@ -85,9 +84,7 @@ class Resolver:
             if name == "Ref" or str(name).startswith("Fn::"):
                 return self._call(name, argument)
         return {
-            _MARKS.sub("", key) if isinstance(key, str) else key: item
-            for key, item in ((key, self.value(item)) for key, item in raw.items())
-            if item is not NO_VALUE
+            key: item for key, item in ((key, self.value(item)) for key, item in raw.items()) if item is not NO_VALUE
         }
 
     def properties(self, logical_id: str) -> dict[str, JSON]:
@@ -111,7 +108,6 @@ class Resolver:
 
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
         """Return the text that stands for an unresolved value, or its assumed value."""
-        name = _MARKS.sub("", name)
         if name in self.assumptions.values:
             self._assumptions_used += 1
             if not self._conditions:
@@ -302,7 +298,7 @@ class Resolver:
             return self._expression("Fn::Sub", raw) if name in given else self.unresolved(name)
 
         # A dynamic reference can contain a value: CloudFormation replaces the value first.
-        return self._dynamic(_VARIABLE.sub(replacement, _MARKS.sub("", template)))
+        return self._dynamic(_VARIABLE.sub(replacement, template))
 
     def _join(self, argument: JSON) -> JSON:
         if not _is_pair(argument):

@@ -17,6 +17,7 @@ OPEN: Final = "\ue000"
 CLOSE: Final = "\ue001"
 UNRESOLVED: Final = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
+_MARKS: Final = str.maketrans(dict.fromkeys((OPEN, CLOSE), "\ufffd"))
 _PLAIN: Final = re.compile(r"[\w:./${}@*-]+", re.ASCII)
 _LONGEST_NAME: Final = 100
 
@@ -79,6 +80,17 @@ def unresolved_in(value: JSON) -> dict[str, None]:
         return dict.fromkeys(UNRESOLVED.findall(value))
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return {name: None for part in parts for name in unresolved_in(part)}
+
+
+def without_marks(value: JSON) -> JSON:
+    """Return a document without the two private characters that mark unresolved values."""
+    if isinstance(value, str):
+        return value.translate(_MARKS) if OPEN in value or CLOSE in value else value
+    if isinstance(value, list):
+        return [without_marks(item) for item in value]
+    return (
+        {without_marks(key): without_marks(item) for key, item in value.items()} if isinstance(value, dict) else value
+    )
 
 
 def sole_unresolved(value: JSON) -> str | None:

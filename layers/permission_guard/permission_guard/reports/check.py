@@ -41,10 +41,22 @@ _REMEDIES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "poli
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be evaluated."""
+    """A file or an option that is not valid, or a file of a folder that is skipped."""
 
     file: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that was not read, or a part of it: `part` is empty for the whole file."""
+
+    file: str
+    part: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.part}: {self.reason}" if self.part else f"{self.file}: not read: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,9 @@ class Results:
     """The results of all files.
 
     `skipped` has, by file, what was not evaluated, and `deployments` the place of each template. `left_out` has the
-    resources, each with its file, that the parameters of a template exclude.
+    resources, each with its file, that the parameters of a template exclude. `unread` has the files and parts that were
+    not read, `skipped_files` the files of folders that are no templates, `nested` the nested stacks. `declared` has the
+    parameters of all templates.
     """
 
     skipped: dict[str, list[Skipped]] = field(default_factory=dict)
@@ -117,6 +131,10 @@ class Results:
     unknowns: list[Checked] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    skipped_files: list[Failed] = field(default_factory=list)
+    nested: list[tuple[str, str]] = field(default_factory=list)
+    declared: frozenset[str] = frozenset()
     passed: int = 0
     files: int = 0
     _known: set[tuple[str, ...]] = field(default_factory=set)
@@ -139,13 +157,18 @@ def print_json(results: Results) -> None:
                 "findings": [one.document() for one in results.findings],
                 "unknowns": [one.document() for one in results.unknowns],
                 "errors": [{"file": one.file, "message": one.message} for one in results.failed],
+                "unread": [{"file": one.file, "part": one.part, "reason": one.reason} for one in results.unread],
+                "nested_stacks": [{"file": file, "resource": name} for file, name in results.nested],
+                "skipped_files": [{"file": one.file, "reason": one.message} for one in results.skipped_files],
                 "left_out": [{"file": file, "resource": name} for file, name in results.left_out],
                 "counts": {
                     "files": results.files,
                     "findings": len(results.findings),
                     "unknowns": len(results.unknowns),
                     "passed": results.passed,
+                    "unread": len(results.unread),
                     "errors": len(results.failed),
+                    "skipped_files": len(results.skipped_files),
                 },
                 "deployments": [
                     {
@@ -179,6 +202,8 @@ def print_table(results: Results) -> None:
         console.print(_unknowns_table(results.unknowns))
     for failed in results.failed:
         echo_error(f"{failed.file}: {failed.message}")
+    for unread in results.unread:
+        echo_error(str(unread))
     _print_summary(console, results)
 
 
@@ -219,18 +244,32 @@ def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
 
 def _print_summary(console: Console, results: Results) -> None:
     findings, files = _counted(len(results.findings), "finding"), _counted(results.files, "file")
-    console.print(f"\n{findings}, {len(results.unknowns)} unknown, {results.passed} passed in {files}.")
+    counts = (
+        findings,
+        f"{len(results.unknowns)} unknown",
+        f"{results.passed} passed",
+        f"{len(results.unread)} not read",
+        _counted(len(results.failed), "error"),
+        f"{_counted(len(results.skipped_files), 'file')} skipped",
+    )
+    console.print(f"\n{', '.join(counts)} in {files}.", soft_wrap=True)
+    if results.skipped_files:
+        names = ", ".join(skipped.file for skipped in results.skipped_files)
+        console.print(literal(f"Skipped (neither a template nor a policy of a function): {names}."), soft_wrap=True)
+    for file, name in results.nested:
+        console.print(literal(f"{file}: {name} is a nested stack. Its template is another file and was not checked."))
     for file, name in results.left_out:
         console.print(literal(f"{file}: {name} is not created with these parameters and was not checked."))
     for deployment, of_place in _by_value(results.deployments).items():
         if not deployment.is_given:
             place = f"account {deployment.account}, region {deployment.region}"
-            console.print(literal(f"{_few(of_place)}: checked for {place}. Set your account with --account."))
+            message = f"{_few(of_place)}: checked for {place}. Set your account with --account."
+            console.print(literal(message), soft_wrap=True)
     for skipped, of_skipped in _by_value({file: tuple(one) for file, one in results.skipped.items() if one}).items():
-        console.print(literal(f"{_few(of_skipped)}:"))
+        console.print(literal(f"{_few(of_skipped)}:"), soft_wrap=True)
         for why in dict.fromkeys(one.why for one in skipped):
             names = ", ".join(str(one) for one in skipped if one.why == why)
-            console.print(literal(f"Skipped ({why}): {names}."))
+            console.print(literal(f"Skipped ({why}): {names}."), soft_wrap=True)
 
 
 T = TypeVar("T")
