@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PLACEHOLDER: Final = "123456789012"
 """The account of a template that names none."""
 
+OPTION: Final = "option"
+
 _REGIONS: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _NOWHERE: Final = Place("", "", "aws")
 """The place for reading literals: what a pseudo parameter resolves to is none."""
@@ -94,13 +96,11 @@ class Deployment:
         """The place."""
         return Place(self.account.value, self.region.value, self.partition)
 
-    @property
-    def is_given(self) -> bool:
-        """Whether the user named the account and the region."""
-        return self.account.origin == self.region.origin == OPTION
-
-
-OPTION: Final = "option"
+    def messages(self) -> Iterator[str]:
+        """Yield what the user did not say, with the option that says it."""
+        for name, one in (("account", self.account), ("region", self.region)):
+            if one.origin != OPTION:
+                yield f"checked for {name} {one}. Set your {name} with --{name}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.state import EventInvokeConfig, EventSourceMapping, Function, Role, Snapshot
-from permission_guard.needs.of_snapshot import policies_to_read, states_to_read
+from permission_guard.needs.of_snapshot import policies_to_read, role_needs
 from permission_guard.offline.candidates import combinations
 from permission_guard.offline.scenarios import (
     RULES_ON_FUNCTIONS,
@@ -284,7 +284,7 @@ def _of_any(case: _Case, values: Sequence[JSON], forms: Sequence[str]) -> Values
 def _with_sources(snapshot: Snapshot, sources: TemplateSources) -> Snapshot:
     """Return the state with what the file says of the resources that it depends on."""
     states: dict[str, SourceState | Unread] = {}
-    for arn in sorted(states_to_read(snapshot)):
+    for arn in dict.fromkeys(need.unread for item in role_needs(snapshot) for need in item.needs if need.unread):
         state = sources.state(arn)
         if state is not None:
             states[arn] = state

@@ -261,10 +261,8 @@ def _print_summary(console: Console, results: Results) -> None:
     for file, name in results.left_out:
         console.print(literal(f"{file}: {name} is not created with these parameters and was not checked."))
     for deployment, of_place in _by_value(results.deployments).items():
-        if not deployment.is_given:
-            place = f"account {deployment.account}, region {deployment.region}"
-            message = f"{_few(of_place)}: checked for {place}. Set your account with --account."
-            console.print(literal(message), soft_wrap=True)
+        for message in deployment.messages():
+            console.print(literal(f"{_few(of_place)}: {message}"), soft_wrap=True)
     for skipped, of_skipped in _by_value({file: tuple(one) for file, one in results.skipped.items() if one}).items():
         console.print(literal(f"{_few(of_skipped)}:"), soft_wrap=True)
         for why in dict.fromkeys(one.why for one in skipped):
