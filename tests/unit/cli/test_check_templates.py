@@ -361,7 +361,7 @@ def test_an_unresolved_value_in_an_arn_is_shown_by_its_name(check: Any) -> None:
         {"principal": {"Fn::Sub": "arn:aws:iam::${Given}:root"}},
         {"SourceAccount": {"Ref": "Given"}},
         {"SourceArn": {"Fn::Sub": "arn:aws:sns:us-east-1:${Given}:orders"}},
-        {"SourceArn": {"Fn::Sub": "${Given}/orders"}},
+        {"SourceArn": {"Fn::Sub": "${Given}-orders"}},
         {"SourceArn": {"Fn::ImportValue": {"Fn::Sub": "${Given}-arn"}}},
         {"SourceArn": {"Fn::Select": [0, {"Fn::Split": [",", {"Ref": "Given"}]}]}},
         {"SourceArn": {"Fn::Transform": {"Name": "Macro"}}},

@@ -14,6 +14,7 @@ from botocore.session import get_session
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.invokers import INVOKERS
 from permission_guard.model.state import Inventory, ResourcePolicy, Snapshot, Trigger
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.remedies.permission import Permission, statement_of
@@ -37,6 +38,8 @@ OPERATIONS = {
     "delete-resource-policy": "DeleteResourcePolicy",
 }
 PLACEHOLDER = "ACCOUNT-ID"
+NAMES = {name for invoker in INVOKERS for name in invoker.names if "-" in name}
+"""The names in capitals in the ARNs of remedies, which only the owner can replace."""
 
 
 @cache
@@ -159,7 +162,8 @@ def test_the_policy_has_no_violation_after_its_remedies_are_applied(path: Path, 
     resolved = replace(snapshot, resource_policies=tuple(policies.values()))
     evaluated = {rule.id, "PG102", "PG103", "PG104", *([] if PLACEHOLDER in str(resolved) else ["PG105"])}
     left = violations(resolved, [item(trust) for item in RULES if item.id in evaluated])
-    assert {item.rule_id for item in left} == others_of(path)
+    to_replace = [item for item in left if any(name in item.reason for name in NAMES)]
+    assert {item.rule_id for item in left if item not in to_replace} == others_of(path)
     needed = [item(trust) for item in RULES if item.id == "PG112"]
     assert violations(resolved, needed) == violations(snapshot, needed)
 

@@ -15,4 +15,10 @@ INVOKER = Invoker(
         "arn:{partition}:iot:{region}:{account}:provisioningtemplate/TEMPLATE-NAME",
         "arn:{partition}:iot:{region}:{account}:certificateprovider:PROVIDER-NAME",
     ),
+    names={
+        "RULE-NAME": "[a-zA-Z0-9_]{1,128}",
+        "AUTHORIZER-NAME": r"[\w=,@\-]{1,128}",
+        "TEMPLATE-NAME": r"[0-9A-Za-z_\-]{1,36}",
+        "PROVIDER-NAME": r"[\w=,@\-]{1,128}",
+    },
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.errors import InputError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_name
+from permission_guard.model.placeholders import placeholder
 from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.offline.intrinsics import Resolver, fill, text, unresolved_in
@@ -80,7 +81,7 @@ class Template:
 
     def token(self, name: str) -> str:
         """Return a unique text that can replace a reference anywhere."""
-        return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
+        return self.tokens.setdefault(name, placeholder(len(self.tokens)))
 
     @property
     def candidates(self) -> Candidates:

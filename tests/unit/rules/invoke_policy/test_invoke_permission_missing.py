@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from permission_guard.aws.readers.inventories.apis import sent_for
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.invokers.apigateway import sent_for
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Inventory, ResourcePolicy, Snapshot, Trigger
 from permission_guard.model.targets import Direction, FunctionTarget

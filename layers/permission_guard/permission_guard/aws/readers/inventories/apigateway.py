@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
+from permission_guard.aws.readers.inventories.apis import READ, Api
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk
-from permission_guard.invokers.apigateway import INVOKER
+from permission_guard.invokers.apigateway import INVOKER, sent_for
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:

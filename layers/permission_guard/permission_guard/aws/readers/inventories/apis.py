@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 READ = "apigateway:GET"
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _INVOCATION = re.compile(r".+:lambda:path/+[^/]+/functions/(?P<function>.+)/[a-z-]*invocations")
 _VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
-_PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 @record
@@ -63,16 +61,6 @@ class Api:
             message = f"{what} names its function by a stage variable that has no value, in {function_arn}"
             return Unread(READ, "StageVariable", message, denied=True)
         return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns)
-
-
-def sent_for(method: str, path: str) -> tuple[str, ...]:
-    """Return what may follow the stage in the ARN that is sent for a method and path; the last is a pattern of all.
-
-    AWS does not say whether that has ANY or the method of the request, nor whether it has the names of parameters.
-    """
-    methods = (*_METHODS, "ANY", "*") if method == "ANY" else (method,)
-    paths = dict.fromkeys((path, _PARAMETER.sub("*", path)))
-    return tuple(f"{each}{one}" for each in methods for one in paths)
 
 
 def _resolve(uri: str, variables: Mapping[str, str]) -> str:
