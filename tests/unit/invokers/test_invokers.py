@@ -313,6 +313,29 @@ def test_only_the_method_any_is_disputed(tail: str, disputed: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("service", "wrong", "right"),
+    [
+        (
+            "apigateway",
+            "execute-api:us-east-1:{0}:a1/*/GET/users/{{id}}/*",
+            "execute-api:us-east-1:{0}:a1/*/GET/users/*/*",
+        ),
+        ("events", "events:us-east-1:{0}:rule/default/nightly", "events:us-east-1:{0}:rule/nightly"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:*:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:log-stream:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:destination:shop", "logs:us-east-1:{0}:destination:shop"),
+        ("sns", "sns:us-east-1:{0}:orders.fifo", "sns:us-east-1:{0}:orders.fifo"),
+    ],
+)
+def test_a_common_mistake_in_an_arn_is_corrected(service: str, wrong: str, right: str) -> None:
+    """What a source can send, and what has another mistake, stays as it is."""
+    invoker = invoker_of(f"{service}.amazonaws.com")
+    assert invoker.corrected(f"arn:aws:{wrong.format(ACCOUNT)}") == f"arn:aws:{right.format(ACCOUNT)}"
+
+
+@pytest.mark.parametrize(
     ("source_region", "region", "principals"),
     [
         ("ap-east-1", "us-east-1", ("sns.ap-east-1.amazonaws.com",)),

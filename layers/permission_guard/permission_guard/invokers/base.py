@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 - the type of a field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -54,7 +55,8 @@ class Invoker:
     with names in capitals to replace; empty if the service sends no ARN. `other_source_arns` are other forms of it, and
     `disputed_source_arns` those on which AWS's documentation and reports disagree. `names` has the expression of each
     name in capitals (see `grammar.py`), with `|` between alternatives. No source's resource begins with one of
-    `never_begins`, although an expression matches it.
+    `never_begins`, although an expression matches it. `correction` is a regular expression for a common mistake in an
+    ARN, and its replacement.
 
     `actions` are what statements must allow. `regional_abroad`: a source of an opt-in region invokes functions of other
     regions only with its own regional principal. `account_suffices`: AWS documents a statement with `aws:SourceAccount`
@@ -72,6 +74,7 @@ class Invoker:
     disputed_source_arns: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     never_begins: tuple[str, ...] = ()
+    correction: tuple[str, str] | None = None
     regional_principal: str = ""
     regional_abroad: bool = False
     actions: tuple[str, ...] = ("lambda:InvokeFunction",)
@@ -168,6 +171,13 @@ class Invoker:
         return self._is_one_of(disputed, pattern, as_text=as_text) and not self._is_one_of(
             documented, pattern, as_text=as_text
         )
+
+    def corrected(self, pattern: str) -> str:
+        """Return a pattern of ARNs that no source has without its common mistake, and every other pattern unchanged."""
+        if self.correction is None or self.admits(pattern):
+            return pattern
+        without = re.sub(*self.correction, pattern)
+        return without if self.admits(without) else pattern
 
     def _forms(self, *forms: str) -> tuple[ArnForm, ...]:
         names = tuple(self.names.items())
