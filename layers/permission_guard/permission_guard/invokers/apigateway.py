@@ -48,11 +48,20 @@ def in_one_stage(pattern: str) -> str:
 
 def sent_for(method: str, path: str) -> tuple[str, ...]:
     """Return what may follow the stage in the ARN that is sent for a method and path; the last is a pattern of all."""
-    methods = (*METHODS, "ANY", "*") if method == "ANY" else (method,)
+    methods = (*METHODS, "*") if method == "ANY" else (method,)
     return tuple(f"{each}{_PARAMETER.sub('*', path)}" for each in methods)
 
 
-def sent_for_route(key: str) -> tuple[str, ...]:
-    """Return the same for the key of a route of an HTTP or WebSocket API."""
-    method, has_path, path = key.partition(" ")
-    return sent_for(method, path) if has_path else (key,)
+def disputed_for(method: str, path: str, *, is_http: bool = False) -> tuple[str, ...]:
+    """Return what may follow the stage if a disputed report is right: `ANY`, or the path parameters of an HTTP API."""
+    plain = _PARAMETER.sub("*", path)
+    any_method = (f"ANY{plain}",) if method == "ANY" else ()
+    methods = (*METHODS, "ANY") if method == "ANY" else (method,)
+    named = tuple(f"{each}{path}" for each in methods) if is_http and path != plain else ()
+    return (*any_method, *named)
+
+
+def split_route(key: str) -> tuple[str, str]:
+    """Return the method and the path of a route; only routes of HTTP APIs, but not `$default`, have a path."""
+    method, _, path = key.partition(" ")
+    return method, path

@@ -160,11 +160,23 @@ class DeniedCall:
 
 @record
 class FunctionUrl:
-    """A URL of the function or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
+    """A URL of the function or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`.
+
+    `created_at` is its CreationTime, ISO-8601 in UTC, and empty if it is unknown.
+    """
 
     qualifier: str | None
     url: str
     auth_type: str
+    created_at: str = ""
+
+    @property
+    def is_from_before_the_pair(self) -> bool:
+        """Whether the URL was created before October 2025, when `lambda:InvokeFunctionUrl` alone was enough.
+
+        AWS announced that this exception ends on 1 November 2026.
+        """
+        return "" < self.created_at < "2025-10"
 
 
 @record
@@ -285,7 +297,7 @@ class Trigger:
     `principal` is the service principal without a region. `source` is the ARN of the resource. `source_arns` are the
     values that it can send as `aws:SourceArn`: several if AWS does not document which, for example one for each stage
     of an API. `function_arn` is the configured ARN with its qualifier. `description` is for sentences: `the rule
-    nightly`.
+    nightly`. `disputed_source_arns` are values on which AWS's documentation and reports disagree.
     """
 
     principal: str
@@ -294,6 +306,7 @@ class Trigger:
     source_account: str
     function_arn: str
     description: str
+    disputed_source_arns: tuple[str, ...] = ()
 
 
 @record

@@ -169,12 +169,12 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     )
 
 
-def added(permission: Permission) -> tuple[Remedy, ...]:
-    """Return the remedy that adds a permission."""
+def added(*permissions: Permission) -> tuple[Remedy, ...]:
+    """Return the remedy that adds permissions."""
     return (
-        Remedy("aws-cli", permission.to_cli()),
-        *sam(permission.to_sam()),
-        Remedy("terraform", permission.to_terraform()),
+        Remedy("aws-cli", " &&\n".join(permission.to_cli() for permission in permissions)),
+        *sam("\n---\n".join(permission.to_sam() for permission in permissions)),
+        Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in permissions)),
     )
 
 
