@@ -131,6 +131,7 @@ def test_the_suggested_permission_allows_no_other_account(name: str, trigger: Tr
         trigger,
         source=trigger.source.replace(ACCOUNT, "999999999999"),
         source_arns=tuple(arn.replace(ACCOUNT, "999999999999") for arn in trigger.source_arns),
+        disputed_source_arns=tuple(arn.replace(ACCOUNT, "999999999999") for arn in trigger.disputed_source_arns),
         source_account="999999999999",
     )
     (outside,) = verdicts(elsewhere, statement_of(suggested_for(trigger), FUNCTION_ARN), name=name)

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 URL_ACTIONS: Final = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
 """The permissions that a call through a function URL requires: both."""
 
+OLDER: Final = (
+    "The URL was created before October 2025: AWS announced that the exception for such URLs, which required only "
+    "lambda:InvokeFunctionUrl, ends on 1 November 2026."
+)
+
 _NOT_OF_ANYONE: Final = NOT_SENT_BY_SERVICES | SOURCE_KEYS
 """The condition keys that a call without credentials never has."""
 

@@ -12,7 +12,7 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.function_url import choose
 from permission_guard.remedies.invoke_policy import added
 from permission_guard.remedies.permission import Permission, sid
-from permission_guard.rules.invoke_policy.function_url_calls import URL_ACTIONS, denied_to_anyone, half_allowed
+from permission_guard.rules.invoke_policy.function_url_calls import OLDER, URL_ACTIONS, denied_to_anyone, half_allowed
 from permission_guard.rules.wording import principal_name
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from permission_guard.rules.invoke_policy.function_url_calls import HalfAllowed
 
 BOTH: Final = "Since October 2025, a call through a URL requires lambda:InvokeFunctionUrl and lambda:InvokeFunction."
-OLDER: Final = (
-    "The URL was created before October 2025: AWS announced that the exception for such URLs, which required only "
-    "lambda:InvokeFunctionUrl, ends on 1 November 2026."
-)
 
 
 def url_verdicts(
@@ -73,14 +69,14 @@ def _without_authentication(rule: Rule, url: FunctionUrl, arn: str, denied: tupl
             if both
             else "Callers get 403 Forbidden, and the function is not invoked."
         ),
-        evidence={"function_url": f"{url.url} ({url.auth_type})", "missing": list(denied), **_created(url)},
+        evidence={"function_url": f"{url.url} ({url.auth_type})", "missing_actions": list(denied), **_created(url)},
         remedies=choose([_permission(arn, "*", action, auth_type="NONE") for action in denied]),
         severity=Severity.LOW if both else None,
     )
 
 
 def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed) -> Verdict:
-    function, name = _function(arn), principal_name(half.principal)
+    function, who = _function(arn), _who(half.principal)
     source = f" for {half.source_arn}" if half.source_arn else ""
     older = f" {OLDER}" if url.is_from_before_the_pair and half.missing == "lambda:InvokeFunction" else ""
     permission = _permission(arn, half.principal, half.missing, source_arn=half.source_arn, auth_type=url.auth_type)
@@ -89,7 +85,7 @@ def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed) -> Verdict:
     return rule.violation(
         function_arn=arn,
         subject=f"{subject}/{half.source_arn}" if half.source_arn else subject,
-        title=f"{name} cannot call {function} through its URL",
+        title=f"{who} cannot call {function} through its URL",
         reason=(
             f"Statement {half.by} allows {half.principal}{source} only half of what a call to {url.url} requires. No "
             f"statement allows {half.missing}. {BOTH}{older}"
@@ -99,11 +95,17 @@ def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed) -> Verdict:
             "function_url": f"{url.url} ({url.auth_type})",
             "principal": half.principal,
             "source_arn": half.source_arn,
-            "missing": [half.missing],
+            "missing_actions": [half.missing],
             **_created(url),
         },
         remedies=_added(permission),
     )
+
+
+def _who(principal: str) -> str:
+    """Return the words for a caller at the beginning of a sentence."""
+    name = "Callers of other accounts" if principal == "*" else principal_name(principal)
+    return f"A{name[1:]}" if name.startswith("account ") else name
 
 
 def _added(permission: Permission) -> tuple[Remedy, ...]:
