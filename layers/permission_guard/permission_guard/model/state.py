@@ -183,8 +183,9 @@ class FunctionUrl:
 class Snapshot:
     """The state of one function at one time, reduced to what one direction reads.
 
-    `function` is None if the function does not exist. `function_urls` and `own_organization` are read if a policy
-    refers to them. They are None otherwise, and if the account belongs to no organization. `inventories` are the
+    `function` is None if the function does not exist. `function_urls` are None if they were not
+    read. `own_organization` is read if a policy refers to it, and None otherwise, and if the account belongs to no
+    organization. `inventories` are the
     sources that can invoke functions. `foreign_buckets` maps each bucket that a policy names and that the account does
     not own to whether it exists. `versions` are the configurations of the function ARNs that mappings name. `roles` are
     the roles of these versions, None if a role does not exist. `sources` and `source_policies` map the ARNs of event
