@@ -11,6 +11,7 @@ import pytest
 from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of, never_sent
 from permission_guard.invokers.apigateway import in_one_stage
+from permission_guard.invokers.iot import functions_in_sql
 from permission_guard.model.arns import partition_of
 
 ACCOUNT: Final = "123456789012"
@@ -352,6 +353,25 @@ def test_a_topic_of_an_opt_in_region_calls_other_regions_with_its_regional_princ
     topic = f"arn:aws:sns:{source_region}:{ACCOUNT}:orders"
     assert invoker_of("sns.amazonaws.com").principals_of(topic, "aws", region) == principals
     assert invoker_of("s3.amazonaws.com").principals_of("arn:aws:s3:::uploads", "aws", region) == ("s3.amazonaws.com",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "functions"),
+    [
+        ("SELECT * FROM 'topic'", ()),
+        ("SELECT aws_lambda('arn:1', {'a': b}) FROM 'topic'", ("arn:1",)),
+        ('SELECT AWS_Lambda ( "arn:1" , *) AS a FROM \'t\' WHERE aws_lambda("arn:2", *).ok', ("arn:1", "arn:2")),
+        ("SELECT aws_lambda('arn:1', *), aws_lambda('arn:1', x) FROM 't'", ("arn:1",)),
+        ("SELECT \n aws_lambda(\n 'arn:1', *) FROM 't'", ("arn:1",)),
+        ("SELECT aws_lambda(concat('arn:', name), *) FROM 't'", (None,)),
+        ("SELECT 'aws_lambda(\"arn:1\", *)' AS text FROM 't'", ()),
+        ("SELECT my_aws_lambda('arn:1') FROM 't'", ()),
+        ("SELECT aws_lambda", ()),
+    ],
+)
+def test_a_topic_rule_calls_the_functions_of_its_sql(sql: str, functions: tuple[str | None, ...]) -> None:
+    """A text that only looks like a call is none."""
+    assert functions_in_sql(sql) == functions
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)

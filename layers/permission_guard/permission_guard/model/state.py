@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
@@ -222,7 +223,8 @@ class Snapshot:
         """All parts that could not be read and that a retry may read.
 
         Sources, inventories and the organization are not included if AWS denied the read: another account or team must
-        allow it, so a retry does not help. The verdicts that depend on them are unknown.
+        allow it, so a retry does not help. Neither are URLs to which no policy refers: at most, nobody can call them.
+        The verdicts that depend on them are unknown.
         """
         optional: list[object] = [
             self.own_organization,
@@ -235,7 +237,7 @@ class Snapshot:
         ]
         parts: list[object] = [
             self.function,
-            self.function_urls,
+            self.function_urls if self._refers_to_urls else None,
             self.mappings,
             self.invoke_configs,
             self.tags,
@@ -249,6 +251,17 @@ class Snapshot:
             if isinstance(role, Role):
                 parts += [*role.attached.values(), *role.inline.values(), role.boundary]
         return tuple(part for part in parts if isinstance(part, Unread))
+
+    @property
+    def _refers_to_urls(self) -> bool:
+        """Whether a statement is about calls through a function URL."""
+        return any(
+            "lambda:invokefunctionurl" in map(str.lower, statement.action_texts)
+            or any(condition.key in FUNCTION_URL_KEYS for condition in statement.conditions)
+            for policy in self.resource_policies
+            if isinstance(policy, ResourcePolicy)
+            for statement in policy.document.statements
+        )
 
 
 STACK_TAG = "aws:cloudformation:stack-name"
