@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from permission_guard.errors import InputError
 from permission_guard.model.arns import parse_function_name
+from permission_guard.model.placeholders import placeholder
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.offline.candidates import Candidates
 from permission_guard.offline.intrinsics import Resolver
@@ -78,7 +79,7 @@ class Template:
 
     def token(self, name: str) -> str:
         """Return a unique text that can replace a reference anywhere."""
-        return self.tokens.setdefault(name, f"unresolved{len(self.tokens)}x")
+        return self.tokens.setdefault(name, placeholder(len(self.tokens)))
 
     def tokens_in(self, resolver: Resolver) -> dict[str, str]:
         """Return the tokens of all values that were not resolved."""

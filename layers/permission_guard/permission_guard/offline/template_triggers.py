@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from permission_guard.invokers import Invoker
     from permission_guard.model.targets import JSON
     from permission_guard.offline.intrinsics import Resolver
-
-_SQL_FUNCTION: Final = re.compile(r"""aws_lambda\s*\(\s*["']([^"']+)["']""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +166,7 @@ def _topic_rule(one: Configured) -> Iterator[TemplateTrigger]:
     actions = [*one.objects("TopicRulePayload", "Actions"), one.part("TopicRulePayload", "ErrorAction")]
     invoked = [action.get("Lambda") for action in actions if isinstance(action, dict)]
     functions = [text(action.get("FunctionArn") or "") for action in invoked if isinstance(action, dict)]
-    for function in (*functions, *_SQL_FUNCTION.findall(text(payload.get("Sql", "")))):
+    for function in (*functions, *filter(None, iot.functions_in_sql(text(payload.get("Sql", ""))))):
         yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the IoT rule {one.name}")
 
 

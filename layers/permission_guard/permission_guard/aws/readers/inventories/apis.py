@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 READ = "apigateway:GET"
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _INVOCATION = re.compile(r".+:lambda:path/+[^/]+/functions/(?P<function>.+)/[a-z-]*invocations")
 _VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
-_PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 @record
@@ -35,11 +33,18 @@ class Api:
     description: str
     stages: Mapping[str, Mapping[str, str]]
 
-    def calls(self, what: str, uri: str, sent: tuple[str, ...]) -> Iterator[Trigger | Unread]:
-        """Yield what a method or a route invokes; `sent` is what may follow the stage, the last a pattern of all."""
+    def calls(
+        self, what: str, uri: str, sent: tuple[str, ...], disputed: tuple[str, ...] = ()
+    ) -> Iterator[Trigger | Unread]:
+        """Yield what a method or a route invokes.
+
+        `sent` is what may follow the stage, the last a pattern of all. `disputed` is what reports disagree on.
+        """
         for function_arn, stages in self._functions(uri).items():
-            arns = tuple(f"{self.arn}/{stage}/{each}" for stage in stages for each in sent)
-            yield self._trigger(f"{self.arn}/*/{sent[-1]}", function_arn, what, arns)
+            arns, disputed_arns = (
+                tuple(f"{self.arn}/{stage}/{each}" for stage in stages for each in group) for group in (sent, disputed)
+            )
+            yield self._trigger(f"{self.arn}/*/{sent[-1]}", function_arn, what, arns, disputed_arns)
 
     def authorizer(self, name: str, authorizer_id: str, uri: str) -> Iterator[Trigger | Unread]:
         """Yield what an authorizer invokes; its ARN has no stage."""
@@ -58,21 +63,13 @@ class Api:
                 found.setdefault(function_arn, []).append(stage)
         return found
 
-    def _trigger(self, source: str, function_arn: str, what: str, arns: tuple[str, ...]) -> Trigger | Unread:
+    def _trigger(
+        self, source: str, function_arn: str, what: str, arns: tuple[str, ...], disputed: tuple[str, ...] = ()
+    ) -> Trigger | Unread:
         if _VARIABLE.search(function_arn):
             message = f"{what} names its function by a stage variable that has no value, in {function_arn}"
             return Unread(READ, "StageVariable", message, denied=True)
-        return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns)
-
-
-def sent_for(method: str, path: str) -> tuple[str, ...]:
-    """Return what may follow the stage in the ARN that is sent for a method and path; the last is a pattern of all.
-
-    AWS does not say whether that has ANY or the method of the request, nor whether it has the names of parameters.
-    """
-    methods = (*_METHODS, "ANY", "*") if method == "ANY" else (method,)
-    paths = dict.fromkeys((path, _PARAMETER.sub("*", path)))
-    return tuple(f"{each}{one}" for each in methods for one in paths)
+        return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns, disputed)
 
 
 def _resolve(uri: str, variables: Mapping[str, str]) -> str:
