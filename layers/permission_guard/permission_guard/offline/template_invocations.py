@@ -16,7 +16,7 @@ from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Te
 from permission_guard.offline.template_permissions import UNREADABLE, URL, function_url
 from permission_guard.offline.template_roles import Bound
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
-from permission_guard.offline.template_triggers import READERS, TemplateTrigger, triggers_of
+from permission_guard.offline.template_triggers import READERS, triggers_of
 from permission_guard.offline.unresolved import fill, marked, sole_unresolved, text, unresolved_in
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.state import FunctionUrl, Unread
     from permission_guard.model.targets import JSON, FunctionTarget
+    from permission_guard.offline.configured import TemplateTrigger
     from permission_guard.offline.intrinsics import Resolver
 
     _Explored = list[tuple[str, Scenario]]
@@ -122,7 +123,8 @@ class _Invoked:
         """Yield the scenarios of a trigger or of URLs: the statements allow the most or the least that they can."""
         template = self.template
         values = self._values(trigger)
-        named = [self.function, *([trigger.source, *trigger.source_arns] if trigger else [])]
+        sent = [trigger.source, *trigger.source_arns, *trigger.disputed_source_arns] if trigger else []
+        named = [self.function, *sent]
         fixed = {name: values.get(name, template.token(name)) for name in unresolved_in(named)}
         target, qualifier = template.function_of(self.function, fixed)
         unresolved = list(dict.fromkeys(self._unresolved(fixed)))
@@ -181,5 +183,6 @@ def _inventory(
         account_of(source) or target.account,
         f"{target.arn}:{qualifier}" if qualifier else target.arn,
         fill(one.description, fills),
+        tuple(fill(arn, fills) for arn in one.disputed_source_arns),
     )
     return Inventory(one.inventory, one.invoker.principal, frozenset({source}), (trigger,))

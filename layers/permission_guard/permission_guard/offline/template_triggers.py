@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.invokers import (
@@ -21,71 +20,15 @@ from permission_guard.invokers import (
     sns,
     vpc_lattice,
 )
-from permission_guard.offline.physical_names import attribute, physical_name, reference
+from permission_guard.offline import template_apis
+from permission_guard.offline.configured import Configured, TemplateTrigger, is_function
 from permission_guard.offline.template_roles import listed
 from permission_guard.offline.unresolved import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from permission_guard.invokers import Invoker
-    from permission_guard.model.targets import JSON
     from permission_guard.offline.intrinsics import Resolver
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateTrigger:
-    """A resource of a template that invokes a function, with its unresolved values.
-
-    `source` is the ARN of the resource, and `source_arns` are those that it sends if they differ. `function` is the
-    name or the ARN of the function. `description` is for sentences: `the rule nightly`.
-    """
-
-    inventory: str
-    invoker: Invoker
-    source: str
-    function: str
-    description: str
-    source_arns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """A resource in one scenario, from which its triggers are read."""
-
-    resolver: Resolver
-    logical_id: str
-    properties: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def arn(self) -> str:
-        """The ARN of the resource."""
-        return text(attribute(self.resolver, self.logical_id, "Arn"))
-
-    @property
-    def name(self) -> str:
-        """The name of the resource."""
-        return physical_name(self.resolver, self.logical_id)
-
-    def part(self, *names: str) -> Any:
-        """Return a property inside others, an empty dict if there is none."""
-        found: JSON = self.properties
-        for name in names:
-            found = found.get(name) if isinstance(found, dict) else None
-        return {} if found is None else found
-
-    def objects(self, *names: str) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a list."""
-        yield from (item for item in listed(self.part(*names) or None) if isinstance(item, dict))
-
-    def text(self, *names: str) -> str:
-        """Return a property as a text, empty if there is none."""
-        return text(self.part(*names) or "")
-
-    def own_arn(self, service: str, resource: str) -> str:
-        """Return an ARN in the account and region of the stack."""
-        place = self.resolver.place
-        return f"arn:{place.partition}:{service}:{place.region}:{place.account}:{resource}"
 
 
 def triggers_of(resolver: Resolver, logical_id: str) -> list[TemplateTrigger]:
@@ -103,7 +46,7 @@ def _bucket(one: Configured) -> Iterator[TemplateTrigger]:
 
 
 def _topic(one: Configured) -> Iterator[TemplateTrigger]:
-    topic = text(reference(one.resolver, one.logical_id))
+    topic = one.reference
     for subscription in one.objects("Subscription"):
         yield from _subscribed(topic, subscription)
 
@@ -219,12 +162,13 @@ def _agent(one: Configured) -> Iterator[TemplateTrigger]:
             yield TemplateTrigger("bedrock", bedrock.INVOKER, one.arn, text(function), f"the agent {one.name}")
 
 
-def is_function(value: JSON) -> bool:
-    """Return whether a resolved value is the ARN of a function, a version or an alias."""
-    return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value and ":function:" in value
-
-
 READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
+    "AWS::ApiGateway::Authorizer": template_apis.authorizers,
+    "AWS::ApiGateway::Method": template_apis.methods,
+    "AWS::ApiGateway::RestApi": template_apis.rest_apis,
+    "AWS::ApiGatewayV2::Api": template_apis.apis,
+    "AWS::ApiGatewayV2::Authorizer": template_apis.authorizers_v2,
+    "AWS::ApiGatewayV2::Route": template_apis.routes,
     "AWS::Bedrock::Agent": _agent,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _alarm,
