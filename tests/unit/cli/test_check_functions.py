@@ -147,7 +147,10 @@ def invoke_config(**properties: Any) -> dict[str, Any]:
     [
         ({"Orders": function(DeadLetterConfig={"TargetArn": QUEUE})}, "fail"),
         ({"Orders": function(DeadLetterConfig={"TargetArn": QUEUE}), "Role": role(SEND)}, "pass"),
-        ({"Orders": function(DeadLetterConfig={"TargetArn": QUEUE}), "Role": role(SEND), "Queue": KEYED, "Key": KEY}, "fail"),
+        (
+            {"Orders": function(DeadLetterConfig={"TargetArn": QUEUE}), "Role": role(SEND), "Queue": KEYED, "Key": KEY},
+            "fail",
+        ),
         (
             {
                 "Orders": function(DeadLetterConfig={"TargetArn": QUEUE}),
@@ -161,11 +164,23 @@ def invoke_config(**properties: Any) -> dict[str, Any]:
         ({**invoke_config(DestinationConfig=ON_FAILURE), "Role": role(SEND)}, "pass"),
         (invoke_config(DestinationConfig=ON_FAILURE, FunctionName="another"), "pass"),
         ({"Orders": function(DeadLetterConfig={"TargetArn": {"Ref": "Outside"}})}, "unknown"),
-        ({"Orders": function(DeadLetterConfig={"TargetArn": {"Ref": "Outside"}}), "Role": role(allow(["sqs:SendMessage", "sns:Publish"]))}, "pass"),
-        ({"Orders": function(DeadLetterConfig={"TargetArn": {"Ref": "Outside"}}), "Role": role(allow(["sqs:SendMessage", "sns:Publish"], {"Ref": "Outside"}))}, "pass"),
+        (
+            {
+                "Orders": function(DeadLetterConfig={"TargetArn": {"Ref": "Outside"}}),
+                "Role": role(allow(["sqs:SendMessage", "sns:Publish"])),
+            },
+            "pass",
+        ),
+        (
+            {
+                "Orders": function(DeadLetterConfig={"TargetArn": {"Ref": "Outside"}}),
+                "Role": role(allow(["sqs:SendMessage", "sns:Publish"], {"Ref": "Outside"})),
+            },
+            "pass",
+        ),
         ({"Orders": function(DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:123456789012:outside"})}, "unknown"),
     ],
-)  # fmt: skip
+)
 def test_the_destinations_of_a_function_are_evaluated(check: Callable[..., Any], resources: Any, outcome: str) -> None:
     """With the key of a queue of the file, and with the policy of one outside the file as unknown."""
     body = template(resources, Parameters={"Outside": {"Type": "String"}})
@@ -319,12 +334,33 @@ def test_a_value_is_equal_only_to_itself_and_is_the_same_everywhere(
     [
         ([allow(WRITE, Condition={"StringEquals": {"aws:ResourceAccount": {"Ref": "Given"}}})], "unknown"),
         ([allow(WRITE), allow(WRITE, Condition={"StringEquals": {"aws:PrincipalTag/a": {"Ref": "Given"}}})], "pass"),
-        ([allow(WRITE), allow("*", Effect="Deny", Condition={"StringNotEquals": {"aws:ResourceAccount": {"Ref": "Given"}}})], "unknown"),
-        ([allow(WRITE), allow("s3:*", Effect="Deny", Condition={"StringNotEquals": {"aws:ResourceAccount": {"Ref": "Given"}}})], "pass"),
-        ([allow(WRITE), {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "NotResource": {"Ref": "Given"}}}], "unknown"),
+        (
+            [
+                allow(WRITE),
+                allow("*", Effect="Deny", Condition={"StringNotEquals": {"aws:ResourceAccount": {"Ref": "Given"}}}),
+            ],
+            "unknown",
+        ),
+        (
+            [
+                allow(WRITE),
+                allow("s3:*", Effect="Deny", Condition={"StringNotEquals": {"aws:ResourceAccount": {"Ref": "Given"}}}),
+            ],
+            "pass",
+        ),
+        (
+            [
+                allow(WRITE),
+                {
+                    "Version": "2012-10-17",
+                    "Statement": {"Effect": "Deny", "Action": "*", "NotResource": {"Ref": "Given"}},
+                },
+            ],
+            "unknown",
+        ),
         ([allow({"Ref": "Given"})], "unknown"),
     ],
-)  # fmt: skip
+)
 def test_a_statement_with_an_unresolved_condition_can_match_or_not(
     check: Callable[..., Any], policies: Any, outcome: str
 ) -> None:
