@@ -107,6 +107,7 @@ def test_a_file_that_takes_too_long_is_unread(tmp_path: Path, monkeypatch: pytes
     """The time counts for a file, from its reading to its last rule."""
     write(tmp_path, slow_json=response(NAMED), good_json=response(BROAD))
     monkeypatch.setattr(command, "time_bound", lambda: bounds.time_bound(0.05))
+
     def slowly(check: Any, rules: Any) -> Any:
         while "Named" in str(check):
             pass

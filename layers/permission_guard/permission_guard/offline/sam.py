@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import InputError
+from permission_guard.offline.bounds import outside_time_bound
 from permission_guard.offline.language_extensions import LOOP
 from permission_guard.offline.language_extensions import TRANSFORM as LANGUAGE_EXTENSIONS
 from permission_guard.offline.transforms import TRANSFORM_FUNCTION, transforms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from permission_guard.offline.physical_names import Place
 
@@ -57,20 +58,20 @@ def translated(template: Mapping[str, Any], place: Place, parameters: Mapping[st
     What AWS does before it runs SAM cannot always be done here: includes, macros and parameters without a value. A
     resource that SAM rejects and that depends on those is left out, because SAM may accept it in AWS.
     """
-    body = _prepared(template)
+    body = _prepared(template, ())
     unread = dict.fromkeys(template["Resources"].keys() - body["Resources"].keys(), "")
     while body["Resources"]:
         try:
-            body = _translate(copy.deepcopy(body), place, parameters)
+            body = _translate(body, place, parameters)
             break
         except _RejectedError as error:
-            known = {name: cause for name, cause in error.of_resources(body).items() if name in body["Resources"]}
+            known = {name: cause for name, cause in error.of_resources(template).items() if name not in unread}
             reasons = {name: _undecided(template, name, parameters, unread) for name in known}
             if not known or not all(reasons.values()):
                 raise InputError(f"SAM rejects the template: {' '.join(error.messages)}") from error
             for name, cause in known.items():
                 unread[name] = f"not read, because SAM needs {reasons[name]}. SAM says: {cause}"
-                del body["Resources"][name]
+            body = _prepared(template, unread)  # a new copy: the translator changes the one that it is given
     return Translation(body, {name: reason for name, reason in unread.items() if reason})
 
 
@@ -89,19 +90,19 @@ class _RejectedError(Exception):
         """The messages of all errors."""
         return [message for _, _, message in self.causes]
 
-    def of_resources(self, body: Mapping[str, Any]) -> dict[str, str]:
+    def of_resources(self, template: Mapping[str, Any]) -> dict[str, str]:
         """Return the messages by the ids of their resources, empty if one is of no resource."""
         found: dict[str, str] = {}
         for resource, event, message in self.causes:
-            names = [resource] if resource else list(_with_event(body, event)) if event else []
+            names = [resource] if resource else list(_with_event(template, event)) if event else []
             if not names:
                 return {}
-            found |= dict.fromkeys(map(str, names), message)
+            found |= {name: message for name in map(str, names) if name in template["Resources"]}
         return found
 
 
-def _with_event(body: Mapping[str, Any], event: Any) -> Iterator[str]:
-    for name, resource in body["Resources"].items():
+def _with_event(template: Mapping[str, Any], event: Any) -> Iterator[str]:
+    for name, resource in template["Resources"].items():
         properties = resource.get("Properties") if isinstance(resource, dict) else None
         events = properties.get("Events") if isinstance(properties, dict) else None
         if isinstance(events, dict) and any(event == name + key or event == key for key in events):
@@ -132,6 +133,11 @@ def _translate(body: dict[str, Any], place: Place, parameters: Mapping[str, str]
 @cache
 def _translator() -> Any:
     """Import the translator, which takes a second and only SAM templates need. InputError if it is not installed."""
+    with outside_time_bound():
+        return _imported()
+
+
+def _imported() -> Any:
     try:
         from samtranslator.internal.managed_policies import (  # type: ignore[import-untyped] # noqa: PLC0415 - optional
             get_bundled_managed_policy_map,
@@ -143,13 +149,15 @@ def _translator() -> Any:
         from samtranslator.plugins.application.serverless_app_plugin import (  # type: ignore[import-untyped] # noqa: PLC0415 - as above
             ServerlessAppPlugin,
         )
-        from samtranslator.translator.translator import (  # type: ignore[import-untyped] # noqa: PLC0415 - as above
-            Translator,
+        from samtranslator.translator import (  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+            translator as module,
         )
     except ModuleNotFoundError as error:
         raise InputError(
             "SAM templates need AWS's translator: pip install 'permission-guard[cli]' (or aws-sam-translator)"
         ) from error
+    # Each translation creates this plugin and validates its 80 policy templates: four fifths of the time.
+    module.make_policy_template_for_function_plugin = cache(module.make_policy_template_for_function_plugin)
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it also logs what it raises
 
     class Applications(ServerlessAppPlugin):  # type: ignore[misc]
@@ -170,7 +178,7 @@ def _translator() -> Any:
         Applications=Applications,
         InvalidDocumentException=InvalidDocumentException,
         Parser=Parser,
-        Translator=Translator,
+        Translator=module.Translator,
         managed_policies=get_bundled_managed_policy_map,
     )
 
@@ -189,13 +197,7 @@ def _undecided(template: Mapping[str, Any], name: str, parameters: Mapping[str, 
     names = dict.fromkeys(found for part in parts for found in _references(part))
     declared = template.get("Parameters")
     declared = declared if isinstance(declared, dict) else {}
-    missing = [
-        found
-        for found in names
-        if found in declared
-        and found not in parameters
-        and not (isinstance(declared[found], dict) and "Default" in declared[found])
-    ]
+    missing = [found for found in names if found in declared and not _has_value(declared[found], found in parameters)]
     if missing:
         options = " ".join(f"--parameter {found}=…" for found in missing)
         return f"the value of {', '.join(missing)} (set it with {options})"
@@ -209,6 +211,13 @@ def _undecided(template: Mapping[str, Any], name: str, parameters: Mapping[str, 
         return f"what {LANGUAGE_EXTENSIONS} makes of it"
     macros = [one for one in before if one != LANGUAGE_EXTENSIONS]
     return f"what {', '.join(macros)} makes of it" if macros else ""
+
+
+def _has_value(declared: Any, is_given: bool) -> bool:
+    """Return whether the value of a parameter is known. The default of a parameter from Parameter Store is a name."""
+    if is_given or not isinstance(declared, dict):
+        return is_given
+    return "Default" in declared and not str(declared.get("Type")).startswith("AWS::SSM::Parameter::")
 
 
 def _references(value: Any) -> Iterator[str]:
@@ -231,7 +240,7 @@ def _references(value: Any) -> Iterator[str]:
         yield from _references(item)
 
 
-def _prepared(template: Mapping[str, Any]) -> dict[str, Any]:
+def _prepared(template: Mapping[str, Any], unread: Collection[str]) -> dict[str, Any]:
     """Return a copy that the translator accepts where AWS does.
 
     Code and definitions have S3 URIs, which the translator requires and does not read. Includes and loops that cannot
@@ -250,7 +259,7 @@ def _prepared(template: Mapping[str, Any]) -> dict[str, Any]:
     resources = {
         name: resource
         for name, resource in body["Resources"].items()
-        if name != TRANSFORM_FUNCTION and not name.startswith(LOOP) and not _is_included(resource)
+        if name not in {TRANSFORM_FUNCTION, *unread} and not name.startswith(LOOP) and not _is_included(resource)
     }
     body["Resources"] = resources
     for resource in resources.values():
@@ -279,7 +288,7 @@ def _replace(kind: str, properties: dict[str, Any], defaults: Mapping[str, Any])
             properties.setdefault("ImageUri", _SOME_IMAGE)
         elif "InlineCode" not in properties:
             properties["CodeUri"] = _SOME_URI
-    elif isinstance(properties.get(_LOCAL_FILES.get(kind, "")), str):
+    elif properties.get(_LOCAL_FILES.get(kind, "")):
         properties[_LOCAL_FILES[kind]] = _SOME_URI
     definition = properties.get("DefinitionBody")
     if kind in _EMPTY_DEFINITIONS and isinstance(definition, dict) and TRANSFORM_FUNCTION in definition:

@@ -119,7 +119,7 @@ def unknown_types(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:
     """Yield each nested stack: its template is another one."""
     for name, resource in resources.items():
-        kind = resource.get("Type") if isinstance(resource, dict) else None
+        kind = str(resource.get("Type")) if isinstance(resource, dict) else ""
         if kind in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}:
             yield name
 
@@ -132,7 +132,7 @@ def without_included(template: Mapping[str, Any]) -> dict[str, Any]:
     resources = {
         name: resource
         for name, resource in template["Resources"].items()
-        if isinstance(resource, dict) and not _is_included(resource)
+        if name != TRANSFORM_FUNCTION and isinstance(resource, dict) and not _is_included(resource)
     }
     return {**template, "Resources": resources}
 
