@@ -118,7 +118,8 @@ def test_a_role_with_an_included_policy_is_unknown(check: Any) -> None:
         "Properties": {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:q"},
     }
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST_LAMBDA, "Policies": INCLUDED}}
-    function = {**FUNCTION, "Properties": {**FUNCTION["Properties"], "Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
+    properties: Any = FUNCTION["Properties"]
+    function = {**FUNCTION, "Properties": {**properties, "Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
     result = check({"Resources": {"Orders": function, "Poll": mapping, "Role": role}})
     assert (result.code, result.findings, list(parts(result))) == (3, [], ["Role.Properties.Policies"])
 
@@ -261,7 +262,8 @@ def test_a_function_name_from_elsewhere_is_evaluated(check: Any, name: Any) -> N
 )
 def test_a_reference_to_what_was_not_read_is_unknown(check: Any, elsewhere: Any) -> None:
     """An include, a macro or a loop can define the function."""
-    resources = {**elsewhere.get("Resources", {}), "Permit": permission(FunctionName={"Ref": "Function"})}
+    included: Any = elsewhere.get("Resources", {})
+    resources = {**included, "Permit": permission(FunctionName={"Ref": "Function"})}
     result = check({**elsewhere, "Resources": resources})
     assert (result.code, result.document["errors"], result.document["counts"]["passed"]) == (3, [], 0)
 

@@ -305,12 +305,14 @@ def test_code_that_only_sam_uploads_is_not_read(check: Any) -> None:
 )
 def test_functions_of_a_loop_are_translated(check: Any, transform: Any) -> None:
     """The loop is expanded first. The findings name the resources that it produces."""
+    second: Any = SECOND["Properties"]
+    broad: Any = BROAD["Properties"]
     loop = [
         "Name",
         {"Ref": "Names"},
         {
-            "Do${Name}": {**SECOND, "Properties": {**SECOND["Properties"], "FunctionUrlConfig": {"AuthType": "NONE"}}},
-            "Permit${Name}": {**BROAD, "Properties": {**BROAD["Properties"], "FunctionName": {"Ref": "Do${Name}"}}},
+            "Do${Name}": {**SECOND, "Properties": {**second, "FunctionUrlConfig": {"AuthType": "NONE"}}},
+            "Permit${Name}": {**BROAD, "Properties": {**broad, "FunctionName": {"Ref": "Do${Name}"}}},
         },
     ]
     parameters = {"Names": {"Type": "CommaDelimitedList", "Default": "A,B"}}
