@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 TRANSFORM_FUNCTION: Final = "Fn::Transform"
 
 _INCLUDE: Final = "AWS::Include"
-_SAM: Final = "AWS::Serverless-2016-10-31"
-_READ: Final = frozenset({_SAM, "AWS::LanguageExtensions"})
+SAM: Final = "AWS::Serverless-2016-10-31"
+_READ: Final = frozenset({SAM, "AWS::LanguageExtensions"})
 _MATTERS: Final = ("AWS::ApiGateway", "AWS::IAM::", "AWS::Lambda::", "AWS::Serverless::")
 _EVALUATED: Final = (
     "AWS::IAM::ManagedPolicy",
@@ -51,7 +51,7 @@ def unread_parts(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each part of a template that comes from elsewhere and was not read, with the reason."""
     resources: Mapping[str, Any] = template["Resources"]
     names = transforms_of(template)
-    if _SAM not in names:
+    if SAM not in names:
         yield from _without_sam(resources, names)
     for name in dict.fromkeys(names):
         if name == _INCLUDE:
@@ -87,8 +87,8 @@ def _without_sam(resources: Mapping[str, Any], names: list[str]) -> Iterator[tup
     ]
     if not found:
         return
-    close = difflib.get_close_matches(_SAM, names, n=1)
-    problem = f"Transform is {close[0]}, not {_SAM}" if close else f"the template has no Transform: {_SAM}"
+    close = difflib.get_close_matches(SAM, names, n=1)
+    problem = f"Transform is {close[0]}, not {SAM}" if close else f"the template has no Transform: {SAM}"
     shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")  # noqa: PLR2004 - see above
     yield "Transform", f"SAM resources were not read, because {problem}: {shown}."
 
