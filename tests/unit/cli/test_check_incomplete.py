@@ -51,6 +51,7 @@ def parts(result: Result) -> dict[str, str]:
     [
         ({"Resources": {"Orders": SAM_FUNCTION}}, "Transform", f"the template has no Transform: {TRANSFORM}: Orders."),
         ({"Transform": "AWS::Serverless-2016-10-13", "Resources": {"Orders": SAM_FUNCTION}}, "Transform", TRANSFORM),
+        ({"Transform": ["AWS::Serverless"], "Resources": {"Orders": FUNCTION}}, "Transform", "the macro AWS::"),
         ({"Transform": ["AWS::Serverless"], "Resources": {"Orders": SAM_FUNCTION}}, "Transform", "SAM resources"),
         ({"Resources": INCLUDED}, "Resources", "AWS::Include adds resources from elsewhere"),
         ({"Resources": {**INCLUDED, "Orders": FUNCTION}}, "Resources", "AWS::Include adds resources"),

@@ -28,6 +28,9 @@ _EVALUATED: Final = (
     "AWS::Lambda::Url",
     "AWS::Lambda::Version",
 )
+_NESTED: Final = frozenset(
+    {"AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::Serverless::Application"}
+)
 _HARMLESS: Final = frozenset({"AWS::CodeDeployBlueGreen", "AWS::ServiceCatalog"})
 """Transforms of AWS that change neither functions nor roles nor policies."""
 
@@ -51,12 +54,12 @@ def unread_parts(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each part of a template that comes from elsewhere and was not read, with the reason."""
     resources: Mapping[str, Any] = template["Resources"]
     names = transforms_of(template)
-    if SAM not in names:
-        yield from _without_sam(resources, names)
+    without_sam = list(_without_sam(resources, names)) if SAM not in names else []
+    yield from without_sam
     for name in dict.fromkeys(names):
         if name == _INCLUDE:
             yield "Transform", "AWS::Include can add resources and change them; what it includes was not read."
-        elif name not in _READ | _HARMLESS and not name.startswith("AWS::Serverless"):
+        elif name not in _READ | _HARMLESS and not (without_sam and name.startswith("AWS::Serverless")):
             yield "Transform", f"the macro {name} can add resources and change them; only the file itself was read."
     if TRANSFORM_FUNCTION in template:
         yield TRANSFORM_FUNCTION, _added(template[TRANSFORM_FUNCTION], "sections of the template")
@@ -120,7 +123,7 @@ def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:
     """Yield each nested stack: its template is another one."""
     for name, resource in resources.items():
         kind = str(resource.get("Type")) if isinstance(resource, dict) else ""
-        if kind in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}:
+        if kind in _NESTED:
             yield name
 
 
