@@ -12,7 +12,7 @@ from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.rules import RULES
-from tools import licenses
+from tools import generate_managed_policies, licenses
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
@@ -61,13 +61,18 @@ def main() -> int:
     """Write the files, or say which are out of date."""
     files = generated()
     old = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    policies = generate_managed_policies.compiled()
+    stale = [] if generate_managed_policies.is_current(policies) else [generate_managed_policies.FILE]
     if "--check" in sys.argv[1:]:
-        for path in old:
+        for path in [*old, *stale]:
             print(f"{path.relative_to(ROOT)} is out of date: run `make generate`", file=sys.stderr)
-        return int(bool(old))
+        return int(bool(old or stale))
     for path in old:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[path])
+    if stale:
+        generate_managed_policies.write(policies)
+    for path in [*old, *stale]:
         print(f"wrote {path.relative_to(ROOT)}")
     return 0
 

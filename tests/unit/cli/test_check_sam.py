@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.offline.sam import _translator
 from tests.fakes import TRUST_LAMBDA
 from tests.paths import REPOSITORY
 from tests.unit.cli.conftest import run
@@ -185,7 +187,10 @@ def test_an_error_of_the_translator_is_reported(check: Any, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("missing", "content", "message"),
-    [("samtranslator", f"Transform: {TRANSFORM}\nResources: {{}}", "AWS's translator"), ("yaml", "a: b", "PyYAML")],
+    [
+        ("samtranslator", f"Transform: {TRANSFORM}\nResources: {{A: {{Type: B}}}}", "AWS's translator"),
+        ("yaml", "a: b", "PyYAML"),
+    ],
 )
 def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, message: str
@@ -199,6 +204,8 @@ def test_a_missing_package_is_reported_with_the_command_that_installs_it(
         return imported(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "permission_guard.offline.cloudformation_yaml", raising=False)
+    _translator.cache_clear()
     result = check(content)
     assert result.code == 2
     assert message in result.document["errors"][0]["message"]

@@ -7,12 +7,18 @@ of the request is disputed.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.invokers.base import Invoker, Sent
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
+STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
+
+_INVOCATION: Final = re.compile(r".+:lambda:path/+[^/]+/functions/(?P<function>.+)/[a-z-]*invocations")
 _EVERY_STAGE: Final = re.compile(r"(?<=[^/])/\*/(?=[^/]*/)")
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
@@ -39,6 +45,13 @@ INVOKER = Invoker(
     },
     sends_source_account=Sent.UNKNOWN,
 )
+
+
+def invoked_function(uri: str, variables: Mapping[str, str]) -> str:
+    """Return the function in the URI of an integration or an authorizer, with the values of the stage variables."""
+    resolved = STAGE_VARIABLE.sub(lambda match: variables.get(match["name"], match[0]), uri)
+    match = _INVOCATION.fullmatch(resolved)
+    return match["function"] if match else resolved
 
 
 def in_one_stage(pattern: str) -> str:

@@ -76,6 +76,9 @@ class InvokePermissionMissing(Rule):
     also unknown if only a statement with the method `ANY`, or with a path parameter of an HTTP API, matches: reports
     disagree on whether API Gateway sends these.
 
+    In a template, the triggers and URLs are those of the file, and so are the statements. What a function outside the
+    file allows is unknown.
+
     URLs created before October 2025 required only `lambda:InvokeFunctionUrl`. AWS announced that this exception ends on
     1 November 2026; the finding says if a URL is that old. Callers of the function's own account pass: their
     identity-based policies can grant the other permission. Which distributions have a URL as their origin is not read.
@@ -92,7 +95,6 @@ class InvokePermissionMissing(Rule):
     name = "invoke-permission-missing"
     severity = Severity.HIGH
     direction = Direction.INVOKE_POLICY
-    offline = False
     grace_period = True
     reads = POLICY_READS | {
         "apigateway:GET",

@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-referenc
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.readers.inventories.base import is_function
+from permission_guard.invokers.apigateway import STAGE_VARIABLE, invoked_function
 from permission_guard.model.state import Unread
 from permission_guard.records import record
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Trigger
 
 READ = "apigateway:GET"
-
-_INVOCATION = re.compile(r".+:lambda:path/+[^/]+/functions/(?P<function>.+)/[a-z-]*invocations")
-_VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
 
 
 @record
@@ -56,22 +53,15 @@ class Api:
         """Return, for each function that a URI names, the stages in which it does."""
         found: dict[str, list[str]] = {}
         for stage, variables in self.stages.items():
-            resolved = _resolve(uri, variables)
-            match = _INVOCATION.fullmatch(resolved)
-            function_arn = match["function"] if match else resolved
-            if is_function(function_arn) or (match and _VARIABLE.search(function_arn)):
+            function_arn = invoked_function(uri, variables)
+            if is_function(function_arn) or (function_arn != uri and STAGE_VARIABLE.search(function_arn)):
                 found.setdefault(function_arn, []).append(stage)
         return found
 
     def _trigger(
         self, source: str, function_arn: str, what: str, arns: tuple[str, ...], disputed: tuple[str, ...] = ()
     ) -> Trigger | Unread:
-        if _VARIABLE.search(function_arn):
+        if STAGE_VARIABLE.search(function_arn):
             message = f"{what} names its function by a stage variable that has no value, in {function_arn}"
             return Unread(READ, "StageVariable", message, denied=True)
         return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns, disputed)
-
-
-def _resolve(uri: str, variables: Mapping[str, str]) -> str:
-    """Return a URI with the values of the stage variables that have one."""
-    return _VARIABLE.sub(lambda match: variables.get(match["name"], match[0]), uri)
