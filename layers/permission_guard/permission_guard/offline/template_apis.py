@@ -152,7 +152,7 @@ def routes(one: Configured) -> Iterator[TemplateTrigger]:
 def _path(one: Configured) -> str | None:
     """Return the path of a method, None if a part of it is not in the file."""
     parts: list[str] = []
-    resource = one.part("ResourceId")
+    resource = one.text("ResourceId")
     by_id = {
         Configured(one.resolver, logical_id).reference: properties
         for logical_id, properties in _created(one.resolver, "AWS::ApiGateway::Resource")
@@ -162,11 +162,11 @@ def _path(one: Configured) -> str | None:
         for logical_id, _ in _created(one.resolver, "AWS::ApiGateway::RestApi")
     }
     while resource not in roots:
-        properties = by_id.get(text(resource))
+        properties = by_id.get(resource)
         if properties is None or len(parts) > _DEEPEST_PATH:
             return None
         parts.append(text(properties.get("PathPart", "")))
-        resource = properties.get("ParentId")
+        resource = text(properties.get("ParentId", ""))
     return "/" + "/".join(reversed(parts))
 
 
