@@ -17,7 +17,7 @@ from permission_guard.needs.function_health import (
     OTHER_CODES,
     PERMISSION_CODES,
     WORKING,
-    is_changing,
+    is_being_changed,
     reported_needs,
 )
 from permission_guard.rules.execution_role.function_unauthorized import FunctionUnauthorized
@@ -104,11 +104,11 @@ def test_only_the_needs_behind_the_reported_code_are_returned() -> None:
     assert reported_needs(by_key, {}) == reported_needs(failed, {}) == reported_needs(a_function(), {}) == ()
 
 
-def test_a_function_that_is_being_created_or_updated_is_changing() -> None:
+def test_a_function_that_is_being_created_or_updated_is_being_changed() -> None:
     """AWS reports the result later."""
     states = {"Pending": "Successful", "Active": "InProgress", "Failed": "Successful"}
     changing = [
-        is_changing(replace(a_function(), configuration={"State": state, "LastUpdateStatus": update}))
+        is_being_changed(replace(a_function(), configuration={"State": state, "LastUpdateStatus": update}))
         for state, update in states.items()
     ]
     assert changing == [True, True, False]

@@ -99,7 +99,7 @@ def health_of(function: Function) -> Iterator[Health]:
             yield Health(attribute, status, code, message)
 
 
-def is_changing(function: Function) -> bool:
+def is_being_changed(function: Function) -> bool:
     """Return whether the function is being created or updated."""
     return any(health.status in CHANGING for health in health_of(function))
 
