@@ -1,7 +1,8 @@
 """The APIs of AWS Lambda's service models that need no check, with the reason.
 
-Web functions, capacity providers, MicroVMs and network connectors have service models of their own, but the same event
-source: `lambda.amazonaws.com`. An API that is neither here nor in `cloudtrail.py` is unknown.
+Web functions, capacity providers, MicroVMs and network connectors are not functions, but their events come from the
+same event source: `lambda.amazonaws.com`. An API that is neither here nor in `cloudtrail.py` is unknown. So are reads
+and invocations of functions: EventBridge gets no event of them, unless somebody forwards more than template.yaml does.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ _LAYER: Final = "layers are not checked"
 _SIGNING: Final = "code signing does not change permissions"
 _SCALING: Final = "scaling and runtime settings do not change permissions"
 _DURABLE: Final = "durable executions do not change permissions"
-_INVOKES: Final = "the call invokes the function, and does not change it"
 _TAGS: Final = "tags are read at the next check"
-_READS: Final = "the call only reads"
 _OLD: Final = "the API of 2014 is no longer in use"
 
 _APIS: Final = {
@@ -53,19 +52,8 @@ _APIS: Final = {
         CheckpointDurableExecution SendDurableExecutionCallbackFailure SendDurableExecutionCallbackHeartbeat
         SendDurableExecutionCallbackSuccess StopDurableExecution
     """,
-    _INVOKES: "Invoke InvokeAsync InvokeWithResponseStream",
     _TAGS: "TagResource UntagResource",
-    _READS: """
-        GetAccountSettings GetAlias GetCodeSigningConfig GetDurableExecution GetDurableExecutionHistory
-        GetDurableExecutionState GetEventSourceMapping GetFunction GetFunctionCodeSigningConfig
-        GetFunctionConcurrency GetFunctionConfiguration GetFunctionEventInvokeConfig GetFunctionRecursionConfig
-        GetFunctionScalingConfig GetFunctionUrlConfig GetLayerVersion GetLayerVersionByArn GetLayerVersionPolicy
-        GetPolicy GetProvisionedConcurrencyConfig GetResourcePolicy GetRuntimeManagementConfig ListAliases
-        ListCodeSigningConfigs ListDurableExecutionsByFunction ListEventSourceMappings
-        ListFunctionEventInvokeConfigs ListFunctionUrlConfigs ListFunctions ListFunctionsByCodeSigningConfig
-        ListLayerVersions ListLayers ListProvisionedConcurrencyConfigs ListTags ListVersionsByFunction
-    """,
-    _OLD: "AddEventSource GetEventSource ListEventSources RemoveEventSource UploadFunction",
+    _OLD: "AddEventSource RemoveEventSource UploadFunction",
 }
 
 IGNORED_APIS: Final = {name: reason for reason, names in _APIS.items() for name in names.split()}
