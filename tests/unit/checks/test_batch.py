@@ -801,15 +801,29 @@ def test_a_change_of_iam_is_not_checked_again_for_a_deleted_function(logged: Log
 
 
 @pytest.mark.parametrize("state", [{"State": "Pending"}, {"State": "Active", "LastUpdateStatus": "InProgress"}])
-def test_a_function_that_aws_still_creates_or_updates_is_checked_again(logged: Logged, state: dict[str, str]) -> None:
+def test_a_function_that_aws_still_creates_or_updates_is_checked_again(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch, state: dict[str, str]
+) -> None:
     """AWS reports the result later, and no event comes then."""
     function = replace(a_function(), configuration=state)
     snapshot = replace(polling(a_role(SQS_POLICY)), function=function, versions={FUNCTION_ARN: function})
     account = Account(logged, InMemoryState(snapshot), grace_period=True)
+    monkeypatch.setattr(f"{__name__}.RULE_IDS", {*RULE_IDS, "PG214"})
     account.handle(message(0, record("update_function_configuration")))
     assert account.requests.rechecks == [TARGET]
+    assert account.store.unknowns == []
+    failed = replace(function, configuration={"State": "Failed", "StateReasonCode": "DisabledKMSKey"})
+    account.state.state = replace(snapshot, function=failed, versions={FUNCTION_ARN: failed})
     account.handle(message(1, check_request_body([TARGET])))
-    assert account.requests.rechecks == [TARGET]
+    assert account.store.one().rule_id == "PG214"
+    # A finding stays open while the function is updated again.
+    account.state.state = snapshot
+    account.handle(message(2, record("update_function_configuration")))
+    assert account.store.one().status is Status.OPEN
+    account.handle(message(3, check_request_body([TARGET])))
+    assert account.store.one().status is Status.OPEN
+    assert "and the result later" in account.store.unknowns[0]
+    assert account.requests.rechecks == [TARGET, TARGET]
 
 
 def test_a_recheck_that_cannot_be_requested_fails_the_message(logged: Logged) -> None:

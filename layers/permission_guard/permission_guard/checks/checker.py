@@ -173,8 +173,7 @@ class Checker:
         written, changes = retry_on_conflict(
             lambda: self._record(report, run, evaluated.checkpoint, request, next(reads))
         )
-        is_early = self._has_grace_period and not request.after_grace_period and evaluated.is_changing
-        recheck = bool(deferred) or not written or is_early
+        recheck = bool(deferred) or not written or evaluated.checked_again
         return CheckResult(
             target,
             report,
@@ -209,18 +208,21 @@ class Checker:
             role_changes=role_changes,
             is_complete=found is not None,
         ).within()
-        is_changing = snapshot.function is not None and (
-            bool(request.iam_change and roles) or _is_being_changed(snapshot)
-        )
+        is_early = self._has_grace_period and not request.after_grace_period
+        is_being_changed = _is_being_changed(snapshot)
+        # Another check follows, and can read what AWS then says of the function.
+        rules = [rule for rule in self._rules if not (rule.of_function_state and is_early and is_being_changed)]
+        checked_again = is_early and snapshot.function is not None
+        checked_again = checked_again and (is_being_changed or bool(request.iam_change and roles))
         if snapshot.function is not None and roles == before.roles and not request.full:
-            rules = [rule for rule in self._rules if not rule.full_check_only]
+            rules = [rule for rule in rules if not rule.full_check_only]
             report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
-            return _Evaluated(report, snapshot.unread, checkpoint, is_changing=is_changing)
+            return _Evaluated(report, snapshot.unread, checkpoint, checked_again=checked_again)
         users = self._users.functions_of_roles(roles | before.roles)
         related = _related(target, users, roles) if users and self._users.is_complete else ()
         snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
-        report = evaluate(snapshot, self._rules, limit=MAX_VIOLATIONS)
-        return _Evaluated(report, snapshot.unread, checkpoint, related, is_changing)
+        report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
+        return _Evaluated(report, snapshot.unread, checkpoint, related, checked_again)
 
     def _record(
         self,
@@ -249,15 +251,15 @@ class Checker:
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    `is_changing` is true while IAM propagates a change of the function's role, and while AWS creates or updates the
-    function: only a later read has the result.
+    `checked_again` is true if only a later read has the result: IAM propagates a change of the function's role, or
+    AWS still creates or updates the function.
     """
 
     report: Report
     unread: tuple[Unread, ...]
     checkpoint: Checkpoint
     related: tuple[FunctionTarget, ...] = ()
-    is_changing: bool = False
+    checked_again: bool = False
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:

@@ -81,8 +81,8 @@ class FunctionUnauthorized(Rule):
 
     - AWS's report can be older than the cause: until the next update it names the old error, also if the cause was
       corrected. A finding is reported after the grace period.
-    - While AWS creates or updates the function, the outcome is unknown. The function is checked again after the grace
-      period.
+    - While AWS creates or updates the function, the rule waits for the check after the grace period. If AWS has not
+      finished by then, the outcome is unknown.
     - Other reasons, such as quotas, subnets, or errors of the function's own code, are no matter of permissions.
       `FunctionError.PermissionDenied` is one of them: it is about the file permissions in the code package. A code that
       AWS added later is unknown.
@@ -104,6 +104,7 @@ class FunctionUnauthorized(Rule):
     direction = Direction.EXECUTION_ROLE
     offline = False
     grace_period = True
+    of_function_state = True
     reads = EventSourceReadMissing.reads
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
