@@ -1,4 +1,4 @@
-"""The limits of AWS and Slack on what the bot writes, sends and checks. In bytes, unless the name says otherwise.
+"""The limits of AWS and Slack on what the bot writes and sends. In bytes, unless the name says otherwise.
 
 Where AWS has raised a limit in some regions only, the lower one stands here.
 """
@@ -38,10 +38,6 @@ OPS_ITEM_TAG: Final = 256
 SLACK_BLOCKS: Final = 50
 SLACK_HEADER_CHARACTERS: Final = 150
 SLACK_FIELDS: Final = 10
-
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-RESOURCE_POLICY: Final = 20_480
-"""The resource-based policy of a function, without spaces."""
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""

@@ -6,10 +6,14 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.model.limits import RESOURCE_POLICY
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+MOST_BYTES: Final = 20_480
+"""The size of a resource-based policy that Lambda accepts, without spaces.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
 
 _ONE_SUFFICES: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 """The operators with which one matching value of a key suffices."""
@@ -108,5 +112,5 @@ def compact_policy(resource_arn: str) -> str:
     The command reads the current policy and writes it with the revision that it read, so it never overwrites a change
     made in between. It contains no statement.
     """
-    arguments = (resource_arn, json.dumps(_ONE_SUFFICES), str(RESOURCE_POLICY))
+    arguments = (resource_arn, json.dumps(_ONE_SUFFICES), str(MOST_BYTES))
     return " ".join(["python3", "-I", "-c", *map(shlex.quote, (_PROGRAM, *arguments))])

@@ -6,12 +6,11 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import function_name
-from permission_guard.model.limits import RESOURCE_POLICY
 from permission_guard.model.state import Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.policy_compaction import compact_policy, is_compactible
+from permission_guard.remedies.policy_compaction import MOST_BYTES, compact_policy, is_compactible
 from permission_guard.rules.base import Rule
 from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
 
@@ -26,7 +25,7 @@ _MOST_PERCENT: Final = 80
 
 
 class PolicySizeNearLimit(Rule):
-    """Keep a resource-based policy well below the size that Lambda accepts.
+    """Allow the next permission to fit into the resource-based policy.
 
     ## What it flags
 
@@ -83,11 +82,11 @@ class PolicySizeNearLimit(Rule):
 
     def _check_size(self, policy: ResourcePolicy) -> Verdict:
         size, statements = size_of(policy), len(policy.document.statements)
-        counted = f"The policy has {size:,} of {RESOURCE_POLICY:,} bytes, in {statements} statements."
-        if 100 * size <= _MOST_PERCENT * RESOURCE_POLICY:
+        counted = f"The policy has {size:,} of {MOST_BYTES:,} bytes, in {statements} statements."
+        if 100 * size <= _MOST_PERCENT * MOST_BYTES:
             return self.passed(policy.resource_arn, _SUBJECT, counted)
         name = function_name(policy.resource_arn)
-        percent = 100 * size // RESOURCE_POLICY
+        percent = 100 * size // MOST_BYTES
         return self.violation(
             function_arn=policy.resource_arn,
             subject=_SUBJECT,
@@ -97,7 +96,7 @@ class PolicySizeNearLimit(Rule):
                 f"AWS refuses the permission that does not fit: deployments of {name} fail, and new triggers cannot "
                 "invoke it."
             ),
-            evidence={"bytes": size, "limit": RESOURCE_POLICY, "statements": statements},
+            evidence={"bytes": size, "limit": MOST_BYTES, "statements": statements},
             remedies=(Remedy("aws-cli", _command(policy)),),
         )
 
