@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import parse_arn
-from permission_guard.invokers.grammar import REGION, arn_forms
+from permission_guard.invokers.grammar import REGION, arn_form
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
@@ -181,10 +181,10 @@ class Invoker:
 
     def _forms(self, *forms: str) -> tuple[ArnForm, ...]:
         names = tuple(self.names.items())
-        return tuple(one for form in forms if form for one in arn_forms(form, names))
+        return tuple(arn_form(form, names) for form in forms if form)
 
     def _is_one_of(self, forms: tuple[ArnForm, ...], pattern: str, *, as_text: bool) -> bool:
         parsed = parse_arn(pattern)
         if parsed and parsed.resource.startswith(self.never_begins):
             return False
-        return any(form.matches_any_text(pattern) if as_text else form.matches_any(pattern) for form in forms)
+        return any(form.matches_any(pattern, as_text=as_text) for form in forms)
