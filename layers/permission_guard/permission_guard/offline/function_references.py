@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.arns import parse_function_name
+from permission_guard.offline.references import references, whole_reference
 from permission_guard.offline.template_functions import MAPPING
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY
 from permission_guard.offline.unresolved import fill, text, unresolved_in
@@ -28,7 +28,6 @@ _FUNCTIONS: Final = frozenset({"AWS::Lambda::Alias", "AWS::Lambda::Function", "A
 _RETURN_ANYTHING: Final = ("AWS::CloudFormation::", "AWS::Serverless::", "AWS::ServiceCatalog::", "AWS::SSM::Parameter")
 """Resource types whose attributes can be the name of a function: they return what someone else put there."""
 
-_VARIABLE: Final = re.compile(r"\$\{\s*([^!}]*?)\s*\}")
 _ARN_SERVICE: Final = 2
 
 
@@ -36,7 +35,7 @@ def dangling_references(template: Template) -> Iterator[tuple[str, str]]:
     """Yield each resource whose function is a reference to nothing, with the reason."""
     defined = _defined(template)
     for logical_id, name, raw in _values(template):
-        missing = next((found for found in _references(raw) if found not in defined and "::" not in found), None)
+        missing = next((found for found in references(raw) if found not in defined and "::" not in found), None)
         if missing is not None:
             yield logical_id, f"{logical_id}.{name} refers to {missing}, which the template does not define"
 
@@ -45,7 +44,7 @@ def other_resources(template: Template) -> Iterator[tuple[str, str]]:
     """Yield each resource whose function is something else, with the reason."""
     resolver = template.resolver()
     for logical_id, name, raw in _values(template):
-        whole = _whole_reference(raw)
+        whole = whole_reference(raw)
         kind = resolver.type_of(whole) if whole else ""
         if kind.startswith("AWS::") and kind not in _FUNCTIONS and not kind.startswith(_RETURN_ANYTHING):
             yield logical_id, f"{logical_id}.{name} refers to {whole}, which is an {kind} and not a function"
@@ -84,37 +83,3 @@ def _can_be_a_function(template: Template, value: str) -> bool:
     except ValueError:
         return bool(names)
     return True
-
-
-def _references(value: Any) -> Iterator[str]:
-    """Yield the names that Ref, GetAtt and Sub refer to in a value."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-    if not isinstance(value, dict):
-        return
-    for key, item in value.items():
-        if key == "Ref" and isinstance(item, str):
-            yield item
-        elif key == "Fn::GetAtt":
-            first = item[0] if isinstance(item, list) and item else item
-            yield from [first.partition(".")[0]] if isinstance(first, str) else _references(item)
-        elif key == "Fn::Sub":
-            pattern, given = item if isinstance(item, list) and len(item) == 2 else (item, {})  # noqa: PLR2004 - a pair
-            given = given if isinstance(given, dict) else {}
-            found = _VARIABLE.findall(pattern) if isinstance(pattern, str) else []
-            yield from (name.partition(".")[0] for name in found if name not in given)
-            yield from _references(list(given.values()))
-        else:
-            yield from _references(item)
-
-
-def _whole_reference(value: Any) -> str | None:
-    """Return the resource that a value refers to and that is all of the value, None if there is none."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    ((key, item),) = value.items()
-    variable = _VARIABLE.fullmatch(item) if key == "Fn::Sub" and isinstance(item, str) else None
-    if key not in {"Ref", "Fn::GetAtt"} and variable is None:
-        return None
-    return next(_references(value), None)

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
-from permission_guard.offline.bounds import MAX_BYTES, TOO_DEEP, TOO_LARGE, require_within_bounds
+from permission_guard.offline.bounds import MAX_BYTES, TOO_DEEP, TOO_LARGE, outside_time_bound, require_within_bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,8 @@ def read(path: Path) -> Any:
     UnreadFileError if it is over a bound.
     """
     try:
-        content = _bytes(path)
+        with outside_time_bound():  # a command that writes to a pipe may take its time
+            content = _bytes(path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
@@ -42,6 +43,8 @@ def read(path: Path) -> Any:
 def _bytes(path: Path) -> bytes:
     """Return at most one byte more than a file may have: a device has no end."""
     if str(path) == STDIN:
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
         return sys.stdin.buffer.read(MAX_BYTES + 1)
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)

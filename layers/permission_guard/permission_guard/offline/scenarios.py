@@ -20,6 +20,8 @@ from permission_guard.model.verdicts import Outcome, Severity, Verdict
 from permission_guard.rules import RULES
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
+from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
+from permission_guard.rules.execution_role.logging_missing import LoggingMissing
 from permission_guard.rules.execution_role.role_shared import RoleShared
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from permission_guard.rules.invoke_policy.source_never_matches import SourceNeverMatches
@@ -41,6 +43,10 @@ RULES_ON_TRIGGERS: Final = frozenset({InvokePermissionMissing.id})
 RULES_ON_STATEMENTS: Final = RULES_OFFLINE - _ON_ROLES - RULES_ON_TRIGGERS
 RULES_ON_SHARED_ROLES: Final = frozenset({RoleShared.id})
 RULES_ON_MAPPINGS: Final = frozenset({EventSourceReadMissing.id, FailureDestinationMissing.id})
+RULES_ON_NAMES: Final = frozenset(
+    {EventSourceReadMissing.id, FailureDestinationMissing.id, LoggingMissing.id, FeaturePermissionMissing.id}
+)
+"""The rules whose outcome depends on the names of resources."""
 RULES_ON_FUNCTIONS: Final = RULES_OFFLINE & _ON_ROLES - RULES_ON_SHARED_ROLES - {EventSourceReadMissing.id}
 
 _LEAST_FIRST: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
@@ -63,12 +69,19 @@ def not_in_file(message: str) -> NotInFile:
 class Scenario:
     """The snapshot for one combination of assumed values.
 
-    `assumed` has the value of each reference. `shown` has the text to print in place of an assumed value.
+    `assumed` has the value of each reference. `shown` has the text to print in place of an assumed value. `rules` are
+    the only rules for which the combination is possible, None for all.
     """
 
     snapshot: Snapshot
     assumed: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
+    rules: frozenset[str] | None = None
+
+    def evaluated(self, rules: Sequence[Rule], subject: str | None) -> list[Verdict]:
+        """Return the verdicts of the rules on a subject, None for all subjects."""
+        possible = [rule for rule in rules if self.rules is None or rule.id in self.rules]
+        return _verdicts_on(subject, evaluate(self.snapshot, possible)) if possible else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +117,13 @@ def evaluate_check(offline_check: OfflineCheck, rules: Sequence[Rule]) -> Iterat
         return
     if len(offline_check.scenarios) == 1:
         (scenario,) = offline_check.scenarios
-        report = evaluate(scenario.snapshot, applicable)
-        yield from (_shown(one, scenario) for one in _verdicts_on(offline_check.subject, report))
+        yield from (_shown(one, scenario) for one in scenario.evaluated(applicable, offline_check.subject))
         return
     # This rule shows which scenarios can have an effect, so it is evaluated even if its verdicts are not requested.
     is_needed = SourceNeverMatches.id in offline_check.rules and SourceNeverMatches not in map(type, applicable)
     added = [SourceNeverMatches(applicable[0].trust)] if is_needed else []
     evaluated = [
-        (scenario, _verdicts_on(offline_check.subject, evaluate(scenario.snapshot, [*applicable, *added])))
+        (scenario, scenario.evaluated([*applicable, *added], offline_check.subject))
         for scenario in offline_check.scenarios
     ]
     # An unresolved value is assumed to be one with which the statement has an effect, if there is such a value.
@@ -122,6 +134,7 @@ def evaluate_check(offline_check: OfflineCheck, rules: Sequence[Rule]) -> Iterat
             [
                 (scenario, [_shown(one, scenario) for one in verdicts if one.rule_id == rule.id])
                 for scenario, verdicts in effective
+                if scenario.rules is None or rule.id in scenario.rules
             ],
         )
 

@@ -77,7 +77,7 @@ def is_template(document: Any) -> bool:
     bodies = [body for body in resources.values() if isinstance(body, dict)]
     return (
         bool(_SECTIONS & document.keys() or TRANSFORM_FUNCTION in resources)
-        or any("::" in str(body.get("Type")) for body in bodies)
+        or any(TRANSFORM_FUNCTION in body or "::" in str(body.get("Type")) for body in bodies)
         or any(str(name).startswith(LOOP) for name in resources)
     )
 

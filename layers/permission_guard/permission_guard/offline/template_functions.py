@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.model.state import EventInvokeConfig, EventSourceMapping, Function, Role, Snapshot
 from permission_guard.needs.of_snapshot import policies_to_read, role_needs
 from permission_guard.offline.candidates import combinations
+from permission_guard.offline.physical_names import physical_name
 from permission_guard.offline.scenarios import (
     RULES_ON_FUNCTIONS,
     RULES_ON_MAPPINGS,
+    RULES_ON_NAMES,
     OfflineCheck,
     Scenario,
     not_in_file,
@@ -130,6 +132,7 @@ class _Case:
         self.function_id = function_id
         self.target = target
         self.properties = resolver.properties(function_id) if function_id else {}
+        self.name = physical_name(resolver, function_id) if function_id else ""
         self.role_arn = text(self.properties.get("Role", ""))
         role_id = role_id_of(template, resolver, function_id) if function_id else None
         self.role = TemplateRole(template, resolver, role_id) if role_id else None
@@ -149,14 +152,24 @@ class _Case:
         raise NotImplementedError
 
     def scenarios(self) -> Iterator[Scenario]:
-        """Yield the scenarios for the unresolved policies of the role."""
-        fixed = {name: self.template.token(name) for name in unresolved_in(self.read())}
-        unresolved = self.role.unresolved(fixed) if self.role else []
-        for broadest in (True, False) if unresolved else (True,):
-            extremes = dict.fromkeys(unresolved, "broadest" if broadest else "narrowest")
-            snapshot = self._snapshot(Bound(broadest, self.template.tokens_in(self.resolver), fixed))
-            fills = {**self.template.tokens_in(self.resolver), **self.resolver.assumptions.values}
-            yield Scenario(snapshot, {**self.resolver.assumed, **extremes}, self.template.shown(fills))
+        """Yield the scenarios for the unresolved names and policies: the policies allow the most and the least.
+
+        A name that is not resolved is one that no policy contains, and then any name: it can be one of a policy.
+        """
+        names = list(unresolved_in(self.read()))
+        for fixed in ({name: self.template.token(name) for name in names}, dict.fromkeys(names, "*")):
+            unresolved = self.role.unresolved(fixed) if self.role else []
+            for broadest in (True, False) if unresolved else (True,):
+                tokens = self.template.tokens_in(self.resolver)
+                extremes = dict.fromkeys(unresolved, "broadest" if broadest else "narrowest")
+                yield Scenario(
+                    self._snapshot(Bound(broadest, tokens, fixed)),
+                    {**self.resolver.assumed, **fixed, **extremes},
+                    self.template.shown({**tokens, **self.resolver.assumptions.values}),
+                    RULES_ON_NAMES if "*" in fixed.values() else None,
+                )
+            if not names:
+                return
 
     def _snapshot(self, bound: Bound) -> Snapshot:
         fills = {**bound.fills, **bound.fixed}
@@ -164,7 +177,8 @@ class _Case:
             unread = not_in_file(f"Unknown: the function {self.target.name} is not in the file.")
             return self.snapshot_with(unread, {}, fills)
         arn = fill(self.role_arn, fills)
-        function = Function(self.target.arn, self.target.name, arn, fill(self.properties, fills))
+        name = self.target.name if self.name.startswith("arn:") else fill(self.name, fills)
+        function = Function(self.target.arn, name, arn, fill(self.properties, fills))
         role: Role | Unread
         if self.role is None:
             named = fill(self.role_arn, {}) or "of the function"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import parse_policy
 from permission_guard.iam.arn import account_of
+from permission_guard.iam.patterns import overlaps, symbols_of
 from permission_guard.model.state import Function, Inventory, ResourcePolicy, Snapshot, Trigger
 from permission_guard.offline.candidates import artificial_arns
+from permission_guard.offline.physical_names import attribute, reference
 from permission_guard.offline.scenarios import RULES_ON_TRIGGERS, OfflineCheck, Scenario
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Template, TooManyConditionsError
 from permission_guard.offline.template_permissions import UNREADABLE, URL, function_url
-from permission_guard.offline.template_roles import Bound
+from permission_guard.offline.template_roles import Bound, listed
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
 from permission_guard.offline.template_triggers import READERS, triggers_of
 from permission_guard.offline.unresolved import fill, marked, sole_unresolved, text, unresolved_in
+from permission_guard.remedies.cloudformation import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from permission_guard.offline.configured import TemplateTrigger
     from permission_guard.offline.intrinsics import Resolver
 
-    _Explored = list[tuple[str, Scenario]]
 
 _AUTH_TYPES: Final = ("NONE", "AWS_IAM")
 _ANYONE: Final = {"Effect": "Allow", "Principal": "*", "Action": "lambda:*", "Resource": "*"}
@@ -44,38 +46,50 @@ def invocation_checks(template: Template) -> list[OfflineCheck]:
 
 
 def _checks(
-    template: Template, logical_id: str, explore: Callable[[Template, str, Resolver], _Explored]
+    template: Template, logical_id: str, explore: Callable[[Template, str, Resolver], list[_Explored]]
 ) -> Iterator[OfflineCheck]:
     """Yield a check for each function that a resource invokes, with all scenarios of the two."""
-    found: defaultdict[str, list[Scenario]] = defaultdict(list)
+    found: defaultdict[str, list[_Explored]] = defaultdict(list)
     try:
         explore_if_created = template.when_created(logical_id, partial(explore, template, logical_id))
         for explored in template.explored(logical_id, explore_if_created):
-            for function, scenario in explored:
-                found[function].append(scenario)
+            for one in explored:
+                found[one.key].append(one)
     except TooManyConditionsError:
         target, _ = template.function_of(logical_id)
-        found = defaultdict(list, {logical_id: [Scenario(Snapshot(target, TOO_MANY))]})
-    for scenarios in found.values():
+        found = defaultdict(list, {logical_id: [_Explored(logical_id, Scenario(Snapshot(target, TOO_MANY)))]})
+    for same in found.values():
         yield OfflineCheck(
-            tuple(scenarios),
+            tuple(one.scenario for one in same),
             rules=RULES_ON_TRIGGERS,
             from_template=True,
             source_id=logical_id,
             by_sam=logical_id not in template.source_ids,
+            expressions=same[0].expressions,
         )
 
 
-def _triggers(template: Template, logical_id: str, resolver: Resolver) -> _Explored:
+@dataclass(frozen=True, slots=True)
+class _Explored:
+    """A scenario of what `key` identifies, with the expressions for the function and the source in it."""
+
+    key: str
+    scenario: Scenario
+    expressions: Mapping[str, str] = field(default_factory=dict)
+
+
+def _triggers(template: Template, logical_id: str, resolver: Resolver) -> list[_Explored]:
     """Return the scenarios of each trigger of a resource."""
-    return [
-        (f"{one.function} {one.source}", scenario)
-        for one in triggers_of(resolver, logical_id)
-        for scenario in _Invoked.of(template, resolver, one.function).scenarios(trigger=one)
-    ]
+    found = []
+    for one in triggers_of(resolver, logical_id):
+        invoked = _Invoked.of(template, resolver, one.function)
+        expressions = {**invoked.expressions(), **_of_source(resolver, logical_id, one.source)}
+        key = f"{one.function} {one.source}"
+        found += [_Explored(key, scenario, expressions) for scenario in invoked.scenarios(trigger=one)]
+    return found
 
 
-def _url(template: Template, logical_id: str, resolver: Resolver) -> _Explored:
+def _url(template: Template, logical_id: str, resolver: Resolver) -> list[_Explored]:
     """Return the scenarios of a URL, one for each type that a reference can stand for."""
     properties = resolver.properties(logical_id)
     function, auth_type = text(properties.get("TargetFunctionArn", "")), properties.get("AuthType")
@@ -83,10 +97,18 @@ def _url(template: Template, logical_id: str, resolver: Resolver) -> _Explored:
     name = sole_unresolved(auth_type)
     values = (resolver.found[name].allowed or _AUTH_TYPES) if name else ()
     return [
-        (function, replace(scenario, assumed={**scenario.assumed, **fills}))
+        _Explored(function, replace(scenario, assumed={**scenario.assumed, **fills}), invoked.expressions())
         for fills in [{name: value} for value in values if name] or [{}]
         for scenario in invoked.scenarios(urls=[function_url(template, resolver, logical_id, fills)])
     ]
+
+
+def _of_source(resolver: Resolver, logical_id: str, source: str) -> dict[str, str]:
+    """Return the expression for the ARN of a resource, if that is its source."""
+    if text(reference(resolver, logical_id)) == source:
+        return {source: f"!Ref {value_of(logical_id)}"}
+    is_own = text(attribute(resolver, logical_id, "Arn")) == source
+    return {source: f"!GetAtt {value_of(f'{logical_id}.Arn')}"} if is_own else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +141,13 @@ class _Invoked:
         )
         return cls(template, resolver, function_id, function, tuple(of_function))
 
+    def expressions(self) -> dict[str, str]:
+        """Return the expression for the function."""
+        if self.function_id is None:
+            return {}
+        target, qualifier = self.template.function_of(self.function)
+        return {} if qualifier else {target.name: f"!Ref {value_of(self.function_id)}"}
+
     def scenarios(self, trigger: TemplateTrigger | None = None, urls: Sequence[FunctionUrl] = ()) -> Iterator[Scenario]:
         """Yield the scenarios of a trigger or of URLs: the statements allow the most or the least that they can."""
         template = self.template
@@ -128,20 +157,26 @@ class _Invoked:
         fixed = {name: values.get(name, template.token(name)) for name in unresolved_in(named)}
         target, qualifier = template.function_of(self.function, fixed)
         unresolved = list(dict.fromkeys(self._unresolved(fixed)))
-        for broadest in (True, False) if unresolved else (True,):
+        bounds = [(broadest, "") for broadest in ((True, False) if unresolved else (True,))]
+        source = fill(trigger.source, dict.fromkeys(fixed, "*")) if trigger else ""
+        if fixed and any(_overlapped(statement, source) for statement in self._statements()):
+            bounds.append((True, source))  # the name can be the one that the statement names
+        for broadest, any_of in bounds:
             bound = Bound(broadest, template.tokens_in(self.resolver), fixed)
             fills = {**bound.fills, **fixed}
             qualifiers = {qualifier, *(url.qualifier for url in urls)}
+            policies = (self._policy(target, one, bound, any_of) for one in sorted(qualifiers, key=str))
             snapshot = Snapshot(
                 target,
                 Function(target.arn, target.name, ""),
-                resource_policies=tuple(self._policy(target, one, bound) for one in sorted(qualifiers, key=str)),
+                resource_policies=tuple(policies),
                 function_urls=tuple(urls),
                 own_organization=OFFLINE_ORGANIZATION,
                 inventories=(_inventory(trigger, target, qualifier, fills),) if trigger else (),
             )
             extremes = dict.fromkeys(unresolved, "broadest" if broadest else "narrowest")
-            yield Scenario(snapshot, {**self.resolver.assumed, **extremes}, template.shown(fills))
+            names = dict.fromkeys(fixed, any_of or "another")
+            yield Scenario(snapshot, {**self.resolver.assumed, **names, **extremes}, template.shown(fills))
 
     def _values(self, trigger: TemplateTrigger | None) -> dict[str, str]:
         """Return an ARN for a source that is nothing but a reference."""
@@ -158,8 +193,18 @@ class _Invoked:
         if self.function_id is None:
             yield f"the policy of the function {fill(self.function, {})}"
 
-    def _policy(self, target: FunctionTarget, qualifier: str | None, bound: Bound) -> ResourcePolicy | Unread:
-        """Return the policy of the function, or of its version or alias."""
+    def _statements(self) -> Iterator[JSON]:
+        """Yield the statements, with the unresolved values in them."""
+        for draft in self.drafts:
+            yield from statements(draft, "", {name: marked(name) for name in draft.resolver.found})
+
+    def _policy(
+        self, target: FunctionTarget, qualifier: str | None, bound: Bound, any_of: str
+    ) -> ResourcePolicy | Unread:
+        """Return the policy of the function, or of its version or alias.
+
+        Every statement for a source that can be among those of the pattern `any_of` is one for the source.
+        """
         arn = f"{target.arn}:{qualifier}" if qualifier else target.arn
         found: list[JSON] = [_ANYONE] if self.function_id is None and bound.broadest else []
         for draft in self.drafts:
@@ -167,9 +212,26 @@ class _Invoked:
                 if draft.content is None:
                     return UNREADABLE
                 # The texts keep their unresolved values, which the bound replaces.
-                found += statements(draft, arn, {name: marked(name) for name in draft.resolver.found})
+                marks = {name: marked(name) for name in draft.resolver.found}
+                found += [_overlapped(one, any_of) or one for one in statements(draft, arn, marks)]
         document = bound.filled({"Version": "2012-10-17", "Statement": found})
         return ResourcePolicy(arn, qualifier, parse_policy(document, name="resource-based policy"))
+
+
+def _overlapped(statement: JSON, source: str) -> JSON:
+    """Return an Allow statement without its condition on a source that a pattern overlaps, None if there is none."""
+    condition = statement.get("Condition") if isinstance(statement, dict) and source else None
+    if not isinstance(condition, dict) or statement.get("Effect") == "Deny":
+        return None
+    symbols = symbols_of(source)
+    changed: dict[str, dict[str, JSON]] = {}
+    for operator, keys in condition.items():
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            texts = [text(value) for value in listed(values)]
+            is_source = key.lower() == "aws:sourcearn" and any(overlaps(one, symbols) for one in texts)
+            changed.setdefault(operator, {}).update({} if is_source else {key: values})
+    kept = {operator: keys for operator, keys in changed.items() if keys}
+    return None if kept == condition else {**statement, "Condition": kept}
 
 
 def _inventory(

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 TRANSFORM_FUNCTION: Final = "Fn::Transform"
 
 _INCLUDE: Final = "AWS::Include"
-_SAM: Final = "AWS::Serverless-2016-10-31"
-_READ: Final = frozenset({_SAM, "AWS::LanguageExtensions"})
+SAM: Final = "AWS::Serverless-2016-10-31"
+_READ: Final = frozenset({SAM, "AWS::LanguageExtensions"})
 _MATTERS: Final = ("AWS::ApiGateway", "AWS::IAM::", "AWS::Lambda::", "AWS::Serverless::")
 _EVALUATED: Final = (
     "AWS::IAM::ManagedPolicy",
@@ -27,6 +27,9 @@ _EVALUATED: Final = (
     "AWS::Lambda::ResourcePolicy",
     "AWS::Lambda::Url",
     "AWS::Lambda::Version",
+)
+_NESTED: Final = frozenset(
+    {"AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::Serverless::Application"}
 )
 _HARMLESS: Final = frozenset({"AWS::CodeDeployBlueGreen", "AWS::ServiceCatalog"})
 """Transforms of AWS that change neither functions nor roles nor policies."""
@@ -51,12 +54,12 @@ def unread_parts(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each part of a template that comes from elsewhere and was not read, with the reason."""
     resources: Mapping[str, Any] = template["Resources"]
     names = transforms_of(template)
-    if _SAM not in names:
-        yield from _without_sam(resources, names)
+    without_sam = list(_without_sam(resources, names)) if SAM not in names else []
+    yield from without_sam
     for name in dict.fromkeys(names):
         if name == _INCLUDE:
             yield "Transform", "AWS::Include can add resources and change them; what it includes was not read."
-        elif name not in _READ | _HARMLESS and not name.startswith("AWS::Serverless"):
+        elif name not in _READ | _HARMLESS and not (without_sam and name.startswith("AWS::Serverless")):
             yield "Transform", f"the macro {name} can add resources and change them; only the file itself was read."
     if TRANSFORM_FUNCTION in template:
         yield TRANSFORM_FUNCTION, _added(template[TRANSFORM_FUNCTION], "sections of the template")
@@ -87,8 +90,8 @@ def _without_sam(resources: Mapping[str, Any], names: list[str]) -> Iterator[tup
     ]
     if not found:
         return
-    close = difflib.get_close_matches(_SAM, names, n=1)
-    problem = f"Transform is {close[0]}, not {_SAM}" if close else f"the template has no Transform: {_SAM}"
+    close = difflib.get_close_matches(SAM, names, n=1)
+    problem = f"Transform is {close[0]}, not {SAM}" if close else f"the template has no Transform: {SAM}"
     shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")  # noqa: PLR2004 - see above
     yield "Transform", f"SAM resources were not read, because {problem}: {shown}."
 
@@ -119,8 +122,8 @@ def unknown_types(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:
     """Yield each nested stack: its template is another one."""
     for name, resource in resources.items():
-        kind = resource.get("Type") if isinstance(resource, dict) else None
-        if kind in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}:
+        kind = str(resource.get("Type")) if isinstance(resource, dict) else ""
+        if kind in _NESTED:
             yield name
 
 
@@ -132,7 +135,7 @@ def without_included(template: Mapping[str, Any]) -> dict[str, Any]:
     resources = {
         name: resource
         for name, resource in template["Resources"].items()
-        if isinstance(resource, dict) and not _is_included(resource)
+        if name != TRANSFORM_FUNCTION and isinstance(resource, dict) and not _is_included(resource)
     }
     return {**template, "Resources": resources}
 
