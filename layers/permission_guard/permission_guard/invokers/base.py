@@ -60,9 +60,10 @@ class Invoker:
 
     `actions` are what statements must allow. `regional_abroad`: a source of an opt-in region invokes functions of other
     regions only with its own regional principal. `account_suffices`: AWS documents a statement with `aws:SourceAccount`
-    alone. `written_by_aws`: AWS creates the statements, and they must not be changed. `ended` is the last day of a
-    discontinued service. An invoker that is not `is_known` has no entry: its attributes are general, and its
-    `source_arn` is a guess.
+    alone. `account_may_stop`: AWS documents that a condition on the account stops the calls, although one was recorded
+    with it; none is suggested. `written_by_aws`: AWS creates the statements, and they must not be changed. `ended` is
+    the last day of a discontinued service. An invoker that is not `is_known` has no entry: its attributes are general,
+    and its `source_arn` is a guess.
     """
 
     principal: str
@@ -83,6 +84,7 @@ class Invoker:
     sends_source_account: Sent = Sent.YES
     sends_event_source_token: Sent = Sent.NO
     account_suffices: bool = False
+    account_may_stop: bool = False
     written_by_aws: bool = False
     partitions: tuple[str, ...] = ALL_PARTITIONS
     ended: date | None = None
