@@ -274,7 +274,7 @@ def test_all_of_many_triggers_are_allowed() -> None:
     rules = [f"arn:aws:events:us-east-1:123456789012:rule/rule-{number}" for number in range(11)]
     assert len(sources(found(EVENTS, None, *(trigger(arn, EVENTS) for arn in rules[:10])))) == 10
     verdict = found(EVENTS, None, *(trigger(arn, EVENTS) for arn in rules))
-    assert sources(verdict) == [("arn:aws:events:us-east-1:123456789012:*", ACCOUNT)]
+    assert sources(verdict) == [("arn:aws:events:us-east-1:123456789012:*", "")]
     buckets = [trigger(f"arn:aws:s3:::example-{number}", S3) for number in range(11)]
     assert sources(found(S3, None, *buckets)) == [("arn:aws:s3:::*", ACCOUNT)]
 

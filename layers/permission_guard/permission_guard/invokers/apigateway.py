@@ -33,7 +33,7 @@ INVOKER = Invoker(
         "arn:{partition}:execute-api:{region}:{account}:API-ID/authorizers/AUTHORIZER-ID",
     ),
     disputed_source_arns=("arn:{partition}:execute-api:{region}:{account}:API-ID/STAGE/ANY-METHOD/PATH",),
-    correction=(_PARAMETER.pattern, "*"),
+    correction=(rf"(?<=/){_PARAMETER.pattern}", "*"),
     names={
         "API-ID": r"[\w.\-]+",
         "STAGE": r"$?[\w\-]+",

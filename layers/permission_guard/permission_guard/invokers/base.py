@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import parse_arn
-from permission_guard.invokers.grammar import REGION, arn_forms
+from permission_guard.invokers.grammar import REGION, arn_form
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class Invoker:
 
     `actions` are what statements must allow. `regional_abroad`: a source of an opt-in region invokes functions of other
     regions only with its own regional principal. `account_suffices`: AWS documents a statement with `aws:SourceAccount`
-    alone. `written_by_aws`: AWS creates the statements, and they must not be changed. `ended` is the last day of a
-    discontinued service. An invoker that is not `is_known` has no entry: its attributes are general, and its
-    `source_arn` is a guess.
+    alone. `account_may_stop`: AWS documents that a condition on the account stops the calls, although one was recorded
+    with it; none is suggested. `written_by_aws`: AWS creates the statements, and they must not be changed. `ended` is
+    the last day of a discontinued service. An invoker that is not `is_known` has no entry: its attributes are general,
+    and its `source_arn` is a guess.
     """
 
     principal: str
@@ -83,6 +84,7 @@ class Invoker:
     sends_source_account: Sent = Sent.YES
     sends_event_source_token: Sent = Sent.NO
     account_suffices: bool = False
+    account_may_stop: bool = False
     written_by_aws: bool = False
     partitions: tuple[str, ...] = ALL_PARTITIONS
     ended: date | None = None
@@ -181,10 +183,10 @@ class Invoker:
 
     def _forms(self, *forms: str) -> tuple[ArnForm, ...]:
         names = tuple(self.names.items())
-        return tuple(one for form in forms if form for one in arn_forms(form, names))
+        return tuple(arn_form(form, names) for form in forms if form)
 
     def _is_one_of(self, forms: tuple[ArnForm, ...], pattern: str, *, as_text: bool) -> bool:
         parsed = parse_arn(pattern)
         if parsed and parsed.resource.startswith(self.never_begins):
             return False
-        return any(form.matches_any_text(pattern) if as_text else form.matches_any(pattern) for form in forms)
+        return any(form.matches_any(pattern, as_text=as_text) for form in forms)

@@ -11,6 +11,7 @@ INVOKER = Invoker(
     "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
     other_source_arns=("arn:{partition}:events:{region}:{account}:rule/BUS-NAME/RULE-NAME",),
     correction=("(?<=:rule/)default/", ""),
+    account_may_stop=True,  # "Troubleshooting Amazon EventBridge" in its user guide
     names={
         "BUS-NAME": r"[.\-_A-Za-z0-9]{1,256}|aws\.partner/[/.\-_A-Za-z0-9]{1,244}",
         "RULE-NAME": r"[.\-_A-Za-z0-9]{1,64}",

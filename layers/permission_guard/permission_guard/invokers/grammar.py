@@ -134,8 +134,8 @@ _FIELDS: Final = {
 REGION: Final = re.compile(_REGION)
 
 
-class ArnForm:
-    """The ARNs of one form: an expression for each of the six parts, and one for the whole."""
+class _Arns:
+    """ARNs: an expression for each of the six parts, and one for the whole."""
 
     __slots__ = ("_parts", "_whole")
 
@@ -143,35 +143,48 @@ class ArnForm:
         self._parts = [expression(part) for part in parts]
         self._whole = expression(":".join(parts))
 
-    def matches_any(self, pattern: str) -> bool:
-        """Return whether a pattern matches an ARN part by part, as ArnLike compares: a `*` stays in its part.
-
-        A pattern with fewer parts is compared as text.
-        """
+    def matches_any(self, pattern: str, *, as_text: bool) -> bool:
         parts = split_arn(pattern)
-        if len(parts) != PARTS:
-            return self.matches_any_text(pattern)
+        if as_text or len(parts) != PARTS:
+            return self._whole.matches_any(pattern)
         return all(one.matches_any(part) for one, part in zip(self._parts, parts, strict=True))
 
-    def matches_any_text(self, pattern: str) -> bool:
-        """Return whether a pattern matches an ARN as text, as StringLike compares: a `*` also matches colons."""
-        return self._whole.matches_any(pattern)
+
+class ArnForm:
+    """The ARNs of one form, with the alternatives of its names."""
+
+    __slots__ = ("_alternatives", "_broad")
+
+    def __init__(self, form: str, names: dict[str, str]) -> None:
+        """Read a form with `{partition}`, `{region}`, `{account}` and names in capitals.
+
+        `names` has the expression of each name, with `|` between alternatives.
+        """
+        used = list(dict.fromkeys(_NAME.findall(split_arn(form)[-1])))
+        choices = [names[name].split("|") for name in used]
+        # Most patterns that match no alternative do not match any text in its place either.
+        self._broad = _arns(form, dict(zip(used, (".+" if len(one) > 1 else one[0] for one in choices), strict=True)))
+        self._alternatives = [_arns(form, dict(zip(used, chosen, strict=True))) for chosen in product(*choices)]
+
+    def matches_any(self, pattern: str, *, as_text: bool = False) -> bool:
+        """Return whether a pattern matches an ARN of this form.
+
+        It is compared part by part, as ArnLike compares: a `*` stays in its part. `as_text`, and with fewer parts than
+        an ARN has, it is compared as StringLike compares: a `*` also matches colons.
+        """
+        if not self._broad.matches_any(pattern, as_text=as_text):
+            return False
+        return any(one.matches_any(pattern, as_text=as_text) for one in self._alternatives)
 
 
 @cache
-def arn_forms(form: str, names: tuple[tuple[str, str], ...]) -> tuple[ArnForm, ...]:
-    """Return the ARNs of a form: one entry for each combination of the alternatives of its names.
+def arn_form(form: str, names: tuple[tuple[str, str], ...]) -> ArnForm:
+    """Return a form, read once."""
+    return ArnForm(form, dict(names))
 
-    `form` has `{partition}`, `{region}`, `{account}` and names in capitals. `names` has the expression of each name,
-    with `|` between alternatives.
-    """
-    known = dict(names)
-    parts = split_arn(form)
-    used = list(dict.fromkeys(_NAME.findall(parts[-1])))
-    return tuple(
-        ArnForm([_FIELDS.get(part) or _filled(part, dict(zip(used, chosen, strict=True))) for part in parts])
-        for chosen in product(*(known[name].split("|") for name in used))
-    )
+
+def _arns(form: str, chosen: dict[str, str]) -> _Arns:
+    return _Arns([_FIELDS.get(part) or _filled(part, chosen) for part in split_arn(form)])
 
 
 def _filled(part: str, chosen: dict[str, str]) -> str:

@@ -79,7 +79,8 @@ def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
 
 def needs_account(invoker: Invoker) -> bool:
     """Return whether a statement for a service should name the account of the source."""
-    arn_is_enough = invoker.source_arn_has_account and invoker.sends_source_account is not Sent.YES
+    sent = invoker.sends_source_account is Sent.YES and not invoker.account_may_stop
+    arn_is_enough = invoker.source_arn_has_account and not sent
     return invoker.account_suffices or not arn_is_enough
 
 
