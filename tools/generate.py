@@ -11,9 +11,8 @@ from pydantic import TypeAdapter
 from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
-from permission_guard.offline import service_actions
 from permission_guard.rules import RULES
-from tools import generate_service_actions, licenses
+from tools import generate_managed_policies, generate_service_actions, licenses
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
@@ -62,8 +61,12 @@ def main() -> int:
     """Write the files, or say which are out of date."""
     files = generated()
     old = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
-    actions = generate_service_actions.compiled()
-    stale = [] if generate_service_actions.is_current(actions) else [service_actions.FILE]
+    compiled = {
+        module: content
+        for module in (generate_managed_policies, generate_service_actions)
+        if not module.is_current(content := module.compiled())
+    }
+    stale = [module.FILE for module in compiled]
     if "--check" in sys.argv[1:]:
         for path in [*old, *stale]:
             print(f"{path.relative_to(ROOT)} is out of date: run `make generate`", file=sys.stderr)
@@ -71,8 +74,8 @@ def main() -> int:
     for path in old:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[path])
-    if stale:
-        generate_service_actions.write(actions)
+    for module, content in compiled.items():
+        module.write(content)
     for path in [*old, *stale]:
         print(f"wrote {path.relative_to(ROOT)}")
     return 0

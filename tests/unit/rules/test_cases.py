@@ -209,7 +209,12 @@ def function_urls_of(entries: Any) -> tuple[FunctionUrl, ...] | Unread | None:
     if entries is None or isinstance(entries, dict):
         return unread_of(entries) if entries else None
     return tuple(
-        FunctionUrl(parse_function_arn(entry["FunctionArn"])[1], entry["FunctionUrl"], entry["AuthType"])
+        FunctionUrl(
+            parse_function_arn(entry["FunctionArn"])[1],
+            entry["FunctionUrl"],
+            entry["AuthType"],
+            entry.get("CreationTime", ""),
+        )
         for entry in entries
     )
 

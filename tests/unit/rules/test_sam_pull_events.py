@@ -24,8 +24,8 @@ from permission_guard.model.state import Role, Unread
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.decision import decide
 from permission_guard.needs.event_sources import event_source_of
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.offline.transforms import SAM
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
@@ -58,7 +58,7 @@ def offline_check(event: str, properties: dict[str, Any], resources: dict[str, A
     }
     function = {"Type": "AWS::Serverless::Function", "Properties": properties_of_function}
     template = {"Transform": SAM, "Resources": {"Bill": function, **copy.deepcopy(resources or {})}}
-    checks = contents(template, Place(ACCOUNT, REGION, "aws"), TRUST, {}).offline_checks
+    checks = contents(template, GivenPlace(ACCOUNT, REGION), TRUST, {}).offline_checks
     (found,) = [one for one in checks if one.source_id == "BillOn"]
     return found
 

@@ -16,10 +16,10 @@ from permission_guard.model.arns import PARTITIONS, partition_of
 from permission_guard.model.names import REGION
 from permission_guard.model.verdicts import Outcome
 from permission_guard.offline.bounds import MAX_BYTES, MAX_SECONDS, TOO_DEEP, OutOfTime, time_bound
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
 from permission_guard.offline.find_files import InputFile, input_files, may_be_template
 from permission_guard.offline.input_file import read
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.reports.check import Checked, Failed, Results, Unread, print_json, print_table
 from permission_guard.reports.terminal import echo_error
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from permission_guard.rules import Rule
 
 FINDINGS, INVALID_USAGE, UNKNOWN = 1, 2, 3
-PLACEHOLDER = "123456789012"
-REGION_DEFAULT = "us-east-1"
+_SOME_REGION = "us-east-1"
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -49,7 +48,8 @@ class _Options:
     """The options that apply to every file."""
 
     rules: tuple[Rule, ...]
-    place: Place
+    wanted: Sequence[str]
+    place: GivenPlace
     trust: TrustSet
     parameters: Mapping[str, str]
 
@@ -70,9 +70,13 @@ def check(  # noqa: PLR0917 - each is an option
         list[str] | None,
         typer.Option(help="An organization whose accounts may use the functions, such as your own. Can be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option(help="The account to which templates are deployed.")] = PLACEHOLDER,
+    account: Annotated[
+        str | None,
+        typer.Option(help="The account to which templates are deployed.", show_default="as the ARNs of the file say"),
+    ] = None,
     region: Annotated[
-        str | None, typer.Option(help="The region to which templates are deployed.", show_default=REGION_DEFAULT)
+        str | None,
+        typer.Option(help="The region to which templates are deployed.", show_default="as the ARNs of the file say"),
     ] = None,
     partition: Annotated[
         str | None, typer.Option(help="The partition to which templates are deployed.", show_default="from the region")
@@ -95,10 +99,11 @@ def check(  # noqa: PLR0917 - each is an option
     else 3 something is unknown or was not read; else 0.
     """
     try:
-        _accounts("--account", [account])
+        _accounts("--account", [account] if account is not None else [])
         trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
         options = _Options(
             rules=_rules(rule or [], trust),
+            wanted=rule or [],
             place=_place(account, region, partition),
             trust=trust,
             parameters=_parameters(parameter or []),
@@ -106,9 +111,7 @@ def check(  # noqa: PLR0917 - each is an option
     except ValueError as error:
         echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
-    results = Results(tuple(one for one in RULES if not one.offline and _is_wanted(one, rule or [])))
-    if account == PLACEHOLDER:
-        results.placeholder = account
+    results = Results()
     found, problems = input_files(files)
     results.failed += [Failed(argument, problem) for argument, problem in problems]
     for file in found:
@@ -134,8 +137,9 @@ def _check_file(file: InputFile, options: _Options, results: Results) -> None:
                 for verdict in evaluate_check(check, options.rules)
                 if verdict.outcome is Outcome.VIOLATION or check.source_id not in found.without_function
             ]
+            place = found.deployment.place if found.deployment else None
             checked = [
-                Checked.of(name, verdict, check, options.place)
+                Checked.of(name, verdict, check, place)
                 for check, verdict in verdicts
                 if verdict.outcome is not Outcome.PASS
             ]
@@ -157,6 +161,9 @@ def _check_file(file: InputFile, options: _Options, results: Results) -> None:
     else:
         results.files += 1
         results.declared |= found.parameters
+        results.skipped[name] = [one for one in found.skipped if _is_wanted(one.rule, options.wanted)]
+        if found.deployment is not None:
+            results.deployments[name] = found.deployment
         results.left_out += [(name, left_out) for left_out in found.left_out]
         results.nested += [(name, nested) for nested in found.nested]
         results.unread += [Unread(name, part, reason) for part, reason in found.unread]
@@ -194,15 +201,14 @@ def _require_parameters(options: _Options, results: Results) -> None:
         results.failed.append(Failed(f"--parameter {name}", f"no template has this parameter. {known}."))
 
 
-def _place(account: str, region: str | None, partition: str | None) -> Place:
+def _place(account: str | None, region: str | None, partition: str | None) -> GivenPlace:
     if region is not None and not REGION.match(region):
-        raise ValueError(f"--region requires a region such as {REGION_DEFAULT}; got {region!r}")
+        raise ValueError(f"--region requires a region such as {_SOME_REGION}; got {region!r}")
     if partition is not None and partition not in PARTITIONS:
         raise ValueError(f"--partition requires one of {', '.join(PARTITIONS)}; got {partition!r}")
-    found = partition_of(region or REGION_DEFAULT)
-    if region is not None and partition not in {None, found}:
-        raise ValueError(f"--partition {partition}: the region {region} is in the partition {found}")
-    return Place(account, region or REGION_DEFAULT, partition or found)
+    if region is not None and partition not in {None, partition_of(region)}:
+        raise ValueError(f"--partition {partition}: the region {region} is in the partition {partition_of(region)}")
+    return GivenPlace(account, region, partition)
 
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:

@@ -10,9 +10,8 @@ from permission_guard.errors import InputError, UnsupportedFileError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn, parse_function_name
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot, Unread
-from permission_guard.model.targets import Direction
-from permission_guard.offline.scenarios import OfflineCheck, Scenario
-from permission_guard.offline.template_permissions import OFFLINE_ORGANIZATION
+from permission_guard.offline.scenarios import RULES_ON_STATEMENTS, OfflineCheck, Scenario
+from permission_guard.offline.template import OFFLINE_ORGANIZATION
 from permission_guard.remedies.permission import Permission, statement_of
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _check(arn: str, document: Any) -> OfflineCheck:
         resource_policies=(found,),
         own_organization=OFFLINE_ORGANIZATION,
     )
-    return OfflineCheck((Scenario(snapshot),), frozenset({Direction.INVOKE_POLICY}))
+    return OfflineCheck((Scenario(snapshot),), RULES_ON_STATEMENTS)
 
 
 def _applies_to(arn: str, statement: Mapping[str, Any]) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.arns import parse_function_name
-from permission_guard.offline.intrinsics import fill, text, unresolved_in
 from permission_guard.offline.references import references, whole_reference
-from permission_guard.offline.template_permissions import MAPPING, PERMISSION, RESOURCE_POLICY
+from permission_guard.offline.template_functions import MAPPING
+from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY
+from permission_guard.offline.unresolved import fill, text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.offline.template_permissions import Template
+    from permission_guard.offline.template import Template
 
 _PROPERTIES: Final = {
     PERMISSION: "FunctionName",
@@ -41,7 +42,7 @@ def dangling_references(template: Template) -> Iterator[tuple[str, str]]:
 
 def other_resources(template: Template) -> Iterator[tuple[str, str]]:
     """Yield each resource whose function is something else, with the reason."""
-    resolver = template.resolver({})
+    resolver = template.resolver()
     for logical_id, name, raw in _values(template):
         whole = whole_reference(raw)
         kind = resolver.type_of(whole) if whole else ""
@@ -55,7 +56,7 @@ def other_resources(template: Template) -> Iterator[tuple[str, str]]:
 
 def _values(template: Template) -> Iterator[tuple[str, str, Any]]:
     """Yield each created resource that names a function, with the property and its value."""
-    resolver = template.resolver({})
+    resolver = template.resolver()
     for kind, name in _PROPERTIES.items():
         for logical_id in template.ids_of(kind):
             properties = resolver.resources[logical_id].get("Properties")

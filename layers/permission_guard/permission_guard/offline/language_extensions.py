@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import UnreadFileError
 from permission_guard.offline.bounds import MAX_NODES, TOO_MANY_NODES
-from permission_guard.offline.intrinsics import Resolver, text, unresolved_in
+from permission_guard.offline.intrinsics import Resolver
+from permission_guard.offline.unresolved import text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

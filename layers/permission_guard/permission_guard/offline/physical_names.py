@@ -93,6 +93,12 @@ _NAMINGS: Final = {
         "Name",
         ref="arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
     ),
+    "AWS::EFS::AccessPoint": ResourceNaming(
+        "arn:{p}:elasticfilesystem:{r}:{a}:access-point/{n}", attributes=(("AccessPointId", "{n}"),)
+    ),
+    "AWS::EFS::FileSystem": ResourceNaming(
+        "arn:{p}:elasticfilesystem:{r}:{a}:file-system/{n}", attributes=(("FileSystemId", "{n}"),)
+    ),
     "AWS::Events::EventBus": ResourceNaming("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
     "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
     "AWS::IAM::ManagedPolicy": ResourceNaming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
@@ -100,6 +106,7 @@ _NAMINGS: Final = {
     "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
     "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
     "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
+    "AWS::KMS::Key": ResourceNaming("arn:{p}:kms:{r}:{a}:key/{n}", attributes=(("KeyId", "{n}"),)),
     "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
     "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
@@ -145,7 +152,9 @@ def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
     if kind in _SPECIAL:
         if name.lower().endswith("arn"):
             return _SPECIAL[kind](resolver, logical_id)
-        return "1" if name == "Version" else _unknown(resolver, logical_id, name)
+        if name == "Version" and kind == "AWS::Lambda::Version":
+            return _version(resolver, logical_id)
+        return _unknown(resolver, logical_id, name)
     naming = _NAMINGS.get(kind)
     if naming is None:
         return _unknown(resolver, logical_id, name)
@@ -198,8 +207,15 @@ def _qualified(resolver: NameResolver, logical_id: str) -> str:
     function = _own_name(resolver, logical_id, "FunctionName")
     arn = f"arn:{place.partition}:lambda:{place.region}:{place.account}:function:{function}"
     arn = function if function.startswith("arn:") else arn
-    kind = resolver.type_of(logical_id)
-    return f"{arn}:{_own_name(resolver, logical_id, 'Name')}" if kind == "AWS::Lambda::Alias" else f"{arn}:1"
+    if resolver.type_of(logical_id) == "AWS::Lambda::Alias":
+        return f"{arn}:{_own_name(resolver, logical_id, 'Name')}"
+    return f"{arn}:{_version(resolver, logical_id)}"
+
+
+def _version(resolver: NameResolver, logical_id: str) -> str:
+    """Return a plausible number: each version of the template has its own."""
+    versions = [name for name in resolver.resources if resolver.type_of(name) == "AWS::Lambda::Version"]
+    return str(versions.index(logical_id) + 1)
 
 
 def _consumer(resolver: NameResolver, logical_id: str) -> str:

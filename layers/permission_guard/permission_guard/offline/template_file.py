@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import InputError
 from permission_guard.model.state import Snapshot
-from permission_guard.model.targets import Direction, FunctionTarget
+from permission_guard.model.targets import FunctionTarget
 from permission_guard.offline import language_extensions
 from permission_guard.offline.function_references import dangling_references, other_resources
-from permission_guard.offline.intrinsics import text, without_marks
 from permission_guard.offline.language_extensions import LOOP
 from permission_guard.offline.sam import Translation, is_sam, translated
-from permission_guard.offline.scenarios import OfflineCheck, Scenario, not_in_file
-from permission_guard.offline.template_permissions import Template, permission_checks
-from permission_guard.offline.template_roles import mapping_checks
+from permission_guard.offline.scenarios import RULES_OFFLINE, OfflineCheck, Scenario, not_in_file
+from permission_guard.offline.skipped import skipped_in_template
+from permission_guard.offline.template import Template
+from permission_guard.offline.template_functions import function_checks, mapping_checks
+from permission_guard.offline.template_invocations import invocation_checks
+from permission_guard.offline.template_permissions import permission_checks
+from permission_guard.offline.template_shared_roles import shared_role_checks
 from permission_guard.offline.transforms import (
     TRANSFORM_FUNCTION,
     nested_stacks,
@@ -24,12 +27,15 @@ from permission_guard.offline.transforms import (
     unread_parts,
     without_included,
 )
+from permission_guard.offline.unresolved import text, without_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.iam import TrustSet
+    from permission_guard.offline.deployment import Deployment, GivenPlace
     from permission_guard.offline.physical_names import Place
+    from permission_guard.offline.skipped import Skipped
 
 _SECTIONS: Final = frozenset({"AWSTemplateFormatVersion", "Transform", TRANSFORM_FUNCTION})
 """What shows that a document without resources is a template."""
@@ -39,6 +45,7 @@ _SECTIONS: Final = frozenset({"AWSTemplateFormatVersion", "Transform", TRANSFORM
 class Contents:
     """The kind and the checks of a file, and what was not checked.
 
+    `skipped` has the rules, or parts of them, that are not evaluated. `deployment` is the place of a template.
     `left_out` has the resources that the parameters exclude, `nested` the nested stacks. `unread` has the parts that
     could not be read, each with the reason, and `invalid` the resources that AWS rejects: only findings on these count.
     `parameters` has the names of the template's parameters.
@@ -46,6 +53,8 @@ class Contents:
 
     kind: str
     offline_checks: tuple[OfflineCheck, ...]
+    skipped: tuple[Skipped, ...]
+    deployment: Deployment | None = None
     left_out: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
@@ -74,11 +83,13 @@ def is_template(document: Any) -> bool:
 
 
 def template_contents(
-    document: dict[str, Any], place: Place, trust: TrustSet, parameters: Mapping[str, str]
+    document: dict[str, Any], given: GivenPlace, trust: TrustSet, parameters: Mapping[str, str]
 ) -> Contents:
     """Return the contents of a template. InputError if AWS rejects it."""
     document = without_marks(_with_resources(document))
     _require_allowed(document, parameters)
+    deployment = given.deployment(document, parameters)
+    place = deployment.place
     if language_extensions.TRANSFORM in transforms_of(document):
         document = language_extensions.expanded(document, place, parameters)
     unread = list(unread_parts(document))
@@ -89,14 +100,24 @@ def template_contents(
     template = Template(without_included(translation.body), place, trust, parameters, frozenset(document["Resources"]))
     permissions, without_permissions = permission_checks(template)
     mappings, without_mappings = mapping_checks(template)
+    functions, without_functions = function_checks(template)
     loops = [_unread_loop(name, place) for name in document["Resources"] if name.startswith(LOOP)]
     unread += translation.unread.items()
     dangling = list(dangling_references(template))
     elsewhere = bool(unread or loops)  # what a reference names can be in what was not read
     return Contents(
         "SAM template" if sam else "CloudFormation template",
-        (*permissions, *mappings, *loops),
-        (*without_permissions, *without_mappings),
+        (
+            *permissions,
+            *invocation_checks(template),
+            *mappings,
+            *functions,
+            *shared_role_checks(template),
+            *loops,
+        ),
+        skipped_in_template(template),
+        deployment,
+        (*without_permissions, *without_mappings, *without_functions),
         tuple(nested_stacks(document["Resources"])),
         (*unread, *(dangling if elsewhere else ())),
         (*_unknown_types(template, sam=sam), *other_resources(template), *(() if elsewhere else dangling)),
@@ -142,4 +163,4 @@ def _unread_loop(name: str, place: Place) -> OfflineCheck:
     unread = not_in_file(
         f"Unknown: {name} is not expanded. Check the processed template (aws cloudformation get-template)."
     )
-    return OfflineCheck((Scenario(Snapshot(target, unread)),), frozenset(Direction), from_template=True, source_id=name)
+    return OfflineCheck((Scenario(Snapshot(target, unread)),), RULES_OFFLINE, from_template=True, source_id=name)

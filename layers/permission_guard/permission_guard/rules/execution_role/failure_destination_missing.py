@@ -63,7 +63,7 @@ class FailureDestinationMissing(NeedRule):
       asynchronous invocations do not support FIFO queues.
     - Versions that no mapping and no configuration names are not read.
     - Service control policies are not read.
-    - The rule is skipped for files, which do not say which keys are in use.
+    - In a template, the key of a destination that is not in the file is not read, and counts as none.
 
     ## References
 
@@ -76,7 +76,6 @@ class FailureDestinationMissing(NeedRule):
     id = "PG203"
     name = "failure-destination-missing"
     severity = Severity.MEDIUM
-    offline = False
     reads = NeedRule.reads | {
         "events:DescribeEventBus",
         "kafka:DescribeClusterV2",
