@@ -160,7 +160,7 @@ build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
-	@rm "$(ARTIFACTS_DIR)/python/permission_guard/offline/managed_policies.json.xz" # for checks without AWS only
+	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
 	@$(UV) pip install --quiet --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
 		--python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--target "$(ARTIFACTS_DIR)/python" --requirement $(LAYER)/requirements.txt

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import lzma
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-
-from permission_guard.offline.managed_policies import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,16 +28,6 @@ def compiled() -> str:
         separators=(",", ":"),
         sort_keys=True,
     )
-
-
-def is_current(content: str) -> bool:
-    """Return whether the file has this content. Another release of the compressor may write other bytes."""
-    return FILE.exists() and lzma.decompress(FILE.read_bytes()).decode() == content
-
-
-def write(content: str) -> None:
-    """Write the file."""
-    FILE.write_bytes(lzma.compress(content.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
 def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:

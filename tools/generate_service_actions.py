@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import lzma
 import re
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-
-from permission_guard.offline.service_actions import FILE
 
 _ACTION: Final = re.compile(r'"([a-z0-9-]+):([A-Za-z0-9]+)"')
 
@@ -40,13 +37,3 @@ def _arn_services(service: dict[str, Any]) -> set[str]:
     formats = [text for one in service.get("Resources", {}).values() for text in one.get("ARNFormats", [])]
     found = {text.split(":")[2] if text.count(":") > 1 else "" for text in formats}
     return set() if any(not name or "$" in name or "*" in name for name in found) else found
-
-
-def is_current(content: str) -> bool:
-    """Return whether the file has this content. Another release of the compressor may write other bytes."""
-    return FILE.exists() and lzma.decompress(FILE.read_bytes()).decode() == content
-
-
-def write(content: str) -> None:
-    """Write the file."""
-    FILE.write_bytes(lzma.compress(content.encode(), preset=9 | lzma.PRESET_EXTREME))

@@ -19,7 +19,7 @@ OTHER = "arn:aws:lambda:us-east-1:111122223333:function:f"
 LOGS = {"Fn::Sub": "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:*:*"}
 
 
-def permission(principal: str = "logs.amazonaws.com", **properties: Any) -> dict[str, Any]:
+def permission(principal: Any = "logs.amazonaws.com", **properties: Any) -> dict[str, Any]:
     """Return a permission."""
     defaults = {"FunctionName": "f", "Action": "lambda:InvokeFunction", "Principal": principal}
     return {"Type": "AWS::Lambda::Permission", "Properties": {**defaults, **properties}}
@@ -28,10 +28,10 @@ def permission(principal: str = "logs.amazonaws.com", **properties: Any) -> dict
 @pytest.mark.parametrize("options", [(), ("--account", "999999999999")])
 def test_the_account_of_the_stack_is_not_untrusted(check: Callable[..., Any], options: tuple[str, ...]) -> None:
     """A function of another account may allow the account in which the template is deployed."""
-    own = {"SourceArn": LOGS, "SourceAccount": {"Ref": "AWS::AccountId"}}
+    own: dict[str, Any] = {"SourceArn": LOGS, "SourceAccount": {"Ref": "AWS::AccountId"}}
     body = {"Resources": {"Permit": permission(FunctionName=OTHER, **own)}}
     assert (check(body, *options).code, check(body, *options).findings) == (0, [])
-    caller = {"Resources": {"Permit": permission({"Ref": "AWS::AccountId"}, FunctionName=OTHER)}}  # type: ignore[arg-type]
+    caller = {"Resources": {"Permit": permission({"Ref": "AWS::AccountId"}, FunctionName=OTHER)}}
     assert check(caller, *options).findings == []
     partner = {"Resources": {"Permit": permission("444455556666", FunctionName=OTHER)}}
     assert check(partner, *options).findings == [("PG106", "Permit")]

@@ -14,6 +14,7 @@ from permission_guard.needs.features import FEATURES
 from permission_guard.offline.managed_policies import FILE, managed_policies, managed_policy
 from tests.paths import REPOSITORY
 from tools import generate_managed_policies
+from tools.generate import is_current
 
 MOTO: dict[str, Any] = json.loads(aws_managed_policies_data)
 
@@ -42,8 +43,8 @@ def test_every_policy_has_the_statements_that_aws_gives_it() -> None:
 
 def test_the_policies_that_lambda_needs_are_known() -> None:
     """A remedy attaches only policies that a later check knows."""
-    names = {each.managed_policy for each in (*EVENT_SOURCES, *FEATURES) if each.managed_policy}
-    assert names <= set(managed_policies().policies)
+    names = {*(source.managed_policy for source in EVENT_SOURCES), *(feature.managed_policy for feature in FEATURES)}
+    assert names - {""} <= set(managed_policies().policies)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,15 @@ def test_the_resources_of_a_policy_are_in_the_partition_of_its_arn() -> None:
     """AWS writes its policies with the ARNs of the partition."""
     policy = managed_policy("arn:aws-cn:iam::aws:policy/AWSLambdaExecute")
     assert policy is not None
-    assert all(text.startswith("arn:aws-cn:") for one in policy.statements for text in one.raw["Resource"].split())
+    assert '"arn:aws-cn:s3:::*"' in json.dumps(policy.document)
+    assert '"arn:aws:' not in json.dumps(policy.document)
 
 
 def test_the_file_is_small_current_and_not_in_the_layer() -> None:
     """`make generate` writes it, and the deployed functions do not need it."""
     assert FILE.stat().st_size <= 500_000
     content = generate_managed_policies.compiled()
-    assert generate_managed_policies.is_current(content)
-    assert not generate_managed_policies.is_current(content.replace("AdministratorAccess", "Administrator"))
+    assert is_current(FILE, content)
+    assert not is_current(FILE, content.replace("AdministratorAccess", "Administrator"))
     build = (REPOSITORY / "Makefile").read_text().partition("build-PermissionGuardLayer:")[2]
-    assert f'rm "$(ARTIFACTS_DIR)/python/permission_guard/offline/{FILE.name}"' in build
+    assert 'rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz' in build

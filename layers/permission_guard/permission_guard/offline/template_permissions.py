@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import parse_policy
-from permission_guard.model.state import Function, FunctionUrl, ResourcePolicy, Snapshot, Unread
+from permission_guard.invokers import apigateway
+from permission_guard.model.state import Function, FunctionUrl, Inventory, ResourcePolicy, Snapshot, Unread
 from permission_guard.offline.candidates import Usage, combinations
+from permission_guard.offline.physical_names import physical_name
 from permission_guard.offline.scenarios import RULES_ON_STATEMENTS, OfflineCheck, Scenario, not_in_file
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Template
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
@@ -102,7 +104,10 @@ def _scenarios(
         document = {"Version": fill(draft.version, fills), "Statement": [*statements(draft, arn, fills), *others]}
         policy = ResourcePolicy(arn, qualifier, parse_policy(document, name="resource-based policy"))
         urls = function_urls(template, draft.resolver, draft.function_id, fills)
-        yield Scenario(_snapshot(target, policy, urls), {**draft.resolver.assumed, **values}, template.shown(fills))
+        apis = _http_apis(template, draft.resolver)
+        yield Scenario(
+            _snapshot(target, policy, urls, apis), {**draft.resolver.assumed, **values}, template.shown(fills)
+        )
     if not found_any:
         target, *_ = _policy_arn(template, draft)
         urls = function_urls(template, draft.resolver, draft.function_id)
@@ -152,8 +157,21 @@ def _first_candidate(template: Template, draft: Draft) -> dict[str, str]:
     }
 
 
+def _http_apis(template: Template, resolver: Resolver) -> Inventory:
+    """Return the HTTP and WebSocket APIs of the template: what they send differs from what REST APIs send."""
+    place = template.place
+    here = f"arn:{place.partition}:execute-api:{place.region}:{place.account}"
+    ids = template.ids_of("AWS::ApiGatewayV2::Api")
+    return Inventory(
+        "apigatewayv2", apigateway.INVOKER.principal, frozenset(f"{here}:{physical_name(resolver, one)}" for one in ids)
+    )
+
+
 def _snapshot(
-    target: FunctionTarget, policy: ResourcePolicy | Unread, urls: tuple[FunctionUrl, ...] | None
+    target: FunctionTarget,
+    policy: ResourcePolicy | Unread,
+    urls: tuple[FunctionUrl, ...] | None,
+    *inventories: Inventory,
 ) -> Snapshot:
     return Snapshot(
         target,
@@ -161,6 +179,7 @@ def _snapshot(
         resource_policies=(policy,),
         function_urls=urls,
         own_organization=OFFLINE_ORGANIZATION,
+        inventories=inventories,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.invokers import (
     bedrock,
+    cloudfront,
     cloudwatch,
     codecommit,
     cognito_idp,
@@ -28,7 +30,10 @@ from permission_guard.offline.unresolved import text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from permission_guard.model.targets import JSON
     from permission_guard.offline.intrinsics import Resolver
+
+_NAMES: Final = re.compile(r"[A-Za-z0-9]+")
 
 
 def triggers_of(resolver: Resolver, logical_id: str) -> list[TemplateTrigger]:
@@ -162,6 +167,33 @@ def _agent(one: Configured) -> Iterator[TemplateTrigger]:
             yield TemplateTrigger("bedrock", bedrock.INVOKER, one.arn, text(function), f"the agent {one.name}")
 
 
+def _distribution(one: Configured) -> Iterator[TemplateTrigger]:
+    """Yield the functions whose URLs a distribution calls with origin access control."""
+    raw = one.resolver.resources[one.logical_id].get("Properties")
+    written = raw.get("DistributionConfig") if isinstance(raw, dict) else None
+    origins = written.get("Origins") if isinstance(written, dict) else None
+    for origin in origins if isinstance(origins, list) else ():
+        if not isinstance(origin, dict) or not origin.get("OriginAccessControlId"):
+            continue
+        for logical_id in _named_in(origin.get("DomainName"), one.resolver, "AWS::Lambda::Url"):
+            url = one.resolver.properties(logical_id)
+            if url.get("AuthType") == "AWS_IAM":
+                function, alias = text(url.get("TargetFunctionArn") or ""), text(url.get("Qualifier") or "")
+                what = f"the distribution {one.name}"
+                yield TemplateTrigger(
+                    "cloudfront", cloudfront.INVOKER, one.arn, f"{function}:{alias}" if alias else function, what
+                )
+
+
+def _named_in(raw: JSON, resolver: Resolver, kind: str) -> Iterator[str]:
+    """Yield the resources of a type to which a value refers, as it is written."""
+    if isinstance(raw, str):
+        yield from (name for name in _NAMES.findall(raw) if resolver.type_of(name) == kind)
+    parts = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
+    for part in parts:
+        yield from _named_in(part, resolver, kind)
+
+
 READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
     "AWS::ApiGateway::Authorizer": template_apis.authorizers,
     "AWS::ApiGateway::Method": template_apis.methods,
@@ -170,6 +202,7 @@ READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
     "AWS::ApiGatewayV2::Authorizer": template_apis.authorizers_v2,
     "AWS::ApiGatewayV2::Route": template_apis.routes,
     "AWS::Bedrock::Agent": _agent,
+    "AWS::CloudFront::Distribution": _distribution,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _alarm,
     "AWS::CodeCommit::Repository": _repository,

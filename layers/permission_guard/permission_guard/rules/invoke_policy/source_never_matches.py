@@ -191,8 +191,8 @@ def _require_undisputed(allowed: Allowed) -> None:
             patterns = [PLACEHOLDER.sub("*", text) for text in condition.texts if "${" not in text]
             if len(patterns) == len(condition.texts) and all(
                 invoker.is_disputed(apigateway.in_one_stage(pattern), as_text=_is_text(condition))
-                or _is_path_of_http_api(pattern, invoker, allowed)
-                for pattern in patterns
+                or _is_path_of_http_api(text, invoker, allowed)
+                for text, pattern in zip(condition.texts, patterns, strict=True)
             ):
                 texts = " or ".join(f'"{text}"' for text in condition.texts)
                 raise UnknownStateError(
@@ -202,10 +202,12 @@ def _require_undisputed(allowed: Allowed) -> None:
 
 
 def _is_path_of_http_api(text: str, invoker: Invoker, allowed: Allowed) -> bool:
-    """Return whether a text has a path parameter of an HTTP API."""
+    """Return whether a text has a path parameter of an API that is an HTTP API, or may be one."""
     if invoker is not apigateway.INVOKER or "{" not in text:
         return False
     api = text.partition("/")[0]
+    if PLACEHOLDER.search(api):
+        return True
     lists = (one.sources for one in allowed.snapshot.inventories if one.name == "apigatewayv2")
     return any(not isinstance(sources, Unread) and api in sources for sources in lists)
 
