@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -113,10 +114,17 @@ def unknown_types(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{name} has no Type"
         elif kind.startswith("AWS::Serverless::"):
             yield name, f"{name} has the Type {kind}, which SAM does not know"
-        elif kind not in _EVALUATED:
-            close = difflib.get_close_matches(kind, _EVALUATED, n=1, cutoff=0.95)
-            if close:
-                yield name, f"{name} has the Type {kind}, which does not exist: {close[0]} is meant"
+        else:
+            meant = _meant(kind)
+            if meant:
+                yield name, f"{name} has the Type {kind}, which does not exist: {meant} is meant"
+
+
+@lru_cache(maxsize=1000)
+def _meant(kind: str) -> str:
+    """Return the type that is misspelt, empty if none is."""
+    close = difflib.get_close_matches(kind, _EVALUATED, n=1, cutoff=0.95)
+    return close[0] if close and close[0] != kind else ""
 
 
 def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:
