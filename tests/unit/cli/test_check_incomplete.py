@@ -143,7 +143,7 @@ def test_an_included_definition_with_settings_of_sam_is_translated(
 ) -> None:
     """AWS includes the definition before it runs SAM, which then adds to it. The include is named."""
     if kind == "HttpApi":
-        more = {"CorsConfiguration": True} if "Cors" in more else {"FailOnWarnings": True}
+        more = {"CorsConfiguration": True} if "Cors" in more else {} if beside else {"Name": "door"}
     body = {"DefinitionBody": {**INCLUDED, **beside}, **more} | ({"StageName": "x"} if kind == "Api" else {})
     api = {"Type": f"AWS::Serverless::{kind}", "Properties": body}
     on = event(kind, Path="/x", Method="get", **{"ApiId" if kind == "HttpApi" else "RestApiId": {"Ref": "Door"}})
