@@ -59,7 +59,7 @@ def parts(result: Result) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("body", "part", "reason"),
     [
-        ({"Resources": {"Orders": SAM_FUNCTION}}, "Transform", f"the template has no Transform: {TRANSFORM}: Orders."),
+        ({"Resources": {"Orders": SAM_FUNCTION}}, "Transform", f"the template has no Transform {TRANSFORM}: Orders."),
         ({"Transform": "AWS::Serverless-2016-10-13", "Resources": {"Orders": SAM_FUNCTION}}, "Transform", TRANSFORM),
         ({"Transform": ["AWS::Serverless"], **stack()}, "Transform", "the macro AWS::"),
         ({"Transform": ["AWS::Serverless"], "Resources": {"Orders": SAM_FUNCTION}}, "Transform", "SAM resources"),
@@ -120,6 +120,25 @@ def test_a_permission_whose_properties_are_included_is_unknown(check: Any) -> No
     broad = {**permission(), "Properties": {"Principal": "sns.amazonaws.com", **INCLUDED}}
     result = check(stack(Permit=broad))
     assert (result.code, result.findings, list(parts(result))) == (3, [], ["Permit.Properties"])
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"Type": "AWS::EC2::Instance", "Properties": {"UserData": INCLUDED}},
+        {"Type": "AWS::SNS::Topic", "Metadata": INCLUDED},
+    ],
+)
+def test_an_include_that_changes_no_outcome_is_read(check: Any, resource: Any) -> None:
+    """A virtual machine invokes nothing, and nobody evaluates metadata."""
+    assert check(stack(Other=resource)).code == 0
+
+
+def test_a_role_that_is_an_include_is_unknown(check: Any) -> None:
+    """Nothing of it is in the file."""
+    result = check(stack(OrdersRole={"Type": "AWS::IAM::Role", **INCLUDED}))
+    assert (result.code, result.findings, list(parts(result))) == (3, [], ["OrdersRole"])
+    assert parts(result)["OrdersRole"] == "AWS::Include adds a part of the resource from elsewhere, not read."
 
 
 def test_a_role_with_an_included_policy_is_unknown(check: Any) -> None:
