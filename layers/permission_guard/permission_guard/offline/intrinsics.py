@@ -236,7 +236,7 @@ class Resolver:
         return _DYNAMIC.sub(replacement, found) if "{{resolve:" in found else found
 
     def _ref(self, name: JSON) -> JSON:
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name:
             return None
         if name.startswith("AWS::"):
             found = self._pseudo(name)
@@ -277,6 +277,8 @@ class Resolver:
     def _get_att(self, argument: JSON) -> JSON:
         parts = argument.split(".", 1) if isinstance(argument, str) else self.value(argument)
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+            return None
+        if unresolved_in(parts):
             return None
         logical_id, name = parts[0], ".".join(parts[1:])
         return (
