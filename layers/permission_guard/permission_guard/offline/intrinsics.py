@@ -108,6 +108,7 @@ class Resolver:
 
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
         """Return the text that stands for an unresolved value, or its assumed value."""
+        name = fill(name, {})  # the name of an attribute can be unresolved itself
         if name in self.assumptions.values:
             self._assumptions_used += 1
             if not self._conditions:
