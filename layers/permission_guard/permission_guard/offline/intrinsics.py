@@ -133,10 +133,10 @@ class Resolver:
         return decided
 
     def branches(self, question: Question) -> Iterator[Assumptions]:
-        """Yield the assumptions for every answer to a question, the one that the texts are equal last.
+        """Yield the assumptions for both answers to a question, that the texts are equal last.
 
-        If one text is an unresolved value, it has that value everywhere. If the template lists its values, there is a
-        branch for each of them.
+        If one text is an unresolved value, it then has that value everywhere. If the template lists its values, an
+        answer can leave only one of them, or none.
         """
         names = [sole_unresolved(side) for side in (question.left, question.right)]
         name = next((one for one in names if one), None)
@@ -145,11 +145,12 @@ class Resolver:
             yield from (self.assumptions.answering(question, answer=answer) for answer in (False, True))
             return
         allowed = self.found[name].allowed
-        if allowed:
-            bound = ({name: value} for value in sorted(allowed, key=lambda value: value == other))
-            yield from (self.assumptions.binding(values) for values in bound if self.assumptions.admit(values))
-        else:
+        left = [value for value in allowed if value != other and self.assumptions.admit({name: value})]
+        if len(left) == 1:
+            yield self.assumptions.binding({name: left[0]})
+        elif left or not allowed:
             yield self.assumptions.answering(question, answer=False)
+        if other in allowed or not allowed:
             yield self.assumptions.binding({name: other})
 
     def _ask(self, left: str, right: str = "") -> bool | None:
