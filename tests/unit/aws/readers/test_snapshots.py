@@ -380,14 +380,3 @@ def test_the_simulator_is_asked_for_the_network_of_a_function_whose_role_aws_rep
     other = replace(a_function(), configuration={**failed, "StateReasonCode": "SubnetOutOfIPAddresses"})
     assert f"organization of {NETWORK[0]} on *" in simulated(Account({FUNCTION_ARN: reported}))
     assert simulated(Account({FUNCTION_ARN: other})) == []
-
-
-def test_a_role_that_a_denied_call_names_without_its_path_is_simulated_too() -> None:
-    """IAM finds roles by their names, and returns the ARN with the path."""
-    named = ROLE_ARN.replace("service-role/", "")
-    assert named != ROLE_ARN
-    account = Account({}, roles={named: a_role(EVERYTHING)})
-    call = replace(a_denied_call("CreateFunction"), role_arn=named)
-    account.denials = frozenset({(NETWORK[0], "*")})
-    (verdict,) = evaluate(snapshot_of(account, call), [CallDenied(TrustSet(frozenset()))]).verdicts
-    assert verdict.outcome is Outcome.VIOLATION
