@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.aws.readers.permissions import READS
-from permission_guard.model.state import EventInvokeConfig, Function, ManagedBy, ResourcePolicy, Role, Unread
+from permission_guard.model.state import EventInvokeConfig, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction
 from tests.fakes import (
     ACCOUNT,
@@ -36,10 +36,10 @@ def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """Failed reads are kept in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0"]
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0", "function URLs"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
-    assert (snapshot.function_urls, snapshot.own_organization, snapshot.foreign_buckets) == (None, None, {})
+    assert (snapshot.own_organization, snapshot.foreign_buckets) == (None, {})
 
 
 def allowing(**condition: dict[str, str]) -> ResourcePolicy:
@@ -50,8 +50,6 @@ def allowing(**condition: dict[str, str]) -> ResourcePolicy:
 @pytest.mark.parametrize(
     ("condition", "asked"),
     [
-        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, ["function URLs"]),
-        ({"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}, ["function URLs"]),
         ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, ["organization"]),
         ({"ForAnyValue:StringLike": {"AWS:SourceOrgPaths": "o-1/*"}}, ["organization"]),
         ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, []),
@@ -67,16 +65,26 @@ def test_state_that_few_policies_refer_to_is_read_only_for_them(
     """A sweep of many functions can make only a few calls for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", *asked]
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", "function URLs", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
-def test_function_urls_are_read_if_a_statement_allows_calls_by_url() -> None:
-    """No condition is needed: the action is enough."""
-    policy = ResourcePolicy(FUNCTION_ARN, None, a_policy(allow("lambda:InvokeFunctionUrl")))
-    account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
-    assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY).function_urls
-    assert account.asked[-1] == "function URLs"
+@pytest.mark.parametrize(
+    ("statement", "is_retried"),
+    [
+        (allow("lambda:InvokeFunctionUrl"), True),
+        (allow("lambda:InvokeFunction", Condition={"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}), True),
+        (allow("lambda:*", Condition={"StringEquals": {"lambda:functionurlauthtype": "NONE"}}), True),
+        (allow("lambda:InvokeFunction"), False),
+    ],
+)
+def test_urls_that_cannot_be_read_are_retried_if_a_statement_refers_to_them(
+    statement: dict[str, Any], is_retried: bool
+) -> None:
+    """Without a statement, the worst is a URL that nobody can call."""
+    policy = ResourcePolicy(FUNCTION_ARN, None, a_policy(statement))
+    snapshot = Snapshot(TARGET, a_function(), resource_policies=(policy,), function_urls=THROTTLED)
+    assert snapshot.unread == ((THROTTLED,) if is_retried else ())
 
 
 def test_a_bucket_is_not_requested_if_the_list_of_own_buckets_is_unread() -> None:

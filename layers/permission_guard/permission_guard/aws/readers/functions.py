@@ -108,7 +108,12 @@ class FunctionReader:
                 config for page in paginator.paginate(FunctionName=target.arn) for config in page["FunctionUrlConfigs"]
             )
             return tuple(
-                FunctionUrl(parse_function_arn(config["FunctionArn"])[1], config["FunctionUrl"], config["AuthType"])
+                FunctionUrl(
+                    parse_function_arn(config["FunctionArn"])[1],
+                    config["FunctionUrl"],
+                    config["AuthType"],
+                    config.get("CreationTime", ""),
+                )
                 for config in configs
             )
 
