@@ -25,7 +25,7 @@ RULES: Final = tuple(
     for rule in rules_for(Direction.INVOKE_POLICY, TrustSet(frozenset({TARGET.account})))
     if rule.offline and rule.id not in {"PG112", "PG113"}
 )
-"""The rules on single statements. PG112 reads triggers and URLs, PG113 the size of a policy."""
+"""The rules that read only a statement. PG112 reads triggers and URLs, PG113 the size of the whole policy."""
 
 TOOLS: Final = (
     "sam-translator",
