@@ -103,12 +103,16 @@ class Role:
 
 @record
 class Function:
-    """The reply of GetFunctionConfiguration, reduced to what rules read. A version has its own role."""
+    """The reply of GetFunctionConfiguration, reduced to what rules read. A version has its own role.
+
+    `dropped` are the members that enable features and that the SDK drops from the reply, because it is older.
+    """
 
     arn: str
     name: str
     role_arn: str
     configuration: Mapping[str, JSON] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
 
 @record

@@ -134,12 +134,12 @@ class StateReader:
         return replace(snapshot, source_policies=policies)
 
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot with what the organization denies the roles, where AWS reports a denied mapping."""
+        """Return a snapshot with what the organization denies the roles, where AWS reports a denial."""
         roles = dict(snapshot.roles)
         for arn, requests in denied_by_aws(snapshot).items():
             role = roles[arn]
             if isinstance(role, Role):
-                denials = self._organization.denied(arn, requests, snapshot.target.region)
+                denials = self._organization.denied(role.arn, requests, snapshot.target.region)
                 roles[arn] = replace(role, denied_by_organization=denials)
         return replace(snapshot, roles=roles)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.calls import dropped_members
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk, is_function
 from permission_guard.invokers.cloudwatch import INVOKER
 from permission_guard.model.state import Unread
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _ALARMS = "cloudwatch:DescribeAlarms"
 _TYPES: tuple[AlarmTypeType, ...] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+_MEMBERS = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
+"""The members of a reply, one for each type."""
 
 
 def _read(walk: Walk[CloudWatchClient]) -> Inventory:
@@ -39,7 +42,16 @@ def _read(walk: Walk[CloudWatchClient]) -> Inventory:
         for action in actions or ()
         if is_function(action)
     )
-    return walk.inventory((alarm["AlarmArn"] for alarm in alarms), triggers)
+    return walk.inventory(_dropped(walk.client) or (alarm["AlarmArn"] for alarm in alarms), triggers)
+
+
+def _dropped(client: CloudWatchClient) -> Unread | None:
+    """Return what the SDK drops from each reply because it does not know it: those alarms are unread, not absent."""
+    unknown = dropped_members(client, "DescribeAlarms", _MEMBERS)
+    if not unknown:
+        return None
+    message = f"the AWS SDK for Python is older than {' and '.join(unknown)}: update boto3"
+    return Unread(_ALARMS, "UnknownMember", message, denied=True)
 
 
 SERVICE = InvokingService("cloudwatch", INVOKER.principal, (_ALARMS,), _read)
