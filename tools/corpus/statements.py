@@ -25,7 +25,7 @@ RULES: Final = tuple(
     for rule in rules_for(Direction.INVOKE_POLICY, TrustSet(frozenset({TARGET.account})))
     if rule.offline and rule.id not in {"PG112", "PG113"}
 )
-"""The rules on a statement. PG113 counts the whole policy, and PG112 reads the triggers and URLs of the account, or of a template."""
+"""The rules on a statement: PG113 counts the whole policy, and PG112 reads the triggers of an account or a template."""
 
 TOOLS: Final = (
     "sam-translator",
