@@ -168,6 +168,8 @@ class Invoker:
 
     def is_disputed(self, pattern: str, *, as_text: bool = False) -> bool:
         """Return whether a source can have an ARN that matches a pattern only if a disputed form is right."""
+        if not self.is_known:
+            return False
         documented = self._forms(self.source_arn, *self.other_source_arns)
         disputed = self._forms(*self.disputed_source_arns)
         return self._is_one_of(disputed, pattern, as_text=as_text) and not self._is_one_of(

@@ -56,7 +56,8 @@ class Resolver:
     """Resolve the values of one template, with the given values of parameters and what a scenario assumes.
 
     `found` collects the unresolved values, `undecided` the questions that the assumptions do not answer, and `assumed`
-    the conditions and the references whose values are assumed.
+    the conditions and the references whose values are assumed. `known` has the properties that are the same in all
+    scenarios, and is shared by their resolvers.
     """
 
     template: Mapping[str, Any]
@@ -66,10 +67,12 @@ class Resolver:
     found: dict[str, Unresolved] = field(default_factory=dict)
     undecided: dict[Question, None] = field(default_factory=dict)
     assumed: dict[str, str] = field(default_factory=dict)
+    known: dict[str, dict[str, JSON]] = field(default_factory=dict)
     _properties: dict[str, dict[str, JSON]] = field(default_factory=dict)
     _in_progress: set[str] = field(default_factory=set)
     _conditions: int = 0
     _assumptions_used: int = 0
+    _left_open: int = 0
 
     def value(self, raw: JSON) -> JSON:
         """Resolve a value as far as possible. Return NO_VALUE if the property does not exist."""
@@ -89,10 +92,15 @@ class Resolver:
 
     def properties(self, logical_id: str) -> dict[str, JSON]:
         """Return the resolved properties of a resource, an empty dict if it has none."""
+        if logical_id in self.known:
+            return dict(self.known[logical_id])
         if logical_id not in self._properties:
+            left_open = self._left_open
             resource = self.resources.get(logical_id)
             found = self.value(resource.get("Properties", {})) if isinstance(resource, dict) else {}
             self._properties[logical_id] = found if isinstance(found, dict) else {}
+            if self._left_open == left_open:
+                self.known[logical_id] = self._properties[logical_id]
         return dict(self._properties[logical_id])
 
     @property
@@ -109,6 +117,7 @@ class Resolver:
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
         """Return the text that stands for an unresolved value, or its assumed value."""
         name = fill(name, {})  # the name of an attribute can be unresolved itself
+        self._left_open += 1
         if name in self.assumptions.values:
             self._assumptions_used += 1
             if not self._conditions:
@@ -155,6 +164,7 @@ class Resolver:
 
     def _ask(self, left: str, right: str = "") -> bool | None:
         """Return the answer to a question, None if it is not answered."""
+        self._left_open += 1
         question = question_of(left, right)
         answer = self.assumptions.answers.get(question)
         if answer is None:

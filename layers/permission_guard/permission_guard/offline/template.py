@@ -55,11 +55,12 @@ class Template:
     parameters: Mapping[str, str] = field(default_factory=dict)
     source_ids: frozenset[str] = frozenset()
     tokens: dict[str, str] = field(default_factory=dict)
+    known: dict[str, dict[str, JSON]] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)
 
     def resolver(self, assumptions: Assumptions | None = None) -> Resolver:
         """Return a resolver of the template's values in a scenario."""
-        return Resolver(self.body, self.place, self.parameters, assumptions or Assumptions())
+        return Resolver(self.body, self.place, self.parameters, assumptions or Assumptions(), known=self.known)
 
     @cached_property
     def _ids(self) -> dict[str, list[str]]:
