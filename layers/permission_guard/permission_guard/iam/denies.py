@@ -57,7 +57,7 @@ def remaining_scopes(
 
 def _has_exceptions(condition: Condition) -> bool:
     """Return whether a Deny with this condition denies all callers except those that the key's values name."""
-    if condition.never_true or condition.qualifier == FOR_ANY:
+    if condition.compares_no_arn or condition.qualifier == FOR_ANY:
         return False
     return condition.negated and condition.key in SCOPING_KEYS
 

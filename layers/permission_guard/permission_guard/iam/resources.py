@@ -6,7 +6,7 @@ documentation can be read in two ways, the result is UNKNOWN.
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import PARTS, split_arn
+from permission_guard.iam.arn import PARTS, parse_arn, split_arn
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.policy_variables import Variable, VariableText, fill, split_parts
@@ -65,13 +65,27 @@ class ResourcePattern:
 
     The result is UNKNOWN if a `*` before the resource part has to match a colon, if a policy variable is before the
     resource part, and if the value of a variable is unknown. `short` is the result for a value of fewer than six parts
-    that matches once `:*` is added for each missing part.
+    that matches once `:*` is added for each missing part. `untyped` is the result for a value with a wildcard in the
+    resource type of an IAM resource, such as `u*` for `user/Ann`: AWS does not allow it there. In ARNs of other services
+    AWS's own managed policies use it. See "Identify AWS resources with Amazon Resource Names (ARNs)" in the IAM User
+    Guide.
     """
 
-    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_in_prefix", "_whole", "text")
+    __slots__ = (
+        "_everything",
+        "_glob",
+        "_parts",
+        "_segments",
+        "_short",
+        "_untyped",
+        "_variable_in_prefix",
+        "_whole",
+        "text",
+    )
 
-    def __init__(self, text: str, *, variables: bool, short: int) -> None:
+    def __init__(self, text: str, *, variables: bool, short: int, untyped: int = UNKNOWN) -> None:
         self.text = text
+        self._untyped = untyped if _has_wildcard_in_type(text) else None
         self._everything = text != "" and not text.strip("*")
         self._short: int | None = None
         self._variable_in_prefix = False
@@ -121,6 +135,8 @@ class ResourcePattern:
                 best = UNKNOWN
         if not glob.matches(resource):
             return UNKNOWN if self._whole is not None and self._whole.matches(resource) else FALSE
+        if self._untyped is not None and _has_type(resource):
+            return min(best, self._untyped)
         if self._short is not None:
             return min(best, self._short)
         if best and self._segments is not None and not _match_segments(self._segments, resource, lookup):
@@ -130,6 +146,19 @@ class ResourcePattern:
     def variables(self) -> tuple[str, ...]:
         """Return the keys of the policy variables in the value."""
         return tuple(part.spelled for part in self._parts or () if isinstance(part, Variable))
+
+
+def _has_wildcard_in_type(text: str) -> bool:
+    """Return whether a pattern has a wildcard in its resource type. A `*` alone stands for every resource."""
+    resource = split_arn(text)[-1]
+    kind = resource.partition("/")[0]
+    return resource.strip("*") != "" and ("*" in kind or "?" in kind)
+
+
+def _has_type(resource: str) -> bool:
+    """Return whether the resource part of an ARN begins with a type that AWS compares by itself."""
+    arn = parse_arn(resource)
+    return arn is not None and arn.service == "iam" and "/" in arn.resource
 
 
 def _ambiguous(text: str) -> list[list[Part]] | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _IPV4_PARTS: Final = 4
 _IPV4_BITS: Final = 32
 _IPV6_BITS: Final = 128
+_WIDTH_DIGITS: Final = len(str(_IPV6_BITS))
 _BYTE: Final = 255
 _MAPPED: Final = 0xFFFF
 _LONGEST_NUMBER: Final = 400
@@ -96,8 +97,8 @@ def ip_network(text: str) -> Address | None:
         return None
     if not slash:
         return Address(family, bits, width)
-    length = length.removeprefix("+")
-    if not (length.isascii() and length.isdecimal()) or int(length) > width:
+    length = length.removeprefix("+").lstrip("0") or length[-1:]
+    if not (length.isascii() and length.isdecimal()) or len(length) > _WIDTH_DIGITS or int(length) > width:
         return None
     return Address(family, bits, int(length))
 
