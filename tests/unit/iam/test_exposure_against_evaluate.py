@@ -32,21 +32,23 @@ TRUST = TrustSet(frozenset({OWN, TRUSTED}), frozenset({"o-own"}))
 FUNCTION = f"arn:aws:lambda:us-east-1:{OWN}:function:f"
 SERVICE = "sns.amazonaws.com"
 ACCOUNTS = [OWN, TRUSTED, FOREIGN, STRANGER]
-ACCOUNT_VALUES = [*ACCOUNTS, "12345678901?", "*", "1*", "1234", f"x{OWN}"]
+ACCOUNT_VALUES = [*ACCOUNTS, "12345678901?", "*", "1*", "1234", f"x{OWN}", "123456789018.5", "false"]
 ARN_VALUES = [
-    *(f"arn:aws:sns:us-east-1:{account}:t" for account in ACCOUNTS),
+    *(f"arn:aws:cloudwatch:us-east-1:{account}:t" for account in ACCOUNTS),
+    f"arn:aws:cloudwatch:*:{OWN}:*",
+    f"arn:aws:cloudwatch:us-east-1:{OWN}:*",
+    "arn:aws:cloudwatch:us-east-1:12345678901?:t",
+    "arn:aws:cloudwatch:*:*:t",
     f"arn:aws:sns:*:{OWN}:*",
-    f"arn:aws:sns:us-east-1:{OWN}:*",
-    "arn:aws:sns:us-east-1:12345678901?:t",
-    "arn:aws:sns:*:*:t",
     "arn:aws:s3:::bucket",
     "arn:aws:s3:::b*",
     "arn:aws:sns:*",
     f"*:{OWN}:*",
 ]
+OTHER_TYPES = ["NumericGreaterThan", "NumericLessThanEquals", "NumericEquals", "DateLessThan", "Bool", "BinaryEquals"]
 ORGANIZATION_VALUES = ["o-own", "o-else", "o-*"]
 OPERATORS = {
-    "Account": (ACCOUNT_VALUES, ["StringEquals", "StringLike", "StringNotEquals"]),
+    "Account": (ACCOUNT_VALUES, ["StringEquals", "StringLike", "StringNotEquals", *OTHER_TYPES]),
     "Arn": (ARN_VALUES, ["ArnLike", "StringLike", "StringEquals", "ArnNotLike"]),
     "OrgID": (ORGANIZATION_VALUES, ["StringEquals", "StringLike", "StringNotEquals"]),
 }
@@ -65,8 +67,9 @@ def services() -> Iterator[Caller]:
     """Yield requests of a service for sources of every account, with each key present or absent."""
     for account, organization in zip(ACCOUNTS, ["o-own", "o-own", "o-else", ""], strict=True):
         arns = [
+            f"arn:aws:cloudwatch:us-east-1:{account}:t",
+            f"arn:aws:cloudwatch:us-east-1:{account}:x:{OWN}:t",
             f"arn:aws:sns:us-east-1:{account}:t",
-            f"arn:aws:sns:us-east-1:{account}:x:{OWN}:t",
             "arn:aws:s3:::bucket",
             "arn:aws:s3:::bother",
             None,

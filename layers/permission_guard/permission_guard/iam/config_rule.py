@@ -8,7 +8,8 @@ a policy variable are not fixed. Deny statements have no effect.
 from __future__ import annotations
 
 from permission_guard.iam.conditions import FOR_ALL
-from permission_guard.iam.scoping import SCOPING_KEYS, KeyKind
+from permission_guard.iam.scopes import KeyKind
+from permission_guard.iam.scoping import SCOPING_KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -143,6 +143,13 @@ _DIRECTLY: Final = (FALSE, FALSE, TRUE)
 _PERHAPS: Final = (FALSE, FALSE, UNKNOWN)
 _PERHAPS_BY_USER: Final = (FALSE, UNKNOWN, FALSE)
 
+Entry = tuple[str, str]
+"""A value of a Principal element: its type and the value."""
+
+ANYONE: Final[Entry] = ("AWS", "*")
+ANY_SERVICE: Final[Entry] = ("Service", "*")
+"""Everyone, under conditions that only AWS services satisfy. AWS supports no such entry."""
+
 _TYPES: Final = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _UNIQUE_IDS: Final = ("AIDA", "AROA", "AGPA", "ANPA", "ASCA", "APKA", "AIPA", "ABIA", "ACCA")
 
@@ -162,10 +169,10 @@ class PrincipalSet:
     def __init__(self, raw: object, *, negated: bool = False) -> None:
         self.negated = negated
         self.empty = raw in ("", [], {}, None)
-        self.entries: list[tuple[str, str]] = []
+        self.entries: list[Entry] = []
         self.problems: list[str] = []
         if raw == "*":
-            self.entries.append(("AWS", "*"))
+            self.entries.append(ANYONE)
         elif isinstance(raw, dict) and raw:
             for kind, values in raw.items():
                 self._add(kind, values)
@@ -203,7 +210,7 @@ class PrincipalSet:
             direct = max(direct, UNKNOWN)
         if not self.negated:
             return account, role, direct
-        if ("AWS", "*") in self.entries or not principal.is_identity:
+        if ANYONE in self.entries or not principal.is_identity:
             return FALSE, FALSE, TRUE - max(account, role, direct)
         if not denies:  # AWS supports no Allow with NotPrincipal
             return FALSE, FALSE, TRUE - max(min(account, UNKNOWN), role, direct)

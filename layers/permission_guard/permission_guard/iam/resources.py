@@ -66,9 +66,9 @@ class ResourcePattern:
     The result is UNKNOWN if a `*` before the resource part has to match a colon, if a policy variable is before the
     resource part, and if the value of a variable is unknown. `short` is the result for a value of fewer than six parts
     that matches once `:*` is added for each missing part. `untyped` is the result for a value with a wildcard in the
-    resource type of an IAM resource, such as `u*` for `user/Ann`: AWS does not allow it there. In ARNs of other services
-    AWS's own managed policies use it. See "Identify AWS resources with Amazon Resource Names (ARNs)" in the IAM User
-    Guide.
+    resource type of an IAM resource, such as `u*` for `user/Ann`: AWS does not allow it there. AWS's own managed
+    policies use it in ARNs of other services. See "Identify AWS resources with Amazon Resource Names (ARNs)" in the IAM
+    User Guide.
     """
 
     __slots__ = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from decimal import Decimal
     from typing import Final
 
 
@@ -20,7 +23,7 @@ _LONGEST_SECONDS: Final = 32
 _YEAR_DIGITS: Final = 4
 
 
-def parse_number(text: str) -> object | None:
+def parse_number(text: str) -> Decimal | None:
     """Parse a number without loss of precision. Return None if it is not a number."""
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few policies compare numbers
 
@@ -31,6 +34,21 @@ def parse_number(text: str) -> object | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def numbers_within(comparison: str, bound: Decimal, last: int) -> tuple[int, int]:
+    """Return the first and last whole number from 0 to `last` that a comparison with a bound admits.
+
+    The first is greater than the last if there is none. The comparison is `Equals`, `LessThan` …
+    """
+    number: Decimal | int = -1 if bound < -1 else last + 1 if bound > last else bound
+    below = floor(number)
+    whole = below == number
+    if comparison == "Equals":
+        return (below, below) if whole and 0 <= below <= last else (1, 0)
+    if comparison.startswith("LessThan"):
+        return 0, min(last, below if comparison.endswith("Equals") or not whole else below - 1)
+    return max(0, below if comparison.endswith("Equals") and whole else below + 1), last
 
 
 def parse_date(text: str) -> object | None:
