@@ -356,7 +356,7 @@ def test_hostile_values_are_evaluated() -> None:
         "ArnLike",
     ):
         for value in HOSTILE:
-            condition = {"aws:SourceIp": HOSTILE, "aws:SourceAccount": value}
+            condition = {"aws:SourceIp": value, "aws:SourceAccount": value}
             items = [{**base, "Principal": "*", "Condition": {operator: condition}}]
             evaluate_and_expose(document(items))
             decide(items, {"aws:SourceIp": value, "aws:SourceAccount": [value]})

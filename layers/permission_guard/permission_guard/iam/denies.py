@@ -34,23 +34,26 @@ class Denies:
         self._actions = _Element((deny.actions, deny.statement.not_action) for deny in self._denies)
         self._resources = _Element((deny.resources, deny.statement.not_resource) for deny in self._denies)
 
-    def on(self, allow: Statement) -> EffectiveDenies:
-        """Return the Deny statements that apply to every action and every resource of an Allow."""
-        return EffectiveDenies(allow, [(deny, _left(deny, allow)) for deny in self._covering(allow)])
+        self._covering: dict[tuple[int, int, bool], _Covering] = {}
 
-    def _covering(self, allow: Statement) -> Iterator[_Deny]:
-        if not self._denies or allow.not_action or allow.not_resource or allow.actions is None:
-            return
-        by_action = self._actions.covering([text.lower() for text in allow.action_texts])
-        by_resource = self._resources.covering([pattern.text for pattern in allow.resources or ()])
-        for number, deny in enumerate(self._denies):
-            if not by_action & self._actions.groups[number] or deny.statement.actions is None:
-                continue
-            if deny.statement.resources is None or allow.resources is None:
-                if deny.statement.is_trust and allow.is_trust:
-                    yield deny
-            elif by_resource & self._resources.groups[number]:
-                yield deny
+    def on(self, allow: Statement) -> EffectiveDenies:
+        """Return the effect on an Allow of the statements that apply to all its actions and resources."""
+        by_action = by_resource = 0
+        if self._denies and allow.actions is not None and not (allow.not_action or allow.not_resource):
+            by_action = self._actions.covering([text.lower() for text in allow.action_texts])
+            by_resource = self._resources.covering([pattern.text for pattern in allow.resources or ()])
+        of_role = allow.resources is None
+        key = (by_action, by_resource, of_role)
+        if key not in self._covering:
+            found = (
+                deny
+                for number, deny in enumerate(self._denies)
+                if by_action & self._actions.groups[number]
+                if deny.statement.actions is not None
+                if deny.of_role == of_role and (of_role or by_resource & self._resources.groups[number])
+            )
+            self._covering[key] = _Covering([] if of_role and not allow.is_trust else list(found))
+        return EffectiveDenies(allow, self._covering[key])
 
 
 class _Element:
@@ -78,23 +81,39 @@ class _Element:
         return covering
 
 
-class EffectiveDenies:
-    """The Deny statements that cover an Allow, each with those of its conditions that the Allow does not imply."""
+class _Covering:
+    """Deny statements that apply to the same actions and resources, with their effect if no condition is implied."""
 
-    def __init__(self, allow: Statement, denies: list[tuple[_Deny, Sequence[Condition]]]) -> None:
-        self._denies = denies
-        self._by_class: dict[tuple[bool, bool], _ByClass] = {}
-        entries = allow.principals.entries if allow.principals else None
-        self.closer = next(
-            (
-                deny.statement
-                for deny, left in denies
-                if not left and entries is not None and all(map(deny.applies_to, entries))
-            ),
-            None,
-        )
+    def __init__(self, denies: list[_Deny]) -> None:
+        self.denies = denies
+        self.keys = frozenset(condition.key for deny in denies for condition in deny.statement.conditions)
+        self.lefts: list[Sequence[Condition]] = [deny.statement.conditions for deny in denies]
+        self.by_class: dict[tuple[bool, bool], _ByClass] = {}
+
+
+class EffectiveDenies:
+    """The effect of Deny statements on an Allow. Conditions that those of the Allow imply do not limit a Deny."""
+
+    def __init__(self, allow: Statement, covering: _Covering) -> None:
+        self._denies = covering.denies
+        self._lefts, self._by_class = covering.lefts, covering.by_class
+        if not covering.keys.isdisjoint(condition.key for condition in allow.conditions):
+            lefts = [_left(deny, allow) for deny in covering.denies]
+            if any(len(left) < len(full) for left, full in zip(lefts, covering.lefts, strict=True)):
+                self._lefts, self._by_class = lefts, {}
+        self.closer = self._closer(allow)
         if self.closer is not None:
-            self._denies = []
+            self._denies, self._lefts, self._by_class = [], [], {}
+
+    def _closer(self, allow: Statement) -> Statement | None:
+        """Return a Deny that denies everything that the Allow allows."""
+        if allow.principals is None:
+            return None
+        names = [tuple(_names_of(entry)) for entry in allow.principals.entries]
+        for deny, left in zip(self._denies, self._lefts, strict=True):
+            if not left and not deny.negated and all(map(deny.names_one_of, names)):
+                return deny.statement
+        return None
 
     def for_everyone(self, entry: Entry) -> list[Scope]:
         """Return, for each Deny that names everyone, the exceptions among the principals of the entry's type."""
@@ -107,14 +126,14 @@ class EffectiveDenies:
     def _class_of(self, entry: Entry) -> _ByClass:
         kind = (entry[0] == "Service", entry == ANYONE)
         if kind not in self._by_class:
-            self._by_class[kind] = _ByClass(self._denies, entry)
+            self._by_class[kind] = _ByClass(zip(self._denies, self._lefts, strict=True), entry)
         return self._by_class[kind]
 
 
 class _ByClass:
     """The effect of Deny statements on all principals for which the same conditions hold."""
 
-    def __init__(self, denies: list[tuple[_Deny, Sequence[Condition]]], entry: Entry) -> None:
+    def __init__(self, denies: Iterable[tuple[_Deny, Sequence[Condition]]], entry: Entry) -> None:
         self._named: dict[Entry, list[Scope]] = {}
         self._negated: list[_Deny] = []
         everyone: dict[Scope, None] = {}
@@ -157,16 +176,15 @@ class _Deny:
         self.negated = principals.negated
         self.entries = frozenset(principals.entries)
         self.names_everyone = ANYONE in self.entries and not self.negated
+        self.of_role = statement.resources is None and statement.is_trust
         self.actions = [text.lower() for text in statement.action_texts]
         self.resources = [pattern.text for pattern in statement.resources or ()]
         self._exceptions: dict[tuple[bool, tuple[int, ...]], Scope] = {}
         self.excepted = {name for entry in self.entries for name in _excepts(entry)}
 
-    def applies_to(self, entry: Entry) -> bool:
-        """Return whether the Deny names a principal, its account, or everyone."""
-        if self.negated:
-            return False
-        return self.names_everyone or any(name in self.entries for name in _names_of(entry))
+    def names_one_of(self, names: Iterable[Entry]) -> bool:
+        """Return whether the Deny names everyone, or one of the names of a principal."""
+        return self.names_everyone or any(name in self.entries for name in names)
 
     def exceptions(self, conditions: Sequence[Condition], *, service: bool) -> Scope:
         """Return the callers that the Deny does not deny, because of these of its conditions."""
@@ -244,9 +262,9 @@ def _implies(condition: Condition, other: Condition) -> bool:
 
 def _has_exceptions(condition: Condition) -> bool:
     """Return whether a Deny with this condition denies all callers except those that the key's values name."""
-    if condition.compares_no_arn or condition.qualifier == FOR_ANY:
+    if not condition.negated or condition.key not in SCOPING_KEYS:
         return False
-    return condition.negated and condition.key in SCOPING_KEYS
+    return condition.qualifier != FOR_ANY and not condition.compares_no_arn
 
 
 def _account(value: str) -> str:

@@ -6,6 +6,8 @@ pattern, and in practice nearly constant in that of the other: each step compare
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from permission_guard.iam.glob import bits_at
 from permission_guard.records import record
 
@@ -102,9 +104,8 @@ class PatternGroups:
     def overlapping(self, symbols: Iterable[Symbol]) -> int:
         """Return the groups with a pattern that can match the same text as the symbols."""
         states = self._start
-        for states in self.walk(symbols):
-            if not states:
-                return 0
+        for states in self.walk(symbols):  # noqa: B007 - the last states are used
+            pass
         return self._groups_of(states)
 
     def walk(self, symbols: Iterable[Symbol]) -> Iterator[int]:
@@ -157,7 +158,7 @@ def symbols_of(pattern: str) -> list[Symbol]:
 
 def admits_account(pattern: str) -> bool:
     """Return whether a pattern with wildcards can match an account ID."""
-    return overlaps(pattern, [_DIGITS] * _ACCOUNT_DIGITS)
+    return _ACCOUNT.overlapping(symbols_of(pattern)) != 0
 
 
 @record
@@ -173,10 +174,17 @@ class Accounts:
     without: bool
 
 
+_ACCOUNT: Final = PatternGroups([[[_DIGITS] * _ACCOUNT_DIGITS]])
 _BEFORE_ACCOUNT: Final = PatternGroups([[[*"arn:", FIELD_RUN, ":", FIELD_RUN, ":", FIELD_RUN, ":"]]])
 
 
-def accounts_of(pattern: str, resource: Sequence[Symbol] = ANYTHING) -> Accounts:
+@lru_cache(maxsize=64)
+def _after_account(resource: tuple[Symbol, ...]) -> PatternGroups:
+    """Return what follows the account of an ARN, from the end."""
+    return PatternGroups([[[*reversed(resource), ":"]]])
+
+
+def accounts_of(pattern: str, resource: tuple[Symbol, ...] = ANYTHING) -> Accounts:
     """Return the accounts of the ARNs, with a resource part of these symbols, that a pattern can match.
 
     At each position of the pattern, `named` and `wild` have the bit n if n digits of an account can precede it: only
@@ -184,7 +192,9 @@ def accounts_of(pattern: str, resource: Sequence[Symbol] = ANYTHING) -> Accounts
     """
     symbols = symbols_of(pattern)
     starts = [_BEFORE_ACCOUNT.is_final(states) for states in _BEFORE_ACCOUNT.walk(symbols)]
-    after = PatternGroups([[[*reversed([":", *resource])]]])
+    if True not in starts:
+        return Accounts(any=False, named=frozenset(), without=False)
+    after = _after_account(resource)
     ends = [after.is_final(states) for states in after.walk(reversed(symbols))][::-1]
     found: set[str] = set()
     is_any = without = False

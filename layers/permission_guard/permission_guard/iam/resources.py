@@ -74,6 +74,7 @@ class ResourcePattern:
     __slots__ = (
         "_everything",
         "_glob",
+        "_is_ambiguous",
         "_parts",
         "_segments",
         "_short",
@@ -89,6 +90,7 @@ class ResourcePattern:
         self._everything = text != "" and not text.strip("*")
         self._short: int | None = None
         self._variable_in_prefix = False
+        self._is_ambiguous = False
         self._segments: list[list[Part]] | None = None
         self._parts: list[Part] | None = None
         self._glob: Glob | None = None
@@ -104,7 +106,7 @@ class ResourcePattern:
             self._whole = compile_glob(text) if "*" in text else None
         else:
             self._glob = compile_glob(text)
-            self._segments = _ambiguous(text)
+            self._is_ambiguous = _has_wildcard_in_prefix(text)
 
     def _with_variables(self, text: str, short: int) -> None:
         template = VariableText(text, variables=True, wildcards=True)
@@ -115,8 +117,8 @@ class ResourcePattern:
             self._short = short
             segments += [[ANY_RUN]] * (PARTS - len(segments))
         self._parts = _join(segments)
-        if any(isinstance(part, int) for segment in prefix for part in segment):
-            self._segments = segments
+        self._is_ambiguous = any(isinstance(part, int) for segment in prefix for part in segment)
+        self._segments = segments
 
     def match(self, resource: str, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Return whether a resource matches."""
@@ -139,9 +141,22 @@ class ResourcePattern:
             return min(best, self._untyped)
         if self._short is not None:
             return min(best, self._short)
-        if best and self._segments is not None and not _match_segments(self._segments, resource, lookup):
+        if best and self._is_ambiguous and not self._match_segments(resource, lookup):
             return UNKNOWN
         return best
+
+    def _match_segments(self, resource: str, lookup: Lookup) -> bool:
+        """Return whether each part of the resource matches the same part of the value."""
+        if self._segments is None:
+            self._segments = [list(tokenize(segment)) for segment in split_arn(self.text)]
+        values = split_arn(resource, len(self._segments))
+        if len(values) != len(self._segments):
+            return False
+        for segment, value in zip(self._segments, values, strict=True):
+            tokens, _ = fill(segment, lookup)
+            if tokens is None or not glob_of(tokens).matches(value):
+                return False
+        return True
 
     def variables(self) -> tuple[str, ...]:
         """Return the keys of the policy variables in the value."""
@@ -161,12 +176,9 @@ def _has_type(resource: str) -> bool:
     return arn is not None and arn.service == "iam" and "/" in arn.resource
 
 
-def _ambiguous(text: str) -> list[list[Part]] | None:
-    """Return the parts of a pattern with a wildcard before the resource part, which can match a colon; else None."""
-    segments = split_arn(text)
-    if not any("*" in segment or "?" in segment for segment in segments[:-1]):
-        return None
-    return [list(tokenize(segment)) for segment in segments]
+def _has_wildcard_in_prefix(text: str) -> bool:
+    """Return whether a pattern has a wildcard before the resource part, which can match a colon."""
+    return any("*" in segment or "?" in segment for segment in split_arn(text)[:-1])
 
 
 def _join(segments: list[list[Part]]) -> list[Part]:
@@ -176,14 +188,3 @@ def _join(segments: list[list[Part]]) -> list[Part]:
             joined.append(":")
         joined += segment
     return joined
-
-
-def _match_segments(segments: list[list[Part]], resource: str, lookup: Lookup) -> bool:
-    values = split_arn(resource, len(segments))
-    if len(values) != len(segments):
-        return False
-    for segment, value in zip(segments, values, strict=True):
-        tokens, _ = fill(segment, lookup)
-        if tokens is None or not glob_of(tokens).matches(value):
-            return False
-    return True

@@ -13,7 +13,7 @@ from permission_guard.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Final
 
     from permission_guard.iam.patterns import Symbol
@@ -82,23 +82,29 @@ def no_caller(why: str) -> Scope:
     return Scope(why=why)
 
 
-def any_of(scopes: Sequence[Scope]) -> Scope:
+def any_of(scopes: Iterable[Scope]) -> Scope:
     """Return the callers that at least one of the scopes allows."""
+    found: list[Scope] = []
+    for scope in scopes:
+        if scope.is_open:
+            return OPEN
+        found.append(scope)
     return Scope(
-        is_open=any(scope.is_open for scope in scopes),
-        weak=any(scope.weak for scope in scopes),
-        narrow=any(scope.narrow for scope in scopes),
-        accounts=frozenset().union(*(scope.accounts for scope in scopes)),
-        organizations=frozenset().union(*(scope.organizations for scope in scopes)),
-        why=next((scope.why for scope in scopes if scope.why), ""),
+        weak=any(scope.weak for scope in found),
+        narrow=any(scope.narrow for scope in found),
+        accounts=frozenset().union(*(scope.accounts for scope in found)),
+        organizations=frozenset().union(*(scope.organizations for scope in found)),
+        why=next((scope.why for scope in found if scope.why), ""),
     )
 
 
-def values_scopes(kind: KeyKind, operator: str, texts: Sequence[str], *, variables: bool) -> list[Scope]:
-    """Return the callers that each value of a condition allows."""
+def values_scopes(kind: KeyKind, operator: str, texts: Sequence[str], *, variables: bool) -> Iterator[Scope]:
+    """Yield the callers that each value of a condition allows; those of addresses together."""
     if kind is KeyKind.ADDRESS:
-        return [_addresses(operator, texts)]
-    return [_value(kind, operator, text, variables=variables) for text in texts]
+        yield _addresses(operator, texts)
+    else:
+        for text in texts:
+            yield _value(kind, operator, text, variables=variables)
 
 
 def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope:  # noqa: PLR0911 - one return a case reads best
@@ -226,12 +232,12 @@ def _arn_text(text: str, segments: list[str]) -> Scope:
     return OPEN if any(each.without for each in found) else no_caller(f"no ARN matches {text!r}")
 
 
-def _resources_of(segments: list[str]) -> list[list[Symbol]]:
+def _resources_of(segments: list[str]) -> list[tuple[Symbol, ...]]:
     """Return the forms of the resource part of the ARNs that a pattern with these segments can match."""
     service = segments[2] if len(segments) > 2 and not any("*" in part or "?" in part for part in segments[:3]) else ""  # noqa: PLR2004
     forms = _RESOURCES.get(service, ("*",))
     run: Symbol = FIELD_RUN if service in _RESOURCES else ANY_RUN
-    return [[run if character == "*" else character for character in form] for form in forms]
+    return [tuple(run if character == "*" else character for character in form) for form in forms]
 
 
 _RESOURCES: Final = {
@@ -268,7 +274,7 @@ Not listed are services whose names can contain a colon, such as alarms and the 
 def _addresses(operator: str, texts: Sequence[str]) -> Scope:
     """Evaluate IP addresses and networks, which count as all callers if they are wide together."""
     if operator == "Bool":
-        return any_of([_boolean(text) for text in texts])
+        return any_of(map(_boolean, texts))
     if operator != "IpAddress":
         like = operator == "StringLike"
         return OPEN if like and any(map(_is_wide_text, texts)) else NARROW

@@ -13,7 +13,7 @@ from permission_guard.iam.scopes import OPEN, OWN, KeyKind, Scope, any_of, no_ca
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Final
 
     from permission_guard.iam.conditions import Condition
@@ -141,13 +141,15 @@ def complement(conditions: Iterable[Condition], *, variables: bool, service: boo
     For them at least one of the conditions is true without its negation. A service never sends some of the keys, and a
     negated condition is true if its key is absent.
     """
-    left = [no_caller("a Deny applies to every caller")]
-    for condition in conditions:
-        if service and condition.key in NOT_SENT_BY_SERVICES:
-            continue
-        name = condition.operator.name.replace("Not", "") if condition.operator else ""
-        left += values_scopes(SCOPING_KEYS[condition.key], name, condition.texts, variables=variables)
-    return any_of(left)
+
+    def scopes() -> Iterator[Scope]:
+        yield no_caller("a Deny applies to every caller")
+        for condition in conditions:
+            if not (service and condition.key in NOT_SENT_BY_SERVICES):
+                name = condition.operator.name.replace("Not", "") if condition.operator else ""
+                yield from values_scopes(SCOPING_KEYS[condition.key], name, condition.texts, variables=variables)
+
+    return any_of(scopes())
 
 
 def holds_for_kind(condition: Condition, kind: str, value: str) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import floor
 
 from permission_guard.records import record
@@ -21,8 +22,10 @@ _MAPPED: Final = 0xFFFF
 _LONGEST_NUMBER: Final = 400
 _LONGEST_SECONDS: Final = 32
 _YEAR_DIGITS: Final = 4
+_CACHED: Final = 1024
 
 
+@lru_cache(maxsize=_CACHED)
 def parse_number(text: str) -> Decimal | None:
     """Parse a number without loss of precision. Return None if it is not a number."""
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few policies compare numbers
@@ -51,6 +54,7 @@ def numbers_within(comparison: str, bound: Decimal, last: int) -> tuple[int, int
     return max(0, below if comparison.endswith("Equals") and whole else below + 1), last
 
 
+@lru_cache(maxsize=_CACHED)
 def parse_date(text: str) -> object | None:
     """Parse an ISO-8601 date or seconds since 1970, as whole milliseconds since 1970. Return None if it is neither."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few policies compare dates
@@ -93,6 +97,7 @@ class Address:
     prefix: int
 
 
+@lru_cache(maxsize=_CACHED)
 def ip_address(text: str) -> Address | None:
     """Parse the IP address of a request, or return None. An IPv4-mapped IPv6 address is the IPv4 address."""
     if ":" not in text:
@@ -106,6 +111,7 @@ def ip_address(text: str) -> Address | None:
     return Address(6, wide, _IPV6_BITS)
 
 
+@lru_cache(maxsize=_CACHED)
 def ip_network(text: str) -> Address | None:
     """Parse a network in CIDR notation, or an address as a network of one address. Return None if it is neither."""
     base, slash, length = text.partition("/")
