@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from permission_guard.iam import ABSENT, UNKNOWN, Context
 from permission_guard.iam.context import shown
@@ -33,7 +34,8 @@ def test_values_become_the_strings_that_aws_compares() -> None:
 def test_an_integer_of_any_length_is_a_value() -> None:
     """Python refuses to write one of more than 4,300 digits."""
     digits = "9" * 5000
-    context = Context({"a": 10**5000 - 1, "b": [1 - 10**5000], "c": {10**5000 - 1, "x"}})
+    values: Any = {"a": 10**5000 - 1, "b": [1 - 10**5000], "c": {10**5000 - 1, "x"}}
+    context = Context(values)
     assert [context.lookup(key) for key in "abc"] == [digits, (f"-{digits}",), (digits, "x")]
 
 

@@ -20,7 +20,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
-from permission_guard.iam.exposure import Restriction
+from permission_guard.iam.restrictions import Restriction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

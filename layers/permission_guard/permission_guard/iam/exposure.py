@@ -296,13 +296,12 @@ def _principals(
     """Yield how each principal of a statement is restricted."""
     by_class: dict[tuple[bool, bool], Restrictions] = {}
     for entry in _entries(statement):
-        kind, value = entry
-        like = (kind == "Service", entry == ANYONE)
+        like = (entry[0] == "Service", entry == ANYONE)
         if like not in by_class:
             scopes = [*_of_kind(statement, entry, enforced), *denies.for_everyone(entry)]
             by_class[like] = common.and_also(scopes)
         unsent = enforced & _unsent(entry, never_sent)
-        own = [no_caller(f"{value} never sends {min(unsent)}")] if unsent else []
+        own = [no_caller(f"{_caller(entry)} never sends {min(unsent)}")] if unsent else []
         yield _exposed(entry, by_class[like].and_also([*own, *_own_scope(entry), *denies.for_entry(entry)]))
 
 
@@ -349,15 +348,18 @@ def _exposed(entry: Entry, restrictions: Restrictions) -> PrincipalExposure:
     elif restriction is Restriction.OPEN:
         why = _open_reason(entry)
     elif restriction is Restriction.WEAK:
-        why = f"{value} is restricted only to a name that contains no account ID"
+        why = f"{_caller(entry)} is restricted only to a name that contains no account ID"
     elif restriction is Restriction.FOREIGN:
-        why = f"{value} is restricted to {', '.join(sorted(accounts | organizations))}"
+        why = f"{_caller(entry)} is restricted to {', '.join(sorted(accounts | organizations))}"
     return PrincipalExposure(kind, value, restriction, tuple(sorted(accounts)), tuple(sorted(organizations)), why)
+
+
+def _caller(entry: Entry) -> str:
+    return "a service" if entry == ANY_SERVICE else entry[1]
 
 
 def _open_reason(entry: Entry) -> str:
     kind, value = entry
     if kind == "Service":
-        service = "a service" if entry == ANY_SERVICE else value
-        return f"no condition restricts the account for which {service} calls"
+        return f"no condition restricts the account for which {_caller(entry)} calls"
     return "anyone can call" if entry == ANYONE else f"{value} is not restricted"

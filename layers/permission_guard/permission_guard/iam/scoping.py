@@ -63,7 +63,7 @@ SOURCE_KEYS: Final = frozenset(
 """The keys with which a service says for which resource, account or organization it calls."""
 _SENT_ONLY_BY_SERVICES: Final = SOURCE_KEYS - {"aws:sourceowner"}
 """The source keys without one that some services also derive from the calling principal."""
-_SERVICE_NAME_KEYS: Final = frozenset({"aws:principalservicename", "aws:principalservicenameslist"})
+SERVICE_NAME_KEYS: Final = frozenset({"aws:principalservicename", "aws:principalservicenameslist"})
 _EXACT: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase"})
 _NOT_EXACT: Final = frozenset({"StringNotEquals", "StringNotEqualsIgnoreCase"})
 _BOTH: Final = frozenset({True, False})
@@ -179,7 +179,7 @@ def services_named(conditions: Sequence[Condition]) -> list[str] | None:
             named = named or []
     enforced = enforced_keys(conditions)
     for condition in conditions:
-        if condition.key in _SERVICE_NAME_KEYS and condition.key in enforced:
+        if condition.key in SERVICE_NAME_KEYS and condition.key in enforced:
             exact = condition.operator is not None and condition.operator.name in _EXACT
             named = named or (list(condition.texts) if exact else [])
     return named
