@@ -125,6 +125,25 @@ def _services() -> Iterator[str]:
     return (f"s{n}.amazonaws.com" for n in count())
 
 
+def _triggers() -> Iterator[Statement]:
+    """Yield the statements of ordinary triggers."""
+    for number in count():
+        source = f"arn:aws:events:us-east-1:123456789012:rule/rule-{number}"
+        yield {
+            "Sid": f"rule{number}",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "lambda:InvokeFunction",
+            "Resource": FUNCTION,
+            "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+        }
+
+
+def ordinary(size: int) -> str:
+    """Return a policy of as many ordinary triggers as fit into a size."""
+    return filled(size, _triggers())
+
+
 KINDS: Final[dict[str, Callable[[int], str]]] = {
     "one pattern of *a": _one_pattern("*a"),
     "one pattern of *": _one_pattern("*"),
@@ -221,8 +240,8 @@ KINDS: Final[dict[str, Callable[[int], str]]] = {
     "statements with every operator": lambda size: filled(
         size, (_condition(operator, _SOURCE, f"*{n}") for n, operator in zip(count(), cycle(_CLASSES), strict=False))
     ),
-    "digits": lambda size: document([_condition("NumericEquals", "aws:SourceAccount", "9" * (size - 150))]),
-    "digits of a prefix": lambda size: document([_condition("IpAddress", "aws:SourceIp", f"::/{'9' * (size - 150)}")]),
+    "digits": lambda size: document([_condition("NumericEquals", "aws:SourceAccount", "9" * (size - 160))]),
+    "digits of a prefix": lambda size: document([_condition("IpAddress", "aws:SourceIp", f"::/{'9' * (size - 160)}")]),
     "nested": lambda size: '{"Statement":' + "[" * (size // 2 - 20) + "]" * (size // 2 - 20) + "}",
     "percent-encoded": lambda size: "%7B" * (size // 3),
 }

@@ -19,7 +19,7 @@ from permission_guard.iam import (
 from permission_guard.iam.arn import parse_arn, require_arn, split_arn
 from permission_guard.iam.execution_context import VIA_KEYS
 from permission_guard.iam.logic import TRUE
-from permission_guard.iam.patterns import overlaps, symbols_of
+from permission_guard.iam.patterns import PatternGroups, symbols_of
 from permission_guard.iam.resources import WITHOUT_RESOURCE
 from permission_guard.model.state import Role, Unread
 from permission_guard.records import record
@@ -191,15 +191,21 @@ class _Evaluation:
     def _depends_on_resource(self, action: str, decision: Decision) -> bool:
         """Return whether a policy decides differently for some of the resources that the pattern matches."""
         resource = self.need.resource
-        symbols, one = symbols_of(resource), _one_of(resource)
+        matching, one = PatternGroups([[symbols_of(resource)]]), _one_of(resource)
         policies = policies_of(self.role)
         return any(
-            pattern.match(one, lambda _: UNKNOWN) != TRUE and overlaps(_VARIABLE.sub("*", pattern.text), symbols)
+            pattern.match(one, lambda _: UNKNOWN) != TRUE and matching.overlapping(symbols_of(_any_value(pattern.text)))
             for policy in (*policies.identity, *filter(None, [policies.boundary]))
             for statement in policy.statements
             if statement.match_action(action.lower()) and _grants_more(statement) is decision.denied
             for pattern in statement.resources or ()
         )
+
+
+def _any_value(text: str) -> str:
+    """Return a pattern with `*` in place of each policy variable."""
+    with_variables, end, rest = text.rpartition("}")
+    return f"{_VARIABLE.sub('*', with_variables + end)}{rest}"
 
 
 def _grants_more(statement: Statement) -> bool:

@@ -93,8 +93,8 @@ def source_arn(trigger: Trigger) -> str:
 
 def _sources(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
     """Return ARN and account of each source of a service that the new statements should allow."""
-    named = [compile_glob(arn) for arn in allowed.source_arns()]
     triggers = allowed.triggers_of(invoker)
+    named = [compile_glob(arn) for arn in allowed.source_arns()] if triggers else []
     allowed_now = [each for each in triggers if any(glob.matches(arn) for glob in named for arn in each.source_arns)]
     if allowed_now:
         return _combined(allowed_now)
@@ -202,12 +202,13 @@ def _statement(allowed: Allowed, principal: str, action: str, **conditions: str)
 def _each_named(allowed: Allowed, statements: Sequence[dict[str, JSON]]) -> list[dict[str, JSON]]:
     """Return statements with Sids that are unique among them and in the policy, as AWS requires."""
     taken = {item.sid for item in allowed.policy.document.statements}
+    numbers: dict[str, int] = {}
     named = []
     for statement in statements:
-        name, number = str(statement["Sid"]), 1
+        base = name = str(statement["Sid"])
         while name in taken:
-            number += 1
-            name = sid(str(statement["Sid"]), f"-{number}")
+            numbers[base] = numbers.get(base, 1) + 1
+            name = sid(base, f"-{numbers[base]}")
         taken.add(name)
         named.append({**statement, "Sid": name})
     return named
