@@ -101,12 +101,11 @@ class Restrictions:
         nobody: frozenset[str] = frozenset()
         if self.never is not None:
             return Restriction.NEVER, nobody, nobody
-        outside = self._outside
-        held = self._held
-        for common, _ in self._common.values():
-            accounts = common - self._trust.accounts
-            held = held or not accounts
-            outside = _smaller(outside, (accounts, nobody))
+        named = [common - self._trust.accounts for common, _ in self._common.values()]
+        held = self._held or not all(named)
+        outside: Outside | None = None
+        for each in (*((accounts, nobody) for accounts in reversed(named)), *filter(None, [self._outside])):
+            outside = _smaller(outside, each)
         if held or (outside is None and self._narrow):
             return Restriction.HELD, nobody, nobody
         if outside is not None:
