@@ -140,7 +140,12 @@ def test_a_text_pattern_can_match_arns_of_other_accounts(pattern: str) -> None:
 
 def test_a_star_matches_no_colon_where_the_name_has_none() -> None:
     """Then the account that follows it is the account of the ARN."""
-    for pattern in (f"arn:aws:sns:*:{OWN}:*", f"arn:aws:sns:us-east-1:{OWN[:5]}*{OWN[5:]}:t", f"arn:*:{OWN}:t"):
+    for pattern in (
+        f"arn:aws:sns:*:{OWN}:*",
+        f"arn:aws:sns:us-east-1:{OWN[:5]}*{OWN[5:]}:t",
+        f"arn:*:{OWN}:t",
+        f"*:{OWN}:*",
+    ):
         assert accounts_of(pattern).any
         assert not accounts_of(pattern, WITHOUT_COLON).any
         assert accounts_of(pattern, WITHOUT_COLON).named == {OWN}

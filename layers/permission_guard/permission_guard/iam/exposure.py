@@ -12,10 +12,11 @@ from permission_guard.iam.denies import Denies
 from permission_guard.iam.invoking import INVOKE_ACTIONS, is_for_url, is_invoke
 from permission_guard.iam.principals import ANY_SERVICE, ANYONE, is_unique_id
 from permission_guard.iam.restrictions import Restriction, Restrictions, TrustSet
-from permission_guard.iam.scopes import Scope, no_caller
+from permission_guard.iam.scopes import Scope, has_no_colon_in_names, no_caller
 from permission_guard.iam.scoping import (
     NOT_SENT_BY_SERVICES,
     SCOPING_KEYS,
+    SERVICE_NAME_KEYS,
     SOURCE_KEYS,
     contradiction_of_callers,
     enforced_keys,
@@ -236,15 +237,21 @@ def _statement(
     statement: Statement, denies: EffectiveDenies, trust: TrustSet, never_sent: NeverSent, *, variables: bool
 ) -> StatementExposure:
     enforced = enforced_keys(statement.conditions)
-    scopes = [
-        (condition, scope_of(condition, present=condition.key in enforced, variables=variables))
-        for condition in statement.conditions
-    ]
     contradiction = enforced & forbidden_keys(statement.conditions)
-    common = Restrictions(trust, [scope for _, scope in scopes])
-    if contradiction:
-        common = common.and_also([no_caller(f"{min(contradiction)} is required to be both present and absent")])
-    exposures = tuple(_principals(statement, common, denies, enforced, never_sent))
+
+    def scopes(*, without_colon: bool) -> Iterator[Scope]:
+        for condition in statement.conditions:
+            present = condition.key in enforced
+            yield scope_of(condition, present=present, variables=variables, without_colon=without_colon)
+        if contradiction:
+            yield no_caller(f"{min(contradiction)} is required to be both present and absent")
+
+    general = list(scopes(without_colon=False))
+    common = Restrictions(trust, general)
+    named = common
+    if any(condition.operator and condition.operator.name == "StringLike" for condition in statement.conditions):
+        named = Restrictions(trust, scopes(without_colon=True))
+    exposures = tuple(_principals(statement, (common, named), denies, enforced, never_sent))
     never = bool(exposures) and all(item.restriction is Restriction.NEVER for item in exposures)
     beyond = (
         tuple(text for text in statement.action_texts if not is_invoke(text))
@@ -257,7 +264,7 @@ def _statement(
         principals=exposures,
         scoping=tuple(
             ScopingCondition(condition.spelled, condition.name, condition.texts, not scope.is_open)
-            for condition, scope in scopes
+            for condition, scope in zip(statement.conditions, general, strict=False)
             if condition.key in SCOPING_KEYS
         ),
         grants_invoke=any(statement.match_action(action) for action in INVOKE_ACTIONS),
@@ -288,18 +295,23 @@ def _entries(statement: Statement) -> list[Entry]:
 
 def _principals(
     statement: Statement,
-    common: Restrictions,
+    common: tuple[Restrictions, Restrictions],
     denies: EffectiveDenies,
     enforced: frozenset[str],
     never_sent: NeverSent,
 ) -> Iterator[PrincipalExposure]:
-    """Yield how each principal of a statement is restricted."""
-    by_class: dict[tuple[bool, bool], Restrictions] = {}
+    """Yield how each principal of a statement is restricted.
+
+    `common` are the restrictions by the conditions, in general and for services without a colon in the names of their
+    sources.
+    """
+    by_class: dict[tuple[bool, bool, bool], Restrictions] = {}
     for entry in _entries(statement):
-        like = (entry[0] == "Service", entry == ANYONE)
+        is_service = entry[0] == "Service"
+        like = (is_service, entry == ANYONE, is_service and has_no_colon_in_names(entry[1]))
         if like not in by_class:
             scopes = [*_of_kind(statement, entry, enforced), *denies.for_everyone(entry)]
-            by_class[like] = common.and_also(scopes)
+            by_class[like] = common[like[2]].and_also(scopes)
         unsent = enforced & _unsent(entry, never_sent)
         own = [no_caller(f"{_caller(entry)} never sends {min(unsent)}")] if unsent else []
         yield _exposed(entry, by_class[like].and_also([*own, *_own_scope(entry), *denies.for_entry(entry)]))
@@ -317,11 +329,11 @@ def _of_kind(statement: Statement, entry: Entry, enforced: frozenset[str]) -> It
 
 
 def _unsent(entry: Entry, never_sent: NeverSent) -> frozenset[str]:
-    """Return the keys that a principal never sends. Only services send the source keys."""
+    """Return the keys that a principal never sends. Only services send the source keys and their names."""
     kind, value = entry
     if kind == "Service":
         return NOT_SENT_BY_SERVICES | never_sent(value)
-    return SOURCE_KEYS if kind == "AWS" and entry != ANYONE else frozenset()
+    return SOURCE_KEYS | SERVICE_NAME_KEYS if kind == "AWS" and entry != ANYONE else frozenset()
 
 
 def _own_scope(entry: Entry) -> Iterator[Scope]:

@@ -175,7 +175,10 @@ class Accounts:
 
 
 _ACCOUNT: Final = PatternGroups([[[_DIGITS] * _ACCOUNT_DIGITS]])
-_BEFORE_ACCOUNT: Final = PatternGroups([[[*"arn:", FIELD_RUN, ":", FIELD_RUN, ":", FIELD_RUN, ":"]]])
+_NAME: Final[tuple[Symbol, ...]] = (frozenset("abcdefghijklmnopqrstuvwxyz"), FIELD_RUN)
+"""The name of a partition, a service or a region: it begins with a letter."""
+_BEFORE_REGION: Final[tuple[Symbol, ...]] = (*"arn:", *_NAME, ":", *_NAME, ":")
+_BEFORE_ACCOUNT: Final = PatternGroups([[(*_BEFORE_REGION, *_NAME, ":"), (*_BEFORE_REGION, ":")]])
 
 
 @lru_cache(maxsize=64)

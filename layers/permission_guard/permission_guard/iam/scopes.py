@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from permission_guard.iam.arn import PARTS, is_account_id, split_arn
-from permission_guard.iam.glob import ANY_RUN
 from permission_guard.iam.networks import is_wide
-from permission_guard.iam.patterns import FIELD_RUN, accounts_of, admits_account
+from permission_guard.iam.patterns import ANYTHING, FIELD_RUN, WITHOUT_COLON, accounts_of, admits_account
 from permission_guard.iam.values import ip_network, numbers_within, parse_number
 from permission_guard.records import field, record
 
@@ -98,16 +97,23 @@ def any_of(scopes: Iterable[Scope]) -> Scope:
     )
 
 
-def values_scopes(kind: KeyKind, operator: str, texts: Sequence[str], *, variables: bool) -> Iterator[Scope]:
-    """Yield the callers that each value of a condition allows; those of addresses together."""
+def values_scopes(
+    kind: KeyKind, operator: str, texts: Sequence[str], *, variables: bool, without_colon: bool = False
+) -> Iterator[Scope]:
+    """Yield the callers that each value of a condition allows; those of addresses together.
+
+    `without_colon`: the resource part of all ARNs that can be compared contains no colon.
+    """
     if kind is KeyKind.ADDRESS:
         yield _addresses(operator, texts)
     else:
         for text in texts:
-            yield _value(kind, operator, text, variables=variables)
+            yield _value(kind, operator, text, variables=variables, without_colon=without_colon)
 
 
-def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope:  # noqa: PLR0911 - one return a case reads best
+def _value(  # noqa: PLR0911 - one return a case reads best
+    kind: KeyKind, operator: str, text: str, *, variables: bool, without_colon: bool
+) -> Scope:
     """Return the callers that one value of a condition allows."""
     family = next((name for name in _FAMILIES if operator.startswith(name)), "")
     if family == "Bool":
@@ -120,7 +126,7 @@ def _value(kind: KeyKind, operator: str, text: str, *, variables: bool) -> Scope
         return Scope(accounts=frozenset({OWN})) if text.lower() == _OWN_VARIABLES.get(kind) else OPEN
     wild = ("*" in text or "?" in text) and operator in {"StringLike", "ArnLike", "ArnEquals"}
     if kind is KeyKind.ARN:
-        return _arn(operator, text, wild=wild)
+        return _arn(operator, text, wild=wild, without_colon=without_colon)
     if family == "Arn":
         return no_caller(f"{text!r} is compared as an ARN, and the key contains no ARN") if text.strip("*") else OPEN
     scope = _account if kind is KeyKind.ACCOUNT else _identifier
@@ -186,7 +192,7 @@ def _account_like(pattern: str) -> Scope:
     return OPEN if admits_account(pattern) else no_caller(f"no account ID matches {pattern!r}")
 
 
-def _arn(operator: str, text: str, *, wild: bool) -> Scope:
+def _arn(operator: str, text: str, *, wild: bool, without_colon: bool) -> Scope:
     if wild and not text.strip("*"):
         return OPEN
     segments = split_arn(text)
@@ -196,7 +202,7 @@ def _arn(operator: str, text: str, *, wild: bool) -> Scope:
     if not wild and ("*" in text or "?" in text) and not (exact and _is_log_group(segments)):
         return no_caller(f"{operator} compares the wildcard in {text!r} literally")
     if operator == "StringLike" and wild:
-        return _arn_text(text, segments)
+        return _arn_text(text, segments, without_colon=without_colon)
     return _arn_segments(text, segments, wild=wild)
 
 
@@ -219,11 +225,12 @@ def _arn_segments(text: str, segments: list[str], *, wild: bool) -> Scope:
     return OPEN if not account.strip("*") else _account_like(account)
 
 
-def _arn_text(text: str, segments: list[str]) -> Scope:
+def _arn_text(text: str, segments: list[str], *, without_colon: bool) -> Scope:
     """Evaluate an ARN that is compared as text, so that its `*` also match colons."""
     if len(segments) == PARTS and segments[4] == "" and not any("*" in part or "?" in part for part in segments[:4]):
         return _arn_segments(text, segments, wild=True)
-    found = [accounts_of(text, form) for form in _resources_of(segments)]
+    forms = _resources_of(segments, without_colon=without_colon)
+    found = [accounts_of(text, form) for form in forms]
     if any(each.any for each in found):
         return OPEN
     named = frozenset().union(*(each.named for each in found))
@@ -232,14 +239,20 @@ def _arn_text(text: str, segments: list[str]) -> Scope:
     return OPEN if any(each.without for each in found) else no_caller(f"no ARN matches {text!r}")
 
 
-def _resources_of(segments: list[str]) -> list[tuple[Symbol, ...]]:
+def _resources_of(segments: list[str], *, without_colon: bool) -> list[tuple[Symbol, ...]]:
     """Return the forms of the resource part of the ARNs that a pattern with these segments can match."""
     service = segments[2] if len(segments) > 2 and not any("*" in part or "?" in part for part in segments[:3]) else ""  # noqa: PLR2004
-    forms = _RESOURCES.get(service, ("*",))
-    run: Symbol = FIELD_RUN if service in _RESOURCES else ANY_RUN
-    return [tuple(run if character == "*" else character for character in form) for form in forms]
+    if service not in _RESOURCES:
+        return [WITHOUT_COLON if without_colon and not service else ANYTHING]
+    return [tuple(FIELD_RUN if sign == "*" else sign for sign in form) for form in _RESOURCES[service]]
 
 
+def has_no_colon_in_names(principal: str) -> bool:
+    """Return whether the sources of a service principal have no colon in the resource part of their ARNs."""
+    return _RESOURCES.get(principal.partition(".")[0]) == _ONE_NAME
+
+
+_ONE_NAME: Final = ("*",)
 _RESOURCES: Final = {
     **dict.fromkeys(
         (
@@ -258,7 +271,7 @@ _RESOURCES: Final = {
             "sqs",
             "vpc-lattice",
         ),
-        ("*",),
+        _ONE_NAME,
     ),
     "iot": ("*", "certificateprovider:*"),
     "logs": ("log-group:*:*",),

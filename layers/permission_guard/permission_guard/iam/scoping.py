@@ -63,6 +63,7 @@ SOURCE_KEYS: Final = frozenset(
 """The keys with which a service says for which resource, account or organization it calls."""
 _SENT_ONLY_BY_SERVICES: Final = SOURCE_KEYS - {"aws:sourceowner"}
 """The source keys without one that some services also derive from the calling principal."""
+_SENT_BY_OTHERS: Final = NOT_SENT_BY_SERVICES | {"aws:principaltype", "aws:username"}
 SERVICE_NAME_KEYS: Final = frozenset({"aws:principalservicename", "aws:principalservicenameslist"})
 _EXACT: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase"})
 _NOT_EXACT: Final = frozenset({"StringNotEquals", "StringNotEqualsIgnoreCase"})
@@ -77,10 +78,11 @@ _OWNER_KEYS: Final = {
 """The keys of the resource's owner, and the policy variables that require the caller to have the same owner."""
 
 
-def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
+def scope_of(condition: Condition, *, present: bool, variables: bool, without_colon: bool = False) -> Scope:
     """Return the callers that a condition allows.
 
     `present`: another condition requires the key. `variables`: the policy's version supports policy variables.
+    `without_colon`: the resource part of all ARNs that can be compared contains no colon.
     """
     kind = SCOPING_KEYS.get(condition.key)
     operator = condition.operator
@@ -94,9 +96,9 @@ def scope_of(condition: Condition, *, present: bool, variables: bool) -> Scope:
         return OPEN
     if kind is KeyKind.PATH and not condition.qualifier:
         return no_caller(f"{condition.spelled} is multivalued and is compared without ForAnyValue")
-    return any_of(values_scopes(kind, operator.name, condition.texts, variables=variables)).about(
-        _subject(condition.key)
-    )
+    texts, name = condition.texts, operator.name
+    scopes = values_scopes(kind, name, texts, variables=variables, without_colon=without_colon)
+    return any_of(scopes).about(_subject(condition.key))
 
 
 def _same_owner(condition: Condition) -> Scope:
@@ -188,7 +190,7 @@ def services_named(conditions: Sequence[Condition]) -> list[str] | None:
 def contradiction_of_callers(conditions: Sequence[Condition], enforced: frozenset[str]) -> str:
     """Return why neither a service nor a principal of an account satisfies conditions; empty if one can."""
     by_services = sorted(enforced & _SENT_ONLY_BY_SERVICES)
-    by_others = sorted(key for key in enforced if key in NOT_SENT_BY_SERVICES or key.startswith("aws:principaltag/"))
+    by_others = sorted(key for key in enforced if key in _SENT_BY_OTHERS or key.startswith("aws:principaltag/"))
     if by_services and by_others:
         return f"only services send {by_services[0]}, and no service sends {by_others[0]}"
     if by_services and any(_is_service(condition) == frozenset({False}) for condition in conditions):
