@@ -50,7 +50,7 @@ class _Piece:
         offset = 0
         for token in tokens:
             if isinstance(token, str):
-                run = _units(token)
+                run = token if token.isascii() else _units(token)
                 self._runs.append((offset, run))
                 offset += len(run)
             else:
@@ -59,7 +59,12 @@ class _Piece:
 
     def fits(self, text: str, at: int) -> bool:
         """Return whether the piece matches the text at this position."""
-        return len(text) - at >= self.length and all(text.startswith(run, at + offset) for offset, run in self._runs)
+        if len(text) - at < self.length:
+            return False
+        for offset, run in self._runs:  # noqa: SIM110 - a generator takes twice the time
+            if not text.startswith(run, at + offset):
+                return False
+        return True
 
     def find(self, text: str, start: int, end: int) -> int:
         """Return the first position between start and end at which the piece matches, or -1.
@@ -121,7 +126,7 @@ class Glob:
         if self._exact is not None:
             return text == self._exact
         if self._pieces is not None:
-            return self._matches_pieces(self._pieces, _units(text))
+            return self._matches_pieces(self._pieces, text if text.isascii() else _units(text))
         if len(text) < self._length:
             return False
         if not (text.startswith(self._prefix) and text.endswith(self._suffix)):
@@ -176,7 +181,7 @@ def glob_of(tokens: list[Token]) -> Glob:
 
 def _units(text: str) -> str:
     """Return the text in UTF-16 code units: a `?` matches one. A character beyond the first plane consists of two."""
-    if text.isascii() or max(text) <= _FIRST_PLANE:
+    if not text or max(text) <= _FIRST_PLANE:
         return text
     return "".join(
         character
