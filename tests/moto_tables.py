@@ -1,7 +1,8 @@
-"""How moto's DynamoDB tables are copied, and how a reply of moto is lost.
+"""How moto's DynamoDB tables are copied and read without most of the time that this takes, and how a reply is lost.
 
 For each action of a transaction, moto copies the table to undo the transaction. One copy is enough, and it can share
-the records of the stream, which never change. Otherwise large transactions take most of the test time.
+the records of the stream, which never change. And moto looks up each type that a value of an attribute may have, with
+aliases, although an item has the values in the form of the reply.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 from moto.core.models import botocore_stubber
+from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
+_PLAIN = {"S", "N", "BOOL", "SS", "NS"}
 
-def share_stream_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make copies of a table share the records of its stream, and a transaction copy it once."""
+
+def speed_up_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a transaction copy a table once, without the records of its stream, and send plain values as they are."""
     transact = DynamoDBBackend.transact_write_items
 
     def copying_once(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
@@ -34,6 +38,16 @@ def share_stream_records(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Table, "__deepcopy__", _copied, raising=False)
     monkeypatch.setattr(DynamoDBBackend, "transact_write_items", copying_once)
+
+    structure = BaseJSONSerializer._serialize_type_structure
+
+    def serialized(self: Any, wrapper: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and isinstance(value, dict) and len(value) == 1 and set(value) <= _PLAIN:
+            wrapper[key] = value
+        else:
+            structure(self, wrapper, value, shape, key)
+
+    monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialized)
 
 
 def lose_replies(client: Any, operation: str, count: int) -> list[bytes]:

@@ -84,7 +84,7 @@ def running() -> Iterator[Sts]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     sts = Sts(f"http://127.0.0.1:{server.server_port}")
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield sts

@@ -42,7 +42,7 @@ def slack(*, denied_calls: int) -> Iterator[tuple[str, list[dict[str, Any]], lis
             """Keep the test's output clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}{WEBHOOK_PATH}", taken, statuses
     finally:

@@ -33,7 +33,7 @@ from tests.fakes import (
     TARGET,
     TRUST_LAMBDA,
 )
-from tests.moto_tables import share_stream_records
+from tests.moto_tables import speed_up_tables
 from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setenv(name, value)
     # moto has a copy of all AWS managed policies; parsing a thousand of them takes a second for each test.
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
-    share_stream_records(monkeypatch)
+    speed_up_tables(monkeypatch)
     clear_caches()
     monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):

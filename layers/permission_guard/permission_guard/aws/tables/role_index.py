@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,7 @@ def _prefix(role: RoleTarget) -> str:
     return f"{_ENTRIES}{role.account}/{role.name}#"
 
 
+@lru_cache(maxsize=16_384)  # the checks of a batch read the same entries
 def _entry(sk: str) -> tuple[RoleTarget, FunctionTarget]:
     account, _, rest = sk.removeprefix(_ENTRIES).partition("/")
     name, _, arn = rest.partition("#")
