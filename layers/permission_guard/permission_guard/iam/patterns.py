@@ -148,7 +148,12 @@ def _filled(states: int, passable: int) -> int:
 
 def overlaps(pattern: str, other: Sequence[Symbol]) -> bool:
     """Return whether a text exists that matches both a pattern with `*` and `?` and the symbols of another pattern."""
-    return PatternGroups([[other]]).overlapping(symbols_of(pattern)) != 0
+    return _compiled(tuple(other)).overlapping(symbols_of(pattern)) != 0
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: tuple[Symbol, ...]) -> PatternGroups:
+    return PatternGroups([[pattern]])
 
 
 def symbols_of(pattern: str) -> list[Symbol]:
