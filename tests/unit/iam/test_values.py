@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from operator import eq, ge, gt, le, lt
+
 import pytest
 
-from permission_guard.iam.values import in_network, ip_address, ip_network, parse_binary, parse_date, parse_number
+from permission_guard.iam.values import (
+    in_network,
+    ip_address,
+    ip_network,
+    numbers_within,
+    parse_binary,
+    parse_date,
+    parse_number,
+)
 
 
 @pytest.mark.parametrize(("text", "same"), [("10", "10.0"), ("+7", "007"), ("-0.5", "-.5"), ("1e3", "1000")])
@@ -18,6 +28,19 @@ def test_numbers_are_equal_in_every_notation(text: str, same: str) -> None:
 def test_what_is_not_a_number_is_none(text: str) -> None:
     """So are notations that only Python accepts."""
     assert parse_number(text) is None
+
+
+@pytest.mark.parametrize("comparison", ["Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"])
+@pytest.mark.parametrize(
+    "text", ["5", "5.5", "-1", "-0.5", "0", "9", "10", "8.5", "9.5", "1e999999", "-1e999999", "1e-99999"]
+)
+def test_a_comparison_admits_a_range_of_whole_numbers(comparison: str, text: str) -> None:
+    """From zero to a last one, whatever the size of the bound."""
+    bound = parse_number(text)
+    assert bound is not None
+    first, last = numbers_within(comparison, bound, 9)
+    holds = {"Equals": eq, "LessThan": lt, "LessThanEquals": le, "GreaterThan": gt, "GreaterThanEquals": ge}[comparison]
+    assert [number for number in range(10) if first <= number <= last] == [n for n in range(10) if holds(n, bound)]
 
 
 @pytest.mark.parametrize(
