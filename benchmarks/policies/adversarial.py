@@ -233,6 +233,13 @@ KINDS: Final[dict[str, Callable[[int], str]]] = {
         lambda n: {**_BASE, "Action": f"a:{n}*", "Resource": f"arn:{n}*"},
         lambda n: {**_BASE, "Action": "a:*", "Resource": "arn:*", "Condition": {"Bool": {"a:b": f"{n}"}}},
     ),
+    "statements with patterns in conditions": _pairs(
+        lambda n: _condition("StringLike", _SOURCE, f"*{n}"), lambda n: _condition("StringLike", _SOURCE, f"*{n}?*")
+    ),
+    "statements with implied conditions": _pairs(
+        lambda n: _condition("StringEquals", "aws:SourceVpc", f"{n}"),
+        lambda n: _condition("StringEquals", "aws:SourceVpc", f"{n}"),
+    ),
     "statements for services": _pairs(
         lambda n: {**_BASE, "Principal": {"Service": f"s{n}.amazonaws.com"}},
         lambda n: {**_BASE, "Principal": {"Service": f"s{n + 1}.amazonaws.com"}},

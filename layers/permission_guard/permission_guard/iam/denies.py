@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from permission_guard.iam.arn import account_of, is_account_id, parse_arn
 from permission_guard.iam.conditions import FOR_ANY
 from permission_guard.iam.patterns import PatternGroups, symbols_of
@@ -33,8 +35,7 @@ class Denies:
         ]
         self._actions = _Element((deny.actions, deny.statement.not_action) for deny in self._denies)
         self._resources = _Element((deny.resources, deny.statement.not_resource) for deny in self._denies)
-
-        self._covering: dict[tuple[int, int, bool], _Covering] = {}
+        self._covering: dict[tuple[int, int, bool, bool], _Covering] = {}
 
     def on(self, allow: Statement) -> EffectiveDenies:
         """Return the effect on an Allow of the statements that apply to all its actions and resources."""
@@ -42,8 +43,8 @@ class Denies:
         if self._denies and allow.actions is not None and not (allow.not_action or allow.not_resource):
             by_action = self._actions.covering([text.lower() for text in allow.action_texts])
             by_resource = self._resources.covering([pattern.text for pattern in allow.resources or ()])
-        of_role = allow.resources is None
-        key = (by_action, by_resource, of_role)
+        of_role, is_trust = allow.resources is None, allow.is_trust
+        key = (by_action, by_resource, of_role, is_trust)
         if key not in self._covering:
             found = (
                 deny
@@ -52,7 +53,7 @@ class Denies:
                 if deny.statement.actions is not None
                 if deny.of_role == of_role and (of_role or by_resource & self._resources.groups[number])
             )
-            self._covering[key] = _Covering([] if of_role and not allow.is_trust else list(found))
+            self._covering[key] = _Covering([] if of_role and not is_trust else list(found))
         return EffectiveDenies(allow, self._covering[key])
 
 
@@ -256,8 +257,12 @@ def _implies(condition: Condition, other: Condition) -> bool:
         return False
     if other.operator.name != "StringLike":
         return False
-    patterns = PatternGroups([[symbols_of(text) for text in other.texts]])
-    return all(map(patterns.within, condition.texts))
+    return all(map(_compiled(other.texts).within, condition.texts))
+
+
+@lru_cache(maxsize=256)
+def _compiled(patterns: tuple[str, ...]) -> PatternGroups:
+    return PatternGroups([map(symbols_of, patterns)])
 
 
 def _has_exceptions(condition: Condition) -> bool:
