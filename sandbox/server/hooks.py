@@ -97,6 +97,8 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         hook.replace(wraps[hook](hook.function()))
     iam_answers.install(inside.IAM_HANDLERS)
     inside.CLOUDFORMATION_HANDLERS[bus_policy.EVENT_BUS_POLICY] = bus_policy.RESOURCE_HANDLERS
+    owner = "DescribeStackResources"
+    inside.STACK_HANDLERS[owner] = listings.wrap_stack_resources(inside.STACK_HANDLERS[owner])
     health = "DescribeTargetHealth"
     inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
     _tick_every_second()

@@ -26,6 +26,12 @@ from ministack.core.lambda_runtime import (
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
 )
+from ministack.services.cloudformation import (
+    _stacks as stacks,
+)
+from ministack.services.cloudformation.handlers import (
+    _ACTION_HANDLERS as STACK_HANDLERS,
+)
 from ministack.services.cloudformation.provisioners import (
     _RESOURCE_HANDLERS as CLOUDFORMATION_HANDLERS,
 )
@@ -124,6 +130,7 @@ __all__ = [
     "CLOUDFORMATION_HANDLERS",
     "IAM_HANDLERS",
     "LOAD_BALANCING_HANDLERS",
+    "STACK_HANDLERS",
     "ProvidedWorker",
     "SqsError",
     "access_keys",
@@ -159,5 +166,6 @@ __all__ = [
     "roles",
     "secrets",
     "sessions",
+    "stacks",
     "users",
 ]

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sandbox.server import inside
-from sandbox.server.reply import Response, json_error
+from sandbox.server.reply import Response, json_error, xml_error
 from sandbox.server.resource_names import bus_name
 
 if TYPE_CHECKING:
@@ -154,6 +154,24 @@ def wrap_target_group(inner: Callable[[Mapping[str, Any]], str]) -> Callable[[Ma
         return _NOT_OF_FUNCTIONS.sub("", element) if group.get("TargetType") == "lambda" else element
 
     return target_group
+
+
+def wrap_stack_resources(inner: Listing) -> Listing:
+    """Apply PhysicalResourceId: return the resources of the stack of this region that owns the resource.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
+    """
+
+    def describe_stack_resources(params: Mapping[str, Any]) -> Response:
+        owned = params.get("PhysicalResourceId", [""])[0]
+        if not owned:
+            return inner(params)
+        for name, stack in inside.stacks.items():
+            if any(one.get("PhysicalResourceId") == owned for one in stack.get("_resources", {}).values()):
+                return inner({**params, "StackName": [name]})
+        return xml_error("ValidationError", f"Stack for {owned} does not exist", 400, "")
+
+    return describe_stack_resources
 
 
 def wrap_target_health(inner: Listing) -> Listing:

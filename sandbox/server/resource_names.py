@@ -69,8 +69,9 @@ def _policy_owner(_path: str, body: bytes) -> str:
     return _member(body, "ResourceArn") or "*"
 
 
-def _alarms(_path: str, _body: bytes) -> str:
-    return _arn("cloudwatch", "alarm:*")
+def _alarms(_path: str, body: bytes) -> str:
+    """Return all alarms. Only a policy with the resource `*` allows to describe composite alarms."""
+    return "*" if b"CompositeAlarm" in body else _arn("cloudwatch", "alarm:*")
 
 
 def _bus(_path: str, body: bytes) -> str:

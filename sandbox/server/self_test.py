@@ -95,6 +95,10 @@ async def _try_policy_keys(gateway: Gateway) -> None:
     reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
     if "NoSuchEntity" not in reply.body:
         raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS has no effect: {reply.body}")
+    reply = await _query(gateway, "cloudformation", "DescribeStackResources", _ROOT, PhysicalResourceId="probe")
+    if "Stack for probe does not exist" not in reply.body:
+        handlers = "ministack.services.cloudformation.handlers._ACTION_HANDLERS"
+        raise pin.PinError(f"The hook {handlers} has no effect: {reply.body}")
     batch = json.dumps({"QueueUrl": f"http://localhost/{_ACCOUNT}/probe", "Entries": []}).encode()
     headers = {"x-amz-target": "AmazonSQS.SendMessageBatch", "content-type": "application/x-amz-json-1.0"}
     reply = await _call(gateway, "POST", "/", "sqs", body=batch, headers=headers, credentials=session)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.aws.readers.regions import EnabledRegions
+from permission_guard.aws.readers.stacks import AccountStacks, StackReader
 from sandbox.client.process import ACCOUNT, Sandbox, SandboxError
 from tests.e2e.answers import stable_status
 
@@ -198,3 +200,24 @@ def test_a_failed_deployment_raises_with_what_sam_said(sandbox: Sandbox, unique:
 
     with pytest.raises(SandboxError, match="AWS::No::Such"):
         sandbox.deploy(unique, template=built)
+
+
+def test_a_role_belongs_to_the_stack_of_another_region(sandbox: Sandbox, unique: str) -> None:
+    """Roles are global, and CloudFormation of each region knows its own stacks only."""
+
+    def cloudformation(region: str) -> Any:
+        return sandbox.client("cloudformation", region_name=region)
+
+    role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": unique, "AssumeRolePolicyDocument": TRUST}}
+    there = cloudformation("eu-west-1")
+    there.create_stack(
+        StackName=unique,
+        TemplateBody=json.dumps({"Resources": {"Role": role}}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    there.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig={"Delay": 1})
+    stacks = AccountStacks(EnabledRegions(lambda: sandbox.client("ec2")), cloudformation)
+    assert stacks.stack_of(unique) == f"{unique} in eu-west-1"
+    assert stacks.stack_of(f"{unique}-of-no-stack") is None
+    assert StackReader(cloudformation("us-east-1")).stack_of(unique) is None
+    there.delete_stack(StackName=unique)

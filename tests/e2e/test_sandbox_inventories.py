@@ -117,7 +117,6 @@ def test_a_role_without_permissions_may_not_read(
     [
         ("events:ListTargetsByRule", f"rule/{NAME}", f"rule/{NAME}/{NAME}"),
         ("iot:DescribeAuthorizer", f"authorizer/{NAME}", f"rule/{NAME}"),
-        ("cloudwatch:DescribeAlarms", "alarm:*", f"alarm:{NAME}"),
         ("logs:DescribeSubscriptionFilters", f"log-group:{NAME}", f"log-group:{NAME}-2"),
     ],
 )
@@ -151,6 +150,8 @@ def test_a_resource_has_the_arn_that_aws_evaluates(
         ("events:ListRules", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{NAME}"),
         ("elasticloadbalancing:DescribeTargetHealth", "arn:aws:elasticloadbalancing:*:*:targetgroup/*"),
         ("organizations:DescribeOrganization", "arn:aws:organizations::*:organization/*"),
+        # The call is for composite alarms too.
+        ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"),
     ],
 )
 def test_an_action_without_resource_types_is_allowed_only_on_every_resource(
@@ -258,6 +259,18 @@ def test_a_url_of_an_alias_has_the_qualified_arn_of_the_function(bot: Callable[[
     }
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         bot("lambda").list_function_url_configs(FunctionName=f"{NAME}-missing")
+
+
+def test_metric_alarms_alone_are_described_to_whoever_may_describe_alarms(
+    make_role: Callable[..., str], assume: Callable[[str, str], Any], unique: str, sources: Sources
+) -> None:
+    """Composite alarms require the permission on every resource; a narrower one is denied."""
+    resource = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"
+    allow = {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": resource}
+    client = assume(make_role(unique, allow), "cloudwatch")
+    assert client.describe_alarms(ActionPrefix=sources.function)["MetricAlarms"]
+    with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:DescribeAlarms"):
+        client.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
 
 
 def test_alarms_are_found_by_the_prefix_of_an_action(bot: Callable[[str], Any], sources: Sources) -> None:

@@ -17,6 +17,7 @@ import boto3
 import moto.iam.models
 import pytest
 from moto import mock_aws
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from permission_guard.aws import clients
@@ -48,6 +49,8 @@ BUS = "permission-guard"
 DELIVERIES = "deliveries"
 DECISIONS = "decisions"
 DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide_fix"
+
+REGIONS = [region for region in RegionsAndZonesBackend.regions if region.name in ("eu-west-1", "us-east-1")]
 
 # In these calls moto accepts only the names of functions; AWS accepts their ARNs too.
 _BY_NAME_IN_MOTO = ("ListAliases", "ListFunctionUrlConfigs", "ListVersionsByFunction")
@@ -332,6 +335,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     speed_up_tables(monkeypatch)
     clear_caches()
     monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
+    # moto has all regions of all partitions; a client for each takes seconds.
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", REGIONS)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         account = Account(lambda: capsys.readouterr().out)
         monkeypatch.setenv("CHECK_QUEUE_URL", account.queue("checks"))

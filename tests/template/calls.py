@@ -21,6 +21,7 @@ PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 CLIENTS = {
     "_cloudformation": "cloudformation",
     "_dynamodb": "dynamodb",
+    "_ec2": "ec2",
     "_events": "events",
     "_iam": "iam",
     "_kinesis": "kinesis",

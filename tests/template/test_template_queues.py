@@ -341,7 +341,7 @@ def test_findings_outlive_the_stack(template: Template) -> None:
     """They record what every fix changed and how to undo it."""
     for name in ("FindingsTable", "DecisionsTable"):
         table = template.resources[name]
-        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
 
 
 def test_a_failed_sweep_is_kept(template: Template) -> None:

@@ -29,7 +29,7 @@ USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 KEEP_FAILED = {"sqs:SendMessage"}
 """Actions that Lambda itself makes with a function's role, so the code does not call them."""
 
@@ -331,8 +331,10 @@ ON_EVERYTHING = {
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
     "cloudformation:DescribeStackResources",  # called with the resource, since the stack is unknown
+    "cloudwatch:DescribeAlarms",  # returns composite alarms only if it is allowed on all
     "cognito-idp:ListUserPools",
     "config:DescribeConfigRules",
+    "ec2:DescribeRegions",
     "elasticloadbalancing:DescribeTargetGroups",
     "elasticloadbalancing:DescribeTargetHealth",
     "events:ListEventBuses",
@@ -359,11 +361,13 @@ SOURCES = {
     "arn:${AWS::Partition}:sqs:${AWS::Region}:*:*",
 }
 
+# All streams of the table: that is what `dynamodb:ListStreams` is evaluated on.
+STREAMS = {"${FindingsTable.Arn}/stream/*"}
+
 # All of one type in this account: the bot checks every function, every role and every trigger.
 ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
-    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
     "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:access-point/*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:file-system/*",
@@ -402,7 +406,7 @@ def test_resources_are_named_unless_aws_does_not_support_it(template: Template) 
                 elif "*" in str(resource):
                     kinds.add(resource["Fn::Sub"])
     assert everywhere == ON_EVERYTHING
-    assert kinds == ALL_OF_A_KIND | SOURCES
+    assert kinds == ALL_OF_A_KIND | SOURCES | STREAMS
 
 
 def _on(template: Template, role: str, action: str) -> list[str]:

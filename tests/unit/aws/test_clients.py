@@ -54,6 +54,20 @@ def test_a_client_slows_down_when_throttled_and_gives_up_before_the_function_doe
     assert settings["user_agent_extra"] == f"permission-guard/{__version__}"
 
 
+def test_a_client_of_another_region_is_created_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of the own region is the one without a region."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    clients._client.cache_clear()
+    clients._client_in.cache_clear()
+    other = clients.client_in("cloudformation", "eu-west-1")
+    assert other.meta.region_name == "eu-west-1"
+    assert vars(other.meta.config)["user_agent_extra"] == vars(clients.CONFIG)["user_agent_extra"]
+    assert clients.client_in("cloudformation", "eu-west-1") is other
+    assert clients.client_in("cloudformation", "us-east-1") is clients.client("cloudformation")
+    clients._client.cache_clear()
+    clients._client_in.cache_clear()
+
+
 def test_importing_the_wiring_creates_no_client() -> None:
     """A cold start must not spend time on unused clients."""
     program = (

@@ -737,6 +737,95 @@ def test_the_grace_period_applies_to_a_change_in_one_batch_with_a_check_request(
     assert account.requests.rechecks == [TARGET]
 
 
+IAM_CHANGES: dict[str, dict[str, Any]] = {
+    "attach_role_policy": {"roleName": "orders-role"},
+    "detach_role_policy": {"roleName": "orders-role"},
+    "put_role_policy": {"roleName": "orders-role"},
+    "delete_role_policy": {"roleName": "orders-role"},
+    "put_role_permissions_boundary": {"roleName": "orders-role"},
+    "delete_role_permissions_boundary": {"roleName": "orders-role"},
+    "update_assume_role_policy": {"roleName": "orders-role"},
+    "tag_role": {"roleName": "orders-role"},
+    "untag_role": {"roleName": "orders-role"},
+    "create_role": {"roleName": "orders-role"},
+    "delete_role": {"roleName": "orders-role"},
+    "create_policy_version": {},
+    "set_default_policy_version": {},
+}
+
+
+@pytest.mark.parametrize("name", IAM_CHANGES)
+def test_a_change_of_iam_is_checked_again_although_its_first_check_finds_nothing(logged: Logged, name: str) -> None:
+    """The first read may have been of the old state. There is one such check, and it finds what was removed."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.directory.roles = {"read-incoming-orders": ("orders-role",)}
+    account.handle(message(0, record(name, **IAM_CHANGES[name])))
+    assert account.store.documents == {}
+    assert account.requests.rechecks == [TARGET]
+    account.state.state = polling(a_role())
+    (request,) = account.requests.sent
+    body = check_request_body([TARGET], causes=request.event_ids, full=False, iam_change=request.iam_change)
+    account.handle(message(1, body))
+    assert account.store.one().status is Status.OPEN
+    assert account.store.one().event_ids == ("trail-0",)
+    assert account.requests.rechecks == [TARGET]
+
+
+def test_a_change_of_iam_that_another_batch_checks_is_checked_again_too(logged: Logged) -> None:
+    """It was handed on, because the role has more functions than one batch checks."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, check_request_body([TARGET], after_grace_period=False, iam_change=True)))
+    assert account.requests.rechecks == [TARGET]
+
+
+@pytest.mark.parametrize("name", ["create_event_source_mapping", "update_function_configuration"])
+def test_other_changes_are_checked_once_if_nothing_is_missing(logged: Logged, name: str) -> None:
+    """Lambda returns its own state as it is."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, record(name)))
+    assert account.requests.rechecks == []
+
+
+def test_a_change_of_iam_is_not_checked_again_without_a_grace_period(logged: Logged) -> None:
+    """The parameter is also how long IAM may take to propagate."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=False)
+    account.handle(message(0, record("delete_role_policy", roleName="orders-role")))
+    assert account.requests.rechecks == []
+
+
+def test_a_change_of_iam_is_not_checked_again_for_a_deleted_function(logged: Logged) -> None:
+    """It has no role any more."""
+    account = Account(logged, InMemoryState(Snapshot(TARGET, None)), grace_period=True)
+    account.handle(message(0, record("delete_role_policy", roleName="orders-role")))
+    assert account.requests.rechecks == []
+
+
+@pytest.mark.parametrize("state", [{"State": "Pending"}, {"State": "Active", "LastUpdateStatus": "InProgress"}])
+def test_a_function_that_aws_still_creates_or_updates_is_checked_again(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch, state: dict[str, str]
+) -> None:
+    """AWS reports the result later, and no event comes then."""
+    function = replace(a_function(), configuration=state)
+    snapshot = replace(polling(a_role(SQS_POLICY)), function=function, versions={FUNCTION_ARN: function})
+    account = Account(logged, InMemoryState(snapshot), grace_period=True)
+    monkeypatch.setattr(f"{__name__}.RULE_IDS", {*RULE_IDS, "PG214"})
+    account.handle(message(0, record("update_function_configuration")))
+    assert account.requests.rechecks == [TARGET]
+    assert account.store.unknowns == []
+    failed = replace(function, configuration={"State": "Failed", "StateReasonCode": "DisabledKMSKey"})
+    account.state.state = replace(snapshot, function=failed, versions={FUNCTION_ARN: failed})
+    account.handle(message(1, check_request_body([TARGET])))
+    assert account.store.one().rule_id == "PG214"
+    # A finding stays open while the function is updated again.
+    account.state.state = snapshot
+    account.handle(message(2, record("update_function_configuration")))
+    assert account.store.one().status is Status.OPEN
+    account.handle(message(3, check_request_body([TARGET])))
+    assert account.store.one().status is Status.OPEN
+    assert "and the result later" in account.store.unknowns[0]
+    assert account.requests.rechecks == [TARGET, TARGET]
+
+
 def test_a_recheck_that_cannot_be_requested_fails_the_message(logged: Logged) -> None:
     """The message is delivered again instead."""
     account = Account(logged, InMemoryState(TRIGGERED), requests=Requests(is_down=True), grace_period=True)

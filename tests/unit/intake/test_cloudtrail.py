@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.session import get_session
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
-from permission_guard.intake.cloudtrail import RecordTargets, targets_of_record
+from permission_guard.intake.cloudtrail import _APIS, LAMBDA, RecordTargets, targets_of_record
 from permission_guard.intake.cloudtrail_record import event_id_of, parse_record
+from permission_guard.intake.ignored_apis import IGNORED_APIS
 from permission_guard.model.targets import Direction, FunctionTarget, PolicyTarget, RoleTarget, Target
 from tests.paths import REPOSITORY
 
@@ -77,9 +79,11 @@ EXPECTED: dict[str, tuple[Target | str, Target | str]] = {
     "put_function_event_invoke_config_denied": (OTHER_SCOPE, ORDERS),
     "put_resource_policy": (ORDERS, OTHER_SCOPE),
     "put_resource_policy_of_a_secret": ("secretsmanager.amazonaws.com is not watched",) * 2,
+    "put_resource_policy_of_a_web_function": ("web functions are not checked", OTHER_SCOPE),
     "put_role_permissions_boundary": (OTHER_SCOPE, ROLE),
     "put_role_policy": (OTHER_SCOPE, ROLE),
     "remove_permission": (ORDERS, OTHER_SCOPE),
+    "run_microvm": ("RunMicrovm: MicroVMs are not checked",) * 2,
     "set_default_policy_version": (OTHER_SCOPE, POLICY),
     "tag_role": (OTHER_SCOPE, ROLE),
     "untag_role": (OTHER_SCOPE, ROLE),
@@ -711,10 +715,116 @@ def test_the_event_id_is_read_even_if_the_record_is_malformed() -> None:
     assert event_id_of({"detail": {"eventID": 7}}) == "unknown"
 
 
-def test_the_resource_policy_of_a_runtime_is_ignored() -> None:
-    """A runtime's policy does not decide who may invoke a function."""
-    sample = event("put_resource_policy")
-    sample["detail"]["requestParameters"]["resourceArn"] = "arn:aws:lambda:us-east-1::runtime/abc123"
-    found = targets_of_record(parse_record(sample), Direction.INVOKE_POLICY)
-    assert found.targets == ()
-    assert "not to a function" in found.reason
+@pytest.mark.parametrize(
+    ("resource", "reason"),
+    [
+        ("arn:aws:lambda:us-east-1::runtime/abc123", "who may invoke"),
+        ("arn:aws:lambda:us-east-1::runtime:abc123", "who may invoke"),
+        ("arn:aws:lambda:us-east-1:123456789012:web-function/shop", "web functions are not checked"),
+        ("arn:aws:lambda:us-east-1:123456789012:web-function/shop/endpoint/live", "web functions are not checked"),
+        ("arn:aws-cn:lambda:cn-north-1:123456789012:web-function/shop", "web functions are not checked"),
+        ("arn:aws:lambda:us-east-1:123456789012:capacity-provider:ours", "capacity providers are not checked"),
+        ("arn:aws:lambda:us-east-1:123456789012:microvm-image/ours", "MicroVMs are not checked"),
+        ("arn:aws:lambda:us-east-1:123456789012:network-connector/ours", "network connectors are not checked"),
+    ],
+)
+@pytest.mark.parametrize("name", ["put_resource_policy", "delete_resource_policy"])
+def test_the_policy_of_another_resource_of_lambda_is_ignored_with_a_reason(
+    name: str, resource: str, reason: str
+) -> None:
+    """It shares the API and the event source, and is not retried until it is in the dead-letter queue."""
+    found = targets_of(changed(name, requestParameters={"resourceArn": resource}))
+    expect(found, "the change is not to a function")
+    assert reason in found.reason
+
+
+def test_a_web_function_in_place_of_a_function_is_ignored_with_a_reason() -> None:
+    """No API of the service model accepts one there today."""
+    request = {"functionName": "arn:aws:lambda:us-east-1:123456789012:web-function/shop"}
+    expect(targets_of(changed("add_permission", requestParameters=request)), "web functions are not checked")
+
+
+@pytest.mark.parametrize("api", sorted(IGNORED_APIS))
+@pytest.mark.parametrize("suffix", ["", "20250307", "20260404v2"])
+def test_an_api_that_needs_no_check_is_ignored_with_a_reason(api: str, suffix: str) -> None:
+    """Whatever its parameters are, and whether or not it succeeded."""
+    for direction in Direction:
+        for detail in ({}, {"requestParameters": None}, {"errorCode": "AccessDenied"}):
+            found = targets_of(changed("add_permission", eventName=api + suffix, **detail), direction)
+            expect(found, f"{api}: {IGNORED_APIS[api]}")
+
+
+def test_an_api_that_needs_no_check_is_one_of_lambda() -> None:
+    """The event source and the event name are evaluated together."""
+    with pytest.raises(UnknownEventError):
+        targets_of(changed("add_permission", eventName="RunMicrovm", eventSource="iam.amazonaws.com"))
+
+
+UNDELIVERED = {
+    "GetAccountSettings",
+    "GetAlias",
+    "GetCodeSigningConfig",
+    "GetDurableExecution",
+    "GetDurableExecutionHistory",
+    "GetDurableExecutionState",
+    "GetEventSource",
+    "GetEventSourceMapping",
+    "GetFunction",
+    "GetFunctionCodeSigningConfig",
+    "GetFunctionConcurrency",
+    "GetFunctionConfiguration",
+    "GetFunctionEventInvokeConfig",
+    "GetFunctionRecursionConfig",
+    "GetFunctionScalingConfig",
+    "GetFunctionUrlConfig",
+    "GetLayerVersion",
+    "GetLayerVersionByArn",
+    "GetLayerVersionPolicy",
+    "GetPolicy",
+    "GetProvisionedConcurrencyConfig",
+    "GetResourcePolicy",
+    "GetRuntimeManagementConfig",
+    "Invoke",
+    "InvokeAsync",
+    "InvokeWithResponseStream",
+    "ListAliases",
+    "ListCodeSigningConfigs",
+    "ListDurableExecutionsByFunction",
+    "ListEventSourceMappings",
+    "ListEventSources",
+    "ListFunctionEventInvokeConfigs",
+    "ListFunctionUrlConfigs",
+    "ListFunctions",
+    "ListFunctionsByCodeSigningConfig",
+    "ListLayerVersions",
+    "ListLayers",
+    "ListProvisionedConcurrencyConfigs",
+    "ListTags",
+    "ListVersionsByFunction",
+}
+"""The operations on functions of which no event comes: they only read, or are recorded as data events."""
+
+
+def test_every_operation_of_the_lambda_family_is_known_or_ignored() -> None:
+    """An operation or a service model that AWS adds has to be read by a person: this test then fails."""
+    session = get_session()
+    family = [name for name in session.get_available_services() if name.startswith("lambda")]
+    assert set(family) == {"lambda", "lambda-core", "lambda-microvms", "lambda-web"}
+    loader = session.get_component("data_loader")
+    models = [
+        loader.load_service_model(name, "service-2", version)
+        for name in family
+        for version in loader.list_api_versions(name, "service-2")
+    ]
+    operations = {operation for model in models for operation in model["operations"]}
+    known = {name for (source, name), row in _APIS.items() if source == LAMBDA and row.is_call}
+    assert operations == known | IGNORED_APIS.keys() | UNDELIVERED
+    assert len(operations) == len(known) + len(IGNORED_APIS) + len(UNDELIVERED)
+
+
+@pytest.mark.parametrize("api", sorted(UNDELIVERED))
+def test_an_event_that_no_rule_lets_through_is_an_error(api: str) -> None:
+    """They are reads and invocations of functions."""
+    assert api.startswith(("Get", "List", "Invoke"))
+    with pytest.raises(UnknownEventError):
+        targets_of(changed("add_permission", eventName=api))

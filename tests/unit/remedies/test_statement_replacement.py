@@ -144,7 +144,10 @@ def test_the_remedies_of_a_finding_grow_with_its_statement_and_not_with_the_poli
         TARGET, a_function(), resource_policies=(ResourcePolicy(FUNCTION_ARN, None, parse_policy(document)),)
     )
     found = evaluate(snapshot, rules_for(Direction.INVOKE_POLICY, TrustSet(frozenset()))).violations
-    assert len(found) == 140
-    for verdict in found:
+    (of_the_policy,) = (verdict for verdict in found if verdict.rule_id == "PG113")
+    assert sum(len(json.dumps(asdict(remedy))) for remedy in of_the_policy.remedies) < 4_000
+    of_statements = [verdict for verdict in found if verdict != of_the_policy]
+    assert len(of_statements) == 140
+    for verdict in of_statements:
         size = sum(len(json.dumps(asdict(remedy))) for remedy in verdict.remedies)
         assert size < 3_000 + 4 * len(json.dumps(verdict.evidence["statement"])), verdict.rule_id

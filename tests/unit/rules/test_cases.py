@@ -310,10 +310,15 @@ def role_of(entry: dict[str, Any]) -> tuple[str, Role | Unread | None]:
         inline={policy: document_of(policy, text) for policy, text in entry.get("RolePolicies", {}).items()},
         boundary_arn=boundary["Arn"] if boundary else None,
         boundary=document_of(boundary["Arn"], boundary["Document"]) if boundary else None,
-        denied_by_organization=frozenset(
-            (action, resource) for action, resource in entry.get("DeniedByOrganization", ())
-        ),
+        denied_by_organization=denials_of(entry.get("DeniedByOrganization", ())),
     )
+
+
+def denials_of(entries: Any) -> frozenset[tuple[str, str]] | Unread:
+    """Read the actions and resources that the organization denies."""
+    if isinstance(entries, dict):
+        return unread_of(entries)
+    return frozenset((action, resource) for action, resource in entries)
 
 
 def document_of(name: str, document: dict[str, Any]) -> Policy | Unread:

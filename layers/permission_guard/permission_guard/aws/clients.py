@@ -102,10 +102,25 @@ def client(service: str) -> Any:
     return _client(service)
 
 
+def client_in(service: str, region: str) -> Any:
+    """Return the client of a service in a region, one per execution environment."""
+    own = _client(service)
+    return own if own.meta.region_name == region else _client_in(service, region)
+
+
 @cache
 def _client(service: str) -> Any:
+    return _created(service, CONFIG)
+
+
+@cache
+def _client_in(service: str, region: str) -> Any:
+    return _created(service, CONFIG.merge(Config(region_name=region)))
+
+
+def _created(service: str, config: Config) -> Any:
     try:
-        created = boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+        created = boto3.client(service, config=config)  # type: ignore[call-overload]
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3 cannot create a client for {service}: {error}") from error
     created.meta.events.register_first("before-send", TIME_LIMIT.refuse)

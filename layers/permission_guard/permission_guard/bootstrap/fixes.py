@@ -7,10 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from permission_guard.aws.clients import client
+from permission_guard.aws.clients import client, client_in
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.regions import EnabledRegions
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.writers.roles import RoleWriter
@@ -40,7 +42,7 @@ def _fixer(rules: Rules, settings: FixSettings) -> Fixer:
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule(settings.trust) for rule in rules},
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        fix_state=LiveFixState(client("iam"), client("cloudformation")),
+        fix_state=LiveFixState(client("iam"), _stacks()),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
@@ -49,3 +51,9 @@ def _fixer(rules: Rules, settings: FixSettings) -> Fixer:
         wait=time.sleep,
         token=lambda: uuid4().hex,
     )
+
+
+@cache
+def _stacks() -> AccountStacks:
+    """Return what asks CloudFormation in each region; an execution environment caches the list of regions."""
+    return AccountStacks(EnabledRegions(lambda: client("ec2")), lambda region: client_in("cloudformation", region))

@@ -366,6 +366,7 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         denied_calls=tuple(message.denied_call for message in messages if message.denied_call),
         changed_by=next((message.changed_by for message in reversed(messages) if message.changed_by), ""),
         role_changes=tuple(dict.fromkeys(change for message in messages for change in message.role_changes)),
+        iam_change=any(message.is_of_iam for message in messages),
     )
 
 

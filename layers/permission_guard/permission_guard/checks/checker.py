@@ -13,8 +13,9 @@ from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
-from permission_guard.model.state import ManagedBy, Unread
+from permission_guard.model.state import Function, ManagedBy, Unread
 from permission_guard.model.targets import including
+from permission_guard.needs.function_health import is_being_changed
 from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
 
@@ -73,6 +74,7 @@ class CheckRequest:
     rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
     `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
     permissions from its roles. `changed_by` is the ARN of who made the last change, where an event names it.
+    `iam_change` is true if a role or a policy was changed: until IAM propagates that, a read can have the old state.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -83,13 +85,15 @@ class CheckRequest:
     full: bool = False
     denied_calls: tuple[DeniedCall, ...] = ()
     role_changes: tuple[RoleChange, ...] = ()
+    iam_change: bool = False
 
 
 @record
 class CheckResult:
     """What a check found. `stale` is true where a newer check was recorded first, so that nothing was written.
 
-    `recheck` is true where the function has to be checked again after the grace period. `related` are functions to
+    `recheck` is true where the function has to be checked again after the grace period: a new violation waits for it,
+    IAM still has to propagate a change, or AWS still creates or updates the function. `related` are functions to
     check because this one began or ceased to share their role. `unreadable` are the ids of recorded findings that
     cannot be read: they stay as they are.
     """
@@ -169,7 +173,7 @@ class Checker:
         written, changes = retry_on_conflict(
             lambda: self._record(report, run, evaluated.checkpoint, request, next(reads))
         )
-        recheck = bool(deferred) or not written
+        recheck = bool(deferred) or not written or evaluated.checked_again
         return CheckResult(
             target,
             report,
@@ -204,14 +208,21 @@ class Checker:
             role_changes=role_changes,
             is_complete=found is not None,
         ).within()
+        is_early = self._has_grace_period and not request.after_grace_period
+        is_being_changed = _is_being_changed(snapshot)
+        # Another check follows, and can read what AWS then says of the function.
+        rules = [rule for rule in self._rules if not (rule.of_function_state and is_early and is_being_changed)]
+        checked_again = is_early and snapshot.function is not None
+        checked_again = checked_again and (is_being_changed or bool(request.iam_change and roles))
         if snapshot.function is not None and roles == before.roles and not request.full:
-            rules = [rule for rule in self._rules if not rule.full_check_only]
-            return _Evaluated(evaluate(snapshot, rules, limit=MAX_VIOLATIONS), snapshot.unread, checkpoint)
+            rules = [rule for rule in rules if not rule.full_check_only]
+            report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
+            return _Evaluated(report, snapshot.unread, checkpoint, checked_again=checked_again)
         users = self._users.functions_of_roles(roles | before.roles)
         related = _related(target, users, roles) if users and self._users.is_complete else ()
         snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
-        report = evaluate(snapshot, self._rules, limit=MAX_VIOLATIONS)
-        return _Evaluated(report, snapshot.unread, checkpoint, related)
+        report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
+        return _Evaluated(report, snapshot.unread, checkpoint, related, checked_again)
 
     def _record(
         self,
@@ -238,12 +249,17 @@ class Checker:
 
 @record
 class _Evaluated:
-    """The rules' report, what could not be read, and the checkpoint for the next check."""
+    """The rules' report, what could not be read, and the checkpoint for the next check.
+
+    `checked_again` is true if only a later read has the result: IAM propagates a change of the function's role, or
+    AWS still creates or updates the function.
+    """
 
     report: Report
     unread: tuple[Unread, ...]
     checkpoint: Checkpoint
     related: tuple[FunctionTarget, ...] = ()
+    checked_again: bool = False
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:
@@ -262,6 +278,10 @@ def _roles(snapshot: Snapshot, before: frozenset[RoleTarget]) -> frozenset[RoleT
     roles = set(map(role_target, snapshot.role_arns.values()))
     parts = (snapshot.function, snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
     return frozenset(roles | before if any(isinstance(part, Unread) for part in parts) else roles)
+
+
+def _is_being_changed(snapshot: Snapshot) -> bool:
+    return any(is_being_changed(version) for version in snapshot.versions.values() if isinstance(version, Function))
 
 
 def _concerns(change: RoleChange, roles: frozenset[RoleTarget], found: RequiredPermissions | None) -> bool:

@@ -39,7 +39,9 @@ class AttachManagedPolicy:
 
     name: ClassVar[str] = "attach-managed-policy"
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201"})
-    reads: ClassVar[frozenset[str]] = frozenset({"lambda:ListTags", "cloudformation:DescribeStackResources"})
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"lambda:ListTags", "cloudformation:DescribeStackResources", "ec2:DescribeRegions"}
+    )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:

@@ -30,12 +30,14 @@ def check_request_body(
     tool: str = "",
     changed_by: str = "",
     role_changes: Sequence[RoleChange] = (),
+    iam_change: bool = False,
 ) -> str:
     """Return the body of a message that requests checks of functions.
 
     `requested_at` is ISO-8601; what functions share is read after it. `causes` are the ids of the events that led to
     the request; `tool` is the infrastructure code that made the change, `changed_by` the ARN of who made it, and
-    `role_changes` the calls that can have removed permissions from a role.
+    `role_changes` the calls that can have removed permissions from a role. `iam_change` is true if one of the events
+    changed a role or a policy, which IAM still has to propagate.
     """
     optional = {
         "requested_at": requested_at,
@@ -43,6 +45,7 @@ def check_request_body(
         "tool": tool,
         "changed_by": changed_by,
         "role_changes": [asdict(change) for change in role_changes[-MAX_ROLE_CHANGES:]],
+        "iam_change": iam_change,
     }
     given = {name: value for name, value in optional.items() if value}
     detail = {

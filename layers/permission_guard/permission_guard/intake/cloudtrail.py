@@ -7,12 +7,15 @@ names are compared without them. https://docs.aws.amazon.com/lambda/latest/dg/lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError, UnknownEventError
+from permission_guard.iam.arn import parse_arn
 from permission_guard.intake.denied_calls import denied_call_of
+from permission_guard.intake.ignored_apis import IGNORED_APIS, OTHER_RESOURCES
 from permission_guard.model.arns import parse_function_arn, parse_function_name, parse_policy_arn
 from permission_guard.model.names import ROLE_NAME
 from permission_guard.model.role_permissions import RoleChange
@@ -53,10 +56,7 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
     """
     row = _APIS.get((record.event_source, record.api))
     if row is None:
-        # Only Lambda's and IAM's writes matter; PutResourcePolicy, for example, exists in a dozen services.
-        if record.event_source not in (LAMBDA, IAM):
-            return RecordTargets(record.event_id, (), f"{record.event_source} is not watched")
-        raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
+        return RecordTargets(record.event_id, (), _why_ignored(record))
     if direction not in row.directions:
         return RecordTargets(record.event_id, (), row.never or f"{record.api} changes nothing that this checker reads")
     why_not = _why_nothing_changed(record, row)
@@ -64,8 +64,8 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
     if why_not and denied_call is None:
         return RecordTargets(record.event_id, (), why_not)
     target = row.locate(record)
-    if target is None:
-        return RecordTargets(record.event_id, (), row.nameless)
+    if isinstance(target, str):
+        return RecordTargets(record.event_id, (), target)
     if target.account != record.account:
         return RecordTargets(record.event_id, (), f"the change is to account {target.account}, not to this one")
     return RecordTargets(
@@ -76,6 +76,16 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
         changed_by=record.caller,
         role_change=_role_change(record, target) if row.removes else None,
     )
+
+
+def _why_ignored(record: CloudTrailRecord) -> str:
+    """Return why a call of an API that is not in the table needs no check. UnknownEventError if that is unknown."""
+    # Only Lambda's and IAM's writes matter; PutResourcePolicy, for example, exists in a dozen services.
+    if record.event_source not in (LAMBDA, IAM):
+        return f"{record.event_source} is not watched"
+    if record.event_source == LAMBDA and record.api in IGNORED_APIS:
+        return f"{record.api}: {IGNORED_APIS[record.api]}"
+    raise UnknownEventError(f"{record.event_source} {record.event_name!r:.100} is in no table")
 
 
 def _role_change(record: CloudTrailRecord, target: Target) -> RoleChange | None:
@@ -124,18 +134,18 @@ def _never_idle(_record: CloudTrailRecord) -> str:
     return ""
 
 
-def _named_function(record: CloudTrailRecord) -> FunctionTarget:
+def _named_function(record: CloudTrailRecord) -> FunctionTarget | str:
     return _function(record, record.request.get("functionName"), "functionName")
 
 
-def _mapped_function(record: CloudTrailRecord) -> FunctionTarget:
+def _mapped_function(record: CloudTrailRecord) -> FunctionTarget | str:
     """Return the function of a mapping. The response names it; updates and deletions name only the mapping's UUID."""
     responded = (record.response or {}).get("functionArn")
     return _function(record, responded or record.request.get("functionName"), "functionArn")
 
 
-def _polled_function(record: CloudTrailRecord) -> FunctionTarget | None:
-    """Return the function of a mapping that AWS disabled, None where the record names none.
+def _polled_function(record: CloudTrailRecord) -> FunctionTarget | str:
+    """Return the function of a mapping that AWS disabled, or that the record names none.
 
     AWS documents only the reason. Records on functions name theirs in `resources`, as those of invocations do.
     https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
@@ -145,25 +155,35 @@ def _polled_function(record: CloudTrailRecord) -> FunctionTarget | None:
             return parse_function_arn(arn)[0]
         except ValueError:
             continue
-    return None
+    return "the record does not name the function of the mapping that AWS disabled; the sweep checks it"
 
 
-def _resource_function(record: CloudTrailRecord) -> FunctionTarget | None:
-    """Return the function whose policy changed, None for a runtime: runtimes have policies too."""
-    arn = record.request.get("resourceArn")
-    if not isinstance(arn, str):
+def _resource_function(record: CloudTrailRecord) -> FunctionTarget | str:
+    """Return the function whose policy changed, or why another resource with a policy needs no check."""
+    text = record.request.get("resourceArn")
+    if not isinstance(text, str):
         raise MalformedEventError(f"{record.event_name} has no `resourceArn`")
-    if ":lambda:" in arn and ":runtime/" in arn:
-        return None
+    reason = _why_no_function(text)
+    if reason:
+        return reason
     try:
-        return parse_function_arn(arn)[0]
+        return parse_function_arn(text)[0]
     except ValueError as error:
         raise MalformedEventError(str(error)) from error
 
 
-def _function(record: CloudTrailRecord, name: JSON, key: str) -> FunctionTarget:
+def _why_no_function(text: str) -> str:
+    """Return why a resource of AWS Lambda that is not a function needs no check; empty for anything else."""
+    arn = parse_arn(text)
+    kind = re.split("[:/]", arn.resource)[0] if arn is not None and arn.service == "lambda" else ""
+    return f"the change is not to a function: {OTHER_RESOURCES[kind]}" if kind in OTHER_RESOURCES else ""
+
+
+def _function(record: CloudTrailRecord, name: JSON, key: str) -> FunctionTarget | str:
     if not isinstance(name, str):
         raise MalformedEventError(f"{record.event_name} has no `{key}`")
+    if reason := _why_no_function(name):
+        return reason
     try:
         return parse_function_name(name, region=record.region, account=record.account)[0]
     except ValueError as error:
@@ -194,17 +214,16 @@ class _Row:
     `idle` returns why a call that succeeded changed nothing, "" if it changed something. `never` says why no call of
     this API needs a check: no rule of template.yaml matches it, but it is not unknown. `is_call` is false for what
     Lambda reports by itself: that cannot fail. `removes` is true if the call can remove a permission from a role's
-    identity policies. `nameless` is the reason where the record does not name a target.
+    identity policies. `locate` returns the target, or why the record has none.
     """
 
-    locate: Callable[[CloudTrailRecord], Target | None]
+    locate: Callable[[CloudTrailRecord], Target | str]
     directions: frozenset[Direction]
     answers: bool
     idle: Callable[[CloudTrailRecord], str] = _never_idle
     never: str = ""
     is_call: bool = True
     removes: bool = False
-    nameless: str = "the change is not to a function, a role or a policy"
 
 
 _INVOKE = frozenset({Direction.INVOKE_POLICY})
@@ -240,13 +259,7 @@ _APIS: dict[tuple[str, str], _Row] = {
     (LAMBDA, "UpdateFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
     (LAMBDA, "DeleteFunctionEventInvokeConfig"): _Row(_named_function, _ROLE, answers=False),
     # A check does no harm, whatever the reason was. A mapping that the record does not name is found by the sweep.
-    (LAMBDA, "LambdaESMDisabled"): _Row(
-        _polled_function,
-        _ROLE,
-        answers=False,
-        is_call=False,
-        nameless="the record does not name the function of the mapping that AWS disabled; the sweep checks it",
-    ),
+    (LAMBDA, "LambdaESMDisabled"): _Row(_polled_function, _ROLE, answers=False, is_call=False),
     # The prefix `DeleteFunction` matches them; no rule needs them.
     (LAMBDA, "DeleteFunctionCodeSigningConfig"): _Row(_named_function, _NEITHER, answers=False),
     (LAMBDA, "DeleteFunctionConcurrency"): _Row(_named_function, _NEITHER, answers=False),

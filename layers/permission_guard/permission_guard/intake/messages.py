@@ -22,6 +22,7 @@ from permission_guard.model.arns import is_policy_arn, parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
 from permission_guard.model.names import ROLE_NAME
 from permission_guard.model.role_permissions import role_change
+from permission_guard.model.targets import PolicyTarget, RoleTarget
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class QueueMessage:
     `tool` is the infrastructure code that made the change, empty where it is unknown. `requested_at` is when a check
     was requested, in seconds since 1970; 0 for an event, and where the request has no time. `causes` are the events
     that led to a requested check. `denied_call` is the call that AWS denied because of the execution role, if there was
-    one. `times_received` is how often SQS has delivered the message, this time included.
+    one. `times_received` is how often SQS has delivered the message, this time included. `after_iam_change` is true for
+    a check request that a change of a role or a policy led to.
     """
 
     message_id: str
@@ -57,6 +59,12 @@ class QueueMessage:
     denied_call: DeniedCall | None = field(default=None, hash=False)
     changed_by: str = ""
     role_changes: tuple[RoleChange, ...] = ()
+    after_iam_change: bool = False
+
+    @property
+    def is_of_iam(self) -> bool:
+        """Whether a role or a policy was changed, which IAM still has to propagate."""
+        return self.after_iam_change or any(isinstance(target, RoleTarget | PolicyTarget) for target in self.targets)
 
     @property
     def event_ids(self) -> tuple[str, ...]:
@@ -162,5 +170,6 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
         causes=tuple(map(short_event_id, causes[:MAX_EVENT_IDS])),
         changed_by=changed_by,
         role_changes=role_changes,
+        after_iam_change=detail.get("iam_change") is True,
         times_received=times_received,
     )

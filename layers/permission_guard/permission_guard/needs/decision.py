@@ -66,13 +66,15 @@ _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 def decide(need: Need, role: Role, function_arn: str, source_policies: SourcePolicies) -> Decision:
     """Decide whether a role allows Lambda what a need requires, for a function.
 
-    The need is allowed if its action, or one of `instead`, is allowed on its resource or one of `elsewhere`. A denied
-    need with a doubt is unknown. `source_policies` maps ARNs to resource-based policies. A queue, stream or table that
-    is missing in it has no policy, or one that does not change the decision. Any other resource that is missing may
-    have a policy, so the decision is unknown if that policy could allow the action.
+    The need is allowed if its action, or one of `instead`, is allowed on its resource or one of `elsewhere`. An action
+    that the organization denies on one of these resources is denied on all of them: AWS evaluates the same call. A
+    denied need with a doubt is unknown. `source_policies` maps ARNs to resource-based policies. A queue, stream or
+    table that is missing in it has no policy, or one that does not change the decision. Any other resource that is
+    missing may have a policy, so the decision is unknown if that policy could allow the action.
     """
     variants = (need, *(replace(need, resource=resource) for resource in need.elsewhere))
-    evaluations = [_Evaluation(variant, role, function_arn, source_policies) for variant in variants]
+    denied = denied_by_organization(need, role)
+    evaluations = [_Evaluation(variant, role, function_arn, source_policies, denied) for variant in variants]
     decisions = [one.decide(action) for one in evaluations for action in (need.action, *need.instead)]
     allowed = next((decision for decision in decisions if decision.allowed), None)
     best = allowed or next((decision for decision in decisions if not decision.denied), decisions[0])
@@ -135,6 +137,7 @@ class _Evaluation:
     role: Role
     function_arn: str
     source_policies: SourcePolicies
+    denied_by_organization: frozenset[str]
 
     def decide(self, action: str) -> Decision:
         resource = self.need.resource
@@ -173,8 +176,7 @@ class _Evaluation:
         )
         policies = policies_of(self.role, self.source_policies.get(self.need.resource))
         decision = evaluate(request, policies)
-        denials = self.role.denied_by_organization
-        if not isinstance(denials, Unread) and (action, resource) in denials and not decision.denied:
+        if action in self.denied_by_organization and not decision.denied:
             return Decision(EvalDecision.IMPLICIT_DENY, blocked_by="organization")
         if decision.decision is EvalDecision.IMPLICIT_DENY and self._has_unread_policy():
             return evaluate(request, replace(policies, resource_unread=f"the policy of {resource} was not read"))
@@ -206,6 +208,29 @@ def _any_value(text: str) -> str:
     """Return a pattern with `*` in place of each policy variable."""
     with_variables, end, rest = text.rpartition("}")
     return f"{_VARIABLE.sub('*', with_variables + end)}{rest}"
+
+
+def requests_of(need: Need) -> tuple[tuple[str, str], ...]:
+    """Return the actions of a need, each with a resource on which to ask whether the organization denies it.
+
+    For a resource that is not known it is one with a name that no policy contains: what is denied there is denied on
+    all of them.
+    """
+    places = (need.resource, *need.elsewhere)
+    return tuple((action, _example(place)) for action in (need.action, *need.instead) for place in places)
+
+
+def denied_by_organization(need: Need, role: Role) -> frozenset[str]:
+    """Return the actions of a need that the organization denies the role."""
+    denials = role.denied_by_organization
+    if isinstance(denials, Unread) or not denials:
+        return frozenset()
+    written = ((need.action, place) for place in (need.resource, *need.elsewhere))
+    return frozenset(action for action, place in (*requests_of(need), *written) if (action, place) in denials)
+
+
+def _example(resource: str) -> str:
+    return resource if resource == "*" else _one_of(resource)
 
 
 def _grants_more(statement: Statement) -> bool:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model.state import DisabledBy, Function, Role, Unread
-from permission_guard.needs.base import NeedKind
-from permission_guard.needs.decision import decide, relevant_policies, relevant_states
+from permission_guard.needs.decision import decide, relevant_policies, relevant_states, requests_of
+from permission_guard.needs.denied_calls import needs_of_denied_call, possible_needs, requested_function
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.destinations import invoke_config_needs
 from permission_guard.needs.features import needs_of
+from permission_guard.needs.function_health import reported_needs
 from permission_guard.needs.mapping_health import permission_error_of
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.model.state import DeniedCall, EventSourceMapping, Snapshot
+    from permission_guard.model.state import EventSourceMapping, Snapshot
     from permission_guard.needs.base import Need
-
-
-_POLLED = (NeedKind.READ, NeedKind.DEPENDENCY)
 
 
 @record
@@ -52,41 +49,35 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
     }
 
 
-def requested_function(call: DeniedCall, snapshot: Snapshot) -> Function | str | None:
-    """Return the function as a denied call requested it, with its role, or the reason why it is unknown.
-
-    Return None if the function, version or alias does not exist: the call cannot be repeated.
-    """
-    arn, own = call.function_arn, snapshot.function
-    if call.api == "CreateFunction":
-        return Function(arn, snapshot.target.name, call.role_arn, call.configuration)
-    if own is not None and (call.mapping or call.invoke_config) and arn != snapshot.target.arn:
-        if arn not in snapshot.versions:
-            return f"{arn} was not read."
-        own = snapshot.versions[arn]
-    if not isinstance(own, Function):
-        return str(own) if own else None
-    role_arn = call.role_arn or own.role_arn
-    return replace(own, arn=arn, role_arn=role_arn, configuration={**own.configuration, **call.configuration})
-
-
 def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return, by role ARN, actions and resources that AWS reports as denied for an event source mapping.
+    """Return, by role ARN, actions and resources of what AWS reports as denied.
 
-    The result has only actions that the policies that were read do not deny, on known resources: another policy, such
-    as one of the organization, denies them.
+    AWS reports event source mappings, functions and calls. The result has only actions that the policies that were read
+    do not deny: another policy, such as one of the organization, denies them.
     """
     found: dict[str, dict[tuple[str, str], None]] = {}
-    for mapping, role_arn, needs in _of_mappings(snapshot):
+    for function_arn, role_arn, needs in _reported(snapshot):
         role = snapshot.roles.get(role_arn)
-        is_denied = permission_error_of(mapping) or mapping.disabled_by is DisabledBy.AWS
-        if not is_denied or not isinstance(role, Role):
+        if not isinstance(role, Role):
             continue
         for need in needs:
-            is_required = need.kind in _POLLED and not need.recommended and need.has_known_resource
-            if is_required and not decide(need, role, mapping.function_arn, snapshot.source_policies).denied:
-                found.setdefault(role.arn, {})[need.action, need.resource] = None
+            if not need.recommended and not decide(need, role, function_arn, snapshot.source_policies).denied:
+                found.setdefault(role.arn, {}).update(dict.fromkeys(requests_of(need)))
     return {role_arn: tuple(denied) for role_arn, denied in found.items()}
+
+
+def _reported(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[Need, ...]]]:
+    """Yield the function, the role and the needs of what AWS reports as denied."""
+    for mapping, role_arn, needs in _of_mappings(snapshot):
+        if permission_error_of(mapping) or mapping.disabled_by is DisabledBy.AWS:
+            yield mapping.function_arn, role_arn, needs
+    for version in snapshot.versions.values():
+        if isinstance(version, Function):
+            yield version.arn, version.role_arn, reported_needs(version, snapshot.sources)
+    for call in snapshot.denied_calls:
+        function = requested_function(call, snapshot)
+        if isinstance(function, Function):
+            yield function.arn, function.role_arn, needs_of_denied_call(call, function, snapshot.sources)
 
 
 def role_needs(snapshot: Snapshot) -> Iterator[RoleNeeds]:
@@ -111,15 +102,7 @@ def _needs(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[Need, ...]]]:
     for call in snapshot.denied_calls:
         function = requested_function(call, snapshot)
         if isinstance(function, Function):
-            yield function.arn, function.role_arn, _of_denied_call(call, function, snapshot)
-
-
-def _of_denied_call(call: DeniedCall, function: Function, snapshot: Snapshot) -> tuple[Need, ...]:
-    if call.mapping:
-        return _of_mapping(call.mapping, snapshot)
-    if call.invoke_config:
-        return invoke_config_needs(call.invoke_config, snapshot.sources)
-    return needs_of(function, snapshot.sources)
+            yield function.arn, function.role_arn, possible_needs(call, function, snapshot.sources)
 
 
 def _of_mappings(snapshot: Snapshot) -> Iterator[tuple[EventSourceMapping, str, tuple[Need, ...]]]:

@@ -31,6 +31,8 @@ class Rule(ABC):
     - `full_check_only` is true if the rule reads other functions. It is skipped in a check that a change of this
       function alone has started.
     - `of_denied_calls` is true if the rule evaluates calls that AWS denied. Their function may not exist.
+    - `of_function_state` is true if the rule evaluates what AWS reports of the function. While AWS creates or updates
+      the function, it is skipped in a check that another one follows.
     """
 
     id: ClassVar[str]
@@ -41,6 +43,7 @@ class Rule(ABC):
     grace_period: ClassVar[bool] = False
     full_check_only: ClassVar[bool] = False
     of_denied_calls: ClassVar[bool] = False
+    of_function_state: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:

@@ -8,11 +8,15 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from permission_guard.aws.readers.stacks import StackReader
+from permission_guard.aws.readers.regions import EnabledRegions
+from permission_guard.aws.readers.stacks import AccountStacks, StackReader
+from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
 from permission_guard.model.state import Unread
+from tests.template.calls import uses
+from tests.unit.aws.conftest import Answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_cloudformation import CloudFormationClient
 
@@ -67,6 +71,8 @@ def test_a_role_outside_all_stacks_has_no_owner(cloudformation: CloudFormationCl
     [
         ("AccessDenied", "not authorized to perform: cloudformation:DescribeStackResources", True),
         ("Throttling", "Rate exceeded", False),
+        ("InvalidClientTokenId", "The security token included in the request is invalid", True),
+        ("OptInRequired", "The region is not enabled", True),
         ("ValidationError", "1 validation error detected", False),
     ],
 )
@@ -92,3 +98,119 @@ def test_a_failed_connection_is_unread() -> None:
     nowhere.close()
     assert isinstance(owner, Unread)
     assert not owner.denied
+
+
+# ── In every region ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+OWN, OTHERS = "us-east-1", ("ap-southeast-2", "eu-west-1")
+DENIED = ("AccessDenied", "a service control policy denies the region")
+THROTTLED = ("Throttling", "Rate exceeded")
+
+
+class Account:
+    """An account with three regions: the stack of each that owns the role, or the error with which it answers."""
+
+    def __init__(self, answers: dict[str, str | tuple[str, str]], regions: Callable[[], object] | None = None) -> None:
+        self.answers = answers
+        self.now = 1000.0
+        self.asked: list[str] = []
+        self.lists = 0
+        self.listed: list[str] = [*OTHERS, OWN]
+        self.meta = type("Meta", (), {"region_name": OWN})
+        self.regions = EnabledRegions(lambda: self, lambda: self.now)
+        self.stacks = AccountStacks(self.regions, self._client_in)
+
+    def describe_regions(self) -> dict[str, object]:
+        self.lists += 1
+        return {"Regions": [{"RegionName": name} for name in self.listed]}
+
+    def stack_of(self, role: str = "orders-role") -> str | Unread | None:
+        return self.stacks.stack_of(role)
+
+    def _client_in(self, region: str) -> CloudFormationClient:
+        self.asked.append(region)
+        stubbed = Answers("cloudformation")
+        answer = self.answers.get(region, ("ValidationError", "Stack for orders-role does not exist"))
+        if isinstance(answer, str):
+            stubbed.say("describe_stack_resources", {"StackResources": [resource(StackName=answer)]})
+        else:
+            stubbed.fail("describe_stack_resources", *answer)
+        client: CloudFormationClient = stubbed.client
+        return client
+
+
+def test_a_role_of_no_stack_in_any_region_has_no_owner() -> None:
+    """Every enabled region is asked, the own one first."""
+    account = Account({})
+    assert account.stack_of() is None
+    assert account.asked == [OWN, *OTHERS]
+
+
+def test_the_own_region_s_stack_is_named_without_the_region() -> None:
+    """No other region is asked then."""
+    account = Account({OWN: "shop"})
+    assert account.stack_of() == "shop"
+    assert account.asked == [OWN]
+
+
+@pytest.mark.parametrize("region", OTHERS)
+@pytest.mark.parametrize("error", [None, DENIED, THROTTLED])
+def test_a_role_belongs_to_the_stack_of_any_region(region: str, error: tuple[str, str] | None) -> None:
+    """Roles are global, stacks are not. Whether the others can be asked does not matter."""
+    others: dict[str, str | tuple[str, str]] = {name: error for name in (OWN, *OTHERS) if error is not None}
+    assert Account({**others, region: "shop"}).stack_of() == f"shop in {region}"
+
+
+@pytest.mark.parametrize("region", [OWN, *OTHERS])
+@pytest.mark.parametrize(("error", "denied"), [(DENIED, True), (THROTTLED, False)])
+def test_an_owner_is_unread_if_one_region_cannot_be_asked(region: str, error: tuple[str, str], *, denied: bool) -> None:
+    """The stack that owns the role may be there: the fix refuses, or tries again."""
+    code, message = error
+    owner = Account({region: error}).stack_of()
+    assert owner == Unread("cloudformation:DescribeStackResources", code, f"{message} ({region})", denied=denied)
+
+
+def test_a_denied_region_is_named_before_one_that_may_answer_later() -> None:
+    """A retry does not help."""
+    owner = Account({OTHERS[0]: THROTTLED, OTHERS[1]: DENIED}).stack_of()
+    assert isinstance(owner, Unread)
+    assert owner.denied
+
+
+def test_the_enabled_regions_are_cached_for_an_hour_and_the_owner_is_not() -> None:
+    """A fix changes the role right after."""
+    account = Account({})
+    account.stack_of()
+    account.answers, account.now = {OTHERS[0]: "shop"}, account.now + 3599
+    assert account.stack_of() == f"shop in {OTHERS[0]}"
+    assert account.lists == 1
+    account.listed, account.now, account.asked = ["eu-north-1"], account.now + 1, []
+    assert account.stack_of() is None
+    assert account.lists == 2
+    assert account.asked == [OWN, "eu-north-1"]
+
+
+def test_a_clock_that_went_back_does_not_keep_the_list() -> None:
+    """It may be older than an hour."""
+    account = Account({})
+    account.regions.read()
+    account.now -= 1
+    account.regions.read()
+    assert account.lists == 2
+
+
+def test_an_owner_is_unread_if_the_regions_cannot_be_listed() -> None:
+    """The list is not cached then."""
+    ec2 = Answers("ec2")
+    ec2.fail("describe_regions", "UnauthorizedOperation")
+    ec2.say("describe_regions", {"Regions": []})
+    regions = EnabledRegions(lambda: ec2.client)
+    owner = AccountStacks(regions, lambda _: pytest.fail("a region is asked")).stack_of("orders-role")
+    assert isinstance(owner, Unread)
+    assert (owner.action, owner.denied) == ("ec2:DescribeRegions", True)
+    assert regions.read() == (ec2.client.meta.region_name,)
+
+
+def test_the_fix_declares_what_asking_takes() -> None:
+    """The role of the fixer allows what the fix declares."""
+    assert uses("aws/readers/stacks") | uses("aws/readers/regions") <= AttachManagedPolicy.reads

@@ -143,3 +143,11 @@ def test_a_recheck_keeps_the_events_of_the_first_check(sqs: SQSClient, url: str,
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.after_grace_period, message.full) == (True, full)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")
+
+
+def test_a_check_requested_again_for_a_change_of_iam_is_still_one(sqs: SQSClient, url: str) -> None:
+    """Its function is checked again after the grace period, wherever the first check is made."""
+    CheckQueue(sqs, url, 120).request_again([TARGET], replace(CHANGE, iam_change=True))
+    CheckQueue(sqs, url, 120).request_again([TARGET], CHANGE)
+    messages = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
+    assert sorted(message.is_of_iam for message in messages) == [False, True]

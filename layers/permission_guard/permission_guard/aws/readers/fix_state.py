@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.roles import RoleReader
-from permission_guard.aws.readers.stacks import StackReader
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.stacks import AccountStacks
     from permission_guard.iam import Policy
     from permission_guard.model.state import Role, Unread
 
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 class LiveFixState:
     """Reads from IAM and CloudFormation."""
 
-    def __init__(self, iam: IAMClient, cloudformation: CloudFormationClient) -> None:
+    def __init__(self, iam: IAMClient, stacks: AccountStacks) -> None:
         self._iam = iam
-        self._stacks = StackReader(cloudformation)
+        self._stacks = stacks
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""

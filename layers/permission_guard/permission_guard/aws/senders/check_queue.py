@@ -70,6 +70,7 @@ class CheckQueue:
                 "tool": request.tool,
                 "changed_by": request.changed_by,
                 "role_changes": request.role_changes,
+                "iam_change": request.iam_change,
             }
             if request
             else {}

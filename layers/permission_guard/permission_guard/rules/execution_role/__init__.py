@@ -10,6 +10,7 @@ from permission_guard.rules.execution_role.event_source_read_missing import Even
 from permission_guard.rules.execution_role.event_source_unauthorized import EventSourceUnauthorized
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
+from permission_guard.rules.execution_role.function_unauthorized import FunctionUnauthorized
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_overprivileged import RoleOverprivileged
@@ -35,4 +36,5 @@ RULES: tuple[type[Rule], ...] = (
     FeaturePermissionMissing,
     EventSourceUnauthorized,
     CallDenied,
+    FunctionUnauthorized,
 )

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import require_arn
-from permission_guard.model.state import Function, Unread
+from permission_guard.model.state import Function, Role, Unread
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict
 from permission_guard.needs.aws_messages import ASSUME, named_actions
-from permission_guard.needs.base import NeedKind, required
+from permission_guard.needs.base import NeedKind
+from permission_guard.needs.decision import denied_by_organization
+from permission_guard.needs.denied_calls import needs_of_denied_call, requested_function, service_of
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.access import part
-from permission_guard.needs.event_sources.destinations import invoke_config_needs
 from permission_guard.needs.features import needs_of
 from permission_guard.needs.features.network import Network
-from permission_guard.needs.of_snapshot import requested_function
 from permission_guard.remedies.trust_policy import created
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
@@ -87,7 +87,8 @@ class CallDenied(NeedRule):
 
     - Only calls that CloudTrail records, with a message that names the role, are known. CloudTrail does not record
       calls with invalid parameters.
-    - Service control policies are not read: if one is the cause, the rule reports nothing.
+    - IAM's policy simulator evaluates the service control policies. It evaluates no resource control policies, and no
+      condition on a key that only a real call has. If one of these is the cause, the rule reports nothing.
     - The finding resolves if a mapping of the same source, the destinations or the function exist now. An update of the
       function's configuration that succeeded later is only visible in the role.
     - A denied call expires after one day.
@@ -141,7 +142,7 @@ class CallDenied(NeedRule):
         """Return the verdict on one call by the role's current permissions."""
         function, subject = requirement.function, requirement.subject
         role = snapshot.roles.get(function.role_arn, function.role_arn)
-        if _is_required_anyway(requirement, snapshot):
+        if _is_required_anyway(requirement, role, snapshot):
             reason = "The current configuration requires the same: PG203 and PG205 report what the role lacks."
             return self.passed(function.arn, subject, reason)
         if role is None and _is_in_use(function.role_arn, snapshot):
@@ -155,10 +156,19 @@ class CallDenied(NeedRule):
         if isinstance(role, str):
             return self.unknown(function.arn, subject, f"{role} was not read.")
         verdict = super().check_requirement(requirement, snapshot)
-        if verdict.outcome is Outcome.PASS:
-            reason = f"{function.role_arn} is now allowed to {requirement.purpose}: the call can be repeated."
-            return self.passed(function.arn, subject, reason)
-        return replace(verdict, reason=_with_message(verdict.reason, requirement.facts))
+        if verdict.outcome is not Outcome.PASS:
+            return replace(verdict, reason=_with_message(verdict.reason, requirement.facts))
+        return self._allowed_now(requirement, role)
+
+    def _allowed_now(self, requirement: Requirement, role: Role | Unread) -> Verdict:
+        """Return the verdict on a call that the policies that were read allow."""
+        function, subject = requirement.function, requirement.subject
+        denials = role.denied_by_organization if isinstance(role, Role) else role
+        if isinstance(denials, Unread):
+            reason = f"Unknown whether the organization denies {function.role_arn} the call: {denials}."
+            return self.unknown(function.arn, subject, _with_message(reason, requirement.facts))
+        reason = f"{function.role_arn} is now allowed to {requirement.purpose}: the call can be repeated."
+        return self.passed(function.arn, subject, reason)
 
     def _check_call(self, call: DeniedCall, function: Function, snapshot: Snapshot) -> Requirement | Verdict:
         subject = subject_of(call)
@@ -215,31 +225,24 @@ def subject_of(call: DeniedCall) -> str:
         return f"denied-call/{call.api}/{_source_name(mapping)}"
     if call.invoke_config is not None:
         return f"denied-call/{call.api}/{','.join(_destinations(call.invoke_config)) or 'unknown destination'}"
-    services = (_service(action) for action in named_actions(call.message))
+    services = (service_of(action) for action in named_actions(call.message))
     return f"denied-call/{call.api}/{next((_FEATURES.get(name, name) for name in services), 'role')}"
 
 
 def _requirement(call: DeniedCall, function: Function, sources: Sources) -> Requirement | None:
     """Return what a denied call requires of the role, None if it is unknown."""
-    named, mapping, config = named_actions(call.message), call.mapping, call.invoke_config
-    managed_policy = ""
-    if config is not None:
-        needs = required(invoke_config_needs(config, sources), NeedKind.DESTINATION)
-        purpose = f"send to {counted(map(_short, _destinations(config)), 'destinations')}"
-    elif mapping is None:
-        needs = _of_the_kind(needs_of(function, sources), named)
-        purpose, managed_policy = _purpose_of_function(needs)
-    else:
-        source = event_source_of(mapping)
-        if source is None:
-            return None
-        all_needs = source.needs(mapping, sources)
-        # If AWS names none of the actions, the message is about reading the source.
-        needs = _of_the_kind(all_needs, named) or required(all_needs, NeedKind.READ)
-        purpose = _purpose_of_mapping(needs, _short(_source_name(mapping)))
-        managed_policy = source.managed_policy if _kinds(needs) == {NeedKind.READ} else ""
+    needs, mapping, config = needs_of_denied_call(call, function, sources), call.mapping, call.invoke_config
     if not needs:
         return None
+    managed_policy = ""
+    if config is not None:
+        purpose = f"send to {counted(map(_short, _destinations(config)), 'destinations')}"
+    elif mapping is None:
+        purpose, managed_policy = _purpose_of_function(needs)
+    else:
+        purpose = _purpose_of_mapping(needs, _short(_source_name(mapping)))
+        source = event_source_of(mapping)
+        managed_policy = source.managed_policy if source and _kinds(needs) == {NeedKind.READ} else ""
     return Requirement(function, subject_of(call), needs, purpose, managed_policy, _facts(call), mapping)
 
 
@@ -248,18 +251,15 @@ def _is_in_use(role_arn: str, snapshot: Snapshot) -> bool:
     return snapshot.function is not None and role_arn in roles_of(snapshot)
 
 
-def _is_required_anyway(requirement: Requirement, snapshot: Snapshot) -> bool:
+def _is_required_anyway(requirement: Requirement, role: object, snapshot: Snapshot) -> bool:
     """Return whether the function's current configuration requires the same of the same role."""
     own = snapshot.versions.get(requirement.function.arn)
     if requirement.facts["api"] != "UpdateFunctionConfiguration" or not isinstance(own, Function):
         return False
+    # The organization's denials are read only because of the call: without it the other rules would pass again.
+    if isinstance(role, Role) and any(denied_by_organization(need, role) for need in requirement.needs):
+        return False
     return own.role_arn == requirement.function.role_arn and {*requirement.needs} <= {*needs_of(own, snapshot.sources)}
-
-
-def _of_the_kind(needs: Sequence[Need], named: Sequence[str]) -> tuple[Need, ...]:
-    """Return the needs that AWS names, and all others of the same kind and service: AWS names only the first."""
-    wanted = {(need.kind, _service(need.action)) for need in needs if need.action in named}
-    return tuple(need for need in needs if (need.kind, _service(need.action)) in wanted and not need.recommended)
 
 
 def _kinds(needs: Sequence[Need]) -> set[NeedKind]:
@@ -272,7 +272,7 @@ def _purpose_of_mapping(needs: Sequence[Need], source: str) -> str:
         return f"read {source}"
     if _kinds(needs) == {NeedKind.DESTINATION}:
         return f"use the on-failure destination of {source}"
-    if {_service(need.action) for need in needs} == {"secretsmanager"}:
+    if {service_of(need.action) for need in needs} == {"secretsmanager"}:
         return f"read the secret for {source}"
     return f"use {source}"
 
@@ -339,10 +339,6 @@ def _short(name: str) -> str:
         return name.partition(",")[0]
     parts = re.split("[:/]", require_arn(name).resource)
     return parts[1] if len(parts) > 1 else parts[0]
-
-
-def _service(action: str) -> str:
-    return action.partition(":")[0]
 
 
 def _facts(call: DeniedCall) -> dict[str, JSON]:

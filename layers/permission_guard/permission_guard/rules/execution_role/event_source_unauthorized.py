@@ -83,8 +83,8 @@ class EventSourceUnauthorized(Rule):
     - Denied credentials or certificates (`EVENT_SOURCE_AUTHN_ERROR`, "SASL authentication failed") are not a matter of
       permissions, and are not reported.
     - PG201 reports mappings that AWS disabled.
-    - AWS's reason for the state of the function itself (`InsufficientRolePermissions`) is about the network interfaces
-      of its VPC. It is in the evidence, but not evaluated for the source.
+    - PG214 reports AWS's reason for the state of the function itself (`InsufficientRolePermissions`); here it is
+      evidence.
 
     ## References
 

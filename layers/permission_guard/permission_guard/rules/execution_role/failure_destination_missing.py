@@ -62,7 +62,8 @@ class FailureDestinationMissing(NeedRule):
     - The rule does not check whether the destination exists, or whether its type is supported. For example,
       asynchronous invocations do not support FIFO queues.
     - Versions that no mapping and no configuration names are not read.
-    - Service control policies are not read.
+    - IAM's policy simulator evaluates service control policies if AWS denied a call because of the destination, or
+      reports the mapping as denied.
     - The rule is skipped for files, which do not say which keys are in use.
 
     ## References

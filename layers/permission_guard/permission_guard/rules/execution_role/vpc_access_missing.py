@@ -55,7 +55,8 @@ class VpcAccessMissing(FunctionRule):
       not required: functions run in VPCs without them.
     - The rule does not know whether the subnets or security groups in a policy are those of the function: such a policy
       is unknown, unless it names network interfaces too.
-    - Policies of VPC endpoints and service control policies are not read.
+    - Policies of VPC endpoints are not read. IAM's policy simulator evaluates service control policies if AWS denied a
+      call because of the network interfaces, or reports that the function lacks a permission.
 
     ## References
 

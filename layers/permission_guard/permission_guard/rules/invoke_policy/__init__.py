@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from permission_guard.rules.invoke_policy.event_source_token_missing import EventSourceTokenMissing
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from permission_guard.rules.invoke_policy.management_granted import ManagementGranted
+from permission_guard.rules.invoke_policy.policy_size_near_limit import PolicySizeNearLimit
 from permission_guard.rules.invoke_policy.principal_deleted import PrincipalDeleted
 from permission_guard.rules.invoke_policy.public_function_url import PublicFunctionUrl
 from permission_guard.rules.invoke_policy.public_invoke import PublicInvoke
@@ -33,4 +34,5 @@ RULES: tuple[type[Rule], ...] = (
     SourceDeleted,
     PrincipalDeleted,
     InvokePermissionMissing,
+    PolicySizeNearLimit,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.model.state import Unread
 from tests.fakes import ACCOUNT, REGION
 from tests.unit.aws.readers.inventories.conftest import FUNCTION, LIVE, logged, read_one
 
@@ -51,3 +52,20 @@ def test_an_alarm_with_disabled_actions_is_no_trigger(account: Account) -> None:
     account.say("cloudwatch", "describe_alarms", page)
     inventory = read_one(account, "cloudwatch")
     assert (inventory.sources, inventory.triggers) == (frozenset({f"{ALARMS}:high"}), ())
+
+
+@pytest.mark.parametrize("dropped", [("LogAlarms",), ("CompositeAlarms", "LogAlarms")])
+def test_alarms_of_a_type_that_the_sdk_does_not_know_are_unread_and_not_absent(
+    account: Account, monkeypatch: pytest.MonkeyPatch, dropped: tuple[str, ...]
+) -> None:
+    """An older SDK drops that member of the reply, so that no such alarm seems to exist. The others are read."""
+    model = account.client("cloudwatch").meta.service_model
+    shape = model.operation_model("DescribeAlarms").output_shape
+    known = {name: member for name, member in shape.members.items() if name not in dropped}
+    monkeypatch.setattr(shape, "members", known)
+    monkeypatch.setattr(type(model.operation_model("DescribeAlarms")), "output_shape", shape)
+    account.say("cloudwatch", "describe_alarms", {"MetricAlarms": [alarm("high", AlarmActions=[LIVE])]})
+    inventory = read_one(account, "cloudwatch")
+    message = f"the AWS SDK for Python is older than {' and '.join(dropped)}: update boto3"
+    assert inventory.sources == Unread("cloudwatch:DescribeAlarms", "UnknownMember", message, denied=True)
+    assert logged(inventory.triggers) == {(f"{ALARMS}:high", LIVE, "the alarm high")}

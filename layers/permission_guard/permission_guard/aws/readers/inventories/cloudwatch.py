@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ALARMS = "cloudwatch:DescribeAlarms"
 _TYPES: tuple[AlarmTypeType, ...] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+_MEMBERS = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
+"""The members of a reply, one for each type."""
 
 
 def _read(walk: Walk[CloudWatchClient]) -> Inventory:
@@ -39,7 +41,17 @@ def _read(walk: Walk[CloudWatchClient]) -> Inventory:
         for action in actions or ()
         if is_function(action)
     )
-    return walk.inventory((alarm["AlarmArn"] for alarm in alarms), triggers)
+    return walk.inventory(_dropped(walk.client) or (alarm["AlarmArn"] for alarm in alarms), triggers)
+
+
+def _dropped(client: CloudWatchClient) -> Unread | None:
+    """Return what the SDK drops from each reply because it does not know it: those alarms are unread, not absent."""
+    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
+    unknown = [member for member in _MEMBERS if shape is None or member not in shape.members]
+    if not unknown:
+        return None
+    message = f"the AWS SDK for Python is older than {' and '.join(unknown)}: update boto3"
+    return Unread(_ALARMS, "UnknownMember", message, denied=True)
 
 
 SERVICE = InvokingService("cloudwatch", INVOKER.principal, (_ALARMS,), _read)

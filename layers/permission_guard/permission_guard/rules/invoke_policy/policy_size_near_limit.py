@@ -1,0 +1,114 @@
+"""PG113 policy-size-near-limit."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from permission_guard.iam.arn import function_name
+from permission_guard.model.state import Unread
+from permission_guard.model.targets import Direction
+from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.policy_compaction import MOST_BYTES, compact_policy, is_compactible
+from permission_guard.rules.base import Rule
+from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from permission_guard.model.state import ResourcePolicy, Snapshot
+    from permission_guard.model.verdicts import Verdict
+
+_SUBJECT: Final = "policy"
+_MOST_PERCENT: Final = 80
+
+
+class PolicySizeNearLimit(Rule):
+    """Allow the next permission to fit into the resource-based policy.
+
+    ## What it flags
+
+    A resource-based policy of a function, version or alias of more than 80 % of 20,480 bytes.
+
+    ## Why it matters
+
+    When the next permission does not fit, AWS refuses it with `PolicyLengthExceededException`: the deployment fails,
+    and the new trigger cannot invoke the function. Also a statement cannot be narrowed without a gap, because the new
+    statement has to be added before the old one is removed. AWS does not raise the limit.
+
+    ## How to fix
+
+    1. Remove statements for sources that no longer exist (PG110) or that grant nothing (PG105, PG111).
+    2. Replace the statements for many sources of one service by one with a wildcard in the source's name, and with the
+       source's account: one for all methods of an API, or for all rules with a common prefix.
+    3. Or write the policy with `PutResourcePolicy`: one statement may name many sources. The suggested command merges
+       the statements that differ in one condition only, and allows exactly the same.
+
+    ## Fix safety
+
+    Not fixed automatically yet. If CloudFormation or Terraform wrote the statements, change the template instead: the
+    tool does not know the merged ones.
+
+    ## Limits
+
+    - AWS counts the bytes of the policy without spaces, in UTF-8, with its Version, Id and Sids.
+    - The statements of a template are checked one by one: the size of the policy that is deployed from it is not known,
+      because CloudFormation makes up the Sids, and other statements can be added.
+
+    ## References
+
+    - https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    - https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+    """
+
+    id = "PG113"
+    name = "policy-size-near-limit"
+    severity = Severity.MEDIUM
+    direction = Direction.INVOKE_POLICY
+    reads = POLICY_READS
+
+    def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
+        """Yield a verdict for each policy of the function, its versions and its aliases."""
+        for policy in snapshot.resource_policies:
+            if isinstance(policy, Unread):
+                yield self.unknown(snapshot.target.arn, None, str(policy))
+            elif policy.document.unreadable:
+                problems = "; ".join(policy.document.problems)
+                yield self.unknown(policy.resource_arn, _SUBJECT, f"The policy cannot be read: {problems}.")
+            else:
+                yield self._check_size(policy)
+
+    def _check_size(self, policy: ResourcePolicy) -> Verdict:
+        size, statements = size_of(policy), len(policy.document.statements)
+        counted = f"The policy has {size:,} of {MOST_BYTES:,} bytes, in {statements} statements."
+        if 100 * size <= _MOST_PERCENT * MOST_BYTES:
+            return self.passed(policy.resource_arn, _SUBJECT, counted)
+        name = function_name(policy.resource_arn)
+        percent = 100 * size // MOST_BYTES
+        return self.violation(
+            function_arn=policy.resource_arn,
+            subject=_SUBJECT,
+            title=f"The policy of {name} is {percent} % full",
+            reason=f"{counted} AWS accepts no larger policy.",
+            impact=(
+                f"AWS refuses the permission that does not fit: deployments of {name} fail, and new triggers cannot "
+                "invoke it."
+            ),
+            evidence={"bytes": size, "limit": MOST_BYTES, "statements": statements},
+            remedies=(Remedy("aws-cli", _command(policy)),),
+        )
+
+
+def _command(policy: ResourcePolicy) -> str:
+    """Return the command that merges statements, or the one that shows the policy if none can be merged."""
+    if is_compactible(statement.raw for statement in policy.document.statements):
+        return compact_policy(policy.resource_arn)
+    qualifier = policy.qualifier or ""
+    return aws("lambda", "get-policy", function_name=function_name(policy.resource_arn), qualifier=qualifier)
+
+
+def size_of(policy: ResourcePolicy) -> int:
+    """Return the size of a policy in bytes, as AWS counts it: without spaces."""
+    return len(json.dumps(policy.document.document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace"))
