@@ -218,5 +218,6 @@ def _conditional(
             keys.update(dict.fromkeys(unknown))
             reasons.update(dict.fromkeys(why))
     if not keys and not reasons and needs_resource_policy(request):
-        reasons["it is unknown whether the resource's own policy delegates to the account"] = None
+        owner = "the key that the alias names" if ":alias/" in request.resource else "the resource"
+        reasons[f"it is unknown whether the policy of {owner} delegates to the account"] = None
     return Decision(EvalDecision.CONDITIONAL, deciding, None, tuple(keys), tuple(reasons))
