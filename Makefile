@@ -116,7 +116,7 @@ lock: .venv-tools/uv-$(UV_VERSION) ## Resolve the dependencies again, and write 
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: generate
-generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, the layer's requirements and licences
+generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, AWS's managed policies, the layer's requirements and licences
 	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
 	@$(BIN)/python -m tools.generate
 
@@ -160,6 +160,7 @@ build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
+	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
 	@$(UV) pip install --quiet --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
 		--python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--target "$(ARTIFACTS_DIR)/python" --requirement $(LAYER)/requirements.txt

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.policies.defects import DEFECTS, public_url
 from benchmarks.policies.good import ONLY_BY_THEMSELVES, Written, deny, good, perimeter
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRUST: Final = TrustSet(frozenset(TRUSTED), frozenset({TRUSTED_ORGANIZATION}))
+
+_BY_URL: Final = "lambda:invokefunctionurl"
+_INVOKE: Final = "lambda:invokefunction"
 
 _LISTED: Final = {service.name: service.principal for service in SERVICES}
 """Who calls for the sources that each API lists."""
@@ -121,6 +124,21 @@ class _Making:
         self.triggers[service.kind].append(trigger)
         return trigger
 
+    def _working(self, url: FunctionUrl) -> tuple[FunctionUrl, ...]:
+        """Return a URL with authentication, unless a caller is granted only one of the permissions that it requires."""
+        granted: dict[tuple[str, str], set[str]] = {}
+        through_url = set()
+        for statement in self.statements:
+            actions = {str(action).lower() for action in _list(statement.get("Action", []))}
+            written = statement.get("Principal", "*")
+            principals = written.items() if isinstance(written, dict) else [("AWS", written)]
+            for caller in [(kind, value) for kind, values in principals for value in _list(values)]:
+                granted.setdefault(caller, set()).update(actions & {_BY_URL, _INVOKE})
+                if "cloudfront" in caller[1] or _BY_URL in actions or "InvokedViaFunctionUrl" in str(statement):
+                    through_url.add(caller)
+        halves = [caller for caller in through_url if len(granted[caller]) == 1]
+        return () if halves else (replace(url, auth_type="AWS_IAM"),)
+
     def finished(self) -> Sample:
         """Return the function, its statements in any order."""
         draw = self.draw
@@ -132,7 +150,8 @@ class _Making:
             "Statement": self.statements[0] if single else self.statements,
         }
         policy = ResourcePolicy(self.arn, self.qualifier, parse_policy(json.dumps(document)))
-        urls = (FunctionUrl(self.qualifier, f"https://{draw.id(32)}.lambda-url.on.aws/", draw.pick("NONE", "AWS_IAM")),)
+        url = FunctionUrl(self.qualifier, f"https://{draw.id(32)}.lambda-url.on.aws/", draw.pick("NONE", "AWS_IAM"))
+        urls = self._working(url)
         snapshot = Snapshot(
             self.target,
             Function(self.target.arn, self.target.name, f"arn:{self.target.partition}:iam::{OWN}:role/run"),
@@ -146,6 +165,10 @@ class _Making:
             foreign_buckets=dict.fromkeys(self.deleted_buckets, False),
         )
         return Sample(snapshot, frozenset(self.expected), tuple(self.statements))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _making(draw: Sampler) -> _Making:

@@ -81,10 +81,11 @@ def _log_group(draw: Sampler, account: str) -> Source:
 
 
 def _of(service: str, resource: str, *wider: str) -> Callable[[Sampler, str], Source]:
-    """Return a source whose ARN is the service's, with a name, or an id, filled in."""
+    """Return a source whose ARN is the service's, with a name, or an id, filled in; a word has no hyphen."""
 
     def source(draw: Sampler, account: str) -> Source:
-        filled = resource.format(name=draw.name(), id=draw.id())
+        name = draw.name()
+        filled = resource.format(name=name, word=name.replace("-", "_"), id=draw.id())
         return Source(draw.arn(service, filled, account), tuple(draw.arn(service, item, account) for item in wider))
 
     return source
@@ -125,7 +126,7 @@ SERVICES: Final = (
         ("account", "both"),
         "config",
     ),
-    Service("iot.amazonaws.com", _of("iot", "rule/{name}", "rule/*"), ("arn", "both"), "iot"),
+    Service("iot.amazonaws.com", _of("iot", "rule/{word}", "rule/*"), ("arn", "both"), "iot"),
     Service("iot.amazonaws.com", _of("iot", "authorizer/{name}"), ("both",), "iot"),
     Service(
         "lambda.alarms.cloudwatch.amazonaws.com",
@@ -153,7 +154,7 @@ SERVICES: Final = (
     ),
     Service(
         "vpc-lattice.amazonaws.com",
-        _of("vpc-lattice", "targetgroup/tg-{id}"),
+        _of("vpc-lattice", "targetgroup/tg-{id}0a1b2c3"),
         ("arn",),
         sends_account=False,
         partitions=GLOBAL,

@@ -238,6 +238,26 @@ FAMILIES: Final = (
         ),
     ),
     Family(
+        "A path parameter by its name",
+        ("PG105",),
+        "The ARN that a REST API sends has no name of a path parameter, so the statement allows no call; write `*`. Of "
+        "an HTTP API it is disputed: in its template, and in the account, the outcome is unknown.",
+        records=(
+            "p-15d765850d7b645b",
+            "p-183b882caefef732",
+            "p-2f553fc44f7557e3",
+            "p-50141473b8aa65d9",
+            "p-8dfad032db0e3a00",
+        ),
+    ),
+    Family(
+        "An ARN that no source of the service has",
+        ("PG105",),
+        "The id of a user pool begins with its region, and the ARN that CloudWatch Logs sends ends in `:*`. The causes "
+        "are the corpus, which resolves a reference to the name of the resource, and a placeholder.",
+        records=("p-4d96274d9c570433", "p-eccac43a7e9abe39"),
+    ),
+    Family(
         "An invalid account id",
         ("PG105",),
         "The account id is a placeholder or has eleven digits: no caller and no source has it.",

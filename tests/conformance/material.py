@@ -20,6 +20,7 @@ NEEDED: Final = (
     "oracles/policyuniverse_recorded.json",
     "oracles/prowler_recorded.json",
     "oracles/steampipe_resource_policy.json",
+    "reports",
     "specs/slack-block-kit.schema.json",
 )
 """What the tests of this tier read. A missing one fails the run: no test is skipped for it."""

@@ -12,9 +12,29 @@ from tests.conformance.material import STATEMENTS
 
 NO_ARN: Final = "a reference that only Terraform resolves, or a parameter without a value"
 POLLED: Final = "polled with the execution role: it sends no source"
+PARAMETER: Final = "a REST API never sends the name of a path parameter, and of an HTTP API it is disputed"
+NO_SUCH: Final = "a placeholder, or a reference that the corpus resolves to the name of the resource"
 NO_ACCOUNT: Final = "the example's account is not one: AWS would never send this"
 
+_API: Final = "arn:aws:execute-api:us-east-1:123456789012"
+
 EXCEPTIONS: Final = {
+    ("apigateway.amazonaws.com", f"{_API}:ApprovalApi/*/*/{{uuid}}"): PARAMETER,
+    ("apigateway.amazonaws.com", f"{_API}:EndpointEEF1FD8F/test-invoke-stage/*/{{proxy+}}"): PARAMETER,
+    ("apigateway.amazonaws.com", f"{_API}:EscalationApi/*/*/{{uuid}}"): PARAMETER,
+    (
+        "apigateway.amazonaws.com",
+        f"{_API}:MyHttpApiWithDefaultAuthorizerE08800A1/*/*/v1/mything/{{proxy+}}",
+    ): PARAMETER,
+    ("apigateway.amazonaws.com", f"{_API}:httpapiexampleFD2D0249/*/*/proxypath/{{proxy+}}"): PARAMETER,
+    (
+        "cognito-idp.amazonaws.com",
+        "arn:aws:cognito-idp:us-east-1:123456789012:userpool/CognitoUserPoolMyUserPool",
+    ): NO_SUCH,
+    (
+        "logs.us-east-1.amazonaws.com",
+        "arn:aws:logs:us-east-1:123456789012:log-group:log-group-name-1:resource-2",
+    ): NO_SUCH,
     ("apigateway.amazonaws.com", "module.openapi_demo_rest_api.apigateway_restapi_execution_arn/*/*"): NO_ARN,
     ("cloudfront.amazonaws.com", "aws_cloudfront_distribution.http_api_distribution.arn"): NO_ARN,
     ("dynamodb.amazonaws.com", "module.dynamodb_table.dynamodb_table_stream_arn"): NO_ARN,

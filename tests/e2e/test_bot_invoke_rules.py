@@ -159,7 +159,16 @@ def test_a_url_without_authentication_and_its_remaining_statement_are_findings(b
     """The severity is high while the URL exists, and lower if only the statement remains."""
     client = bot.engineer.functions
     client.create_function_url_config(FunctionName=unique, AuthType="NONE")
-    client.add_permission(FunctionName=unique, StatementId="FunctionURLAllowPublicAccess", **OPENERS["PG107"])
+    statement = {
+        "Sid": "FunctionURLAllowPublicAccess",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"],
+        "Resource": arn,
+        "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    client.put_resource_policy(ResourceArn=arn, Policy=json.dumps(document))
     finding = bot.watcher.finding(arn, "PG107", is_open)
     assert finding["severity"] == "high"
     assert "--auth-type AWS_IAM" in finding["remedies"][0]["text"]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import moto.iam.models
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto import mock_aws
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.iam.aws_managed_policies import aws_managed_policies_data
@@ -53,7 +55,7 @@ DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide_fix"
 REGIONS = [region for region in RegionsAndZonesBackend.regions if region.name in ("eu-west-1", "us-east-1")]
 
 # In these calls moto accepts only the names of functions; AWS accepts their ARNs too.
-_BY_NAME_IN_MOTO = ("ListAliases", "ListFunctionUrlConfigs", "ListVersionsByFunction")
+_BY_NAME_IN_MOTO = ("ListAliases", "ListVersionsByFunction")
 
 
 @dataclass
@@ -134,6 +136,7 @@ class Account:
         if client.meta.service_model.service_name == "lambda":
             for operation in _BY_NAME_IN_MOTO:
                 client.meta.events.register(f"provide-client-params.lambda.{operation}", _by_name)
+            client.meta.events.register_last("before-call.lambda.ListFunctionUrlConfigs", _no_urls)
 
     # ── Actions of users ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -275,6 +278,11 @@ def detached(role: str = "orders-role", policy: str = SQS_POLICY_ARN) -> dict[st
     event = cloudtrail("detach_role_policy", roleName=role, policyArn=policy)
     event["detail"]["eventTime"] = datetime.now(UTC).isoformat(timespec="seconds")
     return event
+
+
+def _no_urls(**_more: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    """Reply that a function has no URL: moto does not implement the call."""
+    return AWSResponse("", 200, HTTPHeaders(), None), {"FunctionUrlConfigs": []}
 
 
 def _by_name(params: dict[str, Any], **_more: Any) -> dict[str, Any]:

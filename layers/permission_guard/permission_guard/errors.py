@@ -19,7 +19,9 @@ PermissionGuardError
 │   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
 └── InputError              a file given to the command line cannot be read or evaluated
-    └── PolicyFileError     a file of policies has another form than `--policies` takes
+    ├── PolicyFileError     a file of policies has another form than `--policies` takes
+    ├── UnreadFileError     a file that may be valid was not read to its end: it is over a bound
+    └── UnsupportedFileError  a file is neither a template nor the policy of a function
 """
 
 from __future__ import annotations
@@ -106,6 +108,14 @@ class InputError(PermissionGuardError):
 
 class PolicyFileError(InputError):
     """A file of policies has another form than `--policies` takes; the message says which key is wrong."""
+
+
+class UnreadFileError(InputError):
+    """A file that may be valid was not read to its end, because it is over a bound."""
+
+
+class UnsupportedFileError(InputError):
+    """A file is neither a template nor the policy of a function. In a folder it is skipped."""
 
 
 def error_code(error: Exception) -> str:

@@ -12,6 +12,7 @@ import pytest
 from permission_guard.aws.time_limit import TimeLimit
 from permission_guard.checks.batch import (
     MAX_FUNCTIONS_OF_ROLES,
+    MAX_UNKNOWN_LINES,
     MIN_MILLIS_FOR_A_CHECK,
     RESERVED_MILLIS,
     CheckBatch,
@@ -21,7 +22,7 @@ from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.iam import TrustSet
 from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
-from permission_guard.model.state import Inventory, ManagedBy, Snapshot, Trigger
+from permission_guard.model.state import Inventory, ManagedBy, ResourcePolicy, Snapshot, Trigger
 from permission_guard.model.targets import Direction, FunctionTarget, PolicyTarget, RoleTarget
 from permission_guard.rules import rules_for
 from tests.fakes import (
@@ -38,8 +39,10 @@ from tests.fakes import (
     InMemoryFindings,
     InMemoryState,
     a_function,
+    a_policy,
     a_role,
     polling,
+    statement,
 )
 from tests.paths import EVENTS
 
@@ -365,6 +368,35 @@ def test_a_denied_read_is_logged_counted_and_retried(logged: Logged) -> None:
     counts = {"MessagesReceived": 1, "ReadsDenied": 1, "VerdictsUnknown": len(rules), "FunctionsChecked": 1}
     assert logged.counts == counts
     assert account.store.history == []
+
+
+def test_sources_that_cannot_be_read_are_one_line_and_one_unknown_for_each_inventory(logged: Logged) -> None:
+    """Thousands of log groups for each of thousands of functions would fill the log."""
+    groups = {f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{number}": THROTTLED for number in range(3_000)}
+    inventory = Inventory("logs", "logs.amazonaws.com", frozenset(groups), (), groups)
+    snapshot = Snapshot(TARGET, a_function(), inventories=(inventory,))
+    account = Account(logged, state=InMemoryState(snapshot))
+    assert account.handle(message(0, check_request_body([TARGET])), direction=Direction.INVOKE_POLICY) == ["m0"]
+    assert logged.line("state could not be read")["reads"] == 3_000
+    assert logged.line("verdict is unknown")["subject"] == "trigger/logs.amazonaws.com/*"
+    assert logged.counts["ReadsFailed"] == 3_000
+    assert len(logged.lines) < 5
+
+
+def test_many_unknown_verdicts_are_counted_after_the_first(logged: Logged) -> None:
+    """The last line names their rules."""
+    condition = {"NewOperator": {"aws:SourceAccount": ACCOUNT}}
+    statements = [
+        statement("lambda:InvokeFunction", Sid=f"s{n}", Principal="*", Condition=condition) for n in range(30)
+    ]
+    policy = a_policy({"Version": "2012-10-17", "Statement": statements})
+    snapshot = Snapshot(TARGET, a_function(), resource_policies=(ResourcePolicy(FUNCTION_ARN, None, policy),))
+    account = Account(logged, state=InMemoryState(snapshot))
+    account.handle(message(0, check_request_body([TARGET])), direction=Direction.INVOKE_POLICY)
+    assert len([line for line in logged.lines if line["message"] == "verdict is unknown"]) == MAX_UNKNOWN_LINES
+    others = logged.line("more verdicts are unknown")
+    assert others["verdicts"] == logged.counts["VerdictsUnknown"] - MAX_UNKNOWN_LINES > 0
+    assert others["rule_ids"]
 
 
 def test_a_throttled_read_has_its_own_metric_and_is_retried(logged: Logged) -> None:

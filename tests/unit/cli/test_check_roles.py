@@ -71,9 +71,13 @@ OWN_POLICY = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Path": "/app/",
         (attached(BASIC, KINESIS), "fail"),
         (attached(SQS), "pass"),
         (attached("AdministratorAccess"), "pass"),
-        (attached("AmazonSQSFullAccess"), "unknown"),
-        ({**attached("AmazonSQSFullAccess"), **inline(allow(*READ))}, "pass"),
-        ({**attached("AWSDenyAll"), **inline(allow(*READ))}, "unknown"),
+        (attached("AmazonSQSFullAccess"), "pass"),
+        (attached("PowerUserAccess"), "pass"),
+        (attached("IAMFullAccess", "AmazonS3FullAccess", "AmazonSQSReadOnlyAccess"), "fail"),
+        (attached("AmazonNewAccess"), "unknown"),
+        ({**attached("AmazonNewAccess"), **inline(allow(*READ))}, "pass"),
+        ({**attached("AWSDenyAll"), **inline(allow(*READ))}, "fail"),
+        ({**attached("AWSNewDenyAll"), **inline(allow(*READ))}, "unknown"),
         (attached({"Ref": "Own"}), "pass"),
         (attached({"Fn::ImportValue": "shared-policy"}), "unknown"),
         (inline(allow(*READ, resource=QUEUE)), "pass"),
@@ -86,6 +90,8 @@ OWN_POLICY = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Path": "/app/",
         ({**attached(SQS), "PermissionsBoundary": {"Ref": "Own"}}, "pass"),
         ({**attached(SQS), "PermissionsBoundary": {"Ref": "Narrow"}}, "fail"),
         ({**attached(SQS), "PermissionsBoundary": f"{MANAGED}Elsewhere"}, "unknown"),
+        ({**attached(SQS), "PermissionsBoundary": f"{MANAGED}PowerUserAccess"}, "pass"),
+        ({**attached(SQS), "PermissionsBoundary": f"{MANAGED}AmazonS3FullAccess"}, "fail"),
         ({**attached(SQS), "Path": "/app/", "RoleName": "orders-role", "Tags": [{"Key": "a", "Value": "b"}]}, "pass"),
         (inline(None), "unknown"),
         ({"Policies": "none", "ManagedPolicyArns": f"{MANAGED}{SQS}"}, "pass"),
@@ -132,10 +138,10 @@ def test_a_policy_with_an_undecided_condition_is_unknown(check: Any) -> None:
 
 
 def test_the_reason_names_what_the_outcome_depends_on(check: Any) -> None:
-    """It names a managed policy with unknown content."""
-    result = check(template(attached("AmazonSQSFullAccess")))
+    """It names a managed policy that AWS added later."""
+    result = check(template(attached("AmazonNewAccess")))
     assert result.unknowns == [
-        ("PG201", "Unknown: it depends on the policy AmazonSQSFullAccess, which cannot be resolved from the file.")
+        ("PG201", "Unknown: it depends on the policy AmazonNewAccess, which cannot be resolved from the file.")
     ]
 
 

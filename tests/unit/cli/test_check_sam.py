@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.offline.sam import _translator
 from tests.fakes import TRUST_LAMBDA
 from tests.paths import REPOSITORY
 from tests.unit.cli.conftest import run
@@ -14,6 +16,7 @@ from tests.unit.cli.conftest import run
 if TYPE_CHECKING:
     from pathlib import Path
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:orders"
 TRANSFORM = "AWS::Serverless-2016-10-31"
 
 
@@ -185,7 +188,10 @@ def test_an_error_of_the_translator_is_reported(check: Any, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("missing", "content", "message"),
-    [("samtranslator", f"Transform: {TRANSFORM}\nResources: {{}}", "AWS's translator"), ("yaml", "a: b", "PyYAML")],
+    [
+        ("samtranslator", f"Transform: {TRANSFORM}\nResources: {{A: {{Type: B}}}}", "AWS's translator"),
+        ("yaml", "a: b", "PyYAML"),
+    ],
 )
 def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, message: str
@@ -199,6 +205,8 @@ def test_a_missing_package_is_reported_with_the_command_that_installs_it(
         return imported(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "permission_guard.offline.cloudformation_yaml", raising=False)
+    _translator.cache_clear()
     result = check(content)
     assert result.code == 2
     assert message in result.document["errors"][0]["message"]
@@ -211,3 +219,120 @@ def test_the_template_of_the_bot_has_no_findings(region: str) -> None:
     code, output = run(str(REPOSITORY / "template.yaml"), "--region", region)
     assert code == 0, output
     assert "0 findings, 0 unknown" in output
+
+
+# ── What SAM rejects here and may accept in AWS ─────────────────────────────────────────────────────────────────────
+
+STORED = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/x"}
+GIVEN = {"Parameters": {"Given": {"Type": "String"}, "Stored": STORED}}
+REF = {"Ref": "Given"}
+SECOND = template()["Resources"]["Orders"]
+BROAD = {
+    "Type": "AWS::Lambda::Permission",
+    "Properties": {"FunctionName": "other", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com"},
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (template(AutoPublishAlias=REF), "live"),
+        (template(AutoPublishAlias="live", AutoPublishCodeSha256=REF), "a" * 64),
+        (template(PackageType=REF), "Zip"),
+        (template({"On": {"Type": REF, "Properties": {"Topic": TOPIC}}}), "SNS"),
+        (template(event("SNS", Topic=TOPIC, SqsSubscription=REF)), "true"),
+        (template(event("Api", Path=REF, Method="get")), "/orders"),
+        (template(event("Api", Path={"Fn::Sub": "/${Given}"}, Method="get")), "orders"),
+        (template(event("HttpApi", Path="/orders", Method=REF)), "get"),
+        (template(DeadLetterQueue={"Type": REF, "TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}), "SQS"),
+        (template(sections={"Globals": {"Function": {"AutoPublishAlias": REF}}}), "live"),
+    ],
+)
+def test_a_parameter_without_a_value_is_named_where_sam_wants_one(check: Any, body: Any, value: str) -> None:
+    """The resource is not read, all others are. With --parameter it is read."""
+    body = {**GIVEN, **body}
+    body["Resources"]["Other"] = BROAD
+    result = check(body)
+    assert (result.code, result.findings, result.document["errors"]) == (1, [("PG102", "Other")], [])
+    (unread,) = result.document["unread"]
+    assert unread["part"] == "Orders"
+    assert "SAM needs the value of Given (set it with --parameter Given=…). SAM says: " in unread["reason"]
+    del body["Resources"]["Other"]
+    assert check(body).code == 3
+    assert check(body, "--parameter", f"Given={value}").document["unread"] == []
+
+
+def test_the_name_of_a_stored_parameter_is_no_value(check: Any) -> None:
+    """Its default is the name of a parameter in Parameter Store."""
+    result = check({**GIVEN, **template(AutoPublishAlias={"Ref": "Stored"})})
+    assert (result.code, [one["part"] for one in result.document["unread"]]) == (3, ["Orders"])
+
+
+def test_what_refers_to_an_unread_resource_is_unread(check: Any) -> None:
+    """SAM also rejects the events of an API that it rejects."""
+    api = {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "x", "OpenApiVersion": REF}}
+    on = event("Api", Path="/x", Method="get", RestApiId={"Ref": "Door"})
+    result = check({**GIVEN, **template(on, resources={"Door": api})})
+    assert result.code == 3
+    assert [one["part"] for one in result.document["unread"]] == ["Door", "Orders"]
+    assert "SAM needs Door, which was not read" in result.document["unread"][1]["reason"]
+
+
+def test_a_template_that_aws_rejects_too_is_not_valid(check: Any) -> None:
+    """SAM resolves neither imports nor conditions, and an error elsewhere does not depend on the parameter."""
+    imported = {"Fn::ImportValue": "api"}
+    assert check({**GIVEN, **template(event("Api", Path="/x", Method="get", RestApiId=imported))}).code == 2
+    assert check({**GIVEN, **template(event("Nonsense"), resources={"Other": SECOND}, Timeout=REF)}).code == 3
+    assert check({**GIVEN, **template(event("Nonsense"), Timeout=3)}).code == 2
+
+
+def test_code_that_only_sam_uploads_is_not_read(check: Any) -> None:
+    """A schema, a definition and a layer can be paths or references."""
+    resources = {
+        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": REF}},
+        "Api": {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "x", "DefinitionUri": {"Fn::Sub": "s3://${Given}/x"}}},
+        "Graph": {
+            "Type": "AWS::Serverless::GraphQLApi",
+            "Properties": {"SchemaUri": "schema.graphql", "Auth": {"Type": "API_KEY"}},
+        },
+        "Machine": {"Type": "AWS::Serverless::StateMachine", "Properties": {"DefinitionUri": REF}},
+    }  # fmt: skip
+    assert check({**GIVEN, **template(resources=resources)}).code == 0
+
+
+@pytest.mark.parametrize(
+    "transform", [["AWS::LanguageExtensions", TRANSFORM], [["AWS::LanguageExtensions", TRANSFORM]]]
+)
+def test_functions_of_a_loop_are_translated(check: Any, transform: Any) -> None:
+    """The loop is expanded first. The findings name the resources that it produces."""
+    second: Any = SECOND["Properties"]
+    broad: Any = BROAD["Properties"]
+    loop = [
+        "Name",
+        {"Ref": "Names"},
+        {
+            "Do${Name}": {**SECOND, "Properties": {**second, "FunctionUrlConfig": {"AuthType": "NONE"}}},
+            "Permit${Name}": {**BROAD, "Properties": {**broad, "FunctionName": {"Ref": "Do${Name}"}}},
+        },
+    ]
+    parameters = {"Names": {"Type": "CommaDelimitedList", "Default": "A,B"}}
+    body = {"Transform": transform, "Parameters": parameters, "Resources": {"Fn::ForEach::Functions": loop}}
+    result = check(body)
+    assert {one for one in result.findings if one[0] == "PG102"} == {("PG102", "PermitA"), ("PG102", "PermitB")}
+    assert {one["function_arn"].rpartition(":")[2] for one in result.document["findings"]} == {"DoA", "DoB"}
+    assert (result.unknowns, result.document["unread"]) == ([], [])
+    del parameters["Names"]["Default"]
+    body["Resources"]["Orders"] = SECOND
+    result = check(body)
+    assert (result.code, result.findings) == (3, [])
+    assert "Fn::ForEach::Functions is not expanded" in result.unknowns[0][1]
+
+
+def test_a_resource_that_language_extensions_change_can_be_valid(check: Any) -> None:
+    """AWS resolves their functions before it runs SAM."""
+    size = template(AutoPublishAlias={"Fn::FindInMap": ["Map", "Key", "Alias", {"DefaultValue": "live"}]})
+    assert check(size).code == 2
+    result = check({**size, "Transform": ["AWS::LanguageExtensions", TRANSFORM]})
+    assert (result.code, result.document["errors"]) == (3, [])
+    result = check({**template(event("Nonsense")), "Transform": ["Expand", TRANSFORM]})
+    assert (result.code, result.document["errors"]) == (3, [])

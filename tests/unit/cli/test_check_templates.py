@@ -12,23 +12,36 @@ from hypothesis import strategies as st
 
 from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.rules import RULES
+from tests.fakes import TRUST_LAMBDA
 from tests.unit.cli.conftest import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HERE = Place("123456789012", "us-east-1", "aws")
+HERE = GivenPlace()
 OWN_ACCOUNT = {"Ref": "AWS::AccountId"}
 TOPIC = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:orders"}
 
 
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": TRUST_LAMBDA,
+        "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
+    },
+}
+
+
 def function(**properties: Any) -> dict[str, Any]:
     """Return a function."""
-    return {"Type": "AWS::Lambda::Function", "Properties": {"Role": "arn:aws:iam::123456789012:role/x", **properties}}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Role": {"Fn::GetAtt": ["OrdersRole", "Arn"]}, **properties},
+    }
 
 
 def permission(principal: Any = "sns.amazonaws.com", **properties: Any) -> dict[str, Any]:
@@ -40,7 +53,7 @@ def permission(principal: Any = "sns.amazonaws.com", **properties: Any) -> dict[
 def template(*permissions: Any, resources: Any = None, **sections: Any) -> dict[str, Any]:
     """Return a template with the function `Orders` and with the permissions `Permit0`, `Permit1` and so on."""
     numbered = {f"Permit{number}": one for number, one in enumerate(permissions)}
-    return {**sections, "Resources": {"Orders": function(), **numbered, **(resources or {})}}
+    return {**sections, "Resources": {"Orders": function(), "OrdersRole": ROLE, **numbered, **(resources or {})}}
 
 
 def parameters(*names: str, **more: Any) -> dict[str, Any]:
@@ -226,8 +239,8 @@ def test_statements_of_one_function_are_one_policy(check: Any) -> None:
         ("statement/Permit1", "high"),
     ]
     url["Properties"]["Qualifier"] = "live"
-    severities = [one["severity"] for one in check(template(*halves, resources={"Url": url})).document["findings"]]
-    assert set(severities) == {"medium"}
+    of_alias = check(template(*halves, resources={"Url": url})).document["findings"]
+    assert {(one["rule_id"], one["severity"]) for one in of_alias} == {("PG107", "medium"), ("PG112", "low")}
 
 
 def test_each_statement_of_a_resource_policy_is_evaluated(check: Any) -> None:
@@ -361,7 +374,7 @@ def test_an_unresolved_value_in_an_arn_is_shown_by_its_name(check: Any) -> None:
         {"principal": {"Fn::Sub": "arn:aws:iam::${Given}:root"}},
         {"SourceAccount": {"Ref": "Given"}},
         {"SourceArn": {"Fn::Sub": "arn:aws:sns:us-east-1:${Given}:orders"}},
-        {"SourceArn": {"Fn::Sub": "${Given}/orders"}},
+        {"SourceArn": {"Fn::Sub": "${Given}-orders"}},
         {"SourceArn": {"Fn::ImportValue": {"Fn::Sub": "${Given}-arn"}}},
         {"SourceArn": {"Fn::Select": [0, {"Fn::Split": [",", {"Ref": "Given"}]}]}},
         {"SourceArn": {"Fn::Transform": {"Name": "Macro"}}},

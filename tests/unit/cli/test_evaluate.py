@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -130,6 +132,19 @@ def test_the_json_output_has_one_object_for_each_evaluation(run_evaluate: Any) -
         (policy(ALLOW), ("--role", "orders-role"), "--policies requires a role ARN"),
         (policy(ALLOW), ("--policies", "/does/not/exist.json"), "cannot be read"),
         (policy(ALLOW), ("--call", "sing"), "sing"),
+        (policy(ALLOW), ("--action", "sqs:RecieveMessage"), "no such action. Is sqs:ReceiveMessage meant?"),
+        (policy(ALLOW), ("--action", "sqss:ReceiveMessage"), "no AWS service has the prefix 'sqss'. Is sqs meant?"),
+        (policy(ALLOW), ("--action", "sqs:Nonsense"), "the service has no such action."),
+        (policy(ALLOW), ("--action", "sqs:*"), "is a pattern; give single actions"),
+        (policy(ALLOW), ("--action", "ReceiveMessage"), "is not an action such as sqs:ReceiveMessage"),
+        (policy(ALLOW), ("--resource", "orders"), "--resource requires an ARN or *; got 'orders'"),
+        (policy(ALLOW), ("--resource", "arn:aws:sns:us-east-1:123456789012:t"), "none of the actions is one of this"),
+        (policy(ALLOW), ("--action", "sns:Publish"), "none of the resources is one of this service"),
+        (policy(ALLOW), ("--region", "nowhere"), "--region requires a region such as us-east-1; got 'nowhere'"),
+        (policy(ALLOW), ("--function", "orders"), "--function requires the ARN of a function; got 'orders'"),
+        (policy(ALLOW), ("--role", "arn:aws:iam::123456789012:user/orders"), "--role requires the name or the ARN"),
+        (policy(ALLOW), ("--role", ""), "--role requires the name or the ARN of a role; got ''"),
+        (policy(ALLOW), ("--policies", "/"), "cannot be read: Is a directory"),
     ],
 )
 def test_invalid_usage_is_explained_and_exits_with_2(
@@ -139,7 +154,25 @@ def test_invalid_usage_is_explained_and_exits_with_2(
     code, output = run_evaluate(content, *options)
     assert code == 2
     assert message in output
-    assert "Traceback" not in output
+    assert (len(output.splitlines()) == 1) == (message != "sing")  # the command line itself reports this one in a box
+
+
+def test_each_action_is_evaluated_on_the_resources_of_its_service(run_evaluate: Any) -> None:
+    """A topic is not asked about an action of SQS. The resource * is of every service."""
+    topic = "arn:aws:sns:us-east-1:123456789012:orders"
+    more = ("--action", "sns:Publish", "--resource", topic, "--resource", "*", "--format", "json")
+    code, output = run_evaluate(policy({**ALLOW, "Action": "*", "Resource": "*"}), *more)
+    evaluated = [(one["action"], one["resource"]) for one in json.loads(output)]
+    sqs, sns = "sqs:ReceiveMessage", "sns:Publish"
+    assert (code, evaluated) == (0, [(sqs, QUEUE), (sqs, "*"), (sns, topic), (sns, "*")])
+    cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/orders/0a1b2c3d"
+    others = ("--action", "kafka-cluster:Connect", "--resource", cluster)  # its resources are ARNs of another prefix
+    assert run_evaluate(policy({**ALLOW, "Action": "*", "Resource": "*"}), *others)[0] == 0
+
+
+def test_a_denied_action_decides_the_exit_code(run_evaluate: Any) -> None:
+    """What is denied is known, whatever else is unknown."""
+    assert run_evaluate(policy(FROM_OFFICE, DENY), "--action", "sqs:DeleteMessage")[0] == 1
 
 
 def test_a_malformed_policy_is_unknown(run_evaluate: Any) -> None:
@@ -167,9 +200,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     _client.cache_clear()
 
 
-def run_for_account(role: str, action: str = "sqs:ReceiveMessage") -> tuple[int, str]:
+def run_for_account(role: str, action: str = "sqs:ReceiveMessage", *, options: tuple[str, ...] = ()) -> tuple[int, str]:
     """Evaluate an action of a role of the account."""
-    command = ["evaluate", "--role", role, "--action", action, "--resource", QUEUE]
+    command = ["evaluate", "--role", role, "--action", action, "--resource", QUEUE, *options]
     done = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     return done.exit_code, done.output
 
@@ -181,7 +214,7 @@ def test_a_role_of_the_account_is_read_by_name_or_arn(account: Any) -> None:
         code, output = run_for_account(name)
         assert code == 0
         assert "'own'" in output
-    assert run_for_account("orders-role", "s3:GetObject")[0] == 1
+    assert run_for_account("orders-role", "sqs:AddPermission")[0] == 0
 
 
 def test_a_role_that_does_not_exist_is_invalid_usage(account: Any) -> None:
@@ -205,6 +238,88 @@ def test_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> No
     _client.cache_clear()
     assert code == 3
     assert "Unable to locate credentials" in output
+
+
+def test_a_region_that_is_empty_is_none(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `AWS_REGION="" permission-guard evaluate …`."""
+    assert account
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "")
+    assert run_for_account("orders-role")[0] == 0
+
+
+def test_the_profile_and_the_region_are_those_of_the_options(
+    account: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The region chooses the partition. A profile that does not exist is invalid usage."""
+    assert account
+    config = tmp_path / "config"
+    config.write_text("[profile own]\naws_access_key_id = own\naws_secret_access_key = testing\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    called = []
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(self: Any, *arguments: Any) -> Any:
+        called.append((self._get_credentials().access_key, self.meta.partition))
+        return original(self, *arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    assert run_for_account("orders-role", options=("--profile", "own"))[0] == 0
+    assert set(called) == {("own", "aws")}
+    called.clear()
+    run_for_account("orders-role", options=("--region", "us-gov-west-1"))
+    assert {partition for _, partition in called} == {"aws-us-gov"}
+    code, output = run_for_account("orders-role", options=("--profile", "missing"))
+    assert (code, output.count("\n")) == (2, 1)
+    assert "The config profile (missing) could not be found" in output
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredToken", "Your credentials expired: sign in again."),
+        ("RequestExpired", "Your credentials expired: sign in again."),
+        ("InvalidClientTokenId", "AWS does not accept your credentials."),
+        ("SignatureDoesNotMatch", "AWS does not accept your credentials."),
+        ("AccessDenied", "Your credentials need iam:GetRole"),
+        ("InternalFailure", "iam:GetRole failed with InternalFailure: because"),
+    ],
+)
+def test_expired_wrong_and_denied_credentials_are_one_line(
+    account: Any, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    """The line says what to do. Nothing is known about the role."""
+    assert account
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": "because\nof this"}}, "GetRole")
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", fail)
+    exit_code, output = run_for_account("orders-role")
+    assert (exit_code, output.count("\n")) == (3, 1)
+    assert message in output
+
+
+@pytest.mark.parametrize(
+    ("variables", "exit_code", "message"),
+    [
+        ({"AWS_DEFAULT_REGION": "nowhere!"}, 2, "doesn't match a supported format"),
+        ({"AWS_PROFILE": "missing"}, 2, "The config profile (missing) could not be found"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, 2, "Invalid endpoint: nonsense"),
+    ],
+)
+def test_settings_of_the_environment_that_are_not_valid_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], exit_code: int, message: str
+) -> None:
+    """There is no traceback of botocore."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, output = run_for_account("orders-role")
+    assert (code, output.count("\n")) == (exit_code, 1)
+    assert message in output
 
 
 def test_the_version_is_printed() -> None:

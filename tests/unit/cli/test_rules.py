@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from permission_guard.cli.app import app
+from permission_guard.offline.managed_policies import managed_policies
 from permission_guard.rules import RULES
 from tests.paths import REPOSITORY
 
@@ -27,6 +28,13 @@ def test_every_rule_is_listed() -> None:
     for rule in RULES:
         assert rule.id in output
         assert rule.name in output
+
+
+def test_the_list_ends_with_the_managed_policies_that_are_known() -> None:
+    """Their number and date say what a check without AWS knows."""
+    known = managed_policies()
+    _, output = run("list")
+    assert f"check knows {len(known.policies):,} AWS managed policies, as of {known.date}" in output
 
 
 def test_the_list_can_be_json() -> None:

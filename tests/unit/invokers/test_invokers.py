@@ -10,6 +10,8 @@ import pytest
 
 from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers import INVOKERS, Authority, Invoker, Sent, invoker_of, never_sent
+from permission_guard.invokers.apigateway import in_one_stage
+from permission_guard.invokers.iot import functions_in_sql
 from permission_guard.model.arns import partition_of
 
 ACCOUNT: Final = "123456789012"
@@ -74,10 +76,26 @@ def name_of(invoker: Invoker) -> str:
     return invoker.principal
 
 
+EXAMPLES: Final = {
+    "AGENT-ID": "A1B2C3D4E5",
+    "BOT-ALIAS-ID": "TSTALIASID",
+    "BOT-ID": "A1B2C3D4E5",
+    "CONFIG-RULE-ID": "config-rule-a1b2c3",
+    "METHOD": "GET",
+    "ANY-METHOD": "ANY",
+    "SECRET-NAME": "shop/db-A1b2C3",
+    "SERVICE": "config-conforms.amazonaws.com",
+    "TARGET-GROUP-ID": "73e2d6bc24d8a067",
+    "USER-POOL-ID": "us-east-1_A1b2C3",
+}
+"""Names that AWS assigns, or whose form the service prescribes."""
+
+
 def filled(form: str, partition: str = "aws") -> str:
-    """Return an ARN of a form, with its names in capitals replaced."""
+    """Return an ARN of a form, with its names in capitals replaced by examples."""
     arn = form.format(partition=partition, region=REGIONS[partition], account=ACCOUNT)
-    return re.sub(r"[A-Z][A-Z-]*", "orders", arn).replace("*", "orders")
+    arn = re.sub(r"[A-Z][A-Z-]+", lambda match: EXAMPLES.get(match[0], "orders"), arn)
+    return arn.replace("targetgroup/73e2d6bc24d8a067", "targetgroup/tg-0a1b2c3d4e5f6a7b8") if "lattice" in arn else arn
 
 
 def forms_of(invoker: Invoker) -> tuple[str, ...]:
@@ -159,12 +177,30 @@ ADMITTED: Final = [
     ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/authorizers/d4"),
     ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:*"),
     ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/*"),
     ("iot", f"arn:aws:iot:us-east-1:{ACCOUNT}:authorizer/token"),
     ("cognito-idp", f"arn:aws-us-gov:cognito-idp:us-gov-west-1:{ACCOUNT}:userpool/us-gov-west-1_a1"),
     ("pinpoint", f"arn:aws:mobiletargeting:us-east-1:{ACCOUNT}:apps/*"),
     ("cloudfront", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"),
     ("ses", f"arn:aws:ses:us-east-1:{ACCOUNT}:receipt-rule-set/*"),
     ("lex", f"arn:aws:lex:us-east-1:{ACCOUNT}:intent:OrderFlowers:*"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/GET/users/*"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/*/users/*/orders"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/ANY/users"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/$default/$default"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/???/P*T/"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/defaults/nightly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/default"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/aws.partner/example.com/shop/nightly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/*/nightly-*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*:*"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/db-A1b2C3"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/db-??????"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/*"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:db-secret"),
+    ("config", f"arn:aws:config:us-east-1:{ACCOUNT}:config-rule/aws-service-rule/*/config-rule-a1b2c3"),
+    ("lambda.alarms.cloudwatch", f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:orders: 5xx (prod)"),
 ]
 REJECTED: Final = [
     ("s3", "arn:aws:s3:::"),
@@ -190,6 +226,42 @@ REJECTED: Final = [
     ("config", f"arn:aws:config:us-east-1:{ACCOUNT}:config-recorder/default"),
     ("sqs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"),
     ("states", f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:orders"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/GET/users/{{userId}}"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/*/{{proxy+}}"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:*/{{id}}"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/prod/get/users"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/prod/FETCH/users"),
+    ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/prod/G?/users"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/default/nightly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/default/*"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/arn:aws:events:us-east-1:{ACCOUNT}:event-bus/shop/nightly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/shop/eu/nightly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/night ly"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{'n' * 65}"),
+    ("events", f"arn:aws:events:us-east-1:{ACCOUNT}:rule/night ly*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:*:*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:log-stream:*"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:log-stream:2026"),
+    ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:or*ders and more:*"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/db"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/db-?????"),
+    ("secretsmanager", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:shop/db-A1b2C3:password"),
+    ("sns", f"arn:aws:sns:us-east-1:{ACCOUNT}:orders.fifo"),
+    ("sns", f"arn:aws:sns:us-east-1:{ACCOUNT}:orders/new"),
+    ("sns", f"arn:aws:sns:us-east-1a:{ACCOUNT}:orders"),
+    ("s3", "arn:aws:s3:::up*/loads"),
+    ("s3", "arn:aws:s3:::my bucket"),
+    ("s3", "arn:aws:s3:::ab"),
+    ("iot", f"arn:aws:iot:us-east-1:{ACCOUNT}:rule/night-ly"),
+    ("iot", f"arn:aws:iot:us-east-1:{ACCOUNT}:topic/orders"),
+    ("config", f"arn:aws:config:us-east-1:{ACCOUNT}:config-rule/required-tags"),
+    ("cognito-idp", f"arn:aws:cognito-idp:us-east-1:{ACCOUNT}:userpool/customers"),
+    ("bedrock", f"arn:aws:bedrock:us-east-1:{ACCOUNT}:agent/orders-agent"),
+    ("bedrock", f"arn:aws:bedrock:us-east-1:{ACCOUNT}:agent-alias/A1B2C3D4E5/TSTALIASID"),
+    ("lexv2", f"arn:aws:lex:us-east-1:{ACCOUNT}:bot-alias/A1B2C3D4E5"),
+    ("vpc-lattice", f"arn:aws:vpc-lattice:us-east-1:{ACCOUNT}:targetgroup/orders"),
+    ("ses", f"arn:aws:ses:us-east-1:{ACCOUNT}:receipt-rule-set/inbound/receipt-rule/store"),
+    ("codecommit", f"arn:aws:codecommit:us-east-1:{ACCOUNT}:shop/orders"),
 ]
 
 
@@ -203,6 +275,103 @@ def test_an_arn_that_a_source_can_have_is_admitted(service: str, arn: str) -> No
 def test_an_arn_that_no_source_can_have_is_not_admitted(service: str, arn: str) -> None:
     """Of another service or resource, with an unexpected or missing account, or not an ARN."""
     assert not invoker_of(f"{service}.amazonaws.com").admits(arn)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "in_parts", "as_text"),
+    [
+        (f"arn:aws:sns:*:{ACCOUNT}:orders", True, True),
+        ("arn:aws:s*:orders", True, True),
+        ("arn:*:*:*:orders:*", False, False),
+        ("arn:aws:logs:*:log-group:/aws/lambda/orders:*", False, True),
+        ("arn:aws:logs:*:log-group:/aws/lambda/orders", False, False),
+        ("arn:*:log-group:/aws/lambda/orders:?", True, True),
+    ],
+)
+def test_a_star_matches_colons_only_in_a_comparison_of_texts(pattern: str, in_parts: bool, as_text: bool) -> None:
+    """ArnLike compares part by part, StringLike the whole."""
+    invoker = invoker_of("logs.amazonaws.com" if "log" in pattern else "sns.amazonaws.com")
+    assert (invoker.admits(pattern), invoker.admits(pattern, as_text=True)) == (in_parts, as_text)
+
+
+@pytest.mark.parametrize(
+    ("tail", "disputed"),
+    [
+        ("*/ANY/users", True),
+        ("prod/ANY/users", True),
+        ("prod/AN?/users/*", True),
+        ("*/*/users", False),
+        ("*/GET/users", False),
+        ("prod/GET/ANY/users", False),
+        ("*/ANY", False),
+        ("*", False),
+    ],
+)
+def test_only_the_method_any_is_disputed(tail: str, disputed: bool) -> None:
+    """Reports and documentation disagree on whether API Gateway sends it. `ANY` is also the key of a route."""
+    pattern = in_one_stage(f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/{tail}")
+    assert invoker_of("apigateway.amazonaws.com").is_disputed(pattern) is disputed
+
+
+@pytest.mark.parametrize(
+    ("service", "wrong", "right"),
+    [
+        (
+            "apigateway",
+            "execute-api:us-east-1:{0}:a1/*/GET/users/{{id}}/*",
+            "execute-api:us-east-1:{0}:a1/*/GET/users/*/*",
+        ),
+        ("events", "events:us-east-1:{0}:rule/default/nightly", "events:us-east-1:{0}:rule/nightly"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:*:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:log-stream:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:log-group:/aws/shop:*", "logs:us-east-1:{0}:log-group:/aws/shop:*"),
+        ("logs", "logs:us-east-1:{0}:destination:shop", "logs:us-east-1:{0}:destination:shop"),
+        ("sns", "sns:us-east-1:{0}:orders.fifo", "sns:us-east-1:{0}:orders.fifo"),
+    ],
+)
+def test_a_common_mistake_in_an_arn_is_corrected(service: str, wrong: str, right: str) -> None:
+    """What a source can send, and what has another mistake, stays as it is."""
+    invoker = invoker_of(f"{service}.amazonaws.com")
+    assert invoker.corrected(f"arn:aws:{wrong.format(ACCOUNT)}") == f"arn:aws:{right.format(ACCOUNT)}"
+
+
+@pytest.mark.parametrize(
+    ("source_region", "region", "principals"),
+    [
+        ("ap-east-1", "us-east-1", ("sns.ap-east-1.amazonaws.com",)),
+        ("ap-east-1", "ap-east-1", ("sns.amazonaws.com", "sns.ap-east-1.amazonaws.com")),
+        ("us-west-2", "us-east-1", ("sns.amazonaws.com", "sns.us-east-1.amazonaws.com")),
+        ("*", "us-east-1", ("sns.amazonaws.com", "sns.us-east-1.amazonaws.com")),
+        ("ap-*-1", "us-east-1", ("sns.amazonaws.com", "sns.us-east-1.amazonaws.com")),
+    ],
+)
+def test_a_topic_of_an_opt_in_region_calls_other_regions_with_its_regional_principal(
+    source_region: str, region: str, principals: tuple[str, ...]
+) -> None:
+    """Within a region, and from the regions that every account has, the plain principal calls."""
+    topic = f"arn:aws:sns:{source_region}:{ACCOUNT}:orders"
+    assert invoker_of("sns.amazonaws.com").principals_of(topic, "aws", region) == principals
+    assert invoker_of("s3.amazonaws.com").principals_of("arn:aws:s3:::uploads", "aws", region) == ("s3.amazonaws.com",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "functions"),
+    [
+        ("SELECT * FROM 'topic'", ()),
+        ("SELECT aws_lambda('arn:1', {'a': b}) FROM 'topic'", ("arn:1",)),
+        ('SELECT AWS_Lambda ( "arn:1" , *) AS a FROM \'t\' WHERE aws_lambda("arn:2", *).ok', ("arn:1", "arn:2")),
+        ("SELECT aws_lambda('arn:1', *), aws_lambda('arn:1', x) FROM 't'", ("arn:1",)),
+        ("SELECT \n aws_lambda(\n 'arn:1', *) FROM 't'", ("arn:1",)),
+        ("SELECT aws_lambda(concat('arn:', name), *) FROM 't'", (None,)),
+        ("SELECT 'aws_lambda(\"arn:1\", *)' AS text FROM 't'", ()),
+        ("SELECT my_aws_lambda('arn:1') FROM 't'", ()),
+        ("SELECT aws_lambda", ()),
+    ],
+)
+def test_a_topic_rule_calls_the_functions_of_its_sql(sql: str, functions: tuple[str | None, ...]) -> None:
+    """A text that only looks like a call is none."""
+    assert functions_in_sql(sql) == functions
 
 
 @pytest.mark.parametrize("invoker", INVOKERS, ids=name_of)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from permission_guard.offline.intrinsics import NO_VALUE, Resolver, fill, unresolved_in
+from permission_guard.offline.intrinsics import NO_VALUE, Resolver
 from permission_guard.offline.physical_names import Place
+from permission_guard.offline.unresolved import fill, unresolved_in
 
 PARAMETERS = {
     "Name": {"Type": "String", "Default": "orders"},
@@ -84,7 +85,7 @@ def shown(raw: Any) -> Any:
         ({"Ref": "AWS::URLSuffix"}, "amazonaws.com"),
         ({"Ref": "AWS::StackName"}, "my-stack"),
         ({"Ref": "AWS::NotificationARNs"}, []),
-        ({"Ref": "AWS::Other"}, "${Ref}"),
+        ({"Ref": "AWS::Other"}, "${AWS::Other}"),
         ({"Ref": "Name"}, "orders"),
         ({"Ref": "Size"}, "3"),
         ({"Ref": "On"}, "true"),
@@ -93,8 +94,10 @@ def shown(raw: Any) -> Any:
         ({"Ref": "Stored"}, "${Stored}"),
         ({"Ref": "Odd"}, "${Odd}"),
         ({"Ref": "Nothing"}, "${Nothing}"),
-        ({"Ref": ["Name"]}, "${Ref}"),
+        ({"Ref": ["Name"]}, "${Ref [Name]}"),
         ("{{resolve:ssm:/a}}/b", "${{{resolve:ssm:/a}}}/b"),
+        ({"Fn::Sub": "{{resolve:ssm:/${Given}/a}}/b"}, "${{{resolve:ssm:/${Given}/a}}}/b"),
+        ({"Fn::Join": ["", ["{{resolve:ssm:/", {"Ref": "Given"}, "}}"]]}, "${{{resolve:ssm:/${Given}}}}"),
     ],
 )
 def test_parameters_and_pseudo_parameters_are_resolved(raw: Any, value: Any) -> None:
@@ -140,8 +143,8 @@ def test_a_given_parameter_overrides_its_default() -> None:
         ({"Ref": "Machine"}, "${Machine}"),
         ({"Fn::GetAtt": ["Machine", "Arn"]}, "${Machine.Arn}"),
         ({"Fn::GetAtt": ["Untyped", "Arn"]}, "${Untyped.Arn}"),
-        ({"Fn::GetAtt": ["Topic", {"Ref": "Name"}]}, "${Fn::GetAtt}"),
-        ({"Fn::GetAtt": 3}, "${Fn::GetAtt}"),
+        ({"Fn::GetAtt": ["Topic", {"Ref": "Name"}]}, "${Topic.orders}"),
+        ({"Fn::GetAtt": 3}, "${Fn::GetAtt 3}"),
     ],
 )
 def test_resources_have_their_names_after_deployment(raw: Any, value: Any) -> None:
@@ -167,32 +170,44 @@ def test_attributes_of_aws_resources_are_in_the_own_account() -> None:
         ({"Fn::Sub": "${Queue.QueueName}/${Given}"}, "orders-dlq/${Given}"),
         ({"Fn::Sub": ["${a}-${Name}", {"a": {"Ref": "Size"}}]}, "3-orders"),
         ({"Fn::Sub": "${Names}"}, "${Names}"),
-        ({"Fn::Sub": ["${a}", 3]}, "${Fn::Sub}"),
-        ({"Fn::Sub": 3}, "${Fn::Sub}"),
+        ({"Fn::Sub": ["${a}", 3]}, "${Fn::Sub [${a}, 3]}"),
+        ({"Fn::Sub": 3}, "${Fn::Sub 3}"),
+        ({"Fn::Sub": ["${a}", {"a": {"Ref": "Names"}}]}, "${Fn::Sub [a, b]}"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Name"}, 3]]}, "a-orders-3"),
         ({"Fn::Join": ["-", {"Ref": "Names"}]}, "a-b"),
-        ({"Fn::Join": ["-", {"Ref": "Given"}]}, "${Given}"),
-        ({"Fn::Join": ["-", ["a", {"Ref": "Names"}]]}, "${Fn::Join}"),
-        ({"Fn::Join": "a"}, "${Fn::Join}"),
+        ({"Fn::Join": ["-", {"Ref": "Given"}]}, "${Fn::Join [-, ${Given}]}"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Names"}]]}, "${Fn::Join [-, [a, [a, b]]]}"),
+        ({"Fn::Join": "a"}, "${Fn::Join a}"),
         ({"Fn::Select": [1, {"Ref": "Names"}]}, "b"),
         ({"Fn::Select": ["1", {"Fn::Split": ["-", {"Fn::GetAtt": ["Queue", "QueueName"]}]}]}, "dlq"),
-        ({"Fn::Select": [0, {"Fn::Split": ["-", {"Fn::Sub": "a-${Given}"}]}]}, "${Given}"),
-        ({"Fn::Select": [9, {"Ref": "Names"}]}, "${Fn::Select}"),
-        ({"Fn::Select": 3}, "${Fn::Select}"),
-        ({"Fn::Split": 3}, "${Fn::Split}"),
-        ({"Fn::Split": ["", "a"]}, "${Fn::Split}"),
-        ({"Fn::Split": ["-", ["a"]]}, "${Fn::Split}"),
+        ({"Fn::Select": [0, {"Fn::Split": ["-", {"Fn::Sub": "a-${Given}"}]}]}, "a"),
+        ({"Fn::Select": [0, {"Ref": "Given"}]}, "${Fn::Select [0, ${Given}]}"),
+        ({"Fn::Select": [1, {"Ref": "Given"}]}, "${Fn::Select [1, ${Given}]}"),
+        (
+            {"Fn::Select": [1, {"Fn::Split": ["-", {"Fn::Sub": "a-${Given}"}]}]},
+            '${Fn::Select [1, "${Fn::Split [-, a-${Given}]}"]}',
+        ),
+        ({"Fn::Select": [9, {"Ref": "Names"}]}, "${Fn::Select [9, [a, b]]}"),
+        ({"Fn::Select": 3}, "${Fn::Select 3}"),
+        ({"Fn::Select": ["x", {"Ref": "Names"}]}, "${Fn::Select [x, [a, b]]}"),
+        ({"Fn::Split": 3}, "${Fn::Split 3}"),
+        ({"Fn::Split": ["", "a"]}, '${Fn::Split ["", a]}'),
+        ({"Fn::Split": ["-", ["a"]]}, "${Fn::Split [-, [a]]}"),
+        ({"Fn::Select": [0, {"Fn::Split": ["-", ["a"]]}]}, '${Fn::Select [0, "${Fn::Split [-, [a]]}"]}'),
         ({"Fn::If": ["Yes", "a", "b"]}, "a"),
         ({"Fn::If": ["No", "a", {"Ref": "Name"}]}, "orders"),
-        ({"Fn::If": ["Yes"]}, "${Fn::If}"),
+        ({"Fn::If": ["Yes"]}, "${Fn::If [Yes]}"),
         ({"Fn::FindInMap": ["Accounts", {"Ref": "AWS::Region"}, "partner"]}, "111122223333"),
-        ({"Fn::FindInMap": ["Accounts", {"Ref": "Given"}, "partner"]}, "${Fn::FindInMap}"),
+        (
+            {"Fn::FindInMap": ["Accounts", {"Ref": "Given"}, "partner"]},
+            "${Fn::FindInMap [Accounts, ${Given}, partner]}",
+        ),
         ({"Fn::FindInMap": ["Accounts", "x", "y", {"DefaultValue": {"Ref": "Name"}}]}, "orders"),
-        ({"Fn::FindInMap": ["Accounts", ["x"], "y"]}, "${Fn::FindInMap}"),
-        ({"Fn::FindInMap": "Accounts"}, "${Fn::FindInMap}"),
+        ({"Fn::FindInMap": ["Accounts", ["x"], "y"]}, "${Fn::FindInMap [Accounts, [x], y]}"),
+        ({"Fn::FindInMap": "Accounts"}, "${Fn::FindInMap Accounts}"),
         ({"Fn::ImportValue": {"Fn::Sub": "${Name}-${Given}"}}, "${import of orders-${Given}}"),
-        ({"Fn::ImportValue": {"Ref": "Names"}}, "${an import}"),
-        ({"Fn::Base64": "a"}, "${Fn::Base64}"),
+        ({"Fn::ImportValue": {"Ref": "Names"}}, "${import of [a, b]}"),
+        ({"Fn::Base64": "a"}, "${Fn::Base64 a}"),
     ],
 )
 def test_functions_are_resolved_if_their_arguments_are(raw: Any, value: Any) -> None:
@@ -225,13 +240,81 @@ def test_a_condition_is_true_or_false_or_undecided(name: str, expected: bool | N
     assert resolver().condition(name) is expected
 
 
-def test_an_undecided_condition_has_its_assumed_value() -> None:
-    """Conditions and values that depend on it use the assumed value."""
-    assumed = Resolver(TEMPLATE, Place("123456789012", "us-east-1", "aws"), {}, {"Maybe": False})
-    assert assumed.condition("Maybe") is False
-    assert assumed.condition("NotMaybe") is True
-    assert assumed.value({"Fn::If": ["Maybe", "a", "b"]}) == "b"
-    assert list(assumed.undecided) == ["Maybe"]
+def branches(name: str, given: Resolver) -> list[Resolver]:
+    """Return a resolver for each answer to the question that a condition asks."""
+    assert given.condition(name) is None
+    (question,) = given.undecided
+    return [Resolver(TEMPLATE, given.place, {}, assumptions) for assumptions in given.branches(question)]
+
+
+def test_a_comparison_that_is_not_decided_has_each_answer_in_turn() -> None:
+    """Where the texts are equal, the reference has that value everywhere, and a contrary condition is false."""
+    other, equal = branches("Maybe", resolver())
+    assert [other.condition(name) for name in ("Maybe", "NotMaybe")] == [False, True]
+    assert other.value({"Fn::If": ["Maybe", "a", {"Ref": "Given"}]}) == resolver().value({"Ref": "Given"})
+    assert other.assumed == {"the condition Maybe": "False", "the condition NotMaybe": "True"}
+    assert [equal.condition(name) for name in ("Maybe", "NotMaybe")] == [True, False]
+    assert equal.value({"Fn::Sub": "${Given}-${Name}"}) == "x-orders"
+    assert equal.assumed["Given"] == "x"
+    assert not other.undecided
+    assert not equal.undecided
+
+
+def test_a_parameter_has_one_of_its_allowed_values() -> None:
+    """All conditions on it are decided by that value."""
+    conditions = {name: {"Fn::Equals": [{"Ref": "Stage"}, name]} for name in ("code", "prod", "other")}
+    body = {"Parameters": {"Stage": {"Type": "String", "AllowedValues": ["code", "prod"]}}, "Conditions": conditions}
+    place = Place("123456789012", "us-east-1", "aws")
+    first = Resolver(body, place)
+    assert first.condition("other") is None
+    (question,) = first.undecided
+    values = [Resolver(body, place, {}, assumptions) for assumptions in first.branches(question)]
+    assert [{name: one.condition(name) for name in conditions} for one in values] == [
+        {"code": True, "prod": False, "other": False},
+        {"code": False, "prod": True, "other": False},
+    ]
+
+
+def test_the_allowed_values_of_an_ssm_parameter_are_names() -> None:
+    """The value itself is not in the file."""
+    kind = "AWS::SSM::Parameter::Value<String>"
+    body = {"Parameters": {"Stored": {"Type": kind, "AllowedValues": ["/a", "/b"]}}}
+    found = Resolver(body, Place("123456789012", "us-east-1", "aws"))
+    found.value({"Ref": "Stored"})
+    assert found.found["Stored"].allowed == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"Fn::Select": [0, {"Ref": "Given"}]}, {"Fn::Select": [1, {"Ref": "Given"}]}),
+        ({"Fn::Select": [0, {"Ref": "Given"}]}, {"Ref": "Given"}),
+        ({"Fn::Join": ["-", {"Ref": "Given"}]}, {"Fn::Join": [",", {"Ref": "Given"}]}),
+        ({"Fn::FindInMap": ["A", {"Ref": "Given"}, "x"]}, {"Fn::FindInMap": ["A", {"Ref": "Given"}, "y"]}),
+        ({"Fn::FindInMap": ["A", {"Ref": "Given"}, "x"]}, {"Fn::FindInMap": ["A", "Given", "x"]}),
+        ({"Fn::Split": [",", {"Ref": "Given"}]}, {"Fn::Split": ["-", {"Ref": "Given"}]}),
+        ({"Fn::Transform": {"Name": "A"}}, {"Fn::Transform": {"Name": "B"}}),
+        ({"Fn::Base64": "a" * 200}, {"Fn::Base64": "a" * 200 + "b"}),
+        ({"Fn::ImportValue": {"Ref": "Names"}}, {"Fn::ImportValue": {"Fn::Transform": "x"}}),
+        ({"Fn::Sub": ["${Given}", {"Given": {"Fn::Split": [",", "a,b"]}}]}, {"Ref": "Given"}),
+        ({"Ref": "AWS::Other"}, {"Ref": "AWS::Another"}),
+    ],
+)
+def test_two_expressions_are_two_values(left: Any, right: Any) -> None:
+    """Each is equal only to itself, so that whether they are equal is not decided."""
+    body = {**TEMPLATE, "Conditions": {"Same": {"Fn::Equals": [left, left]}, "Equal": {"Fn::Equals": [left, right]}}}
+    found = Resolver(body, Place("123456789012", "us-east-1", "aws"))
+    assert shown(left) != shown(right)
+    assert found.condition("Equal") is None
+    if not isinstance(found.value(left), list):
+        assert found.condition("Same") is True
+
+
+def test_each_version_of_a_template_has_its_own_number() -> None:
+    """The numbers are plausible; what matters is that they differ."""
+    version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "orders"}}
+    found = Resolver({"Resources": {"First": version, "Second": version}}, Place("123456789012", "us-east-1", "aws"))
+    assert found.value({"Ref": "First"}) != found.value({"Ref": "Second"})
 
 
 def test_china_has_another_url_suffix() -> None:

@@ -24,10 +24,10 @@ from permission_guard.model.state import Role, Unread
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.decision import decide
 from permission_guard.needs.event_sources import event_source_of
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
-from permission_guard.offline.physical_names import Place
-from permission_guard.offline.sam import TRANSFORM
 from permission_guard.offline.scenarios import evaluate_check
+from permission_guard.offline.transforms import SAM
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from tests.fakes import ACCOUNT, REGION, a_policy, allow
 from tests.unit.needs.event_sources.needs_table import KEY
@@ -57,8 +57,8 @@ def offline_check(event: str, properties: dict[str, Any], resources: dict[str, A
         "Events": {"On": {"Type": event, "Properties": copy.deepcopy(properties)}},
     }
     function = {"Type": "AWS::Serverless::Function", "Properties": properties_of_function}
-    template = {"Transform": TRANSFORM, "Resources": {"Bill": function, **copy.deepcopy(resources or {})}}
-    checks = contents(template, Place(ACCOUNT, REGION, "aws"), TRUST, {}).offline_checks
+    template = {"Transform": SAM, "Resources": {"Bill": function, **copy.deepcopy(resources or {})}}
+    checks = contents(template, GivenPlace(ACCOUNT, REGION), TRUST, {}).offline_checks
     (found,) = [one for one in checks if one.source_id == "BillOn"]
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,7 +10,7 @@ from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
@@ -49,6 +49,15 @@ def read(action: str, call: Callable[[], T]) -> T | Unread | None:
         return Unread(action, code, message, denied=code in _DENIED)
     except BotoCoreError as error:
         return Unread(action, type(error).__name__, str(error), denied=False)
+
+
+def dropped_members(client: Any, operation: str, members: Iterable[str]) -> tuple[str, ...]:
+    """Return which members of a reply the SDK drops: those that its service model does not know, because it is older.
+
+    What such a member would have is unread, not absent.
+    """
+    shape = client.meta.service_model.operation_model(operation).output_shape
+    return tuple(member for member in members if shape is None or member not in shape.members)
 
 
 def is_temporary(error: ClientError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -106,6 +107,20 @@ def client_in(service: str, region: str) -> Any:
     """Return the client of a service in a region, one per execution environment."""
     own = _client(service)
     return own if own.meta.region_name == region else _client_in(service, region)
+
+
+def client_as(service: str, *, profile: str | None, region: str | None) -> Any:
+    """Return a client with the credentials of a profile, or of the environment, for the command line.
+
+    An empty region in the environment counts as none. Without a region, the client is one of the partition `aws`, which
+    suits a global service. ConfigurationError if no client can be created.
+    """
+    try:
+        session = boto3.Session(profile_name=profile)
+        found = region or os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+        return session.client(service, region_name=found, config=CONFIG)  # type: ignore[call-overload]
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"boto3 cannot create a client for {service}: {error}") from error
 
 
 @cache

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from permission_guard.checks.checker import Checker, CheckResult
     from permission_guard.findings.checkpoint import CheckRun
     from permission_guard.intake.messages import QueueMessage
+    from permission_guard.model.state import Unread
     from permission_guard.model.targets import JSON, Direction, Target
+    from permission_guard.model.verdicts import Verdict
 
 
 class FunctionDirectory(Protocol):
@@ -64,6 +66,9 @@ MAX_FUNCTIONS_OF_ROLES = 50
 
 MIN_MILLIS_FOR_A_CHECK = 20_000
 """The time that every check has at least: most take a second, throttled ones several."""
+
+MAX_UNKNOWN_LINES = 20
+"""How many unknown verdicts of one check are logged each; the others are counted."""
 
 RESERVED_MILLIS = 25_000
 """The time at the end of an invocation in which no AWS call starts but the requests for what was not checked.
@@ -322,18 +327,8 @@ class CheckBatch:
                 "recorded finding cannot be read: left as it is", extra=about | {"finding_id": finding_id}
             )
             self._count("FindingsUnreadable")
-        for unread in result.unread:
-            self._logger.error(
-                "state could not be read",
-                extra=about | {"action": unread.action, "code": unread.code, "reason": unread.message},
-            )
-            self._count("ReadsDenied" if unread.denied else "ReadsFailed")
-        for verdict in result.report.unknowns:
-            self._logger.warning(
-                "verdict is unknown",
-                extra=about | {"rule_id": verdict.rule_id, "subject": verdict.subject, "reason": verdict.reason},
-            )
-            self._count("VerdictsUnknown")
+        self._report_unread(result.unread, about)
+        self._report_unknowns(result.report.unknowns, about)
         for change in result.changes:
             if change.is_transition:
                 finding = change.finding
@@ -343,6 +338,31 @@ class CheckBatch:
                 )
                 self._count(f"Findings{finding.transition.removeprefix('Finding ')}")
         self._count("FunctionsChecked")
+
+    def _report_unread(self, parts: Sequence[Unread], about: Mapping[str, JSON]) -> None:
+        """Log one line for each action and error, however many sources it concerns."""
+        groups: dict[tuple[str, str, bool], list[Unread]] = {}
+        for unread in parts:
+            groups.setdefault((unread.action, unread.code, unread.denied), []).append(unread)
+        for (action, code, denied), group in groups.items():
+            self._logger.error(
+                "state could not be read",
+                extra={**about, "action": action, "code": code, "reason": group[0].message, "reads": len(group)},
+            )
+            self._count("ReadsDenied" if denied else "ReadsFailed", len(group))
+
+    def _report_unknowns(self, verdicts: Sequence[Verdict], about: Mapping[str, JSON]) -> None:
+        for verdict in verdicts[:MAX_UNKNOWN_LINES]:
+            self._logger.warning(
+                "verdict is unknown",
+                extra={**about, "rule_id": verdict.rule_id, "subject": verdict.subject, "reason": verdict.reason},
+            )
+        if len(verdicts) > MAX_UNKNOWN_LINES:
+            rules = sorted({verdict.rule_id for verdict in verdicts[MAX_UNKNOWN_LINES:]})
+            more = len(verdicts) - MAX_UNKNOWN_LINES
+            self._logger.warning("more verdicts are unknown", extra={**about, "verdicts": more, "rule_ids": rules})
+        if verdicts:
+            self._count("VerdictsUnknown", len(verdicts))
 
     def _failed(self, what: str, target: Target, messages: Sequence[QueueMessage]) -> None:
         name = target.name if isinstance(target, RoleTarget) else target.arn

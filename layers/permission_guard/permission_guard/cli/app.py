@@ -1,6 +1,7 @@
 """All commands of `permission-guard`.
 
-Exit codes: 0 no problem, 1 findings or a denied action, 2 invalid usage, 3 something is unknown.
+Exit codes, the first that applies: 1 findings or a denied action, 2 invalid usage or a named file that is not valid,
+3 something is unknown or was not read, 0 no problem.
 """
 
 from __future__ import annotations

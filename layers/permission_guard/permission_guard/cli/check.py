@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from permission_guard.errors import InputError
+from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
 from permission_guard.iam import TrustSet
-from permission_guard.model.arns import partition_of
+from permission_guard.model.arns import PARTITIONS, partition_of
+from permission_guard.model.names import REGION
 from permission_guard.model.verdicts import Outcome
+from permission_guard.offline.bounds import MAX_BYTES, MAX_SECONDS, TOO_DEEP, OutOfTime, time_bound
+from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
+from permission_guard.offline.find_files import InputFile, input_files, may_be_template
 from permission_guard.offline.input_file import read
-from permission_guard.offline.physical_names import Place
 from permission_guard.offline.scenarios import evaluate_check
-from permission_guard.reports.check import Checked, Failed, Results, print_json, print_table
+from permission_guard.reports.check import Checked, Failed, Results, Unread, print_json, print_table
 from permission_guard.reports.terminal import echo_error
 from permission_guard.rules import RULES
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from permission_guard.rules import Rule
 
 FINDINGS, INVALID_USAGE, UNKNOWN = 1, 2, 3
-PLACEHOLDER = "123456789012"
+_SOME_REGION = "us-east-1"
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -45,7 +48,8 @@ class _Options:
     """The options that apply to every file."""
 
     rules: tuple[Rule, ...]
-    place: Place
+    wanted: Sequence[str]
+    place: GivenPlace
     trust: TrustSet
     parameters: Mapping[str, str]
 
@@ -55,7 +59,7 @@ def check(  # noqa: PLR0917 - each is an option
         list[Path],
         typer.Argument(
             help="Output of aws lambda get-policy, resource-based policies, SAM and CloudFormation templates, in JSON "
-            "or YAML. - is standard input.",
+            "or YAML. Folders, patterns and - for standard input.",
             show_default=False,
         ),
     ],
@@ -66,8 +70,14 @@ def check(  # noqa: PLR0917 - each is an option
         list[str] | None,
         typer.Option(help="An organization whose accounts may use the functions, such as your own. Can be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option(help="The account to which templates are deployed.")] = PLACEHOLDER,
-    region: Annotated[str, typer.Option(help="The region to which templates are deployed.")] = "us-east-1",
+    account: Annotated[
+        str | None,
+        typer.Option(help="The account to which templates are deployed.", show_default="as the ARNs of the file say"),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="The region to which templates are deployed.", show_default="as the ARNs of the file say"),
+    ] = None,
     partition: Annotated[
         str | None, typer.Option(help="The partition to which templates are deployed.", show_default="from the region")
     ] = None,
@@ -85,26 +95,29 @@ def check(  # noqa: PLR0917 - each is an option
     A template parameter has its default or the value of --parameter.
     An outcome that depends on a value outside the file is unknown.
 
-    Exit codes: 0 no findings; 1 findings; 3 no findings, but something is unknown;
-    2 no findings, but invalid usage or a file that cannot be evaluated.
+    Exit codes: 1 findings; else 2 invalid usage or a named file that is not valid;
+    else 3 something is unknown or was not read; else 0.
     """
     try:
-        _accounts("--account", [account])
+        _accounts("--account", [account] if account is not None else [])
         trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
         options = _Options(
             rules=_rules(rule or [], trust),
-            place=Place(account, region, partition or partition_of(region)),
+            wanted=rule or [],
+            place=_place(account, region, partition),
             trust=trust,
             parameters=_parameters(parameter or []),
         )
     except ValueError as error:
         echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
-    results = Results(tuple(one for one in RULES if not one.offline and _is_wanted(one, rule or [])))
-    if account == PLACEHOLDER:
-        results.placeholder = account
-    for file in files:
+    results = Results()
+    found, problems = input_files(files)
+    results.failed += [Failed(argument, problem) for argument, problem in problems]
+    for file in found:
         _check_file(file, options, results)
+    _require_some_file(results)
+    _require_parameters(options, results)
     if format_ is Format.JSON:
         print_json(results)
     else:
@@ -112,24 +125,90 @@ def check(  # noqa: PLR0917 - each is an option
     raise typer.Exit(_exit_code(results))
 
 
-def _check_file(file: Path, options: _Options, results: Results) -> None:
-    """Add the verdicts on one file."""
+def _check_file(file: InputFile, options: _Options, results: Results) -> None:
+    """Add the verdicts on one file. Whatever is wrong with the file does not stop the others."""
+    name = str(file.path)
     try:
-        found = contents(read(file), options.place, options.trust, options.parameters)
+        with time_bound():
+            found = contents(read(file.path), options.place, options.trust, options.parameters)
+            verdicts = [
+                (check, verdict)
+                for check in found.offline_checks
+                for verdict in evaluate_check(check, options.rules)
+                if verdict.outcome is Outcome.VIOLATION or check.source_id not in found.without_function
+            ]
+            place = found.deployment.place if found.deployment else None
+            checked = [
+                Checked.of(name, verdict, check, place)
+                for check, verdict in verdicts
+                if verdict.outcome is not Outcome.PASS
+            ]
+    except (UnreadFileError, OutOfTime) as error:
+        reason = str(error) or f"it takes longer than {MAX_SECONDS:g} seconds"
+        _add_unread(file, reason, results)
     except InputError as error:
-        results.failed.append(Failed(str(file), str(error)))
-        return
+        if file.named:
+            results.failed.append(Failed(name, str(error)))
+        elif isinstance(error, UnsupportedFileError):
+            results.skipped_files.append(Failed(name, str(error)))
+        else:
+            _add_unread(file, str(error), results)
     except RecursionError:
-        results.failed.append(Failed(str(file), "nested too deeply"))
-        return
-    results.files += 1
-    results.left_out += [(str(file), name) for name in found.left_out]
-    for offline_check in found.offline_checks:
-        for verdict in evaluate_check(offline_check, options.rules):
-            if verdict.outcome is Outcome.PASS:
-                results.passed += 1
-            else:
-                results.add(Checked.of(str(file), verdict, offline_check, options.place))
+        _add_unread(file, TOO_DEEP, results)
+    except Exception as error:  # noqa: BLE001 - an error of ours on one file must not lose the others
+        problem = f"the check of this file failed, please report it: {type(error).__name__}: {error}"
+        results.unread.append(Unread(name, "", problem))
+    else:
+        results.files += 1
+        results.declared |= found.parameters
+        results.skipped[name] = [one for one in found.skipped if _is_wanted(one.rule, options.wanted)]
+        if found.deployment is not None:
+            results.deployments[name] = found.deployment
+        results.left_out += [(name, left_out) for left_out in found.left_out]
+        results.nested += [(name, nested) for nested in found.nested]
+        results.unread += [Unread(name, part, reason) for part, reason in found.unread]
+        if file.named:
+            results.failed += [Failed(name, problem) for _, problem in found.invalid]
+        else:
+            results.unread += [Unread(name, part, problem) for part, problem in found.invalid]
+        results.passed += len(verdicts) - len(checked)
+        for one in checked:
+            results.add(one)
+
+
+def _add_unread(file: InputFile, reason: str, results: Results) -> None:
+    """Add a file that was not read. In a folder, one that mentions nothing of AWS is skipped."""
+    if file.named or may_be_template(file.path, MAX_BYTES):
+        results.unread.append(Unread(str(file.path), "", reason))
+    else:
+        results.skipped_files.append(Failed(str(file.path), reason))
+
+
+def _require_some_file(results: Results) -> None:
+    """Report that nothing was checked: a run without a file must not look like one without findings."""
+    if not results.files and not results.failed and not results.unread:
+        results.failed.append(
+            Failed("Nothing was checked", "none of the files is a template or a policy of a function")
+        )
+
+
+def _require_parameters(options: _Options, results: Results) -> None:
+    """Report parameters that no template has: a misspelt one would be ignored."""
+    unknown = sorted(options.parameters.keys() - results.declared) if results.files else []
+    for name in unknown:
+        declared = ", ".join(sorted(results.declared))
+        known = f"The parameters are: {declared}" if declared else "No file has parameters"
+        results.failed.append(Failed(f"--parameter {name}", f"no template has this parameter. {known}."))
+
+
+def _place(account: str | None, region: str | None, partition: str | None) -> GivenPlace:
+    if region is not None and not REGION.match(region):
+        raise ValueError(f"--region requires a region such as {_SOME_REGION}; got {region!r}")
+    if partition is not None and partition not in PARTITIONS:
+        raise ValueError(f"--partition requires one of {', '.join(PARTITIONS)}; got {partition!r}")
+    if region is not None and partition not in {None, partition_of(region)}:
+        raise ValueError(f"--partition {partition}: the region {region} is in the partition {partition_of(region)}")
+    return GivenPlace(account, region, partition)
 
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:
@@ -155,10 +234,14 @@ def _accounts(option: str, accounts: Sequence[str]) -> frozenset[str]:
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for pair in pairs:
-        if "=" not in pair:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
             raise ValueError(f"--parameter requires NAME=VALUE; got {pair!r}")
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"--parameter {name} is given with two values: {found[name]!r} and {value!r}")
+    return found
 
 
 def _exit_code(results: Results) -> int:
@@ -166,4 +249,4 @@ def _exit_code(results: Results) -> int:
         return FINDINGS
     if results.failed:
         return INVALID_USAGE
-    return UNKNOWN if results.unknowns else 0
+    return UNKNOWN if results.unknowns or results.unread else 0

@@ -25,7 +25,10 @@ from permission_guard.iam import (
 )
 from permission_guard.iam import evaluate as decide
 from permission_guard.iam.arn import parse_arn, require_arn
+from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.names import REGION, ROLE_NAME
 from permission_guard.offline.policy_file import read_policies
+from permission_guard.offline.service_actions import action_problem, is_of_service
 from permission_guard.reports.terminal import echo_error, literal
 
 if TYPE_CHECKING:
@@ -34,6 +37,20 @@ if TYPE_CHECKING:
 DENIED, INVALID_USAGE, UNKNOWN = 1, 2, 3
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
+_ADVICE = {
+    ("NoCredentialsError", "CredentialRetrievalError"): ". Run aws configure, or name a profile with --profile.",
+    ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "UnauthorizedSSOTokenError"): (
+        ". Your credentials expired: sign in again."
+    ),
+    ("InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "AuthFailure"): (
+        ". AWS does not accept your credentials. In another partition than aws, set --region."
+    ),
+    ("AccessDenied", "AccessDeniedException"): (
+        ". Your credentials need iam:GetRole and the IAM actions that list and get the policies of a role."
+    ),
+}
+"""What to do about the errors that credentials cause, by their codes."""
+
 _COLOURS = {
     EvalDecision.ALLOWED: "green",
     EvalDecision.IMPLICIT_DENY: "red",
@@ -84,6 +101,13 @@ def evaluate(  # noqa: PLR0917 - each is an option
     ],
     action: Annotated[list[str], typer.Option(help="An action, such as sqs:ReceiveMessage. Can be repeated.")],
     resource: Annotated[list[str], typer.Option(help="The ARN of the resource, or *. Can be repeated.")],
+    profile: Annotated[
+        str | None, typer.Option(help="The AWS profile whose credentials read the role.", show_default=False)
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="A region of the partition of your account, such as cn-north-1.", show_default=False),
+    ] = None,
     policies: Annotated[
         Path | None,
         typer.Option(
@@ -108,21 +132,55 @@ def evaluate(  # noqa: PLR0917 - each is an option
 
     A decision that depends on an unknown condition key is conditional.
 
-    Exit codes: 0 allowed; 1 denied; 2 invalid usage; 3 something is unknown.
+    Exit codes: 1 something is denied; else 2 invalid usage; else 3 something is unknown; else 0.
     """
     try:
+        requests = _requests(action, resource)
         known = _known(context or [])
-        caller = _from_file(role, policies) if policies else _from_account(role)
+        _require_valid(role, region, function)
+        caller = _from_file(role, policies) if policies else _from_account(role, profile, region)
     except (PolicyFileError, typer.BadParameter) as error:
         echo_error(str(error))
         raise typer.Exit(INVALID_USAGE) from None
     options = _Options(caller, call, function, known, absent or [])
-    evaluations = [_Evaluation(each, arn, _decide(options, each, arn)) for each in action for arn in resource]
+    evaluations = [_Evaluation(each, arn, _decide(options, each, arn)) for each, arn in requests]
     if format_ is Format.JSON:
         typer.echo(json.dumps([_document(caller, evaluation) for evaluation in evaluations], indent=2))
     else:
         _print_table(caller, evaluations)
     raise typer.Exit(_exit_code(evaluations))
+
+
+def _requests(actions: Sequence[str], resources: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each action with the resources of its service. BadParameter for one that AWS does not have."""
+    for action in actions:
+        problem = action_problem(action)
+        if problem:
+            raise typer.BadParameter(f"--action {problem}.")
+    for resource in resources:
+        if resource != "*" and parse_arn(resource) is None:
+            raise typer.BadParameter(f"--resource requires an ARN or *; got {resource!r}")
+    pairs = [(action, resource) for action in actions for resource in resources if is_of_service(resource, action)]
+    for action in actions:
+        if all(action != of for of, _ in pairs):
+            raise typer.BadParameter(f"--action {action}: none of the resources is one of this service.")
+    for resource in resources:
+        if all(resource != of for _, of in pairs):
+            raise typer.BadParameter(f"--resource {resource}: none of the actions is one of this service.")
+    return pairs
+
+
+def _require_valid(role: str, region: str | None, function: str | None) -> None:
+    """Raise BadParameter for a role, region or function that none can be."""
+    if not (_ROLE_ARN.fullmatch(role) if role.startswith("arn:") else ROLE_NAME.match(role)):
+        raise typer.BadParameter(f"--role requires the name or the ARN of a role; got {role!r}")
+    if region is not None and not REGION.match(region):
+        raise typer.BadParameter(f"--region requires a region such as us-east-1; got {region!r}")
+    if function is not None:
+        try:
+            parse_function_arn(function)
+        except ValueError as error:
+            raise typer.BadParameter(f"--function requires the ARN of a function; got {function!r}") from error
 
 
 def _decide(options: _Options, action: str, resource: str) -> Decision:
@@ -162,7 +220,7 @@ def _from_file(role: str, path: Path) -> _Caller:
     return _Caller(role, read_policies(path), None)
 
 
-def _from_account(role: str) -> _Caller:
+def _from_account(role: str, profile: str | None, region: str | None) -> _Caller:
     """Read the role and all of its policies from AWS."""
     from permission_guard.bootstrap.roles import live_role  # noqa: PLC0415 - evaluating files does not load boto3
     from permission_guard.model.state import Unread  # noqa: PLC0415 - as above
@@ -170,13 +228,17 @@ def _from_account(role: str) -> _Caller:
 
     name = role.rsplit("/", 1)[-1]
     try:
-        found = live_role(name)
+        found = live_role(name, profile=profile, region=region)
     except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(" ".join(str(error).split())) from error
+    except Exception as error:  # noqa: BLE001 - what boto3 raises for settings of the environment is not documented
+        echo_error(f"The role {name!r} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}")
+        raise typer.Exit(UNKNOWN) from None
     if found is None:
         raise typer.BadParameter(f"The role {name!r} does not exist in the account of your credentials.")
     if isinstance(found, Unread):
-        echo_error(f"The role {name!r} cannot be read: {found}")
+        advice = next((text for codes, text in _ADVICE.items() if found.code in codes), "")
+        echo_error(f"The role {name!r} cannot be read: {' '.join(str(found).split())}{advice}")
         raise typer.Exit(UNKNOWN)
     if role.startswith("arn:") and role != found.arn:
         raise typer.BadParameter(f"Your credentials are for the account of {found.arn}, not of {role}.")
@@ -221,6 +283,6 @@ def _print_table(caller: _Caller, evaluations: Sequence[_Evaluation]) -> None:
 
 
 def _exit_code(evaluations: Sequence[_Evaluation]) -> int:
-    if any(one.decision.decision is EvalDecision.CONDITIONAL for one in evaluations):
-        return UNKNOWN
-    return DENIED if any(one.decision.denied for one in evaluations) else 0
+    if any(one.decision.denied for one in evaluations):
+        return DENIED
+    return UNKNOWN if any(one.decision.decision is EvalDecision.CONDITIONAL for one in evaluations) else 0

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
+from permission_guard.offline.managed_policies import managed_policies
 from permission_guard.reports.terminal import echo_error
 from permission_guard.rules import RULES, Rule
 
@@ -41,7 +42,7 @@ class PageFormat(StrEnum):
 def list_rules(
     format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.TABLE,
 ) -> None:
-    """List every rule with its severity and its fix."""
+    """List every rule with its severity and its fix, and the AWS managed policies that `check` knows."""
     if format_ is ListFormat.JSON:
         typer.echo(json.dumps([_document(rule) for rule in RULES], indent=2))
         return
@@ -51,7 +52,10 @@ def list_rules(
     for rule in RULES:
         document = _document(rule)
         table.add_row(rule.id, rule.name, str(rule.severity), document["fix"] or "-", document["summary"])
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    known = managed_policies()
+    console.print(f"check knows {len(known.policies):,} AWS managed policies, as of {known.date} ({known.source}).")
 
 
 @app.command("show")

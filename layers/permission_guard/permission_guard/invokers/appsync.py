@@ -10,6 +10,7 @@ INVOKER = Invoker(
     "arn:{partition}:appsync:{region}:{account}:apis/API-ID",
     "https://docs.aws.amazon.com/appsync/latest/APIReference/API_LambdaAuthorizerConfig.html",
     article="an",
+    names={"API-ID": r"[\w.\-]+"},
     sends_source_account=Sent.UNKNOWN,
     partitions=("aws", "aws-cn"),
 )

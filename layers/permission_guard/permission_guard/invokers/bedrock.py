@@ -10,5 +10,6 @@ INVOKER = Invoker(
     "arn:{partition}:bedrock:{region}:{account}:agent/AGENT-ID",
     "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
     article="an",
+    names={"AGENT-ID": "[0-9a-zA-Z]{10}"},
     partitions=("aws", "aws-us-gov"),
 )

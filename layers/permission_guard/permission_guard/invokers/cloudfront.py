@@ -9,6 +9,8 @@ INVOKER = Invoker(
     "distribution",
     "arn:{partition}:cloudfront::{account}:distribution/DISTRIBUTION-ID",
     "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html",
+    names={"DISTRIBUTION-ID": "[A-Za-z0-9]+"},
+    actions=("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"),
     sends_source_account=Sent.UNKNOWN,
     partitions=("aws",),
 )

@@ -10,4 +10,5 @@ INVOKER = Invoker(
     "arn:{partition}:cloudwatch:{region}:{account}:alarm:ALARM-NAME",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html",
     article="an",
+    names={"ALARM-NAME": ".{1,255}"},
 )

@@ -9,4 +9,5 @@ INVOKER = Invoker(
     "repository",
     "arn:{partition}:codecommit:{region}:{account}:REPOSITORY-NAME",
     "https://docs.aws.amazon.com/codecommit/latest/userguide/how-to-notify-lambda-cc.html",
+    names={"REPOSITORY-NAME": r"[\w.\-]{1,100}"},
 )

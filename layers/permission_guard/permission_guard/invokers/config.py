@@ -9,5 +9,9 @@ INVOKER = Invoker(
     "Config rule",
     "arn:{partition}:config:{region}:{account}:config-rule/CONFIG-RULE-ID",
     "https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop-rules_nodejs.html",
+    other_source_arns=(
+        "arn:{partition}:config:{region}:{account}:config-rule/aws-service-rule/SERVICE/CONFIG-RULE-ID",
+    ),
+    names={"CONFIG-RULE-ID": r"config-rule-[A-Za-z0-9]+", "SERVICE": r"[a-z.\-]+"},
     account_suffices=True,
 )

@@ -11,6 +11,7 @@ def _at_edge(principal: str) -> Invoker:
         "distribution",
         "arn:{partition}:cloudfront::{account}:distribution/DISTRIBUTION-ID",
         "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-edge-permissions.html",
+        names={"DISTRIBUTION-ID": "[A-Za-z0-9]+"},
         sends_source_arn=Sent.UNKNOWN,
         sends_source_account=Sent.UNKNOWN,
         written_by_aws=True,

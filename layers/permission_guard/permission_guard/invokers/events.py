@@ -10,4 +10,11 @@ INVOKER = Invoker(
     "arn:{partition}:events:{region}:{account}:rule/RULE-NAME",
     "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
     other_source_arns=("arn:{partition}:events:{region}:{account}:rule/BUS-NAME/RULE-NAME",),
+    correction=("(?<=:rule/)default/", ""),
+    account_may_stop=True,  # "Troubleshooting Amazon EventBridge" in its user guide
+    names={
+        "BUS-NAME": r"[.\-_A-Za-z0-9]{1,256}|aws\.partner/[/.\-_A-Za-z0-9]{1,244}",
+        "RULE-NAME": r"[.\-_A-Za-z0-9]{1,64}",
+    },
+    never_begins=("rule/default/",),  # only rules of other buses have the bus in their ARN
 )

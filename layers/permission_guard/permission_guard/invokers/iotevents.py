@@ -11,6 +11,7 @@ INVOKER = Invoker(
     "detector model",
     "arn:{partition}:iotevents:{region}:{account}:detectorModel/MODEL-NAME",
     "https://docs.aws.amazon.com/iotevents/latest/developerguide/iotevents-end-of-support.html",
+    names={"MODEL-NAME": r"[\w\-]{1,128}"},
     sends_source_arn=Sent.UNKNOWN,
     sends_source_account=Sent.UNKNOWN,
     partitions=("aws", "aws-cn", "aws-us-gov"),

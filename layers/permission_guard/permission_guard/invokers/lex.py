@@ -12,6 +12,7 @@ INVOKER = Invoker(
     "arn:{partition}:lex:{region}:{account}:intent:INTENT-NAME:*",
     "https://docs.aws.amazon.com/lex/latest/dg/gs-cli-update-lambda.html",
     article="an",
+    names={"INTENT-NAME": "[A-Za-z_]{1,100}"},
     sends_source_account=Sent.UNKNOWN,
     partitions=("aws", "aws-us-gov"),
     ended=date(2025, 9, 15),

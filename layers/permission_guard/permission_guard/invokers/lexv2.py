@@ -9,5 +9,6 @@ INVOKER = Invoker(
     "bot alias",
     "arn:{partition}:lex:{region}:{account}:bot-alias/BOT-ID/BOT-ALIAS-ID",
     "https://docs.aws.amazon.com/lexv2/latest/dg/lambda-attach.html",
+    names={"BOT-ID": "[0-9a-zA-Z]{10}", "BOT-ALIAS-ID": "[0-9a-zA-Z]{10}"},
     partitions=("aws", "aws-us-gov"),
 )

@@ -9,5 +9,7 @@ INVOKER = Invoker(
     "log group",
     "arn:{partition}:logs:{region}:{account}:log-group:LOG-GROUP-NAME:*",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html",
+    correction=(r"(?<=:log-group:)([^:]+)(:.*)?$", r"\1:*"),
+    names={"LOG-GROUP-NAME": r"[.\-_/#A-Za-z0-9]{1,512}"},
     regional_principal="logs.{region}.{suffix}",
 )

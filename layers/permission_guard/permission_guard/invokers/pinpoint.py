@@ -12,6 +12,7 @@ INVOKER = Invoker(
     "arn:{partition}:mobiletargeting:{region}:{account}:apps/APP-ID/campaigns/CAMPAIGN-ID",
     "https://docs.aws.amazon.com/pinpoint/latest/developerguide/segments-dynamic.html",
     other_source_arns=("arn:{partition}:mobiletargeting:{region}:{account}:apps/APP-ID",),
+    names={"APP-ID": "[0-9a-zA-Z]+", "CAMPAIGN-ID": "[0-9a-zA-Z]+"},
     regional_principal="pinpoint.{region}.amazonaws.com",
     partitions=("aws", "aws-us-gov"),
     ended=date(2026, 10, 30),

@@ -1,4 +1,7 @@
-"""Amazon S3. A bucket ARN contains no account, so aws:SourceAccount is required. S3 never sends an object ARN."""
+"""Amazon S3. A bucket ARN contains no account, so aws:SourceAccount is required. S3 never sends an object ARN.
+
+Buckets of us-east-1 that were created before March 2018 can have capitals, underscores and up to 255 characters.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,5 @@ INVOKER = Invoker(
     "bucket",
     "arn:{partition}:s3:::BUCKET-NAME",
     "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html",
-    never_in_name="/",
+    names={"BUCKET-NAME": r"[A-Za-z0-9._\-]{3,255}"},
 )

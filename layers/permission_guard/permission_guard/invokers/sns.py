@@ -1,4 +1,7 @@
-"""Amazon SNS: topics. A topic in an opt-in region invokes functions in other regions with its regional principal."""
+"""Amazon SNS: topics. A topic in an opt-in region invokes functions in other regions with its regional principal.
+
+A FIFO topic, whose name ends in `.fifo`, cannot have a function as a subscriber.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ INVOKER = Invoker(
     "topic",
     "arn:{partition}:sns:{region}:{account}:TOPIC-NAME",
     "https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html",
-    never_in_name=":",  # the ARN of a subscription has its ID after another colon
+    names={"TOPIC-NAME": r"[\w\-]{1,256}"},
+    regional_abroad=True,
     regional_principal="sns.{region}.amazonaws.com",
     sends_source_account=Sent.UNKNOWN,
 )

@@ -9,6 +9,7 @@ INVOKER = Invoker(
     "target group",
     "arn:{partition}:vpc-lattice:{region}:{account}:targetgroup/TARGET-GROUP-ID",
     "https://docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html",
+    names={"TARGET-GROUP-ID": "tg-[0-9a-z]{17}"},
     sends_source_account=Sent.UNKNOWN,
     partitions=("aws",),
 )

@@ -39,6 +39,9 @@ _PARTITIONS = {
 }
 
 
+PARTITIONS = ("aws", *_PARTITIONS.values())
+
+
 def partition_of(region: str) -> str:
     """Return the partition of a region, such as `aws`, `aws-cn` or `aws-us-gov`."""
     return next((partition for prefix, partition in _PARTITIONS.items() if region.startswith(prefix)), "aws")

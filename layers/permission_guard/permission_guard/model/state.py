@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
@@ -102,12 +103,16 @@ class Role:
 
 @record
 class Function:
-    """The reply of GetFunctionConfiguration, reduced to what rules read. A version has its own role."""
+    """The reply of GetFunctionConfiguration, reduced to what rules read. A version has its own role.
+
+    `dropped` are the members that enable features and that the SDK drops from the reply, because it is older.
+    """
 
     arn: str
     name: str
     role_arn: str
     configuration: Mapping[str, JSON] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
 
 @record
@@ -160,19 +165,32 @@ class DeniedCall:
 
 @record
 class FunctionUrl:
-    """A URL of the function or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`."""
+    """A URL of the function or of one of its aliases. `auth_type` is `NONE` or `AWS_IAM`.
+
+    `created_at` is its CreationTime, ISO-8601 in UTC, and empty if it is unknown.
+    """
 
     qualifier: str | None
     url: str
     auth_type: str
+    created_at: str = ""
+
+    @property
+    def is_from_before_the_pair(self) -> bool:
+        """Whether the URL was created before October 2025, when `lambda:InvokeFunctionUrl` alone was enough.
+
+        AWS announced that this exception ends on 1 November 2026.
+        """
+        return "" < self.created_at < "2025-10"
 
 
 @record
 class Snapshot:
     """The state of one function at one time, reduced to what one direction reads.
 
-    `function` is None if the function does not exist. `function_urls` and `own_organization` are read if a policy
-    refers to them. They are None otherwise, and if the account belongs to no organization. `inventories` are the
+    `function` is None if the function does not exist. `function_urls` are None if they were not
+    read. `own_organization` is read if a policy refers to it, and None otherwise, and if the account belongs to no
+    organization. `inventories` are the
     sources that can invoke functions. `foreign_buckets` maps each bucket that a policy names and that the account does
     not own to whether it exists. `versions` are the configurations of the function ARNs that mappings name. `roles` are
     the roles of these versions, None if a role does not exist. `sources` and `source_policies` map the ARNs of event
@@ -209,7 +227,8 @@ class Snapshot:
         """All parts that could not be read and that a retry may read.
 
         Sources, inventories and the organization are not included if AWS denied the read: another account or team must
-        allow it, so a retry does not help. The verdicts that depend on them are unknown.
+        allow it, so a retry does not help. Neither are URLs to which no policy refers: at most, nobody can call them.
+        The verdicts that depend on them are unknown.
         """
         optional: list[object] = [
             self.own_organization,
@@ -222,7 +241,7 @@ class Snapshot:
         ]
         parts: list[object] = [
             self.function,
-            self.function_urls,
+            self.function_urls if self._refers_to_urls else None,
             self.mappings,
             self.invoke_configs,
             self.tags,
@@ -236,6 +255,17 @@ class Snapshot:
             if isinstance(role, Role):
                 parts += [*role.attached.values(), *role.inline.values(), role.boundary]
         return tuple(part for part in parts if isinstance(part, Unread))
+
+    @property
+    def _refers_to_urls(self) -> bool:
+        """Whether a statement is about calls through a function URL."""
+        return any(
+            "lambda:invokefunctionurl" in map(str.lower, statement.action_texts)
+            or any(condition.key in FUNCTION_URL_KEYS for condition in statement.conditions)
+            for policy in self.resource_policies
+            if isinstance(policy, ResourcePolicy)
+            for statement in policy.document.statements
+        )
 
 
 STACK_TAG = "aws:cloudformation:stack-name"
@@ -285,7 +315,7 @@ class Trigger:
     `principal` is the service principal without a region. `source` is the ARN of the resource. `source_arns` are the
     values that it can send as `aws:SourceArn`: several if AWS does not document which, for example one for each stage
     of an API. `function_arn` is the configured ARN with its qualifier. `description` is for sentences: `the rule
-    nightly`.
+    nightly`. `disputed_source_arns` are values on which AWS's documentation and reports disagree.
     """
 
     principal: str
@@ -294,6 +324,7 @@ class Trigger:
     source_account: str
     function_arn: str
     description: str
+    disputed_source_arns: tuple[str, ...] = ()
 
 
 @record

@@ -50,7 +50,7 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
 
 
 def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return, by role ARN, actions and resources of what AWS reports as denied.
+    """Return, by the ARN with which the snapshot names a role, actions and resources of what AWS reports as denied.
 
     AWS reports event source mappings, functions and calls. The result has only actions that the policies that were read
     do not deny: another policy, such as one of the organization, denies them.
@@ -62,7 +62,7 @@ def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
             continue
         for need in needs:
             if not need.recommended and not decide(need, role, function_arn, snapshot.source_policies).denied:
-                found.setdefault(role.arn, {}).update(dict.fromkeys(requests_of(need)))
+                found.setdefault(role_arn, {}).update(dict.fromkeys(requests_of(need)))
     return {role_arn: tuple(denied) for role_arn, denied in found.items()}
 
 

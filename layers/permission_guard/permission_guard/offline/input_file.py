@@ -2,76 +2,68 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.errors import InputError
+from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
+from permission_guard.offline.bounds import MAX_BYTES, TOO_DEEP, TOO_LARGE, outside_time_bound, require_within_bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STDIN: Final = "-"
 
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 def read(path: Path) -> Any:
-    """Return the content of a file, `-` for standard input. InputError if it is neither JSON nor YAML."""
+    """Return the content of a file, `-` for standard input.
+
+    InputError if it is neither JSON nor YAML, UnsupportedFileError if it cannot be a template or policy,
+    UnreadFileError if it is over a bound.
+    """
     try:
-        content = sys.stdin.read() if str(path) == STDIN else path.read_text(encoding="utf-8-sig")
+        with outside_time_bound():  # a command that writes to a pipe may take its time
+            content = _bytes(path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text") from error
+    if len(content) > MAX_BYTES:
+        raise UnreadFileError(TOO_LARGE)
     try:
-        return json.loads(content)
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnsupportedFileError("not UTF-8 text") from error
+    if not text.strip():
+        raise UnsupportedFileError("empty: neither a policy nor a template")
+    return parse(text)
+
+
+def _bytes(path: Path) -> bytes:
+    """Return at most one byte more than a file may have: a device has no end."""
+    if str(path) == STDIN:
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def parse(text: str) -> Any:
+    """Return the value of JSON or YAML text. The same errors as `read`."""
+    try:
+        document = json.loads(text)
     except ValueError as error:
-        if content.lstrip()[:1] in {"{", "["} and "\n" not in content.strip():
+        if text.lstrip()[:1] in {"{", "["} and "\n" not in text.strip():
             raise InputError(f"not JSON: {error}") from error
     except RecursionError as error:
-        raise InputError("nested too deeply") from error
-    return _yaml(content)
-
-
-def _yaml(content: str) -> Any:
-    """Read YAML as CloudFormation does: dates and numbers with leading zeros are strings, tags are functions."""
+        raise UnreadFileError(TOO_DEEP) from error
+    else:
+        require_within_bounds(document)
+        return document
     try:
-        import yaml  # noqa: PLC0415 - only YAML files need it
+        from permission_guard.offline.cloudformation_yaml import parse as parse_yaml  # noqa: PLC0415 - only YAML needs it
     except ModuleNotFoundError as error:
         raise InputError("YAML files need PyYAML: pip install 'permission-guard[cli]'") from error
-
-    class Loader(yaml.SafeLoader):
-        """A separate class, because its resolvers and constructors are changed."""
-
-        yaml_implicit_resolvers = {  # noqa: RUF012 - as in the class above
-            first: [
-                (tag, pattern)
-                for tag, pattern in resolvers
-                if tag not in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int"}
-            ]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-    def construct(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-        value: Any
-        if isinstance(node, yaml.ScalarNode):
-            value = loader.construct_scalar(node)
-        elif isinstance(node, yaml.SequenceNode):
-            value = loader.construct_sequence(node, deep=True)
-        elif isinstance(node, yaml.MappingNode):
-            value = loader.construct_mapping(node, deep=True)
-        else:
-            raise yaml.YAMLError(f"!{suffix} has no value")
-        if suffix == "GetAtt" and isinstance(value, str):
-            value = value.split(".", 1)
-        return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
-    Loader.add_multi_constructor("!", construct)
-    try:
-        return yaml.load(content, Loader=Loader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"neither JSON nor YAML: {problem}") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"neither JSON nor YAML: {error}") from error
+    return parse_yaml(text)

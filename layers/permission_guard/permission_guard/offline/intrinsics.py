@@ -1,8 +1,11 @@
 """CloudFormation's intrinsic functions, resolved without AWS.
 
 A value that the file does not contain (a parameter without a default, an import, an attribute that only AWS assigns)
-stays an *unresolved value* in the text, under the name of its reference. `unresolved_in` lists these names, and `fill`
-replaces the values.
+stays an *unresolved value* in the text, under the name of its expression: two expressions are two values, even if they
+are of the same parameter. `unresolved_in` lists these names, and `fill` replaces the values.
+
+What the file does not decide is assumed: a comparison with an unresolved value is a `Question`, which each scenario
+answers.
 """
 
 from __future__ import annotations
@@ -12,19 +15,35 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from permission_guard.offline.physical_names import Place, attribute, reference
+from permission_guard.offline.unresolved import (
+    CLOSE,
+    OPEN,
+    Assumptions,
+    Question,
+    Unresolved,
+    fill,
+    marked,
+    question_of,
+    shortened,
+    sole_unresolved,
+    text,
+    unresolved_in,
+    written,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from permission_guard.model.targets import JSON
 
 NO_VALUE: Final = object()
 """The value of `AWS::NoValue`: the property does not exist."""
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_UNRESOLVED: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _VARIABLE: Final = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
-_DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
+_MARKED: Final = f"{OPEN}[^{CLOSE}]*{CLOSE}"
+_DYNAMIC: Final = re.compile(rf"{_MARKED}|\{{\{{resolve:(?:{_MARKED}|[^}}{OPEN}])*\}}\}}")
+
+_MAX_ALLOWED: Final = 64
 
 _DECIDED_BY: Final = {"Fn::And": False, "Fn::Or": True}
 """The value of one operand that decides the whole function."""
@@ -32,39 +51,30 @@ _DECIDED_BY: Final = {"Fn::And": False, "Fn::Or": True}
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """A value that the file does not contain.
-
-    `own`: it belongs to a resource that the same stack creates, and so to the own account. `allowed` has the possible
-    values if the template lists them.
-    """
-
-    name: str
-    own: bool = False
-    allowed: tuple[str, ...] = ()
-
-
 @dataclass(slots=True)
 class Resolver:
-    """Resolve the values of one template.
+    """Resolve the values of one template, with the given values of parameters and what a scenario assumes.
 
-    `parameters` has the given values of parameters, `choices` the assumed values of conditions that the file does not
-    decide. `found` collects the unresolved values, `undecided` those conditions.
+    `found` collects the unresolved values, `undecided` the questions that the assumptions do not answer, and `assumed`
+    the conditions and the references whose values are assumed.
     """
 
     template: Mapping[str, Any]
     place: Place
     parameters: Mapping[str, str] = field(default_factory=dict)
-    choices: Mapping[str, bool] = field(default_factory=dict)
+    assumptions: Assumptions = field(default_factory=Assumptions)
     found: dict[str, Unresolved] = field(default_factory=dict)
-    undecided: dict[str, None] = field(default_factory=dict)
+    undecided: dict[Question, None] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
+    _properties: dict[str, dict[str, JSON]] = field(default_factory=dict)
     _in_progress: set[str] = field(default_factory=set)
+    _conditions: int = 0
+    _assumptions_used: int = 0
 
     def value(self, raw: JSON) -> JSON:
         """Resolve a value as far as possible. Return NO_VALUE if the property does not exist."""
         if isinstance(raw, str):
-            return _DYNAMIC.sub(lambda match: self.unresolved(match[0]), raw)
+            return self._dynamic(raw)
         if isinstance(raw, list):
             return [item for item in map(self.value, raw) if item is not NO_VALUE]
         if not isinstance(raw, dict):
@@ -79,9 +89,11 @@ class Resolver:
 
     def properties(self, logical_id: str) -> dict[str, JSON]:
         """Return the resolved properties of a resource, an empty dict if it has none."""
-        resource = self.resources.get(logical_id)
-        found = self.value(resource.get("Properties", {})) if isinstance(resource, dict) else {}
-        return found if isinstance(found, dict) else {}
+        if logical_id not in self._properties:
+            resource = self.resources.get(logical_id)
+            found = self.value(resource.get("Properties", {})) if isinstance(resource, dict) else {}
+            self._properties[logical_id] = found if isinstance(found, dict) else {}
+        return dict(self._properties[logical_id])
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -95,38 +107,85 @@ class Resolver:
         return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
 
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
-        """Return the text that stands for an unresolved value."""
+        """Return the text that stands for an unresolved value, or its assumed value."""
+        if name in self.assumptions.values:
+            self._assumptions_used += 1
+            if not self._conditions:
+                self.assumed[name] = self.assumptions.values[name]
+            return self.assumptions.values[name]
         self.found.setdefault(name, Unresolved(name, own, allowed))
-        return f"{_OPEN}{name}{_CLOSE}"
-
-    def condition(self, name: str) -> bool | None:
-        """Return whether a condition of the template is true, None if the file does not decide it."""
-        conditions = self.template.get("Conditions")
-        raw = conditions.get(name) if isinstance(conditions, dict) else None
-        decided = self.once(f"condition {name}", lambda: self._evaluate(raw))
-        if decided is None:
-            self.undecided.setdefault(name)
-            return self.choices.get(name)
-        return decided
+        return marked(name)
 
     # ── Conditions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def condition(self, name: str) -> bool | None:
+        """Return whether a condition of the template is true, None if neither file nor assumptions decide it."""
+        conditions = self.template.get("Conditions")
+        raw = conditions.get(name) if isinstance(conditions, dict) else None
+        used = self._assumptions_used
+        self._conditions += 1
+        is_known = isinstance(raw, dict) and f"condition {name}" not in self._in_progress
+        decided = self.once(f"condition {name}", lambda: self._evaluate(raw)) if is_known else self._ask(name)
+        self._conditions -= 1
+        if decided is not None and self._assumptions_used > used:
+            self.assumed[f"the condition {name}"] = str(decided)
+        return decided
+
+    def branches(self, question: Question) -> Iterator[Assumptions]:
+        """Yield the assumptions for every answer to a question, the one that the texts are equal last.
+
+        If one text is an unresolved value, it has that value everywhere. If the template lists its values, there is a
+        branch for each of them.
+        """
+        names = [sole_unresolved(side) for side in (question.left, question.right)]
+        name = next((one for one in names if one), None)
+        other = question.right if names[0] else question.left
+        if name is None or unresolved_in(other):
+            yield from (self.assumptions.answering(question, answer=answer) for answer in (False, True))
+            return
+        allowed = self.found[name].allowed
+        if allowed:
+            bound = ({name: value} for value in sorted(allowed, key=lambda value: value == other))
+            yield from (self.assumptions.binding(values) for values in bound if self.assumptions.admit(values))
+        else:
+            yield self.assumptions.answering(question, answer=False)
+            yield self.assumptions.binding({name: other})
+
+    def _ask(self, left: str, right: str = "") -> bool | None:
+        """Return the answer to a question, None if it is not answered."""
+        question = question_of(left, right)
+        answer = self.assumptions.answers.get(question)
+        if answer is None:
+            self.undecided.setdefault(question)
+        else:
+            self._assumptions_used += 1
+        return answer
+
     def _evaluate(self, raw: JSON) -> bool | None:
-        if not isinstance(raw, dict) or len(raw) != 1:
-            return None
-        name, argument = next(iter(raw.items()))
+        name, argument = next(iter(raw.items())) if isinstance(raw, dict) and len(raw) == 1 else ("", None)
         if name == "Condition":
             return self.condition(str(argument))
         parts = argument if isinstance(argument, list) else []
         if name == "Fn::Equals" and len(parts) == 2:  # noqa: PLR2004 - Fn::Equals compares two values
-            return _equal(self.value(parts[0]), self.value(parts[1]))
+            return self._equals(self.value(parts[0]), self.value(parts[1]))
+        asked = dict(self.undecided)
         operands = [self._evaluate(part) for part in parts]
         if name == "Fn::Not" and operands:
             return None if operands[0] is None else not operands[0]
         if name in _DECIDED_BY:
             deciding = _DECIDED_BY[name]
-            return deciding if deciding in operands else None if None in operands else not deciding
-        return None
+            decided = deciding if deciding in operands else None if None in operands else not deciding
+            if decided is not None:
+                self.undecided = asked  # the other operands do not matter
+            return decided
+        return self._ask(written(self.value(raw)))
+
+    def _equals(self, left: JSON, right: JSON) -> bool | None:
+        if not (_is_scalar(left) and _is_scalar(right)):
+            return self._ask(written(left), written(right))
+        if text(left) == text(right):
+            return True
+        return self._ask(text(left), text(right)) if unresolved_in([text(left), text(right)]) else False
 
     def once(self, key: str, resolve: Callable[[], T]) -> T | None:
         """Return the result of `resolve`, None if it refers to itself."""
@@ -154,13 +213,33 @@ class Resolver:
         }
         function = functions.get(name)
         found = function(argument) if function else None
-        return self.unresolved(name) if found is None else found
+        return self._expression(name, argument) if found is None else found
+
+    def _expression(self, name: str, argument: JSON, allowed: tuple[str, ...] = ()) -> str:
+        """Return an unresolved value with the name of a function and its argument.
+
+        It belongs to the own account if everything does that it is made of.
+        """
+        resolved = self.value(argument)
+        parts = [self.found[part].own for part in unresolved_in(resolved) if part in self.found]
+        return self.unresolved(
+            shortened(f"{name} {written(resolved)}"), own=bool(parts) and all(parts), allowed=allowed
+        )
+
+    def _dynamic(self, found: str) -> str:
+        """Replace the dynamic references in a text, also those that contain an unresolved value."""
+
+        def replacement(match: re.Match[str]) -> str:
+            return match[0] if match[0].startswith(OPEN) else self.unresolved(shortened(fill(match[0], {})))
+
+        return _DYNAMIC.sub(replacement, found) if "{{resolve:" in found else found
 
     def _ref(self, name: JSON) -> JSON:
         if not isinstance(name, str):
             return None
         if name.startswith("AWS::"):
-            return self._pseudo(name)
+            found = self._pseudo(name)
+            return self.unresolved(name) if found is None else found
         parameters = self.template.get("Parameters")
         if isinstance(parameters, dict) and name in parameters:
             return self._parameter(name, parameters[name])
@@ -188,13 +267,14 @@ class Resolver:
         found = given if given is not None else parameter.get("Default")
         if found is None or (given is None and kind.startswith("AWS::SSM::Parameter::")):
             allowed = parameter.get("AllowedValues")
-            return self.unresolved(name, allowed=tuple(map(text, allowed)) if isinstance(allowed, list) else ())
+            listed = allowed if isinstance(allowed, list) and "List" not in kind and "SSM" not in kind else []
+            return self.unresolved(name, allowed=tuple(dict.fromkeys(map(text, listed))) if _few(listed) else ())
         if "List" in kind:
             return [part.strip() for part in text(found).split(",")]
         return self.value(text(found))
 
     def _get_att(self, argument: JSON) -> JSON:
-        parts = argument.split(".", 1) if isinstance(argument, str) else argument
+        parts = argument.split(".", 1) if isinstance(argument, str) else self.value(argument)
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
             return None
         logical_id, name = parts[0], ".".join(parts[1:])
@@ -213,38 +293,47 @@ class Resolver:
                 return f"${{{name}}}"
             raw = given.get(name, {"Fn::GetAtt": name} if "." in name else {"Ref": name})
             found = self.value(raw)
-            return text(found) if _is_scalar(found) else self.unresolved(name)
+            if _is_scalar(found):
+                return text(found)
+            return self._expression("Fn::Sub", raw) if name in given else self.unresolved(name)
 
-        return self.value(_VARIABLE.sub(replacement, template))
+        # A dynamic reference can contain a value: CloudFormation replaces the value first.
+        return self._dynamic(_VARIABLE.sub(replacement, template))
 
     def _join(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
             return None
         delimiter, parts = argument[0], self.value(argument[1])
         if not isinstance(parts, list) or not all(map(_is_scalar, parts)):
-            return parts if isinstance(parts, str) and _UNRESOLVED.fullmatch(parts) else None
-        return str(delimiter).join(map(text, parts))
+            return None
+        return self._dynamic(str(delimiter).join(map(text, parts)))
 
     def _select(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
             return None
-        index, items = text(self.value(argument[0])), self.value(argument[1])
-        if isinstance(items, list) and index.isdigit() and int(index) < len(items):
-            return items[int(index)]
-        return items if isinstance(items, str) and _UNRESOLVED.fullmatch(items) else None
+        index, listed = text(self.value(argument[0])), argument[1]
+        if not (index.isascii() and index.isdigit()):
+            return None
+        items = self._parts_of(listed) if _is_split(listed) else self.value(listed)
+        return items[int(index)] if isinstance(items, list) and int(index) < len(items) else None
+
+    def _parts_of(self, split: Mapping[str, JSON]) -> list[str]:
+        """Return the parts of a text that are certain: those before the first unresolved value."""
+        delimiter, whole = split["Fn::Split"]
+        resolved = self.value(whole)
+        if not isinstance(resolved, str) or not isinstance(delimiter, str) or not delimiter:
+            return []
+        known, is_open, _ = resolved.partition(OPEN)
+        parts = known.split(delimiter)
+        return parts[:-1] if is_open else parts
 
     def _split(self, argument: JSON) -> JSON:
         if not _is_pair(argument):
             return None
         delimiter, whole = str(argument[0]), self.value(argument[1])
-        if not isinstance(whole, str) or not delimiter:
+        if not isinstance(whole, str) or not delimiter or unresolved_in(whole):
             return None
-        first = next(iter(unresolved_in(whole)), None)
-        return whole.split(delimiter) if first is None else self._part_of(first)
-
-    def _part_of(self, name: str) -> str:
-        """Return the text that stands for a part of an unresolved value."""
-        return self.unresolved(name, own=self.found[name].own)
+        return whole.split(delimiter)
 
     def _if(self, argument: JSON) -> JSON:
         if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - a condition and two branches
@@ -255,60 +344,35 @@ class Resolver:
     def _find_in_map(self, argument: JSON) -> JSON:
         if not isinstance(argument, list):
             return None
+        keys = [text(key) if _is_scalar(key) else "" for key in map(self.value, argument[:3])]
         found: JSON = self.template.get("Mappings")
-        for key in map(self.value, argument[:3]):
-            found = found.get(text(key)) if isinstance(found, dict) and _is_scalar(key) else None
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
         if found is None and len(argument) > 3 and isinstance(argument[3], dict):  # noqa: PLR2004 - and a default
             found = argument[3].get("DefaultValue")
+        if found is None and len(keys) == 3 and unresolved_in(keys[1]):  # noqa: PLR2004 - map, first and second key
+            return self._expression("Fn::FindInMap", argument, self._values_in_map(keys[0], keys[2]))
         return None if found is None else self.value(found)
+
+    def _values_in_map(self, name: str, second_key: str) -> tuple[str, ...]:
+        """Return the values of a mapping for every first key; none if one is missing or not a text."""
+        mappings = self.template.get("Mappings")
+        mapping = mappings.get(name) if isinstance(mappings, dict) else None
+        rows = mapping.values() if isinstance(mapping, dict) else ()
+        values = [row.get(second_key) if isinstance(row, dict) else None for row in rows]
+        return tuple(dict.fromkeys(map(text, values))) if _few(values) and all(map(_is_scalar, values)) else ()
 
     def _import(self, argument: JSON) -> JSON:
         name = self.value(argument)
-        return self.unresolved(f"import of {fill(text(name), {})}" if _is_scalar(name) else "an import")
+        return self.unresolved(shortened(f"import of {fill(text(name), {}) if _is_scalar(name) else written(name)}"))
 
 
-def text(value: JSON) -> str:
-    """Return a scalar as CloudFormation writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _few(values: JSON) -> bool:
+    return isinstance(values, list) and 0 < len(values) <= _MAX_ALLOWED
 
 
-def unresolved_in(value: JSON) -> dict[str, None]:
-    """Return the names of the unresolved values in a value, in order of appearance."""
-    if isinstance(value, str):
-        return dict.fromkeys(_UNRESOLVED.findall(value))
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return {name: None for part in parts for name in unresolved_in(part)}
-
-
-def sole_unresolved(value: JSON) -> str | None:
-    """Return the name of the unresolved value that is the whole text, None if there is none."""
-    match = _UNRESOLVED.fullmatch(value) if isinstance(value, str) else None
-    return match[1] if match else None
-
-
-def begins_with(value: str) -> str | None:
-    """Return the name of the unresolved value at the beginning of a text, None if there is none."""
-    match = _UNRESOLVED.match(value)
-    return match[1] if match else None
-
-
-def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
-    """Replace unresolved values by texts; one without a text becomes `${NAME}`."""
-    if isinstance(value, str):
-        return _UNRESOLVED.sub(lambda match: fills.get(match[1], f"${{{match[1]}}}"), value)
-    if isinstance(value, list):
-        return [fill(item, fills) for item in value]
-    if isinstance(value, dict):
-        return {fill(key, fills): fill(item, fills) for key, item in value.items()}
-    return value
-
-
-def _equal(left: JSON, right: JSON) -> bool | None:
-    if not (_is_scalar(left) and _is_scalar(right)):
-        return None
-    if text(left) == text(right):
-        return True
-    return None if unresolved_in(text(left)) or unresolved_in(text(right)) else False
+def _is_split(raw: JSON) -> bool:
+    return isinstance(raw, dict) and len(raw) == 1 and _is_pair(raw.get("Fn::Split"))
 
 
 def _is_scalar(value: JSON) -> bool:

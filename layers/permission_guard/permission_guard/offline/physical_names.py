@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable  # noqa: TC003 - the type of a field
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from permission_guard.model.targets import JSON
 
@@ -54,13 +56,35 @@ class ResourceNaming:
     """The naming of a resource type.
 
     `name` is the property with the name. `arn` is the ARN and `ref` the result of `Ref`, with `{p}` for the partition,
-    `{r}` the region, `{a}` the account and `{n}` the name. `attributes` has the other attributes.
+    `{r}` the region, `{a}` the account and `{n}` the name. `attributes` has the other attributes. `generated` returns a
+    plausible name for a logical id: the name that the resource has if the template gives it none.
     """
 
     arn: str
     name: str = ""
     ref: str = "{n}"
     attributes: tuple[tuple[str, str], ...] = ()
+    generated: Callable[[str], str] = str
+
+
+def _within(longest: int) -> Callable[[str], str]:
+    """Return a function that shortens logical ids, to names that are as different as they are."""
+
+    def shortened(logical_id: str) -> str:
+        digest = hashlib.sha256(logical_id.encode()).hexdigest()[:6]
+        return logical_id if len(logical_id) <= longest else f"{logical_id[: longest - 6]}{digest}"
+
+    return shortened
+
+
+def _agent_id(logical_id: str) -> str:
+    """Return an id of ten letters and digits."""
+    return logical_id if len(logical_id) == 10 else _within(10)(logical_id.ljust(11, "0"))  # noqa: PLR2004
+
+
+def _lattice_id(logical_id: str) -> str:
+    """Return an id of a target group: `tg-` and 17 letters and digits."""
+    return f"tg-{hashlib.sha256(logical_id.encode()).hexdigest()[:17]}"
 
 
 _QUEUE_URL: Final = "https://sqs.{r}.amazonaws.com/{a}/{n}"
@@ -75,7 +99,9 @@ _NAMINGS: Final = {
     "AWS::AppSync::GraphQLApi": ResourceNaming(
         "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
     ),
-    "AWS::Bedrock::Agent": ResourceNaming("arn:{p}:bedrock:{r}:{a}:agent/{n}", attributes=(("AgentId", "{n}"),)),
+    "AWS::Bedrock::Agent": ResourceNaming(
+        "arn:{p}:bedrock:{r}:{a}:agent/{n}", attributes=(("AgentId", "{n}"),), generated=_agent_id
+    ),
     "AWS::CloudFront::Distribution": ResourceNaming(
         "arn:{p}:cloudfront::{a}:distribution/{n}", attributes=(("Id", "{n}"),)
     ),
@@ -92,14 +118,22 @@ _NAMINGS: Final = {
         "arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
         "Name",
         ref="arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
+        generated=_within(32),
+    ),
+    "AWS::EFS::AccessPoint": ResourceNaming(
+        "arn:{p}:elasticfilesystem:{r}:{a}:access-point/{n}", attributes=(("AccessPointId", "{n}"),)
+    ),
+    "AWS::EFS::FileSystem": ResourceNaming(
+        "arn:{p}:elasticfilesystem:{r}:{a}:file-system/{n}", attributes=(("FileSystemId", "{n}"),)
     ),
     "AWS::Events::EventBus": ResourceNaming("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
-    "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
+    "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name", generated=_within(64)),
     "AWS::IAM::ManagedPolicy": ResourceNaming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
     "AWS::IAM::Role": ResourceNaming("arn:{p}:iam::{a}:role/{n}", "RoleName"),
     "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
     "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
     "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
+    "AWS::KMS::Key": ResourceNaming("arn:{p}:kms:{r}:{a}:key/{n}", attributes=(("KeyId", "{n}"),)),
     "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
     "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
@@ -120,6 +154,7 @@ _NAMINGS: Final = {
     "AWS::VpcLattice::TargetGroup": ResourceNaming(
         "arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
         ref="arn:{p}:vpc-lattice:{r}:{a}:targetgroup/{n}",
+        generated=_lattice_id,
         attributes=(("Id", "{n}"),),
     ),
 }
@@ -145,7 +180,9 @@ def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
     if kind in _SPECIAL:
         if name.lower().endswith("arn"):
             return _SPECIAL[kind](resolver, logical_id)
-        return "1" if name == "Version" else _unknown(resolver, logical_id, name)
+        if name == "Version" and kind == "AWS::Lambda::Version":
+            return _version(resolver, logical_id)
+        return _unknown(resolver, logical_id, name)
     naming = _NAMINGS.get(kind)
     if naming is None:
         return _unknown(resolver, logical_id, name)
@@ -171,6 +208,7 @@ def _own_name(resolver: NameResolver, logical_id: str, name: str) -> str:
 def _formatted(resolver: NameResolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
     place = resolver.place
     name = _own_name(resolver, logical_id, naming.name)
+    name = naming.generated(name) if name == logical_id else name
     return text.format(p=place.partition, r=place.region, a=place.account, n=name)
 
 
@@ -198,8 +236,15 @@ def _qualified(resolver: NameResolver, logical_id: str) -> str:
     function = _own_name(resolver, logical_id, "FunctionName")
     arn = f"arn:{place.partition}:lambda:{place.region}:{place.account}:function:{function}"
     arn = function if function.startswith("arn:") else arn
-    kind = resolver.type_of(logical_id)
-    return f"{arn}:{_own_name(resolver, logical_id, 'Name')}" if kind == "AWS::Lambda::Alias" else f"{arn}:1"
+    if resolver.type_of(logical_id) == "AWS::Lambda::Alias":
+        return f"{arn}:{_own_name(resolver, logical_id, 'Name')}"
+    return f"{arn}:{_version(resolver, logical_id)}"
+
+
+def _version(resolver: NameResolver, logical_id: str) -> str:
+    """Return a plausible number: each version of the template has its own."""
+    versions = [name for name in resolver.resources if resolver.type_of(name) == "AWS::Lambda::Version"]
+    return str(versions.index(logical_id) + 1)
 
 
 def _consumer(resolver: NameResolver, logical_id: str) -> str:

@@ -8,38 +8,48 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.checks.engine import evaluate
-from permission_guard.invokers import invoker_of
+from permission_guard.iam import TrustSet
 from permission_guard.model.state import Unread
-from permission_guard.model.verdicts import Outcome, Verdict
-from permission_guard.offline.intrinsics import begins_with, sole_unresolved, unresolved_in
+from permission_guard.model.targets import Direction
+from permission_guard.model.verdicts import Outcome, Severity, Verdict
+from permission_guard.rules import RULES
+from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
+from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
+from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
+from permission_guard.rules.execution_role.logging_missing import LoggingMissing
+from permission_guard.rules.execution_role.role_shared import RoleShared
+from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from permission_guard.rules.invoke_policy.source_never_matches import SourceNeverMatches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import JSON, Direction
-    from permission_guard.offline.intrinsics import Unresolved
-    from permission_guard.offline.physical_names import Place
+    from permission_guard.model.targets import JSON
     from permission_guard.rules import Rule
     from permission_guard.rules.report import Report
 
-MAX_SCENARIOS: Final = 256
+RULES_OFFLINE: Final = frozenset(rule.id for rule in RULES if rule.offline)
+"""The rules that can be evaluated on files."""
 
-_ARNS: Final = frozenset({"aws:sourcearn", "aws:principalarn"})
-_ACCOUNTS: Final = frozenset({"aws:sourceaccount", "aws:sourceowner", "aws:principalaccount"})
-_ORGANIZATIONS: Final = frozenset({"aws:principalorgid", "aws:sourceorgid"})
-_EXACT: Final = {
-    "action": ("lambda:InvokeFunction", "lambda:*"),
-    "lambda:functionurlauthtype": ("NONE", "AWS_IAM"),
-    "lambda:invokedviafunctionurl": ("true", "false"),
-}
-_SOME_SOURCE: Final = "arn:{partition}:sns:{region}:{account}:NAME"
+_ON_ROLES: Final = frozenset(rule.id for rule in RULES if rule.direction is Direction.EXECUTION_ROLE)
+
+RULES_ON_TRIGGERS: Final = frozenset({InvokePermissionMissing.id})
+RULES_ON_STATEMENTS: Final = RULES_OFFLINE - _ON_ROLES - RULES_ON_TRIGGERS
+RULES_ON_SHARED_ROLES: Final = frozenset({RoleShared.id})
+RULES_ON_MAPPINGS: Final = frozenset({EventSourceReadMissing.id, FailureDestinationMissing.id})
+RULES_ON_NAMES: Final = frozenset(
+    {EventSourceReadMissing.id, FailureDestinationMissing.id, LoggingMissing.id, FeaturePermissionMissing.id}
+)
+"""The rules whose outcome depends on the names of resources."""
+RULES_ON_FUNCTIONS: Final = RULES_OFFLINE & _ON_ROLES - RULES_ON_SHARED_ROLES - {EventSourceReadMissing.id}
+
+_LEAST_FIRST: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +69,36 @@ def not_in_file(message: str) -> NotInFile:
 class Scenario:
     """The snapshot for one combination of assumed values.
 
-    `assumed` has the value of each reference. `shown` has the text to print in place of an assumed value.
+    `assumed` has the value of each reference. `shown` has the text to print in place of an assumed value. `rules` are
+    the only rules for which the combination is possible, None for all.
     """
 
     snapshot: Snapshot
     assumed: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
+    rules: frozenset[str] | None = None
+
+    def evaluated(self, rules: Sequence[Rule], subject: str | None) -> list[Verdict]:
+        """Return the verdicts of the rules on a subject, None for all subjects."""
+        possible = [rule for rule in rules if self.rules is None or rule.id in self.rules]
+        return _verdicts_on(subject, evaluate(self.snapshot, possible)) if possible else []
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineCheck:
     """A statement, an event source mapping or a policy to evaluate, in all of its scenarios.
 
-    `subject` is the only subject to evaluate, None for all. `from_template`: the remedy must be one for a template.
+    `rules` are the ids of the rules to evaluate, and `subject` is the only subject to evaluate, None for all.
+    `own_accounts` are trusted besides the account of the function. `from_template`: the remedy must be one for a
+    template.
     `source_id` is the resource of the template, and `by_sam` is true if SAM creates it. `expressions` has the
     expressions in the properties of the resource, by their resolved values.
     """
 
     scenarios: tuple[Scenario, ...]
-    directions: frozenset[Direction]
+    rules: frozenset[str]
     subject: str | None = None
+    own_accounts: frozenset[str] = frozenset()
     from_template: bool = False
     source_id: str = ""
     by_sam: bool = False
@@ -87,27 +107,36 @@ class OfflineCheck:
 
 def evaluate_check(offline_check: OfflineCheck, rules: Sequence[Rule]) -> Iterator[Verdict]:
     """Yield the verdicts of the rules on all scenarios of a check."""
-    applicable = [rule for rule in rules if rule.direction in offline_check.directions]
+    own = offline_check.own_accounts
+    applicable = [
+        type(rule)(TrustSet(rule.trust.accounts | own, rule.trust.organizations)) if own else rule
+        for rule in rules
+        if rule.id in offline_check.rules
+    ]
+    if not applicable:
+        return
     if len(offline_check.scenarios) == 1:
         (scenario,) = offline_check.scenarios
-        report = evaluate(scenario.snapshot, applicable)
-        yield from (_shown(one, scenario) for one in _verdicts_on(offline_check.subject, report))
+        yield from (_shown(one, scenario) for one in scenario.evaluated(applicable, offline_check.subject))
         return
     # This rule shows which scenarios can have an effect, so it is evaluated even if its verdicts are not requested.
-    added = [
-        SourceNeverMatches(rule.trust) for rule in applicable[:1] if SourceNeverMatches not in map(type, applicable)
-    ]
+    is_needed = SourceNeverMatches.id in offline_check.rules and SourceNeverMatches not in map(type, applicable)
+    added = [SourceNeverMatches(applicable[0].trust)] if is_needed else []
     evaluated = [
-        (scenario, _verdicts_on(offline_check.subject, evaluate(scenario.snapshot, [*applicable, *added])))
+        (scenario, scenario.evaluated([*applicable, *added], offline_check.subject))
         for scenario in offline_check.scenarios
     ]
     # An unresolved value is assumed to be one with which the statement has an effect, if there is such a value.
     effective = [(scenario, verdicts) for scenario, verdicts in evaluated if not _has_no_effect(verdicts)] or evaluated
     for rule in applicable:
-        of_rule = [(scenario, [one for one in verdicts if one.rule_id == rule.id]) for scenario, verdicts in effective]
-        merged = _merged(rule, of_rule)
-        if merged is not None:
-            yield merged
+        yield from _merged(
+            rule,
+            [
+                (scenario, [_shown(one, scenario) for one in verdicts if one.rule_id == rule.id])
+                for scenario, verdicts in effective
+                if scenario.rules is None or rule.id in scenario.rules
+            ],
+        )
 
 
 def _verdicts_on(subject: str | None, report: Report) -> list[Verdict]:
@@ -118,22 +147,46 @@ def _has_no_effect(verdicts: Iterable[Verdict]) -> bool:
     return any(one.rule_id == SourceNeverMatches.id and one.outcome is Outcome.VIOLATION for one in verdicts)
 
 
-def _merged(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict | None:
-    """Return the verdict of a rule on all scenarios, None if it has none."""
+def _merged(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Iterator[Verdict]:
+    """Yield the verdict of a rule on each subject of all scenarios. One without a subject is on all of them."""
+    subjects = list(dict.fromkeys(one.subject for _, verdicts in evaluated for one in verdicts))
+    for subject in subjects if subjects == [None] else (one for one in subjects if one is not None):
+        yield _on_subject(
+            rule,
+            [
+                (scenario, [one for one in verdicts if one.subject in {None, subject}])
+                for scenario, verdicts in evaluated
+            ],
+        )
+
+
+def _on_subject(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict:
+    """Return the verdict on a subject. A subject that some scenarios do not have passes there."""
     outcomes = [(scenario, _worst(verdicts)) for scenario, verdicts in evaluated]
-    pairs = [(scenario, verdict) for scenario, verdicts in evaluated for verdict in verdicts]
-    if not pairs:
-        return None
-    scenario, first = next(
-        ((scenario, verdict) for scenario, verdict in pairs if verdict.outcome is Outcome.VIOLATION), pairs[0]
-    )
-    shown = _shown(first, scenario)
-    if len({outcome for _, outcome in outcomes}) == 1:
-        return shown
+    found = {outcome for _, outcome in outcomes}
+    if Outcome.VIOLATION not in found:
+        found.discard(None)
+    verdicts = [one for _, listed in evaluated for one in listed]
+    if found == {Outcome.VIOLATION}:
+        return min((one for one in verdicts if one.outcome is Outcome.VIOLATION), key=lambda one: _surprise(rule, one))
+    if len(found) == 1:
+        return next(one for one in verdicts if one.outcome in found)
+    first = next((one for one in verdicts if one.outcome is Outcome.VIOLATION), verdicts[0])
     names = listed_references(_relevant_references(outcomes))
     return rule.unknown(
-        shown.function_arn, shown.subject, f"Unknown: it depends on {names}, which cannot be resolved from the file."
+        first.function_arn, first.subject, f"Unknown: it depends on {names}, which cannot be resolved from the file."
     )
+
+
+def _surprise(rule: Rule, verdict: Verdict) -> tuple[int, int]:
+    """Return how much a violation claims: the least is true in every scenario."""
+    return _LEAST_FIRST.index(verdict.severity or rule.severity), _claims(verdict.evidence)
+
+
+def _claims(evidence: JSON) -> int:
+    if isinstance(evidence, Mapping):
+        return sum(map(_claims, evidence.values()))
+    return sum(map(_claims, evidence)) if isinstance(evidence, list) else int(bool(evidence))
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Outcome | None:
@@ -191,92 +244,3 @@ def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
         evidence=show(dict(verdict.evidence)),
         remedies=tuple(replace(remedy, text=show(remedy.text, plain_pairs)) for remedy in verdict.remedies),
     )
-
-
-# ── Candidates for unresolved values ────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A place of a reference: its element or condition key, and whether it is or begins the value."""
-
-    place: str
-    whole: bool
-    first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Create candidates for unresolved values. `stranger` is an account that is not trusted."""
-
-    place: Place
-    stranger: str
-    organizations: tuple[str, ...] = ()
-
-    def of(self, unresolved: Unresolved, usages: Sequence[Usage], principals: Collection[str], token: str) -> list[str]:
-        """Return the possible values of a reference, the most relevant first."""
-        if unresolved.allowed:
-            return list(unresolved.allowed)
-        accounts = [self.place.account] if unresolved.own else [self.place.account, self.stranger]
-        found = [
-            candidate for usage in usages for candidate in self._at(usage, unresolved, accounts, principals, token)
-        ]
-        return list(dict.fromkeys(found))
-
-    def _at(
-        self, usage: Usage, unresolved: Unresolved, accounts: list[str], principals: Collection[str], token: str
-    ) -> list[str]:
-        if usage.place == "principal":
-            return self._principals(usage, unresolved, accounts, token)
-        if usage.place not in _ARNS:
-            known = {
-                **_EXACT,
-                **dict.fromkeys(_ACCOUNTS, accounts),
-                **{key: [f"o-{token}", *self.organizations[:1]] for key in _ORGANIZATIONS},
-            }
-            return list(known.get(usage.place, [token]))
-        arns = self._arns(accounts, principals, token) if usage.first else []
-        if usage.whole:
-            return arns
-        return [token, *arns, *([] if unresolved.own else [*accounts, self.place.partition, self.place.region])]
-
-    def _principals(self, usage: Usage, unresolved: Unresolved, accounts: list[str], token: str) -> list[str]:
-        if not usage.whole:
-            return [token, *accounts, self.place.region]
-        roles = [f"arn:{self.place.partition}:iam::{account}:role/{token}" for account in accounts]
-        return roles if unresolved.own else [*accounts, *roles, "*", f"{token}.amazonaws.com"]
-
-    def _arns(self, accounts: list[str], principals: Collection[str], token: str) -> list[str]:
-        forms = [invoker_of(name).source_arn or _SOME_SOURCE for name in principals] or [_SOME_SOURCE]
-        return [
-            re.sub(
-                r"[A-Z][A-Z-]*", token, naming.format(partition=self.place.partition, region="\0", account=account)
-            ).replace("\0", self.place.region)
-            for account in accounts
-            for naming in forms
-        ]
-
-    def is_artificial(self, candidate: str) -> bool:
-        """Return whether a candidate occurs only in place of a reference, and must be shown as that reference."""
-        return candidate.startswith(("unresolved", "o-unresolved", "arn:")) or candidate == self.stranger
-
-
-def usages_in(place: str, value: JSON) -> Iterator[tuple[str, Usage]]:
-    """Yield each unresolved reference in a value, with its place."""
-    if isinstance(value, str):
-        for name in unresolved_in(value):
-            yield name, Usage(place, sole_unresolved(value) == name, begins_with(value) == name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from usages_in(place, item)
-
-
-def combinations(candidates: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
-    """Yield every combination of candidates, none if there are more than MAX_SCENARIOS."""
-    count = 1
-    for candidate in candidates.values():
-        count *= len(candidate)
-    if count > MAX_SCENARIOS:
-        return
-    for chosen in product(*candidates.values()):
-        yield dict(zip(candidates, chosen, strict=True))

@@ -20,9 +20,9 @@ _REFERENCE: Final = re.compile(r"\$\{([\w:.]+)\}", re.ASCII)
 _FOR_TEMPLATES: Final = ("sam", "policy-statement")
 
 
-def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place) -> tuple[Remedy, ...]:
-    """Return the remedies of a verdict that apply to the file."""
-    if not offline_check.from_template:
+def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place | None) -> tuple[Remedy, ...]:
+    """Return the remedies of a verdict that apply to the file; a template has a place."""
+    if place is None or not offline_check.from_template:
         return verdict.remedies
     kept = [remedy for kind in _FOR_TEMPLATES for remedy in verdict.remedies if remedy.kind == kind]
     if not kept:

@@ -52,11 +52,14 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
     if principal == ANY_SERVICE[1]:
         return []
     sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
-    return [
-        _statement(allowed, principal, action, source_arn=arn, source_account=account if needs_account(invoker) else "")
-        for arn, account in sources
-        for action in _invoking(allowed, invoker)
-    ]
+    target = allowed.snapshot.target
+    statements = []
+    for arn, account in sources:
+        sent = invoker.principals_of(arn, target.partition, target.region)
+        for action in _invoking(allowed, invoker):
+            conditions = {"source_arn": arn, "source_account": account if needs_account(invoker) else ""}
+            statements.append(_statement(allowed, sent[0] if len(sent) == 1 else principal, action, **conditions))
+    return statements
 
 
 def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
@@ -82,7 +85,8 @@ def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
 
 def needs_account(invoker: Invoker) -> bool:
     """Return whether a statement for a service should name the account of the source."""
-    arn_is_enough = invoker.source_arn_has_account and invoker.sends_source_account is not Sent.YES
+    sent = invoker.sends_source_account is Sent.YES and not invoker.account_may_stop
+    arn_is_enough = invoker.source_arn_has_account and not sent
     return invoker.account_suffices or not arn_is_enough
 
 
@@ -115,7 +119,7 @@ def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
     """Return ARN and account of the sources that a statement names, with this account in place of an untrusted one."""
     own, trusted = allowed.snapshot.target.account, allowed.trust.accounts
     found = []
-    for parts in (split_arn(arn) for arn in allowed.source_arns() if invoker.admits(arn)):
+    for parts in (split_arn(arn) for arn in map(invoker.corrected, allowed.source_arns()) if invoker.admits(arn)):
         if len(parts) != PARTS:
             return []
         if not compile_glob(parts[1]).matches(allowed.snapshot.target.partition):
@@ -172,12 +176,12 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     )
 
 
-def added(permission: Permission) -> tuple[Remedy, ...]:
-    """Return the remedy that adds a permission."""
+def added(*permissions: Permission) -> tuple[Remedy, ...]:
+    """Return the remedy that adds permissions."""
     return (
-        Remedy("aws-cli", permission.to_cli()),
-        *sam(permission.to_sam()),
-        Remedy("terraform", permission.to_terraform()),
+        Remedy("aws-cli", " &&\n".join(permission.to_cli() for permission in permissions)),
+        *sam("\n---\n".join(permission.to_sam() for permission in permissions)),
+        Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in permissions)),
     )
 
 

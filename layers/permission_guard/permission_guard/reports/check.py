@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,14 +14,17 @@ from permission_guard.model.verdicts import Outcome, Severity
 from permission_guard.offline.template_remedies import remedies_in
 from permission_guard.reports.terminal import echo_error, literal
 from permission_guard.rules import RULES
-from permission_guard.rules.invoke_policy.untrusted_account import UntrustedAccount
+from permission_guard.rules.execution_role.role_shared import RoleShared
+from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from permission_guard.model.verdicts import Remedy, Verdict
+    from permission_guard.offline.deployment import Deployment
     from permission_guard.offline.physical_names import Place
     from permission_guard.offline.scenarios import OfflineCheck
+    from permission_guard.offline.skipped import Skipped
     from permission_guard.rules import Rule
 
 _COLOURS: Final = {
@@ -30,16 +33,30 @@ _COLOURS: Final = {
     Severity.MEDIUM: "yellow",
     Severity.LOW: "cyan",
 }
+_MOST_FILES: Final = 3
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+_ONE_FOR_EACH_ROLE: Final = frozenset({RoleTrustTooBroad.id, RoleShared.id})
 _REMEDIES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "policy-statement": "policy statement"}
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be evaluated."""
+    """A file or an option that is not valid, or a file of a folder that is skipped."""
 
     file: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that was not read, or a part of it: `part` is empty for the whole file."""
+
+    file: str
+    part: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.part}: {self.reason}" if self.part else f"{self.file}: not read: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +72,7 @@ class Checked:
     in_template: bool
 
     @classmethod
-    def of(cls, file: str, verdict: Verdict, offline_check: OfflineCheck, place: Place) -> Checked:
+    def of(cls, file: str, verdict: Verdict, offline_check: OfflineCheck, place: Place | None) -> Checked:
         """Return a verdict on a check of a file."""
         rule = next(one for one in RULES if one.id == verdict.rule_id)
         subject = verdict.subject or offline_check.source_id or "the whole policy"
@@ -102,26 +119,34 @@ class Checked:
 class Results:
     """The results of all files.
 
-    `skipped` has the rules that need account access. `left_out` has the resources, each with its file, that the
-    parameters of a template exclude. `placeholder` is the account of templates if --account was not given.
+    `skipped` has, by file, what was not evaluated, and `deployments` the place of each template. `left_out` has the
+    resources, each with its file, that the parameters of a template exclude. `unread` has the files and parts that were
+    not read, `skipped_files` the files of folders that are no templates, `nested` the nested stacks. `declared` has the
+    parameters of all templates.
     """
 
-    skipped: Sequence[type[Rule]]
+    skipped: dict[str, list[Skipped]] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
     findings: list[Checked] = field(default_factory=list)
     unknowns: list[Checked] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    placeholder: str = ""
+    unread: list[Unread] = field(default_factory=list)
+    skipped_files: list[Failed] = field(default_factory=list)
+    nested: list[tuple[str, str]] = field(default_factory=list)
+    declared: frozenset[str] = frozenset()
     passed: int = 0
     files: int = 0
+    _known: set[tuple[str, ...]] = field(default_factory=set)
 
     def add(self, checked: Checked) -> None:
-        """Add a verdict that is not a pass, once: a role is checked for each event source mapping of its function."""
-        known = self.findings if checked.verdict.outcome is Outcome.VIOLATION else self.unknowns
-        if (checked.file, checked.subject, checked.verdict) not in [
-            (one.file, one.subject, one.verdict) for one in known
-        ]:
-            known.append(checked)
+        """Add a verdict that is not a pass, once: a role has one finding, whatever the number of its functions."""
+        verdict = checked.verdict
+        function = "" if checked.rule.id in _ONE_FOR_EACH_ROLE else verdict.function_arn
+        key = (checked.file, checked.rule.id, function, checked.subject, str(verdict.outcome))
+        if key not in self._known:
+            self._known.add(key)
+            (self.findings if verdict.outcome is Outcome.VIOLATION else self.unknowns).append(checked)
 
 
 def print_json(results: Results) -> None:
@@ -132,15 +157,33 @@ def print_json(results: Results) -> None:
                 "findings": [one.document() for one in results.findings],
                 "unknowns": [one.document() for one in results.unknowns],
                 "errors": [{"file": one.file, "message": one.message} for one in results.failed],
+                "unread": [{"file": one.file, "part": one.part, "reason": one.reason} for one in results.unread],
+                "nested_stacks": [{"file": file, "resource": name} for file, name in results.nested],
+                "skipped_files": [{"file": one.file, "reason": one.message} for one in results.skipped_files],
                 "left_out": [{"file": file, "resource": name} for file, name in results.left_out],
                 "counts": {
                     "files": results.files,
                     "findings": len(results.findings),
                     "unknowns": len(results.unknowns),
                     "passed": results.passed,
+                    "unread": len(results.unread),
                     "errors": len(results.failed),
+                    "skipped_files": len(results.skipped_files),
                 },
-                "skipped": [{"rule_id": rule.id, "rule_name": rule.name} for rule in results.skipped],
+                "deployments": [
+                    {
+                        "file": file,
+                        "account": one.account.document(),
+                        "region": one.region.document(),
+                        "partition": one.partition,
+                    }
+                    for file, one in results.deployments.items()
+                ],
+                "skipped": [
+                    {"file": file, "rule_id": one.rule.id, "rule_name": one.rule.name, "reason": one.reason}
+                    for file, skipped in results.skipped.items()
+                    for one in skipped
+                ],
             },
             indent=2,
         )
@@ -159,6 +202,8 @@ def print_table(results: Results) -> None:
         console.print(_unknowns_table(results.unknowns))
     for failed in results.failed:
         echo_error(f"{failed.file}: {failed.message}")
+    for unread in results.unread:
+        echo_error(str(unread))
     _print_summary(console, results)
 
 
@@ -199,14 +244,46 @@ def _unknowns_table(unknowns: Sequence[Checked]) -> Table:
 
 def _print_summary(console: Console, results: Results) -> None:
     findings, files = _counted(len(results.findings), "finding"), _counted(results.files, "file")
-    console.print(f"\n{findings}, {len(results.unknowns)} unknown, {results.passed} passed in {files}.")
+    counts = (
+        findings,
+        f"{len(results.unknowns)} unknown",
+        f"{results.passed} passed",
+        f"{len(results.unread)} not read",
+        _counted(len(results.failed), "error"),
+        f"{_counted(len(results.skipped_files), 'file')} skipped",
+    )
+    console.print(f"\n{', '.join(counts)} in {files}.", soft_wrap=True)
+    if results.skipped_files:
+        names = ", ".join(skipped.file for skipped in results.skipped_files)
+        console.print(literal(f"Skipped (neither a template nor a policy of a function): {names}."), soft_wrap=True)
+    for file, name in results.nested:
+        console.print(literal(f"{file}: {name} is a nested stack. Its template is another file and was not checked."))
     for file, name in results.left_out:
         console.print(literal(f"{file}: {name} is not created with these parameters and was not checked."))
-    if results.placeholder and any(one.in_template and one.rule is UntrustedAccount for one in results.findings):
-        console.print(f"The templates were checked for account {results.placeholder}. Set your account with --account.")
-    if results.skipped:
-        names = ", ".join(f"{rule.id} {rule.name}" for rule in results.skipped)
-        console.print(f"Skipped (need account access): {names}.")
+    for deployment, of_place in _by_value(results.deployments).items():
+        for message in deployment.messages():
+            console.print(literal(f"{_few(of_place)}: {message}"), soft_wrap=True)
+    for skipped, of_skipped in _by_value({file: tuple(one) for file, one in results.skipped.items() if one}).items():
+        console.print(literal(f"{_few(of_skipped)}:"), soft_wrap=True)
+        for why in dict.fromkeys(one.why for one in skipped):
+            names = ", ".join(str(one) for one in skipped if one.why == why)
+            console.print(literal(f"Skipped ({why}): {names}."), soft_wrap=True)
+
+
+T = TypeVar("T")
+
+
+def _by_value(by_file: Mapping[str, T]) -> dict[T, list[str]]:
+    """Return the files that have each value."""
+    found: dict[T, list[str]] = {}
+    for file, value in by_file.items():
+        found.setdefault(value, []).append(file)
+    return found
+
+
+def _few(files: Sequence[str]) -> str:
+    more = len(files) - _MOST_FILES
+    return ", ".join(files[:_MOST_FILES]) + (f" and {_counted(more, 'more file')}" if more > 0 else "")
 
 
 def _counted(number: int, noun: str) -> str:

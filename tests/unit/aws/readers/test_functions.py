@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from permission_guard.aws.readers.functions import FunctionReader
-from permission_guard.model.state import EventInvokeConfig, Function, ResourcePolicy, Unread
-from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, OTHER, QUEUE_ARN, ROLE_ARN, TARGET
+from permission_guard.aws.readers.functions import MEMBERS_OF_FEATURES, FunctionReader
+from permission_guard.checks.engine import evaluate
+from permission_guard.iam import TrustSet
+from permission_guard.model.state import EventInvokeConfig, Function, ResourcePolicy, Snapshot, Unread
+from permission_guard.model.verdicts import Outcome
+from permission_guard.needs.features import OPTIONAL_FEATURES
+from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
+from tests.fakes import ACCOUNT, FUNCTION_ARN, MAPPING_UUID, OTHER, QUEUE_ARN, ROLE_ARN, TARGET, a_role
 from tests.unit.aws.conftest import Answers
 
 CONFIGURATION = {"FunctionName": "orders", "FunctionArn": FUNCTION_ARN, "Role": ROLE_ARN, "Timeout": 3}
@@ -45,6 +50,7 @@ def test_a_function_is_read_with_its_role_and_configuration(lambda_answers: Answ
     assert isinstance(function, Function)
     assert (function.arn, function.name, function.role_arn) == (f"{FUNCTION_ARN}:live", "orders", ROLE_ARN)
     assert function.configuration["Timeout"] == 3
+    assert function.dropped == ()
 
 
 def test_the_values_of_environment_variables_go_no_further(lambda_answers: Answers) -> None:
@@ -52,6 +58,30 @@ def test_the_values_of_environment_variables_go_no_further(lambda_answers: Answe
     secret = {"Variables": {"PASSWORD": "hunter2"}}
     lambda_answers.say("get_function_configuration", {**CONFIGURATION, "Environment": secret})
     assert "hunter2" not in repr(FunctionReader(lambda_answers.client).function(FUNCTION_ARN))
+
+
+def test_the_features_that_the_sdk_does_not_know_are_unread_and_not_absent(
+    lambda_answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older SDK drops their members from the reply, so that the function seems not to use them."""
+    model = lambda_answers.client.meta.service_model.operation_model("GetFunctionConfiguration")
+    shape = model.output_shape
+    known = {name: member for name, member in shape.members.items() if name != "DurableConfig"}
+    monkeypatch.setattr(shape, "members", known)
+    monkeypatch.setattr(type(model), "output_shape", shape)
+    lambda_answers.say("get_function_configuration", CONFIGURATION)
+    function = FunctionReader(lambda_answers.client).function(FUNCTION_ARN)
+    assert isinstance(function, Function)
+    assert function.dropped == ("DurableConfig",)
+    snapshot = Snapshot(TARGET, function, versions={FUNCTION_ARN: function}, roles={ROLE_ARN: a_role()})
+    (verdict,) = evaluate(snapshot, [FeaturePermissionMissing(TrustSet(frozenset()))]).verdicts
+    assert (verdict.outcome, verdict.subject) == (Outcome.UNKNOWN, "feature/durable-execution")
+    assert "older than DurableConfig: update boto3" in verdict.reason
+
+
+def test_the_reader_knows_the_members_of_every_feature() -> None:
+    """Those that an SDK can drop."""
+    assert set(MEMBERS_OF_FEATURES) == {feature.member for feature in OPTIONAL_FEATURES}
 
 
 def test_a_function_that_does_not_exist_is_none(lambda_answers: Answers) -> None:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.aws.readers.permissions import READS
-from permission_guard.checks.engine import evaluate
-from permission_guard.iam import TrustSet
-from permission_guard.model.state import (
-    DeniedCall,
-    EventInvokeConfig,
-    Function,
-    ManagedBy,
-    ResourcePolicy,
-    Role,
-    Unread,
-)
+from permission_guard.model.state import EventInvokeConfig, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction
-from permission_guard.model.verdicts import Outcome
-from permission_guard.rules.execution_role.call_denied import CallDenied
 from tests.fakes import (
     ACCOUNT,
     DENIED,
@@ -48,10 +36,10 @@ def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """Failed reads are kept in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0"]
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0", "function URLs"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
-    assert (snapshot.function_urls, snapshot.own_organization, snapshot.foreign_buckets) == (None, None, {})
+    assert (snapshot.own_organization, snapshot.foreign_buckets) == (None, {})
 
 
 def allowing(**condition: dict[str, str]) -> ResourcePolicy:
@@ -62,8 +50,6 @@ def allowing(**condition: dict[str, str]) -> ResourcePolicy:
 @pytest.mark.parametrize(
     ("condition", "asked"),
     [
-        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, ["function URLs"]),
-        ({"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}, ["function URLs"]),
         ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, ["organization"]),
         ({"ForAnyValue:StringLike": {"AWS:SourceOrgPaths": "o-1/*"}}, ["organization"]),
         ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, []),
@@ -79,16 +65,26 @@ def test_state_that_few_policies_refer_to_is_read_only_for_them(
     """A sweep of many functions can make only a few calls for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", *asked]
+    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", "function URLs", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
-def test_function_urls_are_read_if_a_statement_allows_calls_by_url() -> None:
-    """No condition is needed: the action is enough."""
-    policy = ResourcePolicy(FUNCTION_ARN, None, a_policy(allow("lambda:InvokeFunctionUrl")))
-    account = Account({FUNCTION_ARN: a_function()}, resource=(policy,))
-    assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY).function_urls
-    assert account.asked[-1] == "function URLs"
+@pytest.mark.parametrize(
+    ("statement", "is_retried"),
+    [
+        (allow("lambda:InvokeFunctionUrl"), True),
+        (allow("lambda:InvokeFunction", Condition={"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}), True),
+        (allow("lambda:*", Condition={"StringEquals": {"lambda:functionurlauthtype": "NONE"}}), True),
+        (allow("lambda:InvokeFunction"), False),
+    ],
+)
+def test_urls_that_cannot_be_read_are_retried_if_a_statement_refers_to_them(
+    statement: dict[str, Any], is_retried: bool
+) -> None:
+    """Without a statement, the worst is a URL that nobody can call."""
+    policy = ResourcePolicy(FUNCTION_ARN, None, a_policy(statement))
+    snapshot = Snapshot(TARGET, a_function(), resource_policies=(policy,), function_urls=THROTTLED)
+    assert snapshot.unread == ((THROTTLED,) if is_retried else ())
 
 
 def test_a_bucket_is_not_requested_if_the_list_of_own_buckets_is_unread() -> None:
@@ -290,93 +286,3 @@ def test_a_failed_simulator_call_has_the_message_retried_unless_it_was_denied(un
     mapping = a_mapping(last_processing_result=ACCESS_DENIED)
     account = Account({FUNCTION_ARN: a_function()}, (mapping,), {ROLE_ARN: a_role(SQS_POLICY)}, denials=unread)
     assert (unread in snapshot_of(account).unread) is retried
-
-
-# What AWS denied, the policies that the role then has, and what the simulator is asked.
-NETWORK = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
-INTERFACE = f"arn:aws:ec2:us-east-1:{ACCOUNT}:network-interface/one-of-them"
-DENIED_CALLS: dict[str, tuple[str, dict[str, object], list[str]]] = {
-    "CreateEventSourceMapping": (
-        "The function execution role does not have permissions to call ReceiveMessage on SQS",
-        {"EventSourceArn": QUEUE_ARN},
-        [f"{action} on {QUEUE_ARN}" for action in READING],
-    ),
-    "CreateFunction": (
-        "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
-        {"VpcConfig": {"SubnetIds": ["subnet-1"]}},
-        [
-            f"{NETWORK[0]} on *",
-            f"{NETWORK[0]} on {INTERFACE}",
-            f"{NETWORK[1]} on *",
-            f"{NETWORK[2]} on *",
-            f"{NETWORK[2]} on {INTERFACE}",
-        ],
-    ),
-    "UpdateFunctionConfiguration": (
-        "The provided execution role does not have permissions to call SendMessage on SQS",
-        {"DeadLetterConfig": {"TargetArn": QUEUE_ARN}},
-        [f"sqs:SendMessage on {QUEUE_ARN}"],
-    ),
-    "PutFunctionEventInvokeConfig": (
-        "The function's execution role does not have permissions to call PutObject on arn:aws:s3:::failed",
-        {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failed"}}},
-        ["s3:ListBucket on arn:aws:s3:::failed", "s3:PutObject on arn:aws:s3:::failed/one-of-them"],
-    ),
-}
-
-
-def a_denied_call(api: str) -> DeniedCall:
-    """Return a call that AWS denied."""
-    message, configuration, _ = DENIED_CALLS[api]
-    return DeniedCall(
-        api=api,
-        function_arn=FUNCTION_ARN,
-        role_arn=ROLE_ARN if api == "CreateFunction" else "",
-        message=message,
-        at="2026-11-20T10:22:00.000+00:00",
-        configuration=configuration,
-    )
-
-
-@pytest.mark.parametrize("api", DENIED_CALLS)
-def test_the_simulator_is_asked_for_what_a_denied_call_requires(api: str) -> None:
-    """The role's own policies allow all of it, so another policy denies it."""
-    functions: dict[str, Function | Unread] = {} if api == "CreateFunction" else {FUNCTION_ARN: a_function()}
-    account = Account(functions)
-    snapshot_of(account, a_denied_call(api))
-    asked = [asked for asked in account.asked if asked.startswith("organization of ")]
-    assert asked == [f"organization of {request}" for request in DENIED_CALLS[api][2]]
-
-
-@pytest.mark.parametrize("api", DENIED_CALLS)
-def test_a_denied_call_that_the_organization_denies_is_a_violation(api: str) -> None:
-    """From the simulator's answer to the verdict of PG213, for each request that the simulator was asked."""
-    functions: dict[str, Function | Unread] = {} if api == "CreateFunction" else {FUNCTION_ARN: a_function()}
-    rule = CallDenied(TrustSet(frozenset()))
-    (allowed,) = evaluate(snapshot_of(Account(functions), a_denied_call(api)), [rule]).verdicts
-    assert allowed.outcome is Outcome.PASS
-    for request in DENIED_CALLS[api][2]:
-        action, _, resource = request.partition(" on ")
-        account = Account(functions, denials=frozenset({(action, resource)}))
-        (verdict,) = evaluate(snapshot_of(account, a_denied_call(api)), [rule]).verdicts
-        assert verdict.outcome is Outcome.VIOLATION, request
-        assert "change the organization's policy" in verdict.reason
-
-
-@pytest.mark.parametrize(("unread", "retried"), [(DENIED, False), (THROTTLED, True)])
-def test_a_denied_call_is_unknown_if_the_simulator_cannot_be_called(unread: Unread, retried: bool) -> None:
-    """It must not look as if the call could be repeated."""
-    account = Account({FUNCTION_ARN: a_function()}, denials=unread)
-    snapshot = snapshot_of(account, a_denied_call("CreateEventSourceMapping"))
-    (verdict,) = evaluate(snapshot, [CallDenied(TrustSet(frozenset()))]).verdicts
-    assert verdict.outcome is Outcome.UNKNOWN
-    assert (unread in snapshot.unread) is retried
-
-
-def test_the_simulator_is_asked_for_the_network_of_a_function_whose_role_aws_reports() -> None:
-    """The role's own policies allow it."""
-    failed = {"VpcConfig": {"SubnetIds": ["subnet-1"]}, "State": "Failed"}
-    reported = replace(a_function(), configuration={**failed, "StateReasonCode": "InsufficientRolePermissions"})
-    other = replace(a_function(), configuration={**failed, "StateReasonCode": "SubnetOutOfIPAddresses"})
-    assert f"organization of {NETWORK[0]} on *" in simulated(Account({FUNCTION_ARN: reported}))
-    assert simulated(Account({FUNCTION_ARN: other})) == []

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from permission_guard.aws.readers.inventories.apis import sent_for
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.invokers.apigateway import disputed_for, sent_for
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Inventory, ResourcePolicy, Snapshot, Trigger
 from permission_guard.model.targets import Direction, FunctionTarget
@@ -28,12 +28,17 @@ API: Final = f"arn:aws:execute-api:{HERE}:a1b2c3d4e5"
 LOG_GROUP: Final = f"arn:aws:logs:{HERE}:log-group:/aws/lambda/shop"
 
 
-def api_trigger(method: str, path: str, *stages: str, function_arn: str = FUNCTION_ARN) -> Trigger:
+def api_trigger(
+    method: str, path: str, *stages: str, function_arn: str = FUNCTION_ARN, is_http: bool = False
+) -> Trigger:
     """Return the trigger of an API's method, as the inventory returns it."""
     sent = sent_for(method, path)
-    arns = tuple(f"{API}/{stage}/{each}" for stage in stages for each in sent)
-    what = f"the method {method} {path} of the REST API shop"
-    return Trigger(PRINCIPALS["apigateway"], f"{API}/*/{sent[-1]}", arns, ACCOUNT, function_arn, what)
+    arns, disputed = (
+        tuple(f"{API}/{stage}/{each}" for stage in stages for each in group)
+        for group in (sent, disputed_for(method, path, is_http=is_http))
+    )
+    what = f"the method {method} {path} of the {'HTTP' if is_http else 'REST'} API shop"
+    return Trigger(PRINCIPALS["apigateway"], f"{API}/*/{sent[-1]}", arns, ACCOUNT, function_arn, what, disputed)
 
 
 def plain(name: str, source: str, sent: str = "", function_arn: str = FUNCTION_ARN) -> Trigger:
@@ -126,6 +131,7 @@ def test_the_suggested_permission_allows_no_other_account(name: str, trigger: Tr
         trigger,
         source=trigger.source.replace(ACCOUNT, "999999999999"),
         source_arns=tuple(arn.replace(ACCOUNT, "999999999999") for arn in trigger.source_arns),
+        disputed_source_arns=tuple(arn.replace(ACCOUNT, "999999999999") for arn in trigger.disputed_source_arns),
         source_account="999999999999",
     )
     (outside,) = verdicts(elsewhere, statement_of(suggested_for(trigger), FUNCTION_ARN), name=name)
@@ -142,9 +148,59 @@ def test_each_trigger_has_a_statement_id_of_its_own() -> None:
     assert all(name.startswith(trigger.principal.split(".")[0]) for name, trigger in zip(names, triggers, strict=True))
 
 
-@pytest.mark.parametrize("sent", ["GET/orders", "PATCH/orders", "ANY/orders", "*/orders"])
+def outcome_of(trigger: Trigger, source_arn: str) -> Outcome:
+    """Return the outcome if a statement requires a source ARN."""
+    permission = replace(suggested_for(trigger), source_arn=f"{API}/{source_arn}")
+    (verdict,) = verdicts(trigger, statement_of(permission, FUNCTION_ARN))
+    return verdict.outcome
+
+
+@pytest.mark.parametrize(
+    ("source_arn", "outcome"),
+    [
+        ("*/GET/users/*", Outcome.PASS),
+        ("prod/GET/users/*", Outcome.PASS),
+        ("*/*/users/{id}", Outcome.VIOLATION),
+        ("*/GET/users/{userId}", Outcome.VIOLATION),
+        ("*/ANY/users/*", Outcome.VIOLATION),
+    ],
+)
+def test_a_path_parameter_is_never_sent_by_its_name(source_arn: str, outcome: Outcome) -> None:
+    """A statement that names it allows no call of a REST API."""
+    assert outcome_of(api_trigger("GET", "/users/{userId}", "prod"), source_arn) is outcome
+
+
+@pytest.mark.parametrize(
+    ("source_arn", "outcome"),
+    [
+        ("*/GET/users/*", Outcome.PASS),
+        ("*/*/users/{userId}", Outcome.UNKNOWN),
+        ("*/*/users/{id}", Outcome.VIOLATION),
+    ],
+)
+def test_what_an_http_api_sends_for_a_path_parameter_is_disputed(source_arn: str, outcome: Outcome) -> None:
+    """The AWS CDK writes the parameter's name for HTTP APIs."""
+    assert outcome_of(api_trigger("GET", "/users/{userId}", "prod", is_http=True), source_arn) is outcome
+
+
+@pytest.mark.parametrize(
+    ("source_arn", "outcome"),
+    [
+        ("*/ANY/orders", Outcome.UNKNOWN),
+        ("prod/ANY/orders", Outcome.UNKNOWN),
+        ("prod/*/orders", Outcome.PASS),
+        ("test/ANY/orders", Outcome.VIOLATION),
+        ("prod/any/orders", Outcome.VIOLATION),
+    ],
+)
+def test_whether_an_api_sends_any_is_disputed(source_arn: str, outcome: Outcome) -> None:
+    """A statement with ANY alone is no pass, and no finding."""
+    assert outcome_of(api_trigger("ANY", "/orders", "prod"), source_arn) is outcome
+
+
+@pytest.mark.parametrize("sent", ["GET/orders", "PATCH/orders", "*/orders"])
 def test_a_method_any_is_allowed_by_every_arn_that_it_may_send(sent: str) -> None:
-    """AWS does not document whether it sends ANY or the method of the request, so both pass."""
+    """One method of several is enough: which ones are called is not visible."""
     trigger = api_trigger("ANY", "/orders", "prod")
     permission = replace(suggested_for(trigger), source_arn=f"{API}/prod/{sent}")
     (verdict,) = verdicts(trigger, statement_of(permission, FUNCTION_ARN))

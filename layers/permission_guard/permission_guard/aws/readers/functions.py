@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.aws.calls import read
+from permission_guard.aws.calls import dropped_members, read
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn, role_target
 from permission_guard.model.state import (
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import FunctionTarget, RoleTarget
 
 
+MEMBERS_OF_FEATURES = ("DurableConfig", "FileSystemConfigs", "Layers")
+"""The members of a configuration that enable the features in `needs/features/`."""
+
+
 class FunctionReader:
     """What Lambda itself knows of functions."""
 
@@ -40,7 +44,13 @@ class FunctionReader:
             return reply
         # The values of environment variables may be secrets: they go no further than this.
         configuration = {key: value for key, value in reply.items() if key not in ("Environment", "ResponseMetadata")}
-        return Function(arn=arn, name=reply["FunctionName"], role_arn=reply["Role"], configuration=configuration)
+        return Function(
+            arn=arn,
+            name=reply["FunctionName"],
+            role_arn=reply["Role"],
+            configuration=configuration,
+            dropped=dropped_members(self._lambda, "GetFunctionConfiguration", MEMBERS_OF_FEATURES),
+        )
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         """Read the function's own policy and those of its aliases and versions: each qualifier has its own."""
@@ -98,7 +108,12 @@ class FunctionReader:
                 config for page in paginator.paginate(FunctionName=target.arn) for config in page["FunctionUrlConfigs"]
             )
             return tuple(
-                FunctionUrl(parse_function_arn(config["FunctionArn"])[1], config["FunctionUrl"], config["AuthType"])
+                FunctionUrl(
+                    parse_function_arn(config["FunctionArn"])[1],
+                    config["FunctionUrl"],
+                    config["AuthType"],
+                    config.get("CreationTime", ""),
+                )
                 for config in configs
             )
 

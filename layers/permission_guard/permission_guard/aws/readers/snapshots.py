@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import FUNCTION_URL_KEYS
 from permission_guard.invokers.sources import source_named
 from permission_guard.model.state import STACK_TAG, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
@@ -80,14 +79,12 @@ class StateReader:
         documents = [policy.document for policy in policies if isinstance(policy, ResourcePolicy)]
         statements = [statement for document in documents for statement in document.statements]
         conditions = [condition for statement in statements for condition in statement.conditions]
-        by_url = any(text.lower() == "lambda:invokefunctionurl" for item in statements for text in item.action_texts)
-        keys = {condition.key for condition in conditions}
         sources = (text for condition in conditions if condition.key == "aws:sourcearn" for text in condition.texts)
         return Snapshot(
             target,
             function,
             resource_policies=policies,
-            function_urls=self._functions.function_urls(target) if by_url or keys & FUNCTION_URL_KEYS else None,
+            function_urls=self._functions.function_urls(target),
             own_organization=self._own_organization(conditions),
             inventories=inventories,
             foreign_buckets={
@@ -137,12 +134,12 @@ class StateReader:
         return replace(snapshot, source_policies=policies)
 
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot with what the organization denies the roles, where AWS reports a denied mapping."""
+        """Return a snapshot with what the organization denies the roles, where AWS reports a denial."""
         roles = dict(snapshot.roles)
         for arn, requests in denied_by_aws(snapshot).items():
             role = roles[arn]
             if isinstance(role, Role):
-                denials = self._organization.denied(arn, requests, snapshot.target.region)
+                denials = self._organization.denied(role.arn, requests, snapshot.target.region)
                 roles[arn] = replace(role, denied_by_organization=denials)
         return replace(snapshot, roles=roles)
 

@@ -32,6 +32,7 @@ class ApplicationSignals:
     name = "Application Signals"
     managed_policy = "CloudWatchLambdaApplicationSignalsExecutionRolePolicy"
     subject = "application-signals"
+    member = "Layers"
     purpose = "send traces and metrics to Application Signals"
     impact = "Application Signals shows neither traces nor metrics of this function."
 

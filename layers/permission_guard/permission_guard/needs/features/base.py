@@ -28,11 +28,12 @@ class Feature(Protocol):
 class OptionalFeature(Feature, Protocol):
     """A feature that not every function uses; each one in use has its own subject.
 
-    `subject` is its word in a finding's subject. `purpose` continues "cannot ..." and "is allowed to ...". `impact`
-    says what fails without the permission.
+    `subject` is its word in a finding's subject. `member` of the function's configuration enables it. `purpose`
+    continues "cannot ..." and "is allowed to ...". `impact` says what fails without the permission.
     """
 
     subject: str
+    member: str
     purpose: str
     impact: str
 

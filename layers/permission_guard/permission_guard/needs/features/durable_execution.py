@@ -22,6 +22,7 @@ class DurableExecution:
     name = "durable execution"
     managed_policy = "service-role/AWSLambdaBasicDurableExecutionRolePolicy"
     subject = "durable-execution"
+    member = "DurableConfig"
     purpose = "checkpoint its durable executions"
     impact = (
         "A durable execution saves each step with this role. Without the permission it fails at its first checkpoint, "

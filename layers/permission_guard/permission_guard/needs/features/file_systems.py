@@ -31,6 +31,7 @@ class ElasticFileSystem:
     name = "Amazon EFS"
     managed_policy = "AmazonElasticFileSystemClientReadWriteAccess"
     subject = "efs"
+    member = "FileSystemConfigs"
     purpose = "mount its Amazon EFS file systems"
     impact = (
         "Lambda mounts the file system before it runs the function. If the mount is denied, every invocation fails."
@@ -57,6 +58,7 @@ class S3Files:
     name = "Amazon S3 Files"
     managed_policy = "AmazonS3FilesClientReadWriteAccess"
     subject = "s3-files"
+    member = "FileSystemConfigs"
     purpose = "mount its Amazon S3 file systems"
     impact = ElasticFileSystem.impact
 

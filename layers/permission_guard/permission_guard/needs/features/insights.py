@@ -25,6 +25,7 @@ class Insights:
     name = "Lambda Insights"
     managed_policy = "CloudWatchLambdaInsightsExecutionRolePolicy"
     subject = "insights"
+    member = "Layers"
     purpose = "send metrics to Lambda Insights"
     impact = (
         "The Lambda Insights layer runs with every invocation but cannot write its metrics: its dashboards show "

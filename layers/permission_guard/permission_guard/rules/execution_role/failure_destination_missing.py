@@ -64,7 +64,7 @@ class FailureDestinationMissing(NeedRule):
     - Versions that no mapping and no configuration names are not read.
     - IAM's policy simulator evaluates service control policies if AWS denied a call because of the destination, or
       reports the mapping as denied.
-    - The rule is skipped for files, which do not say which keys are in use.
+    - In a template, the key of a destination that is not in the file is not read, and counts as none.
 
     ## References
 
@@ -77,7 +77,6 @@ class FailureDestinationMissing(NeedRule):
     id = "PG203"
     name = "failure-destination-missing"
     severity = Severity.MEDIUM
-    offline = False
     reads = NeedRule.reads | {
         "events:DescribeEventBus",
         "kafka:DescribeClusterV2",

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from permission_guard.model.verdicts import Severity
 from permission_guard.needs.features import OPTIONAL_FEATURES
 from permission_guard.rules.execution_role.function_rule import FunctionRule
-from permission_guard.rules.execution_role.need_rule import Requirement
+from permission_guard.rules.execution_role.need_rule import Requirement, functions_of
 from permission_guard.rules.execution_role.role_rule import POLICY_READS, ROLE_READS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.model.state import Function, Sources
+    from permission_guard.model.state import Function, Snapshot, Sources
+    from permission_guard.model.verdicts import Verdict
 
 _IMPACTS = {f"feature/{feature.subject}": feature.impact for feature in OPTIONAL_FEATURES}
 
@@ -90,6 +91,15 @@ class FeaturePermissionMissing(FunctionRule):
             "lambda:GetPolicy",
         }
     )
+
+    def requirements(self, snapshot: Snapshot) -> Iterator[Requirement | Verdict]:
+        """Yield the requirements, and which features are unknown because the SDK drops what enables them."""
+        yield from super().requirements(snapshot)
+        for function in functions_of(snapshot):
+            for feature in OPTIONAL_FEATURES:
+                if feature.member in function.dropped:
+                    reason = f"Unknown: the AWS SDK for Python is older than {feature.member}: update boto3."
+                    yield self.unknown(function.arn, f"feature/{feature.subject}", reason)
 
     def requirements_of(self, function: Function, sources: Sources) -> Iterator[Requirement]:
         """Yield what each enabled feature of the function requires."""

@@ -57,6 +57,8 @@ class RoleShared(RoleRule):
 
     - The functions are those of the account and region that use the role, unpublished or in a version with an event
       source mapping. PG208 reports other principals that can assume the role.
+    - In a template, the functions are those of the file. Functions with the same expression for their role share it,
+      also if the role is not in the file.
     - When another function becomes the first by name, the finding moves at the next check of the previous one.
     - A role that the functions of one application share on purpose is flagged too.
     - If the role does not exist, PG207 reports it, and the outcome of this rule is unknown.
@@ -71,7 +73,6 @@ class RoleShared(RoleRule):
     id = "PG209"
     name = "role-shared"
     severity = Severity.LOW
-    offline = False
     full_check_only = True
     reads = RoleRule.reads | {"lambda:ListFunctions"}
     subjects = "shared-role"

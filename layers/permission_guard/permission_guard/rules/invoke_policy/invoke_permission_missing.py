@@ -7,18 +7,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import (
-    FUNCTION_URL_KEYS,
-    Context,
-    Decision,
     EvalDecision,
-    PolicySet,
-    Principal,
-    Request,
-    evaluate,
 )
 from permission_guard.iam.arn import split_arn
-from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
-from permission_guard.invokers import Sent, invoker_of
+from permission_guard.invokers import cloudfront, invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import ResourcePolicy, Unread
 from permission_guard.model.targets import Direction
@@ -26,13 +18,17 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import added, needs_account, source_arn
 from permission_guard.remedies.permission import Permission, sid
 from permission_guard.rules.base import Rule
+from permission_guard.rules.invoke_policy.function_url_verdicts import url_verdicts
 from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
+from permission_guard.rules.invoke_policy.trigger_calls import decisions, is_disputed, principals_of
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.invokers import Invoker
-    from permission_guard.model.state import Snapshot, Trigger
+    from permission_guard.model.state import Inventory, Snapshot, Trigger
+    from permission_guard.model.targets import FunctionTarget
     from permission_guard.model.verdicts import Verdict
 
 _LONGEST_NAME: Final = 30
@@ -49,19 +45,26 @@ class InvokePermissionMissing(Rule):
     secret, a CloudWatch alarm. If the trigger invokes an alias or a version, the policy of the alias or version is
     evaluated.
 
+    A function URL whose policy does not grant the pair of permissions that a call requires: `lambda:InvokeFunctionUrl`
+    and, through the URL, `lambda:InvokeFunction`. This also concerns CloudFront's origin access control and callers of
+    other accounts. The severity is low for a URL without authentication that no statement allows anyone to call.
+
     ## Why it matters
 
     Lambda denies the calls of the service, usually without an alert: events are dropped, mails are not sent, secrets
-    are not rotated.
+    are not rotated. A function URL returns 403.
 
     ## How to fix
 
     Add the statement for this source and its account. If a Deny statement denies the trigger, no Allow statement helps:
     narrow the Deny, or remove the trigger.
 
+    For a URL without authentication, decide: delete the URL, set its authentication to `AWS_IAM`, or publish it with
+    both statements.
+
     ## Fix safety
 
-    Not fixed automatically yet.
+    Not fixed automatically yet. A URL is never published automatically.
 
     ## Limits
 
@@ -69,19 +72,29 @@ class InvokePermissionMissing(Rule):
     configured triggers are read once for many functions, cached for some minutes, and read again for each sweep. The
     outcome is unknown for triggers that cannot be read, for an API whose integration names the function by a stage
     variable, and if it depends on a key that AWS does not document for the service, such as the account that a topic or
-    an API sends. An API passes if one of its stages is allowed: which stages are in use is not visible.
+    an API sends. An API passes if one of its stages is allowed: which stages are in use is not visible. The outcome is
+    also unknown if only a statement with the method `ANY`, or with a path parameter of an HTTP API, matches: reports
+    disagree on whether API Gateway sends these.
+
+    In a template, the triggers and URLs are those of the file, and so are the statements. What a function outside the
+    file allows is unknown.
+
+    URLs created before October 2025 required only `lambda:InvokeFunctionUrl`. AWS announced that this exception ends on
+    1 November 2026; the finding says if a URL is that old. Callers of the function's own account pass: their
+    identity-based policies can grant the other permission. Which distributions have a URL as their origin is not read.
 
     ## References
 
     - https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
     - https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    - https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    - https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html
     """
 
     id = "PG112"
     name = "invoke-permission-missing"
     severity = Severity.HIGH
     direction = Direction.INVOKE_POLICY
-    offline = False
     grace_period = True
     reads = POLICY_READS | {
         "apigateway:GET",
@@ -98,6 +111,7 @@ class InvokePermissionMissing(Rule):
         "iot:GetTopicRule",
         "iot:ListAuthorizers",
         "iot:ListTopicRules",
+        "lambda:ListFunctionUrlConfigs",
         "logs:DescribeAccountPolicies",
         "logs:DescribeLogGroups",
         "logs:DescribeSubscriptionFilters",
@@ -109,17 +123,14 @@ class InvokePermissionMissing(Rule):
     }
 
     def check(self, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Yield a verdict for each trigger of the function, and one for each source that could not be read."""
+        """Yield a verdict for each trigger and each URL of the function, and one for each inventory that is unread."""
         policies = {
             policy.resource_arn: policy for policy in snapshot.resource_policies if not isinstance(policy, Unread)
         }
         unread = next((policy for policy in snapshot.resource_policies if isinstance(policy, Unread)), None)
+        evaluated = set()
         for inventory in snapshot.inventories:
-            about = f"trigger/{inventory.principal}"
-            if isinstance(inventory.sources, Unread):
-                yield self.unknown(snapshot.target.arn, f"{about}/*", str(inventory.sources))
-            for source, reason in inventory.unread.items():
-                yield self.unknown(snapshot.target.arn, f"{about}/{source}/*", str(reason))
+            yield from self._unread(inventory, snapshot.target)
             for trigger in inventory.triggers:
                 try:
                     target, _ = parse_function_arn(trigger.function_arn)
@@ -127,7 +138,23 @@ class InvokePermissionMissing(Rule):
                     continue  # the trigger names no function
                 if target == snapshot.target:
                     policy = policies.get(trigger.function_arn.removesuffix(":$LATEST"))
-                    yield self._evaluate(trigger, policy, unread, snapshot.own_organization)
+                    verdict = self._evaluate(trigger, policy, unread, snapshot.own_organization)
+                    evaluated.add((verdict.function_arn, verdict.subject))
+                    yield verdict
+        for verdict in url_verdicts(self, snapshot, policies, unread):
+            if (verdict.function_arn, verdict.subject) not in evaluated:
+                yield verdict
+
+    def _unread(self, inventory: Inventory, target: FunctionTarget) -> Iterator[Verdict]:
+        """Yield that sources of an inventory could not be read: one verdict, however many they are."""
+        if isinstance(inventory.sources, Unread):
+            yield self.unknown(target.arn, f"trigger/{inventory.principal}/*", str(inventory.sources))
+        if inventory.unread:
+            source, reason = next(iter(sorted(inventory.unread.items())))
+            others = len(inventory.unread) - 1
+            more = f" and {others} more" if others else ""
+            subject = f"trigger/{inventory.principal}/{source}/*" if not others else f"trigger/{inventory.principal}/*"
+            yield self.unknown(target.arn, subject, f"The triggers of {source}{more} could not be read. {reason}")
 
     def _evaluate(
         self, trigger: Trigger, policy: ResourcePolicy | None, unread: Unread | None, own_organization: object
@@ -137,22 +164,31 @@ class InvokePermissionMissing(Rule):
         target, qualifier = parse_function_arn(arn)
         function = f"{target.name}:{qualifier}" if qualifier else target.name
         configured = f"{_capitalized(trigger.description)} is configured to invoke {function}."
-        decisions = (
-            [_decide(trigger, policy, own_organization, *call) for call in _possible_calls(trigger, invoker)]
-            if policy
-            else []
-        )
-        if any(decision.allowed for decision in decisions):
-            return self.passed(arn, subject, f"A statement allows {trigger.description} to invoke {function}.")
-        unknown = next((decision for decision in decisions if not decision.denied), None)
-        if unknown is not None:
+        calls = [
+            (action, decisions(trigger, action, policy, own_organization) if policy else [])
+            for action in invoker.actions
+        ]
+        denied = [(action, made) for action, made in calls if all(one.denied for one in made)]
+        if not denied:
+            if all(any(one.allowed for one in made) for _, made in calls):
+                return self.passed(arn, subject, f"A statement allows {trigger.description} to invoke {function}.")
+            unknown = next(one for _, made in calls for one in made if not (one.allowed or one.denied))
             return self.unknown(arn, subject, f"{configured} {unknown.explain()}")
+        if policy is not None and any(is_disputed(trigger, action, policy, own_organization) for action, _ in denied):
+            sent = " or ".join(trigger.disputed_source_arns[:2])
+            why = f"AWS's documentation and reports disagree on whether {invoker.a_source} sends {sent}."
+            return self.unknown(arn, subject, f"{configured} Unknown: {why}")
         if policy is None and unread is not None:
             return self.unknown(arn, subject, str(unread))
-        denied = next((each for each in decisions if each.decision is EvalDecision.EXPLICIT_DENY), None)
-        why = (denied or decisions[0]).explain() if decisions else f"{function} has no resource-based policy."
-        why += " No Allow statement overrides a Deny." if denied else ""
-        permission = _permission(trigger, invoker)
+        explicit = next((one for _, made in denied for one in made if one.decision is EvalDecision.EXPLICIT_DENY), None)
+        first = explicit or next((one for _, made in denied for one in made), None)
+        why = first.explain() if first else f"{function} has no resource-based policy."
+        why += " No Allow statement overrides a Deny." if explicit else ""
+        if len(invoker.actions) > 1:
+            why += (
+                f" {invoker.principal} requires {listed(invoker.actions)}; {listed([a for a, _ in denied])} is missing."
+            )
+        permissions = [_permission(trigger, invoker, action) for action, _ in denied]
         return self.violation(
             function_arn=arn,
             subject=subject,
@@ -163,12 +199,12 @@ class InvokePermissionMissing(Rule):
                 "synchronous callers get an error."
             ),
             evidence={
-                "principal": permission.principal,
+                "principal": permissions[0].principal,
                 "source_arns": list(trigger.source_arns),
                 "source_account": trigger.source_account,
                 "function_arn": arn,
             },
-            remedies=() if denied else added(permission),
+            remedies=() if explicit else added(*permissions),
         )
 
 
@@ -176,59 +212,29 @@ def _capitalized(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
 
 
-def _possible_calls(trigger: Trigger, invoker: Invoker) -> Iterator[tuple[str, str]]:
-    """Yield the principals and source ARNs that a trigger may send: AWS does not document which it sends."""
-    target, _ = parse_function_arn(trigger.function_arn)
-    for principal in dict.fromkeys((invoker.principal, invoker.principal_in(target.partition, target.region))):
-        for arn in trigger.source_arns:
-            yield principal, arn
-
-
-def _decide(
-    trigger: Trigger, policy: ResourcePolicy, own_organization: object, principal: str, sent_arn: str
-) -> Decision:
-    """Return AWS's decision on a trigger's call; keys that the service is not documented to send are unknown."""
-    invoker = invoker_of(principal)
-    account = parse_function_arn(policy.resource_arn)[0].account
-    known: dict[str, str | bool | None] = {
-        "aws:PrincipalIsAWSService": True,
-        "aws:PrincipalServiceName": principal,
-        "aws:ResourceAccount": account,
-        "aws:SecureTransport": True,  # Lambda's endpoints accept only TLS
-    }
-    if invoker.sends_source_arn is Sent.YES:
-        known["aws:SourceArn"] = sent_arn
-    if invoker.sends_source_account is Sent.YES:
-        known["aws:SourceAccount"] = trigger.source_account
-        if trigger.source_account == account and own_organization is None:
-            known |= {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
-        elif trigger.source_account == account and isinstance(own_organization, str):
-            known["aws:SourceOrgID"] = own_organization
-    context = Context(known, absent=[*invoker.never_sends, *NOT_SENT_BY_SERVICES, *FUNCTION_URL_KEYS])
-    request = Request(Principal.service(principal), "lambda:InvokeFunction", policy.resource_arn, context)
-    return evaluate(request, PolicySet(resource=policy.document))
-
-
-def _permission(trigger: Trigger, invoker: Invoker) -> Permission:
-    """Return the permission that allows one trigger and nothing else."""
+def _permission(trigger: Trigger, invoker: Invoker, action: str) -> Permission:
+    """Return the permission that allows one trigger one action and nothing else."""
     target, qualifier = parse_function_arn(trigger.function_arn)
     # China requires the principal with the region in it, as do topics of other regions; elsewhere both work.
-    regional = target.partition == "aws-cn" and "{suffix}" in invoker.regional_principal
-    principal = invoker.principal_in(target.partition, target.region) if regional else invoker.principal
+    sent = principals_of(trigger, trigger.source)
+    regional = len(sent) == 1 or (target.partition == "aws-cn" and "{suffix}" in invoker.regional_principal)
+    principal = sent[-1] if regional else invoker.principal
+    by_url = invoker is cloudfront.INVOKER and action == "lambda:InvokeFunction"
     return Permission(
         function_name=target.name,
         qualifier=qualifier if qualifier and qualifier != "$LATEST" else "",
-        statement_id=_statement_id(principal, trigger.source),
-        action="lambda:InvokeFunction",
+        statement_id=_statement_id(principal, trigger.source, "-url" if action.endswith("Url") else ""),
+        action=action,
         principal=principal,
         source_arn="" if invoker.account_suffices else source_arn(trigger),
         source_account=trigger.source_account if needs_account(invoker) else "",
+        invoked_via_function_url=by_url,
     )
 
 
-def _statement_id(principal: str, source: str) -> str:
+def _statement_id(principal: str, source: str, suffix: str = "") -> str:
     """Return a Sid that names the source and is unique among the sources of the service."""
     resource = split_arn(source)[-1]
     name = re.sub(r"[^A-Za-z0-9]+", "-", resource)[:_LONGEST_NAME].strip("-")
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
-    return sid(principal.split(".", maxsplit=1)[0], f"-{name}-{digest}")
+    return sid(principal.split(".", maxsplit=1)[0], f"-{name}-{digest}{suffix}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from permission_guard.iam import Context, Restriction
 from permission_guard.iam.arn import function_name
@@ -12,12 +12,12 @@ from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.invoke_policy import removed
+from permission_guard.rules.invoke_policy.function_url_calls import OLDER, URL_ACTIONS
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
+from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from permission_guard.model.state import FunctionUrl
-
-_BY_URL: Final = "lambda:invokefunctionurl"
 
 
 @record
@@ -38,7 +38,7 @@ class PublicFunctionUrl(StatementRule):
     A statement that allows anyone to call the function through its URL: its principal is `*`, and it grants
     `lambda:InvokeFunctionUrl`, or it has a condition on `lambda:FunctionUrlAuthType` or `lambda:InvokedViaFunctionUrl`.
     The severity is lower for a statement that was left behind when the URL was deleted or its authentication was
-    changed, and for one half of the pair of statements that a URL requires.
+    changed, and for one half of the pair of permissions that a URL requires: the URL still returns 403.
 
     ## Why it matters
 
@@ -57,9 +57,13 @@ class PublicFunctionUrl(StatementRule):
     ## Limits
 
     The rule cannot check whether the function's code authenticates its callers. A URL without authentication that no
-    statement allows returns 403 to everyone, and passes. A statement of a published version passes, because a version
-    cannot have a URL. URLs created since October 2025 require both `lambda:InvokeFunctionUrl` and
-    `lambda:InvokeFunction`, older ones only the first. A statement for the first is therefore flagged by itself.
+    statement allows returns 403 to everyone: PG112 reports it. A statement of a published version passes, because a
+    version cannot have a URL.
+
+    Calls require both `lambda:InvokeFunctionUrl` and `lambda:InvokeFunction`. For URLs created before October 2025, the
+    first was enough. AWS announced that this exception ends on 1 November 2026; the finding says if a URL is that old.
+    One half is flagged because anyone who adds the other one makes the URL public. PG112 reports that the URL does not
+    work.
 
     ## References
 
@@ -84,7 +88,8 @@ class PublicFunctionUrl(StatementRule):
         ]
         remedies = removed(allowed, everyone)
         url = _url(allowed)
-        if url is not None and url.auth_type == "NONE" and state.severity is None:
+        # Without its statements, a URL without authentication is one that nobody can call: PG112 would report it.
+        if url is not None and url.auth_type == "NONE" and _opens_for("NONE", allowed):
             remedies = (Remedy("aws-cli", f"{_require_authentication(allowed)}\n{remedies[0].text}"), *remedies[1:])
         return Problem(
             title=state.title,
@@ -116,11 +121,15 @@ def _opens_for(auth_type: str, allowed: Allowed) -> bool:
     return allowed.statement.match_conditions(context.lookup) > 0
 
 
-def _is_half(allowed: Allowed) -> bool:
-    """Return whether no statement grants everyone `lambda:InvokeFunctionUrl`, which every URL requires."""
-    return not any(
-        other.exposure.public and other.exposure.closed_by is None and other.statement.match_action(_BY_URL)
+def _missing(allowed: Allowed) -> tuple[str, ...]:
+    """Return the actions of those that a URL requires which no statement grants everyone."""
+    public = [
+        other.statement
         for other in statements_of(allowed.policy, allowed.snapshot, allowed.trust)
+        if other.exposure.public and other.exposure.closed_by is None
+    ]
+    return tuple(
+        action for action in URL_ACTIONS if not any(statement.match_action(action.lower()) for statement in public)
     )
 
 
@@ -130,10 +139,13 @@ def _state_of_url(allowed: Allowed) -> _UrlState:
     anyone = "Anyone on the Internet can call the function with any input, at any rate."
     any_account = "Anyone with an AWS account can call the function through its URL."
     for_anyone = _opens_for("NONE", allowed)
-    if _is_half(allowed):
+    missing = _missing(allowed)
+    if missing:
         title = f"{function} grants everyone half of what a function URL requires"
-        reason = f"{grant}. No statement grants everyone lambda:InvokeFunctionUrl, which a URL also requires."
-        return _UrlState(title, reason, "Adding that permission makes the URL public.", Severity.MEDIUM)
+        reason = f"{grant}. No statement grants everyone {listed(missing)}, which a URL also requires."
+        older = f" {OLDER}" if url is not None and url.is_from_before_the_pair else ""
+        impact = "Calls through the URL return 403. Adding that permission makes the URL public."
+        return _UrlState(title, f"{reason}{older}", impact, Severity.MEDIUM)
     if not isinstance(urls, tuple):
         unread = f". Whether it has one is unknown: {urls}" if isinstance(urls, Unread) else ""
         title = f"{function} allows any{'one' if for_anyone else ' AWS account'} to call it through a URL"

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from permission_guard.errors import UnknownStateError
 from permission_guard.iam import Restriction
 from permission_guard.iam.arn import parse_arn
 from permission_guard.iam.principals import is_unique_id
-from permission_guard.invokers import Authority, Invoker, Sent, invoker_of
+from permission_guard.invokers import Authority, Invoker, Sent, apigateway, invoker_of
+from permission_guard.model.placeholders import PLACEHOLDER
+from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced, scoped, with_token
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import counted, listed, principal_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from permission_guard.iam import PrincipalExposure
+    from permission_guard.iam.conditions import Condition
     from permission_guard.invokers.allowed import Allowed
     from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
-
-_WILD: Final = re.compile(r"[*?]")
 
 
 class SourceNeverMatches(StatementRule):
@@ -30,10 +31,15 @@ class SourceNeverMatches(StatementRule):
 
     ## What it flags
 
-    A statement through which its principal can never invoke the function, for one of two reasons:
+    A statement through which its principal can never invoke the function, for one of these reasons:
 
     - The condition is never true: a `*` that `StringEquals` compares literally, the ARN of another service's resource,
-      an ARN and an account that disagree, a key that the principal never sends, a Deny statement without exceptions.
+      an ARN that no source can have (a path parameter like `{userId}` in the ARN of an API, the default bus in the ARN
+      of a rule, a log group without `:*` or with `:*:*` at its end, a secret without the six characters that AWS
+      appends to its name, a name with characters that the service does not allow), an ARN and an account that disagree,
+      a key that the principal never sends, a Deny statement without exceptions.
+    - The principal is `sns.amazonaws.com` and the topic is in an opt-in region other than the function's: such topics
+      invoke as `sns.REGION.amazonaws.com`.
     - The principal never invokes through the policy: SQS, Kinesis, DynamoDB, Kafka and MQ, which Lambda polls with the
       execution role, and services that invoke with an IAM role, such as EventBridge Scheduler.
 
@@ -57,7 +63,8 @@ class SourceNeverMatches(StatementRule):
     The rule flags only what is certain. It assumes nothing about services that the bot does not know, about keys that
     are not documented as sent or not sent, and about values with policy variables. PG111 evaluates deleted principals.
     The statements that Lambda@Edge writes pass. A statement also passes if one Deny statement denies everything that it
-    grants.
+    grants. The outcome is unknown for the method `ANY` in the ARN of an API, because AWS's documentation and reports
+    disagree on whether API Gateway sends it, and for a path parameter if the API is an HTTP API.
 
     ## References
 
@@ -75,6 +82,7 @@ class SourceNeverMatches(StatementRule):
             return "The statement does not allow anyone to invoke the function."
         ineffective = [(item, why) for item in allowed.exposure.principals if (why := _why_never(item, allowed))]
         if not ineffective:
+            _require_undisputed(allowed)
             return "No principal of the statement is known to be ineffective."
         items = [item for item, _ in ineffective]
         names = [item.value for item in items]
@@ -130,32 +138,78 @@ def _never(item: PrincipalExposure, allowed: Allowed) -> str:
 
 def _foreign_arn(invoker: Invoker, principal: str, allowed: Allowed) -> str:
     """Return that no source of the service has an ARN that the conditions require, or an empty text."""
-    for condition in allowed.statement.conditions:
-        if condition.key != "aws:sourcearn" or condition.negated or condition.operator is None:
-            continue
-        if (condition.if_exists or condition.qualifier) and invoker.sends_source_arn is not Sent.YES:
-            continue
-        like = condition.operator.name == "StringLike"
-        if not any(_can_be(_prefix(text) if like else text, invoker, allowed) for text in condition.texts):
+    for condition in _required_sources(invoker, allowed):
+        if not any(_can_be(text, condition, invoker, allowed) for text in condition.texts):
             texts = " or ".join(f'"{text}"' for text in condition.texts)
             return f"{texts} never matches the ARN of {invoker.a_source}, which {principal} sends"
+        abroad = [_principals_abroad(text, invoker, principal, allowed) for text in condition.texts]
+        if all(abroad):
+            others = listed(sorted({name for names in abroad for name in names}))
+            return f"{invoker.a_source} of this opt-in region invokes functions of other regions only as {others}"
     return ""
 
 
-def _prefix(text: str) -> str:
-    """Return a broader ARN pattern for a pattern that is compared as text, where a star also matches colons."""
-    begin = _WILD.split(text, maxsplit=1)[0]
-    return text if begin == text else f"{begin}*"
+def _required_sources(invoker: Invoker, allowed: Allowed) -> Iterator[Condition]:
+    """Yield the conditions on the ARN of the source that a call by the service must meet."""
+    for condition in allowed.statement.conditions:
+        if condition.key != "aws:sourcearn" or condition.negated or condition.operator is None:
+            continue
+        if not (condition.if_exists or condition.qualifier) or invoker.sends_source_arn is Sent.YES:
+            yield condition
 
 
-def _can_be(text: str, invoker: Invoker, allowed: Allowed) -> bool:
-    """Return whether a source of a service can have an ARN that matches a text."""
-    if "${" in text:
+def _can_be(text: str, condition: Condition, invoker: Invoker, allowed: Allowed) -> bool:
+    """Return whether a source of a service can have an ARN that matches a value of a condition."""
+    pattern = PLACEHOLDER.sub("*", text)
+    ignores_case = condition.operator is not None and condition.operator.name.endswith("IgnoreCase")
+    if "${" in text or ignores_case or _is_path_of_http_api(text, invoker, allowed):
         return True
-    arn = parse_arn(text)
-    if arn is not None and arn.partition != allowed.snapshot.target.partition and not _WILD.search(arn.partition):
+    arn = parse_arn(pattern)
+    if arn is not None and arn.partition != allowed.snapshot.target.partition and not {"*", "?"} & set(arn.partition):
         return False
-    return invoker.admits(text)
+    return invoker.admits(pattern, as_text=_is_text(condition))
+
+
+def _is_text(condition: Condition) -> bool:
+    """Return whether a condition compares ARNs as texts, where a star also matches colons."""
+    return condition.operator is not None and condition.operator.name.startswith("String")
+
+
+def _principals_abroad(text: str, invoker: Invoker, principal: str, allowed: Allowed) -> tuple[str, ...]:
+    """Return the principals with which a named source invokes, if the statement's principal is none of them."""
+    target = allowed.snapshot.target
+    if "${" in text:
+        return ()
+    sent = invoker.principals_of(PLACEHOLDER.sub("*", text), target.partition, target.region)
+    return () if principal.lower() in sent or len(sent) > 1 else sent
+
+
+def _require_undisputed(allowed: Allowed) -> None:
+    """Raise UnknownStateError if AWS's documentation and reports disagree on whether a service sends a required ARN."""
+    for invoker, _ in allowed.services:
+        for condition in _required_sources(invoker, allowed):
+            patterns = [PLACEHOLDER.sub("*", text) for text in condition.texts if "${" not in text]
+            if len(patterns) == len(condition.texts) and all(
+                invoker.is_disputed(apigateway.in_one_stage(pattern), as_text=_is_text(condition))
+                or _is_path_of_http_api(text, invoker, allowed)
+                for text, pattern in zip(condition.texts, patterns, strict=True)
+            ):
+                texts = " or ".join(f'"{text}"' for text in condition.texts)
+                raise UnknownStateError(
+                    f"Unknown: AWS's documentation and reports disagree on whether {invoker.a_source} sends an ARN "
+                    f"that matches {texts}. Use * in place of the method ANY and of each path parameter."
+                )
+
+
+def _is_path_of_http_api(text: str, invoker: Invoker, allowed: Allowed) -> bool:
+    """Return whether a text has a path parameter of an API that is an HTTP API, or may be one."""
+    if invoker is not apigateway.INVOKER or "{" not in text:
+        return False
+    api = text.partition("/")[0]
+    if PLACEHOLDER.search(api):
+        return True
+    lists = (one.sources for one in allowed.snapshot.inventories if one.name == "apigatewayv2")
+    return any(not isinstance(sources, Unread) and api in sources for sources in lists)
 
 
 def _remedy(allowed: Allowed, ineffective: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:

@@ -35,7 +35,7 @@ def an_api(account: Account, *route_keys: str, kind: str = "HTTP", stage: str = 
     ("route_key", "source", "sent"),
     [
         ("GET /pets", "*/GET/pets", {"$default/GET/pets"}),
-        ("GET /pets/{id}", "*/GET/pets/*", {"$default/GET/pets/{id}", "$default/GET/pets/*"}),
+        ("GET /pets/{id}", "*/GET/pets/*", {"$default/GET/pets/*"}),
         ("$default", "*/$default", {"$default/$default"}),
     ],
 )
@@ -51,11 +51,20 @@ def test_a_route_of_an_http_api_has_a_method_and_a_path(
 
 
 def test_a_route_of_any_method_may_be_sent_as_each(account: Account) -> None:
-    """REST APIs do the same."""
+    """REST APIs do the same. Whether `ANY` is sent is disputed."""
     an_api(account, "ANY /pets")
     (trigger,) = read_one(account, "apigatewayv2").triggers
     assert trigger.source == f"{API}/*/*/pets"
-    assert {f"{API}/$default/GET/pets", f"{API}/$default/ANY/pets", f"{API}/$default/*/pets"} <= {*trigger.source_arns}
+    assert {f"{API}/$default/GET/pets", f"{API}/$default/*/pets"} <= {*trigger.source_arns}
+    assert trigger.disputed_source_arns == (f"{API}/$default/ANY/pets",)
+
+
+def test_the_name_of_a_parameter_of_an_http_api_is_disputed(account: Account) -> None:
+    """The AWS CDK writes it into its statements."""
+    an_api(account, "GET /pets/{id}")
+    (trigger,) = read_one(account, "apigatewayv2").triggers
+    assert trigger.source_arns == (f"{API}/$default/GET/pets/*",)
+    assert trigger.disputed_source_arns == (f"{API}/$default/GET/pets/{{id}}",)
 
 
 def test_a_route_of_a_websocket_api_is_its_key(account: Account) -> None:

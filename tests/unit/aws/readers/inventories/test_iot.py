@@ -25,6 +25,18 @@ def test_the_actions_of_a_rule_and_its_error_action_are_found(account: Account) 
     }
 
 
+def test_the_functions_that_the_sql_of_a_rule_calls_are_found(account: Account) -> None:
+    """A function that an expression names is unknown."""
+    account.say("iot", "list_topic_rules", {"rules": [{"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts"}]})
+    sql = "SELECT aws_lambda('FUNCTION', *) AS x, aws_lambda(topic(2), *) FROM 'alerts'".replace("FUNCTION", FUNCTION)
+    actions = [{"lambda": {"functionArn": FUNCTION}}]
+    account.say("iot", "get_topic_rule", {"rule": {"sql": sql, "actions": actions}}, ruleName="alerts")
+    inventory = read_one(account, "iot")
+    assert logged(inventory.triggers) == {(f"{IOT}:rule/alerts", FUNCTION, "the IoT rule alerts")}
+    assert len(inventory.triggers) == 1
+    assert "by an expression" in inventory.unread[f"{IOT}:rule/alerts"].message
+
+
 def test_a_disabled_rule_exists_and_is_no_trigger(account: Account) -> None:
     """The rule is not read."""
     rule = {"ruleName": "alerts", "ruleArn": f"{IOT}:rule/alerts", "ruleDisabled": True}

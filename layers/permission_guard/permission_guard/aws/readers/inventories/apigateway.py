@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
+from permission_guard.aws.readers.inventories.apis import READ, Api
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk
-from permission_guard.invokers.apigateway import INVOKER
+from permission_guard.invokers.apigateway import INVOKER, disputed_for, sent_for
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def _methods(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Trigge
                 integration = method.get("methodIntegration", {})
                 if integration.get("type") in ("AWS", "AWS_PROXY") and not integration.get("credentials"):
                     what = f"the method {name} {resource['path']}"
-                    yield from api.calls(what, integration.get("uri", ""), sent_for(name, resource["path"]))
+                    path = resource["path"]
+                    yield from api.calls(
+                        what, integration.get("uri", ""), sent_for(name, path), disputed_for(name, path)
+                    )
 
 
 def _authorizers(client: APIGatewayClient, api: Api, api_id: str) -> Iterator[Trigger | Unread]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.aws.readers.inventories.apis import READ, Api, sent_for
+from permission_guard.aws.readers.inventories.apis import READ, Api
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk
-from permission_guard.invokers.apigateway import INVOKER
+from permission_guard.invokers.apigateway import INVOKER, disputed_for, sent_for, split_route
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def _routes(client: ApiGatewayV2Client, api: Api, api_id: str) -> Iterator[Trigg
             key = route["RouteKey"]
             uri = uris.get(route.get("Target", ""))
             if uri:
-                method, is_of_http, path = key.partition(" ")
-                yield from api.calls(f"the route {key}", uri, sent_for(method, path) if is_of_http else (key,))
+                method, path = split_route(key)
+                sent = sent_for(method, path) if path else (key,)
+                disputed = disputed_for(method, path, is_http=True) if path else ()
+                yield from api.calls(f"the route {key}", uri, sent, disputed)
 
 
 def _authorizers(client: ApiGatewayV2Client, api: Api, api_id: str) -> Iterator[Trigger | Unread]:

@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-referenc
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.readers.inventories.base import is_function
+from permission_guard.invokers.apigateway import STAGE_VARIABLE, invoked_function
 from permission_guard.model.state import Unread
 from permission_guard.records import record
 
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 READ = "apigateway:GET"
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_INVOCATION = re.compile(r".+:lambda:path/+[^/]+/functions/(?P<function>.+)/[a-z-]*invocations")
-_VARIABLE = re.compile(r"\$\{stageVariables\.(?P<name>\w+)\}")
-_PARAMETER = re.compile(r"\{[^}]*\}")
-
 
 @record
 class Api:
@@ -35,11 +30,18 @@ class Api:
     description: str
     stages: Mapping[str, Mapping[str, str]]
 
-    def calls(self, what: str, uri: str, sent: tuple[str, ...]) -> Iterator[Trigger | Unread]:
-        """Yield what a method or a route invokes; `sent` is what may follow the stage, the last a pattern of all."""
+    def calls(
+        self, what: str, uri: str, sent: tuple[str, ...], disputed: tuple[str, ...] = ()
+    ) -> Iterator[Trigger | Unread]:
+        """Yield what a method or a route invokes.
+
+        `sent` is what may follow the stage, the last a pattern of all. `disputed` is what reports disagree on.
+        """
         for function_arn, stages in self._functions(uri).items():
-            arns = tuple(f"{self.arn}/{stage}/{each}" for stage in stages for each in sent)
-            yield self._trigger(f"{self.arn}/*/{sent[-1]}", function_arn, what, arns)
+            arns, disputed_arns = (
+                tuple(f"{self.arn}/{stage}/{each}" for stage in stages for each in group) for group in (sent, disputed)
+            )
+            yield self._trigger(f"{self.arn}/*/{sent[-1]}", function_arn, what, arns, disputed_arns)
 
     def authorizer(self, name: str, authorizer_id: str, uri: str) -> Iterator[Trigger | Unread]:
         """Yield what an authorizer invokes; its ARN has no stage."""
@@ -51,30 +53,15 @@ class Api:
         """Return, for each function that a URI names, the stages in which it does."""
         found: dict[str, list[str]] = {}
         for stage, variables in self.stages.items():
-            resolved = _resolve(uri, variables)
-            match = _INVOCATION.fullmatch(resolved)
-            function_arn = match["function"] if match else resolved
-            if is_function(function_arn) or (match and _VARIABLE.search(function_arn)):
+            function_arn = invoked_function(uri, variables)
+            if is_function(function_arn) or (function_arn != uri and STAGE_VARIABLE.search(function_arn)):
                 found.setdefault(function_arn, []).append(stage)
         return found
 
-    def _trigger(self, source: str, function_arn: str, what: str, arns: tuple[str, ...]) -> Trigger | Unread:
-        if _VARIABLE.search(function_arn):
+    def _trigger(
+        self, source: str, function_arn: str, what: str, arns: tuple[str, ...], disputed: tuple[str, ...] = ()
+    ) -> Trigger | Unread:
+        if STAGE_VARIABLE.search(function_arn):
             message = f"{what} names its function by a stage variable that has no value, in {function_arn}"
             return Unread(READ, "StageVariable", message, denied=True)
-        return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns)
-
-
-def sent_for(method: str, path: str) -> tuple[str, ...]:
-    """Return what may follow the stage in the ARN that is sent for a method and path; the last is a pattern of all.
-
-    AWS does not say whether that has ANY or the method of the request, nor whether it has the names of parameters.
-    """
-    methods = (*_METHODS, "ANY", "*") if method == "ANY" else (method,)
-    paths = dict.fromkeys((path, _PARAMETER.sub("*", path)))
-    return tuple(f"{each}{one}" for each in methods for one in paths)
-
-
-def _resolve(uri: str, variables: Mapping[str, str]) -> str:
-    """Return a URI with the values of the stage variables that have one."""
-    return _VARIABLE.sub(lambda match: variables.get(match["name"], match[0]), uri)
+        return self.walk.trigger(source, function_arn, f"{what} of {self.description}", arns, disputed)

@@ -120,10 +120,18 @@ class Walk(Generic[C]):
             {part.source: part.unread for part in found if isinstance(part, Missed)},
         )
 
-    def trigger(self, source: str, function_arn: str, description: str, source_arns: tuple[str, ...] = ()) -> Trigger:
+    def trigger(
+        self,
+        source: str,
+        function_arn: str,
+        description: str,
+        source_arns: tuple[str, ...] = (),
+        disputed_source_arns: tuple[str, ...] = (),
+    ) -> Trigger:
         """Return a trigger. Without `source_arns`, it sends its own ARN."""
         account = account_of(source) or self.target.account
-        return Trigger(self.service.principal, source, source_arns or (source,), account, function_arn, description)
+        sent, principal = source_arns or (source,), self.service.principal
+        return Trigger(principal, source, sent, account, function_arn, description, disputed_source_arns)
 
     def arn(self, service: str, resource: str) -> str:
         """Return an ARN in this account and region."""

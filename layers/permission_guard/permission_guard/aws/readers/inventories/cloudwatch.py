@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.calls import dropped_members
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk, is_function
 from permission_guard.invokers.cloudwatch import INVOKER
 from permission_guard.model.state import Unread
@@ -46,8 +47,7 @@ def _read(walk: Walk[CloudWatchClient]) -> Inventory:
 
 def _dropped(client: CloudWatchClient) -> Unread | None:
     """Return what the SDK drops from each reply because it does not know it: those alarms are unread, not absent."""
-    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
-    unknown = [member for member in _MEMBERS if shape is None or member not in shape.members]
+    unknown = dropped_members(client, "DescribeAlarms", _MEMBERS)
     if not unknown:
         return None
     message = f"the AWS SDK for Python is older than {' and '.join(unknown)}: update boto3"

@@ -1,4 +1,4 @@
-"""Topic rules and custom authorizers of AWS IoT Core. Disabled ones call nothing."""
+"""Topic rules, with the functions that their SQL calls, and custom authorizers. Disabled ones call nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.inventories.base import InvokingService, Walk
-from permission_guard.invokers.iot import INVOKER
+from permission_guard.invokers.iot import INVOKER, functions_in_sql
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ def _read(walk: Walk[IoTClient]) -> Inventory:
     authorizers = {authorizer["authorizerArn"]: authorizer["authorizerName"] for authorizer in found}
     running = {rule["ruleArn"]: rule["ruleName"] for rule in rules if not rule.get("ruleDisabled")}
 
-    def actions(arn: str, name: str) -> Iterator[Trigger]:
+    def actions(arn: str, name: str) -> Iterator[Trigger | Unread]:
         rule = client.get_topic_rule(ruleName=name).get("rule", {})
         for action in (*rule.get("actions", []), rule.get("errorAction", {})):
             if "lambda" in action:
                 yield walk.trigger(arn, action["lambda"]["functionArn"], f"the IoT rule {name}")
+        for function_arn in functions_in_sql(rule.get("sql", "")):
+            if function_arn is None:
+                yield Unread(_RULE, "Expression", f"the SQL of {name} names a function by an expression", denied=True)
+            else:
+                yield walk.trigger(arn, function_arn, f"the IoT rule {name}")
 
     def function(arn: str, name: str) -> Iterator[Trigger]:
         authorizer = client.describe_authorizer(authorizerName=name).get("authorizerDescription", {})

@@ -1,0 +1,85 @@
+"""Find properties that must name a function and do not: AWS rejects them, and no rule can evaluate them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.model.arns import parse_function_name
+from permission_guard.offline.references import references, whole_reference
+from permission_guard.offline.template_functions import MAPPING
+from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY
+from permission_guard.offline.unresolved import fill, text, unresolved_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from permission_guard.offline.template import Template
+
+_PROPERTIES: Final = {
+    PERMISSION: "FunctionName",
+    RESOURCE_POLICY: "ResourceArn",
+    MAPPING: "FunctionName",
+    "AWS::Lambda::Alias": "FunctionName",
+    "AWS::Lambda::EventInvokeConfig": "FunctionName",
+    "AWS::Lambda::Url": "TargetFunctionArn",
+    "AWS::Lambda::Version": "FunctionName",
+}
+_FUNCTIONS: Final = frozenset({"AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version"})
+_RETURN_ANYTHING: Final = ("AWS::CloudFormation::", "AWS::Serverless::", "AWS::ServiceCatalog::", "AWS::SSM::Parameter")
+"""Resource types whose attributes can be the name of a function: they return what someone else put there."""
+
+_ARN_SERVICE: Final = 2
+
+
+def dangling_references(template: Template) -> Iterator[tuple[str, str]]:
+    """Yield each resource whose function is a reference to nothing, with the reason."""
+    defined = _defined(template)
+    for logical_id, name, raw in _values(template):
+        missing = next((found for found in references(raw) if found not in defined and "::" not in found), None)
+        if missing is not None:
+            yield logical_id, f"{logical_id}.{name} refers to {missing}, which the template does not define"
+
+
+def other_resources(template: Template) -> Iterator[tuple[str, str]]:
+    """Yield each resource whose function is something else, with the reason."""
+    resolver = template.resolver()
+    for logical_id, name, raw in _values(template):
+        whole = whole_reference(raw)
+        kind = resolver.type_of(whole) if whole else ""
+        if kind.startswith("AWS::") and kind not in _FUNCTIONS and not kind.startswith(_RETURN_ANYTHING):
+            yield logical_id, f"{logical_id}.{name} refers to {whole}, which is an {kind} and not a function"
+            continue
+        value = resolver.value(raw)
+        if isinstance(value, (str, int)) and not _can_be_a_function(template, text(value)):
+            yield logical_id, f"{logical_id}.{name} is {fill(text(value), {})!r:.200}, which does not name a function"
+
+
+def _values(template: Template) -> Iterator[tuple[str, str, Any]]:
+    """Yield each created resource that names a function, with the property and its value."""
+    resolver = template.resolver()
+    for kind, name in _PROPERTIES.items():
+        for logical_id in template.ids_of(kind):
+            properties = resolver.resources[logical_id].get("Properties")
+            if isinstance(properties, dict) and name in properties and template.is_created(resolver, logical_id):
+                yield logical_id, name, properties[name]
+
+
+def _defined(template: Template) -> set[str]:
+    parameters = template.body.get("Parameters")
+    return {*template.body["Resources"], *(parameters if isinstance(parameters, dict) else ())}
+
+
+def _can_be_a_function(template: Template, value: str) -> bool:
+    names = unresolved_in(value)
+    parts = value.split(":")
+    if parts[0] == "arn" and len(parts) > _ARN_SERVICE and not unresolved_in(parts[_ARN_SERVICE]):
+        if parts[_ARN_SERVICE] != "lambda":
+            return False
+        if not names and ":function:" not in value:
+            return False
+    try:
+        filled = fill(value, {name: template.token(name) for name in names})
+        parse_function_name(filled, region=template.place.region, account=template.place.account)
+    except ValueError:
+        return bool(names)
+    return True

@@ -1,0 +1,223 @@
+"""Read the triggers that a template configures: which resource invokes which function, and as what."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.invokers import (
+    bedrock,
+    cloudfront,
+    cloudwatch,
+    codecommit,
+    cognito_idp,
+    config,
+    elasticloadbalancing,
+    events,
+    iot,
+    logs,
+    s3,
+    secretsmanager,
+    ses,
+    sns,
+    vpc_lattice,
+)
+from permission_guard.offline import template_apis
+from permission_guard.offline.configured import Configured, TemplateTrigger, is_function
+from permission_guard.offline.template_roles import listed
+from permission_guard.offline.unresolved import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from permission_guard.model.targets import JSON
+    from permission_guard.offline.intrinsics import Resolver
+
+_NAMES: Final = re.compile(r"[A-Za-z0-9]+")
+
+
+def triggers_of(resolver: Resolver, logical_id: str) -> list[TemplateTrigger]:
+    """Return the triggers of a resource in one scenario, each of them once."""
+    read = READERS[resolver.type_of(logical_id)]
+    found = read(Configured(resolver, logical_id, resolver.properties(logical_id)))
+    return list(dict.fromkeys(one for one in found if one.function))
+
+
+def _bucket(one: Configured) -> Iterator[TemplateTrigger]:
+    for notification in one.objects("NotificationConfiguration", "LambdaConfigurations"):
+        yield TemplateTrigger(
+            "s3", s3.INVOKER, one.arn, text(notification.get("Function") or ""), f"the bucket {one.name}"
+        )
+
+
+def _topic(one: Configured) -> Iterator[TemplateTrigger]:
+    topic = one.reference
+    for subscription in one.objects("Subscription"):
+        yield from _subscribed(topic, subscription)
+
+
+def _subscription(one: Configured) -> Iterator[TemplateTrigger]:
+    return _subscribed(one.text("TopicArn"), one.properties)
+
+
+def _subscribed(topic: str, subscription: dict[str, Any]) -> Iterator[TemplateTrigger]:
+    if subscription.get("Protocol") == "lambda" and subscription.get("Endpoint"):
+        what = f"the topic {topic.rpartition(':')[2]}"
+        yield TemplateTrigger("sns", sns.INVOKER, topic, text(subscription["Endpoint"]), what)
+
+
+def _rule(one: Configured) -> Iterator[TemplateTrigger]:
+    for target in one.objects("Targets") if one.part("State") != "DISABLED" else ():
+        if is_function(target.get("Arn")) and not target.get("RoleArn"):
+            yield TemplateTrigger("events", events.INVOKER, one.arn, text(target["Arn"]), f"the rule {one.name}")
+
+
+def _subscription_filter(one: Configured) -> Iterator[TemplateTrigger]:
+    destination = one.part("DestinationArn")
+    if is_function(destination) and not one.part("RoleArn"):
+        group = one.text("LogGroupName")
+        arn = one.own_arn("logs", f"log-group:{group}")
+        yield TemplateTrigger("logs", logs.INVOKER, arn, destination, f"the log group {group}", (f"{arn}:*",))
+
+
+def _target_group(one: Configured) -> Iterator[TemplateTrigger]:
+    for target in one.objects("Targets") if one.part("TargetType") == "lambda" else ():
+        what = f"the target group {one.name}"
+        yield TemplateTrigger("elbv2", elasticloadbalancing.INVOKER, one.arn, text(target.get("Id") or ""), what)
+
+
+def _lattice_target_group(one: Configured) -> Iterator[TemplateTrigger]:
+    for target in one.objects("Targets") if one.part("Type") == "LAMBDA" else ():
+        what = f"the target group {one.name}"
+        yield TemplateTrigger("vpc-lattice", vpc_lattice.INVOKER, one.arn, text(target.get("Id") or ""), what)
+
+
+def _user_pool(one: Configured) -> Iterator[TemplateTrigger]:
+    found = one.part("LambdaConfig")
+    for value in found.values() if isinstance(found, dict) else ():
+        function = value.get("LambdaArn") if isinstance(value, dict) else value
+        if is_function(function):
+            what = f"the user pool {one.name}"
+            yield TemplateTrigger("cognito-idp", cognito_idp.INVOKER, one.arn, text(function), what)
+
+
+def _config_rule(one: Configured) -> Iterator[TemplateTrigger]:
+    if one.part("Source", "Owner") == "CUSTOM_LAMBDA":
+        function = one.text("Source", "SourceIdentifier")
+        yield TemplateTrigger("config", config.INVOKER, one.arn, function, f"the Config rule {one.name}")
+
+
+def _topic_rule(one: Configured) -> Iterator[TemplateTrigger]:
+    payload = one.part("TopicRulePayload")
+    if not isinstance(payload, dict) or text(payload.get("RuleDisabled", False)) == "true":
+        return
+    actions = [*one.objects("TopicRulePayload", "Actions"), one.part("TopicRulePayload", "ErrorAction")]
+    invoked = [action.get("Lambda") for action in actions if isinstance(action, dict)]
+    functions = [text(action.get("FunctionArn") or "") for action in invoked if isinstance(action, dict)]
+    for function in (*functions, *filter(None, iot.functions_in_sql(text(payload.get("Sql", ""))))):
+        yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the IoT rule {one.name}")
+
+
+def _authorizer(one: Configured) -> Iterator[TemplateTrigger]:
+    if one.part("Status") != "INACTIVE":
+        function = one.text("AuthorizerFunctionArn")
+        yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the IoT authorizer {one.name}")
+
+
+def _rotation(one: Configured) -> Iterator[TemplateTrigger]:
+    if one.part("RotationLambdaARN"):
+        secret = one.text("SecretId")
+        source = secret if secret.startswith("arn:") else one.own_arn("secretsmanager", f"secret:{secret}")
+        what = f"the secret {source.partition(':secret:')[2]}"
+        function = one.text("RotationLambdaARN")
+        yield TemplateTrigger("secretsmanager", secretsmanager.INVOKER, source, function, what)
+
+
+def _alarm(one: Configured) -> Iterator[TemplateTrigger]:
+    if text(one.part("ActionsEnabled")) == "false":
+        return
+    for actions in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+        for action in filter(is_function, listed(one.part(actions))):
+            yield TemplateTrigger("cloudwatch", cloudwatch.INVOKER, one.arn, action, f"the alarm {one.name}")
+
+
+def _repository(one: Configured) -> Iterator[TemplateTrigger]:
+    for trigger in one.objects("Triggers"):
+        if is_function(trigger.get("DestinationArn")):
+            what, function = f"the repository {one.name}", trigger["DestinationArn"]
+            yield TemplateTrigger("codecommit", codecommit.INVOKER, one.arn, function, what)
+
+
+def _receipt_rule(one: Configured) -> Iterator[TemplateTrigger]:
+    rule_set = one.text("RuleSetName")
+    name = text(one.part("Rule", "Name") or one.logical_id)
+    for action in one.objects("Rule", "Actions"):
+        function = action.get("LambdaAction")
+        if isinstance(function, dict) and one.part("Rule", "Enabled") is not False:
+            source = one.own_arn("ses", f"receipt-rule-set/{rule_set}:receipt-rule/{name}")
+            arn = text(function.get("FunctionArn") or "")
+            yield TemplateTrigger("ses", ses.INVOKER, source, arn, f"the receipt rule {name}")
+
+
+def _agent(one: Configured) -> Iterator[TemplateTrigger]:
+    for group in one.objects("ActionGroups"):
+        executor = group.get("ActionGroupExecutor")
+        function = executor.get("Lambda") if isinstance(executor, dict) else None
+        if is_function(function):
+            yield TemplateTrigger("bedrock", bedrock.INVOKER, one.arn, text(function), f"the agent {one.name}")
+
+
+def _distribution(one: Configured) -> Iterator[TemplateTrigger]:
+    """Yield the functions whose URLs a distribution calls with origin access control."""
+    raw = one.resolver.resources[one.logical_id].get("Properties")
+    written = raw.get("DistributionConfig") if isinstance(raw, dict) else None
+    origins = written.get("Origins") if isinstance(written, dict) else None
+    for origin in origins if isinstance(origins, list) else ():
+        if not isinstance(origin, dict) or not origin.get("OriginAccessControlId"):
+            continue
+        for logical_id in _named_in(origin.get("DomainName"), one.resolver, "AWS::Lambda::Url"):
+            url = one.resolver.properties(logical_id)
+            if url.get("AuthType") == "AWS_IAM":
+                function, alias = text(url.get("TargetFunctionArn") or ""), text(url.get("Qualifier") or "")
+                what = f"the distribution {one.name}"
+                yield TemplateTrigger(
+                    "cloudfront", cloudfront.INVOKER, one.arn, f"{function}:{alias}" if alias else function, what
+                )
+
+
+def _named_in(raw: JSON, resolver: Resolver, kind: str) -> Iterator[str]:
+    """Yield the resources of a type to which a value refers, as it is written."""
+    if isinstance(raw, str):
+        yield from (name for name in _NAMES.findall(raw) if resolver.type_of(name) == kind)
+    parts = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
+    for part in parts:
+        yield from _named_in(part, resolver, kind)
+
+
+READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
+    "AWS::ApiGateway::Authorizer": template_apis.authorizers,
+    "AWS::ApiGateway::Method": template_apis.methods,
+    "AWS::ApiGateway::RestApi": template_apis.rest_apis,
+    "AWS::ApiGatewayV2::Api": template_apis.apis,
+    "AWS::ApiGatewayV2::Authorizer": template_apis.authorizers_v2,
+    "AWS::ApiGatewayV2::Route": template_apis.routes,
+    "AWS::Bedrock::Agent": _agent,
+    "AWS::CloudFront::Distribution": _distribution,
+    "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::CloudWatch::CompositeAlarm": _alarm,
+    "AWS::CodeCommit::Repository": _repository,
+    "AWS::Cognito::UserPool": _user_pool,
+    "AWS::Config::ConfigRule": _config_rule,
+    "AWS::ElasticLoadBalancingV2::TargetGroup": _target_group,
+    "AWS::Events::Rule": _rule,
+    "AWS::IoT::Authorizer": _authorizer,
+    "AWS::IoT::TopicRule": _topic_rule,
+    "AWS::Logs::SubscriptionFilter": _subscription_filter,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::SES::ReceiptRule": _receipt_rule,
+    "AWS::SNS::Subscription": _subscription,
+    "AWS::SNS::Topic": _topic,
+    "AWS::SecretsManager::RotationSchedule": _rotation,
+    "AWS::VpcLattice::TargetGroup": _lattice_target_group,
+}
+"""The types of resources that can be configured to invoke functions, each with what reads its triggers."""
