@@ -249,7 +249,7 @@ def _statement(
     general = list(scopes(without_colon=False))
     common = Restrictions(trust, general)
     named = common
-    if any(condition.operator and condition.operator.name == "StringLike" for condition in statement.conditions):
+    if any(kind == "Service" and has_no_colon_in_names(value) for kind, value in _entries(statement)):
         named = Restrictions(trust, scopes(without_colon=True))
     exposures = tuple(_principals(statement, (common, named), denies, enforced, never_sent))
     never = bool(exposures) and all(item.restriction is Restriction.NEVER for item in exposures)
