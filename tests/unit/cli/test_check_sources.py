@@ -145,3 +145,75 @@ def test_a_url_that_nobody_can_call_is_never_published_by_its_remedy(check: Any)
     (finding,) = [item for item in result.document["findings"] if item["rule_id"] == "PG112"]
     for remedy in finding["remedies"]:
         assert all(line.startswith("#") for line in remedy["text"].splitlines())
+
+
+# ── Literal names ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+UPLOADED: Final = {"LambdaConfigurations": [{"Event": "s3:ObjectCreated:*", "Function": arn_of("Orders")}]}
+INVOCATION: Final = sub(
+    "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Orders.Arn}/invocations",
+)
+METHOD: Final = {
+    **one("AWS::ApiGateway::RestApi", "Shop"),
+    **one("AWS::ApiGateway::Deployment", "Deployment", RestApiId={"Ref": "Shop"}, StageName="prod"),
+    **one(
+        "AWS::ApiGateway::Method",
+        "Root",
+        RestApiId={"Ref": "Shop"},
+        ResourceId=arn_of("Shop", "RootResourceId"),
+        HttpMethod="GET",
+        Integration={"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": INVOCATION},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("principal", "source", "resources", "title"),
+    [
+        ("s3", "arn:aws:s3:::Uploads", {}, "Bucket Uploads cannot invoke Orders"),
+        ("s3", "arn:aws:s3:::uploads", {"BucketName": "shop-uploads"}, "Bucket shop-uploads cannot invoke Orders"),
+        ("s3", "arn:aws:s3:::shop-uploads", {"BucketName": "shop-uploads"}, None),
+        ("s3", sub("arn:aws:s3:::${Uploads}"), {}, None),
+        ("s3", arn_of("Uploads"), {}, None),
+    ],
+)
+def test_a_literal_bucket_that_the_template_names_otherwise_is_found(
+    check: Any, principal: str, source: Any, resources: Any, title: str | None
+) -> None:
+    """CloudFormation generates the name of a bucket without one: it is never the logical id."""
+    bucket = one("AWS::S3::Bucket", "Uploads", NotificationConfiguration=UPLOADED, **resources)
+    allowed = permission(f"{principal}.amazonaws.com", SourceArn=source, SourceAccount={"Ref": "AWS::AccountId"})
+    result = check(template(allowed, resources=bucket))
+    assert [item["title"] for item in result.document["findings"]] == ([title] if title else [])
+
+
+@pytest.mark.parametrize(("api", "is_found"), [("${Shop}", False), ("Shop", True), ("a1b2c3d4e5", True)])
+def test_a_literal_api_that_the_template_defines_otherwise_is_found(check: Any, api: str, is_found: bool) -> None:
+    """AWS assigns the id of an API. The remedy refers to it."""
+    source = sub(f"arn:aws:execute-api:{HERE}:{api}/*/GET/")
+    result = check(template(permission("apigateway.amazonaws.com", SourceArn=source), resources=METHOD))
+    found = [item for item in result.document["findings"] if item["rule_id"] == "PG112"]
+    assert bool(found) is is_found
+    assert all("${Shop}/prod/GET/" in item["remedies"][0]["text"] for item in found)
+
+
+@pytest.mark.parametrize(("table", "is_found"), [("${Stock}", False), ("Stock", True), ("stock", True)])
+def test_a_literal_table_that_the_template_names_otherwise_is_found(check: Any, table: str, is_found: bool) -> None:
+    """The role may read the stream of another table."""
+    source = sub(f"arn:aws:dynamodb:{HERE}:table/{table}/stream/*")
+    actions = ["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams"]
+    policy = {"Effect": "Allow", "Action": actions, "Resource": source}
+    document = {"Version": "2012-10-17", "Statement": [policy, {**policy, "Action": actions[-1], "Resource": "*"}]}
+    resources = {
+        **one("AWS::DynamoDB::Table", "Stock", StreamSpecification={"StreamViewType": "NEW_IMAGE"}),
+        **one("AWS::IAM::Policy", "Reading", PolicyName="read", Roles=[{"Ref": "OrdersRole"}], PolicyDocument=document),
+        **one(
+            "AWS::Lambda::EventSourceMapping",
+            "Mapping",
+            FunctionName={"Ref": "Orders"},
+            EventSourceArn=arn_of("Stock", "StreamArn"),
+            StartingPosition="LATEST",
+        ),
+    }
+    result = check(template(resources=resources))
+    assert ("PG201" in [rule for rule, _ in result.findings]) is is_found

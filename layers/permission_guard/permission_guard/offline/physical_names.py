@@ -71,10 +71,29 @@ def _within(longest: int) -> Callable[[str], str]:
     """Return a function that shortens logical ids, to names that are as different as they are."""
 
     def shortened(logical_id: str) -> str:
-        digest = hashlib.sha256(logical_id.encode()).hexdigest()[:6]
+        digest = _digest(logical_id)[:6]
         return logical_id if len(logical_id) <= longest else f"{logical_id[: longest - 6]}{digest}"
 
     return shortened
+
+
+def _digest(logical_id: str) -> str:
+    return hashlib.sha256(logical_id.encode()).hexdigest()
+
+
+def _of_stack(logical_id: str) -> str:
+    """Return a name as CloudFormation generates it: never the logical id alone, so a literal one is another name."""
+    return f"my-stack-{logical_id[:40]}-{_digest(logical_id)[:12].upper()}"
+
+
+def _bucket(logical_id: str) -> str:
+    """Return the name of a bucket, which has no capitals."""
+    return _of_stack(logical_id[:30]).lower()
+
+
+def _api_id(logical_id: str) -> str:
+    """Return an id of ten letters and digits."""
+    return _digest(logical_id)[:10]
 
 
 def _agent_id(logical_id: str) -> str:
@@ -84,7 +103,7 @@ def _agent_id(logical_id: str) -> str:
 
 def _lattice_id(logical_id: str) -> str:
     """Return an id of a target group: `tg-` and 17 letters and digits."""
-    return f"tg-{hashlib.sha256(logical_id.encode()).hexdigest()[:17]}"
+    return f"tg-{_digest(logical_id)[:17]}"
 
 
 _QUEUE_URL: Final = "https://sqs.{r}.amazonaws.com/{a}/{n}"
@@ -94,8 +113,10 @@ _POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
 
 _NAMINGS: Final = {
     "AWS::AmazonMQ::Broker": ResourceNaming("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
-    "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}"),
-    "AWS::ApiGatewayV2::Api": ResourceNaming("arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),)),
+    "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}", generated=_api_id),
+    "AWS::ApiGatewayV2::Api": ResourceNaming(
+        "arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),), generated=_api_id
+    ),
     "AWS::AppSync::GraphQLApi": ResourceNaming(
         "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
     ),
@@ -112,8 +133,12 @@ _NAMINGS: Final = {
     "AWS::Config::ConfigRule": ResourceNaming(
         "arn:{p}:config:{r}:{a}:config-rule/config-rule-{n}", attributes=(("ConfigRuleId", "config-rule-{n}"),)
     ),
-    "AWS::DynamoDB::GlobalTable": ResourceNaming(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
-    "AWS::DynamoDB::Table": ResourceNaming(_TABLE, "TableName", attributes=(("StreamArn", _STREAM),)),
+    "AWS::DynamoDB::GlobalTable": ResourceNaming(
+        _TABLE, "TableName", attributes=(("StreamArn", _STREAM),), generated=_of_stack
+    ),
+    "AWS::DynamoDB::Table": ResourceNaming(
+        _TABLE, "TableName", attributes=(("StreamArn", _STREAM),), generated=_of_stack
+    ),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ResourceNaming(
         "arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/0a1b2c3d4e5f6a7b",
         "Name",
@@ -137,7 +162,7 @@ _NAMINGS: Final = {
     "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
     "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
-    "AWS::S3::Bucket": ResourceNaming("arn:{p}:s3:::{n}", "BucketName"),
+    "AWS::S3::Bucket": ResourceNaming("arn:{p}:s3:::{n}", "BucketName", generated=_bucket),
     "AWS::SNS::Topic": ResourceNaming("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
     "AWS::SQS::Queue": ResourceNaming(
         "arn:{p}:sqs:{r}:{a}:{n}", "QueueName", ref=_QUEUE_URL, attributes=(("QueueUrl", _QUEUE_URL),)
@@ -171,7 +196,7 @@ def reference(resolver: NameResolver, logical_id: str) -> JSON:
         return _unknown(resolver, logical_id, "")
     if kind == "AWS::IAM::ManagedPolicy":
         return _arn(resolver, logical_id, naming)
-    return _formatted(resolver, logical_id, naming, naming.ref)
+    return _formatted(resolver, logical_id, naming.ref)
 
 
 def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
@@ -188,14 +213,22 @@ def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
         return _unknown(resolver, logical_id, name)
     special = dict(naming.attributes).get(name, "{n}" if naming.name and name == naming.name else None)
     if special is not None:
-        return _formatted(resolver, logical_id, naming, special)
+        return _formatted(resolver, logical_id, special)
     return _arn(resolver, logical_id, naming) if name.lower().endswith("arn") else _unknown(resolver, logical_id, name)
 
 
 def physical_name(resolver: NameResolver, logical_id: str) -> str:
-    """Return the name of a resource: the value of its name property, or else its logical id."""
+    """Return the name of a resource: the value of its name property, or else a plausible name."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
-    return _own_name(resolver, logical_id, naming.name if naming else "")
+    name = _own_name(resolver, logical_id, naming.name if naming else "")
+    return naming.generated(name) if naming and name == logical_id else name
+
+
+def generated_names(resources: Mapping[str, Any]) -> dict[str, str]:
+    """Return the logical ids of resources by the names that are generated for them."""
+    kinds = {name: str(resource.get("Type")) for name, resource in resources.items() if isinstance(resource, dict)}
+    found = {_NAMINGS[kind].generated(name): name for name, kind in kinds.items() if kind in _NAMINGS}
+    return {generated: name for generated, name in found.items() if generated != name}
 
 
 def _own_name(resolver: NameResolver, logical_id: str, name: str) -> str:
@@ -205,16 +238,15 @@ def _own_name(resolver: NameResolver, logical_id: str, name: str) -> str:
     return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
 
 
-def _formatted(resolver: NameResolver, logical_id: str, naming: ResourceNaming, text: str) -> str:
+def _formatted(resolver: NameResolver, logical_id: str, text: str) -> str:
     place = resolver.place
-    name = _own_name(resolver, logical_id, naming.name)
-    name = naming.generated(name) if name == logical_id else name
+    name = physical_name(resolver, logical_id)
     return text.format(p=place.partition, r=place.region, a=place.account, n=name)
 
 
 def _arn(resolver: NameResolver, logical_id: str, naming: ResourceNaming) -> str:
     """Return a resource's ARN. ARNs of roles and policies contain a path, those of EventBridge rules the bus."""
-    arn = _formatted(resolver, logical_id, naming, naming.arn)
+    arn = _formatted(resolver, logical_id, naming.arn)
     kind = resolver.type_of(logical_id)
     if kind == "AWS::Events::Rule":
         bus = _own_name(resolver, logical_id, "EventBusName").rpartition("/")[2]

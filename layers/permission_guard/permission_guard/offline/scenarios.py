@@ -223,7 +223,9 @@ def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
         return verdict
     pairs = sorted(scenario.shown.items(), key=lambda pair: -len(pair[0]))
     # In a remedy, the name must not end the string or the line that it is put into.
-    plain_pairs = [(assumed, _NOT_PLAIN.sub("_", name)) for assumed, name in pairs]
+    # There, a generated name is a reference to its resource: the logical id alone would be another name.
+    references = [(assumed, name if name.startswith("${") else f"${{{name}}}") for assumed, name in pairs]
+    plain_pairs = [(assumed, _NOT_PLAIN.sub("_", name)) for assumed, name in references]
 
     def show(value: JSON, names: Sequence[tuple[str, str]] = pairs) -> JSON:
         if isinstance(value, str):

@@ -13,7 +13,7 @@ from permission_guard.model.placeholders import placeholder
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.offline.candidates import Candidates
 from permission_guard.offline.intrinsics import Resolver
-from permission_guard.offline.physical_names import physical_name
+from permission_guard.offline.physical_names import generated_names, physical_name
 from permission_guard.offline.scenarios import not_in_file
 from permission_guard.offline.unresolved import Assumptions, fill, text, unresolved_in
 
@@ -55,6 +55,7 @@ class Template:
     parameters: Mapping[str, str] = field(default_factory=dict)
     source_ids: frozenset[str] = frozenset()
     tokens: dict[str, str] = field(default_factory=dict)
+    generated: dict[str, str] = field(default_factory=dict)
 
     def resolver(self, assumptions: Assumptions | None = None) -> Resolver:
         """Return a resolver of the template's values in a scenario."""
@@ -95,10 +96,21 @@ class Template:
     def shown(self, fills: Mapping[str, str]) -> dict[str, str]:
         """Return the texts to print in place of the assumed values of references."""
         candidates = self.candidates
-        pairs = {self.token(name): f"${{{name}}}" for name in fills}
+        pairs = {**self._generated(), **{self.token(name): f"${{{name}}}" for name in fills}}
         return pairs | {
             candidate: f"${{{name}}}" for name, candidate in fills.items() if candidates.is_artificial(candidate)
         }
+
+    def with_references(self, text: str) -> str:
+        """Return a text with references in place of the generated names in it."""
+        for generated, name in self._generated().items():
+            text = text.replace(generated, f"${{{name}}}")
+        return text
+
+    def _generated(self) -> dict[str, str]:
+        if not self.generated:
+            self.generated.update(generated_names(self.body["Resources"]))
+        return self.generated
 
     def is_created(self, resolver: Resolver, logical_id: str) -> bool:
         """Return whether a resource is created in a scenario."""

@@ -194,7 +194,7 @@ def _expressions(properties: JSON, template: Template) -> dict[str, str]:
             target, qualifier = template.function_of(value)
             found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
         elif isinstance(value, str):
-            found[fill(value, {})] = expression
+            found[template.with_references(fill(value, {}))] = expression
     return found
 
 

@@ -81,7 +81,8 @@ class InvokePermissionMissing(Rule):
 
     URLs created before October 2025 required only `lambda:InvokeFunctionUrl`. AWS announced that this exception ends on
     1 November 2026; the finding says if a URL is that old. Callers of the function's own account pass: their
-    identity-based policies can grant the other permission. Which distributions have a URL as their origin is not read.
+    identity-based policies can grant the other permission. Which distributions have a URL as their origin is
+    read from templates only.
 
     ## References
 
