@@ -370,6 +370,19 @@ def test_a_statement_with_an_unresolved_condition_can_match_or_not(
     assert outcome == ("fail" if result.findings else "unknown" if result.unknowns else "pass")
 
 
+def test_long_lists_of_allowed_values_are_not_too_many(check: Callable[..., Any]) -> None:
+    """Only the values that conditions compare with make scenarios."""
+    names = ["A", "B", "C"]
+    sizes = [f"t3.{number}" for number in range(30)]
+    group = {"Fn::Join": ["", [{"Fn::If": [name, "a", "b"]} for name in names]]}
+    body = template(
+        {"Orders": function(LoggingConfig={"LogGroup": group})},
+        Parameters={name: {"Type": "String", "AllowedValues": sizes} for name in names},
+        Conditions={name: equals(name, "t3.7") for name in names},
+    )
+    assert check(body).code == 0
+
+
 def test_an_unresolved_permissions_boundary_of_the_file_is_unknown(check: Callable[..., Any]) -> None:
     """It is a policy of the template with a parameter."""
     boundary = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": allow({"Ref": "Given"})}}

@@ -20,13 +20,16 @@ FUNCTION = {
         "Code": {"ZipFile": "#"},
         "Handler": "index.handler",
         "Runtime": "python3.13",
-        "Role": "arn:aws:iam::123456789012:role/orders",
+        "Role": {"Fn::GetAtt": ["OrdersRole", "Arn"]},
     },
+}
+LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {"AssumeRolePolicyDocument": TRUST_LAMBDA, "ManagedPolicyArns": [LOGS]},
 }
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
 SAM_FUNCTION = template()["Resources"]["Orders"]
-ON_STATEMENTS = ("--rule", "PG102", "--rule", "PG106")
-"""The role of the function is not in these files: the rules on roles have tests of their own."""
 
 
 def permission(**properties: Any) -> dict[str, Any]:
@@ -40,6 +43,11 @@ def permission(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::Lambda::Permission", "Properties": {**defaults, **properties}}
 
 
+def stack(*, sections: Any = None, **resources: Any) -> dict[str, Any]:
+    """Return a template with a function that has no problem, and more resources."""
+    return {**(sections or {}), "Resources": {"Orders": FUNCTION, "OrdersRole": ROLE, **resources}}
+
+
 def parts(result: Result) -> dict[str, str]:
     """Return the reasons of the parts that were not read."""
     return {one["part"]: one["reason"] for one in result.document["unread"]}
@@ -51,22 +59,22 @@ def parts(result: Result) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("body", "part", "reason"),
     [
-        ({"Resources": {"Orders": SAM_FUNCTION}}, "Transform", f"the template has no Transform: {TRANSFORM}: Orders."),
+        ({"Resources": {"Orders": SAM_FUNCTION}}, "Transform", f"the template has no Transform {TRANSFORM}: Orders."),
         ({"Transform": "AWS::Serverless-2016-10-13", "Resources": {"Orders": SAM_FUNCTION}}, "Transform", TRANSFORM),
-        ({"Transform": ["AWS::Serverless"], "Resources": {"Orders": FUNCTION}}, "Transform", "the macro AWS::"),
+        ({"Transform": ["AWS::Serverless"], **stack()}, "Transform", "the macro AWS::"),
         ({"Transform": ["AWS::Serverless"], "Resources": {"Orders": SAM_FUNCTION}}, "Transform", "SAM resources"),
         ({"Resources": INCLUDED}, "Resources", "AWS::Include adds resources from elsewhere"),
-        ({"Resources": {**INCLUDED, "Orders": FUNCTION}}, "Resources", "AWS::Include adds resources"),
+        ({**stack(**INCLUDED)}, "Resources", "AWS::Include adds resources"),
         ({"Transform": TRANSFORM, "Resources": INCLUDED}, "Resources", "AWS::Include adds resources"),
-        ({"Transform": INCLUDE, "Resources": {"Orders": FUNCTION}}, "Transform", "AWS::Include can add resources"),
+        ({"Transform": INCLUDE, **stack()}, "Transform", "AWS::Include can add resources"),
         ({"Transform": [INCLUDE]}, "Transform", "AWS::Include can add resources"),
         ({"Transform": [INCLUDE, TRANSFORM]}, "Transform", "AWS::Include can add resources"),
-        ({**INCLUDED, "Resources": {"Orders": FUNCTION}}, "Fn::Transform", "adds sections of the template"),
+        ({**INCLUDED, **stack()}, "Fn::Transform", "adds sections of the template"),
         (INCLUDED, "Fn::Transform", "adds sections of the template"),
-        ({"Transform": "Expand", "Resources": {"Orders": FUNCTION}}, "Transform", "the macro Expand can add resources"),
+        ({"Transform": "Expand", **stack()}, "Transform", "the macro Expand can add resources"),
         ({"Transform": ["123456789012::Expand"]}, "Transform", "the macro 123456789012::Expand"),
-        ({"Transform": {"Name": "Expand"}, "Resources": {"Orders": FUNCTION}}, "Transform", "the macro Expand"),
-        ({"Transform": "AWS::SecretsManager-2024-09-16", "Resources": {"Orders": FUNCTION}}, "Transform", "the macro"),
+        ({"Transform": {"Name": "Expand"}, **stack()}, "Transform", "the macro Expand"),
+        ({"Transform": "AWS::SecretsManager-2024-09-16", **stack()}, "Transform", "the macro"),
         ({"Resources": {"Part": {"Type": "Own::Team::Orders::MODULE"}}}, "Part", "has resources of its own"),
         ({"Resources": {"Orders": INCLUDED}}, "Orders", "adds a part of the resource"),
         ({"Resources": {"Orders": {**FUNCTION, **INCLUDED}}}, "Orders", "adds a part of the resource"),
@@ -85,13 +93,13 @@ def test_resources_from_elsewhere_are_named(check: Any, body: Any, part: str, re
 )
 def test_transforms_that_change_no_permission_are_read(check: Any, transform: Any) -> None:
     """Those of AWS that are known."""
-    assert check({"Transform": transform, "Resources": {"Orders": FUNCTION}}).document["unread"] == []
+    assert check({"Transform": transform, **stack()}).document["unread"] == []
 
 
 def test_a_nested_stack_is_named(check: Any) -> None:
     """Its template is another file, so the outcome of this file does not depend on it."""
     nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "child.yaml"}}
-    result = check({"Resources": {"Orders": FUNCTION, "Permit": permission(), "Child": nested}}, *ON_STATEMENTS)
+    result = check(stack(Permit=permission(), Child=nested))
     assert (result.code, result.document["unread"]) == (0, [])
     assert [one["resource"] for one in result.document["nested_stacks"]] == ["Child"]
 
@@ -110,8 +118,27 @@ def test_a_template_without_resources_is_not_valid(check: Any, content: Any) -> 
 def test_a_permission_whose_properties_are_included_is_unknown(check: Any) -> None:
     """The included part can have the source that the statement lacks."""
     broad = {**permission(), "Properties": {"Principal": "sns.amazonaws.com", **INCLUDED}}
-    result = check({"Resources": {"Orders": FUNCTION, "Permit": broad}})
+    result = check(stack(Permit=broad))
     assert (result.code, result.findings, list(parts(result))) == (3, [], ["Permit.Properties"])
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"Type": "AWS::EC2::Instance", "Properties": {"UserData": INCLUDED}},
+        {"Type": "AWS::SNS::Topic", "Metadata": INCLUDED},
+    ],
+)
+def test_an_include_that_changes_no_outcome_is_read(check: Any, resource: Any) -> None:
+    """A virtual machine invokes nothing, and nobody evaluates metadata."""
+    assert check(stack(Other=resource)).code == 0
+
+
+def test_a_role_that_is_an_include_is_unknown(check: Any) -> None:
+    """Nothing of it is in the file."""
+    result = check(stack(OrdersRole={"Type": "AWS::IAM::Role", **INCLUDED}))
+    assert (result.code, result.findings, list(parts(result))) == (3, [], ["OrdersRole"])
+    assert parts(result)["OrdersRole"] == "AWS::Include adds a part of the resource from elsewhere, not read."
 
 
 def test_a_role_with_an_included_policy_is_unknown(check: Any) -> None:
@@ -121,10 +148,8 @@ def test_a_role_with_an_included_policy_is_unknown(check: Any) -> None:
         "Properties": {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:q"},
     }
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST_LAMBDA, "Policies": INCLUDED}}
-    properties: Any = FUNCTION["Properties"]
-    function = {**FUNCTION, "Properties": {**properties, "Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
-    result = check({"Resources": {"Orders": function, "Poll": mapping, "Role": role}})
-    assert (result.code, result.findings, list(parts(result))) == (3, [], ["Role.Properties.Policies"])
+    result = check(stack(Poll=mapping, OrdersRole=role))
+    assert (result.code, result.findings, list(parts(result))) == (3, [], ["OrdersRole.Properties.Policies"])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,7 @@ def test_an_included_definition_with_settings_of_sam_is_translated(
 ) -> None:
     """AWS includes the definition before it runs SAM, which then adds to it. The include is named."""
     if kind == "HttpApi":
-        more = {"CorsConfiguration": True} if "Cors" in more else {"FailOnWarnings": True}
+        more = {"CorsConfiguration": True} if "Cors" in more else {} if beside else {"Name": "door"}
     body = {"DefinitionBody": {**INCLUDED, **beside}, **more} | ({"StageName": "x"} if kind == "Api" else {})
     api = {"Type": f"AWS::Serverless::{kind}", "Properties": body}
     on = event(kind, Path="/x", Method="get", **{"ApiId" if kind == "HttpApi" else "RestApiId": {"Ref": "Door"}})
@@ -210,9 +235,10 @@ OTHERS = {
 def test_a_function_name_that_is_none_is_an_error(check: Any, name: Any, problem: str) -> None:
     """AWS rejects the template: nothing on the resource is a pass, and the exit code is 2."""
     sections = {"Parameters": {"Given": {"Type": "String"}}, "Conditions": {"Live": {"Fn::Equals": ["a", "b"]}}}
-    resources = {**OTHERS, "Orders": FUNCTION, "Permit": permission(FunctionName=name)}
-    result = check({**sections, "Resources": resources}, *ON_STATEMENTS)
-    assert (result.code, result.document["counts"]["passed"]) == (2, 0)
+    without = check(stack(sections=sections, **OTHERS))
+    result = check(stack(sections=sections, **OTHERS, Permit=permission(FunctionName=name)))
+    assert (without.code, result.code) == (0, 2)
+    assert result.document["counts"]["passed"] == without.document["counts"]["passed"]
     message = result.document["errors"][0]["message"]
     assert message.startswith("Permit.FunctionName ")
     assert problem in message
@@ -231,7 +257,7 @@ def test_a_function_name_that_is_none_is_an_error(check: Any, name: Any, problem
 def test_every_resource_of_a_function_must_name_one(check: Any, kind: str, property_: str) -> None:
     """A mapping, a policy, a URL and an alias as well as a permission."""
     resource = {"Type": kind, "Properties": {property_: {"Ref": "Function"}, "PolicyDocument": {"Statement": []}}}
-    result = check({"Resources": {"Orders": FUNCTION, "Of": resource}})
+    result = check(stack(Of=resource))
     assert result.code == 2
     assert result.document["errors"][0]["message"].startswith(f"Of.{property_} refers to Function")
 
@@ -254,10 +280,11 @@ def test_every_resource_of_a_function_must_name_one(check: Any, kind: str, prope
 )
 def test_a_function_name_from_elsewhere_is_evaluated(check: Any, name: Any) -> None:
     """It can be that of a function."""
-    resources = {**OTHERS, "Orders": FUNCTION, "Permit": permission(FunctionName=name)}
-    result = check({"Parameters": {"Given": {"Type": "String"}}, "Resources": resources}, *ON_STATEMENTS)
+    sections = {"Parameters": {"Given": {"Type": "String"}}}
+    without = check(stack(sections=sections, **OTHERS))
+    result = check(stack(sections=sections, **OTHERS, Permit=permission(FunctionName=name)))
     assert (result.code, result.document["errors"]) == (0, [])
-    assert result.document["counts"]["passed"] > 0
+    assert result.document["counts"]["passed"] > without.document["counts"]["passed"]
 
 
 @pytest.mark.parametrize(
@@ -280,11 +307,9 @@ def test_a_broad_statement_of_no_function_is_found(check: Any) -> None:
 
 def test_what_is_not_created_is_not_judged(check: Any) -> None:
     """Its condition is false."""
-    body = {
-        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
-        "Resources": {"Orders": FUNCTION, "Permit": {**permission(FunctionName={"Ref": "X"}), "Condition": "Never"}},
-    }
-    assert check(body, *ON_STATEMENTS).code == 0
+    never = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}}
+    permit = {**permission(FunctionName={"Ref": "X"}), "Condition": "Never"}
+    assert check(stack(sections=never, Permit=permit)).code == 0
 
 
 @pytest.mark.parametrize(
@@ -297,7 +322,7 @@ def test_what_is_not_created_is_not_judged(check: Any) -> None:
 )
 def test_a_resource_of_no_type_is_an_error(check: Any, resource: Any, problem: str) -> None:
     """It would not be evaluated, and AWS rejects it."""
-    result = check({"Resources": {"Orders": FUNCTION, "Permit": resource}})
+    result = check(stack(Permit=resource))
     assert result.code == 2
     assert problem in result.document["errors"][0]["message"]
 
@@ -314,5 +339,4 @@ def test_a_resource_that_sam_does_not_know_is_an_error(check: Any) -> None:
 )
 def test_other_types_are_no_errors(check: Any, kind: str) -> None:
     """A type that is not known here can be a new one."""
-    body = {"Resources": {"Orders": FUNCTION, "Other": {"Type": kind, "Properties": {}}}}
-    assert check(body, *ON_STATEMENTS).code == 0
+    assert check(stack(Other={"Type": kind, "Properties": {}})).code == 0

@@ -153,6 +153,8 @@ def test_an_error_of_ours_on_one_file_loses_no_other(
         ({"Fn::Join": ["", ["{{resolve:ssm:/", {"Ref": "Stage"}, "/arn}}"]]}, 3),
         ({"Fn::Sub": ["{{resolve:ssm:${Name}}}", {"Name": {"Fn::ImportValue": {"Fn::Sub": "${Stage}-name"}}}]}, 3),
         ({"Fn::Sub": "arn:aws:sns:us-east-1:123456789012:{{resolve:secretsmanager:${Stage}:SecretString:x}}"}, 0),
+        ({"Fn::GetAtt": ["Topic", {"Ref": "Stage"}]}, 3),
+        ({"Fn::GetAtt": [{"Fn::Sub": "${Stage}Topic"}, "Arn"]}, 3),
         ("\ue000Stage\ue001", 1),
         ({"Fn::Sub": "\ue000${Stage}\ue001"}, 1),
     ],

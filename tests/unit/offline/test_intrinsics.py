@@ -260,19 +260,28 @@ def test_a_comparison_that_is_not_decided_has_each_answer_in_turn() -> None:
     assert not equal.undecided
 
 
-def test_a_parameter_has_one_of_its_allowed_values() -> None:
-    """All conditions on it are decided by that value."""
-    conditions = {name: {"Fn::Equals": [{"Ref": "Stage"}, name]} for name in ("code", "prod", "other")}
-    body = {"Parameters": {"Stage": {"Type": "String", "AllowedValues": ["code", "prod"]}}, "Conditions": conditions}
+@pytest.mark.parametrize(
+    ("asked", "allowed", "expected"),
+    [
+        ("code", ["code", "prod"], [(False, True), (True, False)]),
+        ("code", ["code"], [(True, False)]),
+        ("code", ["prod"], [(False, True)]),
+        ("code", ["code", "prod", "test"], [(False, None), (True, False)]),
+        ("code", ["prod", "test"], [(False, None)]),
+        ("code", None, [(False, None), (True, False)]),
+    ],
+)
+def test_a_parameter_has_one_of_its_allowed_values(asked: str, allowed: Any, expected: Any) -> None:
+    """An answer excludes a value. If only one is left, the parameter has it, in all conditions."""
+    conditions = {name: {"Fn::Equals": [{"Ref": "Stage"}, name]} for name in ("code", "prod")}
+    about = {"AllowedValues": allowed} if allowed else {}
+    body = {"Parameters": {"Stage": {"Type": "String", **about}}, "Conditions": conditions}
     place = Place("123456789012", "us-east-1", "aws")
     first = Resolver(body, place)
-    assert first.condition("other") is None
+    assert first.condition(asked) is None
     (question,) = first.undecided
-    values = [Resolver(body, place, {}, assumptions) for assumptions in first.branches(question)]
-    assert [{name: one.condition(name) for name in conditions} for one in values] == [
-        {"code": True, "prod": False, "other": False},
-        {"code": False, "prod": True, "other": False},
-    ]
+    found = [Resolver(body, place, {}, assumptions) for assumptions in first.branches(question)]
+    assert [tuple(one.condition(name) for name in conditions) for one in found] == expected
 
 
 def test_the_allowed_values_of_an_ssm_parameter_are_names() -> None:

@@ -10,7 +10,7 @@ from permission_guard.errors import InputError, UnsupportedFileError
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn, parse_function_name
 from permission_guard.model.state import Function, ResourcePolicy, Snapshot, Unread
-from permission_guard.offline.scenarios import RULES_ON_STATEMENTS, OfflineCheck, Scenario
+from permission_guard.offline.scenarios import RULES_ON_POLICIES, OfflineCheck, Scenario
 from permission_guard.offline.template import OFFLINE_ORGANIZATION
 from permission_guard.remedies.permission import Permission, statement_of
 
@@ -139,7 +139,7 @@ def _check(arn: str, document: Any) -> OfflineCheck:
         resource_policies=(found,),
         own_organization=OFFLINE_ORGANIZATION,
     )
-    return OfflineCheck((Scenario(snapshot),), RULES_ON_STATEMENTS)
+    return OfflineCheck((Scenario(snapshot),), RULES_ON_POLICIES)
 
 
 def _applies_to(arn: str, statement: Mapping[str, Any]) -> bool:

@@ -108,6 +108,7 @@ class Resolver:
 
     def unresolved(self, name: str, *, own: bool = False, allowed: tuple[str, ...] = ()) -> str:
         """Return the text that stands for an unresolved value, or its assumed value."""
+        name = fill(name, {})  # the name of an attribute can be unresolved itself
         if name in self.assumptions.values:
             self._assumptions_used += 1
             if not self._conditions:
@@ -132,10 +133,10 @@ class Resolver:
         return decided
 
     def branches(self, question: Question) -> Iterator[Assumptions]:
-        """Yield the assumptions for every answer to a question, the one that the texts are equal last.
+        """Yield the assumptions for both answers to a question, that the texts are equal last.
 
-        If one text is an unresolved value, it has that value everywhere. If the template lists its values, there is a
-        branch for each of them.
+        If one text is an unresolved value, it then has that value everywhere. If the template lists its values, an
+        answer can leave only one of them, or none.
         """
         names = [sole_unresolved(side) for side in (question.left, question.right)]
         name = next((one for one in names if one), None)
@@ -144,11 +145,12 @@ class Resolver:
             yield from (self.assumptions.answering(question, answer=answer) for answer in (False, True))
             return
         allowed = self.found[name].allowed
-        if allowed:
-            bound = ({name: value} for value in sorted(allowed, key=lambda value: value == other))
-            yield from (self.assumptions.binding(values) for values in bound if self.assumptions.admit(values))
-        else:
+        left = [value for value in allowed if value != other and self.assumptions.admit({name: value})]
+        if len(left) == 1:
+            yield self.assumptions.binding({name: left[0]})
+        elif left or not allowed:
             yield self.assumptions.answering(question, answer=False)
+        if other in allowed or not allowed:
             yield self.assumptions.binding({name: other})
 
     def _ask(self, left: str, right: str = "") -> bool | None:
@@ -235,7 +237,7 @@ class Resolver:
         return _DYNAMIC.sub(replacement, found) if "{{resolve:" in found else found
 
     def _ref(self, name: JSON) -> JSON:
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name:
             return None
         if name.startswith("AWS::"):
             found = self._pseudo(name)
@@ -276,6 +278,8 @@ class Resolver:
     def _get_att(self, argument: JSON) -> JSON:
         parts = argument.split(".", 1) if isinstance(argument, str) else self.value(argument)
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+            return None
+        if unresolved_in(parts):
             return None
         logical_id, name = parts[0], ".".join(parts[1:])
         return (

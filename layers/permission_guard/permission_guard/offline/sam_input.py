@@ -25,9 +25,11 @@ _LOCAL_FILES: Final = {
     "AWS::Serverless::WebFunction": "CodeUri",
 }
 _EMPTY_DEFINITIONS: Final[dict[str, dict[str, Any]]] = {
-    "AWS::Serverless::Api": {"swagger": "2.0", "info": {"title": "included", "version": "1"}, "paths": {}},
-    "AWS::Serverless::HttpApi": {"openapi": "3.0.1", "info": {"title": "included", "version": "1"}, "paths": {}},
+    "AWS::Serverless::Api": {"swagger": "2.0", "paths": {}},
+    "AWS::Serverless::HttpApi": {"openapi": "3.0.1", "info": {"title": {"Ref": "AWS::StackName"}}, "paths": {}},
 }
+"""Definitions that SAM can add to. The title is the one that SAM replaces by the property Name."""
+
 _BY_LANGUAGE_EXTENSIONS: Final = frozenset({"Fn::FindInMap", "Fn::Length", "Fn::ToJsonString"})
 
 

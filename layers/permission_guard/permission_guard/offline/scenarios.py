@@ -24,6 +24,7 @@ from permission_guard.rules.execution_role.feature_permission_missing import Fea
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
 from permission_guard.rules.execution_role.role_shared import RoleShared
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
+from permission_guard.rules.invoke_policy.policy_size_near_limit import PolicySizeNearLimit
 from permission_guard.rules.invoke_policy.source_never_matches import SourceNeverMatches
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ RULES_OFFLINE: Final = frozenset(rule.id for rule in RULES if rule.offline)
 _ON_ROLES: Final = frozenset(rule.id for rule in RULES if rule.direction is Direction.EXECUTION_ROLE)
 
 RULES_ON_TRIGGERS: Final = frozenset({InvokePermissionMissing.id})
-RULES_ON_STATEMENTS: Final = RULES_OFFLINE - _ON_ROLES - RULES_ON_TRIGGERS
+RULES_ON_POLICIES: Final = RULES_OFFLINE - _ON_ROLES - RULES_ON_TRIGGERS
+RULES_ON_STATEMENTS: Final = RULES_ON_POLICIES - {PolicySizeNearLimit.id}
 RULES_ON_SHARED_ROLES: Final = frozenset({RoleShared.id})
 RULES_ON_MAPPINGS: Final = frozenset({EventSourceReadMissing.id, FailureDestinationMissing.id})
 RULES_ON_NAMES: Final = frozenset(

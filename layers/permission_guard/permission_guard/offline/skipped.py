@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.model.targets import Direction
+from permission_guard.offline.scenarios import RULES_ON_POLICIES
 from permission_guard.offline.template import FUNCTION
 from permission_guard.offline.template_functions import MAPPING, outside_destinations
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY
@@ -24,6 +25,7 @@ _STATEMENTS: Final = (PERMISSION, RESOURCE_POLICY)
 _IN_ACCOUNT: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "PG110": ("whether the sources exist that the statements name", _STATEMENTS),
     "PG112": ("triggers and URLs outside the file", (FUNCTION, *_STATEMENTS)),
+    "PG113": ("the size of the policies after deployment", _STATEMENTS),
     "PG202": ("the secrets, keys, networks and clusters of event sources", (MAPPING,)),
     "PG209": ("functions outside the file with the same role", (FUNCTION,)),
     "PG212": ("what AWS reports on the event source mappings", (MAPPING,)),
@@ -59,7 +61,7 @@ def _in_policy() -> Iterator[Skipped]:
     for rule in RULES:
         if rule.direction is Direction.EXECUTION_ROLE:
             yield Skipped(rule, NO_ROLE)
-        elif rule.id in _IN_ACCOUNT:
+        elif rule.id in _IN_ACCOUNT and rule.id not in RULES_ON_POLICIES:
             what = "the triggers and URLs of the function" if rule.id == "PG112" else _IN_ACCOUNT[rule.id][0]
             yield Skipped(rule, ACCOUNT, what)
         elif not rule.offline:

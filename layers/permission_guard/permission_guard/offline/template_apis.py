@@ -110,7 +110,7 @@ def methods(one: Configured) -> Iterator[TemplateTrigger]:
     integration = one.part("Integration")
     if path is None or not isinstance(integration, dict) or integration.get("Credentials"):
         return
-    if integration.get("Type") in _INTEGRATIONS:
+    if text(integration.get("Type", "")) in _INTEGRATIONS:
         api = _Api(one, _REST, one.text("RestApiId"))
         yield from api.route(one.text("HttpMethod"), path, integration.get("Uri"))
 
@@ -143,7 +143,7 @@ def routes(one: Configured) -> Iterator[TemplateTrigger]:
     target = one.text("Target")
     for logical_id, properties in _created(one.resolver, "AWS::ApiGatewayV2::Integration"):
         reference = Configured(one.resolver, logical_id).reference
-        is_own = properties.get("IntegrationType") in _INTEGRATIONS and not properties.get("CredentialsArn")
+        is_own = text(properties.get("IntegrationType", "")) in _INTEGRATIONS and not properties.get("CredentialsArn")
         if is_own and target == f"integrations/{reference}":
             method, path = split_route(one.text("RouteKey"))
             yield from _Api(one, _HTTP, one.text("ApiId")).route(method, path, properties.get("IntegrationUri"))
@@ -152,7 +152,7 @@ def routes(one: Configured) -> Iterator[TemplateTrigger]:
 def _path(one: Configured) -> str | None:
     """Return the path of a method, None if a part of it is not in the file."""
     parts: list[str] = []
-    resource = one.part("ResourceId")
+    resource = one.text("ResourceId")
     by_id = {
         Configured(one.resolver, logical_id).reference: properties
         for logical_id, properties in _created(one.resolver, "AWS::ApiGateway::Resource")
@@ -162,11 +162,11 @@ def _path(one: Configured) -> str | None:
         for logical_id, _ in _created(one.resolver, "AWS::ApiGateway::RestApi")
     }
     while resource not in roots:
-        properties = by_id.get(text(resource))
+        properties = by_id.get(resource)
         if properties is None or len(parts) > _DEEPEST_PATH:
             return None
         parts.append(text(properties.get("PathPart", "")))
-        resource = properties.get("ParentId")
+        resource = text(properties.get("ParentId", ""))
     return "/" + "/".join(reversed(parts))
 
 

@@ -92,7 +92,8 @@ class TemplateRole:
 
     def _managed(self) -> list[str]:
         """Return the ARNs of the attached managed policies. Those of the template are added to the documents."""
-        arns = [text(arn) for arn in listed(self._properties.get("ManagedPolicyArns"))]
+        entries = enumerate(listed(self._properties.get("ManagedPolicyArns")), start=1)
+        arns = [arn if isinstance(arn, str) else f"the managed policy {number}" for number, arn in entries]
         outside = []
         for arn in arns:
             logical_id = self._policy_with(arn)
@@ -151,13 +152,13 @@ class TemplateRole:
 
 
 def role_id_of(template: Template, resolver: Resolver, function_id: str) -> str | None:
-    """Return the role of a function, None if it is not in the file."""
+    """Return the role of a function, None if it is not in the file. A reference names its own role."""
+    arn = text(resolver.properties(function_id).get("Role", ""))
     raw = template.raw(function_id, "Role")
     referenced = template.referenced(resolver, raw) if isinstance(raw, dict) and "Fn::GetAtt" in raw else None
-    if referenced is not None and resolver.type_of(referenced) == ROLE:
-        return referenced
-    arn = text(resolver.properties(function_id).get("Role", ""))
-    return next((name for name in template.created(resolver, ROLE) if attribute(resolver, name, "Arn") == arn), None)
+    is_role = referenced is not None and resolver.type_of(referenced) == ROLE
+    candidates = [referenced] if is_role and referenced else template.created(resolver, ROLE)
+    return next((name for name in candidates if attribute(resolver, name, "Arn") == arn), None)
 
 
 def listed(value: JSON) -> list[JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -13,7 +14,25 @@ TRANSFORM_FUNCTION: Final = "Fn::Transform"
 _INCLUDE: Final = "AWS::Include"
 SAM: Final = "AWS::Serverless-2016-10-31"
 _READ: Final = frozenset({SAM, "AWS::LanguageExtensions"})
-_MATTERS: Final = ("AWS::ApiGateway", "AWS::IAM::", "AWS::Lambda::", "AWS::Serverless::")
+_MATTERS: Final = tuple(
+    f"AWS::{service}"
+    for service in (
+        *(
+            "ApiGateway",
+            "CloudWatch::",
+            "Cognito::",
+            "Config::",
+            "DynamoDB::",
+            "Events::",
+            "IAM::",
+            "IoT::",
+            "Kinesis::",
+        ),
+        *("Lambda::", "Logs::", "S3::", "SNS::", "SQS::", "SecretsManager::", "Serverless::", "StepFunctions::"),
+    )
+)
+"""Resource types that invoke functions, that functions read, or that belong to them."""
+
 _EVALUATED: Final = (
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
@@ -64,21 +83,21 @@ def unread_parts(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if TRANSFORM_FUNCTION in template:
         yield TRANSFORM_FUNCTION, _added(template[TRANSFORM_FUNCTION], "sections of the template")
     settings = template.get("Globals")
-    for place in _places(settings) if isinstance(settings, dict) else ():
-        yield f"Globals{place}", "adds settings of SAM resources from elsewhere; they were not read."
+    for place, transform in _transforms_in(settings):
+        yield f"Globals{place}", _added(transform, "settings of SAM resources")
     for name, resource in resources.items():
         if name == TRANSFORM_FUNCTION:
             yield "Resources", _added(resource, "resources")
         elif isinstance(resource, dict):
             if str(resource.get("Type")).endswith("::MODULE"):
                 yield name, f"the module {resource['Type']} has resources of its own; they were not read."
-            for place in _places(resource) if _matters(resource) else ():
-                yield f"{name}{place}", _added(None, "a part of the resource")
+            for place, transform in _transforms_in(resource) if _matters(resource) else ():
+                yield f"{name}{place}", _added(transform, "a part of the resource")
 
 
 def _added(transform: Any, what: str) -> str:
     name = transform.get("Name") if isinstance(transform, dict) else None
-    return f"{name if isinstance(name, str) else TRANSFORM_FUNCTION} adds {what} from elsewhere; it was not read."
+    return f"{name if isinstance(name, str) else TRANSFORM_FUNCTION} adds {what} from elsewhere, not read."
 
 
 def _without_sam(resources: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, str]]:
@@ -91,7 +110,7 @@ def _without_sam(resources: Mapping[str, Any], names: list[str]) -> Iterator[tup
     if not found:
         return
     close = difflib.get_close_matches(SAM, names, n=1)
-    problem = f"Transform is {close[0]}, not {SAM}" if close else f"the template has no Transform: {SAM}"
+    problem = f"Transform is {close[0]}, not {SAM}" if close else f"the template has no Transform {SAM}"
     shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")  # noqa: PLR2004 - see above
     yield "Transform", f"SAM resources were not read, because {problem}: {shown}."
 
@@ -113,10 +132,17 @@ def unknown_types(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{name} has no Type"
         elif kind.startswith("AWS::Serverless::"):
             yield name, f"{name} has the Type {kind}, which SAM does not know"
-        elif kind not in _EVALUATED:
-            close = difflib.get_close_matches(kind, _EVALUATED, n=1, cutoff=0.95)
-            if close:
-                yield name, f"{name} has the Type {kind}, which does not exist: {close[0]} is meant"
+        else:
+            meant = _meant(kind)
+            if meant:
+                yield name, f"{name} has the Type {kind}, which does not exist: {meant} is meant"
+
+
+@lru_cache(maxsize=1000)
+def _meant(kind: str) -> str:
+    """Return the type that is misspelt, empty if none is."""
+    close = difflib.get_close_matches(kind, _EVALUATED, n=1, cutoff=0.95)
+    return close[0] if close and close[0] != kind else ""
 
 
 def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:
@@ -142,18 +168,19 @@ def without_included(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_included(resource: Mapping[str, Any]) -> bool:
     if str(resource.get("Type")).startswith("AWS::IAM::"):
-        return any(_places(resource))
+        return any(True for _ in _transforms_in(resource))
     properties = resource.get("Properties")
     return TRANSFORM_FUNCTION in resource or (isinstance(properties, dict) and TRANSFORM_FUNCTION in properties)
 
 
-def _places(value: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of the values that contain a transform."""
+def _transforms_in(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the content of each transform in a value. Metadata does not matter."""
     if isinstance(value, dict):
         if TRANSFORM_FUNCTION in value:
-            yield path
+            yield path, value[TRANSFORM_FUNCTION]
         for key, item in value.items():
-            yield from _places(item, f"{path}.{key}")
+            if key != "Metadata":
+                yield from _transforms_in(item, f"{path}.{key}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _places(item, f"{path}[{number}]")
+            yield from _transforms_in(item, f"{path}[{number}]")

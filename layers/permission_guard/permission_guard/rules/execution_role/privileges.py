@@ -184,19 +184,25 @@ def whole_of(service: str) -> tuple[Step, ...]:
 
 def on_itself(role_arn: str, policies: tuple[str, ...]) -> tuple[Path, ...]:
     """Return the paths for changing the role's own permissions; `policies` are its customer managed policies."""
+    role = _literal(role_arn)
     return (
         Path(
-            (Step(ADMINISTER.action, role_arn, ADMINISTER.context),),
+            (Step(ADMINISTER.action, role, ADMINISTER.context),),
             "attach any managed policy to itself",
             "attach any managed policy to its role",
         ),
-        Path((Step("iam:PutRolePolicy", role_arn),), "put any inline policy on itself", "put any policy on its role"),
+        Path((Step("iam:PutRolePolicy", role),), "put any inline policy on itself", "put any policy on its role"),
         *(
             Path(
-                (Step("iam:CreatePolicyVersion", arn),),
+                (Step("iam:CreatePolicyVersion", _literal(arn)),),
                 f"rewrite its own policy {arn}",
                 f"rewrite its role's policy {arn.rpartition('/')[2]}",
             )
             for arn in policies
         ),
     )
+
+
+def _literal(arn: str) -> str:
+    """Return an ARN as the resource of a step, in which braces surround fields."""
+    return arn.replace("{", "{{").replace("}", "}}")
