@@ -1,6 +1,8 @@
 """Measure the policy engine: `python -m benchmarks.policy`.
 
-For each role it evaluates eight actions against five policies, as for a function with an event source mapping.
+For each role it evaluates eight actions against five policies, as for a function with an event source mapping. For each
+kind of adversarial policy it compares the time with that of an ordinary policy of the same size, and with that of a
+policy of half the size: twice the size should take twice the time, and four times it if the time is quadratic.
 """
 
 from __future__ import annotations
@@ -11,23 +13,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 PACKAGE_ROOT: Final = Path(__file__).parents[1] / "layers" / "permission_guard"
 sys.path.insert(0, str(PACKAGE_ROOT))
 
+from benchmarks.policies.adversarial import FUNCTION, KINDS, RESOURCE_POLICY_BYTES, ordinary  # noqa: E402 - the same
 from permission_guard.iam import (  # noqa: E402 - the layer is not installed here
+    Context,
     EvalDecision,
     LambdaCall,
     PolicySet,
     Principal,
     Request,
+    TrustSet,
     evaluate,
     execution_role_context,
+    exposure,
     parse_policy,
 )
 from permission_guard.iam.glob import compile_glob  # noqa: E402 - the same
+from permission_guard.invokers import never_sent  # noqa: E402 - the same
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
@@ -101,6 +109,38 @@ def decide(texts: tuple[str, ...]) -> int:
     return sum(decision.decision is EvalDecision.ALLOWED for decision in decisions)
 
 
+def decide_adversarial(text: str) -> None:
+    """Parse a policy, evaluate a request of a service and one of a role, and find whom the policy allows."""
+    policy = parse_policy(text, name=str(next(_NAMES)))
+    for principal in (Principal.service("sns.amazonaws.com"), Principal.role(f"arn:aws:iam::{ACCOUNT}:role/orders")):
+        request = Request(principal, "lambda:InvokeFunction", FUNCTION, _CONTEXT)
+        evaluate(request, PolicySet(identity=(policy,), resource=policy)).explain()
+    exposure(policy, TrustSet(frozenset({ACCOUNT})), never_sent)
+
+
+_NAMES: Final = count()
+"""Names under which no policy is cached yet."""
+_CONTEXT: Final = Context(
+    {
+        "aws:SourceArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:{'topic-' * 30}",
+        "aws:SourceAccount": ACCOUNT,
+        "aws:SourceIp": "203.0.113.7",
+        "aws:PrincipalTag/a": "a" * 256,
+        "a:b": "x" * 256,
+    }
+)
+
+
+def adversarial_seconds(text: str) -> float:
+    """Return the CPU time for one adversarial policy, the best of several rounds."""
+    times = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        decide_adversarial(text)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
 def roles_a_second(texts_of_roles: list[tuple[str, ...]]) -> float:
     """Return the number of roles that are evaluated in a second."""
     start = time.perf_counter()
@@ -146,6 +186,13 @@ def main() -> None:
     print(f"roles per second, nothing cached    {uncached:10,.0f}")
     print(f"31 * against 5,000 characters       {min(glob_seconds() for _ in range(ROUNDS)) * 1e6:10,.1f} µs")
     print(f"import of permission_guard.iam      {import_seconds() * 1e3:10,.1f} ms")
+    usual = adversarial_seconds(ordinary(RESOURCE_POLICY_BYTES))
+    print(f"\nordinary policy of {RESOURCE_POLICY_BYTES:,} bytes {usual * 1e3:18,.1f} ms")
+    print(f"{'adversarial policies of the same size':40} {'ms':>8} {'ordinary':>9} {'half size':>10}")
+    for name, kind in KINDS.items():
+        seconds = adversarial_seconds(kind(RESOURCE_POLICY_BYTES))
+        growth = seconds / adversarial_seconds(kind(RESOURCE_POLICY_BYTES // 2))
+        print(f"{name:40} {seconds * 1e3:8.1f} {seconds / usual:8.1f}x {growth:9.1f}x")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from permission_guard.iam import (
     parse_policy,
 )
 from permission_guard.iam.arn import account_of
-from permission_guard.iam.exposure import Restriction
+from permission_guard.iam.restrictions import Restriction
 from tests.conformance.material import ORACLES
 
 if TYPE_CHECKING:

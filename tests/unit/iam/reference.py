@@ -168,8 +168,9 @@ def one_holds(base: str, value: str, values: list[str], context: JSON, *, negate
             return False
         if "*" in values:
             raise Undocumented
-        if any(len(arn_parts(text, context)) < 6 for text in values) and negated:
-            return False
+        is_short = any(len(arn_parts(text, context)) < 6 for text in values)
+        if negated and is_short and not any(compare(base, value, text, context) for text in values):
+            raise Undocumented
     if base == "IpAddress" and not re.fullmatch(r"[0-9a-fA-F.:]+", value):
         return False
     return any(compare(base, value, text, context) for text in values) != negated

@@ -75,12 +75,13 @@ def test_arns_are_compared_part_by_part_with_variables_in_them() -> None:
     assert holds("ArnLike", "arn", "arn:aws:a:b:1:${none}") == FALSE
 
 
-def test_one_malformed_arn_makes_a_negated_comparison_false() -> None:
-    """It does not change a positive comparison."""
-    good, bad = "arn:aws:x:b:1:c", "arn:aws"
+def test_one_malformed_arn_makes_a_negated_comparison_unknown() -> None:
+    """Unless another value matches. It does not change a positive comparison."""
+    same, good, bad = "arn:aws:a:b:1:c", "arn:aws:x:b:1:c", "arn:aws"
     assert holds("ArnNotEquals", "arn", [good]) == TRUE
-    assert holds("ArnNotEquals", "arn", [good, bad]) == FALSE
-    assert holds("ArnEquals", "arn", ["arn:aws:a:b:1:c", bad]) == TRUE
+    assert holds("ArnNotEquals", "arn", [good, bad]) == UNKNOWN
+    assert holds("ArnNotEquals", "arn", [same, bad]) == FALSE
+    assert holds("ArnEquals", "arn", [same, bad]) == TRUE
 
 
 def test_an_empty_value_under_for_all_values_is_unknown_unless_it_is_equal() -> None:

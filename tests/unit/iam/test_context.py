@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from permission_guard.iam import ABSENT, UNKNOWN, Context
+from permission_guard.iam.context import shown
 
 
 def test_known_absent_and_unknown_are_three_things() -> None:
@@ -27,6 +29,25 @@ def test_values_become_the_strings_that_aws_compares() -> None:
     context = Context({"a": True, "b": 7, "c": ["x", "y"], "d": None, "e": {"z", "y"}, "f": []})
     found = [context.lookup(key) for key in "abcdef"]
     assert found == ["true", "7", ("x", "y"), ABSENT, ("y", "z"), ()]
+
+
+def test_an_integer_of_any_length_is_a_value() -> None:
+    """Python refuses to write one of more than 4,300 digits."""
+    digits = "9" * 5000
+    values: Any = {"a": 10**5000 - 1, "b": [1 - 10**5000], "c": {10**5000 - 1, "x"}}
+    context = Context(values)
+    assert [context.lookup(key) for key in "abc"] == [digits, (f"-{digits}",), (digits, "x")]
+
+
+def test_a_value_is_shown_in_a_message_whatever_it_is() -> None:
+    """Shortened if it is long, by its type if Python cannot write it."""
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert shown("x") == "'x'"
+    assert shown("x" * 1000) == f"'{'x' * 199}…"
+    assert shown(10**5000) == "a value of type int"
+    assert shown(nested) == "a value of type list"
 
 
 def test_contexts_are_values() -> None:

@@ -28,6 +28,18 @@ def test_the_source_function_is_present_absent_or_unknown(call: LambdaCall) -> N
     assert context(call, function_arn=f"{FUNCTION}:live").lookup("lambda:sourcefunctionarn") == expected
 
 
+@pytest.mark.parametrize("call", LambdaCall)
+def test_the_role_s_own_calls_are_not_made_by_a_service(call: LambdaCall) -> None:
+    """Unless a service calls with the role's permissions: such keys can be given, or be unknown."""
+    own = context(call)
+    assert own.lookup("aws:viaawsservice") == "false"
+    assert {own.lookup(f"aws:calledvia{end}") for end in ("", "first", "last")} == {ABSENT}
+    other = context(call, known={"aws:ViaAWSService": True}, unknown=["aws:CalledVia"])
+    assert other.lookup("aws:viaawsservice") == "true"
+    assert other.lookup("aws:calledvia") is UNKNOWN
+    assert other.lookup("aws:calledviafirst") is ABSENT
+
+
 def test_tags_that_were_read_are_complete() -> None:
     """Any other tag is absent. Tags that were not read are unknown."""
     read = context(tags={"Team": "a"})

@@ -20,7 +20,7 @@ from permission_guard.iam import (
     exposure,
     parse_policy,
 )
-from permission_guard.iam.exposure import Restriction
+from permission_guard.iam.restrictions import Restriction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,23 +30,25 @@ JSON = Any
 OWN, TRUSTED, FOREIGN, STRANGER = "123456789012", "111122223333", "999999999999", "123456789019"
 TRUST = TrustSet(frozenset({OWN, TRUSTED}), frozenset({"o-own"}))
 FUNCTION = f"arn:aws:lambda:us-east-1:{OWN}:function:f"
-SERVICE = "sns.amazonaws.com"
+SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
 ACCOUNTS = [OWN, TRUSTED, FOREIGN, STRANGER]
-ACCOUNT_VALUES = [*ACCOUNTS, "12345678901?", "*", "1*", "1234", f"x{OWN}"]
+ACCOUNT_VALUES = [*ACCOUNTS, "12345678901?", "*", "1*", "1234", f"x{OWN}", "123456789018.5", "false"]
 ARN_VALUES = [
-    *(f"arn:aws:sns:us-east-1:{account}:t" for account in ACCOUNTS),
+    *(f"arn:aws:cloudwatch:us-east-1:{account}:t" for account in ACCOUNTS),
+    f"arn:aws:cloudwatch:*:{OWN}:*",
+    f"arn:aws:cloudwatch:us-east-1:{OWN}:*",
+    "arn:aws:cloudwatch:us-east-1:12345678901?:t",
+    "arn:aws:cloudwatch:*:*:t",
     f"arn:aws:sns:*:{OWN}:*",
-    f"arn:aws:sns:us-east-1:{OWN}:*",
-    "arn:aws:sns:us-east-1:12345678901?:t",
-    "arn:aws:sns:*:*:t",
     "arn:aws:s3:::bucket",
     "arn:aws:s3:::b*",
     "arn:aws:sns:*",
     f"*:{OWN}:*",
 ]
+OTHER_TYPES = ["NumericGreaterThan", "NumericLessThanEquals", "NumericEquals", "DateLessThan", "Bool", "BinaryEquals"]
 ORGANIZATION_VALUES = ["o-own", "o-else", "o-*"]
 OPERATORS = {
-    "Account": (ACCOUNT_VALUES, ["StringEquals", "StringLike", "StringNotEquals"]),
+    "Account": (ACCOUNT_VALUES, ["StringEquals", "StringLike", "StringNotEquals", *OTHER_TYPES]),
     "Arn": (ARN_VALUES, ["ArnLike", "StringLike", "StringEquals", "ArnNotLike"]),
     "OrgID": (ORGANIZATION_VALUES, ["StringEquals", "StringLike", "StringNotEquals"]),
 }
@@ -65,8 +67,9 @@ def services() -> Iterator[Caller]:
     """Yield requests of a service for sources of every account, with each key present or absent."""
     for account, organization in zip(ACCOUNTS, ["o-own", "o-own", "o-else", ""], strict=True):
         arns = [
+            f"arn:aws:cloudwatch:us-east-1:{account}:t",
+            f"arn:aws:cloudwatch:us-east-1:{account}:x:{OWN}:t",
             f"arn:aws:sns:us-east-1:{account}:t",
-            f"arn:aws:sns:us-east-1:{account}:x:{OWN}:t",
             "arn:aws:s3:::bucket",
             "arn:aws:s3:::bother",
             None,

@@ -108,12 +108,34 @@ def test_an_invalid_principal_can_match_anyone(raw: object) -> None:
 
 
 def test_not_principal_negates_the_match() -> None:
-    """Except for a Deny and a caller with a boundary, which is always denied."""
-    others = PrincipalSet({"AWS": ["123456789012"]}, negated=True)
-    assert others.match(ROLE, denies=True, bounded=False) == NOT
-    assert others.match(ROLE, denies=True, bounded=True) == DIRECTLY
-    assert others.match(ROLE, denies=False, bounded=True) == NOT
-    assert others.match(SNS, denies=True, bounded=True) == DIRECTLY
+    """For a Deny, an identity is excepted only by all its ARNs; with a boundary it is always denied."""
+    account = PrincipalSet({"AWS": ["123456789012"]}, negated=True)
+    listed = PrincipalSet({"AWS": ["123456789012", USER.arn]}, negated=True)
+    assert account.match(USER, denies=True, bounded=False) == DIRECTLY
+    assert account.match(ROOT, denies=True, bounded=False) == NOT
+    assert listed.match(USER, denies=True, bounded=False) == NOT
+    assert listed.match(USER, denies=True, bounded=True) == DIRECTLY
+    assert listed.match(SNS, denies=True, bounded=True) == DIRECTLY
+
+
+def test_not_principal_with_allow_is_unknown_for_an_account() -> None:
+    """AWS does not support it. The users and roles of a listed account may count as listed."""
+    listed = PrincipalSet({"AWS": ["123456789012", USER.arn]}, negated=True)
+    assert listed.match(ROLE, denies=False, bounded=True) == PERHAPS
+    assert listed.match(USER, denies=False, bounded=False) == NOT
+    assert listed.match(SNS, denies=False, bounded=False) == DIRECTLY
+
+
+def test_the_user_of_a_federated_user_can_be_given() -> None:
+    """Without it, the user of the same name is the user, and any other may be."""
+    arn, other = "arn:aws:sts::123456789012:federated-user/ann", "arn:aws:iam::123456789012:user/team/bob"
+    unknown, known = Principal.federated_user(arn), Principal.federated_user(arn, other)
+    assert Principal.from_arn(arn) == unknown
+    assert match_principal("AWS", USER.arn, unknown) == BY_ROLE
+    assert match_principal("AWS", other, unknown) == (FALSE, UNKNOWN, FALSE)
+    assert match_principal("AWS", USER.arn, known) == NOT
+    assert match_principal("AWS", other, known) == BY_ROLE
+    assert match_principal("AWS", "arn:aws:iam::111122223333:user/ann", unknown) == NOT
 
 
 def test_service_linked_roles_and_deleted_principals_are_recognized() -> None:

@@ -25,6 +25,7 @@ from permission_guard.iam import (
     parse_policy,
 )
 from permission_guard.iam.glob import compile_glob
+from permission_guard.iam.scoping import SCOPING_KEYS
 
 JSON = Any
 
@@ -314,6 +315,67 @@ def test_deep_nesting_is_evaluated() -> None:
     """A document that is nested too deeply for Python's parser is unreadable, and raises no error."""
     evaluate_and_expose("[" * 100_000)
     evaluate_and_expose('{"Statement":' * 50_000)
+
+
+DIGITS = "9" * 5000
+HOSTILE = [
+    10**5000,
+    -(10**5000),
+    1e308,
+    float("inf"),
+    float("nan"),
+    DIGITS,
+    f"1e{DIGITS}",
+    f"0.{DIGITS}",
+    "1e999999999",
+]
+HOSTILE += [f"1.2.3.4/{DIGITS}", f"::/{DIGITS}", f"{DIGITS}.1.1.1", f"::{DIGITS}", f"1::{DIGITS}.2.3.4", "::1%9/128"]
+HOSTILE += [f"{DIGITS}-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59", f"-{DIGITS[:30]}", "-."]
+HOSTILE += ["\ud800", "\x00", "${", "${}", "${*", "\u0663", "é" * 300, "*" * 5000, ":" * 5000, "A" * 5000, "====", ""]
+
+
+def test_hostile_values_are_evaluated() -> None:
+    """In every element, under every operator, and in the request: numbers, dates, addresses and texts of any size."""
+    base = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    nested: list[object] = ["x"]
+    for _ in range(900):
+        nested = [nested]
+    for value in [*HOSTILE, nested]:
+        for element in ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "Resource", "NotResource", "Condition"):
+            evaluate_and_expose(document([{**base, element: value}]))
+            evaluate_and_expose(document([{**base, element: {"AWS": [value], "StringLike": {"aws:SourceArn": value}}}]))
+        evaluate_and_expose({"Version": value, "Statement": [base], "Id": value})
+        evaluate_and_expose(document([{**base, "Condition": {"StringLike": dict.fromkeys(SCOPING_KEYS, value)}}]))
+    for operator in (
+        *OPERATORS,
+        "BinaryEquals",
+        "IpAddress",
+        "NumericEquals",
+        "DateEquals",
+        "DateNotEquals",
+        "ArnLike",
+    ):
+        for value in HOSTILE:
+            condition = {"aws:SourceIp": value, "aws:SourceAccount": value}
+            items = [{**base, "Principal": "*", "Condition": {operator: condition}}]
+            evaluate_and_expose(document(items))
+            decide(items, {"aws:SourceIp": value, "aws:SourceAccount": [value]})
+
+
+def test_hostile_texts_of_documents_are_evaluated() -> None:
+    """Numbers that Python does not read, nesting up to its limit, and escapes that are not text."""
+    for value in (
+        DIGITS,
+        f"-{DIGITS}",
+        f"1e{DIGITS}",
+        '"\\ud800"',
+        "[" * 900 + "]" * 900,
+        '{"a":' * 450 + "1" + "}" * 450,
+    ):
+        for element in ("Effect", "Principal", "Condition", "Action", "Sid"):
+            text = f'{{"Statement": [{{"{element}": {value}, "Resource": "*"}}], "Version": {value}}}'
+            evaluate_and_expose(text)
+            evaluate_and_expose(text.replace("{", "%7B"))
 
 
 @law

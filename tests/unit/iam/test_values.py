@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from operator import eq, ge, gt, le, lt
+
 import pytest
 
-from permission_guard.iam.values import in_network, ip_address, ip_network, parse_binary, parse_date, parse_number
+from permission_guard.iam.values import (
+    in_network,
+    ip_address,
+    ip_network,
+    numbers_within,
+    parse_binary,
+    parse_date,
+    parse_number,
+)
 
 
 @pytest.mark.parametrize(("text", "same"), [("10", "10.0"), ("+7", "007"), ("-0.5", "-.5"), ("1e3", "1000")])
@@ -18,6 +28,19 @@ def test_numbers_are_equal_in_every_notation(text: str, same: str) -> None:
 def test_what_is_not_a_number_is_none(text: str) -> None:
     """So are notations that only Python accepts."""
     assert parse_number(text) is None
+
+
+@pytest.mark.parametrize("comparison", ["Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"])
+@pytest.mark.parametrize(
+    "text", ["5", "5.5", "-1", "-0.5", "0", "9", "10", "8.5", "9.5", "1e999999", "-1e999999", "1e-99999"]
+)
+def test_a_comparison_admits_a_range_of_whole_numbers(comparison: str, text: str) -> None:
+    """From zero to a last one, whatever the size of the bound."""
+    bound = parse_number(text)
+    assert bound is not None
+    first, last = numbers_within(comparison, bound, 9)
+    holds = {"Equals": eq, "LessThan": lt, "LessThanEquals": le, "GreaterThan": gt, "GreaterThanEquals": ge}[comparison]
+    assert [number for number in range(10) if first <= number <= last] == [n for n in range(10) if holds(n, bound)]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +80,7 @@ def test_seconds_can_be_negative() -> None:
         ("203.0.113.7", "203.0.113.7", True),
         ("203.0.113.8", "203.0.113.7", False),
         ("203.000.113.007", "203.0.113.7/032", True),
+        ("203.0.113.7", f"0.0.0.0/{'0' * 5000}", True),
         ("::ffff:203.0.113.7", "203.0.113.0/24", True),
         ("203.0.113.7", "::/0", False),
         ("2001:db8::7", "2001:db8::/32", True),
@@ -73,7 +97,21 @@ def test_networks_contain_addresses(address: str, network: str, expected: bool) 
     assert in_network(parsed_address, parsed_network) is expected
 
 
-@pytest.mark.parametrize("text", ["", "here", "1.2.3", "1.2.3.256", "1.2.3.4/33", "1.2.3.4/x", "g::", "1.2.3.4/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "here",
+        "1.2.3",
+        "1.2.3.256",
+        "1.2.3.4/33",
+        "1.2.3.4/x",
+        "g::",
+        "1.2.3.4/",
+        "1.2.3.4/" + "9" * 5000,
+        "::/" + "9" * 5000,
+    ],
+)
 def test_what_is_not_a_network_is_none(text: str) -> None:
     """It is not an IP address either."""
     assert ip_network(text) is None

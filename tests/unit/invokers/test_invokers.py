@@ -367,6 +367,9 @@ def test_a_topic_of_an_opt_in_region_calls_other_regions_with_its_regional_princ
         ("SELECT 'aws_lambda(\"arn:1\", *)' AS text FROM 't'", ()),
         ("SELECT my_aws_lambda('arn:1') FROM 't'", ()),
         ("SELECT aws_lambda", ()),
+        ("SELECT aws_lambda('arn:1', *) FROM 't", ("arn:1",)),
+        ("SELECT aws_lambda('arn:1", (None,)),
+        ("SELECT " + '\\"' * 100_000 + "aws_lambda('arn:1')", ()),
     ],
 )
 def test_a_topic_rule_calls_the_functions_of_its_sql(sql: str, functions: tuple[str | None, ...]) -> None:

@@ -15,6 +15,8 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPICS = "arn:aws:kafka:us-east-1:123456789012:topic/orders/1/*"
 RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1"
+KEY_POLICY = a_policy(allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}))
 
 
 def denied(resource: str, element: str = "Resource") -> dict[str, Any]:
@@ -183,6 +185,63 @@ def test_the_context_of_a_need_is_sent() -> None:
     for service, expected in (("sqs", EvalDecision.ALLOWED), ("s3", EvalDecision.IMPLICIT_DENY)):
         via = {"StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}}
         assert verdict(need, allow("sqs:*", Condition=via)) is expected
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "key", "value"),
+    [
+        (QUEUE_ARN, "aws:sqs:arn", QUEUE_ARN),
+        ("arn:aws:kinesis:us-east-1:123456789012:stream/s", "aws:kinesis:arn", None),
+        ("arn:aws:sns:us-east-1:123456789012:t", "aws:sns:topicArn", None),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:s-a1b2c3", "SecretARN", None),
+        ("arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026", "aws:dynamodb:tableName", "t"),
+        ("arn:aws:dynamodb:us-east-1:123456789012:table/t", "aws:dynamodb:subscriberId", "123456789012"),
+    ],
+)
+def test_the_encryption_context_is_known_where_aws_documents_it(encrypted: str, key: str, value: str | None) -> None:
+    """The service of the encrypted resource sends its ARN, or the table's name and account."""
+    need = Need("kms:Decrypt", KEY_ARN, encrypted=encrypted)
+    for sent, expected in ((value or encrypted, EvalDecision.ALLOWED), ("other", EvalDecision.IMPLICIT_DENY)):
+        condition = {"StringEquals": {f"kms:EncryptionContext:{key}": sent}}
+        assert verdict(need, allow("kms:*", Condition=condition), own={KEY_ARN: KEY_POLICY}) is expected
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "key"),
+    [
+        ("arn:aws:s3:::b", "aws:s3:arn"),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:s-??????", "SecretARN"),
+        ("name", "SecretARN"),
+    ],
+)
+def test_an_encryption_context_that_depends_on_more_is_unknown(encrypted: str, key: str) -> None:
+    """On the object, or on the secret's full ARN."""
+    need = Need("kms:Decrypt", KEY_ARN, encrypted=encrypted)
+    condition = {"StringEquals": {f"kms:EncryptionContext:{key}": encrypted}}
+    found = verdict(need, allow("kms:*", Condition=condition), own={KEY_ARN: KEY_POLICY})
+    assert found is EvalDecision.CONDITIONAL
+
+
+@pytest.mark.parametrize(
+    ("need", "via_service", "called_via"),
+    [
+        (Need("sqs:ReceiveMessage", QUEUE_ARN), False, EvalDecision.IMPLICIT_DENY),
+        (Need("kms:Decrypt", KEY_ARN, encrypted=QUEUE_ARN), True, EvalDecision.CONDITIONAL),
+        (Need("ec2:CreateNetworkInterface", "*"), None, EvalDecision.CONDITIONAL),
+        (Need("glue:GetSchemaVersion", "*"), None, EvalDecision.CONDITIONAL),
+    ],
+)
+def test_only_a_service_calls_on_behalf_of_the_role(
+    need: Need, via_service: bool | None, called_via: EvalDecision
+) -> None:
+    """`aws:ViaAWSService` is false and `aws:CalledVia` absent, except where a service uses a key for the role."""
+    for value in (True, False):
+        found = verdict(need, allow("*", Condition={"Bool": {"aws:ViaAWSService": value}}), own={KEY_ARN: KEY_POLICY})
+        known = EvalDecision.ALLOWED if value is via_service else EvalDecision.IMPLICIT_DENY
+        assert found is (EvalDecision.CONDITIONAL if via_service is None else known)
+    for operator, key in (("ForAnyValue:StringEquals", "aws:CalledVia"), ("StringEquals", "aws:CalledViaFirst")):
+        condition = {operator: {key: "sqs.amazonaws.com"}}
+        assert verdict(need, allow("*", Condition=condition), own={KEY_ARN: KEY_POLICY}) is called_via
 
 
 def test_any_alternative_action_suffices() -> None:

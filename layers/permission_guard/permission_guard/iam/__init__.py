@@ -15,14 +15,13 @@ from permission_guard.iam.execution_context import LambdaCall, execution_role_co
 from permission_guard.iam.exposure import (
     Exposure,
     PrincipalExposure,
-    Restriction,
     StatementExposure,
-    TrustSet,
     exposure,
 )
 from permission_guard.iam.invoking import FUNCTION_URL_KEYS
 from permission_guard.iam.principals import Principal, PrincipalKind
 from permission_guard.iam.request import Request
+from permission_guard.iam.restrictions import Restriction, TrustSet
 from permission_guard.iam.scoping import SOURCE_KEYS
 from permission_guard.iam.statements import Statement
 

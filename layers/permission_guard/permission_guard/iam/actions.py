@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from permission_guard.iam.glob import Glob, compile_glob
 from permission_guard.iam.logic import FALSE, TRUE
+from permission_guard.iam.patterns import PatternGroups, symbols_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Final
+
+_FEW: Final = 16
+"""Up to so many patterns it is faster to compare with each than with all at once."""
 
 
 class ActionSet:
@@ -24,7 +29,7 @@ class ActionSet:
 
     def __init__(self, values: Iterable[str], *, prefix_wildcard: int = FALSE) -> None:
         exact: set[str] = set()
-        names: dict[str, list[Glob]] = {}
+        names: dict[str, list[str]] = {}
         whole: list[Glob] = []
         self._everything = False
         for value in values:
@@ -40,9 +45,9 @@ class ActionSet:
             elif "*" in service or "?" in service:
                 whole.append(compile_glob(text))
             else:
-                names.setdefault(service, []).append(compile_glob(name))
+                names.setdefault(service, []).append(name)
         self._exact = frozenset(exact)
-        self._names = names
+        self._names = {service: _any_of(patterns) for service, patterns in names.items()}
         self._whole = whole
         self._prefix_wildcard = prefix_wildcard
 
@@ -51,13 +56,21 @@ class ActionSet:
         if self._everything or action in self._exact:
             return TRUE
         service, _, name = action.partition(":")
-        for glob in self._names.get(service, ()):
-            if glob.matches(name):
-                return TRUE
+        matches = self._names.get(service)
+        if matches is not None and matches(name):
+            return TRUE
         for glob in self._whole:
             if glob.matches(action):
                 return self._prefix_wildcard
         return FALSE
+
+
+def _any_of(patterns: list[str]) -> Callable[[str], object]:
+    """Return the function that tells whether one of the patterns matches a name."""
+    if len(patterns) > _FEW:
+        return PatternGroups([map(symbols_of, patterns)]).within
+    globs = [compile_glob(pattern) for pattern in patterns]
+    return lambda name: any(glob.matches(name) for glob in globs)
 
 
 def action_problem(value: str) -> str:

@@ -6,7 +6,7 @@ elements: Condition" and "Set operators for multivalued context keys" in the IAM
 
 from __future__ import annotations
 
-from permission_guard.iam.context import ABSENT, UNKNOWN, plain
+from permission_guard.iam.context import ABSENT, UNKNOWN, plain, shown
 from permission_guard.iam.logic import FALSE, TRUE, any_of, negate
 from permission_guard.iam.logic import UNKNOWN as MAYBE
 from permission_guard.iam.operators import OPERATORS, Operator
@@ -97,9 +97,12 @@ class Condition:
         return self.operator is not None and self.operator.negated
 
     @property
-    def never_true(self) -> bool:
-        """Whether a value makes every comparison false, negated or not."""
-        return any(item.never for item in self._values)
+    def compares_no_arn(self) -> bool:
+        """Whether a value that is compared as an ARN has fewer than six parts.
+
+        It matches no ARN. AWS does not document whether the negated operator is then true.
+        """
+        return any(item.not_an_arn for item in self._values)
 
     def evaluate(self, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Return whether the condition is true."""
@@ -140,7 +143,7 @@ class Condition:
         matched = any_of(item.test(value, lookup) for item in self._values)
         if not operator.negated:
             return matched
-        return FALSE if self.never_true else negate(matched)
+        return min(negate(matched), MAYBE) if self.compares_no_arn else negate(matched)
 
     def problems(self) -> Iterator[str]:
         """Yield the reasons why AWS rejects the condition or one of its values."""
@@ -181,10 +184,10 @@ def parse_conditions(raw: Mapping[str, object], *, variables: bool) -> tuple[tup
     problems: list[str] = []
     for name, keys in raw.items():
         if not isinstance(keys, dict):
-            problems.append(f"the value of the condition operator {name!r} is not an object")
+            problems.append(f"the value of the condition operator {shown(name)} is not an object")
             continue
         for key, values in keys.items():
-            condition = Condition(str(name), str(key), values, variables=variables)
+            condition = Condition(plain(name), plain(key), values, variables=variables)
             conditions.append(condition)
             problems += condition.problems()
     return tuple(conditions), problems

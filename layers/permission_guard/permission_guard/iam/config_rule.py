@@ -8,7 +8,10 @@ a policy variable are not fixed. Deny statements have no effect.
 from __future__ import annotations
 
 from permission_guard.iam.conditions import FOR_ALL
-from permission_guard.iam.scoping import SCOPING_KEYS, KeyKind
+from permission_guard.iam.networks import is_wide
+from permission_guard.iam.scopes import KeyKind
+from permission_guard.iam.scoping import SCOPING_KEYS
+from permission_guard.iam.values import ip_network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,5 +47,6 @@ def _is_fixed(condition: Condition) -> bool:
     if condition.operator is None or condition.negated or condition.if_exists or condition.qualifier == FOR_ALL:
         return False
     if condition.key == "aws:sourceip":
-        return all(not text.endswith("/0") and "*" not in text for text in condition.texts)
+        networks = [ip_network(text) for text in condition.texts]
+        return None not in networks and not is_wide(filter(None, networks))
     return not any(sign in text for text in condition.texts for sign in ("*", "?", "${"))

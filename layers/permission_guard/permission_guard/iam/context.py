@@ -27,13 +27,28 @@ Found = str | tuple[str, ...] | Presence
 """A single value, the values of a multivalued key, absent or unknown."""
 
 _FAMILY_ENDS: Final = ("/", "*")
+_LONGEST_SHOWN: Final = 200
 
 
 def plain(value: object) -> str:
     """Return a scalar as the string that AWS compares: booleans in lower case, numbers as written."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    try:
+        return str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        from decimal import Decimal  # noqa: PLC0415 - hardly any policy has such a number
+
+        return str(Decimal(value)) if isinstance(value, int) else shown(value)
+
+
+def shown(value: object) -> str:
+    """Return a value of a document as Python writes it, for a message; shortened, and of any size and depth."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 class Context:
@@ -99,6 +114,6 @@ def _found(value: ContextValue | None) -> Found:
     if value is None:
         return ABSENT
     if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(value) if isinstance(value, (set, frozenset)) else value
-        return tuple(plain(item) for item in items)
+        items = [plain(item) for item in value]
+        return tuple(sorted(items) if isinstance(value, (set, frozenset)) else items)
     return plain(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from permission_guard.iam.context import shown
 from permission_guard.iam.logic import FALSE
 from permission_guard.iam.statements import ALLOW, DENY, Statement, Twice, parse_statement
 from permission_guard.records import field, record
@@ -113,7 +114,7 @@ def _from_json(document: object, name: str) -> Policy:
     problems: list[str] = []
     version = document.get("Version")
     if version is not None and version not in _VERSIONS:
-        problems.append(f"Version {version!r} is invalid")
+        problems.append(f"Version {shown(version)} is invalid")
     raw = document.get("Statement", ())
     if "Statement" not in document:
         problems.append("the document has no Statement element")

@@ -10,7 +10,7 @@ from permission_guard.iam.decision import Decision, EvalDecision, StatementRef
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.policy_types import PolicyTypeResult, evaluate_identity, evaluate_resource, unknowns_of
 from permission_guard.iam.principals import PrincipalKind
-from permission_guard.iam.request import Request, lookup_of, resource_of
+from permission_guard.iam.request import WITHOUT_PERMISSION, Request, lookup_of, resource_of
 from permission_guard.records import record
 
 TYPE_CHECKING = False
@@ -27,6 +27,9 @@ SESSION: Final = "session"
 SCP: Final = "scp"
 RCP: Final = "rcp"
 RESOURCE: Final = "resource"
+
+_ALIAS_ACTIONS: Final = frozenset({"kms:createalias", "kms:deletealias", "kms:updatealias"})
+"""The actions that AWS evaluates on a KMS alias. It evaluates all others on the key that the alias names."""
 
 
 @record
@@ -58,6 +61,8 @@ def evaluate(request: Request, policies: PolicySet) -> Decision:
     """Evaluate a request as AWS does."""
     lookup = lookup_of(request)
     action = request.action.lower()
+    if request.principal.kind in WITHOUT_PERMISSION.get(action, ()):
+        return Decision(EvalDecision.ALLOWED)
     resource = resource_of(request, action)
     results = _results(request, policies, action, resource, lookup)
     for result in results:
@@ -166,11 +171,14 @@ def _same_account(request: Request, own_side: int, limits: int, resource: Policy
 
 
 def needs_resource_policy(request: Request) -> bool:
-    """Return whether the resource's own policy must allow as well: for KMS keys, and for roles to assume."""
+    """Return whether the resource's own policy must allow as well: for KMS keys, and for roles to assume.
+
+    A KMS alias has no policy of its own: identity policies alone decide who may create, change and delete it.
+    """
     resource = request.resource
     action = request.action.lower()
-    if action.startswith("kms:"):
-        return ":kms:" in resource and (":key/" in resource or ":alias/" in resource)
+    if action.startswith("kms:") and ":kms:" in resource:
+        return ":key/" in resource or (":alias/" in resource and action not in _ALIAS_ACTIONS)
     return action.startswith("sts:assumerole") and ":role/" in resource
 
 
@@ -210,5 +218,6 @@ def _conditional(
             keys.update(dict.fromkeys(unknown))
             reasons.update(dict.fromkeys(why))
     if not keys and not reasons and needs_resource_policy(request):
-        reasons["it is unknown whether the resource's own policy delegates to the account"] = None
+        owner = "the key that the alias names" if ":alias/" in request.resource else "the resource"
+        reasons[f"it is unknown whether the policy of {owner} delegates to the account"] = None
     return Decision(EvalDecision.CONDITIONAL, deciding, None, tuple(keys), tuple(reasons))

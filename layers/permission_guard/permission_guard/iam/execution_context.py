@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from permission_guard.iam.context import ContextValue
 
+VIA_KEYS: Final = ("aws:ViaAWSService", "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast")
+"""The keys that say whether an AWS service calls another one with the caller's permissions.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
 SOURCE_FUNCTION_ARN: Final = "lambda:SourceFunctionArn"
 
 
@@ -59,11 +64,12 @@ def execution_role_context(
     organization: str | None = None,
     known: Mapping[str, ContextValue | None] | None = None,
     absent: Iterable[str] = (),
+    unknown: Iterable[str] = (),
 ) -> Context:
     """Return the condition keys of a call with an execution role.
 
-    `tags` are the role's tags, None if they were not read. `known` and `absent` add or replace keys. The keys that AWS
-    sends and that are not in the configuration are unknown: source address, VPC, resource tags, time.
+    `tags` are the role's tags, None if they were not read. `known`, `absent` and `unknown` add or replace keys. The
+    keys that AWS sends and that are not in the configuration are unknown: source address, VPC, resource tags, time.
     """
     keys: dict[str, ContextValue | None] = {
         "aws:PrincipalArn": role_arn,
@@ -72,8 +78,10 @@ def execution_role_context(
         "aws:PrincipalIsAWSService": False,
         "aws:RequestedRegion": region,
         "aws:SecureTransport": True,
+        "aws:ViaAWSService": False,
     }
     absent_keys = ["aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:username", "aws:PrincipalServiceName"]
+    absent_keys += VIA_KEYS[1:]
     if resource_account is not None:
         keys["aws:ResourceAccount"] = resource_account
     if organization is not None:
@@ -87,6 +95,7 @@ def execution_role_context(
     elif call is not LambdaCall.DESTINATION:
         absent_keys.append(SOURCE_FUNCTION_ARN)
     added = dict(known or {})
-    replaced = {name.lower() for name in (*added, *absent)}
+    replaced = {name.lower() for name in (*added, *absent, *unknown)}
     keys = {name: value for name, value in keys.items() if name.lower() not in replaced}
-    return Context({**keys, **added}, absent=(*absent_keys, *absent))
+    absent_keys = [name for name in absent_keys if name.lower() not in replaced]
+    return Context({**keys, **added}, absent=(*absent_keys, *absent), unknown=unknown)

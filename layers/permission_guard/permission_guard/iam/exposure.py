@@ -6,70 +6,47 @@ organizations.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from permission_guard.iam.arn import is_account_id, parse_arn
 from permission_guard.iam.config_rule import is_public_to_config
-from permission_guard.iam.denies import denies_all_of, remaining_scopes
+from permission_guard.iam.denies import Denies
 from permission_guard.iam.invoking import INVOKE_ACTIONS, is_for_url, is_invoke
-from permission_guard.iam.principals import is_unique_id
+from permission_guard.iam.principals import ANY_SERVICE, ANYONE, is_unique_id
+from permission_guard.iam.restrictions import Restriction, Restrictions, TrustSet
+from permission_guard.iam.scopes import Scope, has_no_colon_in_names, no_caller
 from permission_guard.iam.scoping import (
     NOT_SENT_BY_SERVICES,
-    OWN,
     SCOPING_KEYS,
+    SERVICE_NAME_KEYS,
     SOURCE_KEYS,
-    Scope,
+    contradiction_of_callers,
     enforced_keys,
     forbidden_keys,
     holds_for_kind,
-    no_caller,
     scope_of,
+    services_named,
 )
 from permission_guard.iam.statements import ALLOW, DENY
 from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Final
+    from collections.abc import Callable, Iterator
 
     NeverSent = Callable[[str], frozenset[str]]
 
+    from permission_guard.iam.denies import EffectiveDenies
     from permission_guard.iam.documents import Policy
+    from permission_guard.iam.principals import Entry
     from permission_guard.iam.statements import Statement
-
-ANYONE: Final = "*"
-
-
-@record
-class TrustSet:
-    """The trusted accounts, including the account of the resource, and the trusted organizations."""
-
-    accounts: frozenset[str]
-    organizations: frozenset[str] = frozenset()
-
-
-class Restriction(StrEnum):
-    """How the conditions of its statement restrict a principal."""
-
-    OPEN = "open"
-    """It is not restricted."""
-    WEAK = "weak"
-    """It is restricted to a name without an account, such as a bucket's. A later owner of the name is allowed, too."""
-    FOREIGN = "foreign"
-    """It is restricted to an account or organization that is not trusted."""
-    HELD = "held"
-    """It is restricted to what is trusted."""
-    NEVER = "never"
-    """The conditions are never true for it."""
 
 
 @record
 class PrincipalExposure:
     """How one principal of a statement is restricted, and why.
 
-    `kind` is `AWS`, `Service`, `Federated` or `CanonicalUser`. `accounts` and `organizations` are allowed and not
-    trusted.
+    `kind` is `AWS`, `Service`, `Federated` or `CanonicalUser`. For everyone under a condition that only AWS services
+    satisfy it is `Service`, and `value` the service that the condition names, or `*`. `accounts` and `organizations`
+    are allowed and not trusted.
     """
 
     kind: str
@@ -236,7 +213,10 @@ def exposure(policy: Policy, trust: TrustSet, never_sent: NeverSent = _no_keys) 
     `never_sent` returns the condition keys, in lower case, that a service principal never sends, in addition to those
     that no service sends.
     """
-    denies = [item for item in policy.statements if item.effect == DENY and not item.malformed]
+    denies = Denies(
+        [item for item in policy.statements if item.effect == DENY and not item.malformed],
+        variables=policy.knows_variables,
+    )
     allows = [item for item in policy.statements if item.effect == ALLOW]
     unknown = tuple(policy.problems) if policy.unreadable else ()
     unknown += tuple(
@@ -244,43 +224,34 @@ def exposure(policy: Policy, trust: TrustSet, never_sent: NeverSent = _no_keys) 
         for item in policy.statements
         if item.malformed or any(condition.problem for condition in item.conditions)
     )
-    variables = policy.knows_variables
     return Exposure(
-        tuple(_statement(item, denies, trust, never_sent, variables=variables) for item in allows),
+        tuple(
+            _statement(item, denies.on(item), trust, never_sent, variables=policy.knows_variables) for item in allows
+        ),
         is_public_to_config(allows),
         unknown,
     )
 
 
 def _statement(
-    statement: Statement, denies: Sequence[Statement], trust: TrustSet, never_sent: NeverSent, *, variables: bool
+    statement: Statement, denies: EffectiveDenies, trust: TrustSet, never_sent: NeverSent, *, variables: bool
 ) -> StatementExposure:
     enforced = enforced_keys(statement.conditions)
-    scopes = [
-        (condition, scope_of(condition, present=condition.key in enforced, variables=variables))
-        for condition in statement.conditions
-    ]
     contradiction = enforced & forbidden_keys(statement.conditions)
-    common = [scope for _, scope in scopes]
-    if contradiction:
-        common.append(no_caller(f"{min(contradiction)} is required to be both present and absent"))
-    principals = _principals(statement)
-    closer = next((deny for deny in denies if denies_all_of(deny, statement)), None)
-    others = () if closer else denies
-    exposures = tuple(
-        _principal_exposure(
-            kind,
-            value,
-            [
-                *common,
-                *_of_kind(statement, kind, value),
-                *remaining_scopes(statement, others, kind, value, variables=variables),
-            ],
-            enforced & _unsent(kind, value, never_sent),
-            trust,
-        )
-        for kind, value in principals
-    )
+
+    def scopes(*, without_colon: bool) -> Iterator[Scope]:
+        for condition in statement.conditions:
+            present = condition.key in enforced
+            yield scope_of(condition, present=present, variables=variables, without_colon=without_colon)
+        if contradiction:
+            yield no_caller(f"{min(contradiction)} is required to be both present and absent")
+
+    general = list(scopes(without_colon=False))
+    common = Restrictions(trust, general)
+    named = common
+    if any(kind == "Service" and has_no_colon_in_names(value) for kind, value in _entries(statement)):
+        named = Restrictions(trust, scopes(without_colon=True))
+    exposures = tuple(_principals(statement, (common, named), denies, enforced, never_sent))
     never = bool(exposures) and all(item.restriction is Restriction.NEVER for item in exposures)
     beyond = (
         tuple(text for text in statement.action_texts if not is_invoke(text))
@@ -293,7 +264,7 @@ def _statement(
         principals=exposures,
         scoping=tuple(
             ScopingCondition(condition.spelled, condition.name, condition.texts, not scope.is_open)
-            for condition, scope in scopes
+            for condition, scope in zip(statement.conditions, general, strict=False)
             if condition.key in SCOPING_KEYS
         ),
         grants_invoke=any(statement.match_action(action) for action in INVOKE_ACTIONS),
@@ -301,111 +272,106 @@ def _statement(
         never_matches=never,
         never_reason=exposures[0].why if never else "",
         function_url=is_for_url(statement, enforced),
-        closed_by=None if closer is None else closer.sid or str(closer.index),
+        closed_by=None if denies.closer is None else denies.closer.sid or str(denies.closer.index),
         malformed=statement.malformed,
         problems=statement.problems,
         reasons=tuple(dict.fromkeys(item.why for item in exposures if item.why)),
     )
 
 
-def _principals(statement: Statement) -> list[tuple[str, str]]:
-    """Return the principals as pairs of type and value. An invalid Principal and any NotPrincipal count as anyone."""
-    if statement.principals is None or statement.principals.negated:
-        return [("AWS", ANYONE)]
-    entries = list(dict.fromkeys(statement.principals.entries))
-    return entries or [("AWS", ANYONE)]
+def _entries(statement: Statement) -> list[Entry]:
+    """Return the principals. An invalid Principal and any NotPrincipal count as anyone.
+
+    Anyone under conditions that only services satisfy is replaced by these services.
+    """
+    found = [] if statement.principals is None or statement.principals.negated else statement.principals.entries
+    entries = list(dict.fromkeys(found)) or [ANYONE]
+    services = services_named(statement.conditions) if ANYONE in entries else None
+    if services is None:
+        return entries
+    named = [("Service", name) for name in services] or [ANY_SERVICE]
+    return list(dict.fromkeys([*(entry for entry in entries if entry != ANYONE), *named]))
 
 
-def _of_kind(statement: Statement, kind: str, value: str) -> list[Scope]:
-    """Return a scope without callers if a condition is never true for this kind of principal."""
+def _principals(
+    statement: Statement,
+    common: tuple[Restrictions, Restrictions],
+    denies: EffectiveDenies,
+    enforced: frozenset[str],
+    never_sent: NeverSent,
+) -> Iterator[PrincipalExposure]:
+    """Yield how each principal of a statement is restricted.
+
+    `common` are the restrictions by the conditions, in general and for services without a colon in the names of their
+    sources.
+    """
+    by_class: dict[tuple[bool, bool, bool], Restrictions] = {}
+    for entry in _entries(statement):
+        is_service = entry[0] == "Service"
+        like = (is_service, entry == ANYONE, is_service and has_no_colon_in_names(entry[1]))
+        if like not in by_class:
+            scopes = [*_of_kind(statement, entry, enforced), *denies.for_everyone(entry)]
+            by_class[like] = common[like[2]].and_also(scopes)
+        unsent = enforced & _unsent(entry, never_sent)
+        own = [no_caller(f"{_caller(entry)} never sends {min(unsent)}")] if unsent else []
+        yield _exposed(entry, by_class[like].and_also([*own, *_own_scope(entry), *denies.for_entry(entry)]))
+
+
+def _of_kind(statement: Statement, entry: Entry, enforced: frozenset[str]) -> Iterator[Scope]:
+    """Yield scopes without callers if the conditions are never true for this type of principal."""
+    kind, value = entry
     if any(holds_for_kind(condition, kind, value) is False for condition in statement.conditions):
-        return [no_caller(f"aws:PrincipalIsAWSService never has this value for {value}")]
-    return []
+        yield no_caller(f"aws:PrincipalIsAWSService never has this value for {value}")
+    if entry == ANYONE:
+        why = contradiction_of_callers(statement.conditions, enforced)
+        if why:
+            yield no_caller(why)
 
 
-def _unsent(kind: str, value: str, never_sent: NeverSent) -> frozenset[str]:
-    """Return the keys that a principal never sends. Only services send the source keys."""
+def _unsent(entry: Entry, never_sent: NeverSent) -> frozenset[str]:
+    """Return the keys that a principal never sends. Only services send the source keys and their names."""
+    kind, value = entry
     if kind == "Service":
         return NOT_SENT_BY_SERVICES | never_sent(value)
-    return SOURCE_KEYS if kind == "AWS" and value != ANYONE else frozenset()
+    return SOURCE_KEYS | SERVICE_NAME_KEYS if kind == "AWS" and entry != ANYONE else frozenset()
 
 
-def _principal_exposure(
-    kind: str, value: str, scopes: list[Scope], unsent: frozenset[str], trust: TrustSet
-) -> PrincipalExposure:
-    """Return how the scopes, all of which apply, restrict one principal.
-
-    `unsent` are the keys that the conditions require and that the principal never sends.
-    """
-    if unsent:
-        scopes = [*scopes, no_caller(f"{value} never sends {min(unsent)}")]
-    if kind == "AWS" and is_unique_id(value):
-        return PrincipalExposure(kind, value, Restriction.NEVER, why=f"the principal {value} was deleted")
-    if kind == "AWS" and value != ANYONE:
-        scopes = [_own_scope(value), *scopes]
-    elif kind == "CanonicalUser":
-        scopes = [Scope(accounts=frozenset({value}), subject="principal"), *scopes]
-    scopes = _with_common_accounts(scopes)
-    empty = next((scope for scope in scopes if scope.is_empty), None)
-    if empty is not None:
-        return PrincipalExposure(kind, value, Restriction.NEVER, why=empty.why)
-    return _restriction(kind, value, [scope for scope in scopes if not scope.is_open], trust)
+def _own_scope(entry: Entry) -> Iterator[Scope]:
+    """Yield the scope that the value of a principal names."""
+    kind, value = entry
+    if kind == "CanonicalUser" or (kind == "AWS" and is_account_id(value)):
+        yield Scope(accounts=frozenset({value}), subject="principal")
+    elif kind == "AWS" and is_unique_id(value):
+        yield no_caller(f"the principal {value} was deleted")
+    elif kind == "AWS" and entry != ANYONE:
+        parsed = parse_arn(value)
+        if parsed is not None and is_account_id(parsed.account):
+            yield Scope(accounts=frozenset({parsed.account}), subject="principal")
+        elif "*" not in value:
+            yield no_caller(f"{value!r} is not a valid principal")
 
 
-def _own_scope(value: str) -> Scope:
-    if is_account_id(value):
-        return Scope(accounts=frozenset({value}), subject="principal")
-    parsed = parse_arn(value)
-    if parsed is None or not is_account_id(parsed.account):
-        wild = "*" in value
-        return Scope(is_open=True) if wild else no_caller(f"{value!r} is not a valid principal")
-    return Scope(accounts=frozenset({parsed.account}), subject="principal")
+def _exposed(entry: Entry, restrictions: Restrictions) -> PrincipalExposure:
+    kind, value = entry
+    restriction, accounts, organizations = restrictions.decide()
+    why = ""
+    if restriction is Restriction.NEVER:
+        why = restrictions.never or ""
+    elif restriction is Restriction.OPEN:
+        why = _open_reason(entry)
+    elif restriction is Restriction.WEAK:
+        why = f"{_caller(entry)} is restricted only to a name that contains no account ID"
+    elif restriction is Restriction.FOREIGN:
+        why = f"{_caller(entry)} is restricted to {', '.join(sorted(accounts | organizations))}"
+    return PrincipalExposure(kind, value, restriction, tuple(sorted(accounts)), tuple(sorted(organizations)), why)
 
 
-def _with_common_accounts(scopes: list[Scope]) -> list[Scope]:
-    """Replace the scopes on the source's accounts by one with their common accounts; likewise the principal's."""
-    combined = list(scopes)
-    for subject in ("source", "principal"):
-        named = [scope for scope in combined if scope.subject == subject and _is_by_account(scope)]
-        if len(named) > 1:
-            common = frozenset.intersection(*(scope.accounts for scope in named))
-            every = ", ".join(sorted(frozenset().union(*(scope.accounts for scope in named))))
-            why = "" if common else f"the conditions require different {subject} accounts: {every}"
-            combined = [scope for scope in combined if scope not in named] + [Scope(accounts=common, why=why)]
-    return combined
+def _caller(entry: Entry) -> str:
+    return "a service" if entry == ANY_SERVICE else entry[1]
 
 
-def _is_by_account(scope: Scope) -> bool:
-    other = scope.is_open or scope.weak or scope.narrow or scope.organizations
-    return bool(scope.accounts) and OWN not in scope.accounts and not other
-
-
-def _restriction(kind: str, value: str, narrowing: list[Scope], trust: TrustSet) -> PrincipalExposure:
-    if not narrowing:
-        return PrincipalExposure(kind, value, Restriction.OPEN, why=_open_reason(kind, value))
-    outside: list[tuple[frozenset[str], frozenset[str]]] = []
-    for scope in narrowing:
-        accounts = scope.accounts - trust.accounts - {OWN}
-        organizations = scope.organizations - trust.organizations
-        if not (scope.weak or scope.narrow or accounts or organizations):
-            return PrincipalExposure(kind, value, Restriction.HELD)
-        if not scope.weak and (accounts or organizations):
-            outside.append((accounts, organizations))
-    if not outside and any(scope.narrow and not scope.weak for scope in narrowing):
-        return PrincipalExposure(kind, value, Restriction.HELD)
-    if not outside:
-        weak = [scope.accounts - trust.accounts - {OWN} for scope in narrowing]
-        accounts = frozenset.intersection(*weak)
-        why = f"{value} is restricted only to a name that contains no account ID"
-        return PrincipalExposure(kind, value, Restriction.WEAK, tuple(sorted(accounts)), why=why)
-    accounts, organizations = min(outside, key=lambda pair: len(pair[0]) + len(pair[1]))
-    why = f"{value} is restricted to {', '.join(sorted(accounts | organizations))}"
-    return PrincipalExposure(
-        kind, value, Restriction.FOREIGN, tuple(sorted(accounts)), tuple(sorted(organizations)), why
-    )
-
-
-def _open_reason(kind: str, value: str) -> str:
+def _open_reason(entry: Entry) -> str:
+    kind, value = entry
     if kind == "Service":
-        return f"no condition restricts the account for which {value} calls"
-    return "anyone can call" if value == ANYONE else f"{value} is not restricted"
+        return f"no condition restricts the account for which {_caller(entry)} calls"
+    return "anyone can call" if entry == ANYONE else f"{value} is not restricted"

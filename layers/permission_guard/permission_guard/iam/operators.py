@@ -36,13 +36,12 @@ class PolicyValue:
     """One compiled value of a condition.
 
     `test` compares it with a value of the request. `variables` are the policy variables in it. `problem` is the reason
-    why AWS rejects it. `never`: it matches nothing, and makes a negated comparison false, too.
     """
 
     test: Test
     variables: tuple[Variable, ...] = ()
     problem: str = ""
-    never: bool = False
+    not_an_arn: bool = False
 
 
 @record
@@ -108,7 +107,7 @@ def _arn(text: str, variables: bool) -> PolicyValue:
         return _arn_template(VariableText(text, variables=True, wildcards=True))
     pieces = split_arn(text)
     if len(pieces) < PARTS:
-        return PolicyValue(_never, problem=f"{text!r} is not an ARN", never=True)
+        return PolicyValue(_never, problem=f"{text!r} is not an ARN", not_an_arn=True)
     globs = [compile_glob(piece) for piece in pieces]
 
     def test(value: str, _lookup: Lookup) -> int:
@@ -122,7 +121,7 @@ def _arn_template(template: VariableText) -> PolicyValue:
     segments = split_parts(template.parts)
     if len(segments) < PARTS:
         if not template.variables:
-            return PolicyValue(_never, problem=f"{template.text!r} is not an ARN", never=True)
+            return PolicyValue(_never, problem=f"{template.text!r} is not an ARN", not_an_arn=True)
         # AWS does not document whether it splits an ARN before or after it replaces the variables.
         return PolicyValue(
             _unknown, template.variables, f"{template.text!r} has fewer than six parts outside its policy variables"

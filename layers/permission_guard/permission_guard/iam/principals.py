@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from permission_guard.iam.arn import is_account_id, parse_arn
+from permission_guard.iam.context import shown
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.records import record
@@ -30,22 +31,28 @@ class PrincipalKind(StrEnum):
     ANONYMOUS = "anonymous"
 
 
-_IDENTITIES: Final = frozenset(
+IDENTITIES: Final = frozenset(
     {PrincipalKind.ROLE, PrincipalKind.SESSION, PrincipalKind.USER, PrincipalKind.FEDERATED_USER}
 )
+"""The types of callers to which identity-based policies apply."""
+
+
+_SESSIONS: Final = frozenset({PrincipalKind.ROLE, PrincipalKind.SESSION})
 
 
 @record
 class Principal:
     """A caller. Create it with one of the class methods.
 
-    `role` is a session of that role whose name is unknown. `session` is a session whose ARN is known.
+    `role` is a session of that role whose name is unknown. `session` is a session whose ARN is known. `user_arn` is the
+    user who requested the credentials of a federated user, None if that is unknown.
     """
 
     arn: str
     account: str
     kind: PrincipalKind
     role_arn: str | None = None
+    user_arn: str | None = None
 
     @classmethod
     def role(cls, arn: str) -> Principal:
@@ -61,6 +68,11 @@ class Principal:
     def user(cls, arn: str) -> Principal:
         """Return an IAM user."""
         return cls(arn, _account(arn), PrincipalKind.USER)
+
+    @classmethod
+    def federated_user(cls, arn: str, user_arn: str | None = None) -> Principal:
+        """Return the session `arn:aws:sts::ACCOUNT:federated-user/NAME`, with its user's ARN if that is known."""
+        return cls(arn, _account(arn), PrincipalKind.FEDERATED_USER, None, user_arn)
 
     @classmethod
     def root(cls, account: str) -> Principal:
@@ -109,7 +121,7 @@ class Principal:
     @property
     def is_identity(self) -> bool:
         """Whether identity-based policies apply to the caller."""
-        return self.kind in _IDENTITIES
+        return self.kind in IDENTITIES
 
     @property
     def is_service_linked(self) -> bool:
@@ -120,8 +132,8 @@ class Principal:
 PrincipalMatch = tuple[int, int, int]
 """How a Principal element matches a caller, as three truth values.
 
-By its account, which delegates to the account's own policies. By its role, so that the permissions boundary still
-limits it. Directly, by the ARN of the user or session, or by `*`.
+By its account, which delegates to the account's own policies. By the role or user of a session, so that the permissions
+boundary still limits it. Directly, by the ARN of the user or session, or by `*`.
 """
 
 _NO: Final = (FALSE, FALSE, FALSE)
@@ -129,23 +141,38 @@ _BY_ACCOUNT: Final = (TRUE, FALSE, FALSE)
 _BY_ROLE: Final = (FALSE, TRUE, FALSE)
 _DIRECTLY: Final = (FALSE, FALSE, TRUE)
 _PERHAPS: Final = (FALSE, FALSE, UNKNOWN)
+_PERHAPS_BY_USER: Final = (FALSE, UNKNOWN, FALSE)
+
+Entry = tuple[str, str]
+"""A value of a Principal element: its type and the value."""
+
+ANYONE: Final[Entry] = ("AWS", "*")
+ANY_SERVICE: Final[Entry] = ("Service", "*")
+"""Everyone, under conditions that only AWS services satisfy. AWS supports no such entry."""
 
 _TYPES: Final = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _UNIQUE_IDS: Final = ("AIDA", "AROA", "AGPA", "ANPA", "ASCA", "APKA", "AIPA", "ABIA", "ACCA")
 
 
 class PrincipalSet:
-    """A compiled Principal or NotPrincipal element: pairs of a type and a value."""
+    """A compiled Principal or NotPrincipal element: pairs of a type and a value.
+
+    A Deny with NotPrincipal excepts an identity only if all its ARNs are listed: a user's with its account's, and a
+    session's with those of its role and account. A user or session that is not listed is denied, even if its account
+    or role is. Without the account or the role, the result depends on the service, and is UNKNOWN.
+    See "AWS JSON policy elements: NotPrincipal" in the IAM User Guide, and "How to restrict Amazon S3 bucket access to
+    a specific IAM role" in the AWS Security Blog.
+    """
 
     __slots__ = ("empty", "entries", "negated", "problems")
 
     def __init__(self, raw: object, *, negated: bool = False) -> None:
         self.negated = negated
         self.empty = raw in ("", [], {}, None)
-        self.entries: list[tuple[str, str]] = []
+        self.entries: list[Entry] = []
         self.problems: list[str] = []
         if raw == "*":
-            self.entries.append(("AWS", "*"))
+            self.entries.append(ANYONE)
         elif isinstance(raw, dict) and raw:
             for kind, values in raw.items():
                 self._add(kind, values)
@@ -158,14 +185,14 @@ class PrincipalSet:
         listed = values if isinstance(values, (list, tuple)) else [values]
         self.empty = self.empty or not listed or "" in listed
         if kind not in _TYPES or not listed:
-            self.problems.append(f"the principal type {kind!r} is invalid or has no values")
+            self.problems.append(f"the principal type {shown(kind)} is invalid or has no values")
             return
         for value in listed:
             if isinstance(value, str) and value:
                 self.entries.append((str(kind), value))
             else:
                 self.problems.append(
-                    f"the principal type {kind!r} contains {value!r}, which is not a string or is empty"
+                    f"the principal type {shown(kind)} contains {shown(value)}, which is not a string or is empty"
                 )
 
     def match(self, principal: Principal, *, denies: bool, bounded: bool) -> PrincipalMatch:
@@ -183,9 +210,14 @@ class PrincipalSet:
             direct = max(direct, UNKNOWN)
         if not self.negated:
             return account, role, direct
-        if denies and bounded and principal.is_identity:
+        if ANYONE in self.entries or not principal.is_identity:
+            return FALSE, FALSE, TRUE - max(account, role, direct)
+        if not denies:  # AWS supports no Allow with NotPrincipal
+            return FALSE, FALSE, TRUE - max(min(account, UNKNOWN), role, direct)
+        if bounded:
             return _DIRECTLY
-        return FALSE, FALSE, TRUE - max(account, role, direct)
+        complete = account == TRUE and (role == TRUE or principal.kind not in _SESSIONS)
+        return FALSE, FALSE, TRUE - (direct if complete else min(direct, UNKNOWN))
 
 
 def match_principal(kind: str, value: str, principal: Principal) -> PrincipalMatch:
@@ -226,6 +258,8 @@ def _match_aws(value: str, principal: Principal) -> PrincipalMatch:  # noqa: PLR
     if parsed is None or parsed.account != principal.account:
         return _NO
     sort, _, rest = parsed.resource.partition("/")
+    if principal.kind is PrincipalKind.FEDERATED_USER and sort == "user":
+        return _match_user(value, principal)
     if principal.kind is PrincipalKind.SESSION and sort == "role":
         if principal.role_arn is not None:
             return _BY_ROLE if value == principal.role_arn else _NO
@@ -233,6 +267,13 @@ def _match_aws(value: str, principal: Principal) -> PrincipalMatch:  # noqa: PLR
     if principal.kind is PrincipalKind.ROLE and sort == "assumed-role":
         return _PERHAPS if rest.partition("/")[0] == principal.arn.rpartition("/")[2] else _NO
     return _NO
+
+
+def _match_user(value: str, principal: Principal) -> PrincipalMatch:
+    """Match a user with the session of a federated user, which usually has the name of the user who requested it."""
+    if principal.user_arn is not None:
+        return _BY_ROLE if value == principal.user_arn else _NO
+    return _BY_ROLE if value.rpartition("/")[2] == principal.arn.rpartition("/")[2] else _PERHAPS_BY_USER
 
 
 def _is_root(value: str, account: str) -> bool:

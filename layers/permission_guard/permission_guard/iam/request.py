@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.iam.context import ABSENT, UNKNOWN, Context
-from permission_guard.iam.principals import Principal, PrincipalKind
+from permission_guard.iam.principals import IDENTITIES, Principal, PrincipalKind
 from permission_guard.iam.resources import ANY_RESOURCE, WITHOUT_RESOURCE
 from permission_guard.records import field, record
 
@@ -27,6 +27,18 @@ class Request:
     resource: str
     context: Context = field(default_factory=Context)
 
+
+_CREDENTIALS: Final = frozenset({*IDENTITIES, PrincipalKind.ACCOUNT})
+
+WITHOUT_PERMISSION: Final = {
+    "sts:getcalleridentity": _CREDENTIALS,
+    "sts:getsessiontoken": frozenset({PrincipalKind.USER, PrincipalKind.ACCOUNT}),
+}
+"""The actions that require no permission and that no policy can deny, and the callers to which this applies.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+"""
 
 _EVERY_BUCKET: Final = "arn:aws:s3:::*"
 """The resource of s3:ListAllMyBuckets in AWS's own examples. A request for it is not changed to `*`."""
@@ -63,6 +75,7 @@ _TYPES: Final = {
     PrincipalKind.FEDERATED_USER: "FederatedUser",
     PrincipalKind.ANONYMOUS: "Anonymous",
 }
+_NAMED_BY_ARN: Final = frozenset({PrincipalKind.USER, PrincipalKind.FEDERATED_USER})
 _NOT_OF_SERVICES: Final = frozenset(
     {"aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:principaltype"}
 )
@@ -78,7 +91,7 @@ def _derived(key: str, request: Request) -> Found:  # noqa: PLR0911 - one return
     if service and (key in _NOT_OF_SERVICES or key.startswith("aws:principaltag/")):
         return ABSENT
     if key == "aws:principalarn":
-        return principal.role_arn or (principal.arn if principal.kind is PrincipalKind.USER else UNKNOWN)
+        return principal.role_arn or (principal.arn if principal.kind in _NAMED_BY_ARN else UNKNOWN)
     if key == "aws:principalaccount":
         return principal.account or UNKNOWN
     if key == "aws:principaltype":
@@ -86,7 +99,7 @@ def _derived(key: str, request: Request) -> Found:  # noqa: PLR0911 - one return
     if key == "aws:username":
         if principal.kind is PrincipalKind.USER:
             return principal.arn.rpartition("/")[2]
-        return ABSENT if principal.kind in {PrincipalKind.ROLE, PrincipalKind.SESSION} else UNKNOWN
+        return ABSENT if principal.is_identity else UNKNOWN
     if key == "aws:resourceaccount":
         account = account_of(request.resource) or ""
         return account if is_account_id(account) else UNKNOWN

@@ -6,7 +6,7 @@ documentation can be read in two ways, the result is UNKNOWN.
 
 from __future__ import annotations
 
-from permission_guard.iam.arn import PARTS, split_arn
+from permission_guard.iam.arn import PARTS, parse_arn, split_arn
 from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.policy_variables import Variable, VariableText, fill, split_parts
@@ -65,16 +65,32 @@ class ResourcePattern:
 
     The result is UNKNOWN if a `*` before the resource part has to match a colon, if a policy variable is before the
     resource part, and if the value of a variable is unknown. `short` is the result for a value of fewer than six parts
-    that matches once `:*` is added for each missing part.
+    that matches once `:*` is added for each missing part. `untyped` is the result for a value with a wildcard in the
+    resource type of an IAM resource, such as `u*` for `user/Ann`: AWS does not allow it there. AWS's own managed
+    policies use it in ARNs of other services. See "Identify AWS resources with Amazon Resource Names (ARNs)" in the IAM
+    User Guide.
     """
 
-    __slots__ = ("_everything", "_glob", "_parts", "_segments", "_short", "_variable_in_prefix", "_whole", "text")
+    __slots__ = (
+        "_everything",
+        "_glob",
+        "_is_ambiguous",
+        "_parts",
+        "_segments",
+        "_short",
+        "_untyped",
+        "_variable_in_prefix",
+        "_whole",
+        "text",
+    )
 
-    def __init__(self, text: str, *, variables: bool, short: int) -> None:
+    def __init__(self, text: str, *, variables: bool, short: int, untyped: int = UNKNOWN) -> None:
         self.text = text
+        self._untyped = untyped if _has_wildcard_in_type(text) else None
         self._everything = text != "" and not text.strip("*")
         self._short: int | None = None
         self._variable_in_prefix = False
+        self._is_ambiguous = False
         self._segments: list[list[Part]] | None = None
         self._parts: list[Part] | None = None
         self._glob: Glob | None = None
@@ -90,7 +106,7 @@ class ResourcePattern:
             self._whole = compile_glob(text) if "*" in text else None
         else:
             self._glob = compile_glob(text)
-            self._segments = _ambiguous(text)
+            self._is_ambiguous = _has_wildcard_in_prefix(text)
 
     def _with_variables(self, text: str, short: int) -> None:
         template = VariableText(text, variables=True, wildcards=True)
@@ -101,8 +117,8 @@ class ResourcePattern:
             self._short = short
             segments += [[ANY_RUN]] * (PARTS - len(segments))
         self._parts = _join(segments)
-        if any(isinstance(part, int) for segment in prefix for part in segment):
-            self._segments = segments
+        self._is_ambiguous = any(isinstance(part, int) for segment in prefix for part in segment)
+        self._segments = segments
 
     def match(self, resource: str, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
         """Return whether a resource matches."""
@@ -121,23 +137,48 @@ class ResourcePattern:
                 best = UNKNOWN
         if not glob.matches(resource):
             return UNKNOWN if self._whole is not None and self._whole.matches(resource) else FALSE
+        if self._untyped is not None and _has_type(resource):
+            return min(best, self._untyped)
         if self._short is not None:
             return min(best, self._short)
-        if best and self._segments is not None and not _match_segments(self._segments, resource, lookup):
+        if best and self._is_ambiguous and not self._match_segments(resource, lookup):
             return UNKNOWN
         return best
+
+    def _match_segments(self, resource: str, lookup: Lookup) -> bool:
+        """Return whether each part of the resource matches the same part of the value."""
+        if self._segments is None:
+            self._segments = [list(tokenize(segment)) for segment in split_arn(self.text)]
+        values = split_arn(resource, len(self._segments))
+        if len(values) != len(self._segments):
+            return False
+        for segment, value in zip(self._segments, values, strict=True):
+            tokens, _ = fill(segment, lookup)
+            if tokens is None or not glob_of(tokens).matches(value):
+                return False
+        return True
 
     def variables(self) -> tuple[str, ...]:
         """Return the keys of the policy variables in the value."""
         return tuple(part.spelled for part in self._parts or () if isinstance(part, Variable))
 
 
-def _ambiguous(text: str) -> list[list[Part]] | None:
-    """Return the parts of a pattern with a wildcard before the resource part, which can match a colon; else None."""
-    segments = split_arn(text)
-    if not any("*" in segment or "?" in segment for segment in segments[:-1]):
-        return None
-    return [list(tokenize(segment)) for segment in segments]
+def _has_wildcard_in_type(text: str) -> bool:
+    """Return whether a pattern has a wildcard in its resource type. A `*` alone stands for every resource."""
+    resource = split_arn(text)[-1]
+    kind = resource.partition("/")[0]
+    return resource.strip("*") != "" and ("*" in kind or "?" in kind)
+
+
+def _has_type(resource: str) -> bool:
+    """Return whether the resource part of an ARN begins with a type that AWS compares by itself."""
+    arn = parse_arn(resource)
+    return arn is not None and arn.service == "iam" and "/" in arn.resource
+
+
+def _has_wildcard_in_prefix(text: str) -> bool:
+    """Return whether a pattern has a wildcard before the resource part, which can match a colon."""
+    return any("*" in segment or "?" in segment for segment in split_arn(text)[:-1])
 
 
 def _join(segments: list[list[Part]]) -> list[Part]:
@@ -147,14 +188,3 @@ def _join(segments: list[list[Part]]) -> list[Part]:
             joined.append(":")
         joined += segment
     return joined
-
-
-def _match_segments(segments: list[list[Part]], resource: str, lookup: Lookup) -> bool:
-    values = split_arn(resource, len(segments))
-    if len(values) != len(segments):
-        return False
-    for segment, value in zip(segments, values, strict=True):
-        tokens, _ = fill(segment, lookup)
-        if tokens is None or not glob_of(tokens).matches(value):
-            return False
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from permission_guard.iam.actions import ActionSet, action_problem
 from permission_guard.iam.conditions import Condition, parse_conditions
 from permission_guard.iam.context import UNKNOWN as UNKNOWN_KEY
+from permission_guard.iam.context import plain, shown
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalSet
 from permission_guard.iam.resources import ResourcePattern
@@ -122,10 +123,10 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
     if isinstance(raw, Twice):
         structural.append("an element appears twice")
     if not raw.keys() <= _ELEMENTS:
-        structural.append(f"unknown elements: {', '.join(sorted(str(key) for key in raw.keys() - _ELEMENTS))}")
+        structural.append(f"unknown elements: {', '.join(sorted(plain(key) for key in raw.keys() - _ELEMENTS))}")
     effect = raw.get("Effect")
     if effect not in (ALLOW, DENY):
-        structural.append(f"the effect is {effect!r}, not 'Allow' or 'Deny'")
+        structural.append(f"the effect is {shown(effect)}, not 'Allow' or 'Deny'")
         effect = None
     sid = raw.get("Sid")
     if sid is not None and not isinstance(sid, str):
@@ -148,7 +149,10 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
         resource_texts, not_resource = _texts(raw, "Resource", structural)
         if resource_texts is not None:
             short = TRUE if effect == DENY and not not_resource else UNKNOWN
-            resources = tuple(ResourcePattern(text, variables=variables, short=short) for text in resource_texts)
+            untyped = FALSE if effect == ALLOW and not not_resource else UNKNOWN
+            resources = tuple(
+                ResourcePattern(text, variables=variables, short=short, untyped=untyped) for text in resource_texts
+            )
 
     conditions: tuple[Condition, ...] = ()
     if "Condition" in raw:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import floor
+
 from permission_guard.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from decimal import Decimal
     from typing import Final
 
 
 _IPV4_PARTS: Final = 4
 _IPV4_BITS: Final = 32
 _IPV6_BITS: Final = 128
+_WIDTH_DIGITS: Final = len(str(_IPV6_BITS))
 _BYTE: Final = 255
 _MAPPED: Final = 0xFFFF
 _LONGEST_NUMBER: Final = 400
 _LONGEST_SECONDS: Final = 32
 _YEAR_DIGITS: Final = 4
+_CACHED: Final = 1024
 
 
-def parse_number(text: str) -> object | None:
+@lru_cache(maxsize=_CACHED)
+def parse_number(text: str) -> Decimal | None:
     """Parse a number without loss of precision. Return None if it is not a number."""
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few policies compare numbers
 
@@ -32,6 +39,22 @@ def parse_number(text: str) -> object | None:
     return number if number.is_finite() else None
 
 
+def numbers_within(comparison: str, bound: Decimal, last: int) -> tuple[int, int]:
+    """Return the first and last whole number from 0 to `last` that a comparison with a bound admits.
+
+    The first is greater than the last if there is none. The comparison is `Equals`, `LessThan` …
+    """
+    number: Decimal | int = -1 if bound < -1 else last + 1 if bound > last else bound
+    below = floor(number)
+    whole = below == number
+    if comparison == "Equals":
+        return (below, below) if whole and 0 <= below <= last else (1, 0)
+    if comparison.startswith("LessThan"):
+        return 0, min(last, below if comparison.endswith("Equals") or not whole else below - 1)
+    return max(0, below if comparison.endswith("Equals") and whole else below + 1), last
+
+
+@lru_cache(maxsize=_CACHED)
 def parse_date(text: str) -> object | None:
     """Parse an ISO-8601 date or seconds since 1970, as whole milliseconds since 1970. Return None if it is neither."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few policies compare dates
@@ -74,6 +97,7 @@ class Address:
     prefix: int
 
 
+@lru_cache(maxsize=_CACHED)
 def ip_address(text: str) -> Address | None:
     """Parse the IP address of a request, or return None. An IPv4-mapped IPv6 address is the IPv4 address."""
     if ":" not in text:
@@ -87,6 +111,7 @@ def ip_address(text: str) -> Address | None:
     return Address(6, wide, _IPV6_BITS)
 
 
+@lru_cache(maxsize=_CACHED)
 def ip_network(text: str) -> Address | None:
     """Parse a network in CIDR notation, or an address as a network of one address. Return None if it is neither."""
     base, slash, length = text.partition("/")
@@ -96,8 +121,8 @@ def ip_network(text: str) -> Address | None:
         return None
     if not slash:
         return Address(family, bits, width)
-    length = length.removeprefix("+")
-    if not (length.isascii() and length.isdecimal()) or int(length) > width:
+    length = length.removeprefix("+").lstrip("0") or length[-1:]
+    if not (length.isascii() and length.isdecimal()) or len(length) > _WIDTH_DIGITS or int(length) > width:
         return None
     return Address(family, bits, int(length))
 

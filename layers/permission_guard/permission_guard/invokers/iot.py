@@ -31,7 +31,9 @@ INVOKER = Invoker(
 )
 
 _QUOTED: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-_CALL: Final = re.compile(rf"(?P<text>{_QUOTED})|\baws_lambda\s*\(\s*(?P<argument>{_QUOTED}|)", re.IGNORECASE)
+_CALL: Final = re.compile(
+    rf"(?P<text>{_QUOTED}|[\"'].*\Z)|\baws_lambda\s*\(\s*(?P<argument>{_QUOTED}|)", re.IGNORECASE | re.DOTALL
+)
 
 
 def functions_in_sql(sql: str) -> tuple[str | None, ...]:

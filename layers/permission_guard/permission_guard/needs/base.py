@@ -39,6 +39,7 @@ class Need:
     `recommended`: AWS recommends the action but Lambda works without it; it is never reported as missing.
     `purpose`: why Lambda needs it; continues a sentence: "to ...".
     `context`: the condition keys that Lambda sends besides those of `call`.
+    `encrypted`: the ARN of the resource whose data a KMS key encrypts; its service uses the key for the role.
     `doubt`: why it is unknown whether the action is required; a role without it is then unknown, not a violation.
     `unread`: the ARN of the resource to read to remove the doubt or to identify the resource; empty if there is none.
     `carried`: the AWS managed policy of the event source's type contains the action.
@@ -53,6 +54,7 @@ class Need:
     recommended: bool = False
     purpose: str = ""
     context: tuple[tuple[str, str], ...] = ()
+    encrypted: str = ""
     doubt: str = ""
     unread: str = ""
     carried: bool = True

@@ -16,9 +16,10 @@ from permission_guard.iam import (
     evaluate,
     execution_role_context,
 )
-from permission_guard.iam.arn import require_arn, split_arn
+from permission_guard.iam.arn import parse_arn, require_arn, split_arn
+from permission_guard.iam.execution_context import VIA_KEYS
 from permission_guard.iam.logic import TRUE
-from permission_guard.iam.patterns import overlaps, symbols_of
+from permission_guard.iam.patterns import PatternGroups, symbols_of
 from permission_guard.iam.resources import WITHOUT_RESOURCE
 from permission_guard.model.state import Role, Unread
 from permission_guard.records import record
@@ -40,6 +41,24 @@ READABLE: Final = _SOURCES | _OTHERS
 
 _WITH_POLICIES: Final = _OTHERS | {"s3files"}
 """The services whose unread resource-based policies can allow a role of the same account."""
+
+_WITHOUT_VIA: Final = frozenset({"ec2", "glue", "lakeformation", "opsworks"})
+"""The services that do not support `aws:ViaAWSService`: AWS does not say whether the key is absent in calls to them."""
+
+_ENCRYPTION_CONTEXTS: Final = {
+    "kinesis": "aws:kinesis:arn",
+    "secretsmanager": "SecretARN",
+    "sns": "aws:sns:topicArn",
+    "sqs": "aws:sqs:arn",
+}
+"""The names in the encryption contexts whose value is the ARN of the encrypted resource.
+
+https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-least-privilege-policy.html
+"""
 
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
@@ -132,8 +151,12 @@ class _Evaluation:
         function = require_arn(self.function_arn)
         region, account = function.region, function.account
         known: dict[str, ContextValue | None] = dict(self.need.context)
+        unknown: tuple[str, ...] = VIA_KEYS if action.partition(":")[0] in _WITHOUT_VIA else ()
         if action.startswith("kms:"):
             known["kms:CallerAccount"] = account
+        if self.need.encrypted:
+            known |= {"aws:ViaAWSService": True, **_encryption_context(self.need.encrypted)}
+            unknown = VIA_KEYS[1:]
         request = Request(
             principal=Principal.role(self.role.arn),
             action=action,
@@ -148,6 +171,7 @@ class _Evaluation:
                 # AWS evaluates an action without resources in the caller's own account.
                 resource_account=account if action.lower() in WITHOUT_RESOURCE else _account(self.need.resource),
                 known=known,
+                unknown=unknown,
             ),
         )
         policies = policies_of(self.role, self.source_policies.get(self.need.resource))
@@ -169,15 +193,21 @@ class _Evaluation:
     def _depends_on_resource(self, action: str, decision: Decision) -> bool:
         """Return whether a policy decides differently for some of the resources that the pattern matches."""
         resource = self.need.resource
-        symbols, one = symbols_of(resource), _one_of(resource)
+        matching, one = PatternGroups([[symbols_of(resource)]]), _one_of(resource)
         policies = policies_of(self.role)
         return any(
-            pattern.match(one, lambda _: UNKNOWN) != TRUE and overlaps(_VARIABLE.sub("*", pattern.text), symbols)
+            pattern.match(one, lambda _: UNKNOWN) != TRUE and matching.overlapping(symbols_of(_any_value(pattern.text)))
             for policy in (*policies.identity, *filter(None, [policies.boundary]))
             for statement in policy.statements
             if statement.match_action(action.lower()) and _grants_more(statement) is decision.denied
             for pattern in statement.resources or ()
         )
+
+
+def _any_value(text: str) -> str:
+    """Return a pattern with `*` in place of each policy variable."""
+    with_variables, end, rest = text.rpartition("}")
+    return f"{_VARIABLE.sub('*', with_variables + end)}{rest}"
 
 
 def requests_of(need: Need) -> tuple[tuple[str, str], ...]:
@@ -226,3 +256,19 @@ def _account(arn: str) -> str | None:
     """Return the account in an ARN, None if it has none or a wildcard."""
     account = _part(arn, 4)
     return account if account and "*" not in account else None
+
+
+def _encryption_context(arn: str) -> dict[str, ContextValue | None]:
+    """Return the condition keys of the encryption context with which the service of a resource calls KMS.
+
+    Amazon S3 is left out: its context is the ARN of an object, or of the bucket if the bucket has a bucket key.
+    """
+    parsed = parse_arn(arn)
+    if parsed is None or {"*", "?"} & set(arn):
+        return {}
+    if parsed.service == "dynamodb":
+        table = parsed.resource.removeprefix("table/").partition("/")[0]
+        prefix = "kms:EncryptionContext:aws:dynamodb"
+        return {f"{prefix}:tableName": table, f"{prefix}:subscriberId": parsed.account}
+    name = _ENCRYPTION_CONTEXTS.get(parsed.service)
+    return {f"kms:EncryptionContext:{name}": arn} if name else {}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import SOURCE_KEYS
 from permission_guard.iam.arn import PARTS, function_name, split_arn
 from permission_guard.iam.glob import compile_glob
-from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
+from permission_guard.iam.principals import ANY_SERVICE, ANYONE
+from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES, SERVICE_NAME_KEYS
 from permission_guard.invokers import Sent, cloudfront, never_sent
 from permission_guard.model.names import STATEMENT_ID
 from permission_guard.model.verdicts import Remedy
@@ -31,7 +32,9 @@ _INVOKING: Final = {
     "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
 }
 # The condition keys that a scoped statement replaces, and those that services never send or always satisfy.
-_REPLACED_KEYS: Final = SOURCE_KEYS | NOT_SENT_BY_SERVICES | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
+_REPLACED_KEYS: Final = (
+    SOURCE_KEYS | NOT_SENT_BY_SERVICES | SERVICE_NAME_KEYS | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
+)
 _TO_REMOVE: Final = "# Remove this resource, or the setting from which a tool generates it:\n"
 
 
@@ -43,8 +46,11 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
 
     The sources are the first of these that exist: the configured triggers that the present statement allows; the
     sources that it names, each in the function's own account; all configured triggers; a placeholder for the name. A
-    statement requires only keys that the service is known to send, because another key would deny all its calls.
+    statement requires only keys that the service is known to send, because another key would deny all its calls. For
+    `*`, which stands for every service, there is no such statement.
     """
+    if principal == ANY_SERVICE[1]:
+        return []
     sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
     target = allowed.snapshot.target
     statements = []
@@ -91,8 +97,8 @@ def source_arn(trigger: Trigger) -> str:
 
 def _sources(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
     """Return ARN and account of each source of a service that the new statements should allow."""
-    named = [compile_glob(arn) for arn in allowed.source_arns()]
     triggers = allowed.triggers_of(invoker)
+    named = [compile_glob(arn) for arn in allowed.source_arns()] if triggers else []
     allowed_now = [each for each in triggers if any(glob.matches(arn) for glob in named for arn in each.source_arns)]
     if allowed_now:
         return _combined(allowed_now)
@@ -200,12 +206,13 @@ def _statement(allowed: Allowed, principal: str, action: str, **conditions: str)
 def _each_named(allowed: Allowed, statements: Sequence[dict[str, JSON]]) -> list[dict[str, JSON]]:
     """Return statements with Sids that are unique among them and in the policy, as AWS requires."""
     taken = {item.sid for item in allowed.policy.document.statements}
+    numbers: dict[str, int] = {}
     named = []
     for statement in statements:
-        name, number = str(statement["Sid"]), 1
+        base = name = str(statement["Sid"])
         while name in taken:
-            number += 1
-            name = sid(str(statement["Sid"]), f"-{number}")
+            numbers[base] = numbers.get(base, 1) + 1
+            name = sid(base, f"-{numbers[base]}")
         taken.add(name)
         named.append({**statement, "Sid": name})
     return named
@@ -219,14 +226,20 @@ def _invoking(allowed: Allowed, invoker: Invoker) -> list[str]:
 
 
 def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSON]]:
-    """Return the statement for its other principals; empty if there are none."""
+    """Return the statement for its other principals; empty if there are none.
+
+    Everyone is none of them if only services satisfy the conditions.
+    """
     written = allowed.statement.raw.get("Principal")
     if not isinstance(written, dict):
         return []
+    replaced = set(principals)
+    if not any((item.kind, item.value) == ANYONE for item in allowed.exposure.principals):
+        replaced.add(ANYONE[1])
     kept = {
         kind: rest
         for kind, values in written.items()
-        if (rest := [value for value in (values if isinstance(values, list) else [values]) if value not in principals])
+        if (rest := [value for value in (values if isinstance(values, list) else [values]) if value not in replaced])
     }
     return [{**allowed.statement.raw, "Principal": kept}] if kept else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import is_account_id, parse_arn, require_arn
+from permission_guard.iam.principals import ANY_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +33,13 @@ _SOURCES: Final = {
 
 def unlisted_services(invokers: Iterable[Invoker]) -> str:
     """Return a sentence, with a space before it, about services that are not in `invokers/`; empty if all are."""
-    names = [invoker.principal for invoker in invokers if not invoker.is_known]
+    names = [invoker.principal for invoker in invokers if not invoker.is_known and invoker.principal != ANY_SERVICE[1]]
     return f" Not in the list of known services, evaluated like any other: {listed(names)}." if names else ""
+
+
+def service_name(value: str) -> str:
+    """Format a service principal for a sentence; `*` stands for every service that satisfies the conditions."""
+    return "any AWS service" if value == ANY_SERVICE[1] else value
 
 
 def written_conditions(conditions: Iterable[Condition]) -> str:

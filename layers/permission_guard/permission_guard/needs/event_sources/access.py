@@ -107,7 +107,7 @@ def key(
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     via = (("kms:ViaService", f"{service}.{region}.{domain}"),) if region else ()
     needed = Need("", arn, kind, call, purpose=purpose, context=via, doubt=doubt, unread=unread)
-    return tuple(replace(needed, action=action) for action in actions)
+    return tuple(replace(needed, action=action, encrypted=encrypted or resource) for action in actions)
 
 
 def network_interfaces() -> tuple[Need, ...]:

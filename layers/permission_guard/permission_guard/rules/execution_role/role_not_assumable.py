@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Role, Snapshot
     from permission_guard.model.verdicts import Verdict
 
+_NAME_OF_LAMBDA: Final = re.compile(r"lambda(\.[a-z]{2,}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
 _NEVER_SENT: Final = ("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "sts:ExternalId")
 """Condition keys that only principals with an MFA device or an external ID send, and AWS services do not."""
 
@@ -101,7 +103,7 @@ class RoleNotAssumable(RoleRule):
         if all(decision.allowed for decision in decisions):
             yield self.passed(arn, subject, f"{LAMBDA} is allowed to assume {role_arn}.")
         elif all(decision.denied for decision in decisions):
-            other = _other_name(role, snapshot)
+            other = other_name(role, snapshot)
             if other:
                 form = (
                     f"Unknown: {other} is allowed to assume {role_arn}, and AWS does not document whether it is Lambda."
@@ -199,10 +201,15 @@ def assumed(role: Role, service: str, source: str, snapshot: Snapshot) -> Decisi
     return evaluate(request, PolicySet(resource=role.trust_policy))
 
 
-def _other_name(role: Role, snapshot: Snapshot) -> str | None:
+def names_lambda(service: str) -> bool:
+    """Return whether a service principal is Lambda's, in a regional form or with the domain of China, too."""
+    return _NAME_OF_LAMBDA.fullmatch(service) is not None
+
+
+def other_name(role: Role, snapshot: Snapshot) -> str | None:
     """Return another name of Lambda, such as a regional service principal, that is allowed to assume the role."""
     entries = [entry for item in role.trust_policy.statements if item.principals for entry in item.principals.entries]
-    names = [value for kind, value in entries if kind == "Service" and value.startswith("lambda.") and value != LAMBDA]
+    names = [value for kind, value in entries if kind == "Service" and names_lambda(value) and value != LAMBDA]
     source = snapshot.target.arn
     return next((name for name in names if not assumed(role, name, source, snapshot).denied), None)
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import TrustSet, exposure
+from permission_guard.iam.principals import ANYONE
+from permission_guard.iam.scoping import services_named
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies.trust_policy import (
@@ -19,7 +21,7 @@ from permission_guard.remedies.trust_policy import (
     unreadable,
     without,
 )
-from permission_guard.rules.execution_role.role_not_assumable import assumed
+from permission_guard.rules.execution_role.role_not_assumable import assumed, other_name
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.execution_role.trusted_parties import Party, claims_of, parties
 from permission_guard.rules.wording import counted, listed
@@ -49,8 +51,8 @@ class RoleTrustTooBroad(RoleRule):
       service; an identity provider of an untrusted account; an identity provider (web identity or SAML) without a
       condition on its users (`sub`) or on the audience of the token (`aud`). A provider that serves all tenants, such
       as GitHub's, needs the condition on `sub`;
-    - medium: a service that runs a user's code with the role's credentials or hands them out, such as `ec2`,
-      `ecs-tasks`, `glue`, `codebuild` or `cloudformation`;
+    - medium: every service (`*` with `aws:PrincipalIsAWSService`), or a service that runs a user's code with the role's
+      credentials or hands them out, such as `ec2`, `ecs-tasks`, `glue`, `codebuild` or `cloudformation`;
     - low: any other service, such as `states`, `scheduler` or `events`; and the own account (`:root`) without a
       condition, because then identity-based policies alone decide.
 
@@ -81,6 +83,8 @@ class RoleTrustTooBroad(RoleRule):
       unknown.
     - A member account cannot list the accounts of its organization: an account that the trust policy names by its id
       must be in `TrustedAccounts`.
+    - Lambda's name in a regional form or with the domain of China, such as `lambda.amazonaws.com.cn`, passes: PG207
+      evaluates whether Lambda can assume the role.
     - The rule does not check which principals of the account are allowed to assume or to pass the role.
     - The rule does not check whether the values in a condition on an identity provider's claims, such as a repository,
       belong to you.
@@ -179,12 +183,14 @@ def _name(statement: Statement) -> str:
 def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy without the principals that it should not allow; Lambda stays."""
     removed = {(party.kind, party.value) for party in found}
+    if services_named(statement.conditions) is not None:
+        removed.add(ANYONE)  # it stands for the services that satisfy the conditions
     changed = [
         without(raw, removed) if index == statement.index else raw for index, raw in enumerate(statements_of(role))
     ]
     statements: list[JSON] = [raw for raw in changed if raw is not None]
     fixed = replace(role, trust_policy=trust_policy_of(role, statements))
-    if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied:
+    if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied and not other_name(fixed, snapshot):
         statements.append(dict(LAMBDA_STATEMENT))
     left = _narrowed(statement, found) or changed[statement.index] or dict(LAMBDA_STATEMENT)
     return (*replaced(role, statements), Remedy("policy-statement", json.dumps(left, indent=2)))

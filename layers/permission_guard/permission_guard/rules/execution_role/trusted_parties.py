@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Restriction
 from permission_guard.iam.arn import account_of
+from permission_guard.iam.principals import ANY_SERVICE
 from permission_guard.iam.scoping import enforced_keys
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
+from permission_guard.rules.execution_role.role_not_assumable import names_lambda
 from permission_guard.rules.wording import counted, principal_name
 
 if TYPE_CHECKING:
@@ -119,7 +121,8 @@ def _principal(item: PrincipalExposure, statement: Statement, account: str) -> P
 
 def _of_others(item: PrincipalExposure) -> Party:
     names = [f"account {name}" for name in item.accounts] + [f"organization {name}" for name in item.organizations]
-    of = f"the service {item.value} for " if item.kind == "Service" else ""
+    service = "every AWS service" if item.value == ANY_SERVICE[1] else f"the service {item.value}"
+    of = f"{service} for " if item.kind == "Service" else ""
     who = of + " and ".join(names)
     what = f"Anyone who controls {' or '.join(names)} {_GETS_EVERYTHING}"
     possibly_own = () if item.accounts else item.organizations
@@ -129,10 +132,13 @@ def _of_others(item: PrincipalExposure) -> Party:
 
 
 def _service(item: PrincipalExposure) -> Party | None:
-    if item.value in NEEDED or item.restriction is Restriction.HELD:
+    if item.value in NEEDED or names_lambda(item.value) or item.restriction is Restriction.HELD:
         return None
     if item.restriction is Restriction.FOREIGN:
         return _of_others(item)
+    if item.value == ANY_SERVICE[1]:
+        what = f"Any principal that can pass this role to a service that hands out credentials {_GETS_EVERYTHING}"
+        return Party(item.kind, item.value, "every AWS service", what, Severity.MEDIUM)
     if item.value.removesuffix(".cn").removesuffix(".amazonaws.com") in _HANDS_OUT_CREDENTIALS:
         what = f"Any principal that can pass this role to {item.value} {_GETS_EVERYTHING}"
         return Party(item.kind, item.value, f"the service {item.value}", what, Severity.MEDIUM)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Restriction
 from permission_guard.iam.arn import is_account_id, parse_arn
+from permission_guard.iam.principals import ANY_SERVICE
 from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
 from permission_guard.remedies.invoke_policy import removed, replaced
@@ -104,8 +105,9 @@ class ManagementGranted(StatementRule):
     ## Limits
 
     Changes of the code, the configuration or the policy are critical for everyone and for untrusted accounts, high for
-    trusted accounts, and medium for the own account and for services, which can hardly use them. Other changes and
-    reading are one severity lower. The statements with which Lambda@Edge replicates a version pass. An action that
+    trusted accounts, and medium for the own account and for services, which can hardly use them. Everyone under
+    conditions that only services satisfy, such as `aws:SourceAccount`, counts as services. Other changes and reading
+    are one severity lower. The statements with which Lambda@Edge replicates a version pass. An action that
     Lambda does not have grants nothing and passes.
 
     ## References
@@ -121,7 +123,9 @@ class ManagementGranted(StatementRule):
     def check_statement(self, allowed: Allowed) -> Problem | str:
         """Flag actions that change the function and, for outsiders, actions that return its code or configuration."""
         holders = [item for item in allowed.exposure.principals if _can_use(item)]
-        outsiders = [item for item in holders if item.kind != "Service" and item.restriction is not Restriction.HELD]
+        outsiders = [
+            item for item in holders if not _is_service(item, allowed) and item.restriction is not Restriction.HELD
+        ]
         changes, reads = _granted(CHANGES, allowed), _granted(READS, allowed)
         if not holders or not (changes or (reads and outsiders)):
             return "The statement allows no change of the function, and no untrusted principal to read it."
@@ -129,8 +133,8 @@ class ManagementGranted(StatementRule):
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         shown = [f"lambda:{name}" for name in names[:_SHOWN]]
         found = holders if changes else outsiders
-        who = listed(dict.fromkeys(map(_name, found)))
-        short = counted((_short_name(item, allowed.snapshot.target.account) for item in found), "principals")
+        who = listed(dict.fromkeys(_name(item, allowed) for item in found))
+        short = counted((_short_name(item, allowed) for item in found), "principals")
         return Problem(
             title=f"{allowed.function} allows {short} to {'change' if changes else 'read'} it",
             reason=f"The statement grants {who} {', '.join(shown) + more if more else listed(shown)}.",
@@ -141,22 +145,36 @@ class ManagementGranted(StatementRule):
         )
 
 
-def _name(item: PrincipalExposure) -> str:
+def _is_service(item: PrincipalExposure, allowed: Allowed) -> bool:
+    """Return whether a principal is a service, or everyone under conditions that only services satisfy."""
+    return item.kind == "Service" or (item.value == "*" and allowed.only_for_services)
+
+
+def _name(item: PrincipalExposure, allowed: Allowed) -> str:
     """Format a principal for a sentence."""
     if item.value != "*":
         return item.value
     limits = [*item.accounts, *item.organizations]
-    if limits:
-        return f"anyone in {listed(limits)}"
-    return "anyone who matches its conditions" if item.restriction is Restriction.HELD else "anyone"
+    if _is_service(item, allowed):
+        return f"any AWS service that calls for {listed(limits)}" if limits else _limited("any AWS service", item)
+    return f"anyone in {listed(limits)}" if limits else _limited("anyone", item)
 
 
-def _short_name(item: PrincipalExposure, own_account: str) -> str:
+def _limited(who: str, item: PrincipalExposure) -> str:
+    if item.restriction is not Restriction.HELD:
+        return who
+    return f"{who} {'that' if who.endswith('service') else 'who'} matches its conditions"
+
+
+def _short_name(item: PrincipalExposure, allowed: Allowed) -> str:
     """Format a principal for a title."""
     limits = [*item.accounts, *item.organizations]
-    if item.value == "*" and limits:
-        return f"anyone in {counted(limits, 'accounts' if not item.organizations else 'accounts or organizations')}"
-    return _name(item) if item.value == "*" else principal_name(item.value, own_account)
+    if item.value != "*":
+        return principal_name(item.value, allowed.snapshot.target.account)
+    if not limits:
+        return _name(item, allowed)
+    of = "an AWS service for" if _is_service(item, allowed) else "anyone in"
+    return f"{of} {counted(limits, 'accounts' if not item.organizations else 'accounts or organizations')}"
 
 
 def _can_use(item: PrincipalExposure) -> bool:
@@ -187,7 +205,7 @@ def _severity(
 ) -> Severity:
     """Return the severity for the principals, one lower if code, configuration and policy cannot be changed."""
     own = allowed.snapshot.target.account
-    others = any(item.kind != "Service" and _account(item.value) != own for item in holders)
+    others = any(not _is_service(item, allowed) and _account(item.value) != own for item in holders)
     grades = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
     grade = 3 if outsiders else 2 if others else 1
     return grades[grade if not set(names).isdisjoint(TAKEOVER) else grade - 1]
@@ -201,7 +219,8 @@ def _account(value: str) -> str:
 def _remedy(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
     """Keep the permission to invoke, except for unrestricted principals, and remove all other actions."""
     principals = [item.value for item in allowed.exposure.principals]
-    anyone = {item.value for item in outsiders if item.restriction is Restriction.OPEN}
+    every_service = [item for item in allowed.exposure.principals if (item.kind, item.value) == ANY_SERVICE]
+    anyone = {item.value for item in (*outsiders, *every_service) if item.restriction is Restriction.OPEN}
     principal = _without(allowed.statement.raw.get("Principal"), anyone)
     if not allowed.exposure.grants_invoke or not principal:
         return removed(allowed, principals)

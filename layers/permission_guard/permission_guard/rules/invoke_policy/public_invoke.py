@@ -20,7 +20,7 @@ class PublicInvoke(StatementRule):
 
     A statement that allows anyone to invoke the function: its principal is `*`, and no condition restricts the caller.
     A condition that anyone satisfies does not restrict: `...IfExists` and `ForAllValues` on a key that may be absent,
-    negated operators, patterns that match everything.
+    negated operators, patterns that match everything, address ranges that together cover the Internet.
 
     ## Why it matters
 
@@ -39,12 +39,18 @@ class PublicInvoke(StatementRule):
     ## Limits
 
     PG107 evaluates statements for a function URL. A service that anyone can make invoke the function is not public:
-    PG102 or PG104 evaluates it. A statement passes if a Deny statement denies everything that it grants.
+    PG102 or PG104 evaluates it, also if the principal is `*` and only services satisfy the conditions
+    (`aws:SourceArn`, `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`). A statement passes if a Deny statement
+    denies everything that it grants.
+
+    Address ranges in `aws:SourceIp` restrict the caller only if together they are no broader than `/8` (IPv4) or `/32`
+    (IPv6), which is Amazon S3's definition. Private ranges do not count.
 
     ## References
 
     - https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
     - https://docs.aws.amazon.com/securityhub/latest/userguide/lambda-controls.html
+    - https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     """
 
     id = "PG101"

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS, Restriction
+from permission_guard.iam.principals import ANYONE
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import replaced, scoped
+from permission_guard.remedies.invoke_policy import removed, replaced, scoped
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed, unlisted_services
+from permission_guard.rules.wording import listed, service_name, unlisted_services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from permission_guard.invokers import Invoker
     from permission_guard.invokers.allowed import Allowed
+    from permission_guard.model.verdicts import Remedy
 
 _MOST_SOURCES: Final = 2
 
@@ -25,7 +27,9 @@ class SourceMissing(StatementRule):
     ## What it flags
 
     A statement in the resource-based policy of a function, version or alias that allows an AWS service to invoke it,
-    and that has none of `aws:SourceArn`, `aws:SourceAccount`, `aws:SourceOrgID` and `aws:SourceOrgPaths`.
+    and that has none of `aws:SourceArn`, `aws:SourceAccount`, `aws:SourceOrgID` and `aws:SourceOrgPaths`. A principal
+    `*` with a condition that only services satisfy, such as `aws:PrincipalIsAWSService` or `aws:PrincipalServiceName`,
+    allows these services.
 
     ## Why it matters
 
@@ -70,19 +74,33 @@ class SourceMissing(StatementRule):
         if allowed.exposure.present_keys & SOURCE_KEYS:
             return "The statement has conditions on the source; PG104 evaluates them."
         services = [name for _, name in found]
-        who, sources = listed(services), few_sources(invoker.source for invoker, _ in found)
+        who, sources = listed(map(service_name, services)), few_sources(invoker.source for invoker, _ in found)
         return Problem(
             title=f"{allowed.function} allows any account's {sources} to invoke it",
             reason=(
                 f"The statement allows {who} to invoke the function and has no aws:SourceArn, no aws:SourceAccount "
-                f"and no aws:SourceOrgID.{unlisted_services(invoker for invoker, _ in found)}"
+                f"and no aws:SourceOrgID.{by_condition(allowed)}{unlisted_services(invoker for invoker, _ in found)}"
             ),
             impact=impact_of_any_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
-            remedies=replaced(
-                allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
-            ),
+            remedies=narrowed(allowed, found),
         )
+
+
+def by_condition(allowed: Allowed) -> str:
+    """Return a sentence, with a space before it, on a principal `*` that conditions limit to services; else empty."""
+    principals = allowed.statement.principals
+    is_anyone = principals is not None and ANYONE in principals.entries
+    if not is_anyone or any((item.kind, item.value) == ANYONE for item in allowed.exposure.principals):
+        return ""
+    return ' Its principal is "*", and only services satisfy its conditions.'
+
+
+def narrowed(allowed: Allowed, found: Sequence[tuple[Invoker, str]]) -> tuple[Remedy, ...]:
+    """Return the remedy that allows services for their actual sources only, or removes what it cannot narrow."""
+    services = [name for _, name in found]
+    statements = [item for invoker, name in found for item in scoped(allowed, invoker, name)]
+    return replaced(allowed, statements, services) if statements else removed(allowed, services)
 
 
 def impact_of_any_source(invokers: Sequence[Invoker], who: str) -> str:

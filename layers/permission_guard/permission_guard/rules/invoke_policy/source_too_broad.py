@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import removed, replaced, scoped
-from permission_guard.rules.invoke_policy.source_missing import either, few_sources, impact_of_any_source
+from permission_guard.remedies.invoke_policy import removed
+from permission_guard.rules.invoke_policy.source_missing import (
+    by_condition,
+    either,
+    few_sources,
+    impact_of_any_source,
+    narrowed,
+)
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
-from permission_guard.rules.wording import listed, unlisted_services, written_conditions
+from permission_guard.rules.wording import listed, service_name, unlisted_services, written_conditions
 
 if TYPE_CHECKING:
     from permission_guard.invokers.allowed import Allowed
@@ -39,6 +45,9 @@ class SourceTooBroad(StatementRule):
     Not fixed automatically yet: the actual source has to be found first.
 
     ## Limits
+
+    A wildcard of `StringLike` also matches colons. Where the name of the source contains no colon, as that of a topic,
+    a rule or a secret, a pattern such as `arn:aws:sns:*:ACCOUNT:*` still matches only the named account and passes.
 
     `rule/*`, `log-group:*` and wildcards for the stage, method and path of an API pass if the ARN or
     `aws:SourceAccount` names a trusted account. Such wildcards keep a policy under 20,480 bytes. PG106 evaluates
@@ -73,21 +82,19 @@ class SourceTooBroad(StatementRule):
         if not found:
             return "No service may invoke the function for a source in an arbitrary account."
         services = [name for _, name in found]
-        who, sources = listed(services), few_sources(invoker.source for invoker, _ in found)
+        who, sources = listed(map(service_name, services)), few_sources(invoker.source for invoker, _ in found)
         conditions = [item for item in allowed.statement.conditions if item.key in SOURCE_KEYS]
         each = either([invoker.a_source for invoker, _ in found])
         return Problem(
             title=f"Conditions allow any account's {sources} to invoke {allowed.function}",
             reason=(
                 f"The statement allows {who} to invoke the function. Its source conditions "
-                f"({written_conditions(conditions)}) also match {each} in an untrusted account."
+                f"({written_conditions(conditions)}) also match {each} in an untrusted account.{by_condition(allowed)}"
                 f"{unlisted_services(invoker for invoker, _ in found)}"
             ),
             impact=impact_of_any_source([invoker for invoker, _ in found], who),
             evidence={"services": services},
-            remedies=replaced(
-                allowed, [item for invoker, name in found for item in scoped(allowed, invoker, name)], services
-            ),
+            remedies=narrowed(allowed, found),
         )
 
 

@@ -16,7 +16,7 @@ from permission_guard.rules.invoke_policy.statement_rule import Problem, Stateme
 from permission_guard.rules.wording import listed, principal_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from permission_guard.iam import PrincipalExposure
     from permission_guard.invokers.allowed import Allowed
@@ -71,7 +71,8 @@ class UntrustedAccount(StatementRule):
         """Flag principals of untrusted accounts and organizations, and services that invoke for them."""
         if not allowed.exposure.grants_invoke:
             return "The statement does not allow anyone to invoke the function."
-        outside = [item for item in allowed.exposure.principals if _is_outside(item, allowed)]
+        live = {principal.value for invoker, principal in allowed.services if allowed.may_be_for(invoker)}
+        outside = [item for item in allowed.exposure.principals if _is_outside(item, live, allowed)]
         if not outside:
             return "No untrusted account or organization may invoke the function."
         own = allowed.snapshot.own_organization
@@ -126,13 +127,13 @@ def _callers(
     return f"{callers[0].upper()}{callers[1:]}"
 
 
-def _is_outside(item: PrincipalExposure, allowed: Allowed) -> bool:
+def _is_outside(item: PrincipalExposure, live: Collection[str], allowed: Allowed) -> bool:
+    """Return whether a principal is not trusted. `live` are the services that invoke for a source of the statement."""
     if item.kind == "Federated":
         return (
             item.restriction in {Restriction.OPEN, Restriction.FOREIGN}
             and account_of(item.value) not in allowed.trust.accounts
         )
-    live = {principal.value for invoker, principal in allowed.services if allowed.may_be_for(invoker)}
     return item.restriction is Restriction.FOREIGN and (item.kind != "Service" or item.value in live)
 
 
