@@ -319,6 +319,13 @@ def test_two_expressions_are_two_values(left: Any, right: Any) -> None:
         assert found.condition("Same") is True
 
 
+def test_a_name_can_be_the_logical_id() -> None:
+    """Only a resource without a name has a generated one."""
+    table = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "Orders"}}
+    found = Resolver({"Resources": {"Orders": table}}, Place("123456789012", "us-east-1", "aws"))
+    assert found.value({"Fn::GetAtt": ["Orders", "Arn"]}) == "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"
+
+
 def test_each_version_of_a_template_has_its_own_number() -> None:
     """The numbers are plausible; what matters is that they differ."""
     version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "orders"}}

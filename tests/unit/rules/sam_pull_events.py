@@ -150,7 +150,7 @@ OTHER_CASES: Final = (
         stream({"Fn::GetAtt": ["Orders", "StreamArn"]}),
         _ALL,
         sources={"arn:aws:dynamodb:us-east-1:123456789012:table/Orders/stream/2026-01-01T00:00:00.000": NO_KEY},
-        resources={"Orders": {"Type": "AWS::DynamoDB::Table"}},
+        resources={"Orders": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "Orders"}}},
     ),
     Case(
         "table-under-a-key",

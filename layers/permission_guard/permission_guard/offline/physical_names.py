@@ -220,8 +220,8 @@ def attribute(resolver: NameResolver, logical_id: str, name: str) -> JSON:
 def physical_name(resolver: NameResolver, logical_id: str) -> str:
     """Return the name of a resource: the value of its name property, or else a plausible name."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
-    name = _own_name(resolver, logical_id, naming.name if naming else "")
-    return naming.generated(name) if naming and name == logical_id else name
+    given = _given(resolver, logical_id, naming.name if naming else "")
+    return given or (naming.generated(logical_id) if naming else logical_id)
 
 
 def generated_names(resources: Mapping[str, Any]) -> dict[str, str]:
@@ -232,10 +232,16 @@ def generated_names(resources: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _own_name(resolver: NameResolver, logical_id: str, name: str) -> str:
+    """Return the value of a property, or else the logical id."""
+    return _given(resolver, logical_id, name) or logical_id
+
+
+def _given(resolver: NameResolver, logical_id: str, name: str) -> str:
+    """Return the value of a property as text, empty if there is none."""
     properties = resolver.resources[logical_id].get("Properties")
     raw = properties.get(name) if isinstance(properties, dict) else None
     found = resolver.once(f"{name} of {logical_id}", lambda: resolver.value(raw))
-    return str(found) if isinstance(found, (str, int)) and found != "" else logical_id
+    return str(found) if isinstance(found, (str, int)) else ""
 
 
 def _formatted(resolver: NameResolver, logical_id: str, text: str) -> str:
