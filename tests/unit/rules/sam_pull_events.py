@@ -149,7 +149,9 @@ OTHER_CASES: Final = (
         "DynamoDB",
         stream({"Fn::GetAtt": ["Orders", "StreamArn"]}),
         _ALL,
-        sources={"arn:aws:dynamodb:us-east-1:123456789012:table/Orders/stream/2026-01-01T00:00:00.000": NO_KEY},
+        sources={
+            "arn:aws:dynamodb:us-east-1:123456789012:table/my-stack-Orders-B7E8ACDD522E/stream/2026-01-01T00:00:00.000": NO_KEY
+        },
         resources={"Orders": {"Type": "AWS::DynamoDB::Table"}},
     ),
     Case(
