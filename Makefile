@@ -129,8 +129,12 @@ audit: .venv/.synced .venv-audit/.synced ## List known vulnerabilities of what i
 	@$(BIN)/python -m tools.audit .venv-audit/bin/pip-audit $(OPTIONS)
 
 .PHONY: bench-policy
-bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, import
+bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, adversarial policies, import
 	@$(BIN)/python -m benchmarks.policy
+
+.PHONY: bench-check
+bench-check: .venv/.synced ## Measure check over a thousand small templates
+	@$(BIN)/python -m benchmarks.check
 
 .PHONY: bench-precision
 bench-precision: .venv/.synced ## Evaluate 500 generated policies: expected, missed and extra findings (SEED=2026)

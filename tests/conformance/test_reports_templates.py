@@ -28,6 +28,8 @@ def check(name: str, *options: str) -> tuple[int, dict[str, Any]]:
         ("t18.yaml", set(), set(), 0),
         ("t14_other_account.yaml", set(), set(), 0),
         ("t13_excl.yaml", set(), set(), 0),
+        ("furl_half.yaml", {("PG107", "medium"), ("PG112", "high")}, set(), 1),
+        ("furl_oac.yaml", {("PG112", "high")}, {"PG204", "PG207", "PG208", "PG210"}, 1),
     ],
 )
 def test_each_report_has_its_right_outcome(

@@ -788,19 +788,44 @@ IAM_CHANGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", IAM_CHANGES)
 def test_a_change_of_iam_is_checked_again_although_its_first_check_finds_nothing(logged: Logged, name: str) -> None:
-    """The first read may have been of the old state. There is one such check, and it finds what was removed."""
+    """The first read may have been of the old state. There is one such check, and it finds what was removed.
+
+    What it finds can also be of a later change. So it waits for a grace period of its own.
+    """
     account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
     account.directory.roles = {"read-incoming-orders": ("orders-role",)}
     account.handle(message(0, record(name, **IAM_CHANGES[name])))
     assert account.store.documents == {}
     assert account.requests.rechecks == [TARGET]
     account.state.state = polling(a_role())
-    (request,) = account.requests.sent
-    body = check_request_body([TARGET], causes=request.event_ids, full=False, iam_change=request.iam_change)
-    account.handle(message(1, body))
+    for number in (1, 2):
+        assert account.store.documents == {}
+        assert account.requests.rechecks == [TARGET] * number
+        account.handle(message(number, requested(account.requests.sent[-1])))
     assert account.store.one().status is Status.OPEN
     assert account.store.one().event_ids == ("trail-0",)
-    assert account.requests.rechecks == [TARGET]
+    assert account.requests.rechecks == [TARGET, TARGET]
+
+
+def test_a_change_of_iam_is_checked_again_once_if_nothing_is_found(logged: Logged) -> None:
+    """The second check requests no third one."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, record("put_role_policy", roleName="orders-role")))
+    (request,) = account.requests.sent
+    account.handle(message(1, requested(request)))
+    assert account.requests.sent == [request]
+    assert account.store.documents == {}
+
+
+def requested(request: CheckRequest) -> str:
+    """Return the message of a check that was requested again."""
+    return check_request_body(
+        [TARGET],
+        after_grace_period=request.after_grace_period,
+        full=request.full,
+        causes=request.event_ids,
+        iam_change=request.iam_change,
+    )
 
 
 def test_a_change_of_iam_that_another_batch_checks_is_checked_again_too(logged: Logged) -> None:

@@ -279,7 +279,7 @@ class CheckBatch:
                 # The checkpoint keeps them. SQS would retry in minutes; most often two events came at the same time.
                 result = self._checker.check(target, self._checker.start_again(target), request)
             if result.recheck:
-                self._requests.recheck(target, request)
+                self._requests.recheck(target, result.recheck)
             if result.related:
                 self._requests.request_full(result.related)
         except Exception:  # noqa: BLE001 - as above

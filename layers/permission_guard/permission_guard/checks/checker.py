@@ -92,10 +92,10 @@ class CheckRequest:
 class CheckResult:
     """What a check found. `stale` is true where a newer check was recorded first, so that nothing was written.
 
-    `recheck` is true where the function has to be checked again after the grace period: a new violation waits for it,
-    IAM still has to propagate a change, or AWS still creates or updates the function. `related` are functions to
-    check because this one began or ceased to share their role. `unreadable` are the ids of recorded findings that
-    cannot be read: they stay as they are.
+    `recheck` is the check that has to follow after the grace period: a new violation waits for it, IAM still has to
+    propagate a change, or AWS still creates or updates the function. `related` are functions to check because this one
+    began or ceased to share their role. `unreadable` are the ids of recorded findings that cannot be read: they stay as
+    they are.
     """
 
     target: FunctionTarget
@@ -103,7 +103,7 @@ class CheckResult:
     changes: tuple[Change, ...]
     unread: tuple[Unread, ...]
     stale: bool
-    recheck: bool = False
+    recheck: CheckRequest | None = None
     related: tuple[FunctionTarget, ...] = ()
     unreadable: frozenset[str] = frozenset()
 
@@ -173,14 +173,16 @@ class Checker:
         written, changes = retry_on_conflict(
             lambda: self._record(report, run, evaluated.checkpoint, request, next(reads))
         )
-        recheck = bool(deferred) or not written or evaluated.checked_again
+        waits = bool(deferred) or not written or evaluated.is_being_changed
+        # If IAM alone is the reason, a later change can cause what the next check finds: that has its own grace period.
+        following = replace(request, after_grace_period=waits, iam_change=False)
         return CheckResult(
             target,
             report,
             changes,
             unread,
             stale=not written,
-            recheck=recheck,
+            recheck=following if waits or evaluated.is_propagating else None,
             related=evaluated.related,
             unreadable=self._store.unreadable_of(target),
         )
@@ -208,21 +210,20 @@ class Checker:
             role_changes=role_changes,
             is_complete=found is not None,
         ).within()
-        is_early = self._has_grace_period and not request.after_grace_period
-        is_being_changed = _is_being_changed(snapshot)
+        is_followed = self._has_grace_period and not request.after_grace_period and snapshot.function is not None
+        is_being_changed = is_followed and _is_being_changed(snapshot)
+        is_propagating = is_followed and request.iam_change and bool(roles)
         # Another check follows, and can read what AWS then says of the function.
-        rules = [rule for rule in self._rules if not (rule.of_function_state and is_early and is_being_changed)]
-        checked_again = is_early and snapshot.function is not None
-        checked_again = checked_again and (is_being_changed or bool(request.iam_change and roles))
+        rules = [rule for rule in self._rules if not (rule.of_function_state and is_being_changed)]
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in rules if not rule.full_check_only]
             report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
-            return _Evaluated(report, snapshot.unread, checkpoint, checked_again=checked_again)
+            return _Evaluated(report, snapshot.unread, checkpoint, (), is_being_changed, is_propagating)
         users = self._users.functions_of_roles(roles | before.roles)
         related = _related(target, users, roles) if users and self._users.is_complete else ()
         snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
         report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
-        return _Evaluated(report, snapshot.unread, checkpoint, related, checked_again)
+        return _Evaluated(report, snapshot.unread, checkpoint, related, is_being_changed, is_propagating)
 
     def _record(
         self,
@@ -251,15 +252,16 @@ class Checker:
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    `checked_again` is true if only a later read has the result: IAM propagates a change of the function's role, or
-    AWS still creates or updates the function.
+    Only a later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM
+    propagates a change of its role (`is_propagating`).
     """
 
     report: Report
     unread: tuple[Unread, ...]
     checkpoint: Checkpoint
     related: tuple[FunctionTarget, ...] = ()
-    checked_again: bool = False
+    is_being_changed: bool = False
+    is_propagating: bool = False
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:

@@ -97,17 +97,19 @@ def test_a_message_has_the_source_and_the_functions(sqs: SQSClient, url: str) ->
     }
 
 
-def test_a_recheck_waits_for_the_grace_period(sqs: SQSClient) -> None:
+@pytest.mark.parametrize("after_grace_period", [True, False])
+def test_a_recheck_waits_for_the_grace_period(sqs: SQSClient, *, after_grace_period: bool) -> None:
     """Cached state must be newer than the delay. A recheck is full only if the first check was."""
     sent: list[dict[str, Any]] = []
     sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.append(params))
     with Stubber(sqs) as stubber:
         stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-        CheckQueue(sqs, "https://queue", 120).recheck(TARGET, CHANGE)
+        request = replace(CHANGE, after_grace_period=after_grace_period)
+        CheckQueue(sqs, "https://queue", 120).recheck(TARGET, request)
     (entry,) = sent[0]["Entries"]
     detail = json.loads(entry["MessageBody"])["detail"]
     assert entry["DelaySeconds"] == 120
-    assert (detail["after_grace_period"], detail["full"]) == (True, False)
+    assert (detail["after_grace_period"], detail["full"]) == (after_grace_period, False)
     assert datetime.fromisoformat(detail["requested_at"]) - datetime.now(UTC) > timedelta(seconds=100)
 
 
@@ -139,7 +141,7 @@ def test_a_check_requested_again_is_the_same_check(
 @pytest.mark.parametrize("full", [True, False])
 def test_a_recheck_keeps_the_events_of_the_first_check(sqs: SQSClient, url: str, *, full: bool) -> None:
     """The recheck sends the alert, which links the event, and the fixer needs to know the tool."""
-    CheckQueue(sqs, url).recheck(TARGET, replace(CHANGE, full=full))
+    CheckQueue(sqs, url).recheck(TARGET, replace(CHANGE, after_grace_period=True, full=full))
     (message,) = read_batch({"Records": received(sqs, url)}, Direction.EXECUTION_ROLE)
     assert (message.after_grace_period, message.full) == (True, full)
     assert (message.event_ids, message.tool) == (("e1", "e2"), "terraform")

@@ -34,8 +34,8 @@ class CheckQueue:
 
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         """Request another check of a function after the grace period."""
-        delay = self._grace_period_seconds
-        self._send([target], request, utc_now(after=delay), delay=delay, full=request.full)
+        delay, after = self._grace_period_seconds, request.after_grace_period
+        self._send([target], request, utc_now(after=delay), delay=delay, after_grace_period=after, full=request.full)
 
     def request_full(self, targets: Iterable[FunctionTarget]) -> int:
         """Request full checks of functions that did not change just now; return how many."""

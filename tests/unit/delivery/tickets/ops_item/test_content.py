@@ -199,7 +199,18 @@ def test_the_status_follows_the_finding_and_keeps_what_a_person_set(
     assert status_to_set(finding, earlier) == status
 
 
-@pytest.mark.parametrize(("revision", "stale"), [("2", True), ("1", False), ("0", False), ("", False), ("x", False)])
+@pytest.mark.parametrize(
+    ("revision", "stale"),
+    [
+        ("2", True),
+        ("1", False),
+        ("0", False),
+        ("", False),
+        ("x", False),
+        ("\N{SUPERSCRIPT TWO}", False),
+        ("9" * 5_000, False),
+    ],
+)
 def test_an_ops_item_with_a_newer_revision_is_not_overwritten(revision: str, *, stale: bool) -> None:
     """Even if the ledger's record has expired."""
     assert is_stale(OPENED, {"revision": revision, "opened_at": OPENED.opened_at}) is stale

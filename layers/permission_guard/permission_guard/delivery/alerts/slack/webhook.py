@@ -45,6 +45,7 @@ _RATE_LIMITED = 429
 
 # Slack's responses: `invalid_payload`, `channel_is_archived`, `No service`. Anything else, such as a proxy's page or an
 # address, is not logged.
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _SLACK_WORDS = re.compile(r"[A-Za-z][a-z_ ]{1,59}")
 
 
@@ -137,7 +138,7 @@ def _longest(state: RetryState) -> float:
 def _retry_after(response: HttpResponse) -> int | None:
     """Return the seconds to wait that Slack's response gives, None without a number."""
     for name, values in response.headers.items():
-        if name.lower() == "retry-after" and values and values[0].strip().isdecimal():
+        if name.lower() == "retry-after" and values and _SECONDS.fullmatch(values[0].strip()):
             return int(values[0])
     return None
 

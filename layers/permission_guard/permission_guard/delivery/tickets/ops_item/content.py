@@ -40,6 +40,8 @@ MAX_TAG = limits.OPS_ITEM_TAG
 _SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
 _PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 2, Severity.MEDIUM: 3, Severity.LOW: 4}
 
+# A person can write anything into the operational data.
+_REVISION = re.compile(r"\d{1,18}", re.ASCII)
 _HISTORY = "history"
 _STATUS = "status"
 _DEDUP = "/aws/dedup"
@@ -123,7 +125,8 @@ def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
     Revisions start at one again when the findings table was recreated; then the later `opened_at` is the newer one.
     """
     revision, opened_at = earlier.get("revision", ""), earlier.get("opened_at", "")
-    return revision.isdecimal() and int(revision) > finding.revision and opened_at >= finding.opened_at
+    is_newer = bool(_REVISION.fullmatch(revision)) and int(revision) > finding.revision
+    return is_newer and opened_at >= finding.opened_at
 
 
 def _function_name(arn: str) -> str:
