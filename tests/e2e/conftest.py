@@ -30,7 +30,10 @@ TRUST = {
 }
 
 
-_SHARE_A_STACK = ("bot_execution_role", "bot_invoke_rules", "bot_reporting", "bot_role_drift", "demo")
+_SHARE_A_STACK = {
+    "reporting": ("bot_execution_role", "bot_invoke_rules", "bot_reporting", "bot_role_drift", "demo"),
+    "fixing": ("attacks", "bot_fixing"),
+}
 
 
 class _ByStack(LoadFileScheduling):  # type: ignore[misc] # its base has no types
@@ -38,7 +41,10 @@ class _ByStack(LoadFileScheduling):  # type: ignore[misc] # its base has no type
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "stack" if path.endswith(tuple(f"test_{name}.py" for name in _SHARE_A_STACK)) else path
+        for stack, names in _SHARE_A_STACK.items():
+            if path.endswith(tuple(f"test_{name}.py" for name in names)):
+                return stack
+        return path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
@@ -60,6 +66,13 @@ def sandbox() -> Iterator[Sandbox]:
 def reporting_bot() -> Iterator[Bot]:
     """The stack in a sandbox of its own, without fixes. Tests assert only about what they create."""
     with deployed(FixMode="off", TicketSystem="opsitem") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fixing_bot() -> Iterator[Bot]:
+    """The stack in a sandbox of its own, in the mode that fixes by itself. Tests assert only about what they create."""
+    with deployed(FixMode="auto", TicketSystem="opsitem") as running:
         yield running
 
 

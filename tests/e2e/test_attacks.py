@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from sandbox.client.engineer import LOGS_POLICY, SQS_POLICY, document
 from sandbox.client.process import ACCOUNT, REGION, poll
 from sandbox.client.watcher import DEADLINE
-from tests.e2e.bot import Bot, deployed, envelope
+from tests.e2e.bot import Bot, envelope
 from tests.integration.test_large_policies import MAX_POLICY, SERVICES
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template
@@ -37,10 +37,9 @@ Client = Any
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, in the mode that fixes by itself."""
-    with deployed(FixMode="auto", TicketSystem="opsitem") as running:
-        yield running
+def bot(fixing_bot: Bot) -> Bot:
+    """The stack that fixes by itself, which two modules share."""
+    return fixing_bot
 
 
 @pytest.fixture
@@ -433,8 +432,11 @@ def test_names_of_others_do_not_control_the_terminal(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def compromised(bot: Bot) -> Callable[[str], Callable[..., Client]]:
-    """Return what creates the clients of one of the stack's roles; its trust policy is widened for the test."""
+def compromised(bot: Bot) -> Iterator[Callable[[str], Callable[..., Client]]]:
+    """Return what creates the clients of one of the stack's roles; its trust policy is widened for the test.
+
+    What they put onto the bus is no finding, and would be received again and again.
+    """
 
     def session(role: str) -> Callable[..., Client]:
         name = bot.resource(role)
@@ -444,7 +446,9 @@ def compromised(bot: Bot) -> Callable[[str], Callable[..., Client]]:
         bot.engineer.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
         return bot.session(f"arn:aws:iam::{ACCOUNT}:role/{name}")
 
-    return session
+    yield session
+    for queue in ("AlertQueue", "FixQueue", "TicketQueue"):
+        bot.aws.client("sqs").purge_queue(QueueUrl=bot.resource(queue))
 
 
 def attempts(bot: Bot, principal: Callable[..., Client], unique: str) -> dict[str, bool]:

@@ -10,19 +10,19 @@ from botocore.exceptions import ClientError
 
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, SQS_POLICY
 from sandbox.client.process import ACCOUNT
-from tests.e2e.bot import Bot, deployed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.e2e.bot import Bot
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 @pytest.fixture(scope="module")
-def bot() -> Iterator[Bot]:
-    """The stack in a sandbox of its own, allowed to fix."""
-    with deployed(FixMode="auto", TicketSystem="opsitem") as running:
-        yield running
+def bot(fixing_bot: Bot) -> Bot:
+    """The stack that fixes by itself, which two modules share."""
+    return fixing_bot
 
 
 def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
