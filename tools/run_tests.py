@@ -8,6 +8,7 @@ With `--coverage` it also measures the branch coverage, as CI does; this takes a
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,10 @@ IN_PROCESS = ("unit", "integration", "template", "fuzz")
 END_TO_END = ("e2e",)
 
 # pytest-xdist keeps the tests of a file in one process, which shares what is expensive to create.
-_OPTIONS = ("-q", "-n", "auto", "--dist=loadfile", "--durations=12", "--durations-min=4")
+_OPTIONS = ("-q", "--dist=loadfile", "--durations=12", "--durations-min=4")
 _COVERAGE = ("--cov", "--cov-report=", "--cov-fail-under=0")
 _LOW_PRIORITY = ("nice", "-n", "19")
+_CORES = os.cpu_count() or 1
 
 
 def main() -> int:
@@ -34,13 +36,14 @@ def main() -> int:
         reports = Path(folder, "in-process.xml"), Path(folder, "end-to-end.xml")
         end_to_end = pool.submit(
             subprocess.run,
-            _command(END_TO_END, reports[1]),
+            _command(END_TO_END, reports[1], _CORES),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         _headline(*IN_PROCESS)
-        command = [*_LOW_PRIORITY, *_command(IN_PROCESS, reports[0]), *(_COVERAGE if coverage else ())]
+        # One more than there are cores: some of these tests wait, too.
+        command = [*_LOW_PRIORITY, *_command(IN_PROCESS, reports[0], _CORES + 1), *(_COVERAGE if coverage else ())]
         succeeded = [subprocess.run(command, check=False).returncode == 0]
         _headline(*END_TO_END)
         done = end_to_end.result()
@@ -59,8 +62,9 @@ def main() -> int:
     return int(not all(succeeded))
 
 
-def _command(tiers: tuple[str, ...], report: Path) -> list[str]:
-    return [sys.executable, "-m", "pytest", *(f"tests/{tier}" for tier in tiers), *_OPTIONS, f"--junitxml={report}"]
+def _command(tiers: tuple[str, ...], report: Path, processes: int) -> list[str]:
+    folders = [f"tests/{tier}" for tier in tiers]
+    return [sys.executable, "-m", "pytest", *folders, *_OPTIONS, "-n", str(processes), f"--junitxml={report}"]
 
 
 def _counts(report: Path) -> Counter[tuple[str, str]]:
