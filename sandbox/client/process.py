@@ -38,7 +38,7 @@ TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
 _START_DEADLINE = 20.0
 _STOP_DEADLINE = 5.0
 _DEPLOY_DEADLINE = 300.0
-_PAUSE = 0.02
+_PAUSE = 0.1
 # Seconds after which the server closes an unused connection. A client that does not retry fails if it sends at that
 # moment, so it never comes.
 _KEEP_ALIVE = "86400"
