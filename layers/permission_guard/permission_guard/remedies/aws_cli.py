@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In a list the AWS CLI reads a leading dash as an option, a bracket as JSON, and `file://` as the name of a file.
 _PLAIN_ITEM = re.compile(r"(?!\w+://)[A-Za-z*].*", re.DOTALL)
+
+LAMBDA_CALL: Final = """
+def aws(operation, *options):
+    command = ["aws", "lambda", operation, "--resource-arn", arn, "--output", "json", *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(f"aws lambda {operation} failed; its message is above.")
+    return done.stdout
+"""
+"""A function of a pasted Python program: it calls Lambda about the resource `arn`. It contains no single quote."""
 
 
 def aws(service: str, operation: str, **options: str | bool | Sequence[str]) -> str:

@@ -6,6 +6,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.remedies.aws_cli import LAMBDA_CALL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -21,17 +23,13 @@ _ONE_SUFFICES: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 # It contains no single quote. With -I, Python imports nothing from the current folder. Statements are merged if they
 # differ in their Sid and in the values of one condition only, of which one suffices: the merged statement applies to a
 # call if one of the statements did.
-_PROGRAM: Final = """
+_PROGRAM: Final = (
+    """
 import json, subprocess, sys
 arn, one_suffices, limit = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-
-def aws(operation, *options):
-    command = ["aws", "lambda", operation, "--resource-arn", arn, "--output", "json", *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE)
-    if done.returncode:
-        sys.exit(f"aws lambda {operation} failed; its message is above.")
-    return done.stdout
-
+"""
+    + LAMBDA_CALL
+    + """
 def text(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -74,6 +72,7 @@ if after >= before:
 aws("put-resource-policy", "--policy", text(policy), "--revision-id", read["RevisionId"])
 print(f"The policy of {arn} had {before} of {limit} bytes, and has {after} now.")
 """
+)
 
 
 def is_compactible(statements: Iterable[Mapping[str, Any]]) -> bool:

@@ -6,6 +6,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.remedies.aws_cli import LAMBDA_CALL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -13,17 +15,13 @@ if TYPE_CHECKING:
 
 # It contains no single quote. With -I, Python imports nothing from the current folder. The statement is identified by
 # its content: its Sid may be missing, or not unique. Copies of a statement grant the same, so all are replaced.
-_PROGRAM: Final = """
+_PROGRAM: Final = (
+    """
 import json, subprocess, sys
 arn, old, new = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
-
-def aws(operation, *options):
-    command = ["aws", "lambda", operation, "--resource-arn", arn, "--output", "json", *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE)
-    if done.returncode:
-        sys.exit(f"aws lambda {operation} failed; its message is above.")
-    return done.stdout
-
+"""
+    + LAMBDA_CALL
+    + """
 def text(statement):
     return json.dumps(statement, sort_keys=True)
 
@@ -40,6 +38,7 @@ else:
     aws("delete-resource-policy", *revision)
 print(f"The policy of {arn} was changed.")
 """
+)
 
 
 def replace_statement(resource_arn: str, old: Mapping[str, JSON], new: Sequence[Mapping[str, JSON]]) -> str:
