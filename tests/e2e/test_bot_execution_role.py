@@ -266,6 +266,8 @@ def test_after_a_sweep_the_functions_of_a_changed_role_come_from_the_index(bot: 
 def test_a_function_that_cannot_write_its_logs_is_reported_after_the_grace_period(bot: Bot, unique: str) -> None:
     """Detaching the basic policy opens PG204 with severity medium and a remedy; attaching it again resolves it."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.watcher.checked(arn, "execution_role")
+    all_done(bot)
     seen = bot.watcher.checked(arn, "execution_role")
     called = time.monotonic()
     bot.engineer.detach(f"{unique}-role", LOGS_POLICY)

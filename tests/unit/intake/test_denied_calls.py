@@ -407,10 +407,10 @@ def test_a_message_is_one_line_of_at_most_1000_characters() -> None:
 )
 def test_a_long_repetitive_message_is_read_in_linear_time(text: str) -> None:
     """No pattern may backtrack over it."""
-    started = time.perf_counter()
+    started = time.process_time()
     denied_call = denied_call_in(QUEUE, errorMessage=text * 20_000)
     assert named_actions(denied_call.message if denied_call else "") == ()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -472,10 +472,10 @@ def test_a_subnet_or_a_queue_that_lambda_would_not_accept_is_omitted(subnet: str
 
 def test_a_long_repetitive_server_is_read_quickly() -> None:
     """AWS's pattern for it has nested repetitions."""
-    started = time.perf_counter()
+    started = time.process_time()
     servers = ["a-" * 145 + "!", "a." * 145 + "!", "a" * 299 + "!"]
     configuration_of(SECRET, {"selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": servers}}})
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_only_the_first_items_of_a_long_list_are_kept() -> None:
