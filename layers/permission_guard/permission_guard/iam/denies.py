@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from permission_guard.iam.arn import account_of, is_account_id, parse_arn
 from permission_guard.iam.conditions import FOR_ANY
 from permission_guard.iam.patterns import PatternGroups, symbols_of
@@ -87,9 +85,77 @@ class _Covering:
 
     def __init__(self, denies: list[_Deny]) -> None:
         self.denies = denies
-        self.keys = frozenset(condition.key for deny in denies for condition in deny.statement.conditions)
         self.lefts: list[Sequence[Condition]] = [deny.statement.conditions for deny in denies]
         self.by_class: dict[tuple[bool, bool], _ByClass] = {}
+        self._implications = _Implications(self.lefts)
+
+    def lefts_of(self, allow: Statement) -> list[Sequence[Condition]]:
+        """Return the conditions of each Deny that those of an Allow do not imply; `lefts` itself if it implies none."""
+        implied = self._implications.of(allow.conditions)
+        if not implied:
+            return self.lefts
+        lefts = list(self.lefts)
+        for number in {number for number, _ in implied}:
+            lefts[number] = [each for place, each in enumerate(lefts[number]) if (number, place) not in implied]
+        return lefts
+
+
+class _Implications:
+    """Which conditions of Deny statements are true whenever a condition of an Allow is.
+
+    The Allow's condition has the same key and only values that the other has. All conditions of a key are compared at
+    once: a set of them is the bits of an integer.
+    """
+
+    def __init__(self, lefts: Iterable[Sequence[Condition]]) -> None:
+        self._places: dict[int, tuple[int, int]] = {}
+        self._conditions: dict[tuple[str, str], int] = {}
+        self._values: dict[tuple[str, str, str], int] = {}
+        patterns: dict[str, list[tuple[int, Condition]]] = {}
+        bit = 1
+        for number, conditions in enumerate(lefts):
+            for place, condition in enumerate(conditions):
+                if condition.operator is None or condition.qualifier or condition.negated:
+                    continue
+                self._places[bit] = number, place
+                name, key = condition.operator.name, condition.key
+                self._conditions[name, key] = self._conditions.get((name, key), 0) | bit
+                for text in condition.texts:
+                    self._values[name, key, text] = self._values.get((name, key, text), 0) | bit
+                if name == "StringLike":
+                    patterns.setdefault(key, []).append((bit, condition))
+                bit <<= 1
+        self._patterns = {key: _Patterns(group) for key, group in patterns.items()}
+
+    def of(self, conditions: Iterable[Condition]) -> frozenset[tuple[int, int]]:
+        """Return the number of the Deny, and the place among its conditions, of each implied condition."""
+        implied = 0
+        for condition in conditions:
+            if condition.operator is None or condition.qualifier or condition.if_exists or condition.negated:
+                continue
+            name, key = condition.operator.name, condition.key
+            found = self._conditions.get((name, key), 0)
+            for text in condition.texts:
+                found &= self._values.get((name, key, text), 0)
+            implied |= found
+            if name in {"StringEquals", "StringLike"} and key in self._patterns:
+                implied |= self._patterns[key].within(condition.texts)
+        return frozenset(self._places[bit] for bit in _bits_of(implied))
+
+
+class _Patterns:
+    """The conditions with `StringLike` of one key."""
+
+    def __init__(self, conditions: Sequence[tuple[int, Condition]]) -> None:
+        self._groups = PatternGroups([map(symbols_of, condition.texts) for _, condition in conditions])
+        self._bits = dict(zip(self._groups.groups, (bit for bit, _ in conditions), strict=True))
+
+    def within(self, texts: Iterable[str]) -> int:
+        """Return the conditions that are true for everything that each of the texts matches."""
+        groups = self._groups.every
+        for text in texts:
+            groups &= self._groups.within(text)
+        return sum(self._bits[group] for group in _bits_of(groups))
 
 
 class EffectiveDenies:
@@ -97,11 +163,8 @@ class EffectiveDenies:
 
     def __init__(self, allow: Statement, covering: _Covering) -> None:
         self._denies = covering.denies
-        self._lefts, self._by_class = covering.lefts, covering.by_class
-        if not covering.keys.isdisjoint(condition.key for condition in allow.conditions):
-            lefts = [_left(deny, allow) for deny in covering.denies]
-            if any(len(left) < len(full) for left, full in zip(lefts, covering.lefts, strict=True)):
-                self._lefts, self._by_class = lefts, {}
+        self._lefts = covering.lefts_of(allow)
+        self._by_class = covering.by_class if self._lefts is covering.lefts else {}
         self.closer = self._closer(allow)
         if self.closer is not None:
             self._denies, self._lefts, self._by_class = [], [], {}
@@ -236,33 +299,12 @@ def _excepted_by(entry: Entry) -> Iterator[Entry]:
         yield _FEDERATED_USER_OF if is_user else _MEMBER_OF, _account(value)
 
 
-def _left(deny: _Deny, allow: Statement) -> Sequence[Condition]:
-    """Return the conditions of a Deny that those of an Allow do not imply."""
-    conditions = deny.statement.conditions
-    if not allow.conditions:
-        return conditions
-    return [theirs for theirs in conditions if not any(_implies(ours, theirs) for ours in allow.conditions)]
-
-
-def _implies(condition: Condition, other: Condition) -> bool:
-    """Return whether a condition is true only if another is: same key, and only values that the other has."""
-    if condition.operator is None or other.operator is None or condition.key != other.key:
-        return False
-    if condition.qualifier or other.qualifier or condition.if_exists or condition.negated or other.negated:
-        return False
-    if condition.operator.name == other.operator.name:
-        if set(condition.texts) <= set(other.texts):
-            return True
-    elif condition.operator.name != "StringEquals":
-        return False
-    if other.operator.name != "StringLike":
-        return False
-    return all(map(_compiled(other.texts).within, condition.texts))
-
-
-@lru_cache(maxsize=256)
-def _compiled(patterns: tuple[str, ...]) -> PatternGroups:
-    return PatternGroups([map(symbols_of, patterns)])
+def _bits_of(number: int) -> Iterator[int]:
+    """Yield the bits of an integer, as integers."""
+    while number:
+        lowest = number & -number
+        yield lowest
+        number ^= lowest
 
 
 def _has_exceptions(condition: Condition) -> bool:

@@ -22,7 +22,8 @@ _MAPPED: Final = 0xFFFF
 _LONGEST_NUMBER: Final = 400
 _LONGEST_SECONDS: Final = 32
 _YEAR_DIGITS: Final = 4
-_CACHED: Final = 1024
+_CACHED: Final = 4096
+"""More values than a policy of the size that AWS accepts usually has: it is evaluated and compared repeatedly."""
 
 
 @lru_cache(maxsize=_CACHED)
