@@ -3,7 +3,7 @@
 Importing `dataclasses` imports `inspect`, which takes longer than importing the whole policy engine. Defining a
 dataclass takes several times as long as defining a record, and a cold start of a Lambda function defines dozens of
 them. For type checkers a record is a dataclass (PEP 681). It has the same fields, equality, order of arguments and
-immutability, and works with `dataclasses.replace` and `copy`.
+immutability, and works with `dataclasses.replace`, `copy` and `pickle`.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ else:
             raise AttributeError(f"{type(self).__name__} is frozen: {name!r} cannot be changed")
 
         def reduce(self):
+            if kw_only:
+                return _of_keywords, (type(self), dict(zip(names, every_value(self), strict=True)))
             return type(self), every_value(self)
 
         return {
@@ -134,6 +136,10 @@ else:
             "__dataclass_fields__": _AsDataclass("__dataclass_fields__", fields, kw_only),
             "__dataclass_params__": _AsDataclass("__dataclass_params__", fields, kw_only),
         }
+
+    def _of_keywords(cls, values):
+        """Return the record of a copy or a pickle whose arguments have names only."""
+        return cls(**values)
 
     def _values_of(names):
         """Return a function that returns a record's values as a tuple: thousands of records are compared and sorted."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from permission_guard.cli.in_processes import in_processes
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
 from permission_guard.iam import TrustSet
 from permission_guard.model.arns import PARTITIONS, partition_of
@@ -19,7 +21,7 @@ from permission_guard.offline.bounds import MAX_BYTES, MAX_SECONDS, TOO_DEEP, Ou
 from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
 from permission_guard.offline.find_files import InputFile, input_files, may_be_template
-from permission_guard.offline.input_file import read
+from permission_guard.offline.input_file import STDIN, read
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.reports.check import Checked, Failed, Results, Unread, print_json, print_table
 from permission_guard.reports.terminal import echo_error
@@ -114,8 +116,10 @@ def check(  # noqa: PLR0917 - each is an option
     results = Results()
     found, problems = input_files(files)
     results.failed += [Failed(argument, problem) for argument, problem in problems]
-    for file in found:
-        _check_file(file, options, results)
+    is_read_here = any(str(file.path) == STDIN for file in found)
+    check_one = partial(_check_file, options=options)
+    for of_file in map(check_one, found) if is_read_here else in_processes(check_one, found):
+        results.extend(of_file)
     _require_some_file(results)
     _require_parameters(options, results)
     if format_ is Format.JSON:
@@ -125,9 +129,9 @@ def check(  # noqa: PLR0917 - each is an option
     raise typer.Exit(_exit_code(results))
 
 
-def _check_file(file: InputFile, options: _Options, results: Results) -> None:
-    """Add the verdicts on one file. Whatever is wrong with the file does not stop the others."""
-    name = str(file.path)
+def _check_file(file: InputFile, options: _Options) -> Results:
+    """Return the verdicts on one file. Whatever is wrong with the file does not stop the others."""
+    name, results = str(file.path), Results()
     try:
         with time_bound():
             found = contents(read(file.path), options.place, options.trust, options.parameters)
@@ -174,6 +178,7 @@ def _check_file(file: InputFile, options: _Options, results: Results) -> None:
         results.passed += len(verdicts) - len(checked)
         for one in checked:
             results.add(one)
+    return results
 
 
 def _add_unread(file: InputFile, reason: str, results: Results) -> None:

@@ -117,7 +117,7 @@ class Checked:
 
 @dataclass(slots=True)
 class Results:
-    """The results of all files.
+    """The results of one file, or of all.
 
     `skipped` has, by file, what was not evaluated, and `deployments` the place of each template. `left_out` has the
     resources, each with its file, that the parameters of a template exclude. `unread` has the files and parts that were
@@ -147,6 +147,21 @@ class Results:
         if key not in self._known:
             self._known.add(key)
             (self.findings if verdict.outcome is Outcome.VIOLATION else self.unknowns).append(checked)
+
+    def extend(self, other: Results) -> None:
+        """Add the results of another file."""
+        self.findings += other.findings
+        self.unknowns += other.unknowns
+        self.failed += other.failed
+        self.left_out += other.left_out
+        self.unread += other.unread
+        self.skipped_files += other.skipped_files
+        self.nested += other.nested
+        self.skipped |= other.skipped
+        self.deployments |= other.deployments
+        self.declared |= other.declared
+        self.passed += other.passed
+        self.files += other.files
 
 
 def print_json(results: Results) -> None:
