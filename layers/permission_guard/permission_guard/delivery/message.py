@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.delivery.text import as_json, cut, listing, one_line
 from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.verdicts import REMEDY_NAMES
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -40,13 +41,6 @@ HAPPENED: Mapping[Transition, str] = {
 }
 """What happened, for each transition."""
 
-_REMEDY_NAMES = {
-    "aws-cli": "AWS CLI",
-    "sam": "AWS SAM",
-    "cloudformation": "CloudFormation",
-    "terraform": "Terraform",
-    "policy-statement": "policy statement",
-}
 _FIX_IN_PROGRESS = frozenset({Transition.FIX_APPROVED, Transition.FIX_APPLIED})
 
 _HEADLINE = 500
@@ -133,7 +127,16 @@ def headline(finding: Finding) -> str:
 
 def remedy_name(remedy: Remedy) -> str:
     """Return the name of a remedy's kind, such as `AWS CLI`."""
-    return _REMEDY_NAMES.get(remedy.kind, one_line(remedy.kind, _FACT))
+    return REMEDY_NAMES.get(remedy.kind, one_line(remedy.kind, _FACT))
+
+
+def _form(remedy: Remedy) -> Iterator[str]:
+    """Yield the name of a remedy, which step it is, and whether a person decides first."""
+    yield remedy_name(remedy)
+    if remedy.step:
+        yield one_line(remedy.step, _FACT)
+    if remedy.needs_decision:
+        yield "after a decision"
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -164,7 +167,9 @@ def _sections(finding: Finding) -> Iterator[Section]:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_fix:
         for remedy in finding.remedies:
-            yield _command(f"How to fix it ({remedy_name(remedy)})", remedy.text)
+            yield _command(f"How to fix it ({', '.join(_form(remedy))})", remedy.text)
+            if remedy.changes:
+                yield _prose("What else changes", remedy.changes)
     if finding.fix is not None:
         yield from _fix(finding.fix, finding.transition)
 
@@ -181,7 +186,9 @@ def _evidence(finding: Finding) -> Iterator[Section]:
 
 def _where(managed_by: ManagedBy) -> str:
     """Return which tool owns the function, and why to make the fix there."""
-    name = {"cloudformation": "CloudFormation", "terraform": "Terraform"}.get(managed_by.tool, managed_by.tool)
+    name = {"cloudformation": "CloudFormation", "sam": "SAM", "terraform": "Terraform"}.get(
+        managed_by.tool, managed_by.tool
+    )
     owner = f"The {name} stack {managed_by.stack} owns" if managed_by.stack else f"{name} seems to manage"
     return f"{owner} this function. Make the fix there: the next deployment overwrites manual changes."
 

@@ -172,13 +172,19 @@ def is_about(verdict: Verdict, finding: Finding) -> bool:
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
 
 
-_KINDS = {"cloudformation": ("sam", "policy-statement"), "terraform": ("terraform",)}
+_KINDS = {
+    "cloudformation": ("sam", "cdk", "policy-statement", "aws-cli", "terraform"),
+    "sam": ("sam", "policy-statement", "cdk", "aws-cli", "terraform"),
+    "terraform": ("terraform", "policy-statement", "aws-cli", "sam", "cdk"),
+}
+"""The kinds of remedies, from the one that the owner of the code applies to the one that its next deployment undoes."""
+_OF_CONSOLE = ("aws-cli", "policy-statement", "sam", "cdk", "terraform")
 
 
 def _own_first(remedies: tuple[Remedy, ...], managed_by: ManagedBy | None) -> tuple[Remedy, ...]:
-    """Put the remedy for the infrastructure code that owns the function first."""
-    kinds = _KINDS.get(managed_by.tool, ()) if managed_by else ()
-    return tuple(sorted(remedies, key=lambda remedy: remedy.kind not in kinds))
+    """Order remedies by what owns the function: infrastructure code, or a person at the console."""
+    kinds = _KINDS.get(managed_by.tool, _OF_CONSOLE) if managed_by else _OF_CONSOLE
+    return tuple(sorted(remedies, key=lambda remedy: kinds.index(remedy.kind) if remedy.kind in kinds else len(kinds)))
 
 
 def _subject(verdict: Verdict) -> str:

@@ -76,7 +76,7 @@ class AttachManagedPolicy:
             summary=f"attach {policy_arn} to {role.arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
             before=_state(role.arn, role),
-            undo=aws("iam", "detach-role-policy", role_name=role.name, policy_arn=policy_arn),
+            undo=aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=policy_arn),
             missing=tuple(Permission(role.arn, need.action, need.resource) for need in missing),
             grants=_grants(document, role.arn),
         )

@@ -276,7 +276,7 @@ STACK_TAG = "aws:cloudformation:stack-name"
 class ManagedBy:
     """The infrastructure-as-code tool that manages a function: its next deployment reverts manual changes.
 
-    `tool` is `cloudformation` or `terraform`. `stack` is the CloudFormation stack, empty if it is unknown.
+    `tool` is `cloudformation`, `sam` or `terraform`. `stack` is the CloudFormation stack, empty if it is unknown.
     """
 
     tool: str

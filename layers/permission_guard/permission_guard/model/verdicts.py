@@ -31,12 +31,31 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+REMEDY_NAMES: Final = {
+    "aws-cli": "AWS CLI",
+    "sam": "SAM and CloudFormation",
+    "cdk": "AWS CDK",
+    "terraform": "Terraform",
+    "policy-statement": "policy statement",
+}
+"""The kinds of remedies, as people call them."""
+
+
 @record
 class Remedy:
-    """The text of a fix, ready to paste: `kind` is `aws-cli`, `sam` or `terraform`."""
+    """How to correct a finding.
+
+    `kind` is `aws-cli`, `sam`, `cdk`, `terraform` or `policy-statement`. `text` is ready to paste. If it
+    `needs_decision`, it changes nothing when it is pasted as it is: it says what a person must decide, and what to fill
+    in is between angle brackets. `changes` says what else changes. `step` says which of several steps this is, such as
+    `step 1 of 2: see who may call`: the steps of one kind are pasted one after the other.
+    """
 
     kind: str
     text: str
+    needs_decision: bool = False
+    changes: str = ""
+    step: str = ""
 
 
 @record(kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.offline.physical_names import Place
     from permission_guard.offline.scenarios import OfflineCheck
 
-_LINE: Final = re.compile(r"(\s*)(\w+): (.+)", re.ASCII)
+_LINE: Final = re.compile(r"((?:# )?\s*)(\w+): (.+)", re.ASCII)
 _REFERENCE: Final = re.compile(r"\$\{([\w:.]+)\}", re.ASCII)
 _FOR_TEMPLATES: Final = ("sam", "policy-statement")
 

@@ -15,7 +15,8 @@ _PLAIN_ITEM = re.compile(r"(?!\w+://)[A-Za-z*].*", re.DOTALL)
 
 LAMBDA_CALL: Final = """
 def aws(operation, *options):
-    command = ["aws", "lambda", operation, "--resource-arn", arn, "--output", "json", *options]
+    region = arn.split(":")[3]
+    command = ["aws", "lambda", operation, "--region", region, "--resource-arn", arn, "--output", "json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit(f"aws lambda {operation} failed; its message is above.")
@@ -24,14 +25,17 @@ def aws(operation, *options):
 """A function of a pasted Python program: it calls Lambda about the resource `arn`. It contains no single quote."""
 
 
-def aws(service: str, operation: str, **options: str | bool | Sequence[str]) -> str:
+def aws(service: str, operation: str, region: str, **options: str | bool | Sequence[str]) -> str:
     """Return a command. Options have their names in Python: `role_name` is `--role-name`.
+
+    The region is always named, so that the command works whatever the default region is. IAM has one endpoint for each
+    partition, which the region selects.
 
     A value may be any text; True is a flag; an option without a value is omitted. The AWS CLI reads a single value that
     starts with `file://` from a file: no name in AWS does.
     """
     words = [word for name, value in options.items() for word in _option(f"--{name.replace('_', '-')}", value)]
-    return " ".join(["aws", service, operation, *words])
+    return " ".join(["aws", service, operation, "--region", shlex.quote(region), *words])
 
 
 def _option(name: str, value: str | bool | Sequence[str]) -> list[str]:

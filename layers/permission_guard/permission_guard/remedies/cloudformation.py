@@ -38,9 +38,9 @@ def comment(text: str) -> str:
     return f"# {escaped(text)}"
 
 
-def sam(text: str) -> tuple[Remedy, ...]:
+def sam(text: str, *, needs_decision: bool = False, changes: str = "") -> tuple[Remedy, ...]:
     """Return the remedy, or none if CloudFormation would replace a part of a value by something else.
 
     A foreign text such as `{{resolve:secretsmanager:orders}}` would put a secret into a policy.
     """
-    return () if _EVALUATED.search(text) else (Remedy("sam", text),)
+    return () if _EVALUATED.search(text) else (Remedy("sam", text, needs_decision, changes),)

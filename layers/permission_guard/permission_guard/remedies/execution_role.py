@@ -23,27 +23,31 @@ def by_aws(policy: str, role_arn: str) -> str:
     return f"arn:{require_arn(role_arn).partition}:iam::aws:policy/{policy}"
 
 
-def attached(role_arn: str, policy_arn: str) -> tuple[str, str]:
+def attached(role_arn: str, policy_arn: str, region: str) -> tuple[str, str]:
     """Return the AWS CLI command and the Terraform that attach a managed policy to a role."""
     name = _name(role_arn)
-    block = terraform.resource(
-        "aws_iam_role_policy_attachment", policy_arn.rpartition("/")[2], role=name, policy_arn=policy_arn
-    )
-    return aws("iam", "attach-role-policy", role_name=name, policy_arn=policy_arn), block
+    names = (name, policy_arn.rpartition("/")[2])
+    block = terraform.resource("aws_iam_role_policy_attachment", names, role=name, policy_arn=policy_arn)
+    return aws("iam", "attach-role-policy", region, role_name=name, policy_arn=policy_arn), block
 
 
-def put(role_arn: str, policy_name: str, needs: Sequence[Need]) -> tuple[str, str]:
+def put(role_arn: str, policy_name: str, needs: Sequence[Need], region: str) -> tuple[str, str]:
     """Return the AWS CLI command and the Terraform that add an inline policy with exactly what is missing."""
-    return put_document(_name(role_arn), policy_name, {"Version": "2012-10-17", "Statement": statements(needs)})
+    document = {"Version": "2012-10-17", "Statement": statements(needs)}
+    return put_document(_name(role_arn), policy_name, document, region)
 
 
-def put_document(role: str, policy_name: str, document: JSON) -> tuple[str, str]:
+def put_document(role: str, policy_name: str, document: JSON, region: str) -> tuple[str, str]:
     """Return the AWS CLI command and the Terraform that add an inline policy to a role, given by its name."""
     command = aws(
-        "iam", "put-role-policy", role_name=role, policy_name=policy_name, policy_document=json.dumps(document)
+        "iam", "put-role-policy", region, role_name=role, policy_name=policy_name, policy_document=json.dumps(document)
     )
     block = terraform.resource(
-        "aws_iam_role_policy", policy_name, name=policy_name, role=role, policy=terraform.jsonencode(document)
+        "aws_iam_role_policy",
+        (role, policy_name),
+        name=policy_name,
+        role=role,
+        policy=terraform.jsonencode(document),
     )
     return command, block
 

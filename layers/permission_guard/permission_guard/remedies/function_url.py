@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 from permission_guard.model.verdicts import Remedy
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.cloudformation import sam
+from permission_guard.remedies.decisions import choices, commented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.remedies.permission import Permission
+
+_CHANGES = (
+    "Without the URL, its callers find nothing. With authentication, only signed calls of allowed identities succeed. "
+    "With the permission, anyone can run the function at your cost."
+)
 
 
 def choose(permissions: Sequence[Permission]) -> tuple[Remedy, ...]:
@@ -21,23 +27,29 @@ def choose(permissions: Sequence[Permission]) -> tuple[Remedy, ...]:
     """
     first = permissions[0]
     named = {"function_name": first.function_name, "qualifier": first.qualifier}
-    commands = [
-        "Choose one of these. Delete the URL:",
-        aws("lambda", "delete-function-url-config", **named),
-        "Or require authentication:",
-        aws("lambda", "update-function-url-config", **named, auth_type="AWS_IAM"),
-        "Or let anyone on the Internet call the function:",
-        " && ".join(permission.to_cli() for permission in permissions),
-    ]
-    in_code = "Choose one: delete the URL, set its {}, or let anyone on the Internet call the function:"
-    resources = "\n---\n".join(permission.to_sam() for permission in permissions)
-    blocks = "\n\n".join(permission.to_terraform() for permission in permissions)
-    return (
-        Remedy("aws-cli", _comments("\n".join(commands))),
-        *sam(_comments(f"{in_code.format('AuthType to AWS_IAM')}\n{resources}")),
-        Remedy("terraform", _comments(f"{in_code.format('authorization_type to AWS_IAM')}\n{blocks}")),
+    commands = choices(
+        ("Delete the URL", aws("lambda", "delete-function-url-config", first.region, **named)),
+        (
+            "Require authentication",
+            aws("lambda", "update-function-url-config", first.region, **named, auth_type="AWS_IAM"),
+        ),
+        (
+            "Let anyone on the Internet call the function",
+            " && ".join(permission.to_cli() for permission in permissions),
+        ),
     )
-
-
-def _comments(text: str) -> str:
-    return "\n".join(f"# {line}" if line else "#" for line in text.split("\n"))
+    in_code = (
+        "Choose one of these. Delete the URL. Or: Require authentication, with {}. Or: Let anyone on the Internet call:"
+    )
+    resources = "\n---\n".join(permission.to_sam() for permission in permissions)
+    calls = "\n".join(permission.to_cdk() for permission in permissions)
+    blocks = "\n\n".join(permission.to_terraform() for permission in permissions)
+    by_kind = {"sam": ("AuthType: AWS_IAM", resources), "terraform": ('authorization_type = "AWS_IAM"', blocks)}
+    texts = {kind: commented(f"{in_code.format(setting)}\n{text}") for kind, (setting, text) in by_kind.items()}
+    for_cdk = commented(f"{in_code.format('authType: AWS_IAM')}\n{calls}", "//")
+    return (
+        Remedy("aws-cli", commands, needs_decision=True, changes=_CHANGES),
+        *sam(texts["sam"], needs_decision=True, changes=_CHANGES),
+        Remedy("cdk", for_cdk, needs_decision=True, changes=_CHANGES),
+        Remedy("terraform", texts["terraform"], needs_decision=True, changes=_CHANGES),
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS
-from permission_guard.iam.arn import PARTS, function_name, split_arn
+from permission_guard.iam.arn import PARTS, function_name, require_arn, split_arn
 from permission_guard.iam.glob import compile_glob
 from permission_guard.iam.principals import ANY_SERVICE, ANYONE
 from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES, SERVICE_NAME_KEYS
@@ -15,6 +16,7 @@ from permission_guard.model.names import STATEMENT_ID
 from permission_guard.model.verdicts import Remedy
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.cloudformation import sam
+from permission_guard.remedies.decisions import commented, placeholder, to_fill_in
 from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
 from permission_guard.remedies.statement_replacement import replace_statement
 
@@ -35,7 +37,7 @@ _INVOKING: Final = {
 _REPLACED_KEYS: Final = (
     SOURCE_KEYS | NOT_SENT_BY_SERVICES | SERVICE_NAME_KEYS | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
 )
-_TO_REMOVE: Final = "# Remove this resource, or the setting from which a tool generates it:\n"
+_TO_REMOVE: Final = "Remove this resource, or the setting from which a tool generates it:\n"
 
 
 # ── Replacement statements ──────────────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +66,7 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
 
 def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
     """Return the statement for an Alexa skill, with a placeholder for its id."""
-    token = "amzn1.ask.skill.SKILL-ID"  # noqa: S105
+    token = f"amzn1.ask.skill.{placeholder('SKILL-ID')}"
     return _statement(allowed, principal, "lambda:InvokeFunction", event_source_token=token)
 
 
@@ -104,6 +106,8 @@ def _sources(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
         return _combined(allowed_now)
     target = allowed.snapshot.target
     form = invoker.source_arn.format(partition=target.partition, region=target.region, account=target.account)
+    names = sorted(invoker.names, key=len, reverse=True)
+    form = re.sub("|".join(names), lambda match: placeholder(match[0]), form) if names else form
     return _named(allowed, invoker) or _combined(triggers) or [(form, target.account)]
 
 
@@ -141,22 +145,20 @@ def replaced(
     succeed. They keep what the old statement grants to other principals.
     """
     policy, name = allowed.policy, allowed.statement.sid
+    changes = f"The statement {allowed.name} is replaced: calls that only it allows are denied."
     named = _each_named(allowed, statements)
     permissions = [permissions_of(statement, policy.resource_arn) for statement in named]
     others = _others(allowed, principals)
     if not all(permissions):  # AddPermission cannot express it, and so neither can CloudFormation and Terraform
         text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
-        return (Remedy("aws-cli", _replace(allowed, [*others, *named])), Remedy("policy-statement", text))
+        command = _replace(allowed, [*others, *named])
+        return to_fill_in([Remedy("aws-cli", command, changes=changes), Remedy("policy-statement", text)])
     flat = [permission for group in permissions for permission in group]
     if _is_removable(name) and not others:
         commands = " &&\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
     else:  # RemovePermission cannot name the statement, but PutResourcePolicy can replace it
         commands = _replace(allowed, [*others, *named])
-    return (
-        Remedy("aws-cli", commands),
-        *sam("\n---\n".join(permission.to_sam() for permission in flat)),
-        Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in flat)),
-    )
+    return to_fill_in(_of_permissions(commands, flat, changes))
 
 
 def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]:
@@ -165,28 +167,38 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     others = _others(allowed, principals)
     by_name = _is_removable(name) and not others
     command = _remove(policy, str(name)) if by_name else _replace(allowed, others)
+    changes = f"The statement {allowed.name} is removed: calls that only it allows are denied."
+    if others:
+        changes = f"The statement {allowed.name} is changed: it no longer allows {', '.join(sorted(principals))}."
     written = permissions_of(dict(allowed.statement.raw), policy.resource_arn)
     obsolete = [permission for permission in written if permission.principal in principals] if others else written
     if not obsolete:
-        return (Remedy("aws-cli", command),)
+        return (Remedy("aws-cli", command, changes=changes),)
     return (
-        Remedy("aws-cli", command),
-        *sam(_each(_TO_REMOVE, obsolete, Permission.to_sam, "\n---\n")),
-        Remedy("terraform", _each(_TO_REMOVE, obsolete, Permission.to_terraform, "\n\n")),
+        Remedy("aws-cli", command, changes=changes),
+        *sam(_obsolete(obsolete, Permission.to_sam, "\n---\n"), changes=changes),
+        Remedy("terraform", _obsolete(obsolete, Permission.to_terraform, "\n\n"), changes=changes),
     )
 
 
 def added(*permissions: Permission) -> tuple[Remedy, ...]:
     """Return the remedy that adds permissions."""
+    return _of_permissions(" &&\n".join(permission.to_cli() for permission in permissions), permissions)
+
+
+def _of_permissions(commands: str, permissions: Sequence[Permission], changes: str = "") -> tuple[Remedy, ...]:
+    """Return the commands, and the resources of infrastructure code for the permissions."""
     return (
-        Remedy("aws-cli", " &&\n".join(permission.to_cli() for permission in permissions)),
-        *sam("\n---\n".join(permission.to_sam() for permission in permissions)),
-        Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in permissions)),
+        Remedy("aws-cli", commands, changes=changes),
+        *sam("\n---\n".join(permission.to_sam() for permission in permissions), changes=changes),
+        Remedy("cdk", "\n".join(permission.to_cdk() for permission in permissions), changes=changes),
+        Remedy("terraform", "\n\n".join(permission.to_terraform() for permission in permissions), changes=changes),
     )
 
 
-def _each(head: str, permissions: Sequence[Permission], form: Callable[[Permission], str], between: str) -> str:
-    return head + between.join(map(form, permissions))
+def _obsolete(permissions: Sequence[Permission], form: Callable[[Permission], str], between: str) -> str:
+    """Return the resources to remove, as comments: pasted, they would be added."""
+    return commented(_TO_REMOVE + between.join(map(form, permissions)))
 
 
 def _statement(allowed: Allowed, principal: str, action: str, **conditions: str) -> dict[str, JSON]:
@@ -250,7 +262,8 @@ def _is_removable(name: str | None) -> bool:
 
 def _remove(policy: ResourcePolicy, name: str) -> str:
     function, qualifier = function_name(policy.resource_arn), policy.qualifier or ""
-    return aws("lambda", "remove-permission", function_name=function, qualifier=qualifier, statement_id=name)
+    region = require_arn(policy.resource_arn).region
+    return aws("lambda", "remove-permission", region, function_name=function, qualifier=qualifier, statement_id=name)
 
 
 def _replace(allowed: Allowed, replacements: Sequence[dict[str, JSON]]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.iam.arn import require_arn
 from permission_guard.model.names import (
     ACTION,
     ARN,
@@ -15,8 +16,9 @@ from permission_guard.model.names import (
     STATEMENT_ID,
 )
 from permission_guard.records import record
-from permission_guard.remedies import cloudformation, terraform
+from permission_guard.remedies import cdk, cloudformation, terraform
 from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.decisions import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,15 +37,16 @@ _CONDITIONS: Final = {
 _PARAMETERS: Final = {key.lower(): (name, operator) for name, (operator, key) in _CONDITIONS.items()}
 # Equal for an ARN that AddPermission accepts, because only its resource part can contain a wildcard.
 _SAME: Final = {"ArnEquals": "ArnLike", "StringLike": "ArnLike"}
-# The values that AddPermission accepts, and placeholders in capitals.
+# The values that AddPermission accepts.
 _FORMS: Final[Mapping[str, Callable[[str], re.Match[str] | None]]] = {
     "source_arn": ARN.match,
-    "source_account": re.compile(r"\d{12}|[A-Z-]+", re.ASCII).fullmatch,
+    "source_account": re.compile(r"\d{12}", re.ASCII).fullmatch,
     "principal_org_id": ORGANIZATION_ID.match,
     "event_source_token": EVENT_SOURCE_TOKEN.match,
     "function_url_auth_type": re.compile(r"NONE|AWS_IAM").fullmatch,
     "invoked_via_function_url": re.compile(r"true").fullmatch,
 }
+_ANY_VALUE: Final = "0" * 12
 _SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
 
@@ -55,6 +58,7 @@ class Permission:
     https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
     """
 
+    region: str = ""
     function_name: str
     qualifier: str = ""
     statement_id: str
@@ -69,8 +73,8 @@ class Permission:
 
     @property
     def values(self) -> dict[str, str | bool]:
-        """The parameters that are set."""
-        return {name: value for name, value in asdict(self).items() if value}
+        """The parameters that are set, without the region of the call."""
+        return {name: value for name, value in asdict(self).items() if value and name != "region"}
 
     @property
     def function(self) -> str:
@@ -79,7 +83,7 @@ class Permission:
 
     def to_cli(self) -> str:
         """Return the AWS CLI command."""
-        return aws("lambda", "add-permission", **self.values)
+        return aws("lambda", "add-permission", self.region, **self.values)
 
     def to_sam(self) -> str:
         """Return the CloudFormation resource, in YAML."""
@@ -89,7 +93,12 @@ class Permission:
 
     def to_terraform(self) -> str:
         """Return the resource for Terraform's AWS provider."""
-        return terraform.resource("aws_lambda_permission", self.statement_id.lower(), **self.values)
+        names = (self.function_name, self.qualifier, self.statement_id)
+        return terraform.resource("aws_lambda_permission", names, **self.values)
+
+    def to_cdk(self) -> str:
+        """Return the call of the AWS CDK."""
+        return cdk.add_permission(self.function, self.statement_id, self.principal, self.action, self.values)
 
 
 def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Permission, ...]:
@@ -108,9 +117,11 @@ def permissions_of(statement: Mapping[str, JSON], resource_arn: str) -> tuple[Pe
     single: dict[str, Any] = {name: values[0] for name, values in read.items()}
     single["invoked_via_function_url"] = "invoked_via_function_url" in single
     name, _, qualifier = resource_arn.split(":function:", 1)[-1].partition(":")
+    region = require_arn(resource_arn).region
     found = list(product(principals, actions, sources))
     return tuple(
         Permission(
+            region=region,
             function_name=name,
             qualifier=qualifier,
             statement_id=sid(str(statement.get("Sid") or "permission"), f"-{number}" if len(found) > 1 else ""),
@@ -159,7 +170,12 @@ def _conditions(block: JSON) -> dict[str, list[str]] | None:
             name, own = _PARAMETERS.get(key.lower(), ("", ""))
             same = operator == own or (_SAME.get(operator) == own and name == "source_arn")
             texts = ["true" if value is True else str(value) for value in _list(values)]
-            if not name or not same or name in read or not all(map(_FORMS[name], texts)):
+            if (
+                not name
+                or not same
+                or name in read
+                or not all(_FORMS[name](PLACEHOLDER.sub(_ANY_VALUE, text)) for text in texts)
+            ):
                 return None
             read[name] = texts
     return read

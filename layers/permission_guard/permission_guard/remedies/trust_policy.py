@@ -65,23 +65,26 @@ def trust_policy_of(role: Role, statements: Sequence[JSON]) -> Policy:
     return parse_policy(_document(role, statements), name=role.trust_policy.name)
 
 
-def replaced(role: Role, statements: Sequence[JSON]) -> tuple[Remedy, ...]:
+def replaced(role: Role, statements: Sequence[JSON], region: str) -> tuple[Remedy, ...]:
     """Return the remedies that replace a role's trust policy with these statements."""
     policy = _document(role, statements)
-    command = aws("iam", "update-assume-role-policy", role_name=role.name, policy_document=json.dumps(policy))
-    return Remedy("aws-cli", command), Remedy("terraform", _terraform(role.name, role.path, policy))
+    changes = f"The whole trust policy of {role.name} is replaced: whoever changes it meanwhile loses that change."
+    command = aws("iam", "update-assume-role-policy", region, role_name=role.name, policy_document=json.dumps(policy))
+    trust = terraform.jsonencode(policy)
+    block = terraform.change("aws_iam_role", f"the role {role.name}", assume_role_policy=trust)
+    return Remedy("aws-cli", command, changes=changes), Remedy("terraform", block, changes=changes)
 
 
-def created(role_arn: str, function_arn: str = "") -> tuple[Remedy, ...]:
+def created(role_arn: str, region: str, function_arn: str = "") -> tuple[Remedy, ...]:
     """Return the remedies that recreate a deleted role, and set it again on a function that uses it."""
     name = role_arn.rpartition("/")[2]
     path = role_arn.partition(":role")[2].removesuffix(name)
     policy = {"Version": VARIABLES_VERSION, "Statement": [dict(LAMBDA_STATEMENT)]}
     logs = f"arn:{require_arn(role_arn).partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
     commands = [
-        aws("iam", "create-role", role_name=name, path=path, assume_role_policy_document=json.dumps(policy)),
-        aws("iam", "wait role-exists", role_name=name),
-        aws("iam", "attach-role-policy", role_name=name, policy_arn=logs),
+        aws("iam", "create-role", region, role_name=name, path=path, assume_role_policy_document=json.dumps(policy)),
+        aws("iam", "wait role-exists", region, role_name=name),
+        aws("iam", "attach-role-policy", region, role_name=name, policy_arn=logs),
     ]
     if function_arn:
         commands.append(set_role(function_arn, role_arn))
@@ -91,7 +94,7 @@ def created(role_arn: str, function_arn: str = "") -> tuple[Remedy, ...]:
 def set_role(function_arn: str, role_arn: str) -> str:
     """Return the AWS CLI command that sets the execution role of a function."""
     region, name = require_arn(function_arn).region, function_name(function_arn)
-    return aws("lambda", "update-function-configuration", region=region, function_name=name, role=role_arn)
+    return aws("lambda", "update-function-configuration", region, function_name=name, role=role_arn)
 
 
 def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:
@@ -102,4 +105,4 @@ def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:
 
 def _terraform(name: str, path: str, policy: Mapping[str, JSON]) -> str:
     trust = terraform.jsonencode(policy)
-    return terraform.resource("aws_iam_role", "execution", name=name, path=path, assume_role_policy=trust)
+    return terraform.resource("aws_iam_role", [name], name=name, path=path, assume_role_policy=trust)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from permission_guard.model.verdicts import Outcome, Severity
+from permission_guard.model.verdicts import REMEDY_NAMES, Outcome, Severity
 from permission_guard.offline.template_remedies import remedies_in
 from permission_guard.reports.terminal import echo_error, literal
 from permission_guard.rules import RULES
@@ -36,7 +36,6 @@ _COLOURS: Final = {
 _MOST_FILES: Final = 3
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 _ONE_FOR_EACH_ROLE: Final = frozenset({RoleTrustTooBroad.id, RoleShared.id})
-_REMEDIES: Final = {"sam": "SAM and CloudFormation", "aws-cli": "AWS CLI", "policy-statement": "policy statement"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Checked:
                 "title": verdict.title,
                 "impact": verdict.impact,
                 "evidence": dict(verdict.evidence),
-                "remedies": [{"kind": remedy.kind, "text": remedy.text} for remedy in self.remedies],
+                "remedies": [asdict(remedy) for remedy in self.remedies],
             }
         return document
 
@@ -239,9 +238,12 @@ def _print_finding(console: Console, one: Checked) -> None:
     console.print(literal(f"{one.verdict.reason} {one.verdict.impact}"))
     if one.remedies:
         first = one.remedies[0]
-        console.print(f"Remedy ({_REMEDIES.get(first.kind, first.kind)}):")
+        after = ", after a decision" if first.needs_decision else ""
+        console.print(f"Remedy ({REMEDY_NAMES.get(first.kind, first.kind)}{after}):")
         for line in first.text.split("\n"):
             console.print(f"  {literal(line)}", soft_wrap=True)
+        if first.changes:
+            console.print(f"What else changes: {literal(first.changes)}")
 
 
 def _unknowns_table(unknowns: Sequence[Checked]) -> Table:

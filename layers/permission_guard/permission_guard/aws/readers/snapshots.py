@@ -66,11 +66,17 @@ class StateReader:
         return self._what_the_roles_allow(target, function, denied_calls)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
-        """Return the stack that a function belongs to, from the tag that only CloudFormation can set."""
+        """Return the stack that a function belongs to, from the tag that only CloudFormation can set.
+
+        SAM adds a tag of its own:
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+        """
         tags = self._functions.tags(target)
         if isinstance(tags, Unread):
             return tags
-        return ManagedBy("cloudformation", tags[STACK_TAG]) if STACK_TAG in tags else None
+        if STACK_TAG not in tags:
+            return None
+        return ManagedBy("sam" if tags.get("lambda:createdBy") == "SAM" else "cloudformation", tags[STACK_TAG])
 
     def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
         policies = self._functions.resource_policies(target)

@@ -364,4 +364,4 @@ def _with_message(reason: str, facts: Mapping[str, JSON]) -> str:
 
 def _created(api: str, function: Function) -> tuple[Remedy, ...]:
     """Return the remedies that create the role, and set it on the function unless that does not exist either."""
-    return created(function.role_arn, "" if api == "CreateFunction" else function.arn)
+    return created(function.role_arn, require_arn(function.arn).region, "" if api == "CreateFunction" else function.arn)

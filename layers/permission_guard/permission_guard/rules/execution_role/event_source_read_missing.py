@@ -160,7 +160,7 @@ class EventSourceReadMissing(NeedRule):
 
 def _enable(mapping: EventSourceMapping) -> str:
     region = require_arn(mapping.function_arn).region
-    return aws("lambda", "update-event-source-mapping", region=region, uuid=mapping.uuid, enabled=True)
+    return aws("lambda", "update-event-source-mapping", region, uuid=mapping.uuid, enabled=True)
 
 
 def _then_enable(remedy: Remedy, mapping: EventSourceMapping) -> Remedy:

@@ -204,12 +204,13 @@ def _causes(mapping: EventSourceMapping, needs: Sequence[Need]) -> str:
 def _commands(mapping: EventSourceMapping, role: Role, needs: Sequence[Need]) -> Iterator[str]:
     """Yield the commands that show AWS's current message, the role's permissions and the other policies."""
     region = require_arn(mapping.function_arn).region
-    yield aws("lambda", "get-event-source-mapping", region=region, uuid=mapping.uuid)
+    yield aws("lambda", "get-event-source-mapping", region, uuid=mapping.uuid)
     for statement in statements([need for need in needs if need.has_known_resource]):
         actions, resources = statement["Action"], statement["Resource"]
         yield aws(
             "iam",
             "simulate-principal-policy",
+            region,
             policy_source_arn=role.arn,
             action_names=actions,
             resource_arns=resources,
@@ -223,16 +224,17 @@ def _policy_command(arn: str) -> Iterator[str]:
     service, region, account, name = (split_arn(arn) + [""] * 5)[2:6]
     match service:
         case "dynamodb" | "kinesis":
-            yield aws(service, "get-resource-policy", region=region, resource_arn=arn)
+            yield aws(service, "get-resource-policy", region, resource_arn=arn)
         case "kafka":
-            yield aws("kafka", "get-cluster-policy", region=region, cluster_arn=arn)
+            yield aws("kafka", "get-cluster-policy", region, cluster_arn=arn)
         case "kms":
-            yield aws("kms", "get-key-policy", region=region, key_id=arn, policy_name="default")
+            yield aws("kms", "get-key-policy", region, key_id=arn, policy_name="default")
         case "secretsmanager":
-            yield aws("secretsmanager", "get-resource-policy", region=region, secret_id=arn)
+            yield aws("secretsmanager", "get-resource-policy", region, secret_id=arn)
         case "sqs":
-            owner = {"region": region, "queue_owner_aws_account_id": account}
-            url = aws("sqs", "get-queue-url", **owner, queue_name=name, output="text")
+            url = aws(
+                "sqs", "get-queue-url", region, queue_owner_aws_account_id=account, queue_name=name, output="text"
+            )
             attributes = ["Policy", "KmsMasterKeyId"]
-            shown = aws("sqs", "get-queue-attributes", region=region, attribute_names=attributes)
+            shown = aws("sqs", "get-queue-attributes", region, attribute_names=attributes)
             yield f'{shown} --queue-url "$({url})"'

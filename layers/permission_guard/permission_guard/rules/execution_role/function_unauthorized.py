@@ -219,24 +219,25 @@ def _commands(health: Health, needs: Sequence[Need], missing: Sequence[Need], fu
     """Yield the commands that show the cause, correct it where that is certain, and let AWS try again."""
     arn = require_arn(function.arn)
     name, region = function_name(function.arn), arn.region
-    yield aws("lambda", "get-function-configuration", region=region, function_name=function.arn)
+    yield aws("lambda", "get-function-configuration", region, function_name=function.arn)
     if health.code == "InsufficientRolePermissions" and missing:
         yield role_remedies.attached(
-            function.role_arn, role_remedies.by_aws(Network.managed_policy, function.role_arn)
+            function.role_arn, role_remedies.by_aws(Network.managed_policy, function.role_arn), region
         )[0]
     elif needs:
-        yield from _simulations(function, needs)
+        yield from _simulations(function, needs, region)
     elif "KMS" in health.code:
         yield from _key_commands(health, function, region)
-    yield aws("lambda", "update-function-configuration", region=region, function_name=name, role=function.role_arn)
+    yield aws("lambda", "update-function-configuration", region, function_name=name, role=function.role_arn)
 
 
-def _simulations(function: Function, needs: Sequence[Need]) -> Iterator[str]:
+def _simulations(function: Function, needs: Sequence[Need], region: str) -> Iterator[str]:
     for statement in role_remedies.statements(needs):
         actions, resources = statement["Action"], statement["Resource"]
         yield aws(
             "iam",
             "simulate-principal-policy",
+            region,
             policy_source_arn=function.role_arn,
             action_names=actions,
             resource_arns=resources,
@@ -247,12 +248,12 @@ def _key_commands(health: Health, function: Function, region: str) -> Iterator[s
     key = function.configuration.get("KMSKeyArn")
     if not isinstance(key, str) or not key:
         return
-    yield aws("kms", "describe-key", region=region, key_id=key)
+    yield aws("kms", "describe-key", region, key_id=key)
     if health.code == "DisabledKMSKey":
-        yield aws("kms", "enable-key", region=region, key_id=key)
+        yield aws("kms", "enable-key", region, key_id=key)
     elif health.code == "InvalidStateKMSKey":
-        yield aws("kms", "cancel-key-deletion", region=region, key_id=key)
-        yield aws("kms", "enable-key", region=region, key_id=key)
+        yield aws("kms", "cancel-key-deletion", region, key_id=key)
+        yield aws("kms", "enable-key", region, key_id=key)
     elif health.code == "KMSKeyAccessDenied":
-        yield aws("kms", "get-key-policy", region=region, key_id=key, policy_name="default")
-        yield aws("kms", "list-grants", region=region, key_id=key)
+        yield aws("kms", "get-key-policy", region, key_id=key, policy_name="default")
+        yield aws("kms", "list-grants", region, key_id=key)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from permission_guard.iam import EvalDecision, parse_policy
+from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import Role, Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Verdict, finding_id
@@ -174,12 +175,13 @@ class NeedRule(Rule):
         if lack.role is None or lack.in_the_way:
             wanted = [need for need in lack.needs if need in lack.own or need in lack.bounded]
             return (role_remedies.statement_remedy(wanted),) if wanted else ()
+        region = require_arn(requirement.function.arn).region
         if policy_arn := _managed_policy_arn(requirement):
-            command, terraform = role_remedies.attached(lack.role.arn, policy_arn)
+            command, terraform = role_remedies.attached(lack.role.arn, policy_arn, region)
         else:
             found = finding_id(self.id, requirement.function.arn, requirement.subject)
             name = role_remedies.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
-            command, terraform = role_remedies.put(lack.role.arn, name, lack.needs)
+            command, terraform = role_remedies.put(lack.role.arn, name, lack.needs, region)
         return role_remedies.all_of(command, lack.needs, terraform)
 
 

@@ -127,7 +127,7 @@ class RoleNotAssumable(RoleRule):
             reason=f"{role_arn} does not exist.",
             impact=_IMPACT.format(name=some(names)),
             evidence={"role_arn": role_arn, "exists": False},
-            remedies=created(role_arn, own if own in arns else ""),
+            remedies=created(role_arn, snapshot.target.region, own if own in arns else ""),
         )
 
     def _denied(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
@@ -226,4 +226,7 @@ def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
         elif decision.denied:
             statements.append(dict(LAMBDA_STATEMENT))
         fixed = replace(role, trust_policy=trust_policy_of(role, statements))
-    return (*replaced(role, statements), Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)))
+    return (
+        *replaced(role, statements, snapshot.target.region),
+        Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),
+    )

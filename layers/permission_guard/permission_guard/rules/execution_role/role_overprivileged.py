@@ -162,7 +162,7 @@ class RoleOverprivileged(RoleRule):
                 "services": services,
                 "granted_by": by,
             },
-            remedies=_remedies(found, role),
+            remedies=_remedies(found, role, snapshot.target.region),
             severity=None if found.anything or gains else Severity.MEDIUM,
         )
 
@@ -274,22 +274,24 @@ class _Evaluation:
         return evaluate(Request(Principal.role(role.arn), step.action, resource, context), self._policies)
 
 
-def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
+def _remedies(found: _Found, role: Role, region: str) -> tuple[Remedy, ...]:
     """Return how to list the used actions, how to detach AWS managed policies, and a Deny of privilege escalation."""
     generate = aws(
         "iam",
         "generate-service-last-accessed-details",
+        region,
         arn=role.arn,
         granularity="ACTION_LEVEL",
         query="JobId",
         output="text",
     )
-    commands = [f'job=$({generate}) && sleep 10 && aws iam get-service-last-accessed-details --job-id "$job"']
+    get = aws("iam", "get-service-last-accessed-details", region)
+    commands = [f'job=$({generate}) && sleep 10 && {get} --job-id "$job"']
     granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
     by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
     if by_aws:
         commands.append("# This removes all permissions of the policy: first allow what the function needs.")
-    commands += [aws("iam", "detach-role-policy", role_name=role.name, policy_arn=arn) for arn in by_aws]
+    commands += [aws("iam", "detach-role-policy", region, role_name=role.name, policy_arn=arn) for arn in by_aws]
     if not found.paths:
         narrow: JSON = {
             "Effect": "Allow",
@@ -300,7 +302,7 @@ def _remedies(found: _Found, role: Role) -> tuple[Remedy, ...]:
     actions = sorted({path.steps[0].action for path in found.paths})
     shown: JSON = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": [shown]}
-    command, terraform = put_document(role.name, free_name(_DENY_NAME, role), document)
+    command, terraform = put_document(role.name, free_name(_DENY_NAME, role), document, region)
     return (
         Remedy("aws-cli", "\n".join([*commands, command])),
         Remedy("policy-statement", json.dumps(shown, indent=2)),

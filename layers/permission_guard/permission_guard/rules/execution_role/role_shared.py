@@ -144,7 +144,7 @@ class _Copy:
 def _remedies(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
     """Return how to list the functions that use the role, and how to give one of them a role with the same policies."""
     query = f"Functions[?Role=={_jmespath(role_arn)}].FunctionName"
-    list_functions = aws("lambda", "list-functions", region=target.region, query=query, output="text")
+    list_functions = aws("lambda", "list-functions", target.region, query=query, output="text")
     copy = _copy_of(role, target.name)
     if copy is None:
         return (Remedy("aws-cli", list_functions),)
@@ -174,17 +174,18 @@ def _commands(copy: _Copy, target: FunctionTarget) -> Iterator[str]:
     yield aws(
         "iam",
         "create-role",
+        target.region,
         role_name=copy.name,
         path=copy.path,
         permissions_boundary=copy.boundary,
         assume_role_policy_document=trust,
     )
-    yield aws("iam", "wait role-exists", role_name=copy.name)
+    yield aws("iam", "wait role-exists", target.region, role_name=copy.name)
     for arn in copy.attached:
-        yield aws("iam", "attach-role-policy", role_name=copy.name, policy_arn=arn)
+        yield aws("iam", "attach-role-policy", target.region, role_name=copy.name, policy_arn=arn)
     for name, document in copy.inline.items():
         text = json.dumps(document)
-        yield aws("iam", "put-role-policy", role_name=copy.name, policy_name=name, policy_document=text)
+        yield aws("iam", "put-role-policy", target.region, role_name=copy.name, policy_name=name, policy_document=text)
     yield set_role(target.arn, copy.arn)
 
 

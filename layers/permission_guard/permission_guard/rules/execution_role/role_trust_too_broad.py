@@ -193,7 +193,7 @@ def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: 
     if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied and not other_name(fixed, snapshot):
         statements.append(dict(LAMBDA_STATEMENT))
     left = _narrowed(statement, found) or changed[statement.index] or dict(LAMBDA_STATEMENT)
-    return (*replaced(role, statements), Remedy("policy-statement", json.dumps(left, indent=2)))
+    return (*replaced(role, statements, snapshot.target.region), Remedy("policy-statement", json.dumps(left, indent=2)))
 
 
 def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] | None:

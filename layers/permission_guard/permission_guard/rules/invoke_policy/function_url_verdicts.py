@@ -117,6 +117,7 @@ def _permission(arn: str, principal: str, action: str, *, auth_type: str, source
     by_url = action == "lambda:InvokeFunctionUrl"
     digest = hashlib.sha256(f"{principal} {source_arn}".encode()).hexdigest()[:8]
     return Permission(
+        region=target.region,
         function_name=target.name,
         qualifier=qualifier or "",
         statement_id=sid("function-url" if by_url else "function-url-invoke", f"-{digest}"),

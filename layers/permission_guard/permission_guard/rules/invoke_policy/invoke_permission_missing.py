@@ -222,6 +222,7 @@ def _permission(trigger: Trigger, invoker: Invoker, action: str) -> Permission:
     principal = sent[-1] if regional else invoker.principal
     by_url = invoker is cloudfront.INVOKER and action == "lambda:InvokeFunction"
     return Permission(
+        region=target.region,
         function_name=target.name,
         qualifier=qualifier if qualifier and qualifier != "$LATEST" else "",
         statement_id=_statement_id(principal, trigger.source, "-url" if action.endswith("Url") else ""),

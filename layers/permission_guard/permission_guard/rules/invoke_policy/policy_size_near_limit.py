@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam.arn import function_name
+from permission_guard.iam.arn import function_name, require_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Remedy, Severity
@@ -106,7 +106,8 @@ def _command(policy: ResourcePolicy) -> str:
     if is_compactible(statement.raw for statement in policy.document.statements):
         return compact_policy(policy.resource_arn)
     qualifier = policy.qualifier or ""
-    return aws("lambda", "get-policy", function_name=function_name(policy.resource_arn), qualifier=qualifier)
+    name, region = function_name(policy.resource_arn), require_arn(policy.resource_arn).region
+    return aws("lambda", "get-policy", region, function_name=name, qualifier=qualifier)
 
 
 def size_of(policy: ResourcePolicy) -> int:

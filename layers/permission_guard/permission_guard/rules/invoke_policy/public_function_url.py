@@ -110,9 +110,9 @@ def _url(allowed: Allowed) -> FunctionUrl | None:
 
 
 def _require_authentication(allowed: Allowed) -> str:
-    policy = allowed.policy
-    name, qualifier = function_name(policy.resource_arn), policy.qualifier or ""
-    return aws("lambda", "update-function-url-config", function_name=name, qualifier=qualifier, auth_type="AWS_IAM")
+    policy, region = allowed.policy, allowed.snapshot.target.region
+    named = {"function_name": function_name(policy.resource_arn), "qualifier": policy.qualifier or ""}
+    return aws("lambda", "update-function-url-config", region, **named, auth_type="AWS_IAM")
 
 
 def _opens_for(auth_type: str, allowed: Allowed) -> bool:

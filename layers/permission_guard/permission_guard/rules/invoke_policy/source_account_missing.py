@@ -113,9 +113,9 @@ def _excepted_by_denies(allowed: Allowed) -> tuple[str, ...]:
 def _with_account(allowed: Allowed, services: list[str], *, known: bool) -> dict[str, JSON]:
     """Return the statement with `aws:SourceAccount`, for S3 if its principal is everyone.
 
-    If this account does not own the source, the account is the placeholder `ACCOUNT-ID`.
+    If this account does not own the source, the account is the placeholder `<ACCOUNT-ID>`.
     """
     condition = condition_of(allowed)
     equals = {key: value for key, value in condition.get("StringEquals", {}).items() if key.lower() != _ACCOUNT.lower()}
-    condition["StringEquals"] = {**equals, _ACCOUNT: allowed.snapshot.target.account if known else "ACCOUNT-ID"}
+    condition["StringEquals"] = {**equals, _ACCOUNT: allowed.snapshot.target.account if known else "<ACCOUNT-ID>"}
     return changed(allowed, "-scoped", Condition=condition, Principal={"Service": services or ["s3.amazonaws.com"]})
