@@ -9,18 +9,26 @@ from typing import Any
 _HEAD = re.compile(r'resource "(?P<kind>[a-z_]+)" "(?P<name>[A-Za-z_][\w-]*)" \{\n', re.ASCII)
 _ARGUMENT = re.compile(r"  (?P<name>[a-z_]+) *= ", re.ASCII)
 _CALL = re.compile(r"(jsonencode|toset)\(")
-_EXPRESSION = re.compile(r"aws_iam_role\.own\.(?:name|id)|each\.value|true")
+_SETTING = re.compile(r"(?P<name>[a-z_]+) *= ", re.ASCII)
+_EXPRESSION = re.compile(r"aws_iam_role\.\w+\.(?:name|id)|each\.value|true", re.ASCII)
 _STRING = re.compile(r'"((?:[^"\\\x00-\x1f\x7f-\U0010ffff]|\\["\\]|\\u[0-9a-f]{4}|\\U[0-9a-f]{8})*)"')
 _ESCAPE = re.compile(r'\\(["\\])|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})')
 _SPACE = re.compile(r"[\s]*")
 
 
 def blocks(text: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return kind, name and arguments of each resource; comments between the blocks are skipped."""
+    """Return kind, name and arguments of each resource; comments between the blocks are skipped.
+
+    An argument for an existing resource has no kind and no name.
+    """
     found, at = [], 0
     while at < len(text):
         if text[at] in "#\n":
             at = (text.find("\n", at) + 1) or len(text)
+            continue
+        if setting := _SETTING.match(text, at):
+            value, at = _value(text, setting.end())
+            found.append(("", "", {setting["name"]: value}))
             continue
         head = _HEAD.match(text, at)
         assert head, text[at : at + 80]

@@ -18,6 +18,7 @@ from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.rules import RULES
 from tests.fakes import TRUST_LAMBDA
 from tests.unit.cli.conftest import run
+from tests.unit.remedies.snippets import to_fill_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def test_the_remedy_is_for_the_template_and_uses_its_references(check: Any) -> N
     ]
     assert "  FunctionName: !Ref Orders" in topic["remedies"][0]["text"]
     assert (
-        'SourceArn: !Sub "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:TOPIC-NAME"'
+        'SourceArn: !Sub "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:<TOPIC-NAME>"'
         in (topic["remedies"][0]["text"])
     )
 
@@ -120,11 +121,14 @@ def test_a_remedy_without_a_template_form_names_the_resource(check: Any) -> None
     }
     result = check(template(resources={"Own": policy}))
     assert result.findings == [("PG101", "Own-1")]
-    assert result.document["findings"][0]["remedies"] == [
-        {"kind": "sam", "text": "# Change or remove Own in the template."}
-    ]
-    hostile = check(template(resources={"Own\nRole: x\u2028": policy})).document["findings"][0]["remedies"]
-    assert hostile == [{"kind": "sam", "text": "# Change or remove Own\\u000aRole: x\\u2028 in the template."}]
+    assert texts(result) == [("sam", "# Change or remove Own in the template.")]
+    hostile = check(template(resources={"Own\nRole: x\u2028": policy}))
+    assert texts(hostile) == [("sam", "# Change or remove Own\\u000aRole: x\\u2028 in the template.")]
+
+
+def texts(result: Any) -> list[tuple[str, str]]:
+    """Return kind and text of each remedy of the first finding."""
+    return [(remedy["kind"], remedy["text"]) for remedy in result.document["findings"][0]["remedies"]]
 
 
 @pytest.mark.parametrize("name", ["a\nRole: x", "a # b", "a: b", "!GetAtt x", '"', "'", "Other"])
@@ -143,7 +147,7 @@ def test_a_reference_to_a_hostile_name_stays_one_value(check: Any, name: str, ki
     result = check(template(resources={"Own": permission, name: {"Type": "AWS::S3::Bucket"}}))
     for finding in result.document["findings"]:
         for remedy in finding["remedies"]:
-            node = yaml.compose(remedy["text"])
+            node = yaml.compose(to_fill_in(remedy["text"]))
             assert isinstance(node, yaml.MappingNode)
             properties = dict(node.value)
             assert [key.value for key in properties] == ["Type", "Properties"]

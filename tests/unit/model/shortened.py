@@ -105,7 +105,10 @@ def topic_message(extra: int) -> Sent:
     request = publication(finding)
     text = request["Message"]
     shown = all(remedy.text in text for remedy in finding.remedies if remedy.kind == "aws-cli") and "Evidence:" in text
-    notice = text.endswith("How to fix it (AWS SAM). See the finding in the findings table.\n") and "yy" not in text
+    notice = (
+        text.endswith("How to fix it (SAM and CloudFormation). See the finding in the findings table.\n")
+        and "yy" not in text
+    )
     is_complete = shown and (notice or finding.remedies[-1].text in text)
     return Sent([aws_limits.publication_size(request)], is_complete, notice)
 

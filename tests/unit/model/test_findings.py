@@ -70,7 +70,15 @@ def test_the_document_contains_json_values_and_its_version() -> None:
     assert document["version"] == 1
     assert document["status"] == "resolved"
     assert document["fix"]["result"] == "applied"
-    assert document["remedies"] == [{"kind": "aws-cli", "text": "aws iam attach-role-policy"}]
+    assert document["remedies"] == [
+        {
+            "kind": "aws-cli",
+            "text": "aws iam attach-role-policy",
+            "needs_decision": False,
+            "changes": "",
+            "step": "",
+        }
+    ]
     assert document["event_ids"] == ["704f34be-8e02-4fd4-ba8e-d4ddfed2d00b"]
     assert type(document["severity"]) is str
 

@@ -32,7 +32,7 @@ _SAMPLES: Final = {
     "METHOD": "GET",
     "USER-POOL-ID": "us-east-1_Ab1Cd2Ef3",
 }
-_OTHER_SAMPLE: Final = "sample1"
+_OTHER_SAMPLE: Final = "sample"
 
 
 def sample(name: str) -> str:
@@ -56,6 +56,11 @@ def uncommented(text: str) -> str:
     return _COMMENT.sub("", text)
 
 
+def to_fill_in(text: str) -> str:
+    """Return a commented text as it is once the signs of comments and the line that asks for it are removed."""
+    return "\n".join(line for line in uncommented(text).split("\n") if not _HEAD.match(line))
+
+
 def decided(remedy: Remedy) -> list[str]:
     """Return the text for each decision that a person can take: one for each choice, or the filled in text.
 
@@ -68,7 +73,7 @@ def decided(remedy: Remedy) -> list[str]:
         return [filled(part).strip("\n") for part in CHOICE.split(plain)[2::2]]
     if not PLACEHOLDER.search(plain):
         return []
-    return [filled("\n".join(line for line in plain.split("\n") if not _HEAD.match(line)))]
+    return [filled(to_fill_in(remedy.text))]
 
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────────

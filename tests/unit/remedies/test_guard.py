@@ -87,7 +87,7 @@ def with_sources(case: dict[str, Any], texts: list[str]) -> dict[str, Any]:
         if isinstance(inventory.get("sources"), list):
             service = next(iter(inventory["sources"]), ":::").split(":")[2]
             inventory["sources"] += [
-                word for word in words if word.startswith(f"arn:aws:{service}:") and "sample1" in word
+                word for word in words if word.startswith(f"arn:aws:{service}:") and "sample" in word
             ]
             inventory["sources"] += [word for word in words if "acme-uploads" in word and service == "s3"]
     return case
@@ -133,7 +133,7 @@ def test_infrastructure_code_declares_what_the_commands_write(path: Path) -> Non
             terraform_permissions(terraform_blocks(hcl2.loads(f"{text}\n"))) for text in kinds["terraform"]
         ] == in_cdk
         before = written_statements(case)
-        texts = [ways_ for ways_ in ways(of_kind(verdict, "aws-cli"))]
+        texts = list(ways(of_kind(verdict, "aws-cli")))
         after = [written_statements(applied(case, each).case) for each in texts]
         wanted = [statement_of(one, verdict.function_arn) for one in in_cdk[-1]]
         assert all(statement in after[-1] for statement in wanted)

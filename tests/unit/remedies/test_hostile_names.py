@@ -35,6 +35,7 @@ from permission_guard.model.targets import FunctionTarget
 from permission_guard.rules import RULES
 from tests import hcl, shell
 from tests.fakes import TARGET
+from tests.unit.remedies.snippets import decided
 from tests.unit.remedies.test_writers import HOSTILE
 from tests.unit.rules.test_cases import PRINCIPALS, RULE_CASES, kind_of, snapshot_of, trust_of
 
@@ -71,6 +72,7 @@ NOT_A_NAME = re.compile(
 )
 FUNCTION = re.compile(r"(arn:[\w-]+:lambda:[^:]*:\d*:function:)([^:*]+)(?::([^:*]+))?")
 OPTIONS = {"--output", "--query", "--region"}
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -157,8 +159,9 @@ def findings(owner: Owner) -> list[Verdict]:
 
 
 def remedies(found: list[Verdict], kind: str) -> list[str]:
-    """Return the texts of one kind, each once."""
-    return list(dict.fromkeys(one.text for verdict in found for one in verdict.remedies if one.kind == kind))
+    """Return the texts of one kind, each once, and as they are after a decision."""
+    of_kind = [one for verdict in found for one in verdict.remedies if one.kind == kind]
+    return list(dict.fromkeys(text for one in of_kind for text in (decided(one) or [one.text])))
 
 
 def is_whole(value: str, owner: Owner) -> bool:
@@ -228,13 +231,26 @@ def values_of_commands(found: list[Verdict], folder: Path) -> list[str]:
     return [value for call in calls for value in strings(values_of(call))]
 
 
+def values_of_calls(found: list[Verdict]) -> list[str]:
+    """Read the calls of the AWS CDK, and return their strings: nothing else in them is a hostile text."""
+    calls = remedies(found, "cdk")
+    assert len(calls) > 20
+    values: list[str] = []
+    for text in calls:
+        code = "\n".join(line for line in text.split("\n") if not line.startswith("//"))
+        assert START not in _STRING.sub("", code), text
+        assert text.isascii()
+        values += map(json.loads, _STRING.findall(code))
+    return values
+
+
 def values_of_files(found: list[Verdict]) -> list[str]:
     """Read all other remedies, and return their values."""
     terraform, templates = remedies(found, "terraform"), remedies(found, "sam")
     assert len(terraform) > 50
     assert len(templates) > 20
     values = [value for text in terraform for _, _, arguments in hcl.blocks(text) for value in strings(arguments)]
-    for resource in (resource for text in templates for resource in yaml.safe_load_all(text)):
+    for resource in (resource for text in templates for resource in yaml.safe_load_all(text) if resource):
         assert list(resource) == ["Type", "Properties"]
         assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in resource["Properties"])
         values += strings(resource["Properties"])
@@ -245,12 +261,16 @@ def values_of_files(found: list[Verdict]) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE[::2])
 def test_every_remedy_has_hostile_names_only_as_values(text: str, tmp_path: Path) -> None:
-    """Bash, Terraform and YAML read each as a whole, and run and evaluate nothing else."""
+    """Bash, Terraform, YAML and TypeScript read each as a whole, and run and evaluate nothing else."""
     owner = Owner(text)
     found = findings(owner)
-    for values in (values_of_commands(found, tmp_path), values_of_files(found)):
+    for values, fewest in (
+        (values_of_commands(found, tmp_path), 100),
+        (values_of_files(found), 100),
+        (values_of_calls(found), 15),
+    ):
         assert [value for value in values if not is_whole(value, owner)] == []
-        assert sum(owner.suffix in value for value in values) > 100
+        assert sum(owner.suffix in value for value in values) > fewest
 
 
 @pytest.mark.parametrize("text", ["'", '"', "`", "$(", "\\", "\n'"])

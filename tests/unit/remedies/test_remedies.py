@@ -1,4 +1,4 @@
-"""The remedies of a finding can be copied unchanged, except for placeholders."""
+"""The remedies of a finding can be copied unchanged, or with what a person fills in."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tests.fakes import (
     a_role,
     polling,
 )
+from tests.unit.remedies.snippets import to_fill_in
 
 NO_TRUST = TrustSet(frozenset())
 
@@ -54,13 +55,16 @@ def open_to_s3(sid: str | None, qualifier: str | None = None) -> Verdict:
 
 def remedy(verdict: Verdict, kind: str) -> str:
     """Return one remedy."""
-    return next(item.text for item in verdict.remedies if item.kind == kind)
+    found = next(item for item in verdict.remedies if item.kind == kind)
+    return to_fill_in(found.text) if found.needs_decision else found.text
 
 
 def options(command: str) -> dict[str, str]:
-    """Return the options of a command; `&&` at its end runs the next command only after success."""
+    """Return the options of a command except the region; `&&` at its end runs the next command only after success."""
     words = shlex.split(command.removesuffix(" &&"))[3:]
-    return dict(zip(words[::2], words[1::2], strict=True))
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    assert found.pop("--region") == "us-east-1"
+    return found
 
 
 def replacement(verdict: Verdict) -> list[dict[str, Any]]:
@@ -81,7 +85,7 @@ def test_the_narrow_statement_is_added_before_the_broad_one_is_removed() -> None
         "--statement-id": "uploads-scoped",
         "--action": "lambda:InvokeFunction",
         "--principal": "s3.amazonaws.com",
-        "--source-arn": "arn:aws:s3:::BUCKET-NAME",
+        "--source-arn": "arn:aws:s3:::<BUCKET-NAME>",
         "--source-account": "123456789012",
     }
     assert remove.startswith("aws lambda remove-permission ")
@@ -113,7 +117,7 @@ def test_a_statement_that_cannot_be_removed_by_name_is_replaced_in_the_policy(si
 def test_a_sid_with_a_leading_dash_is_not_read_as_an_option() -> None:
     """RemovePermission accepts it."""
     _, remove = remedy(open_to_s3("--uploads"), "aws-cli").splitlines()
-    assert shlex.split(remove)[3:] == ["--function-name", "orders", "--statement-id=--uploads"]
+    assert shlex.split(remove)[5:] == ["--function-name", "orders", "--statement-id=--uploads"]
 
 
 @pytest.mark.parametrize("sid", ["uploads", "a" * 100, "dots.and.dots", "-uploads"])
@@ -147,7 +151,7 @@ def test_the_sam_resource_is_valid_yaml() -> None:
             "FunctionName": "orders:live",
             "Action": "lambda:InvokeFunction",
             "Principal": "s3.amazonaws.com",
-            "SourceArn": "arn:aws:s3:::BUCKET-NAME",
+            "SourceArn": "arn:aws:s3:::<BUCKET-NAME>",
             "SourceAccount": "123456789012",
         },
     }
@@ -168,7 +172,7 @@ def test_a_mapping_that_aws_disabled_is_enabled_and_nothing_else() -> None:
     """If the role is allowed to read again, the remedy has no policy."""
     verdict = unreadable_queue(SQS_POLICY, **BY_AWS)
     assert verdict.outcome is Outcome.VIOLATION
-    assert [(remedy.kind, remedy.text) for remedy in verdict.remedies] == [("aws-cli", ENABLE)]
+    assert [(item.kind, item.text) for item in verdict.remedies] == [("aws-cli", ENABLE)]
 
 
 def test_a_mapping_that_aws_disabled_is_enabled_after_the_policy_is_attached() -> None:
@@ -182,7 +186,7 @@ def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:
     """The role's path is not part of its name."""
     verdict = unreadable_queue()
     assert remedy(verdict, "aws-cli") == (
-        f"aws iam attach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
+        f"aws iam attach-role-policy --region us-east-1 --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
     )
     assert f'policy_arn = "{SQS_POLICY_ARN}"' in remedy(verdict, "terraform")
     assert 'role       = "orders-role"' in remedy(verdict, "terraform")
