@@ -22,33 +22,31 @@ _COMMENT: Final = re.compile(r"^(?:#|//) ?", re.MULTILINE)
 _SAMPLES: Final = {
     "ACCOUNT-ID": "123456789012",
     "ACTION": "s3:GetObject",
-    "ALARM-NAME": "cpu-high",
-    "BUCKET-NAME": "acme-uploads",
-    "CONFIG-RULE-ID": "config-rule-0a1b2c",
     "RESOURCE-ARN": "arn:aws:s3:::acme-uploads/*",
-    "SECRET-NAME": "broker-a1B2c3",
     "SKILL-ID": "0a1b2c3d-0000-4000-8000-000000000001",
-    "STAGE": "prod",
-    "METHOD": "GET",
-    "USER-POOL-ID": "us-east-1_Ab1Cd2Ef3",
 }
-_OTHER_SAMPLE: Final = "sample"
+_NAMES: Final = (
+    *("sample", "GET", "0a1b2c3d4e5f6789", "0a1b2c3d4e5f67890", "tg-0a1b2c3d4e5f67890", "us-east-1_Ab1Cd2Ef3"),
+    *("config-rule-0a1b2c", "sample-a1B2c3", "E1A2B3C4D5E6F7", "0a1b2c3d-0000-4000-8000-000000000001"),
+)
 
 
-def sample(name: str) -> str:
-    """Return a value for a placeholder that the service accepts."""
+def sample(name: str, text: str) -> str:
+    """Return a value for a placeholder that the service accepts which the text names."""
     if name in _SAMPLES:
         return _SAMPLES[name]
-    for invoker in INVOKERS:
-        pattern = invoker.names.get(name)
-        if pattern is not None:
-            assert re.fullmatch(pattern, _OTHER_SAMPLE), f"no sample for {name}"
-    return _OTHER_SAMPLE
+    patterns = [
+        invoker.names[name]
+        for invoker in INVOKERS
+        if name in invoker.names and f":{invoker.source_arn.split(':')[2]}:" in text
+    ]
+    assert patterns, f"nothing has the placeholder {name} in {text}"
+    return next(value for value in _NAMES if patterns[0] == "*" or re.fullmatch(patterns[0], value))
 
 
 def filled(text: str) -> str:
     """Return a text with a value for each placeholder."""
-    return PLACEHOLDER.sub(lambda match: sample(match[1]), text)
+    return PLACEHOLDER.sub(lambda match: sample(match[1], text), text)
 
 
 def uncommented(text: str) -> str:
