@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from permission_guard.invokers import INVOKERS
+from permission_guard.invokers.grammar import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def sample(name: str, text: str) -> str:
         if name in invoker.names and f":{invoker.source_arn.split(':')[2]}:" in text
     ]
     assert patterns, f"nothing has the placeholder {name} in {text}"
-    return next(value for value in _NAMES if patterns[0] == "*" or re.fullmatch(patterns[0], value))
+    return next(value for value in _NAMES if Expression(patterns[0]).matches_any(value))
 
 
 def filled(text: str) -> str:
