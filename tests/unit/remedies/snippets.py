@@ -42,7 +42,8 @@ def sample(name: str, text: str) -> str:
         if name in invoker.names and f":{invoker.source_arn.split(':')[2]}:" in text
     ]
     assert patterns, f"nothing has the placeholder {name} in {text}"
-    return next(value for value in _NAMES if Expression(patterns[0]).matches_any(value))
+    forms = [Expression(form) for form in patterns[0].split("|")]
+    return next(value for value in _NAMES if any(form.matches_any(value) for form in forms))
 
 
 def filled(text: str) -> str:
