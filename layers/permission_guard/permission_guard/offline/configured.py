@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.offline.physical_names import attribute, physical_name, reference
-from permission_guard.offline.template_roles import listed
-from permission_guard.offline.unresolved import text
+from permission_guard.offline.unresolved import listed, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

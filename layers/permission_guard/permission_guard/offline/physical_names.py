@@ -111,6 +111,8 @@ _TABLE: Final = "arn:{p}:dynamodb:{r}:{a}:table/{n}"
 _STREAM: Final = f"{_TABLE}/stream/2026-01-01T00:00:00.000"
 _POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
 
+_SAML: Final = "arn:{p}:iam::{a}:saml-provider/{n}"
+
 _NAMINGS: Final = {
     "AWS::AmazonMQ::Broker": ResourceNaming("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
     "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}", generated=_api_id),
@@ -155,6 +157,7 @@ _NAMINGS: Final = {
     "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name", generated=_within(64)),
     "AWS::IAM::ManagedPolicy": ResourceNaming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
     "AWS::IAM::Role": ResourceNaming("arn:{p}:iam::{a}:role/{n}", "RoleName"),
+    "AWS::IAM::SAMLProvider": ResourceNaming(_SAML, "Name", ref=_SAML),
     "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
     "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
     "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
@@ -290,6 +293,11 @@ def _consumer(resolver: NameResolver, logical_id: str) -> str:
     return f"{stream}/consumer/{_own_name(resolver, logical_id, 'ConsumerName')}:1"
 
 
+def _oidc_provider(resolver: NameResolver, logical_id: str) -> str:
+    url = _own_name(resolver, logical_id, "Url").removeprefix("https://")
+    return f"arn:{resolver.place.partition}:iam::{resolver.place.account}:oidc-provider/{url}"
+
+
 def _stage(resolver: NameResolver, logical_id: str) -> str:
     return _own_name(resolver, logical_id, "StageName")
 
@@ -309,6 +317,7 @@ _SPECIAL: Final[dict[str, Callable[[NameResolver, str], str]]] = {
     "AWS::ApiGateway::Authorizer": _id,
     "AWS::ApiGateway::Stage": _stage,
     "AWS::ApiGatewayV2::Authorizer": _id,
+    "AWS::IAM::OIDCProvider": _oidc_provider,
     "AWS::Kinesis::StreamConsumer": _consumer,
     "AWS::Lambda::Alias": _qualified,
     "AWS::Lambda::Version": _qualified,

@@ -22,7 +22,9 @@ from permission_guard.rules.execution_role.event_source_read_missing import Even
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
+from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_shared import RoleShared
+from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from permission_guard.rules.invoke_policy.policy_size_near_limit import PolicySizeNearLimit
 from permission_guard.rules.invoke_policy.source_never_matches import SourceNeverMatches
@@ -49,6 +51,7 @@ RULES_ON_NAMES: Final = frozenset(
     {EventSourceReadMissing.id, FailureDestinationMissing.id, LoggingMissing.id, FeaturePermissionMissing.id}
 )
 """The rules whose outcome depends on the names of resources."""
+RULES_ON_TRUST: Final = frozenset({RoleNotAssumable.id, RoleTrustTooBroad.id})
 RULES_ON_FUNCTIONS: Final = RULES_OFFLINE & _ON_ROLES - RULES_ON_SHARED_ROLES - {EventSourceReadMissing.id}
 
 _LEAST_FIRST: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)

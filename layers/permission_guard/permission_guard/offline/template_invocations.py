@@ -16,10 +16,10 @@ from permission_guard.offline.physical_names import attribute, reference
 from permission_guard.offline.scenarios import RULES_ON_TRIGGERS, OfflineCheck, Scenario
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Template, TooManyConditionsError
 from permission_guard.offline.template_permissions import UNREADABLE, URL, function_url
-from permission_guard.offline.template_roles import Bound, listed
+from permission_guard.offline.template_roles import Bound
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
 from permission_guard.offline.template_triggers import READERS, triggers_of
-from permission_guard.offline.unresolved import fill, marked, sole_unresolved, text, unresolved_in
+from permission_guard.offline.unresolved import fill, listed, marked, sole_unresolved, text, unresolved_in
 from permission_guard.remedies.cloudformation import value_of
 
 if TYPE_CHECKING:

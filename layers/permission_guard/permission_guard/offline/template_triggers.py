@@ -24,8 +24,7 @@ from permission_guard.invokers import (
 )
 from permission_guard.offline import template_apis
 from permission_guard.offline.configured import Configured, TemplateTrigger, is_function
-from permission_guard.offline.template_roles import listed
-from permission_guard.offline.unresolved import text
+from permission_guard.offline.unresolved import listed, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

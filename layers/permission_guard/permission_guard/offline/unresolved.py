@@ -74,11 +74,16 @@ def text(value: JSON) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def listed(value: JSON) -> list[JSON]:
+    """Return a list, or a list of a single value."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def unresolved_in(value: JSON) -> dict[str, None]:
     """Return the names of the unresolved values in a value, in order of appearance."""
     if isinstance(value, str):
         return dict.fromkeys(UNRESOLVED.findall(value))
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    parts = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     return {name: None for part in parts for name in unresolved_in(part)}
 
 
