@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import TRUST_LAMBDA
 from tests.unit.cli.test_check_roles import SQS, allow, attached, inline, template
 
-LAMBDA: dict[str, Any] = TRUST_LAMBDA["Statement"][0]
+LAMBDA: Any = TRUST_LAMBDA["Statement"][0]
 
 
 def trusting(*statements: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.arns import parse_function_name
+from permission_guard.offline.configured import RETURN_ANYTHING
 from permission_guard.offline.references import references, whole_reference
 from permission_guard.offline.template_functions import MAPPING
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY
@@ -25,8 +26,6 @@ _PROPERTIES: Final = {
     "AWS::Lambda::Version": "FunctionName",
 }
 _FUNCTIONS: Final = frozenset({"AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version"})
-_RETURN_ANYTHING: Final = ("AWS::CloudFormation::", "AWS::Serverless::", "AWS::ServiceCatalog::", "AWS::SSM::Parameter")
-"""Resource types whose attributes can be the name of a function: they return what someone else put there."""
 
 _ARN_SERVICE: Final = 2
 
@@ -46,7 +45,7 @@ def other_resources(template: Template) -> Iterator[tuple[str, str]]:
     for logical_id, name, raw in _values(template):
         whole = whole_reference(raw)
         kind = resolver.type_of(whole) if whole else ""
-        if kind.startswith("AWS::") and kind not in _FUNCTIONS and not kind.startswith(_RETURN_ANYTHING):
+        if kind.startswith("AWS::") and kind not in _FUNCTIONS and not kind.startswith(RETURN_ANYTHING):
             yield logical_id, f"{logical_id}.{name} refers to {whole}, which is an {kind} and not a function"
             continue
         value = resolver.value(raw)

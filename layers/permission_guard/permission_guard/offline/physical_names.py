@@ -113,6 +113,7 @@ _POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
 
 _SAML: Final = "arn:{p}:iam::{a}:saml-provider/{n}"
 
+_FIFO: Final = {"AWS::SNS::Topic": "FifoTopic", "AWS::SQS::Queue": "FifoQueue"}
 _NAMINGS: Final = {
     "AWS::AmazonMQ::Broker": ResourceNaming("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
     "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}", generated=_api_id),
@@ -224,7 +225,14 @@ def physical_name(resolver: NameResolver, logical_id: str) -> str:
     """Return the name of a resource: the value of its name property, or else a plausible name."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
     given = _given(resolver, logical_id, naming.name if naming else "")
-    return given or (naming.generated(logical_id) if naming else logical_id)
+    return given or (naming.generated(logical_id) + _ending(resolver, logical_id) if naming else logical_id)
+
+
+def _ending(resolver: NameResolver, logical_id: str) -> str:
+    """Return what CloudFormation appends to the generated name of a FIFO topic or queue."""
+    kind = resolver.type_of(logical_id)
+    is_fifo = kind in _FIFO and _given(resolver, logical_id, _FIFO[kind]).lower() == "true"
+    return ".fifo" if is_fifo else ""
 
 
 def generated_names(resources: Mapping[str, Any]) -> dict[str, str]:
