@@ -139,3 +139,35 @@ def test_an_identity_provider_of_the_template_is_one_of_the_own_account(check: A
     signed_in = {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}
     by_saml = allowing({"Federated": {"Ref": "Saml"}}, Action="sts:AssumeRoleWithSAML", Condition=signed_in)
     assert check(template(trusting(LAMBDA, by_saml), resources=resources)).code == 0
+
+
+def by_condition(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return a template with a function that has one of two roles."""
+    chosen = {"Fn::If": ["IsPartner", {"Fn::GetAtt": ["Role", "Arn"]}, {"Fn::GetAtt": ["Second", "Arn"]}]}
+    body = template(first, resources={"Second": {"Type": "AWS::IAM::Role", "Properties": second}})
+    body["Resources"]["Orders"]["Properties"]["Role"] = chosen
+    condition = {"IsPartner": {"Fn::Equals": [PARTNER, "yes"]}}
+    return {**body, "Parameters": {"Partner": {"Type": "String"}}, "Conditions": condition}
+
+
+def test_what_is_wrong_with_both_roles_is_found(check: Any) -> None:
+    """The function has one of them, whatever the condition is. What is wrong with one alone is unknown."""
+    admin = {**trusting(LAMBDA), **inline(allow("*"))}
+    both = check(by_condition(admin, admin), "--rule", "PG210")
+    assert ([rule for rule, _ in both.findings], both.unknowns) == (["PG210"], [])
+    one = check(by_condition(admin, trusting(LAMBDA)), "--rule", "PG210")
+    assert (one.findings, [rule for rule, _ in one.unknowns]) == ([], ["PG210"])
+
+
+def test_a_policy_for_an_unresolved_role_can_be_one_of_the_named_role(check: Any) -> None:
+    """Nobody knows the name that CloudFormation generates, so the policy of an unresolved role is not for it."""
+    properties = {"PolicyName": "a", "Roles": [PARTNER], "PolicyDocument": allow("*")}
+    policy = {"Type": "AWS::IAM::Policy", "Properties": properties}
+    parameters = {"Partner": {"Type": "String"}}
+    body = template({**trusting(LAMBDA), "RoleName": "orders"}, resources={"More": policy}, Parameters=parameters)
+    assert [rule for rule, _ in check(body, "--rule", "PG210").unknowns] == ["PG210"]
+    assert [rule for rule, _ in check(body, "--parameter", "Partner=orders").findings] == ["PG210"]
+    assert check(body, "--parameter", "Partner=other").code == 0
+    assert check(template(trusting(LAMBDA), resources={"More": policy}, Parameters=parameters)).code == 0
+    unread = {**trusting(LAMBDA), "Policies": [PARTNER]}
+    assert [rule for rule, _ in check(template(unread, Parameters=parameters), "--rule", "PG210").unknowns] == ["PG210"]

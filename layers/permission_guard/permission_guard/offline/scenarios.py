@@ -155,14 +155,27 @@ def _has_no_effect(verdicts: Iterable[Verdict]) -> bool:
 def _merged(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Iterator[Verdict]:
     """Yield the verdict of a rule on each subject of all scenarios. One without a subject is on all of them."""
     subjects = list(dict.fromkeys(one.subject for _, verdicts in evaluated for one in verdicts))
+    found = []
     for subject in subjects if subjects == [None] else (one for one in subjects if one is not None):
-        yield _on_subject(
-            rule,
-            [
-                (scenario, [one for one in verdicts if one.subject in {None, subject}])
-                for scenario, verdicts in evaluated
-            ],
-        )
+        on_subject = [
+            (scenario, [one for one in verdicts if one.subject in {None, subject}]) for scenario, verdicts in evaluated
+        ]
+        found.append(_on_subject(rule, on_subject))
+    if any(one.outcome is Outcome.VIOLATION for one in found):
+        yield from found
+        return
+    certain = _in_all(evaluated)
+    of_certain = {one.subject for one in certain}
+    yield from certain[:1]
+    yield from (one for one in found if one.subject not in of_certain)
+
+
+def _in_all(evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> list[Verdict]:
+    """Return the violations that every scenario has, on one subject or on another, such as one of two roles."""
+    violations = [[one for one in verdicts if one.outcome is Outcome.VIOLATION] for _, verdicts in evaluated]
+    titles = [{one.title for one in found} for found in violations]
+    common = set.intersection(*titles) if titles else set()
+    return [one for found in violations for one in found if one.title in common]
 
 
 def _on_subject(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict:

@@ -11,7 +11,7 @@ from permission_guard.offline.managed_policies import extreme, is_by_aws, manage
 from permission_guard.offline.physical_names import attribute, path_of, physical_name, reference
 from permission_guard.offline.scenarios import listed_references, not_in_file
 from permission_guard.offline.template_trust import trust_policy, unresolved_in_trust
-from permission_guard.offline.unresolved import fill, listed, text, unresolved_in
+from permission_guard.offline.unresolved import fill, listed, marked, text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,18 +80,28 @@ class TemplateRole:
         for number, policy in enumerate(listed(self._properties.get("Policies"))):
             if isinstance(policy, dict):
                 yield text(policy.get("PolicyName", number)), policy.get("PolicyDocument")
+            elif unresolved_in(policy):
+                yield f"policy {number}", policy
         for kind, roles in _ATTACHED:
             for logical_id in self._template.ids_of(kind):
-                if self._names_role(logical_id, roles) and self._template.is_created(self._resolver, logical_id):
-                    yield logical_id, self._resolver.properties(logical_id).get("PolicyDocument")
+                named = self._names_role(logical_id, roles)
+                if named and self._template.is_created(self._resolver, logical_id):
+                    document = self._resolver.properties(logical_id).get("PolicyDocument")
+                    yield logical_id, document if named is True else _attached_if(named, document)
 
-    def _names_role(self, logical_id: str, roles: str) -> bool:
-        """Return whether a policy is attached to the role. References to other roles need not be resolved."""
+    def _names_role(self, logical_id: str, roles: str) -> bool | str:
+        """Return whether a policy is attached to the role, or the unresolved value on which that depends.
+
+        References to other roles need not be resolved. Nobody knows the name of a role that CloudFormation generates.
+        """
         raw = self._template.raw(logical_id, roles)
         named = [_referenced(entry) for entry in listed(raw)]
         if named and all(name is not None and self._resolver.type_of(name) == ROLE for name in named):
             return self._id in named
-        return self._name in listed(self._resolver.value(raw))
+        resolved = listed(self._resolver.value(raw))
+        if self._name in resolved:
+            return True
+        return bool("RoleName" in self._properties) and next(iter(unresolved_in(resolved)), False)
 
     def _managed(self) -> list[str]:
         """Return the ARNs of the attached managed policies. Those of the template are added to the documents."""
@@ -179,6 +189,18 @@ def _referenced(raw: JSON) -> str | None:
     """Return the resource or the parameter of a `!Ref`."""
     found = raw.get("Ref") if isinstance(raw, dict) and len(raw) == 1 else None
     return found if isinstance(found, str) else None
+
+
+def _attached_if(name: str, document: JSON) -> JSON:
+    """Return a policy whose statements all depend on an unresolved value."""
+    if not isinstance(document, dict):
+        return document
+    condition = {"StringEquals": {"attached": marked(name)}}
+    statements = [
+        {**item, "Condition": condition} if isinstance(item, dict) else item
+        for item in listed(document.get("Statement"))
+    ]
+    return {**document, "Statement": statements}
 
 
 def _attached(arn: str, bound: Bound) -> Policy | Unread:

@@ -121,13 +121,19 @@ def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
     return value
 
 
+def named(value: str) -> str:
+    """Return a text with the names of its unresolved values. A literal `${P}` stays another one than a reference."""
+    parts = UNRESOLVED.split(value)
+    return "".join(f"${{{part}}}" if number % 2 else part.replace("${", "${!") for number, part in enumerate(parts))
+
+
 def written(value: JSON) -> str:
     """Return an expression as text; different values have different texts."""
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{written(key)}: {written(item)}' for key, item in value.items())}}}"
-    plain = fill(text(value), {})
+    plain = named(text(value))
     return plain if _PLAIN.fullmatch(plain) else json.dumps(plain, ensure_ascii=False)
 
 
