@@ -18,7 +18,7 @@ CLOSE: Final = "\ue001"
 UNRESOLVED: Final = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 _MARKS: Final = str.maketrans(dict.fromkeys((OPEN, CLOSE), "\ufffd"))
-_PLAIN: Final = re.compile(r"[\w:./${}@*-]+", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w:./${}@*!-]+", re.ASCII)
 _LONGEST_NAME: Final = 100
 
 
