@@ -60,6 +60,7 @@ def test_an_administrator_is_found_once_for_two_mappings(check: Any) -> None:
 PARTNER = {"Ref": "Partner"}
 PARTNER_ROOT = {"Fn::Sub": "arn:aws:iam::${Partner}:root"}
 OF_PARTNER = {"StringEquals": {"aws:SourceAccount": PARTNER}}
+LAMBDA_NAME = "lambda.amazonaws.com"
 ANYONE: dict[str, Any] = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 TEXT = (
     '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},'
@@ -116,6 +117,17 @@ def test_an_unresolved_value_of_a_trust_policy_concerns_its_statement_alone(
     body["Conditions"] = {"IsPartner": {"Fn::Equals": [PARTNER, "yes"]}}
     result = check(body)
     assert ([rule for rule, _ in result.findings], [rule for rule, _ in result.unknowns]) == (found, unknown)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "unknown"),
+    [([LAMBDA_NAME, "edgelambda.amazonaws.com"], []), (["edgelambda.amazonaws.com", "ec2.amazonaws.com"], ["PG208"])],
+)
+def test_the_values_that_a_template_allows_are_tried(check: Any, allowed: list[str], unknown: list[str]) -> None:
+    """The outcome is known if it is the same for all of them."""
+    parameters = {"Partner": {"Type": "String", "AllowedValues": allowed}}
+    result = check(template(trusting(allowing({"Service": [LAMBDA_NAME, PARTNER]})), Parameters=parameters))
+    assert (result.findings, [rule for rule, _ in result.unknowns]) == ([], unknown)
 
 
 def test_a_trust_policy_can_be_a_text(check: Any) -> None:

@@ -143,6 +143,9 @@ class _Case:
         """Return the possible values of the references that the outcome depends on."""
         raise NotImplementedError
 
+    def _allowed(self, name: str) -> list[str]:
+        return list(self.resolver.found[name].allowed)
+
     def read(self) -> JSON:
         """Return the values that the role's policies must name."""
         raise NotImplementedError
@@ -232,7 +235,9 @@ class _FunctionCase(_Case):
         points = [one.get("Arn") for one in listed(self.properties.get("FileSystemConfigs")) if isinstance(one, dict)]
         configs = [_part(self.resolver.properties(name), "DestinationConfig") for name in self._configs]
         destinations = [_part(one, event).get("Destination") for one in configs for event in ("OnSuccess", "OnFailure")]
+        trust = self.role.unresolved_in_trust if self.role else []
         return {
+            **{name: self._allowed(name) for name in trust if self._allowed(name)},
             **_of_any(self, [mode], ("Active", "PassThrough")),
             **_of_any(self, [queue], (_QUEUE, _TOPIC)),
             **_of_any(self, points, (_ACCESS_POINT,)),
@@ -284,9 +289,6 @@ class _MappingCase(_Case):
         return {**_of_any(self, [destination], (_QUEUE, _TOPIC, "arn:{p}:s3:::{n}")), **parts} | (
             {} if is_other else _of_any(self, [source], forms)
         )
-
-    def _allowed(self, name: str) -> list[str]:
-        return list(self.resolver.found[name].allowed)
 
     def snapshot_with(
         self, function: Function | Unread, roles: Mapping[str, Role | Unread], fills: Mapping[str, str]
