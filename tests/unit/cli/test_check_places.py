@@ -60,6 +60,35 @@ def test_a_role_in_the_account_of_literal_resources_is_evaluated_there(check: Ca
     assert check(template({"Role": own}), "--account", "123456789012").findings == [("PG204", "logging")]
 
 
+def test_a_finding_that_depends_on_the_assumed_place_is_unknown(check: Callable[..., Any]) -> None:
+    """A role that names each of its regions, a topic of an opt-in region: the region can be the one that is named."""
+    logs = [f"arn:aws:logs:{region}:111122223333:*" for region in ("eu-west-1", "eu-central-1")]
+    own = role(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": logs}]}, attached=()
+    )
+    result = check(template({"Role": own}))
+    assert (result.code, result.findings) == (3, [])
+    reason = (
+        "Unknown: it depends on the region of the stack. It is a problem in us-east-1, which is assumed, but not in "
+    )
+    assert result.unknowns == [("PG204", f"{reason}eu-west-1. Set --region.")]
+    assert check(template({"Role": own}), "--region", "us-east-1").findings == [("PG204", "logging")]
+    topic = permission("sns.amazonaws.com", SourceArn="arn:aws:sns:eu-south-1:123456789012:orders")
+    body = template({"Permit": topic})
+    assert [rule for rule, _ in check(body, "--rule", "PG105").unknowns] == ["PG105"]
+    assert check(body, "--rule", "PG105", "--region", "eu-south-1").code == 0
+    assert check(body, "--rule", "PG105", "--region", "us-east-1").findings == [("PG105", "Permit")]
+
+
+def test_a_finding_of_every_possible_place_stays(check: Callable[..., Any]) -> None:
+    """It is shown for the assumed one."""
+    admin = role({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    rule = permission("events.amazonaws.com", SourceArn="arn:aws:events:eu-west-1:123456789012:rule/default/nightly")
+    result = check(template({"Role": admin, "Permit": rule}))
+    assert {found for found, _ in result.findings} == {"PG105", "PG210"}
+    assert result.unknowns == []
+
+
 def test_the_footer_says_what_was_assumed_and_skipped_for_each_file(tmp_path: Path) -> None:
     """Files with the same are listed together, and only the first of them by name."""
     names = [str(tmp_path / f"{number}.json") for number in range(5)]
