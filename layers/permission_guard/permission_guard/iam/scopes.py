@@ -274,6 +274,7 @@ _RESOURCES: Final = {
         _ONE_NAME,
     ),
     "iot": ("*", "certificateprovider:*"),
+    "lex": ("bot-alias/*", "intent:*:*"),
     "logs": ("log-group:*:*",),
     "secretsmanager": ("secret:*",),
     "ses": ("receipt-rule-set/*:receipt-rule/*",),
