@@ -51,6 +51,23 @@ def test_an_account_that_a_role_names_is_the_own(check: Callable[..., Any]) -> N
     assert check({"Resources": {"Permit": permit}}, "--rule", "PG106").findings == [("PG106", "Permit")]
 
 
+def test_the_account_of_a_source_that_the_stack_creates_is_the_own(check: Callable[..., Any]) -> None:
+    """A literal SourceAccount, or an ARN with a literal account and region, of a bucket or topic of the file."""
+    bucket: dict[str, Any] = {"Type": "AWS::S3::Bucket"}
+    permit = permission("s3.amazonaws.com", SourceArn={"Fn::GetAtt": ["Uploads", "Arn"]}, SourceAccount="111122223333")
+    result = check({"Resources": {"Uploads": bucket, "Permit": permit}}, "--rule", "PG106")
+    assert result.code == 0
+    assert result.document["deployments"][0]["account"] == {"value": "111122223333", "from": "SourceAccount of Permit"}
+    arn = {"Fn::Sub": "arn:aws:sns:eu-west-1:111122223333:${Orders.TopicName}"}
+    topic = {"Orders": {"Type": "AWS::SNS::Topic"}, "Permit": permission("sns.amazonaws.com", SourceArn=arn)}
+    result = check({"Resources": topic}, "--rule", "PG106")
+    assert (result.code, result.document["deployments"][0]["region"]["value"]) == (0, "eu-west-1")
+    other = permission("s3.amazonaws.com", SourceArn="arn:aws:s3:::orders-uploads", SourceAccount="111122223333")
+    assert check({"Resources": {"Uploads": bucket, "Permit": other}}, "--rule", "PG106").findings == [
+        ("PG106", "Permit")
+    ]
+
+
 def test_a_role_in_the_account_of_literal_resources_is_evaluated_there(check: Callable[..., Any]) -> None:
     """The policy names the log group of the inferred account and region."""
     logs = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/Orders:*"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.model.arns import partition_of
 from permission_guard.offline.intrinsics import Resolver
 from permission_guard.offline.physical_names import Place
+from permission_guard.offline.references import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,9 @@ _ANY_ARN: Final = re.compile(
 )
 
 _MAX_OTHERS: Final = 6
+
+_ACCOUNT_ID: Final = re.compile(r"\d{12}", re.ASCII)
+_PERMISSION: Final = "AWS::Lambda::Permission"
 
 _ACCOUNT, _REGION = "account", "region"
 
@@ -157,12 +161,23 @@ class _Literals:
         """Read the literals of a template."""
         found = cls()
         resolver = Resolver(template, _NOWHERE, parameters)
-        for resource in resolver.resources.values():
+        for name, resource in resolver.resources.items():
             kind = resource.get("Type") if isinstance(resource, dict) else None
             properties = resource.get("Properties") if isinstance(resource, dict) else None
             if isinstance(kind, str) and isinstance(properties, dict):
                 found._read(kind, properties, resolver)
+                if kind == _PERMISSION:
+                    found._read_permission(name, properties, resolver)
         return found
+
+    def _read_permission(self, name: str, properties: Mapping[str, Any], resolver: Resolver) -> None:
+        """Read a permission for a source that the stack creates: it is in the account and region of the stack."""
+        source = properties.get("SourceArn")
+        if any(map(resolver.type_of, references(source))):
+            self._add(resolver.value(source), self.accounts, self.regions)
+            account = str(resolver.value(properties.get("SourceAccount")))
+            if _ACCOUNT_ID.fullmatch(account):
+                self.accounts.setdefault(account, f"SourceAccount of {name}")
 
     def _read(self, kind: str, properties: Mapping[str, Any], resolver: Resolver) -> None:
         for table, accounts, regions in (
