@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
@@ -192,9 +192,10 @@ def _evaluated(found: Contents, options: _Options) -> list[Evaluated]:
     ]
 
 
-def _evaluated_in(document: JSON, options: _Options, place: GivenPlace) -> list[Evaluated]:
-    """Return the verdicts on a document in another place."""
-    return _evaluated(contents(document, place, options.trust, options.parameters), options)
+def _evaluated_in(document: JSON, options: _Options, place: GivenPlace, rules: frozenset[str]) -> list[Evaluated]:
+    """Return the verdicts of some rules on a document in another place."""
+    found = contents(document, place, options.trust, options.parameters)
+    return _evaluated(found, replace(options, rules=tuple(rule for rule in options.rules if rule.id in rules)))
 
 
 def _add_unread(file: InputFile, reason: str, results: Results) -> None:

@@ -18,18 +18,24 @@ Evaluated = tuple[OfflineCheck, Verdict]
 
 
 def in_every_place(
-    evaluated: list[Evaluated], deployment: Deployment | None, evaluate_in: Callable[[GivenPlace], Iterable[Evaluated]]
+    evaluated: list[Evaluated],
+    deployment: Deployment | None,
+    evaluate_in: Callable[[GivenPlace, frozenset[str]], Iterable[Evaluated]],
 ) -> list[Evaluated]:
-    """Return the verdicts in the assumed place; a violation that another possible place does not have is unknown."""
+    """Return the verdicts in the assumed place; a violation that another possible place does not have is unknown.
+
+    `evaluate_in` evaluates rules, by their ids, in another place.
+    """
     if deployment is None:
         return evaluated
     for other in deployment.others:
-        if all(verdict.outcome is not Outcome.VIOLATION for _, verdict in evaluated):
+        rules = frozenset(verdict.rule_id for _, verdict in evaluated if verdict.outcome is Outcome.VIOLATION)
+        if not rules:
             break
         values = [value for value in (other.account, other.region) if value]
         names = [deployment.account.value, deployment.region.value, *values]
         try:
-            found = {_key(one, names) for one in evaluate_in(other) if one[1].outcome is Outcome.VIOLATION}
+            found = {_key(one, names) for one in evaluate_in(other, rules) if one[1].outcome is Outcome.VIOLATION}
         except InputError:
             continue
         evaluated = [
