@@ -49,6 +49,11 @@ def of(name: str, attribute: str = "Arn") -> dict[str, Any]:
     return {"Fn::GetAtt": [name, attribute]}
 
 
+def of_account(service: str, resource_part: str) -> dict[str, Any]:
+    """Return an ARN of the stack's account and region."""
+    return {"Fn::Sub": f"arn:aws:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource_part}"}
+
+
 REST = {
     "Api": resource("AWS::ApiGateway::RestApi"),
     "Users": resource(
@@ -192,6 +197,47 @@ TRIGGERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             )
         },
         permission("ses.amazonaws.com", SourceAccount=ACCOUNT),
+    ),
+    "receipt rule of a rule set": (
+        {
+            "Set": resource("AWS::SES::ReceiptRuleSet", RuleSetName="set"),
+            "It": resource(
+                "AWS::SES::ReceiptRule",
+                RuleSetName={"Ref": "Set"},
+                Rule={"Name": "mail", "Actions": [{"LambdaAction": {"FunctionArn": ARN}}]},
+            ),
+        },
+        permission("ses.amazonaws.com", SourceArn=of_account("ses", "receipt-rule-set/set:receipt-rule/mail")),
+    ),
+    "provisioning template": (
+        {"It": resource("AWS::IoT::ProvisioningTemplate", PreProvisioningHook={"TargetArn": ARN})},
+        permission("iot.amazonaws.com", SourceArn=of("It", "TemplateArn")),
+    ),
+    "certificate provider": (
+        {"It": resource("AWS::IoT::CertificateProvider", CertificateProviderName="p", LambdaFunctionArn=ARN)},
+        permission("iot.amazonaws.com", SourceArn=of_account("iot", "certificateprovider:p")),
+    ),
+    "authorizer of a GraphQL API": (
+        {"It": resource("AWS::AppSync::GraphQLApi", LambdaAuthorizerConfig={"AuthorizerUri": ARN})},
+        permission("appsync.amazonaws.com", SourceArn=of("It")),
+    ),
+    "second authorizer of a GraphQL API": (
+        {
+            "It": resource(
+                "AWS::AppSync::GraphQLApi",
+                AdditionalAuthenticationProviders=[{"LambdaAuthorizerConfig": {"AuthorizerUri": ARN}}],
+            )
+        },
+        permission("appsync.amazonaws.com", SourceArn=of_account("appsync", "apis/${It.ApiId}")),
+    ),
+    "authorizer of an Event API": (
+        {
+            "It": resource(
+                "AWS::AppSync::Api",
+                EventConfig={"AuthProviders": [{"LambdaAuthorizerConfig": {"AuthorizerUri": ARN}}]},
+            )
+        },
+        permission("appsync.amazonaws.com", SourceArn=of("It", "ApiArn")),
     ),
     "agent": (
         {"It": resource("AWS::Bedrock::Agent", ActionGroups=[{"ActionGroupExecutor": {"Lambda": ARN}}])},

@@ -140,6 +140,7 @@ def test_the_json_output_has_one_object_for_each_evaluation(run_evaluate: Any) -
         (policy(ALLOW), ("--resource", "orders"), "--resource requires an ARN or *; got 'orders'"),
         (policy(ALLOW), ("--resource", "arn:aws:sns:us-east-1:123456789012:t"), "none of the actions is one of this"),
         (policy(ALLOW), ("--action", "sns:Publish"), "none of the resources is one of this service"),
+        (policy(ALLOW), ("--region", "us-east-9"), "AWS has no region 'us-east-9'"),
         (policy(ALLOW), ("--region", "nowhere"), "--region requires a region such as us-east-1; got 'nowhere'"),
         (policy(ALLOW), ("--function", "orders"), "--function requires the ARN of a function; got 'orders'"),
         (policy(ALLOW), ("--role", "arn:aws:iam::123456789012:user/orders"), "--role requires the name or the ARN"),

@@ -274,6 +274,7 @@ _RESOURCES: Final = {
         _ONE_NAME,
     ),
     "iot": ("*", "certificateprovider:*"),
+    "lex": ("bot-alias/*",),  # the intents of Lex V1 ended
     "logs": ("log-group:*:*",),
     "secretsmanager": ("secret:*",),
     "ses": ("receipt-rule-set/*:receipt-rule/*",),

@@ -120,6 +120,9 @@ _NAMINGS: Final = {
     "AWS::ApiGatewayV2::Api": ResourceNaming(
         "arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),), generated=_api_id
     ),
+    "AWS::AppSync::Api": ResourceNaming(
+        "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
+    ),
     "AWS::AppSync::GraphQLApi": ResourceNaming(
         "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
     ),
@@ -161,12 +164,19 @@ _NAMINGS: Final = {
     "AWS::IAM::SAMLProvider": ResourceNaming(_SAML, "Name", ref=_SAML),
     "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
     "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
+    "AWS::IoT::CertificateProvider": ResourceNaming(
+        "arn:{p}:iot:{r}:{a}:certificateprovider:{n}", "CertificateProviderName"
+    ),
+    "AWS::IoT::ProvisioningTemplate": ResourceNaming(
+        "arn:{p}:iot:{r}:{a}:provisioningtemplate/{n}", "TemplateName", generated=_within(36)
+    ),
     "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
     "AWS::KMS::Key": ResourceNaming("arn:{p}:kms:{r}:{a}:key/{n}", attributes=(("KeyId", "{n}"),)),
     "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
     "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
     "AWS::S3::Bucket": ResourceNaming("arn:{p}:s3:::{n}", "BucketName", generated=_bucket),
+    "AWS::SES::ReceiptRuleSet": ResourceNaming("arn:{p}:ses:{r}:{a}:receipt-rule-set/{n}", "RuleSetName"),
     "AWS::SNS::Topic": ResourceNaming("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
     "AWS::SQS::Queue": ResourceNaming(
         "arn:{p}:sqs:{r}:{a}:{n}", "QueueName", ref=_QUEUE_URL, attributes=(("QueueUrl", _QUEUE_URL),)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.invokers import (
+    appsync,
     bedrock,
     cloudfront,
     cloudwatch,
@@ -130,6 +131,29 @@ def _authorizer(one: Configured) -> Iterator[TemplateTrigger]:
         yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the IoT authorizer {one.name}")
 
 
+def _provisioning_template(one: Configured) -> Iterator[TemplateTrigger]:
+    function = one.text("PreProvisioningHook", "TargetArn")
+    yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the provisioning template {one.name}")
+
+
+def _certificate_provider(one: Configured) -> Iterator[TemplateTrigger]:
+    function = one.text("LambdaFunctionArn")
+    yield TemplateTrigger("iot", iot.INVOKER, one.arn, function, f"the certificate provider {one.name}")
+
+
+def _appsync_api(one: Configured) -> Iterator[TemplateTrigger]:
+    """Yield the Lambda authorizers of a GraphQL API or of an Event API."""
+    providers = (
+        one.properties,
+        *one.objects("AdditionalAuthenticationProviders"),
+        *one.objects("EventConfig", "AuthProviders"),
+    )
+    for authorizer in (provider.get("LambdaAuthorizerConfig") for provider in providers):
+        if isinstance(authorizer, dict) and is_function(authorizer.get("AuthorizerUri")):
+            function, what = text(authorizer["AuthorizerUri"]), f"the authorizer of the AppSync API {one.name}"
+            yield TemplateTrigger("appsync", appsync.INVOKER, one.arn, function, what)
+
+
 def _rotation(one: Configured) -> Iterator[TemplateTrigger]:
     if one.part("RotationLambdaARN"):
         secret = one.text("SecretId")
@@ -207,6 +231,8 @@ READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
     "AWS::ApiGatewayV2::Api": template_apis.apis,
     "AWS::ApiGatewayV2::Authorizer": template_apis.authorizers_v2,
     "AWS::ApiGatewayV2::Route": template_apis.routes,
+    "AWS::AppSync::Api": _appsync_api,
+    "AWS::AppSync::GraphQLApi": _appsync_api,
     "AWS::Bedrock::Agent": _agent,
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::CloudWatch::Alarm": _alarm,
@@ -217,6 +243,8 @@ READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
     "AWS::ElasticLoadBalancingV2::TargetGroup": _target_group,
     "AWS::Events::Rule": _rule,
     "AWS::IoT::Authorizer": _authorizer,
+    "AWS::IoT::CertificateProvider": _certificate_provider,
+    "AWS::IoT::ProvisioningTemplate": _provisioning_template,
     "AWS::IoT::TopicRule": _topic_rule,
     "AWS::Logs::SubscriptionFilter": _subscription_filter,
     "AWS::S3::Bucket": _bucket,
