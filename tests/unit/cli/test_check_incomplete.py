@@ -318,6 +318,8 @@ def test_what_is_not_created_is_not_judged(check: Any) -> None:
         ({"Type": "AWS::Lambda::Permision", "Properties": {}}, "does not exist: AWS::Lambda::Permission is meant"),
         ({"Properties": {}}, "has no Type"),
         ({"Type": ["AWS::Lambda::Permission"]}, "has no Type"),
+        ("AWS::Lambda::Permission", "Permit is not an object"),
+        (None, "Permit is not an object"),
     ],
 )
 def test_a_resource_of_no_type_is_an_error(check: Any, resource: Any, problem: str) -> None:
