@@ -199,6 +199,7 @@ class _Evaluation:
         self._role = role
         self._target = target
         self._principal = Principal.role(role.arn)
+        self._decisions: dict[Step, Decision] = {}
         self._contexts: dict[tuple[tuple[tuple[str, str], ...], bool], Context] = {}
         self._fills = {"p": target.partition, "r": target.region, "a": target.account, "n": NAME}
         # Keys and roles have policies of their own, too. Most of them delegate the decision to the account.
@@ -244,11 +245,16 @@ class _Evaluation:
 
     def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[str, ...]:
         """Return the statements that grant all steps; nothing if a step is denied or unknown."""
-        decisions = [self._decide(step) for step in steps]
+        decisions = []
+        for step in steps:
+            if step not in self._decisions:
+                self._decisions[step] = self._decide(step)
+            if self._decisions[step].denied:
+                return ()
+            decisions.append(self._decisions[step])
         if all(decision.allowed for decision in decisions):
             return tuple(dict.fromkeys(str(decision.statement) for decision in decisions))
-        if not any(decision.denied for decision in decisions):
-            doubts += [decision.explain() for decision in decisions if not decision.allowed]
+        doubts += [decision.explain() for decision in decisions if not decision.allowed]
         return ()
 
     def _is_covered(self, action: str) -> bool:
