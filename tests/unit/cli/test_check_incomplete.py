@@ -318,8 +318,6 @@ def test_what_is_not_created_is_not_judged(check: Any) -> None:
         ({"Type": "AWS::Lambda::Permision", "Properties": {}}, "does not exist: AWS::Lambda::Permission is meant"),
         ({"Properties": {}}, "has no Type"),
         ({"Type": ["AWS::Lambda::Permission"]}, "has no Type"),
-        (None, "has no Type"),
-        ("AWS::Lambda::Permission", "has no Type"),
         ({"Type": "aws::lambda::permission", "Properties": {}}, "does not exist: AWS::Lambda::Permission is meant"),
         ({"Type": "AWS::Lambda::Permission", "properties": {}}, "Permit has no FunctionName"),
         (permission(FunctionName={"Ref": "AWS::NoValue"}), "Permit has no FunctionName"),
@@ -330,6 +328,8 @@ def test_what_is_not_created_is_not_judged(check: Any) -> None:
             {"Type": "AWS::Events::Rule", "Properties": {"Targets": [{"Arn": {"Fn::GetAtt": ["X", "Arn"]}}]}},
             "Permit.Targets refers to X, which the template does not define",
         ),
+        ("AWS::Lambda::Permission", "Permit is not an object"),
+        (None, "Permit is not an object"),
     ],
 )
 def test_a_resource_that_aws_rejects_is_an_error(check: Any, resource: Any, problem: str) -> None:

@@ -132,7 +132,7 @@ def test_the_json_output_has_one_object_for_each_evaluation(run_evaluate: Any) -
         (policy(ALLOW), ("--role", "orders-role"), "--policies requires a role ARN"),
         (policy(ALLOW), ("--policies", "/does/not/exist.json"), "cannot be read"),
         (policy(ALLOW), ("--call", "sing"), "sing"),
-        (policy(ALLOW), ("--action", "sqs:RecieveMessage"), "no such action. Is sqs:ReceiveMessage meant?"),
+        (policy(ALLOW), ("--action", "sqs:RecieveMessage"), "no such action. Is sqs:ReceiveMessage meant?\n"),
         (policy(ALLOW), ("--action", "sqss:ReceiveMessage"), "no AWS service has the prefix 'sqss'. Is sqs meant?"),
         (policy(ALLOW), ("--action", "sqs:Nonsense"), "the service has no such action."),
         (policy(ALLOW), ("--action", "sqs:*"), "is a pattern; give single actions"),

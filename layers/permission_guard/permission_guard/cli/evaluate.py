@@ -157,7 +157,7 @@ def _requests(actions: Sequence[str], resources: Sequence[str]) -> list[tuple[st
     for action in actions:
         problem = action_problem(action)
         if problem:
-            raise typer.BadParameter(f"--action {problem}.")
+            raise typer.BadParameter(f"--action {problem}{'' if problem.endswith('?') else '.'}")
     for resource in resources:
         if resource != "*" and parse_arn(resource) is None:
             raise typer.BadParameter(f"--resource requires an ARN or *; got {resource!r}")

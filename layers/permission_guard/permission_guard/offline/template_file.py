@@ -121,7 +121,7 @@ def template_contents(
         tuple(nested_stacks(document["Resources"])),
         (*unread, *(dangling if elsewhere else ())),
         (
-            *_no_objects(document),
+            *_not_resources(document),
             *_unknown_types(template, sam=sam),
             *other_resources(template),
             *(() if elsewhere else dangling),
@@ -130,11 +130,11 @@ def template_contents(
     )
 
 
-def _no_objects(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the resources that are empty or a text, with the reason."""
+def _not_resources(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is among the resources and is none: AWS rejects the template."""
     for name, resource in document["Resources"].items():
         if not isinstance(resource, dict) and name != TRANSFORM_FUNCTION and not name.startswith(LOOP):
-            yield name, f"{name} has no Type"
+            yield name, f"{name} is not an object, which a resource must be"
 
 
 def _unknown_types(template: Template, *, sam: bool) -> Iterator[tuple[str, str]]:
