@@ -122,10 +122,6 @@ TRIGGERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"It": resource("AWS::ElasticLoadBalancingV2::TargetGroup", TargetType="lambda", Targets=[{"Id": ARN}])},
         permission("elasticloadbalancing.amazonaws.com", SourceArn={"Ref": "It"}),
     ),
-    "lattice target group": (
-        {"It": resource("AWS::VpcLattice::TargetGroup", Type="LAMBDA", Targets=[{"Id": ARN}])},
-        permission("vpc-lattice.amazonaws.com", SourceArn={"Ref": "It"}),
-    ),
     "user pool": (
         {"It": resource("AWS::Cognito::UserPool", LambdaConfig={"PreSignUp": ARN})},
         permission("cognito-idp.amazonaws.com", SourceArn=of("It")),
@@ -353,6 +349,7 @@ def test_a_trigger_of_the_file_requires_a_permission_of_the_file(check: Callable
                 Integration={"Type": "MOCK"},
             ),
         },
+        {"It": resource("AWS::VpcLattice::TargetGroup", Type="LAMBDA", Targets=[{"Id": ARN}])},
         {
             "It": {
                 **resource("AWS::SNS::Topic", Subscription=[{"Protocol": "lambda", "Endpoint": ARN}]),
@@ -364,7 +361,7 @@ def test_a_trigger_of_the_file_requires_a_permission_of_the_file(check: Callable
 def test_a_resource_that_does_not_invoke_by_policy_needs_no_permission(
     check: Callable[..., Any], resources: Any
 ) -> None:
-    """It is disabled, not deployed, not created, uses a role, or invokes something else."""
+    """It is disabled, not deployed, not created, uses a role, adds the permission, or invokes something else."""
     result = check(template(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}}))
     assert (result.code, result.document["counts"]["passed"]) == (0, 0)
 

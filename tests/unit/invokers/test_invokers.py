@@ -218,7 +218,6 @@ REJECTED: Final = [
     ("apigateway", "arn:aws:execute-api:ap-southeast-1::*"),
     ("apigateway", f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3"),
     ("elasticloadbalancing", f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:loadbalancer/app/web/a1"),
-    ("elasticloadbalancing", f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:targetgroup/web_orders/a1"),
     ("logs", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders"),
     ("vpc-lattice", f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:targetgroup/web/a1"),
     ("lexv2", f"arn:aws:lex:us-east-1:{ACCOUNT}:intent:OrderFlowers:*"),

@@ -9,5 +9,5 @@ INVOKER = Invoker(
     "target group",
     "arn:{partition}:elasticloadbalancing:{region}:{account}:targetgroup/TARGET-GROUP-NAME/TARGET-GROUP-ID",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html",
-    names={"TARGET-GROUP-NAME": r"[A-Za-z0-9\-]{1,32}", "TARGET-GROUP-ID": "[0-9a-z]+"},
+    names={"TARGET-GROUP-NAME": r"[\w\-]{1,32}", "TARGET-GROUP-ID": "[0-9a-z]+"},
 )

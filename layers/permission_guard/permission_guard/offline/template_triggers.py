@@ -21,7 +21,6 @@ from permission_guard.invokers import (
     secretsmanager,
     ses,
     sns,
-    vpc_lattice,
 )
 from permission_guard.offline import template_apis
 from permission_guard.offline.configured import Configured, TemplateTrigger
@@ -89,12 +88,6 @@ def _target_group(one: Configured) -> Iterator[TemplateTrigger]:
         yield TemplateTrigger("elbv2", elasticloadbalancing.INVOKER, one.arn, text(target.get("Id") or ""), what)
 
 
-def _lattice_target_group(one: Configured) -> Iterator[TemplateTrigger]:
-    for target in one.objects("Targets") if one.part("Type") == "LAMBDA" else ():
-        what = f"the target group {one.name}"
-        yield TemplateTrigger("vpc-lattice", vpc_lattice.INVOKER, one.arn, text(target.get("Id") or ""), what)
-
-
 def _user_pool(one: Configured) -> Iterator[TemplateTrigger]:
     found = one.part("LambdaConfig")
     for name, value in found.items() if isinstance(found, dict) else ():
@@ -149,7 +142,7 @@ def _appsync_api(one: Configured) -> Iterator[TemplateTrigger]:
         *one.objects("EventConfig", "AuthProviders"),
     )
     for authorizer in (provider.get("LambdaAuthorizerConfig") for provider in providers):
-        if isinstance(authorizer, dict) and is_function(authorizer.get("AuthorizerUri")):
+        if isinstance(authorizer, dict) and authorizer.get("AuthorizerUri"):
             function, what = text(authorizer["AuthorizerUri"]), f"the authorizer of the AppSync API {one.name}"
             yield TemplateTrigger("appsync", appsync.INVOKER, one.arn, function, what)
 
@@ -252,7 +245,6 @@ READERS: Final[dict[str, Callable[[Configured], Iterator[TemplateTrigger]]]] = {
     "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::Topic": _topic,
     "AWS::SecretsManager::RotationSchedule": _rotation,
-    "AWS::VpcLattice::TargetGroup": _lattice_target_group,
 }
 """The types of resources that can be configured to invoke functions, each with what reads its triggers."""
 
