@@ -16,6 +16,7 @@ from permission_guard.cli.regions import require_region
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
 from permission_guard.iam import TrustSet
 from permission_guard.model.arns import PARTITIONS, partition_of
+from permission_guard.model.names import ORGANIZATION_ID
 from permission_guard.model.verdicts import Outcome
 from permission_guard.offline.assumed_places import in_every_place
 from permission_guard.offline.bounds import MAX_BYTES, MAX_SECONDS, TOO_DEEP, OutOfTime, time_bound
@@ -105,7 +106,8 @@ def check(  # noqa: PLR0917 - each is an option
     """
     try:
         _accounts("--account", [account] if account is not None else [])
-        trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
+        organizations = _organizations(trusted_organization or [])
+        trust = TrustSet(_accounts("--trusted-account", trusted_account or []), organizations)
         options = _Options(
             rules=_rules(rule or [], trust),
             wanted=rule or [],
@@ -253,6 +255,13 @@ def _accounts(option: str, accounts: Sequence[str]) -> frozenset[str]:
         if not _ACCOUNT.fullmatch(account):
             raise ValueError(f"{option} requires an account ID of twelve digits; got {account!r}")
     return frozenset(accounts)
+
+
+def _organizations(organizations: Sequence[str]) -> frozenset[str]:
+    for organization in organizations:
+        if not ORGANIZATION_ID.match(organization):
+            raise ValueError(f"--trusted-organization requires an ID such as o-exampleorgid; got {organization!r}")
+    return frozenset(organizations)
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, str]:
