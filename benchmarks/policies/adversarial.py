@@ -158,6 +158,9 @@ KINDS: Final[dict[str, Callable[[int], str]]] = {
     "patterns of ARNs": _patterns("arn:aws:sns:*:*:{}*", "ArnLike"),
     "patterns of ARNs as text": _patterns("arn:aws:sns:*{}*", "StringLike"),
     "patterns with variables": _patterns("*${{a:b}}{}*"),
+    "patterns of the ARNs of an account as text": _patterns(
+        "arn:aws:events:us-east-1:123456789012:*{}*/?", "StringLike"
+    ),
     "account patterns": _patterns("*{}*", "StringLike", "aws:SourceAccount"),
     "accounts": _patterns("{:012}", "StringEquals", "aws:SourceAccount"),
     "numbers": _patterns("1e{}", "NumericLessThan", "aws:SourceAccount"),
@@ -249,6 +252,8 @@ KINDS: Final[dict[str, Callable[[int], str]]] = {
     ),
     "digits": lambda size: document([_condition("NumericEquals", "aws:SourceAccount", "9" * (size - 160))]),
     "digits of a prefix": lambda size: document([_condition("IpAddress", "aws:SourceIp", f"::/{'9' * (size - 160)}")]),
+    "empty statements": lambda size: '{"Statement":[' + ",".join(["{}"] * (size // 3 - 5)) + "]}",
+    "numbers as statements": lambda size: '{"Statement":[' + ",".join("1" * (size // 2 - 9)) + "]}",
     "nested": lambda size: '{"Statement":' + "[" * (size // 2 - 20) + "]" * (size // 2 - 20) + "}",
     "percent-encoded": lambda size: "%7B" * (size // 3),
 }

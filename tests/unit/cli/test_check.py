@@ -165,6 +165,8 @@ def test_a_missing_or_binary_file_is_invalid_usage(tmp_path: Path) -> None:
         (("--rule", "PG110"), "needs account access"),
         (("--account", "12"), "twelve digits"),
         (("--trusted-account", "partner"), "twelve digits"),
+        (("--trusted-organization", ""), "an ID such as o-exampleorgid"),
+        (("--trusted-organization", "nope"), "an ID such as o-exampleorgid"),
         (("--parameter", "Name"), "NAME=VALUE"),
         (("--format", "xml"), "xml"),
     ],

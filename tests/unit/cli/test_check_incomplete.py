@@ -318,9 +318,21 @@ def test_what_is_not_created_is_not_judged(check: Any) -> None:
         ({"Type": "AWS::Lambda::Permision", "Properties": {}}, "does not exist: AWS::Lambda::Permission is meant"),
         ({"Properties": {}}, "has no Type"),
         ({"Type": ["AWS::Lambda::Permission"]}, "has no Type"),
+        ({"Type": "aws::lambda::permission", "Properties": {}}, "does not exist: AWS::Lambda::Permission is meant"),
+        ({"Type": "AWS::Lambda::Permission", "properties": {}}, "Permit has no FunctionName"),
+        (permission(FunctionName={"Ref": "AWS::NoValue"}), "Permit has no FunctionName"),
+        (permission(FunctionName=["orders"]), "Permit has no FunctionName: it is a list"),
+        ({"Type": "AWS::Lambda::Url", "Properties": {"AuthType": "NONE"}}, "Permit has no TargetFunctionArn"),
+        ({"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": "X.Arn"}}}, "Permit.Role refers to X"),
+        (
+            {"Type": "AWS::Events::Rule", "Properties": {"Targets": [{"Arn": {"Fn::GetAtt": ["X", "Arn"]}}]}},
+            "Permit.Targets refers to X, which the template does not define",
+        ),
+        ("AWS::Lambda::Permission", "Permit is not an object"),
+        (None, "Permit is not an object"),
     ],
 )
-def test_a_resource_of_no_type_is_an_error(check: Any, resource: Any, problem: str) -> None:
+def test_a_resource_that_aws_rejects_is_an_error(check: Any, resource: Any, problem: str) -> None:
     """It would not be evaluated, and AWS rejects it."""
     result = check(stack(Permit=resource))
     assert result.code == 2

@@ -362,6 +362,7 @@ def test_a_response_without_a_template_is_not_valid(check: Any, content: Any) ->
     ("options", "message"),
     [
         (("--region", "nowhere"), "--region requires a region such as us-east-1; got 'nowhere'"),
+        (("--region", "us-nowhere-9"), "--region requires a region such as us-east-1; got 'us-nowhere-9'"),
         (("--region", ""), "--region requires a region such as us-east-1; got ''"),
         (("--region", "us-east-1 "), "--region requires"),
         (("--partition", "aws-mars"), "--partition requires one of aws, aws-cn, aws-us-gov"),

@@ -51,6 +51,23 @@ def test_an_account_that_a_role_names_is_the_own(check: Callable[..., Any]) -> N
     assert check({"Resources": {"Permit": permit}}, "--rule", "PG106").findings == [("PG106", "Permit")]
 
 
+def test_the_account_of_a_source_that_the_stack_creates_is_the_own(check: Callable[..., Any]) -> None:
+    """A literal SourceAccount, or an ARN with a literal account and region, of a bucket or topic of the file."""
+    bucket: dict[str, Any] = {"Type": "AWS::S3::Bucket"}
+    permit = permission("s3.amazonaws.com", SourceArn={"Fn::GetAtt": ["Uploads", "Arn"]}, SourceAccount="111122223333")
+    result = check({"Resources": {"Uploads": bucket, "Permit": permit}}, "--rule", "PG106")
+    assert result.code == 0
+    assert result.document["deployments"][0]["account"] == {"value": "111122223333", "from": "SourceAccount of Permit"}
+    arn = {"Fn::Sub": "arn:aws:sns:eu-west-1:111122223333:${Orders.TopicName}"}
+    topic = {"Orders": {"Type": "AWS::SNS::Topic"}, "Permit": permission("sns.amazonaws.com", SourceArn=arn)}
+    result = check({"Resources": topic}, "--rule", "PG106")
+    assert (result.code, result.document["deployments"][0]["region"]["value"]) == (0, "eu-west-1")
+    other = permission("s3.amazonaws.com", SourceArn="arn:aws:s3:::orders-uploads", SourceAccount="111122223333")
+    assert check({"Resources": {"Uploads": bucket, "Permit": other}}, "--rule", "PG106").findings == [
+        ("PG106", "Permit")
+    ]
+
+
 def test_a_role_in_the_account_of_literal_resources_is_evaluated_there(check: Callable[..., Any]) -> None:
     """The policy names the log group of the inferred account and region."""
     logs = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/Orders:*"
@@ -58,6 +75,35 @@ def test_a_role_in_the_account_of_literal_resources_is_evaluated_there(check: Ca
     own = role({"Version": "2012-10-17", "Statement": [statement]}, attached=())
     assert check(template({"Role": own})).code == 0
     assert check(template({"Role": own}), "--account", "123456789012").findings == [("PG204", "logging")]
+
+
+def test_a_finding_that_depends_on_the_assumed_place_is_unknown(check: Callable[..., Any]) -> None:
+    """A role that names each of its regions, a topic of an opt-in region: the region can be the one that is named."""
+    logs = [f"arn:aws:logs:{region}:111122223333:*" for region in ("eu-west-1", "eu-central-1")]
+    own = role(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": logs}]}, attached=()
+    )
+    result = check(template({"Role": own}))
+    assert (result.code, result.findings) == (3, [])
+    reason = (
+        "Unknown: it depends on the region of the stack. It is a problem in us-east-1, which is assumed, but not in "
+    )
+    assert result.unknowns == [("PG204", f"{reason}eu-west-1. Set --region.")]
+    assert check(template({"Role": own}), "--region", "us-east-1").findings == [("PG204", "logging")]
+    topic = permission("sns.amazonaws.com", SourceArn="arn:aws:sns:eu-south-1:123456789012:orders")
+    body = template({"Permit": topic})
+    assert [rule for rule, _ in check(body, "--rule", "PG105").unknowns] == ["PG105"]
+    assert check(body, "--rule", "PG105", "--region", "eu-south-1").code == 0
+    assert check(body, "--rule", "PG105", "--region", "us-east-1").findings == [("PG105", "Permit")]
+
+
+def test_a_finding_of_every_possible_place_stays(check: Callable[..., Any]) -> None:
+    """It is shown for the assumed one."""
+    admin = role({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    rule = permission("events.amazonaws.com", SourceArn="arn:aws:events:eu-west-1:123456789012:rule/default/nightly")
+    result = check(template({"Role": admin, "Permit": rule}))
+    assert {found for found, _ in result.findings} == {"PG105", "PG210"}
+    assert result.unknowns == []
 
 
 def test_the_footer_says_what_was_assumed_and_skipped_for_each_file(tmp_path: Path) -> None:

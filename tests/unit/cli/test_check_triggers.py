@@ -49,6 +49,11 @@ def of(name: str, attribute: str = "Arn") -> dict[str, Any]:
     return {"Fn::GetAtt": [name, attribute]}
 
 
+def of_account(service: str, resource_part: str) -> dict[str, Any]:
+    """Return an ARN of the stack's account and region."""
+    return {"Fn::Sub": f"arn:aws:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource_part}"}
+
+
 REST = {
     "Api": resource("AWS::ApiGateway::RestApi"),
     "Users": resource(
@@ -116,10 +121,6 @@ TRIGGERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "target group": (
         {"It": resource("AWS::ElasticLoadBalancingV2::TargetGroup", TargetType="lambda", Targets=[{"Id": ARN}])},
         permission("elasticloadbalancing.amazonaws.com", SourceArn={"Ref": "It"}),
-    ),
-    "lattice target group": (
-        {"It": resource("AWS::VpcLattice::TargetGroup", Type="LAMBDA", Targets=[{"Id": ARN}])},
-        permission("vpc-lattice.amazonaws.com", SourceArn={"Ref": "It"}),
     ),
     "user pool": (
         {"It": resource("AWS::Cognito::UserPool", LambdaConfig={"PreSignUp": ARN})},
@@ -192,6 +193,47 @@ TRIGGERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             )
         },
         permission("ses.amazonaws.com", SourceAccount=ACCOUNT),
+    ),
+    "receipt rule of a rule set": (
+        {
+            "Set": resource("AWS::SES::ReceiptRuleSet", RuleSetName="set"),
+            "It": resource(
+                "AWS::SES::ReceiptRule",
+                RuleSetName={"Ref": "Set"},
+                Rule={"Name": "mail", "Actions": [{"LambdaAction": {"FunctionArn": ARN}}]},
+            ),
+        },
+        permission("ses.amazonaws.com", SourceArn=of_account("ses", "receipt-rule-set/set:receipt-rule/mail")),
+    ),
+    "provisioning template": (
+        {"It": resource("AWS::IoT::ProvisioningTemplate", PreProvisioningHook={"TargetArn": ARN})},
+        permission("iot.amazonaws.com", SourceArn=of("It", "TemplateArn")),
+    ),
+    "certificate provider": (
+        {"It": resource("AWS::IoT::CertificateProvider", CertificateProviderName="p", LambdaFunctionArn=ARN)},
+        permission("iot.amazonaws.com", SourceArn=of_account("iot", "certificateprovider:p")),
+    ),
+    "authorizer of a GraphQL API": (
+        {"It": resource("AWS::AppSync::GraphQLApi", LambdaAuthorizerConfig={"AuthorizerUri": ARN})},
+        permission("appsync.amazonaws.com", SourceArn=of("It")),
+    ),
+    "second authorizer of a GraphQL API": (
+        {
+            "It": resource(
+                "AWS::AppSync::GraphQLApi",
+                AdditionalAuthenticationProviders=[{"LambdaAuthorizerConfig": {"AuthorizerUri": ARN}}],
+            )
+        },
+        permission("appsync.amazonaws.com", SourceArn=of_account("appsync", "apis/${It.ApiId}")),
+    ),
+    "authorizer of an Event API": (
+        {
+            "It": resource(
+                "AWS::AppSync::Api",
+                EventConfig={"AuthProviders": [{"LambdaAuthorizerConfig": {"AuthorizerUri": ARN}}]},
+            )
+        },
+        permission("appsync.amazonaws.com", SourceArn=of("It", "ApiArn")),
     ),
     "agent": (
         {"It": resource("AWS::Bedrock::Agent", ActionGroups=[{"ActionGroupExecutor": {"Lambda": ARN}}])},
@@ -307,6 +349,7 @@ def test_a_trigger_of_the_file_requires_a_permission_of_the_file(check: Callable
                 Integration={"Type": "MOCK"},
             ),
         },
+        {"It": resource("AWS::VpcLattice::TargetGroup", Type="LAMBDA", Targets=[{"Id": ARN}])},
         {
             "It": {
                 **resource("AWS::SNS::Topic", Subscription=[{"Protocol": "lambda", "Endpoint": ARN}]),
@@ -318,7 +361,7 @@ def test_a_trigger_of_the_file_requires_a_permission_of_the_file(check: Callable
 def test_a_resource_that_does_not_invoke_by_policy_needs_no_permission(
     check: Callable[..., Any], resources: Any
 ) -> None:
-    """It is disabled, not deployed, not created, uses a role, or invokes something else."""
+    """It is disabled, not deployed, not created, uses a role, adds the permission, or invokes something else."""
     result = check(template(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}}))
     assert (result.code, result.document["counts"]["passed"]) == (0, 0)
 

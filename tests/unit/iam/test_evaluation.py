@@ -157,3 +157,54 @@ def test_an_anonymous_caller_needs_the_resource_policy() -> None:
     assert evaluate(request, PolicySet(resource=policy(Principal="*"))).allowed
     assert evaluate(request, PolicySet(resource=policy(Principal={"AWS": "123456789012"}))).blocked_by == "resource"
     assert evaluate(request, PolicySet()).blocked_by == "resource"
+
+
+def test_a_short_pattern_has_no_resource_type() -> None:
+    """A `*` at its end also matches the colons and the type of an IAM resource."""
+    request = Request(ROLE, "iam:GetUser", "arn:aws:iam::123456789012:user/ann")
+    for pattern in ("arn:aws:iam*", "arn:aws:iam::1234*", "arn:aws:iam::*"):
+        assert evaluate(request, PolicySet(identity=(policy(Resource=pattern),))).allowed, pattern
+        denied = PolicySet(identity=(policy(), policy("Deny", Resource=pattern)))
+        assert evaluate(request, denied).decision is EvalDecision.EXPLICIT_DENY, pattern
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("*", "arn:aws:sqs:*", "arn:aws:sqs", "arn:*:orders", "arn:aws:sqs:us-east-1:123456789012:order?"),
+        *("arn:aws:sqs:us-east-1:123456789012:${aws:username}", "*${a:b}?", "${*}", "x", "arn:aws:sqs:*:*:*r*"),
+    ],
+)
+@pytest.mark.parametrize("element", ["Resource", "NotResource"])
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_one_of_many_resources_decides_as_it_does_alone(effect: str, element: str, pattern: str) -> None:
+    """Many are compared at once."""
+    others = [f"arn:aws:sns:us-east-1:123456789012:other-{number}" for number in range(40)]
+    found = []
+    for values in ([pattern], [*others, pattern]):
+        raw = {"Effect": effect, "Action": "*", element: values}
+        document = parse_policy({"Version": "2012-10-17", "Statement": raw})
+        decisions = [
+            evaluate(Request(ROLE, "sqs:ReceiveMessage", resource, context), PolicySet(identity=(policy(), document)))
+            for resource in (QUEUE, "*", "arn:aws:sqs:us-east-1:123456789012:*", f"{QUEUE}-é")
+            for context in (Context({"a:b": "orde"}), Context({"a:b": None}), Context())
+        ]
+        found.append([decision.decision for decision in decisions])
+    assert found[0] == found[1]
+
+
+def test_a_condition_with_many_values_is_evaluated_for_each_request() -> None:
+    """Its last result is kept only for the same values of its key and its variables."""
+    values = [f"x{number}" for number in range(20)]
+    document = policy(Condition={"StringLike": {"a:key": [*values, "${a:name}"]}})
+    pairs: list[tuple[JSON, JSON]] = [("x1", "ann"), ("ann", "ann"), ("ann", "bob"), ("x1", "bob"), ("x", None)]
+    for key, name in [*pairs, (["x1"], "bob")]:
+        context = Context({"a:key": key, "a:name": name})
+        expected = isinstance(key, str) and key in [*values, name]
+        assert evaluate(Request(ROLE, "a:b", "*", context), PolicySet(identity=(document,))).allowed is expected
+
+
+def test_a_policy_with_more_statements_than_aws_accepts_is_unreadable() -> None:
+    """No service has room for a thousand."""
+    document = parse_policy({"Version": "2012-10-17", "Statement": [{}] * 1001})
+    assert (document.unreadable, document.problems) == (True, ("more than 1,000 statements",))

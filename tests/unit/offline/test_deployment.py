@@ -124,6 +124,8 @@ def test_what_the_user_says_comes_first() -> None:
         ),
         (GivenPlace(), ROLE, ("us-east-1", "aws")),
         (GivenPlace(partition="aws-us-gov"), ROLE, ("us-gov-west-1", "aws-us-gov")),
+        (GivenPlace(), "arn:aws-cn:s3:::orders-uploads", ("cn-north-1", "aws-cn")),
+        (GivenPlace(), "arn:aws-us-gov:logs:*:*:*", ("us-gov-west-1", "aws-us-gov")),
         (GivenPlace(region="cn-north-1"), ROLE, ("cn-north-1", "aws-cn")),
     ],
 )
@@ -138,3 +140,30 @@ def test_a_parameter_can_have_the_arn() -> None:
     body = template(("AWS::Lambda::Function", {"Role": {"Ref": "Given"}}), Given={})
     assert GivenPlace().deployment(body, {}).account.origin == ""
     assert GivenPlace().deployment(body, {"Given": ROLE}).account == Inferred("111122223333", ROLE)
+
+
+@pytest.mark.parametrize(
+    ("given", "arns", "others"),
+    [
+        (GivenPlace(), [QUEUE], [("123456789012", "eu-west-1")]),
+        (GivenPlace(), ["arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q"], []),
+        (GivenPlace(), ["arn:aws-cn:sqs:cn-north-1:*:q", "arn:aws:s3:::b"], []),
+        (GivenPlace(region="us-east-1"), [QUEUE], []),
+        (GivenPlace(account="999999999999"), [QUEUE], [("999999999999", "eu-west-1")]),
+        (GivenPlace(), [LOGS], []),
+        (
+            GivenPlace(),
+            [LOGS, LOGS.replace("eu-west-1", "eu-west-2")],
+            [("111122223333", "eu-west-1"), ("111122223333", "eu-west-2")],
+        ),
+        (
+            GivenPlace(),
+            [LOGS, LOGS.replace("1111", "9999")],
+            [("111122223333", "eu-west-1"), ("999922223333", "eu-west-1")],
+        ),
+    ],
+)
+def test_an_assumed_place_may_be_another_that_the_arns_name(given: GivenPlace, arns: Any, others: Any) -> None:
+    """Any region that is named may be the stack's, but only an account that ARNs in its place name."""
+    found = given.deployment(template(("AWS::IAM::Policy", {"PolicyDocument": allow(arns)})), {}).others
+    assert [(one.account, one.region) for one in found] == others

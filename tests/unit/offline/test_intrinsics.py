@@ -170,7 +170,7 @@ def test_attributes_of_aws_resources_are_in_the_own_account() -> None:
         ({"Fn::Sub": "${Queue.QueueName}/${Given}"}, "orders-dlq/${Given}"),
         ({"Fn::Sub": ["${a}-${Name}", {"a": {"Ref": "Size"}}]}, "3-orders"),
         ({"Fn::Sub": "${Names}"}, "${Names}"),
-        ({"Fn::Sub": ["${a}", 3]}, "${Fn::Sub [${a}, 3]}"),
+        ({"Fn::Sub": ["${a}", 3]}, "${Fn::Sub [${!a}, 3]}"),
         ({"Fn::Sub": 3}, "${Fn::Sub 3}"),
         ({"Fn::Sub": ["${a}", {"a": {"Ref": "Names"}}]}, "${Fn::Sub [a, b]}"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Name"}, 3]]}, "a-orders-3"),
@@ -307,6 +307,9 @@ def test_the_allowed_values_of_an_ssm_parameter_are_names() -> None:
         ({"Fn::ImportValue": {"Ref": "Names"}}, {"Fn::ImportValue": {"Fn::Transform": "x"}}),
         ({"Fn::Sub": ["${Given}", {"Given": {"Fn::Split": [",", "a,b"]}}]}, {"Ref": "Given"}),
         ({"Ref": "AWS::Other"}, {"Ref": "AWS::Another"}),
+        ({"Fn::ImportValue": "${Given}-a"}, {"Fn::ImportValue": {"Fn::Sub": "${Given}-a"}}),
+        ("{{resolve:ssm:/${Given}}}", {"Fn::Sub": "{{resolve:ssm:/${Given}}}"}),
+        ({"Fn::Select": [9, ["${Given}"]]}, {"Fn::Select": [9, [{"Ref": "Given"}]]}),
     ],
 )
 def test_two_expressions_are_two_values(left: Any, right: Any) -> None:

@@ -54,13 +54,6 @@ class CheckRequests(Protocol):
         """Request the checks that a batch was asked for and leaves to another one. Denied calls cannot be passed on."""
 
 
-class TimeLimit(Protocol):
-    """Limits the time of AWS calls."""
-
-    def __call__(self, is_late: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Let AWS calls raise OutOfTimeError while `is_late` returns true, except those that request checks."""
-
-
 MAX_FUNCTIONS_OF_ROLES = 50
 """How many functions of changed roles one batch checks; checks of the others are requested."""
 
@@ -88,7 +81,8 @@ class CheckBatch:
     - A message that was delivered before comes first, so that its check has all the time.
 
     `requests` receives these checks, and those of other functions and at a later time that a check requires. A message
-    that cannot be read fails too, so that it reaches the dead-letter queue.
+    that cannot be read fails too, so that it reaches the dead-letter queue. `time_limit` lets AWS calls raise
+    OutOfTimeError while its argument returns true, except those that request checks.
     """
 
     def __init__(
@@ -99,7 +93,7 @@ class CheckBatch:
         roles: RoleDirectory,
         requests: CheckRequests,
         *,
-        time_limit: TimeLimit,
+        time_limit: Callable[[Callable[[], bool]], AbstractContextManager[None]],
         logger: Logger,
         metrics: Metrics,
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from permission_guard.cli.in_processes import in_processes
+from permission_guard.cli.regions import require_region
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
 from permission_guard.iam import TrustSet
 from permission_guard.model.arns import PARTITIONS, partition_of
-from permission_guard.model.names import REGION
+from permission_guard.model.names import ORGANIZATION_ID
 from permission_guard.model.verdicts import Outcome
+from permission_guard.offline.assumed_places import in_every_place
 from permission_guard.offline.bounds import MAX_BYTES, MAX_SECONDS, TOO_DEEP, OutOfTime, time_bound
 from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
@@ -30,10 +32,12 @@ from permission_guard.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from permission_guard.model.targets import JSON
+    from permission_guard.offline.assumed_places import Evaluated
+    from permission_guard.offline.template_file import Contents
     from permission_guard.rules import Rule
 
 FINDINGS, INVALID_USAGE, UNKNOWN = 1, 2, 3
-_SOME_REGION = "us-east-1"
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
@@ -102,7 +106,8 @@ def check(  # noqa: PLR0917 - each is an option
     """
     try:
         _accounts("--account", [account] if account is not None else [])
-        trust = TrustSet(_accounts("--trusted-account", trusted_account or []), frozenset(trusted_organization or []))
+        organizations = _organizations(trusted_organization or [])
+        trust = TrustSet(_accounts("--trusted-account", trusted_account or []), organizations)
         options = _Options(
             rules=_rules(rule or [], trust),
             wanted=rule or [],
@@ -134,13 +139,11 @@ def _check_file(file: InputFile, options: _Options) -> Results:
     name, results = str(file.path), Results()
     try:
         with time_bound():
-            found = contents(read(file.path), options.place, options.trust, options.parameters)
-            verdicts = [
-                (check, verdict)
-                for check in found.offline_checks
-                for verdict in evaluate_check(check, options.rules)
-                if verdict.outcome is Outcome.VIOLATION or check.source_id not in found.without_function
-            ]
+            document = read(file.path)
+            found = contents(document, options.place, options.trust, options.parameters)
+            verdicts = in_every_place(
+                _evaluated(found, options), found.deployment, partial(_evaluated_in, document, options)
+            )
             place = found.deployment.place if found.deployment else None
             checked = [
                 Checked.of(name, verdict, check, place)
@@ -181,6 +184,22 @@ def _check_file(file: InputFile, options: _Options) -> Results:
     return results
 
 
+def _evaluated(found: Contents, options: _Options) -> list[Evaluated]:
+    """Return the verdicts of the rules on the contents of a file."""
+    return [
+        (check, verdict)
+        for check in found.offline_checks
+        for verdict in evaluate_check(check, options.rules)
+        if verdict.outcome is Outcome.VIOLATION or check.source_id not in found.without_function
+    ]
+
+
+def _evaluated_in(document: JSON, options: _Options, place: GivenPlace, rules: frozenset[str]) -> list[Evaluated]:
+    """Return the verdicts of some rules on a document in another place."""
+    found = contents(document, place, options.trust, options.parameters)
+    return _evaluated(found, replace(options, rules=tuple(rule for rule in options.rules if rule.id in rules)))
+
+
 def _add_unread(file: InputFile, reason: str, results: Results) -> None:
     """Add a file that was not read. In a folder, one that mentions nothing of AWS is skipped."""
     if file.named or may_be_template(file.path, MAX_BYTES):
@@ -207,8 +226,8 @@ def _require_parameters(options: _Options, results: Results) -> None:
 
 
 def _place(account: str | None, region: str | None, partition: str | None) -> GivenPlace:
-    if region is not None and not REGION.match(region):
-        raise ValueError(f"--region requires a region such as {_SOME_REGION}; got {region!r}")
+    if region is not None:
+        require_region("--region", region)
     if partition is not None and partition not in PARTITIONS:
         raise ValueError(f"--partition requires one of {', '.join(PARTITIONS)}; got {partition!r}")
     if region is not None and partition not in {None, partition_of(region)}:
@@ -236,6 +255,13 @@ def _accounts(option: str, accounts: Sequence[str]) -> frozenset[str]:
         if not _ACCOUNT.fullmatch(account):
             raise ValueError(f"{option} requires an account ID of twelve digits; got {account!r}")
     return frozenset(accounts)
+
+
+def _organizations(organizations: Sequence[str]) -> frozenset[str]:
+    for organization in organizations:
+        if not ORGANIZATION_ID.match(organization):
+            raise ValueError(f"--trusted-organization requires an ID such as o-exampleorgid; got {organization!r}")
+    return frozenset(organizations)
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from permission_guard.cli.regions import require_region
 from permission_guard.errors import ConfigurationError, PolicyFileError
 from permission_guard.iam import (
     Decision,
@@ -26,7 +27,7 @@ from permission_guard.iam import (
 from permission_guard.iam import evaluate as decide
 from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.names import REGION, ROLE_NAME
+from permission_guard.model.names import ROLE_NAME
 from permission_guard.offline.policy_file import read_policies
 from permission_guard.offline.service_actions import action_problem, is_of_service
 from permission_guard.reports.terminal import echo_error, literal
@@ -156,7 +157,7 @@ def _requests(actions: Sequence[str], resources: Sequence[str]) -> list[tuple[st
     for action in actions:
         problem = action_problem(action)
         if problem:
-            raise typer.BadParameter(f"--action {problem}.")
+            raise typer.BadParameter(f"--action {problem}{'' if problem.endswith('?') else '.'}")
     for resource in resources:
         if resource != "*" and parse_arn(resource) is None:
             raise typer.BadParameter(f"--resource requires an ARN or *; got {resource!r}")
@@ -174,8 +175,11 @@ def _require_valid(role: str, region: str | None, function: str | None) -> None:
     """Raise BadParameter for a role, region or function that none can be."""
     if not (_ROLE_ARN.fullmatch(role) if role.startswith("arn:") else ROLE_NAME.match(role)):
         raise typer.BadParameter(f"--role requires the name or the ARN of a role; got {role!r}")
-    if region is not None and not REGION.match(region):
-        raise typer.BadParameter(f"--region requires a region such as us-east-1; got {region!r}")
+    if region is not None:
+        try:
+            require_region("--region", region)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
     if function is not None:
         try:
             parse_function_arn(function)

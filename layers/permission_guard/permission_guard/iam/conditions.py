@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Final
 
+    from permission_guard.iam.context import Found
     from permission_guard.iam.operators import PolicyValue
     from permission_guard.iam.policy_variables import Lookup
 
@@ -23,6 +24,8 @@ FOR_ALL: Final = "forallvalues"
 FOR_ANY: Final = "foranyvalue"
 _NULL: Final = "null"
 _IF_EXISTS: Final = "ifexists"
+_MANY: Final = 8
+"""With fewer values it is as fast to compare again as to compare what the last result depended on."""
 
 
 class Condition:
@@ -35,6 +38,8 @@ class Condition:
     __slots__ = (
         "_exact",
         "_if_absent",
+        "_inputs",
+        "_last",
         "_values",
         "if_exists",
         "key",
@@ -56,6 +61,8 @@ class Condition:
         self.null = False
         self._exact: frozenset[str] | None = None
         self._values: list[PolicyValue] = []
+        self._inputs: tuple[str, ...] = ()
+        self._last: tuple[tuple[Found, ...], int] | None = None
         qualifier, colon, rest = name.lower().partition(":")
         self.qualifier = qualifier if colon else ""
         base = rest if colon else qualifier
@@ -84,6 +91,8 @@ class Condition:
             self._exact = frozenset(texts)
         else:
             self._values = [operator.prepare(text, variables) for text in texts]
+            keys = (variable.key for value in self._values for variable in value.variables)
+            self._inputs = tuple(dict.fromkeys((self.key, *keys)))
         if self.qualifier == FOR_ALL:
             self._if_absent = TRUE
         elif self.qualifier == FOR_ANY:
@@ -104,7 +113,7 @@ class Condition:
         """
         return any(item.not_an_arn for item in self._values)
 
-    def evaluate(self, lookup: Lookup) -> int:  # noqa: PLR0911 - one return a case reads best
+    def evaluate(self, lookup: Lookup) -> int:
         """Return whether the condition is true."""
         if self.problem:
             return MAYBE
@@ -116,6 +125,16 @@ class Condition:
             return TRUE if any(text.lower() == wanted for text in self.texts) else FALSE
         if found is ABSENT:
             return self._if_absent
+        if len(self._values) < _MANY:
+            return self._evaluate_present(found, lookup)
+        # A role is evaluated for many actions, with the same values of the keys.
+        inputs = tuple(map(lookup, self._inputs))
+        last = self._last
+        if last is None or last[0] != inputs:
+            last = self._last = inputs, self._evaluate_present(found, lookup)
+        return last[1]
+
+    def _evaluate_present(self, found: str | tuple[str, ...], lookup: Lookup) -> int:
         if isinstance(found, tuple):
             return self._evaluate_many(found, lookup)
         result = self.compare(found, lookup)

@@ -59,7 +59,7 @@ class Context:
     precedence over a named key, a named key over a family, and a longer family over a shorter one.
     """
 
-    __slots__ = ("_families", "_stated", "default")
+    __slots__ = ("_families", "_prefixes", "_stated", "default")
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Context:
         families.sort(key=lambda family: -len(family[0]))
         self._stated = stated
         self._families = tuple(families)
+        self._prefixes = tuple(family for family, _ in families)
         self.default = default
 
     def lookup(self, key: str) -> Found:
@@ -92,7 +93,7 @@ class Context:
     def stated(self, key: str) -> Found | None:
         """Return the value or the state of a key that the context names, or None if only the default applies."""
         found = self._stated.get(key)
-        if found is None:
+        if found is None and key.startswith(self._prefixes):
             for family, presence in self._families:
                 if key.startswith(family):
                     return presence

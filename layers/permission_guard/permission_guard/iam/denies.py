@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from permission_guard.iam.arn import account_of, is_account_id, parse_arn
 from permission_guard.iam.conditions import FOR_ANY
+from permission_guard.iam.glob import bits_of
 from permission_guard.iam.patterns import PatternGroups, symbols_of
 from permission_guard.iam.principals import ANY_SERVICE, ANYONE
 from permission_guard.iam.scopes import OPEN, Scope, no_caller
@@ -140,7 +141,7 @@ class _Implications:
             implied |= found
             if name in {"StringEquals", "StringLike"} and key in self._patterns:
                 implied |= self._patterns[key].within(condition.texts)
-        return frozenset(self._places[bit] for bit in _bits_of(implied))
+        return frozenset(self._places[bit] for bit in bits_of(implied))
 
 
 class _Patterns:
@@ -155,7 +156,7 @@ class _Patterns:
         groups = self._groups.every
         for text in texts:
             groups &= self._groups.within(text)
-        return sum(self._bits[group] for group in _bits_of(groups))
+        return sum(self._bits[group] for group in bits_of(groups))
 
 
 class EffectiveDenies:
@@ -297,14 +298,6 @@ def _excepted_by(entry: Entry) -> Iterator[Entry]:
     is_user = arn is not None and arn.resource.startswith("user/")
     if kind == "AWS":
         yield _FEDERATED_USER_OF if is_user else _MEMBER_OF, _account(value)
-
-
-def _bits_of(number: int) -> Iterator[int]:
-    """Yield the bits of an integer, as integers."""
-    while number:
-        lowest = number & -number
-        yield lowest
-        number ^= lowest
 
 
 def _has_exceptions(condition: Condition) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VARIABLES_VERSION: Final = "2012-10-17"
 _VERSIONS: Final = (VARIABLES_VERSION, "2008-10-17")
 _ELEMENTS: Final = frozenset({"Version", "Id", "Statement"})
+_MOST_STATEMENTS: Final = 1000
+"""More than the largest policy that any AWS service accepts has room for."""
 _CACHED_TEXTS: Final = 4096
 _CACHED_ACTIONS: Final = 512
 
@@ -122,6 +124,8 @@ def _from_json(document: object, name: str) -> Policy:
         raw = (raw,)
     elif not isinstance(raw, (list, tuple)):
         return Policy(name, document, (), ("Statement is neither an object nor a list",), unreadable=True)
+    if len(raw) > _MOST_STATEMENTS:
+        return Policy(name, document, (), (f"more than {_MOST_STATEMENTS:,} statements",), unreadable=True)
     variables = version == VARIABLES_VERSION
     statements = tuple(parse_statement(item, index, variables=variables) for index, item in enumerate(raw))
     for statement in statements:

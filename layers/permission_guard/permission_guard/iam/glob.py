@@ -11,7 +11,7 @@ from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
 
@@ -99,6 +99,14 @@ def bits_at(positions: Iterable[int], length: int) -> int:
     for position in positions:
         data[position >> 3] |= 1 << (position & 7)
     return int.from_bytes(data, "little")
+
+
+def bits_of(number: int) -> Iterator[int]:
+    """Yield the bits of an integer, as integers."""
+    while number:
+        lowest = number & -number
+        yield lowest
+        number ^= lowest
 
 
 class Glob:

@@ -192,6 +192,7 @@ def _after_account(resource: tuple[Symbol, ...]) -> PatternGroups:
     return PatternGroups([[[*reversed(resource), ":"]]])
 
 
+@lru_cache(maxsize=256)
 def accounts_of(pattern: str, resource: tuple[Symbol, ...] = ANYTHING) -> Accounts:
     """Return the accounts of the ARNs, with a resource part of these symbols, that a pattern can match.
 

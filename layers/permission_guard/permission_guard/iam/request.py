@@ -81,14 +81,25 @@ _NOT_OF_SERVICES: Final = frozenset(
 )
 
 
+_TAGS: Final = "aws:principaltag/"
+_DERIVED: Final = _NOT_OF_SERVICES | {
+    "aws:principalisawsservice",
+    "aws:principalservicename",
+    "aws:username",
+    "aws:resourceaccount",
+}
+
+
 def _derived(key: str, request: Request) -> Found:  # noqa: PLR0911 - one return a case reads best
+    if key not in _DERIVED and not key.startswith(_TAGS):
+        return UNKNOWN
     principal = request.principal
     service = principal.kind is PrincipalKind.SERVICE
     if key == "aws:principalisawsservice":
         return "true" if service else "false"
     if key == "aws:principalservicename":
         return principal.arn if service else ABSENT
-    if service and (key in _NOT_OF_SERVICES or key.startswith("aws:principaltag/")):
+    if service and (key in _NOT_OF_SERVICES or key.startswith(_TAGS)):
         return ABSENT
     if key == "aws:principalarn":
         return principal.role_arn or (principal.arn if principal.kind in _NAMED_BY_ARN else UNKNOWN)

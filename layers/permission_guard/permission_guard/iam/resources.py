@@ -7,12 +7,14 @@ documentation can be read in two ways, the result is UNKNOWN.
 from __future__ import annotations
 
 from permission_guard.iam.arn import PARTS, parse_arn, split_arn
-from permission_guard.iam.glob import ANY_RUN, compile_glob, glob_of, tokenize
+from permission_guard.iam.glob import ANY_ONE, ANY_RUN, bits_of, compile_glob, glob_of, tokenize
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
+from permission_guard.iam.patterns import PatternGroups, symbols_of
 from permission_guard.iam.policy_variables import Variable, VariableText, fill, split_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
     from permission_guard.iam.glob import Glob
@@ -58,6 +60,52 @@ WITHOUT_RESOURCE: Final = frozenset(
 
 From "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference.
 """
+
+
+_FEW: Final = 16
+"""Up to so many values it is faster to compare with each than with all at once."""
+
+
+class ResourceSet:
+    """The values of one Resource or NotResource element.
+
+    Of many values, a resource is compared in full only with those that can match it, which are found all at once.
+    """
+
+    __slots__ = ("_by_group", "_groups", "_last", "_patterns")
+
+    def __init__(self, patterns: Iterable[ResourcePattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._groups: PatternGroups | None = None
+        self._by_group: dict[int, ResourcePattern] = {}
+        self._last: tuple[str, tuple[ResourcePattern, ...]] | None = None
+
+    def __iter__(self) -> Iterator[ResourcePattern]:
+        return iter(self._patterns)
+
+    def match(self, resource: str, lookup: Lookup) -> int:
+        """Return whether a resource matches one of the values."""
+        matched = FALSE
+        for pattern in self._possible(resource):
+            found = pattern.match(resource, lookup)
+            if found > matched:
+                matched = found
+                if matched == TRUE:
+                    break
+        return matched
+
+    def _possible(self, resource: str) -> tuple[ResourcePattern, ...]:
+        """Return the values that can match a resource, whatever the values of their variables are."""
+        if len(self._patterns) <= _FEW or not resource.isascii():
+            return self._patterns
+        last = self._last
+        if last is None or last[0] != resource:
+            if self._groups is None:
+                self._groups = PatternGroups([[symbols_of(pattern.broad)] for pattern in self._patterns])
+                self._by_group = dict(zip(self._groups.groups, self._patterns, strict=True))
+            found = self._groups.overlapping(resource)
+            last = self._last = resource, tuple(self._by_group[group] for group in bits_of(found))
+        return last[1]
 
 
 class ResourcePattern:
@@ -158,16 +206,30 @@ class ResourcePattern:
                 return False
         return True
 
+    @property
+    def broad(self) -> str:
+        """A pattern that matches at least what the value does: with `*` for variables and before missing parts."""
+        missing = PARTS - 1 - self.text.count(":")
+        whole = (
+            self.text
+            if self._parts is None
+            else "".join(part if isinstance(part, str) else "?" if part == ANY_ONE else "*" for part in self._parts)
+        )
+        return f"{whole}*" if missing > 0 else whole
+
     def variables(self) -> tuple[str, ...]:
         """Return the keys of the policy variables in the value."""
         return tuple(part.spelled for part in self._parts or () if isinstance(part, Variable))
 
 
 def _has_wildcard_in_type(text: str) -> bool:
-    """Return whether a pattern has a wildcard in its resource type. A `*` alone stands for every resource."""
-    resource = split_arn(text)[-1]
+    """Return whether a pattern has a wildcard in its resource type. A `*` alone stands for every resource.
+
+    A pattern with fewer parts, such as `arn:aws:iam::1234*`, has no resource type.
+    """
+    *before, resource = split_arn(text)
     kind = resource.partition("/")[0]
-    return resource.strip("*") != "" and ("*" in kind or "?" in kind)
+    return len(before) == PARTS - 1 and resource.strip("*") != "" and ("*" in kind or "?" in kind)
 
 
 def _has_type(resource: str) -> bool:

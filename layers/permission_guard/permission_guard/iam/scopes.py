@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from permission_guard.iam.arn import PARTS, is_account_id, split_arn
 from permission_guard.iam.networks import is_wide
-from permission_guard.iam.patterns import ANYTHING, FIELD_RUN, WITHOUT_COLON, accounts_of, admits_account
+from permission_guard.iam.patterns import ANYTHING, FIELD_RUN, WITHOUT_COLON, accounts_of, admits_account, overlaps
 from permission_guard.iam.values import ip_network, numbers_within, parse_number
 from permission_guard.records import field, record
 
@@ -230,6 +230,9 @@ def _arn_text(text: str, segments: list[str], *, without_colon: bool) -> Scope:
     if len(segments) == PARTS and segments[4] == "" and not any("*" in part or "?" in part for part in segments[:4]):
         return _arn_segments(text, segments, wild=True)
     forms = _resources_of(segments, without_colon=without_colon)
+    if len(segments) == PARTS and not any("*" in part or "?" in part for part in segments[:-1]):
+        forms = [ANYTHING] if any(overlaps(segments[-1], form) for form in forms) else []
+        text = ":".join([*segments[:-1], "*"])
     found = [accounts_of(text, form) for form in forms]
     if any(each.any for each in found):
         return OPEN
@@ -274,6 +277,7 @@ _RESOURCES: Final = {
         _ONE_NAME,
     ),
     "iot": ("*", "certificateprovider:*"),
+    "lex": ("bot-alias/*",),  # the intents of Lex V1 ended
     "logs": ("log-group:*:*",),
     "secretsmanager": ("secret:*",),
     "ses": ("receipt-rule-set/*:receipt-rule/*",),

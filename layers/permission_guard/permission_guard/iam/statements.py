@@ -8,7 +8,7 @@ from permission_guard.iam.context import UNKNOWN as UNKNOWN_KEY
 from permission_guard.iam.context import plain, shown
 from permission_guard.iam.logic import FALSE, TRUE, UNKNOWN
 from permission_guard.iam.principals import PrincipalSet
-from permission_guard.iam.resources import ResourcePattern
+from permission_guard.iam.resources import ResourcePattern, ResourceSet
 from permission_guard.records import field, record
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ class Statement:
     actions: ActionSet | None = field(compare=False, repr=False)
     action_texts: tuple[str, ...] = field(compare=False, repr=False)
     not_action: bool = field(compare=False, repr=False)
-    resources: tuple[ResourcePattern, ...] | None = field(compare=False, repr=False)
+    resources: ResourceSet | None = field(compare=False, repr=False)
     not_resource: bool = field(compare=False, repr=False)
     principals: PrincipalSet | None = field(compare=False, repr=False)
     conditions: tuple[Condition, ...] = field(compare=False, repr=False)
@@ -63,13 +63,7 @@ class Statement:
         """Return whether the statement applies to a resource."""
         if self.resources is None:
             return TRUE if self.is_trust else UNKNOWN
-        matched = FALSE
-        for pattern in self.resources:
-            found = pattern.match(resource, lookup)
-            if found > matched:
-                matched = found
-                if matched == TRUE:
-                    break
+        matched = self.resources.match(resource, lookup)
         return TRUE - matched if self.not_resource else matched
 
     def match_conditions(self, lookup: Lookup) -> int:
@@ -142,7 +136,7 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
     actions = None if action_texts is None else ActionSet(action_texts, prefix_wildcard=FALSE if lenient else UNKNOWN)
 
     principals = _principals(raw, structural)
-    resources: tuple[ResourcePattern, ...] | None = None
+    resources: ResourceSet | None = None
     not_resource = False
     trust = principals is not None and bool(action_texts) and "Resource" not in raw and "NotResource" not in raw
     if not (trust and all(text.lower().startswith("sts:") for text in action_texts or ())):
@@ -150,7 +144,7 @@ def parse_statement(raw: object, index: int, *, variables: bool) -> Statement:
         if resource_texts is not None:
             short = TRUE if effect == DENY and not not_resource else UNKNOWN
             untyped = FALSE if effect == ALLOW and not not_resource else UNKNOWN
-            resources = tuple(
+            resources = ResourceSet(
                 ResourcePattern(text, variables=variables, short=short, untyped=untyped) for text in resource_texts
             )
 

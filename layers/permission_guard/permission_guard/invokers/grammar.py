@@ -8,7 +8,7 @@ its texts can have reached are the bits of an integer, so that each character of
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -25,18 +25,22 @@ _IN_SET: Final = re.compile(r"\\(?P<escaped>.)|(?P<first>.)-(?P<last>[^\\])|(?P<
 _DIGITS: Final = "0123456789"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CLASSES: Final = {"d": frozenset(_DIGITS), "w": frozenset(f"{_LETTERS}{_DIGITS}_")}
+_MOST_STEPS: Final = 4000
+"""How many steps an expression remembers: pattern after pattern reaches the same positions."""
 _REPEATED: Final = {"+": (1, None), "*": (0, None), "?": (0, 1)}
 
 
 class Expression:
     r"""A set of texts, written with `[a-z]`, `[^/]`, `\d`, `\w`, `.`, escapes, `{2}`, `{1,64}`, `+`, `*` and `?`."""
 
-    __slots__ = ("_characters", "_masks", "_optional", "_positions", "_repeated")
+    __slots__ = ("_characters", "_computed", "_known", "_masks", "_optional", "_positions", "_repeated")
 
     def __init__(self, text: str) -> None:
         """Read an expression. ValueError if it has something else."""
         self._characters: list[tuple[frozenset[str], bool]] = []
         self._masks: dict[str, int] = {}
+        self._known: dict[int, dict[str, int]] = {}
+        self._computed = 0
         self._optional = self._repeated = 0
         position = 0
         while position < len(text):
@@ -49,17 +53,28 @@ class Expression:
 
     def matches_any(self, pattern: str) -> bool:
         """Return whether a pattern, in which `*` and `?` are wildcards, matches one of the texts."""
-        end = self._positions + 1
-        reached = self._skipped(1)
+        if self._computed > _MOST_STEPS:
+            self._known, self._computed = {}, 0
+        known, reached = self._known, self._skipped(1)
+        steps = known.setdefault(reached, {})
         for character in pattern:
-            if character == "*":  # everything from the first position that was reached can follow
-                reached = (self._positions | end) & -(reached & -reached)
-            else:
-                taken = reached & (self._positions if character == "?" else self._accepting(character))
-                reached = self._skipped(taken << 1 | taken & self._repeated)
-            if not reached:
-                return False
-        return bool(reached & end)
+            following = steps.get(character)
+            if following is None:
+                following = steps[character] = self._following(reached, character)
+                self._computed += 1
+            if following != reached:
+                if not following:
+                    return False
+                reached = following
+                steps = known.setdefault(reached, {})
+        return bool(reached & (self._positions + 1))
+
+    def _following(self, reached: int, character: str) -> int:
+        """Return the positions that can be reached by a character of a pattern."""
+        if character == "*":  # everything from the first position that was reached can follow
+            return (2 * self._positions + 1) & -(reached & -reached)
+        taken = reached & (self._positions if character == "?" else self._accepting(character))
+        return self._skipped(taken << 1 | taken & self._repeated)
 
     def _add(self, item: re.Match[str]) -> None:
         characters = _characters(item)
@@ -172,9 +187,18 @@ class ArnForm:
         It is compared part by part, as ArnLike compares: a `*` stays in its part. `as_text`, and with fewer parts than
         an ARN has, it is compared as StringLike compares: a `*` also matches colons.
         """
+        return _matches(self, pattern, as_text)
+
+    def compare(self, pattern: str, *, as_text: bool) -> bool:
+        """Compare a pattern as `matches_any` does, which remembers the result."""
         if not self._broad.matches_any(pattern, as_text=as_text):
             return False
         return any(one.matches_any(pattern, as_text=as_text) for one in self._alternatives)
+
+
+@lru_cache(maxsize=4096)
+def _matches(form: ArnForm, pattern: str, as_text: bool) -> bool:
+    return form.compare(pattern, as_text=as_text)
 
 
 @cache

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.offline.physical_names import attribute, physical_name, reference
-from permission_guard.offline.template_roles import listed
-from permission_guard.offline.unresolved import text
+from permission_guard.offline.unresolved import begins_with, fill, listed, text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +14,12 @@ if TYPE_CHECKING:
     from permission_guard.invokers import Invoker
     from permission_guard.model.targets import JSON
     from permission_guard.offline.intrinsics import Resolver
+
+
+RETURN_ANYTHING: Final = ("AWS::CloudFormation::", "AWS::Serverless::", "AWS::ServiceCatalog::", "AWS::SSM::Parameter")
+"""Resource types whose attributes can be the name of a function: they return what someone else put there."""
+
+_ARN_SERVICE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,15 @@ class TemplateTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A resource in one scenario, from which its triggers are read."""
+    """A resource in one scenario, from which its triggers are read.
+
+    `unread` collects what may invoke a function, and does not say in the file whether it does.
+    """
 
     resolver: Resolver
     logical_id: str
     properties: dict[str, Any] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def arn(self) -> str:
@@ -67,7 +76,32 @@ class Configured:
 
     def objects(self, *names: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of a list."""
-        yield from (item for item in listed(self.part(*names) or None) if isinstance(item, dict))
+        for item in listed(self.part(*names) or None):
+            if isinstance(item, dict):
+                yield item
+            elif unresolved_in(item):
+                self.skip(text(item))
+
+    def function(self, value: JSON) -> str | None:
+        """Return a value that is the ARN of a function, None if it is not or if that cannot be resolved."""
+        if is_function(value):
+            return text(value)
+        if self._may_be_function(value):
+            self.skip(text(value))
+        return None
+
+    def skip(self, what: str) -> None:
+        """Record that something was not read."""
+        self.unread.append(f"{self.logical_id} ({fill(what, {})})")
+
+    def _may_be_function(self, value: JSON) -> bool:
+        if not isinstance(value, str):
+            return False
+        name, parts = begins_with(value), value.split(":")
+        if name is None:
+            return parts[0] == "arn" and len(parts) > _ARN_SERVICE and bool(unresolved_in(parts[_ARN_SERVICE]))
+        kind = self.resolver.type_of(name.partition(".")[0])
+        return not kind.startswith("AWS::") or kind.startswith(RETURN_ANYTHING)
 
     def text(self, *names: str) -> str:
         """Return a property as a text, empty if there is none."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.arns import partition_of
 from permission_guard.offline.intrinsics import Resolver
 from permission_guard.offline.physical_names import Place
+from permission_guard.offline.references import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +30,15 @@ _ARN: Final = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d)?:(?P<account>\d{12})?:",
     re.ASCII,
 )
+
+_ANY_ARN: Final = re.compile(
+    r"\barn:(?P<partition>aws(?:-[a-z]+)*):[a-z0-9-]+:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d:)?", re.ASCII
+)
+
+_MAX_OTHERS: Final = 6
+
+_ACCOUNT_ID: Final = re.compile(r"\d{12}", re.ASCII)
+_PERMISSION: Final = "AWS::Lambda::Permission"
 
 _ACCOUNT, _REGION = "account", "region"
 
@@ -85,11 +96,15 @@ class Inferred:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The place of one template, with the origin of its account and region."""
+    """The place of one template, with the origin of its account and region.
+
+    `others` are places that the ARNs of the template name, if the account or the region is assumed.
+    """
 
     account: Inferred
     region: Inferred
     partition: str
+    others: tuple[GivenPlace, ...] = field(default=(), compare=False)
 
     @property
     def place(self) -> Place:
@@ -115,10 +130,20 @@ class GivenPlace:
         """Return the place of a template: what the user says, else what the literals of the template agree on."""
         found = _Literals.of(template, parameters)
         region = _of(self.region, found.regions, found.likely_regions)
-        partition = self.partition or (partition_of(region.value) if region else _only(found.partitions)) or "aws"
+        account = _of(self.account, found.accounts, found.likely_accounts)
+        named = _named(template.get("Resources"))
+        partitions = found.partitions or named
+        partition = self.partition or (partition_of(region.value) if region else _only(partitions)) or "aws"
+        regions = [] if region else [name for name in named.get(partition, ()) if partition_of(name) == partition]
+        accounts = [] if account else list(found.accounts or found.likely_accounts)
         region = region or Inferred(_REGIONS.get(partition, _REGIONS["aws"]))
-        account = _of(self.account, found.accounts, found.likely_accounts) or Inferred(PLACEHOLDER)
-        return Deployment(account, region, partition)
+        account = account or Inferred(PLACEHOLDER)
+        others = [
+            GivenPlace(*place, partition)
+            for place in product([account.value, *accounts], [region.value, *regions])
+            if place != (account.value, region.value)
+        ]
+        return Deployment(account, region, partition, tuple(others[:_MAX_OTHERS]))
 
 
 @dataclass(slots=True)
@@ -136,12 +161,23 @@ class _Literals:
         """Read the literals of a template."""
         found = cls()
         resolver = Resolver(template, _NOWHERE, parameters)
-        for resource in resolver.resources.values():
+        for name, resource in resolver.resources.items():
             kind = resource.get("Type") if isinstance(resource, dict) else None
             properties = resource.get("Properties") if isinstance(resource, dict) else None
             if isinstance(kind, str) and isinstance(properties, dict):
                 found._read(kind, properties, resolver)
+                if kind == _PERMISSION:
+                    found._read_permission(name, properties, resolver)
         return found
+
+    def _read_permission(self, name: str, properties: Mapping[str, Any], resolver: Resolver) -> None:
+        """Read a permission for a source that the stack creates: it is in the account and region of the stack."""
+        source = properties.get("SourceArn")
+        if any(map(resolver.type_of, references(source))):
+            self._add(resolver.value(source), self.accounts, self.regions)
+            account = str(resolver.value(properties.get("SourceAccount")))
+            if _ACCOUNT_ID.fullmatch(account):
+                self.accounts.setdefault(account, f"SourceAccount of {name}")
 
     def _read(self, kind: str, properties: Mapping[str, Any], resolver: Resolver) -> None:
         for table, accounts, regions in (
@@ -162,7 +198,8 @@ class _Literals:
             match = _ARN.match(text)
             if match is None:
                 continue
-            self.partitions.setdefault(match["partition"], text)
+            if match["account"] or match["region"]:  # others are results of pseudo parameters
+                self.partitions.setdefault(match["partition"], text)
             if match["account"]:
                 accounts.setdefault(match["account"], text)
             if match["region"]:
@@ -176,8 +213,19 @@ def _of(given: str | None, certain: Mapping[str, str], likely: Mapping[str, str]
     return Inferred(*next(iter(agreed.items()))) if len(agreed) == 1 else None
 
 
-def _only(values: Mapping[str, str]) -> str | None:
+def _only(values: Mapping[str, object]) -> str | None:
     return next(iter(values)) if len(values) == 1 else None
+
+
+def _named(resources: JSON) -> dict[str, dict[str, None]]:
+    """Return the partitions that ARNs anywhere in the resources name, each with the regions in it."""
+    found: dict[str, dict[str, None]] = {}
+    for text in _texts(resources):
+        for match in _ANY_ARN.finditer(text) if "arn:" in text else ():
+            of_partition = found.setdefault(match["partition"], {})
+            if match["region"]:
+                of_partition[match["region"].removesuffix(":")] = None
+    return found
 
 
 def _texts(value: JSON) -> Iterator[str]:

@@ -23,6 +23,7 @@ from permission_guard.offline.unresolved import (
     Unresolved,
     fill,
     marked,
+    named,
     question_of,
     shortened,
     sole_unresolved,
@@ -242,7 +243,7 @@ class Resolver:
         """Replace the dynamic references in a text, also those that contain an unresolved value."""
 
         def replacement(match: re.Match[str]) -> str:
-            return match[0] if match[0].startswith(OPEN) else self.unresolved(shortened(fill(match[0], {})))
+            return match[0] if match[0].startswith(OPEN) else self.unresolved(shortened(named(match[0])))
 
         return _DYNAMIC.sub(replacement, found) if "{{resolve:" in found else found
 
@@ -378,7 +379,7 @@ class Resolver:
 
     def _import(self, argument: JSON) -> JSON:
         name = self.value(argument)
-        return self.unresolved(shortened(f"import of {fill(text(name), {}) if _is_scalar(name) else written(name)}"))
+        return self.unresolved(shortened(f"import of {named(text(name)) if _is_scalar(name) else written(name)}"))
 
 
 def _few(values: JSON) -> bool:

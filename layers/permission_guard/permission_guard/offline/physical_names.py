@@ -111,11 +111,17 @@ _TABLE: Final = "arn:{p}:dynamodb:{r}:{a}:table/{n}"
 _STREAM: Final = f"{_TABLE}/stream/2026-01-01T00:00:00.000"
 _POOL: Final = "arn:{p}:cognito-idp:{r}:{a}:userpool/{r}_{n}"
 
+_SAML: Final = "arn:{p}:iam::{a}:saml-provider/{n}"
+
+_FIFO: Final = {"AWS::SNS::Topic": "FifoTopic", "AWS::SQS::Queue": "FifoQueue"}
 _NAMINGS: Final = {
     "AWS::AmazonMQ::Broker": ResourceNaming("arn:{p}:mq:{r}:{a}:broker:{n}:b-0a1b2c3d", "BrokerName"),
     "AWS::ApiGateway::RestApi": ResourceNaming("arn:{p}:apigateway:{r}::/restapis/{n}", generated=_api_id),
     "AWS::ApiGatewayV2::Api": ResourceNaming(
         "arn:{p}:apigateway:{r}::/apis/{n}", attributes=(("ApiId", "{n}"),), generated=_api_id
+    ),
+    "AWS::AppSync::Api": ResourceNaming(
+        "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
     ),
     "AWS::AppSync::GraphQLApi": ResourceNaming(
         "arn:{p}:appsync:{r}:{a}:apis/{n}", ref="arn:{p}:appsync:{r}:{a}:apis/{n}", attributes=(("ApiId", "{n}"),)
@@ -155,14 +161,22 @@ _NAMINGS: Final = {
     "AWS::Events::Rule": ResourceNaming("arn:{p}:events:{r}:{a}:rule/{n}", "Name", generated=_within(64)),
     "AWS::IAM::ManagedPolicy": ResourceNaming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName"),
     "AWS::IAM::Role": ResourceNaming("arn:{p}:iam::{a}:role/{n}", "RoleName"),
+    "AWS::IAM::SAMLProvider": ResourceNaming(_SAML, "Name", ref=_SAML),
     "AWS::IAM::User": ResourceNaming("arn:{p}:iam::{a}:user/{n}", "UserName"),
     "AWS::IoT::Authorizer": ResourceNaming("arn:{p}:iot:{r}:{a}:authorizer/{n}", "AuthorizerName"),
+    "AWS::IoT::CertificateProvider": ResourceNaming(
+        "arn:{p}:iot:{r}:{a}:certificateprovider:{n}", "CertificateProviderName"
+    ),
+    "AWS::IoT::ProvisioningTemplate": ResourceNaming(
+        "arn:{p}:iot:{r}:{a}:provisioningtemplate/{n}", "TemplateName", generated=_within(36)
+    ),
     "AWS::IoT::TopicRule": ResourceNaming("arn:{p}:iot:{r}:{a}:rule/{n}", "RuleName"),
     "AWS::KMS::Key": ResourceNaming("arn:{p}:kms:{r}:{a}:key/{n}", attributes=(("KeyId", "{n}"),)),
     "AWS::Kinesis::Stream": ResourceNaming("arn:{p}:kinesis:{r}:{a}:stream/{n}", "Name"),
     "AWS::Lambda::Function": ResourceNaming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": ResourceNaming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
     "AWS::S3::Bucket": ResourceNaming("arn:{p}:s3:::{n}", "BucketName", generated=_bucket),
+    "AWS::SES::ReceiptRuleSet": ResourceNaming("arn:{p}:ses:{r}:{a}:receipt-rule-set/{n}", "RuleSetName"),
     "AWS::SNS::Topic": ResourceNaming("arn:{p}:sns:{r}:{a}:{n}", "TopicName", ref="arn:{p}:sns:{r}:{a}:{n}"),
     "AWS::SQS::Queue": ResourceNaming(
         "arn:{p}:sqs:{r}:{a}:{n}", "QueueName", ref=_QUEUE_URL, attributes=(("QueueUrl", _QUEUE_URL),)
@@ -221,7 +235,14 @@ def physical_name(resolver: NameResolver, logical_id: str) -> str:
     """Return the name of a resource: the value of its name property, or else a plausible name."""
     naming = _NAMINGS.get(resolver.type_of(logical_id))
     given = _given(resolver, logical_id, naming.name if naming else "")
-    return given or (naming.generated(logical_id) if naming else logical_id)
+    return given or (naming.generated(logical_id) + _ending(resolver, logical_id) if naming else logical_id)
+
+
+def _ending(resolver: NameResolver, logical_id: str) -> str:
+    """Return what CloudFormation appends to the generated name of a FIFO topic or queue."""
+    kind = resolver.type_of(logical_id)
+    is_fifo = kind in _FIFO and _given(resolver, logical_id, _FIFO[kind]).lower() == "true"
+    return ".fifo" if is_fifo else ""
 
 
 def generated_names(resources: Mapping[str, Any]) -> dict[str, str]:
@@ -290,6 +311,11 @@ def _consumer(resolver: NameResolver, logical_id: str) -> str:
     return f"{stream}/consumer/{_own_name(resolver, logical_id, 'ConsumerName')}:1"
 
 
+def _oidc_provider(resolver: NameResolver, logical_id: str) -> str:
+    url = _own_name(resolver, logical_id, "Url").removeprefix("https://")
+    return f"arn:{resolver.place.partition}:iam::{resolver.place.account}:oidc-provider/{url}"
+
+
 def _stage(resolver: NameResolver, logical_id: str) -> str:
     return _own_name(resolver, logical_id, "StageName")
 
@@ -309,6 +335,7 @@ _SPECIAL: Final[dict[str, Callable[[NameResolver, str], str]]] = {
     "AWS::ApiGateway::Authorizer": _id,
     "AWS::ApiGateway::Stage": _stage,
     "AWS::ApiGatewayV2::Authorizer": _id,
+    "AWS::IAM::OIDCProvider": _oidc_provider,
     "AWS::Kinesis::StreamConsumer": _consumer,
     "AWS::Lambda::Alias": _qualified,
     "AWS::Lambda::Version": _qualified,

@@ -22,7 +22,9 @@ from permission_guard.rules.execution_role.event_source_read_missing import Even
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.execution_role.feature_permission_missing import FeaturePermissionMissing
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
+from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_shared import RoleShared
+from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from permission_guard.rules.invoke_policy.policy_size_near_limit import PolicySizeNearLimit
 from permission_guard.rules.invoke_policy.source_never_matches import SourceNeverMatches
@@ -49,6 +51,7 @@ RULES_ON_NAMES: Final = frozenset(
     {EventSourceReadMissing.id, FailureDestinationMissing.id, LoggingMissing.id, FeaturePermissionMissing.id}
 )
 """The rules whose outcome depends on the names of resources."""
+RULES_ON_TRUST: Final = frozenset({RoleNotAssumable.id, RoleTrustTooBroad.id})
 RULES_ON_FUNCTIONS: Final = RULES_OFFLINE & _ON_ROLES - RULES_ON_SHARED_ROLES - {EventSourceReadMissing.id}
 
 _LEAST_FIRST: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
@@ -152,14 +155,27 @@ def _has_no_effect(verdicts: Iterable[Verdict]) -> bool:
 def _merged(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Iterator[Verdict]:
     """Yield the verdict of a rule on each subject of all scenarios. One without a subject is on all of them."""
     subjects = list(dict.fromkeys(one.subject for _, verdicts in evaluated for one in verdicts))
+    found = []
     for subject in subjects if subjects == [None] else (one for one in subjects if one is not None):
-        yield _on_subject(
-            rule,
-            [
-                (scenario, [one for one in verdicts if one.subject in {None, subject}])
-                for scenario, verdicts in evaluated
-            ],
-        )
+        on_subject = [
+            (scenario, [one for one in verdicts if one.subject in {None, subject}]) for scenario, verdicts in evaluated
+        ]
+        found.append(_on_subject(rule, on_subject))
+    if any(one.outcome is Outcome.VIOLATION for one in found):
+        yield from found
+        return
+    certain = _in_all(evaluated)
+    of_certain = {one.subject for one in certain}
+    yield from certain[:1]
+    yield from (one for one in found if one.subject not in of_certain)
+
+
+def _in_all(evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> list[Verdict]:
+    """Return the violations that every scenario has, on one subject or on another, such as one of two roles."""
+    violations = [[one for one in verdicts if one.outcome is Outcome.VIOLATION] for _, verdicts in evaluated]
+    titles = [{one.title for one in found} for found in violations]
+    common = set.intersection(*titles) if titles else set()
+    return [one for found in violations for one in found if one.title in common]
 
 
 def _on_subject(rule: Rule, evaluated: Sequence[tuple[Scenario, list[Verdict]]]) -> Verdict:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NO_ROLE: Final = "no execution role in the file"
 ACCOUNT: Final = "need account access"
+UNRESOLVED: Final = "cannot be resolved from the file"
 
 _STATEMENTS: Final = (PERMISSION, RESOURCE_POLICY)
 _IN_ACCOUNT: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -75,6 +76,8 @@ def skipped_in_template(template: Template) -> tuple[Skipped, ...]:
 
 def _in_template(template: Template) -> Iterator[Skipped]:
     for rule in RULES:
+        if rule.id == "PG112" and template.unread_triggers:
+            yield Skipped(rule, UNRESOLVED, f"whether these invoke functions: {', '.join(template.unread_triggers)}")
         what, kinds = _IN_ACCOUNT.get(rule.id, ("", (FUNCTION, MAPPING, *_STATEMENTS)))
         concerns = any(template.ids_of(kind) for kind in kinds)
         if concerns and (rule.id in _IN_ACCOUNT or not rule.offline):

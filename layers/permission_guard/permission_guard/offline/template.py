@@ -46,7 +46,8 @@ class TooManyConditionsError(InputError):
 class Template:
     """A CloudFormation template, the place to which it is deployed, and the given values of its parameters.
 
-    `source_ids` has the resources of the file itself, without those that SAM adds.
+    `source_ids` has the resources of the file itself, without those that SAM adds. `unread_triggers` collects what may
+    invoke a function, and does not say in the file whether it does.
     """
 
     body: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Template:
     tokens: dict[str, str] = field(default_factory=dict)
     known: dict[str, dict[str, JSON]] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)
+    unread_triggers: dict[str, None] = field(default_factory=dict)
 
     def resolver(self, assumptions: Assumptions | None = None) -> Resolver:
         """Return a resolver of the template's values in a scenario."""

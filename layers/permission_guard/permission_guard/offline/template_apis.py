@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.invokers.apigateway import (
@@ -12,8 +13,8 @@ from permission_guard.invokers.apigateway import (
     sent_for,
     split_route,
 )
-from permission_guard.offline.configured import Configured, TemplateTrigger, is_function
-from permission_guard.offline.unresolved import text
+from permission_guard.offline.configured import Configured, TemplateTrigger
+from permission_guard.offline.unresolved import begins_with, fill, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,21 +41,39 @@ _DEEPEST_PATH: Final = 30
 
 
 class _Api:
-    """An API in one scenario, with its stages. One without a stage is not deployed, and invokes nothing."""
+    """An API in one scenario, with its stages.
+
+    One that the file defines without a stage is not deployed by it. The stages of one outside the file are unknown.
+    """
 
     def __init__(self, one: Configured, kind: str, api_id: str) -> None:
+        self._one = one
         self._kind = kind
         self._arn = one.own_arn("execute-api", api_id)
         self._name = f"the {'REST' if kind == _REST else 'HTTP or WebSocket'} API {api_id}"
         self._stages = dict(_stages(one.resolver, kind, api_id))
+        if not self._stages and not _is_defined(one.resolver, kind, api_id):
+            self._stages = {one.resolver.unresolved(f"the stage of {_plain(api_id)}"): {}}
 
-    def route(self, method: str, path: str, uri: JSON) -> Iterator[TemplateTrigger]:
-        """Yield what a method or a route invokes; a route of a WebSocket API has no path."""
+    def default(self, function: str, key: str) -> Iterator[TemplateTrigger]:
+        """Yield what the route invokes that an HTTP API creates for its target, in a stage of its own."""
+        self._stages = {"$default": {}}
+        method, path = split_route(key)
+        yield from self.route(method, path, function)
+
+    def route(self, method: str, path: str, uri: JSON, kind: str = "AWS_PROXY") -> Iterator[TemplateTrigger]:
+        """Yield what a method or a route invokes; a route of a WebSocket API has no path.
+
+        An integration of the type `AWS_PROXY` always invokes a function.
+        """
+        certain = kind == "AWS_PROXY"
         is_http = self._kind == _HTTP
         sent = sent_for(method, path) if path else (method,)
         disputed = disputed_for(method, path, is_http=is_http) if path else ()
         what = f"the {'route' if is_http else 'method'} {method} {path}".rstrip()
-        for function, stages in self._functions(uri).items():
+        if not self._stages and self._functions(uri, {"": {}}):
+            self._one.skip(f"{what}: the file has no stage of {self._name}")
+        for function, stages in self._functions(uri, self._stages, certain=certain).items():
             yield TemplateTrigger(
                 self._kind,
                 INVOKER,
@@ -67,7 +86,8 @@ class _Api:
 
     def authorizer(self, name: str, uri: JSON) -> Iterator[TemplateTrigger]:
         """Yield what an authorizer invokes; its ARN has no stage."""
-        for function in self._functions(uri):
+        stages = self._stages or {"": {}}  # an authorizer can be tested without a stage
+        for function in self._functions(uri, stages, certain=True):
             arn = f"{self._arn}/authorizers/{name}"
             yield TemplateTrigger(self._kind, INVOKER, arn, function, f"the authorizer {name} of {self._name}")
 
@@ -91,15 +111,25 @@ class _Api:
             name = "ANY" if method == _ANY else method.upper()
             is_default = path.strip("/") == "$default"
             yield from self.route(
-                "$default" if is_default else name, "" if is_default else path, integration.get("uri")
+                "$default" if is_default else name, "" if is_default else path, integration.get("uri"), kind
             )
 
-    def _functions(self, uri: JSON) -> dict[str, list[str]]:
-        """Return the functions that a URI names, each with the stages in which it does."""
+    def _functions(
+        self, uri: JSON, stages: Mapping[str, Mapping[str, str]], *, certain: bool = False
+    ) -> dict[str, list[str]]:
+        """Return the functions that a URI names, each with the stages in which it does.
+
+        `certain`: what the URI names is a function, even if it cannot be resolved.
+        """
         found: dict[str, list[str]] = {}
-        for stage, variables in self._stages.items():
-            function = invoked_function(uri, variables) if isinstance(uri, str) else ""
-            if is_function(function) and not STAGE_VARIABLE.search(function):
+        for stage, variables in stages.items():
+            named = invoked_function(uri, variables) if isinstance(uri, str) else ""
+            if STAGE_VARIABLE.search(named):
+                self._one.skip(f"{named}: no such variable in the stage {stage}")
+                continue
+            is_certain = (certain or named != uri) and begins_with(named) is not None
+            function = named if is_certain else self._one.function(named)
+            if function:
                 found.setdefault(function, []).append(stage)
         return found
 
@@ -108,11 +138,12 @@ def methods(one: Configured) -> Iterator[TemplateTrigger]:
     """Yield what a method of a REST API invokes."""
     path = _path(one)
     integration = one.part("Integration")
-    if path is None or not isinstance(integration, dict) or integration.get("Credentials"):
+    if not isinstance(integration, dict) or integration.get("Credentials"):
         return
-    if text(integration.get("Type", "")) in _INTEGRATIONS:
+    kind = text(integration.get("Type", ""))
+    if kind in _INTEGRATIONS:
         api = _Api(one, _REST, one.text("RestApiId"))
-        yield from api.route(one.text("HttpMethod"), path, integration.get("Uri"))
+        yield from api.route(one.text("HttpMethod"), path, integration.get("Uri"), kind)
 
 
 def authorizers(one: Configured) -> Iterator[TemplateTrigger]:
@@ -130,27 +161,45 @@ def authorizers_v2(one: Configured) -> Iterator[TemplateTrigger]:
 
 def rest_apis(one: Configured) -> Iterator[TemplateTrigger]:
     """Yield what the definition of a REST API invokes."""
+    if one.part("BodyS3Location"):
+        one.skip("its definition in S3")
     yield from _Api(one, _REST, one.reference).defined(one.part("Body"))
 
 
 def apis(one: Configured) -> Iterator[TemplateTrigger]:
     """Yield what the definition of an HTTP API invokes."""
+    if one.part("BodyS3Location"):
+        one.skip("its definition in S3")
     yield from _Api(one, _HTTP, one.reference).defined(one.part("Body"))
+    target = None if one.part("CredentialsArn") else one.function(one.part("Target"))
+    if target:
+        yield from _Api(one, _HTTP, one.reference).default(target, one.text("RouteKey") or "$default")
 
 
 def routes(one: Configured) -> Iterator[TemplateTrigger]:
     """Yield what a route of an HTTP or WebSocket API invokes."""
     target = one.text("Target")
-    for logical_id, properties in _created(one.resolver, "AWS::ApiGatewayV2::Integration"):
-        reference = Configured(one.resolver, logical_id).reference
-        is_own = text(properties.get("IntegrationType", "")) in _INTEGRATIONS and not properties.get("CredentialsArn")
-        if is_own and target == f"integrations/{reference}":
-            method, path = split_route(one.text("RouteKey"))
-            yield from _Api(one, _HTTP, one.text("ApiId")).route(method, path, properties.get("IntegrationUri"))
+    by_target = {
+        f"integrations/{Configured(one.resolver, logical_id).reference}": properties
+        for logical_id, properties in _created(one.resolver, "AWS::ApiGatewayV2::Integration")
+    }
+    if target and target not in by_target:
+        one.skip(target)
+    properties = by_target.get(target, {})
+    kind = text(properties.get("IntegrationType", ""))
+    if kind in _INTEGRATIONS and not properties.get("CredentialsArn"):
+        method, path = split_route(one.text("RouteKey"))
+        yield from _Api(one, _HTTP, one.text("ApiId")).route(method, path, properties.get("IntegrationUri"), kind)
 
 
-def _path(one: Configured) -> str | None:
-    """Return the path of a method, None if a part of it is not in the file."""
+def _is_defined(resolver: Resolver, kind: str, api_id: str) -> bool:
+    """Return whether the file defines an API."""
+    of = "AWS::ApiGateway::RestApi" if kind == _REST else "AWS::ApiGatewayV2::Api"
+    return any(Configured(resolver, logical_id).reference == api_id for logical_id, _ in _created(resolver, of))
+
+
+def _path(one: Configured) -> str:
+    """Return the path of a method. What is not in the file is an unresolved value."""
     parts: list[str] = []
     resource = one.text("ResourceId")
     by_id = {
@@ -164,10 +213,15 @@ def _path(one: Configured) -> str | None:
     while resource not in roots:
         properties = by_id.get(resource)
         if properties is None or len(parts) > _DEEPEST_PATH:
-            return None
+            return f"/{one.resolver.unresolved(f'the path of {_plain(resource)}')}{'/'.join(reversed(parts))}"
         parts.append(text(properties.get("PathPart", "")))
         resource = text(properties.get("ParentId", ""))
     return "/" + "/".join(reversed(parts))
+
+
+def _plain(value: str) -> str:
+    """Return a value for the name of an unresolved value: braces would make it a parameter of the path."""
+    return re.sub(r"[${}]", "", fill(value, {}))
 
 
 def _stages(resolver: Resolver, kind: str, api_id: str) -> Iterator[tuple[str, dict[str, str]]]:

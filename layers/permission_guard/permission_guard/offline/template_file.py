@@ -120,9 +120,21 @@ def template_contents(
         (*without_permissions, *without_mappings, *without_functions),
         tuple(nested_stacks(document["Resources"])),
         (*unread, *(dangling if elsewhere else ())),
-        (*_unknown_types(template, sam=sam), *other_resources(template), *(() if elsewhere else dangling)),
+        (
+            *_not_resources(document),
+            *_unknown_types(template, sam=sam),
+            *other_resources(template),
+            *(() if elsewhere else dangling),
+        ),
         frozenset(_parameters(document)),
     )
+
+
+def _not_resources(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is among the resources and is none: AWS rejects the template."""
+    for name, resource in document["Resources"].items():
+        if not isinstance(resource, dict) and name != TRANSFORM_FUNCTION and not name.startswith(LOOP):
+            yield name, f"{name} is not an object, which a resource must be"
 
 
 def _unknown_types(template: Template, *, sam: bool) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,11 @@ from permission_guard.needs.of_snapshot import policies_to_read, role_needs
 from permission_guard.offline.candidates import combinations
 from permission_guard.offline.physical_names import physical_name
 from permission_guard.offline.scenarios import (
+    RULES_OFFLINE,
     RULES_ON_FUNCTIONS,
     RULES_ON_MAPPINGS,
     RULES_ON_NAMES,
+    RULES_ON_TRUST,
     OfflineCheck,
     Scenario,
     not_in_file,
@@ -24,9 +26,9 @@ from permission_guard.offline.template import (
     Template,
     TooManyConditionsError,
 )
-from permission_guard.offline.template_roles import Bound, TemplateRole, listed, role_id_of
+from permission_guard.offline.template_roles import Bound, TemplateRole, role_id_of
 from permission_guard.offline.template_sources import TemplateSources
-from permission_guard.offline.unresolved import fill, sole_unresolved, text, unresolved_in
+from permission_guard.offline.unresolved import fill, listed, sole_unresolved, text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -141,6 +143,9 @@ class _Case:
         """Return the possible values of the references that the outcome depends on."""
         raise NotImplementedError
 
+    def _allowed(self, name: str) -> list[str]:
+        return list(self.resolver.found[name].allowed)
+
     def read(self) -> JSON:
         """Return the values that the role's policies must name."""
         raise NotImplementedError
@@ -157,6 +162,9 @@ class _Case:
         A name that is not resolved is one that no policy contains, and then any name: it can be one of a policy.
         """
         names = list(unresolved_in(self.read()))
+        trust = self.role.unresolved_in_trust if self.role else []
+        for broadest in (True, False) if trust else ():
+            yield self._trust_scenario(trust, broadest=broadest)
         for fixed in ({name: self.template.token(name) for name in names}, dict.fromkeys(names, "*")):
             unresolved = self.role.unresolved(fixed) if self.role else []
             for broadest in (True, False) if unresolved else (True,):
@@ -166,10 +174,24 @@ class _Case:
                     self._snapshot(Bound(broadest, tokens, fixed)),
                     {**self.resolver.assumed, **fixed, **extremes},
                     self.template.shown({**tokens, **self.resolver.assumptions.values}),
-                    RULES_ON_NAMES if "*" in fixed.values() else None,
+                    RULES_ON_NAMES if "*" in fixed.values() else RULES_OFFLINE - RULES_ON_TRUST if trust else None,
                 )
             if not names:
                 return
+
+    def _trust_scenario(self, names: Sequence[str], *, broadest: bool) -> Scenario:
+        """Return the scenario in which the unresolved values of the trust policy allow the most or the least."""
+        tokens = self.template.tokens_in(self.resolver)
+        bound = Bound(broadest, tokens)
+        snapshot = self._snapshot(bound)
+        roles = {
+            arn: self.role.with_trust_policy(role, bound) if self.role and isinstance(role, Role) else role
+            for arn, role in snapshot.roles.items()
+        }
+        extremes = dict.fromkeys(names, "broadest" if broadest else "narrowest")
+        shown = self.template.shown({**tokens, **self.resolver.assumptions.values})
+        assumed = {**self.resolver.assumed, **extremes}
+        return Scenario(replace(snapshot, roles=roles), assumed, shown, RULES_ON_TRUST)
 
     def _snapshot(self, bound: Bound) -> Snapshot:
         fills = {**bound.fills, **bound.fixed}
@@ -213,7 +235,9 @@ class _FunctionCase(_Case):
         points = [one.get("Arn") for one in listed(self.properties.get("FileSystemConfigs")) if isinstance(one, dict)]
         configs = [_part(self.resolver.properties(name), "DestinationConfig") for name in self._configs]
         destinations = [_part(one, event).get("Destination") for one in configs for event in ("OnSuccess", "OnFailure")]
+        trust = self.role.unresolved_in_trust if self.role else []
         return {
+            **{name: self._allowed(name) for name in trust if self._allowed(name)},
             **_of_any(self, [mode], ("Active", "PassThrough")),
             **_of_any(self, [queue], (_QUEUE, _TOPIC)),
             **_of_any(self, points, (_ACCESS_POINT,)),
@@ -265,9 +289,6 @@ class _MappingCase(_Case):
         return {**_of_any(self, [destination], (_QUEUE, _TOPIC, "arn:{p}:s3:::{n}")), **parts} | (
             {} if is_other else _of_any(self, [source], forms)
         )
-
-    def _allowed(self, name: str) -> list[str]:
-        return list(self.resolver.found[name].allowed)
 
     def snapshot_with(
         self, function: Function | Unread, roles: Mapping[str, Role | Unread], fills: Mapping[str, str]

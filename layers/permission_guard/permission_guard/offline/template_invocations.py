@@ -16,10 +16,10 @@ from permission_guard.offline.physical_names import attribute, reference
 from permission_guard.offline.scenarios import RULES_ON_TRIGGERS, OfflineCheck, Scenario
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Template, TooManyConditionsError
 from permission_guard.offline.template_permissions import UNREADABLE, URL, function_url
-from permission_guard.offline.template_roles import Bound, listed
+from permission_guard.offline.template_roles import Bound
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
-from permission_guard.offline.template_triggers import READERS, triggers_of
-from permission_guard.offline.unresolved import fill, marked, sole_unresolved, text, unresolved_in
+from permission_guard.offline.template_triggers import NOT_READ, READERS, triggers_of
+from permission_guard.offline.unresolved import fill, listed, marked, sole_unresolved, text, unresolved_in, written
 from permission_guard.remedies.cloudformation import value_of
 
 if TYPE_CHECKING:
@@ -38,11 +38,21 @@ _ANYONE: Final = {"Effect": "Allow", "Principal": "*", "Action": "lambda:*", "Re
 
 def invocation_checks(template: Template) -> list[OfflineCheck]:
     """Return a check for each trigger of a resource, and one for the URLs of each function."""
+    template.unread_triggers.update(dict.fromkeys(_not_read(template)))
     triggering = (logical_id for kind in READERS for logical_id in template.ids_of(kind))
     return [
         *(one for logical_id in triggering for one in _checks(template, logical_id, _triggers)),
         *(one for logical_id in template.ids_of(URL) for one in _checks(template, logical_id, _url)),
     ]
+
+
+def _not_read(template: Template) -> Iterator[str]:
+    """Yield the resources that name a function, and whose triggers are not read."""
+    resolver = template.resolver()
+    for kind in NOT_READ:
+        for logical_id in template.created(resolver, kind):
+            if ":function:" in written(resolver.properties(logical_id)):
+                yield f"{logical_id} ({kind})"
 
 
 def _checks(
@@ -81,7 +91,9 @@ class _Explored:
 def _triggers(template: Template, logical_id: str, resolver: Resolver) -> list[_Explored]:
     """Return the scenarios of each trigger of a resource."""
     found = []
-    for one in triggers_of(resolver, logical_id):
+    triggers, unread = triggers_of(resolver, logical_id)
+    template.unread_triggers.update(dict.fromkeys(unread))
+    for one in triggers:
         invoked = _Invoked.of(template, resolver, one.function)
         expressions = {**invoked.expressions(), **_of_source(resolver, logical_id, one.source)}
         key = f"{one.function} {one.source}"

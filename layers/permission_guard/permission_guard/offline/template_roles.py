@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.iam import Policy, parse_policy, unread_policy
@@ -10,7 +10,8 @@ from permission_guard.model.state import Role, Unread
 from permission_guard.offline.managed_policies import extreme, is_by_aws, managed_policy
 from permission_guard.offline.physical_names import attribute, path_of, physical_name, reference
 from permission_guard.offline.scenarios import listed_references, not_in_file
-from permission_guard.offline.unresolved import fill, text, unresolved_in
+from permission_guard.offline.template_trust import trust_policy, unresolved_in_trust
+from permission_guard.offline.unresolved import fill, listed, marked, text, unresolved_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +69,8 @@ class TemplateRole:
         self._name = physical_name(resolver, role_id)
         self.documents = dict(self._documents())
         self.managed = self._managed()
+        self._trust = self._properties.get("AssumeRolePolicyDocument")
+        self.unresolved_in_trust = unresolved_in_trust(self._trust)
         boundary = self._properties.get("PermissionsBoundary")
         self._boundary_arn = text(boundary) if boundary else ""
         self._boundary_id = self._policy_with(self._boundary_arn)
@@ -77,18 +80,28 @@ class TemplateRole:
         for number, policy in enumerate(listed(self._properties.get("Policies"))):
             if isinstance(policy, dict):
                 yield text(policy.get("PolicyName", number)), policy.get("PolicyDocument")
+            elif unresolved_in(policy):
+                yield f"policy {number}", policy
         for kind, roles in _ATTACHED:
             for logical_id in self._template.ids_of(kind):
-                if self._names_role(logical_id, roles) and self._template.is_created(self._resolver, logical_id):
-                    yield logical_id, self._resolver.properties(logical_id).get("PolicyDocument")
+                named = self._names_role(logical_id, roles)
+                if named and self._template.is_created(self._resolver, logical_id):
+                    document = self._resolver.properties(logical_id).get("PolicyDocument")
+                    yield logical_id, document if named is True else _attached_if(named, document)
 
-    def _names_role(self, logical_id: str, roles: str) -> bool:
-        """Return whether a policy is attached to the role. References to other roles need not be resolved."""
+    def _names_role(self, logical_id: str, roles: str) -> bool | str:
+        """Return whether a policy is attached to the role, or the unresolved value on which that depends.
+
+        References to other roles need not be resolved. Nobody knows the name of a role that CloudFormation generates.
+        """
         raw = self._template.raw(logical_id, roles)
         named = [_referenced(entry) for entry in listed(raw)]
         if named and all(name is not None and self._resolver.type_of(name) == ROLE for name in named):
             return self._id in named
-        return self._name in listed(self._resolver.value(raw))
+        resolved = listed(self._resolver.value(raw))
+        if self._name in resolved:
+            return True
+        return bool("RoleName" in self._properties) and next(iter(unresolved_in(resolved)), False)
 
     def _managed(self) -> list[str]:
         """Return the ARNs of the attached managed policies. Those of the template are added to the documents."""
@@ -134,7 +147,7 @@ class TemplateRole:
             name=fill(self._name, fills),
             path=fill(path_of(self._resolver, self._id), fills),
             tags={fill(text(tag.get("Key")), fills): fill(text(tag.get("Value")), fills) for tag in tags},
-            trust_policy=_trust_policy(self._properties.get("AssumeRolePolicyDocument")),
+            trust_policy=self._trust_policy(),
             attached={fill(name, fills): _attached(name, bound) for name in self.managed},
             inline={
                 fill(name, fills): parse_policy(bound.filled(document), name=fill(name, fills))
@@ -143,6 +156,17 @@ class TemplateRole:
             boundary_arn=fill(self._boundary_arn, fills) or None,
             boundary=self._boundary(bound) if self._boundary_arn else None,
         )
+
+    def _trust_policy(self) -> Policy:
+        """Return the trust policy, unread if it depends on unresolved values: see `with_trust_policy`."""
+        if self.unresolved_in_trust:
+            names = listed_references(self.unresolved_in_trust)
+            return unread_policy("trust policy", f"it depends on {names}, which cannot be resolved from the file")
+        return trust_policy(self._trust, {}, broadest=False)
+
+    def with_trust_policy(self, role: Role, bound: Bound) -> Role:
+        """Return the role with a trust policy that allows the most or the least that it can."""
+        return replace(role, trust_policy=trust_policy(self._trust, bound.fills, broadest=bound.broadest))
 
     def _boundary(self, bound: Bound) -> Policy | Unread:
         if self._boundary_id is not None:
@@ -161,15 +185,22 @@ def role_id_of(template: Template, resolver: Resolver, function_id: str) -> str 
     return next((name for name in candidates if attribute(resolver, name, "Arn") == arn), None)
 
 
-def listed(value: JSON) -> list[JSON]:
-    """Return a list, or a list of a single value."""
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
 def _referenced(raw: JSON) -> str | None:
     """Return the resource or the parameter of a `!Ref`."""
     found = raw.get("Ref") if isinstance(raw, dict) and len(raw) == 1 else None
     return found if isinstance(found, str) else None
+
+
+def _attached_if(name: str, document: JSON) -> JSON:
+    """Return a policy whose statements all depend on an unresolved value."""
+    if not isinstance(document, dict):
+        return document
+    condition = {"StringEquals": {"attached": marked(name)}}
+    statements = [
+        {**item, "Condition": condition} if isinstance(item, dict) else item
+        for item in listed(document.get("Statement"))
+    ]
+    return {**document, "Statement": statements}
 
 
 def _attached(arn: str, bound: Bound) -> Policy | Unread:
@@ -177,16 +208,6 @@ def _attached(arn: str, bound: Bound) -> Policy | Unread:
     if known is None and not _is_unknown(arn):
         return not_in_file(f"{fill(arn, {})} is not in the file")
     return known or extreme(arn, broadest=bound.broadest)
-
-
-def _trust_policy(document: JSON) -> Policy:
-    """Return a role's trust policy, unread if it contains unresolved references."""
-    names = list(unresolved_in(document))
-    if names:
-        return unread_policy(
-            "trust policy", f"it depends on {listed_references(names)}, which cannot be resolved from the file"
-        )
-    return parse_policy(document, name="trust policy")
 
 
 def _restricts(statement: JSON) -> bool:

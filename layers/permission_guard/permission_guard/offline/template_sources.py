@@ -9,8 +9,7 @@ from permission_guard.iam.arn import parse_arn, split_arn
 from permission_guard.model.state import SourceState, Unread
 from permission_guard.offline.physical_names import attribute, reference
 from permission_guard.offline.scenarios import not_in_file
-from permission_guard.offline.template_roles import listed
-from permission_guard.offline.unresolved import fill, text
+from permission_guard.offline.unresolved import fill, listed, text
 
 if TYPE_CHECKING:
     from permission_guard.model.targets import JSON

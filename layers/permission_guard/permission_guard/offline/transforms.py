@@ -141,8 +141,9 @@ def unknown_types(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=1000)
 def _meant(kind: str) -> str:
     """Return the type that is misspelt, empty if none is."""
-    close = difflib.get_close_matches(kind, _EVALUATED, n=1, cutoff=0.95)
-    return close[0] if close and close[0] != kind else ""
+    by_lower = {one.lower(): one for one in _EVALUATED}
+    close = difflib.get_close_matches(kind.lower(), by_lower, n=1, cutoff=0.95)
+    return by_lower[close[0]] if close and by_lower[close[0]] != kind else ""
 
 
 def nested_stacks(resources: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ CLOSE: Final = "\ue001"
 UNRESOLVED: Final = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 _MARKS: Final = str.maketrans(dict.fromkeys((OPEN, CLOSE), "\ufffd"))
-_PLAIN: Final = re.compile(r"[\w:./${}@*-]+", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w:./${}@*!-]+", re.ASCII)
 _LONGEST_NAME: Final = 100
 
 
@@ -74,11 +74,16 @@ def text(value: JSON) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def listed(value: JSON) -> list[JSON]:
+    """Return a list, or a list of a single value."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def unresolved_in(value: JSON) -> dict[str, None]:
     """Return the names of the unresolved values in a value, in order of appearance."""
     if isinstance(value, str):
         return dict.fromkeys(UNRESOLVED.findall(value))
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    parts = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     return {name: None for part in parts for name in unresolved_in(part)}
 
 
@@ -116,13 +121,19 @@ def fill(value: JSON, fills: Mapping[str, str]) -> JSON:
     return value
 
 
+def named(value: str) -> str:
+    """Return a text with the names of its unresolved values. A literal `${P}` stays another one than a reference."""
+    parts = UNRESOLVED.split(value)
+    return "".join(f"${{{part}}}" if number % 2 else part.replace("${", "${!") for number, part in enumerate(parts))
+
+
 def written(value: JSON) -> str:
     """Return an expression as text; different values have different texts."""
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{written(key)}: {written(item)}' for key, item in value.items())}}}"
-    plain = fill(text(value), {})
+    plain = named(text(value))
     return plain if _PLAIN.fullmatch(plain) else json.dumps(plain, ensure_ascii=False)
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 _MOST_SOURCES: Final = 10
+_MOST_SERVICES: Final = 20
+_MOST_PERMISSIONS: Final = 50
+"""With more permissions, the remedy is one statement of a policy: a policy of the greatest size has hundreds."""
 _INVOKING: Final = {
     "lambda:invokefunction": "lambda:InvokeFunction",
     "lambda:invokefunctionurl": "lambda:InvokeFunctionUrl",
@@ -62,6 +65,28 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
             conditions = {"source_arn": arn, "source_account": account if needs_account(invoker) else ""}
             statements.append(_statement(allowed, sent[0] if len(sent) == 1 else principal, action, **conditions))
     return statements
+
+
+def narrowed_to_sources(allowed: Allowed, found: Sequence[tuple[Invoker, str]]) -> list[dict[str, JSON]]:
+    """Return statements that allow services, pairs of an entry and a principal, for their actual sources only.
+
+    Many services together are allowed for all sources of this account.
+    """
+    if len(found) <= _MOST_SERVICES:
+        return [statement for invoker, principal in found for statement in scoped(allowed, invoker, principal)]
+    target = allowed.snapshot.target
+    by_account = [principal for invoker, principal in found if needs_account(invoker)]
+    by_arn = [principal for invoker, principal in found if not needs_account(invoker)]
+    groups = (
+        (by_account, {"source_account": target.account}),
+        (by_arn, {"source_arn": f"arn:{target.partition}:*:*:{target.account}:*"}),
+    )
+    return [
+        {**_statement(allowed, principals[0], action, **conditions), "Principal": {"Service": principals}}
+        for principals, conditions in groups
+        if principals
+        for action in _invoking(allowed, found[0][0])
+    ]
 
 
 def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
@@ -130,6 +155,10 @@ def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
             continue  # a service invokes only functions of its own partition
         account = parts[4] if parts[4] in trusted else own
         found.append((":".join([*parts[:4], account if invoker.source_arn_has_account else "", parts[5]]), account))
+    if len(found) > _MOST_PERMISSIONS:
+        target = allowed.snapshot.target
+        form = invoker.source_arn.format(partition=target.partition, region="*", account=own)
+        return [(":".join([*split_arn(form)[: PARTS - 1], "*"]), own)]
     return list(dict.fromkeys(found))
 
 
@@ -149,7 +178,8 @@ def replaced(
     named = _each_named(allowed, statements)
     permissions = [permissions_of(statement, policy.resource_arn) for statement in named]
     others = _others(allowed, principals)
-    if not all(permissions):  # AddPermission cannot express it, and so neither can CloudFormation and Terraform
+    # AddPermission cannot express some statements, and so neither can CloudFormation and Terraform.
+    if not all(permissions) or sum(map(len, permissions)) > _MOST_PERMISSIONS:
         text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
         command = _replace(allowed, [*others, *named])
         return to_fill_in([Remedy("aws-cli", command, changes=changes), Remedy("policy-statement", text)])
@@ -172,7 +202,7 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
         changes = f"The statement {allowed.name} is changed: it no longer allows {', '.join(sorted(principals))}."
     written = permissions_of(dict(allowed.statement.raw), policy.resource_arn)
     obsolete = [permission for permission in written if permission.principal in principals] if others else written
-    if not obsolete:
+    if not obsolete or len(obsolete) > _MOST_PERMISSIONS:
         return (Remedy("aws-cli", command, changes=changes),)
     return (
         Remedy("aws-cli", command, changes=changes),

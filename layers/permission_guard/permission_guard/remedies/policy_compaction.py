@@ -77,7 +77,7 @@ print(f"The policy of {arn} had {before} of {limit} bytes, and has {after} now."
 
 def is_compactible(statements: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether statements differ in their Sid and in the values of one condition only: they can be merged."""
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, str, str, int]] = set()
     for statement in statements:
         rests = set(_rests(statement))
         if seen & rests:
@@ -86,19 +86,24 @@ def is_compactible(statements: Iterable[Mapping[str, Any]]) -> bool:
     return False
 
 
-def _rests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield a statement without its Sid, and without each condition with values of which one suffices."""
-    rest = {name: value for name, value in statement.items() if name != "Sid"}
-    yield "", "", _text(rest)
+def _rests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield a statement without its Sid, and without each condition with values of which one suffices.
+
+    The conditions are represented by the sum of their hashes: a statement can have hundreds.
+    """
+    rest = _text({name: value for name, value in statement.items() if name not in {"Sid", "Condition"}})
     block = statement.get("Condition")
-    block = block if isinstance(block, dict) else {}
-    for operator in _ONE_SUFFICES:
-        keys = block.get(operator)
-        if not isinstance(keys, dict):
-            continue
-        for key in keys:
-            others = {name: value for name, value in keys.items() if name != key}
-            yield operator, key, _text({**rest, "Condition": {**block, operator: others}})
+    block = block if isinstance(block, dict) else {"": block}
+    conditions = {
+        (operator, key): hash((operator, key, _text(values)))
+        for operator, keys in block.items()
+        for key, values in (keys.items() if isinstance(keys, dict) else [("", keys)])
+    }
+    total = sum(conditions.values())
+    yield "", "", rest, total
+    for (operator, key), one in conditions.items():
+        if operator in _ONE_SUFFICES and isinstance(block[operator], dict):
+            yield operator, key, rest, total - one
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
+@lru_cache(maxsize=1024)
 def quoted(text: str) -> str:
     """Return a string literal. JSON differs: neither language reads two escapes as one character."""
     return '"' + "".join(map(_escaped, text)) + '"'

@@ -87,11 +87,20 @@ def test_denials_of_the_organization_are_returned_by_action_and_resource(iam_ans
     assert (keys["aws:RequestedRegion"], keys["aws:SecureTransport"]) == ([REGION], ["true"])
 
 
-def test_a_denial_that_depends_on_an_unknown_context_key_is_ignored(iam_answers: Answers) -> None:
-    """Otherwise a deny for all other networks would seem to apply to every call."""
-    results = [result(RECEIVE, allowed=False, missing=("aws:SourceVpc",))]
+def test_a_denial_that_depends_on_an_unknown_context_key_is_unread(iam_answers: Answers) -> None:
+    """A deny for all other networks would seem to apply to every call, or to none."""
+    results = [result(RECEIVE, allowed=False, missing=("aws:SourceVpc",)), result(DELETE)]
     iam_answers.say("simulate_principal_policy", {"EvaluationResults": results})
-    assert denied(iam_answers, (RECEIVE, QUEUE_ARN)) == frozenset()
+    unread = denied(iam_answers, (RECEIVE, QUEUE_ARN), (DELETE, QUEUE_ARN))
+    assert isinstance(unread, Unread)
+    assert (unread.denied, "a denial depends on aws:SourceVpc" in unread.message) == (True, True)
+
+
+def test_an_uncertain_denial_does_not_hide_a_certain_one(iam_answers: Answers) -> None:
+    """Only the certain one is returned."""
+    results = [result(RECEIVE, allowed=False, missing=("aws:SourceVpc",)), result(DELETE, allowed=False)]
+    iam_answers.say("simulate_principal_policy", {"EvaluationResults": results})
+    assert denied(iam_answers, (RECEIVE, QUEUE_ARN), (DELETE, QUEUE_ARN)) == frozenset({(DELETE, QUEUE_ARN)})
 
 
 def test_an_account_outside_an_organization_has_no_denials(iam_answers: Answers) -> None:

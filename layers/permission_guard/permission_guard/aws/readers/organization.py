@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.calls import read
 from permission_guard.model.state import Unread
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_organizations import OrganizationsClient
+
+_SIMULATE: Final = "iam:SimulatePrincipalPolicy"
 
 Denials = frozenset[tuple[str, str]]
 """Actions and the resources on which they are denied."""
@@ -47,20 +49,29 @@ class OrganizationReader:
     def denied(self, role_arn: str, requests: Iterable[tuple[str, str]], region: str) -> Denials | Unread:
         """Return which of the actions, each with its resource, the organization's policies deny a role.
 
-        Denials that depend on a condition key that only a real call has are not among them.
+        A denial that depends on a condition key that only a real call has is not among them. If there are only such
+        denials, the result is unread.
         """
         actions: dict[str, dict[str, None]] = {}
         for action, resource in requests:
             actions.setdefault(resource, {})[action] = None
         found: set[tuple[str, str]] = set()
+        keys: dict[str, None] = {}
         for resource, names in actions.items():
-            denied = self._on(role_arn, resource, list(names), region)
-            if isinstance(denied, Unread):
-                return denied
-            found |= {(action, resource) for action in denied}
+            results = self._on(role_arn, resource, list(names), region)
+            if isinstance(results, Unread):
+                return results
+            for result in filter(_is_denied, results):
+                missing = result.get("MissingContextValues") or ()
+                keys |= dict.fromkeys(missing)
+                if not missing:
+                    found.add((result["EvalActionName"], resource))
+        if keys and not found:
+            message = f"a denial depends on {', '.join(keys)}, which only a real call has"
+            return Unread(_SIMULATE, "MissingContextValues", message, denied=True)
         return frozenset(found)
 
-    def _on(self, role_arn: str, resource: str, actions: list[str], region: str) -> set[str] | Unread:
+    def _on(self, role_arn: str, resource: str, actions: list[str], region: str) -> list[Any] | Unread:
         def call() -> list[Any]:
             pages = (
                 self._iam()
@@ -78,15 +89,11 @@ class OrganizationReader:
             )
             return [result for page in pages for result in page["EvaluationResults"]]
 
-        results = read("iam:SimulatePrincipalPolicy", call)
-        if isinstance(results, Unread):
-            return results
-        return {result["EvalActionName"] for result in results or () if _is_denied(result)}
+        return read(_SIMULATE, call) or []
 
 
 def _is_denied(result: Any) -> bool:
-    allowed = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
-    return not allowed and not result.get("MissingContextValues")
+    return not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
 
 
 def _entry(key: str, value: str, kind: str = "string") -> Any:

@@ -87,8 +87,8 @@ class CallDenied(NeedRule):
 
     - Only calls that CloudTrail records, with a message that names the role, are known. CloudTrail does not record
       calls with invalid parameters.
-    - IAM's policy simulator evaluates the service control policies. It evaluates no resource control policies, and no
-      condition on a key that only a real call has. If one of these is the cause, the rule reports nothing.
+    - IAM's policy simulator evaluates the service control policies. It evaluates no resource control policies: if one
+      is the cause, the rule reports nothing. A denial that depends on a key that only a real call has is unknown.
     - The finding resolves if a mapping of the same source, the destinations or the function exist now. An update of the
       function's configuration that succeeded later is only visible in the role.
     - A denied call expires after one day.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from permission_guard.iam import Decision
     from permission_guard.iam.context import ContextValue
     from permission_guard.model.state import Role, Snapshot
+    from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Verdict
 
 _NAME_OF_LAMBDA: Final = re.compile(r"lambda(\.[a-z]{2,}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
@@ -216,16 +217,17 @@ def other_name(role: Role, snapshot: Snapshot) -> str | None:
 
 def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy with Lambda excluded from each Deny, and allowed."""
-    statements = statements_of(role)
-    fixed = role
-    for _ in range(len(statements) + 1):
-        decision = assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
-        if decision.decision is EvalDecision.EXPLICIT_DENY and decision.statement:
-            index = decision.statement.index
-            statements[index] = except_lambda(statements[index])
-        elif decision.denied:
-            statements.append(dict(LAMBDA_STATEMENT))
+
+    def decision_by(statements: list[JSON]) -> Decision:
         fixed = replace(role, trust_policy=trust_policy_of(role, statements))
+        return assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
+
+    statements = [
+        except_lambda(statement) if decision_by([statement]).decision is EvalDecision.EXPLICIT_DENY else statement
+        for statement in statements_of(role)
+    ]
+    if decision_by(statements).denied:
+        statements.append(dict(LAMBDA_STATEMENT))
     return (
         *replaced(role, statements, snapshot.target.region),
         Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),

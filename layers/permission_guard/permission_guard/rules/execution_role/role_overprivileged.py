@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import (
+    Context,
     Decision,
     EvalDecision,
     LambdaCall,
@@ -168,6 +169,8 @@ class RoleOverprivileged(RoleRule):
 
 
 _MOST_NAMED: Final = 2
+_MOST_SERVICES: Final = 500
+"""More services than AWS has."""
 _IMPACT_OF_ALL: Final = (
     "An attacker who runs code in the function, by an injection or a dependency, controls the account."
 )
@@ -195,6 +198,9 @@ class _Evaluation:
         target = snapshot.target
         self._role = role
         self._target = target
+        self._principal = Principal.role(role.arn)
+        self._decisions: dict[Step, Decision] = {}
+        self._contexts: dict[tuple[tuple[tuple[str, str], ...], bool], Context] = {}
         self._fills = {"p": target.partition, "r": target.region, "a": target.account, "n": NAME}
         # Keys and roles have policies of their own, too. Most of them delegate the decision to the account.
         delegating = {"Effect": "Allow", "Principal": {"AWS": target.account}, "Action": "*", "Resource": "*"}
@@ -215,7 +221,10 @@ class _Evaluation:
             granted = () if path.name in known else self._all_allowed(path.steps, found.doubts)
             if granted:
                 found.paths[path] = granted
-        for service in () if found.anything else self._services():
+        services = () if found.anything else self._services()
+        if len(services) > _MOST_SERVICES:
+            found.doubts.append(f"The policies name more than {_MOST_SERVICES} services.")
+        for service in services[:_MOST_SERVICES]:
             steps = whole_of(service)
             granted = next(filter(None, (self._all_allowed((step,), found.doubts) for step in steps)), ())
             if granted:
@@ -236,11 +245,16 @@ class _Evaluation:
 
     def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[str, ...]:
         """Return the statements that grant all steps; nothing if a step is denied or unknown."""
-        decisions = [self._decide(step) for step in steps]
+        decisions = []
+        for step in steps:
+            if step not in self._decisions:
+                self._decisions[step] = self._decide(step)
+            if self._decisions[step].denied:
+                return ()
+            decisions.append(self._decisions[step])
         if all(decision.allowed for decision in decisions):
             return tuple(dict.fromkeys(str(decision.statement) for decision in decisions))
-        if not any(decision.denied for decision in decisions):
-            doubts += [decision.explain() for decision in decisions if not decision.allowed]
+        doubts += [decision.explain() for decision in decisions if not decision.allowed]
         return ()
 
     def _is_covered(self, action: str) -> bool:
@@ -251,27 +265,34 @@ class _Evaluation:
         )
 
     def _decide(self, step: Step) -> Decision:
-        role, target = self._role, self._target
+        role = self._role
         if not self._is_covered(step.action):
             return Decision(EvalDecision.IMPLICIT_DENY)
         resource = step.resource.format_map(self._fills)
-        own_boundary = {"iam:PermissionsBoundary": role.boundary_arn} if resource == role.arn else {}
-        context = execution_role_context(
-            LambdaCall.CODE,
-            role_arn=role.arn,
-            account=target.account,
-            region=target.region,
-            function_arn=target.arn,
-            tags=role.tags,
-            resource_account=target.account,
-            known={
-                **{key: value.format_map(self._fills) for key, value in step.context},
-                **own_boundary,
-                "aws:ViaAWSService": False,
-            },
-            absent=[key for key in _NOT_THERE if key not in own_boundary],
-        )
-        return evaluate(Request(Principal.role(role.arn), step.action, resource, context), self._policies)
+        context = self._context(step.context, on_itself=resource == role.arn)
+        return evaluate(Request(self._principal, step.action, resource, context), self._policies)
+
+    def _context(self, stated: tuple[tuple[str, str], ...], *, on_itself: bool) -> Context:
+        """Return the condition keys of a step, made once for all steps with the same."""
+        if (stated, on_itself) not in self._contexts:
+            role, target = self._role, self._target
+            own_boundary = {"iam:PermissionsBoundary": role.boundary_arn} if on_itself else {}
+            self._contexts[stated, on_itself] = execution_role_context(
+                LambdaCall.CODE,
+                role_arn=role.arn,
+                account=target.account,
+                region=target.region,
+                function_arn=target.arn,
+                tags=role.tags,
+                resource_account=target.account,
+                known={
+                    **{key: value.format_map(self._fills) for key, value in stated},
+                    **own_boundary,
+                    "aws:ViaAWSService": False,
+                },
+                absent=[key for key in _NOT_THERE if key not in own_boundary],
+            )
+        return self._contexts[stated, on_itself]
 
 
 def _remedies(found: _Found, role: Role, region: str) -> tuple[Remedy, ...]:

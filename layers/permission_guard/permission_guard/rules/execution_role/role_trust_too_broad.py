@@ -27,7 +27,7 @@ from permission_guard.rules.execution_role.trusted_parties import Party, claims_
 from permission_guard.rules.wording import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.iam import Statement, StatementExposure
     from permission_guard.model.state import Role, Snapshot
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+_MOST_APART: Final = 3
+"""More statements than these have one remedy, for all of them: each remedy contains the whole trust policy."""
 _SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
 
@@ -119,12 +121,22 @@ class RoleTrustTooBroad(RoleRule):
             self.trust.accounts | {snapshot.target.account},
             self.trust.organizations | ({own} if isinstance(own, str) else frozenset()),
         )
+        flagged: dict[int, list[Party]] = {}
         for exposed in exposure(policy, trust).statements:
-            yield self._check_statement(policy.statements[exposed.index], exposed, role, trust, snapshot)
+            found = self._check_statement(policy.statements[exposed.index], exposed, role, trust, snapshot)
+            if isinstance(found, list):
+                flagged[exposed.index] = found
+            else:
+                yield found
+        together = _fixed(flagged, role, snapshot) if len(flagged) > _MOST_APART else ()
+        for index, parties_of in flagged.items():
+            fixed = together or _fixed({index: parties_of}, role, snapshot)
+            yield self._too_broad(policy.statements[index], parties_of, role, snapshot, fixed)
 
     def _check_statement(
         self, statement: Statement, exposed: StatementExposure, role: Role, trust: TrustSet, snapshot: Snapshot
-    ) -> Verdict:
+    ) -> Verdict | list[Party]:
+        """Return a verdict, or the principals that a statement should not allow."""
         arn, subject = snapshot.target.arn, f"trust/{role.name}/{_name(statement)}"
         found = list(parties(statement, exposed, trust, snapshot.target.account))
         if not found:
@@ -141,10 +153,10 @@ class RoleTrustTooBroad(RoleRule):
         if not certain:
             names = listed(sorted({name for party in found for name in party.organizations}))
             return self.unknown(arn, subject, f"Unknown: it depends on whether {names} is the own organization: {own}.")
-        return self._too_broad(statement, certain, role, snapshot, subject)
+        return certain
 
     def _too_broad(
-        self, statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot, subject: str
+        self, statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot, fixed: tuple[Remedy, ...]
     ) -> Verdict:
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
@@ -156,7 +168,7 @@ class RoleTrustTooBroad(RoleRule):
         organizations = sorted({name for party in found for name in party.organizations})
         return self.violation(
             function_arn=snapshot.target.arn,
-            subject=subject,
+            subject=f"trust/{role.name}/{_name(statement)}",
             title=f"{few[0].upper()}{few[1:]} can assume the role of {snapshot.target.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join(dict.fromkeys(party.what for party in ordered)),
@@ -167,7 +179,7 @@ class RoleTrustTooBroad(RoleRule):
                 "accounts": accounts,
                 "organizations": organizations,
             },
-            remedies=_remedy(statement, found, role, snapshot),
+            remedies=(*fixed, Remedy("policy-statement", json.dumps(_left(statement, found), indent=2))),
             severity=None if worst is self.severity else worst,
         )
 
@@ -180,20 +192,30 @@ def _name(statement: Statement) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
-    """Return the trust policy without the principals that it should not allow; Lambda stays."""
-    removed = {(party.kind, party.value) for party in found}
-    if services_named(statement.conditions) is not None:
-        removed.add(ANYONE)  # it stands for the services that satisfy the conditions
+def _fixed(flagged: Mapping[int, Sequence[Party]], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
+    """Return the trust policy without the principals that its statements should not allow; Lambda stays."""
     changed = [
-        without(raw, removed) if index == statement.index else raw for index, raw in enumerate(statements_of(role))
+        without(raw, _removed(role.trust_policy.statements[index], flagged[index])) if index in flagged else raw
+        for index, raw in enumerate(statements_of(role))
     ]
     statements: list[JSON] = [raw for raw in changed if raw is not None]
     fixed = replace(role, trust_policy=trust_policy_of(role, statements))
     if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied and not other_name(fixed, snapshot):
         statements.append(dict(LAMBDA_STATEMENT))
-    left = _narrowed(statement, found) or changed[statement.index] or dict(LAMBDA_STATEMENT)
-    return (*replaced(role, statements, snapshot.target.region), Remedy("policy-statement", json.dumps(left, indent=2)))
+    return replaced(role, statements, snapshot.target.region)
+
+
+def _left(statement: Statement, found: Sequence[Party]) -> Mapping[str, JSON]:
+    """Return what should be left of a statement; the one for Lambda if nothing is."""
+    return _narrowed(statement, found) or without(statement.raw, _removed(statement, found)) or LAMBDA_STATEMENT
+
+
+def _removed(statement: Statement, found: Sequence[Party]) -> set[tuple[str, str]]:
+    """Return the principals to remove from a statement."""
+    removed = {(party.kind, party.value) for party in found}
+    if services_named(statement.conditions) is not None:
+        removed.add(ANYONE)  # it stands for the services that satisfy the conditions
+    return removed
 
 
 def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] | None:

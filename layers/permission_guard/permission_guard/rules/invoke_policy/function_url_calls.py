@@ -86,6 +86,8 @@ def half_allowed(
             if item.restriction is Restriction.NEVER or _is_own(item, allowed) or not _is_for_url(allowed, item):
                 continue
             known = _required(allowed)
+            if item.kind == "Service" and not invoker_of(item.value).admits(known.get("aws:sourcearn", "*")):
+                continue  # no source has this ARN: PG105
             missing = [
                 action
                 for action in URL_ACTIONS

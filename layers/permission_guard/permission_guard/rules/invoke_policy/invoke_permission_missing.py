@@ -77,7 +77,8 @@ class InvokePermissionMissing(Rule):
     disagree on whether API Gateway sends these.
 
     In a template, the triggers and URLs are those of the file, and so are the statements. What a function outside the
-    file allows is unknown.
+    file allows is unknown. Read from templates only: Lambda authorizers of AppSync, provisioning templates and
+    certificate providers of IoT, receipt rules, repositories and agents. VPC Lattice adds the permission itself.
 
     URLs created before October 2025 required only `lambda:InvokeFunctionUrl`. AWS announced that this exception ends on
     1 November 2026; the finding says if a URL is that old. Callers of the function's own account pass: their

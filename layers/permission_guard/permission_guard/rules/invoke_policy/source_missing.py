@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import SOURCE_KEYS, Restriction
 from permission_guard.iam.principals import ANYONE
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import removed, replaced, scoped
+from permission_guard.remedies.invoke_policy import narrowed_to_sources, removed, replaced
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed, service_name, unlisted_services
 
@@ -99,7 +99,7 @@ def by_condition(allowed: Allowed) -> str:
 def narrowed(allowed: Allowed, found: Sequence[tuple[Invoker, str]]) -> tuple[Remedy, ...]:
     """Return the remedy that allows services for their actual sources only, or removes what it cannot narrow."""
     services = [name for _, name in found]
-    statements = [item for invoker, name in found for item in scoped(allowed, invoker, name)]
+    statements = narrowed_to_sources(allowed, found)
     return replaced(allowed, statements, services) if statements else removed(allowed, services)
 
 
