@@ -235,15 +235,19 @@ def listed_references(names: Sequence[str], limit: int = 4) -> str:
 _NOT_PLAIN: Final = re.compile(r"[^\w.:${}/-]+", re.ASCII)
 
 
+def in_remedies(name: str) -> str:
+    """Return a name as remedies have it: it does not end the string or the line that it is put into."""
+    return _NOT_PLAIN.sub("_", name)
+
+
 def _shown(verdict: Verdict, scenario: Scenario) -> Verdict:
     """Return a verdict with the names of the references in place of the assumed values."""
     if not scenario.shown:
         return verdict
     pairs = sorted(scenario.shown.items(), key=lambda pair: -len(pair[0]))
-    # In a remedy, the name must not end the string or the line that it is put into.
-    # There, a generated name is a reference to its resource: the logical id alone would be another name.
+    # In a remedy, a generated name is a reference to its resource: the logical id alone would be another name.
     references = [(assumed, name if name.startswith("${") else f"${{{name}}}") for assumed, name in pairs]
-    plain_pairs = [(assumed, _NOT_PLAIN.sub("_", name)) for assumed, name in references]
+    plain_pairs = [(assumed, in_remedies(name)) for assumed, name in references]
 
     def show(value: JSON, names: Sequence[tuple[str, str]] = pairs) -> JSON:
         if isinstance(value, str):

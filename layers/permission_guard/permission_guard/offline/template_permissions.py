@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -10,12 +11,12 @@ from permission_guard.invokers import apigateway
 from permission_guard.model.state import Function, FunctionUrl, Inventory, ResourcePolicy, Snapshot, Unread
 from permission_guard.offline.candidates import Usage, combinations
 from permission_guard.offline.physical_names import physical_name
-from permission_guard.offline.scenarios import RULES_ON_STATEMENTS, OfflineCheck, Scenario, not_in_file
+from permission_guard.offline.scenarios import RULES_ON_STATEMENTS, OfflineCheck, Scenario, in_remedies, not_in_file
 from permission_guard.offline.template import OFFLINE_ORGANIZATION, TOO_MANY, Template
 from permission_guard.offline.template_statements import PERMISSION, RESOURCE_POLICY, Draft, drafts_of, statements
-from permission_guard.offline.unresolved import fill, text
+from permission_guard.offline.unresolved import fill, text, unresolved_in
 from permission_guard.remedies.cloudformation import value_of
-from permission_guard.remedies.quoting import quoted
+from permission_guard.remedies.quoting import document, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from permission_guard.offline.intrinsics import Resolver
 
 URL: Final = "AWS::Lambda::Url"
+_REFERENCE: Final = re.compile(r"[\w:.]+", re.ASCII)
 
 UNREADABLE: Final = not_in_file("Unknown: the policy cannot be read from the template.")
 
@@ -190,16 +192,26 @@ def _expressions(properties: JSON, template: Template) -> dict[str, str]:
     for name, raw in properties.items() if isinstance(properties, dict) else ():
         expression = _expression(raw)
         value = resolver.value(raw) if expression else None
-        if isinstance(value, str) and name == "FunctionName":
+        if not isinstance(value, str):
+            continue
+        shown = {one: in_remedies(f"${{{one}}}") for one in unresolved_in(value)}
+        if not expression.startswith("!") and all(map(_REFERENCE.fullmatch, shown)):
+            continue  # `!Sub` with these references is easier to read
+        if name == "FunctionName":
             target, qualifier = template.function_of(value)
-            found[f"{target.name}:{qualifier}" if qualifier else target.name] = expression
-        elif isinstance(value, str):
-            found[template.with_references(fill(value, {}))] = expression
+            function = f"{target.name}:{qualifier}" if qualifier else target.name
+            for one, reference in shown.items():
+                function = function.replace(template.token(one), reference)
+            found[function] = expression
+        else:
+            found[template.with_references(fill(value, shown))] = expression
     return found
 
 
 def _expression(raw: JSON) -> str:
-    """Return a reference in YAML's short form, empty if the value is not a reference."""
+    """Return an expression in YAML: a reference in its short form, any other as JSON. Empty if the value is none."""
+    if isinstance(raw, str) and "{{resolve:" in raw:
+        return quoted(raw)
     if not isinstance(raw, dict) or len(raw) != 1:
         return ""
     name, argument = next(iter(raw.items()))
@@ -209,4 +221,4 @@ def _expression(raw: JSON) -> str:
         return f"!Sub {quoted(argument)}"
     if name == "Fn::GetAtt":
         return f"!GetAtt {value_of('.'.join(map(str, argument)) if isinstance(argument, list) else str(argument))}"
-    return ""
+    return document(raw, quoted) if name.startswith("Fn::") else ""
