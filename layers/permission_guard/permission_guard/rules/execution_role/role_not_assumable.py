@@ -11,16 +11,17 @@ from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Re
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.remedies.new_role import created
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
-    created,
+    changed,
     except_lambda,
-    replaced,
     statements_of,
     trust_policy_of,
     unreadable,
 )
+from permission_guard.rules.execution_role.needs_of_role import required_role
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import counted, some
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from permission_guard.iam import Decision
     from permission_guard.iam.context import ContextValue
     from permission_guard.model.state import Role, Snapshot
+    from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Verdict
 
 _NAME_OF_LAMBDA: Final = re.compile(r"lambda(\.[a-z]{2,}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
@@ -127,7 +129,9 @@ class RoleNotAssumable(RoleRule):
             reason=f"{role_arn} does not exist.",
             impact=_IMPACT.format(name=some(names)),
             evidence={"role_arn": role_arn, "exists": False},
-            remedies=created(role_arn, snapshot.target.region, own if own in arns else ""),
+            remedies=created(
+                required_role(role_arn, snapshot), snapshot.target.region, own if own in arns else "", RECREATED
+            ),
         )
 
     def _denied(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
@@ -149,6 +153,12 @@ class RoleNotAssumable(RoleRule):
         )
 
 
+RECREATED: Final = (
+    "The role allows only what the configurations that were read require: allow again what the code and other "
+    "functions need. Published versions keep the identity of the deleted role: publish another version."
+)
+"""What else a remedy that creates a missing role changes."""
+_CHANGES: Final = "Lambda can assume the role for every function that uses it. All other statements stay as they are."
 _IMPACT: Final = (
     "Without this role Lambda has no credentials to run {name}: every invocation fails, and its event sources are not "
     "polled."
@@ -217,16 +227,16 @@ def other_name(role: Role, snapshot: Snapshot) -> str | None:
 def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy with Lambda excluded from each Deny, and allowed."""
     statements = statements_of(role)
-    fixed = role
+    added: list[JSON] = []
     for _ in range(len(statements) + 1):
+        fixed = replace(role, trust_policy=trust_policy_of(role, [*statements, *added]))
         decision = assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
         if decision.decision is EvalDecision.EXPLICIT_DENY and decision.statement:
             index = decision.statement.index
             statements[index] = except_lambda(statements[index])
         elif decision.denied:
-            statements.append(dict(LAMBDA_STATEMENT))
-        fixed = replace(role, trust_policy=trust_policy_of(role, statements))
+            added = [dict(LAMBDA_STATEMENT)]
     return (
-        *replaced(role, statements, snapshot.target.region),
+        *changed(role, statements, added, snapshot.target.region, _CHANGES),
         Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),
     )

@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import TrustSet, exposure
 from permission_guard.iam.principals import ANYONE
 from permission_guard.iam.scoping import services_named
+from permission_guard.iam.statements import ALLOW
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
-    replaced,
+    changed,
     statements_of,
     trust_policy_of,
     unreadable,
     without,
 )
-from permission_guard.rules.execution_role.role_not_assumable import assumed, other_name
+from permission_guard.rules.execution_role.role_not_assumable import assumed, names_lambda, other_name
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.execution_role.trusted_parties import Party, claims_of, parties
 from permission_guard.rules.wording import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.iam import Statement, StatementExposure
     from permission_guard.model.state import Role, Snapshot
@@ -185,15 +186,26 @@ def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: 
     removed = {(party.kind, party.value) for party in found}
     if services_named(statement.conditions) is not None:
         removed.add(ANYONE)  # it stands for the services that satisfy the conditions
-    changed = [
-        without(raw, removed) if index == statement.index else raw for index, raw in enumerate(statements_of(role))
-    ]
-    statements: list[JSON] = [raw for raw in changed if raw is not None]
-    fixed = replace(role, trust_policy=trust_policy_of(role, statements))
-    if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied and not other_name(fixed, snapshot):
-        statements.append(dict(LAMBDA_STATEMENT))
-    left = _narrowed(statement, found) or changed[statement.index] or dict(LAMBDA_STATEMENT)
-    return (*replaced(role, statements, snapshot.target.region), Remedy("policy-statement", json.dumps(left, indent=2)))
+    statements = statements_of(role)
+    statements[statement.index] = without(statements[statement.index], removed)
+    # The remedies of other findings remove other statements. Only a statement that names Lambda certainly stays.
+    staying = [raw for raw in statements if raw is not None and (raw.get("Effect") != ALLOW or _names_lambda(raw))]
+    fixed = replace(role, trust_policy=trust_policy_of(role, staying))
+    is_allowed = not assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied or other_name(fixed, snapshot)
+    left = _narrowed(statement, found) or statements[statement.index] or dict(LAMBDA_STATEMENT)
+    added = [] if is_allowed else [dict(LAMBDA_STATEMENT)]
+    who = listed(dict.fromkeys(party.who for party in found))
+    changes = f"This statement no longer allows {who}. Credentials that were handed out remain valid until they expire."
+    return (
+        *changed(role, statements, added, snapshot.target.region, changes),
+        Remedy("policy-statement", json.dumps(left, indent=2)),
+    )
+
+
+def _names_lambda(raw: Mapping[str, JSON]) -> bool:
+    principal = raw.get("Principal")
+    services = principal.get("Service", ()) if isinstance(principal, dict) else ()
+    return any(names_lambda(service) for service in ([services] if isinstance(services, str) else services))
 
 
 def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] | None:
