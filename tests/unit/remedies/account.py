@@ -48,6 +48,9 @@ class Account:
         self.case = deepcopy(case)
         self.region, self.number = region, number
         self.calls: list[list[str]] = []
+        self.own_policies: dict[str, Any] = {}
+        for entry in self.case.get("roles", []):
+            self.own_policies |= entry.get("AttachedPolicies", {})
 
     # ── Shell ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,10 +239,10 @@ class Account:
 
     def _iam_attach_role_policy(self, options: Options) -> dict[str, Any]:
         arn = options["policy_arn"]
-        policy = managed_policy(arn)
-        _require(policy is not None, f"no policy {arn}")
-        assert policy is not None
-        self._role(options["role_name"]).setdefault("AttachedPolicies", {})[arn] = policy.document
+        by_aws = managed_policy(arn)
+        document = by_aws.document if by_aws else self.own_policies.get(arn)
+        _require(document, f"no policy {arn}")
+        self._role(options["role_name"]).setdefault("AttachedPolicies", {})[arn] = document
         return {}
 
     def _iam_detach_role_policy(self, options: Options) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def test_the_managed_policy_is_attached_to_the_role_by_its_name() -> None:
     """The role's path is not part of its name."""
     verdict = unreadable_queue()
     assert remedy(verdict, "aws-cli") == (
-        f"aws iam attach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
+        f"aws iam attach-role-policy --region us-east-1 --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
     )
     assert f'policy_arn = "{SQS_POLICY_ARN}"' in remedy(verdict, "terraform")
     assert 'role       = "orders-role"' in remedy(verdict, "terraform")

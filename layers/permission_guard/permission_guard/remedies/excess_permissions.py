@@ -11,7 +11,7 @@ from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.decisions import placeholder, to_fill_in
+from permission_guard.remedies.decisions import commented, placeholder, to_fill_in
 from permission_guard.remedies.execution_role import free_name, put_policy, put_statements
 from permission_guard.remedies.quoting import escaped
 
@@ -40,7 +40,8 @@ def replaced(before: Role, after: Role, needed: Sequence[Mapping[str, JSON]], re
     put, *in_code = put_statements(before.name, free_name(_NAME, before), allowed, region)
     changes = f"Every function with the role {before.name} loses what only the removed statements and policies allow."
     found = list(_removals(before, after, region))
-    removal = "\n".join([each.command for each in found] + ["# The way back:"] + [f"# {each.back}" for each in found])
+    way_back = commented("\n".join(["The way back:", *(one.back for one in found)]))
+    removal = "\n".join([*(one.command for one in found), way_back])
     return (
         Remedy("aws-cli", "\n".join(_reads(before, found, region)), changes="Nothing: it only reads.", step=_STEPS[0]),
         *(replace(one, step=_STEPS[1]) for one in to_fill_in([put])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import function_name, require_arn
 from permission_guard.iam.documents import VARIABLES_VERSION
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
     from permission_guard.needs.base import Need
 
-_INLINE_NAME = "needs-of-the-functions"
-_SECONDS = 10
+INLINE_NAME: Final = "needs-of-the-functions"
+"""The name of the inline policy with what no managed policy allows."""
+_SECONDS: Final = 10
 """Until Lambda can assume a role that exists: IAM has to propagate it."""
 
 
@@ -58,7 +59,7 @@ class NewRole:
 
 def needed_role(role_arn: str, policies: Sequence[str], needs: Sequence[Need]) -> NewRole:
     """Return a role with AWS managed policies, given as paths and names, and a policy with the needs."""
-    inline = {_INLINE_NAME: document_of(statements(needs))} if needs else {}
+    inline = {INLINE_NAME: document_of(statements(needs))} if needs else {}
     return NewRole(role_arn, tuple(by_aws(policy, role_arn) for policy in policies), inline)
 
 

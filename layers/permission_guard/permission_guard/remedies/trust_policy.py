@@ -22,7 +22,7 @@ LAMBDA: Final = "lambda.amazonaws.com"
 # It contains no single quote. With -I, Python imports nothing from the current folder.
 _PROGRAM: Final = """
 import json, subprocess, sys
-region, role, changes, added = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4])
+region, role, (changes, added) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 
 def aws(operation, *options):
     command = ["aws", "iam", operation, "--region", region, f"--role-name={role}", "--output", "json", *options]
@@ -98,7 +98,7 @@ def changed(
     reads the current policy and changes only these statements, so that no remedy undoes another.
     """
     pairs = [[old, [] if new is None else [new]] for old, new in zip(statements_of(role), statements, strict=True)]
-    arguments = (region, role.name, json.dumps([pair for pair in pairs if pair[1] != [pair[0]]]), json.dumps(added))
+    arguments = (region, role.name, json.dumps([[pair for pair in pairs if pair[1] != [pair[0]]], added]))
     command = " ".join(["python3", "-I", "-c", *map(shlex.quote, (_PROGRAM, *arguments))])
     policy = _document(role, [*(new for new in statements if new is not None), *added])
     trust = terraform.jsonencode(policy)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import UnknownStateError
 from permission_guard.iam import TrustSet
+from permission_guard.needs.decision import decide
 from permission_guard.remedies.new_role import NewRole, needed_role
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
@@ -20,7 +21,8 @@ from permission_guard.rules.execution_role.vpc_access_missing import VpcAccessMi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.model.state import Snapshot
+    from permission_guard.iam import Decision
+    from permission_guard.model.state import Role, Snapshot
     from permission_guard.needs.base import Need
     from permission_guard.rules.execution_role.need_rule import NeedRule
 
@@ -44,6 +46,15 @@ def requirements_of_role(role_arn: str, snapshot: Snapshot) -> Iterator[Requirem
             for one in rule(_NO_TRUST).requirements(snapshot):
                 if isinstance(one, Requirement) and one.function.role_arn == role_arn:
                     yield one
+
+
+def unmet_needs(role: Role, snapshot: Snapshot) -> Iterator[tuple[Need, Decision]]:
+    """Yield what is required of a role and not certainly allowed by these policies of it."""
+    for requirement in requirements_of_role(role.arn, snapshot):
+        for need in requirement.needs:
+            decision = decide(need, role, requirement.function.arn, snapshot.source_policies)
+            if not decision.allowed and not need.recommended:
+                yield need, decision
 
 
 def required_role(role_arn: str, snapshot: Snapshot) -> NewRole:

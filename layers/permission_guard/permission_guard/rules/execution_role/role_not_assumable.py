@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, evaluate
+from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, TrustSet, evaluate, exposure
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
@@ -26,7 +26,7 @@ from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from permission_guard.iam import Decision
     from permission_guard.iam.context import ContextValue
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 _NAME_OF_LAMBDA: Final = re.compile(r"lambda(\.[a-z]{2,}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
+_NO_TRUST: Final = TrustSet(frozenset())
 _NEVER_SENT: Final = ("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "sts:ExternalId")
 """Condition keys that only principals with an MFA device or an external ID send, and AWS services do not."""
 
@@ -225,18 +226,41 @@ def other_name(role: Role, snapshot: Snapshot) -> str | None:
 
 
 def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
-    """Return the trust policy with Lambda excluded from each Deny, and allowed."""
+    """Return the trust policy with Lambda excluded from each Deny, and allowed.
+
+    An Allow that only these Denys close would open to others: it allows nobody now, and is removed.
+    """
     statements = statements_of(role)
-    added: list[JSON] = []
-    for _ in range(len(statements) + 1):
-        fixed = replace(role, trust_policy=trust_policy_of(role, [*statements, *added]))
-        decision = assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
-        if decision.decision is EvalDecision.EXPLICIT_DENY and decision.statement:
-            index = decision.statement.index
-            statements[index] = except_lambda(statements[index])
-        elif decision.denied:
-            added = [dict(LAMBDA_STATEMENT)]
+    for index in _denying(role, snapshot):
+        statements[index] = except_lambda(statements[index])
+    opened = _closed(role) - _closed(_with(role, statements))
+    left = [None if index in opened else raw for index, raw in enumerate(statements)]
+    is_denied = assumed(_with(role, left), LAMBDA, snapshot.target.arn, snapshot).denied
+    added = [dict(LAMBDA_STATEMENT)] if is_denied else []
     return (
-        *changed(role, statements, added, snapshot.target.region, _CHANGES),
+        *changed(role, left, added, snapshot.target.region, _CHANGES),
         Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),
     )
+
+
+def _denying(role: Role, snapshot: Snapshot) -> Iterator[int]:
+    """Yield the indexes of the statements that deny Lambda, each after those before it exclude Lambda."""
+    statements = statements_of(role)
+    while (found := assumed(_with(role, statements), LAMBDA, snapshot.target.arn, snapshot)).statement:
+        if found.decision is not EvalDecision.EXPLICIT_DENY:
+            return
+        index = found.statement.index
+        statements[index] = except_lambda(statements[index])
+        yield index
+
+
+def _closed(role: Role) -> set[int]:
+    """Return the indexes of the statements that allow others than Lambda, and that a Deny closes."""
+    policy = role.trust_policy
+    closed = {one.index for one in exposure(policy, _NO_TRUST).statements if one.closed_by is not None}
+    return {index for index in closed if statements_of(role)[index].get("Principal") != LAMBDA_STATEMENT["Principal"]}
+
+
+def _with(role: Role, statements: Sequence[JSON | None]) -> Role:
+    """Return a role with other statements in its trust policy."""
+    return replace(role, trust_policy=trust_policy_of(role, [raw for raw in statements if raw is not None]))

@@ -16,10 +16,10 @@ from permission_guard.iam import (
     parse_policy,
 )
 from permission_guard.model.verdicts import Severity
-from permission_guard.needs.decision import decide, policies_of
+from permission_guard.needs.decision import policies_of
 from permission_guard.remedies import excess_permissions
 from permission_guard.remedies.execution_role import statements
-from permission_guard.rules.execution_role.needs_of_role import requirements_of_role
+from permission_guard.rules.execution_role.needs_of_role import unmet_needs
 from permission_guard.rules.execution_role.privileges import (
     ADMINISTER,
     ANYTHING,
@@ -289,13 +289,7 @@ def is_overprivileged(role: Role, snapshot: Snapshot) -> bool:
 def _remedies(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return how to remove all statements that grant excess permissions, and what to allow before."""
     left = _narrowed(role, snapshot)
-    needs = dict.fromkeys(
-        need
-        for requirement in requirements_of_role(role.arn, snapshot)
-        for need in requirement.needs
-        if not need.recommended
-        if not decide(need, left, requirement.function.arn, snapshot.source_policies).allowed
-    )
+    needs = dict.fromkeys(need for need, _ in unmet_needs(left, snapshot))
     return excess_permissions.replaced(role, left, statements(list(needs)), snapshot.target.region)
 
 

@@ -11,8 +11,10 @@ from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies import cloudformation
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.decisions import commented
-from permission_guard.remedies.new_role import NewRole, created
+from permission_guard.remedies.execution_role import document_of, free_name, statements
+from permission_guard.remedies.new_role import INLINE_NAME, NewRole, created
 from permission_guard.remedies.trust_policy import LAMBDA, statements_of
+from permission_guard.rules.execution_role.needs_of_role import unmet_needs
 from permission_guard.rules.execution_role.role_overprivileged import is_overprivileged
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import listed
@@ -154,13 +156,17 @@ def _remedies(role: Role, moved: FunctionTarget, snapshot: Snapshot) -> tuple[Re
 def _copy_of(role: Role, function: str, snapshot: Snapshot) -> tuple[NewRole | None, str]:
     """Return a copy of a role for one function, which only Lambda can assume, or what to do before.
 
-    Without a policy that was not read, the function would fail. A copy of excess permissions would be a new finding.
+    It also has what the shared role lacks. Without a policy that was not read, the function would fail. A copy of
+    excess permissions would be a new finding.
     """
     inline = {name: None if isinstance(policy, Unread) else policy.document for name, policy in role.inline.items()}
     if not all(isinstance(document, dict) for document in inline.values()):
         return None, "An inline policy of the role could not be read: read it first."
     if is_overprivileged(role, snapshot):
         return None, "PG210 reports excess permissions of the role: remove them first."
+    missing = dict.fromkeys(need for need, decision in unmet_needs(role, snapshot) if decision.denied)
+    if missing:
+        inline[free_name(INLINE_NAME, role)] = document_of(statements(list(missing)))
     taken = {arn.rpartition("/")[2] for arn in snapshot.roles}
     path = "/" if role.path.startswith(_RESERVED) else role.path
     arn = f"{role.arn.partition(':role/')[0]}:role{path}{_free_name(function, taken)}"

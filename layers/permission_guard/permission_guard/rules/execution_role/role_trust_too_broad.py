@@ -189,7 +189,9 @@ def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: 
     statements = statements_of(role)
     statements[statement.index] = without(statements[statement.index], removed)
     # The remedies of other findings remove other statements. Only a statement that names Lambda certainly stays.
-    staying = [raw for raw in statements if raw is not None and (raw.get("Effect") != ALLOW or _names_lambda(raw))]
+    staying = [
+        raw for raw in statements if isinstance(raw, dict) and (raw.get("Effect") != ALLOW or _names_lambda(raw))
+    ]
     fixed = replace(role, trust_policy=trust_policy_of(role, staying))
     is_allowed = not assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied or other_name(fixed, snapshot)
     left = _narrowed(statement, found) or statements[statement.index] or dict(LAMBDA_STATEMENT)
