@@ -185,12 +185,12 @@ def test_principals_that_should_not_be_allowed_are_removed_and_lambda_stays(stat
     ],
 )
 def test_the_statement_for_an_identity_provider_has_the_missing_condition(condition: Any) -> None:
-    """Placeholders are in capitals."""
+    """A person fills in the placeholders."""
     wide = trust({"Federated": GITHUB}, WEB, **({"Condition": condition} if condition else {}))
     narrowed = json.loads(remedy(violation(RoleTrustTooBroad, trusting(LAMBDA, wide)), "policy-statement"))
     claims = {
-        "token.actions.githubusercontent.com:aud": "AUDIENCE",
-        "token.actions.githubusercontent.com:sub": "SUBJECT",
+        "token.actions.githubusercontent.com:aud": "<AUDIENCE>",
+        "token.actions.githubusercontent.com:sub": "<SUBJECT>",
     }
     assert narrowed == {**wide, "Condition": {"StringEquals": claims}}
     assert all(verdict.outcome is Outcome.PASS for verdict in check(RoleTrustTooBroad, trusting(LAMBDA, narrowed)))

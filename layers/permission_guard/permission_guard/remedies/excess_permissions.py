@@ -119,4 +119,4 @@ def _reads(role: Role, found: Sequence[_Removal], region: str) -> Iterator[str]:
 def _with_removals(remedy: Remedy, found: Sequence[_Removal], changes: str) -> Remedy:
     mark = "//" if remedy.kind == "cdk" else "#"
     lines = [remedy.text, *(f"{mark} {escaped(each.in_code)}" for each in found)]
-    return replace(remedy, text="\n".join(lines), changes=f"{remedy.changes} {changes}")
+    return replace(remedy, text="\n".join(lines), changes=changes)

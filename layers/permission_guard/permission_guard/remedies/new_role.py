@@ -71,6 +71,7 @@ def created(role: NewRole, region: str, function_arn: str, changes: str) -> tupl
     texts = {"aws-cli": " &&\n".join(commands), "cdk": _cdk(role), "terraform": _terraform(role)}
     if function_arn:
         name = function_name(function_arn)
+        changes = f"Lambda updates {name}. {changes}"
         texts["cdk"] += f"\n// Set it as the property role of {cdk.comment(name)}."
         argument = terraform.change("aws_lambda_function", f"the function {name}", role=_reference(role, "arn"))
         texts["terraform"] += f"\n\n{argument}"

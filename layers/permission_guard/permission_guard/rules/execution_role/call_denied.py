@@ -24,7 +24,7 @@ from permission_guard.rules.execution_role.failure_destination_missing import Fa
 from permission_guard.rules.execution_role.mappings import name_of
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
 from permission_guard.rules.execution_role.needs_of_role import required_role
-from permission_guard.rules.execution_role.role_not_assumable import RECREATED, RoleNotAssumable
+from permission_guard.rules.execution_role.role_not_assumable import ONLY_REQUIRED, RoleNotAssumable
 from permission_guard.rules.execution_role.role_rule import roles_of
 from permission_guard.rules.wording import counted
 
@@ -368,4 +368,4 @@ def _created(api: str, function: Function, snapshot: Snapshot) -> tuple[Remedy, 
     """Return the remedies that create the role, and set it on the function unless that does not exist either."""
     requested = replace(snapshot, versions={**snapshot.versions, function.arn: function})
     role, own = required_role(function.role_arn, requested), "" if api == "CreateFunction" else function.arn
-    return created(role, require_arn(function.arn).region, own, RECREATED)
+    return created(role, require_arn(function.arn).region, own, ONLY_REQUIRED)

@@ -234,7 +234,7 @@ def _remedies(
         correct, changes = [attach.text], f"{changes} {attach.changes}"
     elif _KEY_CHANGES.get(health.code) and _key(function):
         correct = [aws("kms", each, arn.region, key_id=_key(function)) for each in _KEY_CHANGES[health.code]]
-        changes = f"{changes} Everything that the key encrypts can be read again: ask whoever disabled it first."
+        changes = f"{changes} Everything that the key encrypts can be read again: ask the owner of the key first."
     if correct and not _is_version(function):
         return (Remedy("aws-cli", "\n".join([*correct, repeat]), changes=changes),)
     shown = _shows(health, needs, function, arn.region)

@@ -154,11 +154,12 @@ class RoleNotAssumable(RoleRule):
         )
 
 
-RECREATED: Final = (
-    "The role allows only what the configurations that were read require: allow again what the code and other "
-    "functions need. Published versions keep the identity of the deleted role: publish another version."
+ONLY_REQUIRED: Final = (
+    "The role allows only what the configurations that were read require: allow what the code and other functions need."
 )
-"""What else a remedy that creates a missing role changes."""
+"""What a remedy that creates a missing role says about its permissions."""
+RECREATED: Final = f"{ONLY_REQUIRED} Published versions keep the identity of the deleted role: publish another version."
+"""What else a remedy that creates a deleted role changes."""
 _CHANGES: Final = "Lambda can assume the role for every function that uses it. All other statements stay as they are."
 _IMPACT: Final = (
     "Without this role Lambda has no credentials to run {name}: every invocation fails, and its event sources are not "

@@ -141,35 +141,36 @@ def _remedies(role: Role, moved: FunctionTarget, snapshot: Snapshot) -> tuple[Re
     """Return how to give a function a role with the same policies, or how to list the functions that share the role."""
     query = f"Functions[?Role=={_jmespath(role.arn)}].FunctionName"
     list_functions = aws("lambda", "list-functions", moved.region, query=query, output="text")
-    copy, why = _copy_of(role, moved.name, snapshot)
+    copy, why = _copy_of(role, moved, snapshot)
     if copy is None:
         text = f"{list_functions}\n{commented(f'{why} Then create a role for each function.')}"
         return (Remedy("aws-cli", text, needs_decision=True, changes=_CHANGES_NOTHING),)
     stays = "The shared role stays as it is."
-    changes = f"Lambda updates {moved.name}, which then has a role of its own with the same permissions. {stays}"
+    changes = f"It then has a role of its own with the same permissions. {stays}"
     return (
         *created(copy, moved.region, moved.arn, changes),
         *cloudformation.sam(_sam(copy), changes=f"SAM creates a role for {moved.name}. {stays}"),
     )
 
 
-def _copy_of(role: Role, function: str, snapshot: Snapshot) -> tuple[NewRole | None, str]:
+def _copy_of(role: Role, function: FunctionTarget, snapshot: Snapshot) -> tuple[NewRole | None, str]:
     """Return a copy of a role for one function, which only Lambda can assume, or what to do before.
 
-    It also has what the shared role lacks. Without a policy that was not read, the function would fail. A copy of
-    excess permissions would be a new finding.
+    It also has what the shared role lacks, if that is known. Without a policy that was not read, the function would
+    fail. A copy of excess permissions would be a new finding.
     """
     inline = {name: None if isinstance(policy, Unread) else policy.document for name, policy in role.inline.items()}
     if not all(isinstance(document, dict) for document in inline.values()):
         return None, "An inline policy of the role could not be read: read it first."
     if is_overprivileged(role, snapshot):
         return None, "PG210 reports excess permissions of the role: remove them first."
-    missing = dict.fromkeys(need for need, decision in unmet_needs(role, snapshot) if decision.denied)
+    unmet = unmet_needs(role, snapshot) if function == snapshot.target else ()
+    missing = dict.fromkeys(need for need, decision in unmet if decision.denied)
     if missing:
         inline[free_name(INLINE_NAME, role)] = document_of(statements(list(missing)))
     taken = {arn.rpartition("/")[2] for arn in snapshot.roles}
     path = "/" if role.path.startswith(_RESERVED) else role.path
-    arn = f"{role.arn.partition(':role/')[0]}:role{path}{_free_name(function, taken)}"
+    arn = f"{role.arn.partition(':role/')[0]}:role{path}{_free_name(function.name, taken)}"
     services = [service for service in _ASSUMING if service == LAMBDA or service in json.dumps(statements_of(role))]
     return NewRole(arn, tuple(role.attached), inline, role.boundary_arn or "", services), ""
 

@@ -13,6 +13,7 @@ from permission_guard.iam.scoping import services_named
 from permission_guard.iam.statements import ALLOW
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.remedies.decisions import placeholder, to_fill_in
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
@@ -200,7 +201,7 @@ def _remedy(statement: Statement, found: Sequence[Party], role: Role, snapshot: 
     changes = f"This statement no longer allows {who}. Credentials that were handed out remain valid until they expire."
     return (
         *changed(role, statements, added, snapshot.target.region, changes),
-        Remedy("policy-statement", json.dumps(left, indent=2)),
+        *to_fill_in([Remedy("policy-statement", json.dumps(left, indent=2))]),
     )
 
 
@@ -216,7 +217,8 @@ def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] |
     prefix = claims_of(provider)
     if not provider:
         return None
-    claims = {"SAML:aud": _SIGN_IN} if prefix == "saml" else {f"{prefix}:aud": "AUDIENCE", f"{prefix}:sub": "SUBJECT"}
+    unknown = {f"{prefix}:aud": placeholder("AUDIENCE"), f"{prefix}:sub": placeholder("SUBJECT")}
+    claims = {"SAML:aud": _SIGN_IN} if prefix == "saml" else unknown
     raw: dict[str, JSON] = dict(statement.raw)
     condition = raw.get("Condition") or {}
     # Conditions on these claims with other operators did not suffice: the new condition replaces them.
