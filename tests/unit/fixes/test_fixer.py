@@ -147,7 +147,9 @@ def test_in_auto_mode_the_policy_is_attached_verified_and_recorded() -> None:
     assert fix_of(finding).summary == f"attach {SQS_POLICY_ARN} to {ROLE_ARN}"
     assert fix_of(finding).before == {"role_arn": ROLE_ARN, "attached_policies": []}
     assert fix_of(finding).after == {"role_arn": ROLE_ARN, "attached_policies": [SQS_POLICY_ARN]}
-    assert fix_of(finding).undo == (f"aws iam detach-role-policy --role-name orders-role --policy-arn {SQS_POLICY_ARN}")
+    assert fix_of(finding).undo == (
+        f"aws iam detach-role-policy --region us-east-1 --role-name orders-role --policy-arn {SQS_POLICY_ARN}"
+    )
     assert fix_of(finding).attempts == 1
     assert fix_of(finding).at > NOW
     assert setup.transitions == [("Finding Opened", 1), ("Fix Applied", 2)]

@@ -58,7 +58,7 @@ def test_each_way_to_write_a_role_has_its_form_in_infrastructure_code(path: Path
     for verdict in own.values():
         commands = of_kind(verdict, "aws-cli")
         if any(map(decided, commands)) and written(case, verdict):
-            assert of_kind(verdict, "terraform") or verdict.rule_id == "PG214"
+            assert of_kind(verdict, "terraform")
 
 
 @pytest.mark.parametrize("path", ROLES, ids=name_of)

@@ -229,14 +229,15 @@ def _remedies(
         return created(required_role(function.role_arn, snapshot), arn.region, own, RECREATED)
     repeat, changes = set_role(function.arn, function.role_arn), f"Lambda updates {function.name}."
     correct: list[str] = []
+    in_code: list[Remedy] = []
     if health.code == "InsufficientRolePermissions" and missing:
-        (attach, *_) = role_remedies.attached(function.role_arn, Network.managed_policy, arn.region)
+        attach, *in_code = role_remedies.attached(function.role_arn, Network.managed_policy, arn.region)
         correct, changes = [attach.text], f"{changes} {attach.changes}"
     elif _KEY_CHANGES.get(health.code) and _key(function):
         correct = [aws("kms", each, arn.region, key_id=_key(function)) for each in _KEY_CHANGES[health.code]]
         changes = f"{changes} Everything that the key encrypts can be read again: ask the owner of the key first."
     if correct and not _is_version(function):
-        return (Remedy("aws-cli", "\n".join([*correct, repeat]), changes=changes),)
+        return (Remedy("aws-cli", "\n".join([*correct, repeat]), changes=changes), *in_code)
     shown = _shows(health, needs, function, arn.region)
     if _is_version(function):
         repeat = aws("lambda", "publish-version", arn.region, function_name=function_name(function.arn))
