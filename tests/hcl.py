@@ -8,9 +8,9 @@ from typing import Any
 
 _HEAD = re.compile(r'resource "(?P<kind>[a-z_]+)" "(?P<name>[A-Za-z_][\w-]*)" \{\n', re.ASCII)
 _ARGUMENT = re.compile(r"  (?P<name>[a-z_]+) *= ", re.ASCII)
-_CALL = re.compile(r"(jsonencode|toset)\(")
-_SETTING = re.compile(r"(?P<name>[a-z_]+) *= ", re.ASCII)
-_EXPRESSION = re.compile(r"aws_iam_role\.\w+\.(?:name|id)|each\.value|true", re.ASCII)
+_CALL = re.compile(r"jsonencode\(")
+_EXPRESSION = re.compile(r"aws_iam_role\.[a-z]\w*\.(?:name|arn)|true", re.ASCII)
+_CHANGE = re.compile(r"# In the existing (?P<kind>[a-z_]+) of [^\n]+, set:\n", re.ASCII)
 _STRING = re.compile(r'"((?:[^"\\\x00-\x1f\x7f-\U0010ffff]|\\["\\]|\\u[0-9a-f]{4}|\\U[0-9a-f]{8})*)"')
 _ESCAPE = re.compile(r'\\(["\\])|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})')
 _SPACE = re.compile(r"[\s]*")
@@ -19,16 +19,17 @@ _SPACE = re.compile(r"[\s]*")
 def blocks(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Return kind, name and arguments of each resource; comments between the blocks are skipped.
 
-    An argument for an existing resource has no kind and no name.
+    The arguments for a resource that exists have no name.
     """
     found, at = [], 0
     while at < len(text):
+        if change := _CHANGE.match(text, at):
+            lines = "".join(f"  {line}\n" for line in text[change.end() :].split("\n"))
+            arguments, _ = _arguments(f"{lines}}}", 0)
+            found.append((change["kind"], "", arguments))
+            return found
         if text[at] in "#\n":
             at = (text.find("\n", at) + 1) or len(text)
-            continue
-        if setting := _SETTING.match(text, at):
-            value, at = _value(text, setting.end())
-            found.append(("", "", {setting["name"]: value}))
             continue
         head = _HEAD.match(text, at)
         assert head, text[at : at + 80]

@@ -95,7 +95,9 @@ def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
     assert action in [one["action"] for one in finding["evidence"]["missing"]]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
     assert denied.value.response["Error"]["Message"] in finding["reason"]
-    assert f"aws iam attach-role-policy --role-name {unique}-role --policy-arn {policy}" in remedy(finding)
+    assert f"aws iam attach-role-policy --region us-east-1 --role-name {unique}-role --policy-arn {policy}" in remedy(
+        finding
+    )
 
     bot.engineer.attach(f"{unique}-role", policy)
     bot.engineer.mapping(unique, source)

@@ -41,7 +41,7 @@ def test_a_mapping_whose_role_lacks_read_permissions_becomes_a_finding(account: 
         "Implicitly denied: no identity-based policy allows it."
     )
     assert finding.evidence["managed_policy_arn"] == SQS_POLICY_ARN
-    assert finding.remedies[0].text.startswith(f"aws iam attach-role-policy --role-name {ROLE}")
+    assert finding.remedies[0].text.startswith(f"aws iam attach-role-policy --region us-east-1 --role-name {ROLE}")
     assert run.counts == {"MessagesReceived": 1, "FindingsOpened": 1, "FunctionsChecked": 1}
 
 

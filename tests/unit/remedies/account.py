@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from permission_guard.offline.managed_policies import managed_policy
+from tests.fakes import TRUST_LAMBDA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,9 @@ class Account:
         self.case = deepcopy(case)
         self.region, self.number = region, number
         self.calls: list[list[str]] = []
+        self.own_policies: dict[str, Any] = {}
+        for entry in self.case.get("roles", []):
+            self.own_policies |= entry.get("AttachedPolicies", {})
 
     # ── Shell ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,13 +190,13 @@ class Account:
         role = self._role(options["role"].rpartition("/")[2])
         for function in (*functions, *([self.case["function"]] if "function" in self.case else [])):
             if function.get("FunctionArn", "").endswith(f":function:{name}"):
-                before = function.get("Role")
                 function["Role"] = options["role"]
                 for field in _FAILED:  # AWS evaluates the function again
                     function.pop(field, None)
-                users = self.case.get("role_users", {})
-                if before in users and before != options["role"] and isinstance(users[before], list):
-                    users[before] = [user for user in users[before] if user != name]
+        for arn, users in self.case.get("role_users", {}).items():
+            if isinstance(users, list):
+                left = [user for user in users if user != name]
+                self.case["role_users"][arn] = sorted([*left, name]) if arn == options["role"] else left
         trust = json.dumps(role["Role"].get("AssumeRolePolicyDocument", "lambda.amazonaws.com"))
         _require("lambda.amazonaws.com" in trust, "Lambda cannot assume the role")
         return {}
@@ -220,9 +224,12 @@ class Account:
         role = {"RoleName": name, "Path": options.get("path", "/"), "AssumeRolePolicyDocument": trust}
         self.case["roles"] = [entry for entry in roles if entry not in existing] + [{"Role": role}]
         if "role_users" in self.case:
-            arn = f"arn:aws:iam::{self.number}:role{role['Path']}{name}"
-            self.case["role_users"].setdefault(arn, ["orders"])
+            self.case["role_users"].setdefault(f"arn:aws:iam::{self.number}:role{role['Path']}{name}", [])
         return {}
+
+    def _iam_get_role(self, options: Options) -> dict[str, Any]:
+        role = self._role(options["role_name"])["Role"]
+        return {"Role": {"AssumeRolePolicyDocument": TRUST_LAMBDA, **role}}
 
     def _iam_update_assume_role_policy(self, options: Options) -> dict[str, Any]:
         trust = json.loads(options["policy_document"])
@@ -232,10 +239,10 @@ class Account:
 
     def _iam_attach_role_policy(self, options: Options) -> dict[str, Any]:
         arn = options["policy_arn"]
-        policy = managed_policy(arn)
-        _require(policy is not None, f"no policy {arn}")
-        assert policy is not None
-        self._role(options["role_name"]).setdefault("AttachedPolicies", {})[arn] = policy.document
+        by_aws = managed_policy(arn)
+        document = by_aws.document if by_aws else self.own_policies.get(arn)
+        _require(document, f"no policy {arn}")
+        self._role(options["role_name"]).setdefault("AttachedPolicies", {})[arn] = document
         return {}
 
     def _iam_detach_role_policy(self, options: Options) -> dict[str, Any]:

@@ -12,11 +12,23 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Snapshot
-from permission_guard.model.verdicts import Outcome, Verdict
+from permission_guard.model.verdicts import Outcome, Remedy, Verdict
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_overprivileged import RoleOverprivileged
 from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
-from tests.fakes import ACCOUNT, FUNCTION_ARN, ROLE_ARN, TARGET, TRUST_LAMBDA, a_function, a_role, allow, statement
+from tests.fakes import (
+    ACCOUNT,
+    FUNCTION_ARN,
+    REGION,
+    ROLE_ARN,
+    TARGET,
+    TRUST_LAMBDA,
+    a_function,
+    a_role,
+    allow,
+    statement,
+)
+from tests.unit.remedies.account import Account
 
 if TYPE_CHECKING:
     from permission_guard.model.state import Role
@@ -62,12 +74,18 @@ def remedy(verdict: Verdict, kind: str) -> str:
     return next(item.text for item in verdict.remedies if item.kind == kind)
 
 
-def pasted(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the statements of the trust policy in the command."""
-    words = shlex.split(remedy(verdict, "aws-cli"))
-    assert words[:5] == ["aws", "iam", "update-assume-role-policy", "--role-name", "orders-role"]
-    statements: list[dict[str, Any]] = json.loads(words[words.index("--policy-document") + 1])["Statement"]
+def pasted(verdict: Verdict, role: Role) -> list[dict[str, Any]]:
+    """Return the statements of the role's trust policy after the command."""
+    reply = {"RoleName": role.name, "Path": role.path, "AssumeRolePolicyDocument": role.trust_policy.document}
+    account = Account({"roles": [{"Role": reply}]}, REGION, ACCOUNT)
+    account.paste(remedy(verdict, "aws-cli"))
+    statements: list[dict[str, Any]] = account.case["roles"][0]["Role"]["AssumeRolePolicyDocument"]["Statement"]
     return statements
+
+
+def after(rule: type[Rule], *statements: Any) -> list[dict[str, Any]]:
+    """Return the statements after the remedy of the only violation of a rule."""
+    return pasted(violation(rule, trusting(*statements)), trusting(*statements))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +101,7 @@ def pasted(verdict: Verdict) -> list[dict[str, Any]]:
 )
 def test_the_new_trust_policy_allows_lambda_and_still_denies_the_others(statements: list[Any]) -> None:
     """The other statements stay."""
-    fixed = pasted(violation(RoleNotAssumable, trusting(*statements)))
+    fixed = after(RoleNotAssumable, *statements)
     assert [verdict.outcome for verdict in check(RoleNotAssumable, trusting(*fixed))] == [Outcome.PASS]
     for old, new in zip(statements, fixed, strict=False):
         assert {**new, "Condition": None} == {**old, "Condition": None}
@@ -93,19 +111,40 @@ def test_the_new_trust_policy_allows_lambda_and_still_denies_the_others(statemen
 def test_a_deny_that_does_not_apply_to_lambda_is_unchanged() -> None:
     """It protects the role from other principals."""
     others = deny("*", Condition={"StringNotEquals": {"aws:SourceAccount": ACCOUNT}})
-    assert pasted(violation(RoleNotAssumable, trusting(others))) == [others, LAMBDA]
+    assert after(RoleNotAssumable, others) == [others, LAMBDA]
 
 
 def test_a_deleted_role_is_recreated_with_its_name_and_path_and_set_again() -> None:
     """Lambda keeps the identity of the deleted role until then."""
-    create, wait, attach, update = remedy(violation(RoleNotAssumable, None), "aws-cli").split(" &&\n")
-    assert create.startswith("aws iam create-role --role-name orders-role --path /service-role/ ")
+    create, wait, attach, _, update = remedy(violation(RoleNotAssumable, None), "aws-cli").split(" &&\n")
+    assert create.startswith("aws iam create-role --region us-east-1 --role-name orders-role --path /service-role/ ")
     assert json.loads(shlex.split(create)[-1]) == TRUST_LAMBDA
-    assert wait == "aws iam wait role-exists --role-name orders-role"
+    assert wait == "aws iam wait role-exists --region us-east-1 --role-name orders-role"
     assert attach.endswith("/AWSLambdaBasicExecutionRole")
     assert update.startswith("aws lambda update-function-configuration --region us-east-1 --function-name orders ")
     assert update.endswith(f" --role {ROLE_ARN}")
     assert 'path               = "/service-role/"' in remedy(violation(RoleNotAssumable, None), "terraform")
+
+
+def test_excluding_lambda_from_a_deny_opens_the_role_to_nobody_else() -> None:
+    """The Deny still closes the broad statement."""
+    fixed = after(RoleNotAssumable, trust("*"), deny("*"))
+    assert [verdict.outcome for verdict in check(RoleTrustTooBroad, trusting(*fixed))] == [Outcome.PASS]
+
+
+def test_after_the_remedies_of_two_broad_statements_lambda_is_allowed() -> None:
+    """Each of the statements allowed Lambda, and neither stays."""
+    everyone, others = trust("*", Sid="everyone"), trust("*", Sid="others")
+    role = trusting(everyone, others)
+    for verdict in [one for one in check(RoleTrustTooBroad, role) if one.outcome is Outcome.VIOLATION]:
+        role = trusting(*pasted(verdict, role))
+    assert role.trust_policy.document["Statement"] == [LAMBDA]  # type: ignore[index]
+
+
+def test_a_policy_that_needs_no_change_is_not_written() -> None:
+    """Somebody changed it since."""
+    found = violation(RoleNotAssumable, trusting(trust({"Service": "states.amazonaws.com"})))
+    assert pasted(found, trusting(LAMBDA)) == [LAMBDA]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +170,7 @@ def test_a_deleted_role_is_recreated_with_its_name_and_path_and_set_again() -> N
 )
 def test_principals_that_should_not_be_allowed_are_removed_and_lambda_stays(statement: Any, left: Any) -> None:
     """All other principals are unchanged."""
-    fixed = pasted(violation(RoleTrustTooBroad, trusting(statement)))
+    fixed = after(RoleTrustTooBroad, statement)
     assert all(verdict.outcome is Outcome.PASS for verdict in check(RoleTrustTooBroad, trusting(*fixed)))
     assert [verdict.outcome for verdict in check(RoleNotAssumable, trusting(*fixed))] == [Outcome.PASS]
     assert fixed[0] == ({**statement, "Principal": left} if left else LAMBDA)
@@ -146,12 +185,12 @@ def test_principals_that_should_not_be_allowed_are_removed_and_lambda_stays(stat
     ],
 )
 def test_the_statement_for_an_identity_provider_has_the_missing_condition(condition: Any) -> None:
-    """Placeholders are in capitals."""
+    """A person fills in the placeholders."""
     wide = trust({"Federated": GITHUB}, WEB, **({"Condition": condition} if condition else {}))
     narrowed = json.loads(remedy(violation(RoleTrustTooBroad, trusting(LAMBDA, wide)), "policy-statement"))
     claims = {
-        "token.actions.githubusercontent.com:aud": "AUDIENCE",
-        "token.actions.githubusercontent.com:sub": "SUBJECT",
+        "token.actions.githubusercontent.com:aud": "<AUDIENCE>",
+        "token.actions.githubusercontent.com:sub": "<SUBJECT>",
     }
     assert narrowed == {**wide, "Condition": {"StringEquals": claims}}
     assert all(verdict.outcome is Outcome.PASS for verdict in check(RoleTrustTooBroad, trusting(LAMBDA, narrowed)))
@@ -164,6 +203,11 @@ def test_a_statement_without_a_sid_is_named_by_a_hash_of_its_content() -> None:
     assert one.subject == other.subject
 
 
+def steps(verdict: Verdict) -> list[Remedy]:
+    """Return the commands of a finding, the steps in order."""
+    return [one for one in verdict.remedies if one.kind == "aws-cli"]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -173,30 +217,48 @@ def test_a_statement_without_a_sid_is_named_by_a_hash_of_its_content() -> None:
         allow("sts:AssumeRole"),
     ],
 )
-def test_the_deny_statement_stops_every_privilege_escalation(document: Any) -> None:
-    """At most full access to a service is left."""
-    found = violation(RoleOverprivileged, a_role(document))
-    command = remedy(found, "aws-cli").splitlines()[-1]
-    words = shlex.split(command)
-    assert words[:3] == ["aws", "iam", "put-role-policy"]
-    put = json.loads(words[-1])
-    assert put["Statement"] == [json.loads(remedy(found, "policy-statement"))]
-    rest = [verdict.evidence.get("escalation", []) for verdict in check(RoleOverprivileged, a_role(document, put))]
-    assert rest == [[]]
+def test_excess_permissions_are_removed_in_steps(document: Any) -> None:
+    """First a person sees what was used, then allows what is needed, then removes the rest."""
+    look, permit, remove = steps(violation(RoleOverprivileged, a_role(document)))
+    assert [one.step[:11] for one in (look, permit, remove)] == ["step 1 of 3", "step 2 of 3", "step 3 of 3"]
+    assert [one.needs_decision for one in (look, permit, remove)] == [False, True, False]
+    assert "aws iam generate-service-last-accessed-details --region us-east-1 " in look.text
+    assert "aws iam get-role-policy --region us-east-1 --role-name orders-role --policy-name inline-0" in look.text
+    assert all(line.startswith("#") for line in permit.text.splitlines())
+    assert "<ACTION>" in permit.text
+    assert "logs:PutLogEvents" in permit.text
+    delete, *way_back = remove.text.splitlines()
+    assert delete == "aws iam delete-role-policy --region us-east-1 --role-name orders-role --policy-name inline-0"
+    assert way_back[0] == "# The way back:"
+    assert json.loads(shlex.split(way_back[1].removeprefix("# "))[-1]) == document
 
 
 def test_an_aws_managed_policy_is_detached() -> None:
-    """It cannot be changed; the commands first list the used actions, and have a warning."""
+    """It cannot be changed, and the command ends with the way back."""
     arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     role = a_role(attached={arn: parse_policy(allow("s3:*"), name=arn)})
-    used, warning, detach = remedy(violation(RoleOverprivileged, role), "aws-cli").splitlines()
-    assert used.startswith(f"job=$(aws iam generate-service-last-accessed-details --arn {ROLE_ARN} ")
-    assert used.endswith('aws iam get-service-last-accessed-details --job-id "$job"')
-    assert warning.startswith("# ")
-    assert detach == f"aws iam detach-role-policy --role-name orders-role --policy-arn {arn}"
+    _, _, remove = steps(violation(RoleOverprivileged, role))
+    named = f"--region us-east-1 --role-name orders-role --policy-arn {arn}"
+    assert remove.text.splitlines() == [
+        f"aws iam detach-role-policy {named}",
+        "# The way back:",
+        f"# aws iam attach-role-policy {named}",
+    ]
+
+
+def test_the_other_statements_of_an_inline_policy_stay() -> None:
+    """The policy is written without the broad ones."""
+    narrow, wide = statement("s3:GetObject", resource="arn:aws:s3:::orders/*"), statement("iam:*")
+    role = a_role({"Version": "2012-10-17", "Statement": [wide, narrow]})
+    _, _, remove = steps(violation(RoleOverprivileged, role))
+    words = shlex.split(remove.text.splitlines()[0])
+    assert words[1:3] == ["iam", "put-role-policy"]
+    assert json.loads(words[-1]) == {"Version": "2012-10-17", "Statement": [narrow]}
 
 
 def test_an_inline_policy_of_the_same_name_is_not_replaced() -> None:
     """PutRolePolicy would replace a policy of that name."""
-    role = replace(a_role(), inline={"DenyPrivilegeEscalation": parse_policy({"Statement": [statement("iam:*")]})})
-    assert "--policy-name DenyPrivilegeEscalation-2 " in remedy(violation(RoleOverprivileged, role), "aws-cli")
+    name = "permissions-of-the-function"
+    role = replace(a_role(), inline={name: parse_policy({"Statement": [statement("iam:*")]}, name=name)})
+    _, permit, _ = steps(violation(RoleOverprivileged, role))
+    assert f"--policy-name {name}-2 " in permit.text

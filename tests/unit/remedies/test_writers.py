@@ -16,6 +16,7 @@ from permission_guard.remedies import cloudformation, terraform
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.rules.execution_role.role_shared import _jmespath
 from tests import hcl, shell
+from tests.fakes import REGION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,31 +77,31 @@ def argument(words: list[str], name: str) -> Any:
 @given(TEXTS)
 def test_a_value_is_one_word_of_the_shell_and_no_option(text: str) -> None:
     """Whatever it contains."""
-    words = shlex.split(aws("iam", "get-role", "us-east-1", role_name=text))
-    assert words[:5] == ["aws", "iam", "get-role", "--region", "us-east-1"]
+    words = shlex.split(aws("iam", "get-role", REGION, role_name=text))
+    assert words[:5] == ["aws", "iam", "get-role", "--region", REGION]
     assert argument(words[5:], "--role-name") in (text, [text])
 
 
 @given(st.lists(TEXTS, min_size=1))
 def test_each_value_of_a_list_is_one_value(texts: list[str]) -> None:
     """As words if they are plain, else as JSON, which the AWS CLI accepts for every list."""
-    words = shlex.split(aws("iam", "simulate", "us-east-1", resource_arns=texts, enabled=True))
-    found = argument(words[5:-1], "--resource-arns")
+    found = argument(
+        shlex.split(aws("iam", "simulate", REGION, resource_arns=texts, enabled=True))[5:-1], "--resource-arns"
+    )
     assert (json.loads(found[0]) if found[0].startswith("[") else found) == texts
     assert found[0].startswith("[") or not any("://" in text for text in texts if text.split("://")[0].isalnum())
 
 
 def test_bash_reads_every_value_as_it_is(tmp_path: Path) -> None:
     """It runs nothing else."""
-    lines = [
-        aws("iam", "get-role", "us-east-1", role_name=text, names=[text, "a"], flag=True, none="") for text in HOSTILE
-    ]
+    lines = [aws("iam", "get-role", REGION, role_name=text, names=[text, "a"], flag=True, none="") for text in HOSTILE]
     assert all(map(shell.is_valid, lines))
     calls = shell.record("\n".join(lines), tmp_path)
     assert len(calls) == len(HOSTILE)
     for text, call in zip(HOSTILE, calls, strict=True):
         named = call.index("--names")
         assert call[:3] == ["aws", "iam", "get-role"]
+        assert call[3:5] == ["--region", REGION]
         assert argument(call[5:named], "--role-name") in (text, [text])
         assert call[named + 1 : -1] in ([text, "a"], [json.dumps([text, "a"])])
         assert call[-1] == "--flag"
@@ -122,8 +123,8 @@ def test_terraform_evaluates_no_text(text: str, value: Any) -> None:
     block = terraform.resource("aws_iam_role", [text], path=text, policy=terraform.jsonencode([text, value]))
     ((kind, _, arguments),) = hcl.blocks(block)
     assert (kind, arguments) == ("aws_iam_role", {"path": text, "policy": [text, value]})
-    ((_, _, arguments),) = hcl.blocks(terraform.resource("a", ["b"], for_each=terraform.toset([text]), flag=True))
-    assert arguments == {"for_each": [text], "flag": "true"}
+    ((_, _, arguments),) = hcl.blocks(terraform.resource("a", ["b"], items=[text], flag=True))
+    assert arguments == {"items": [text], "flag": "true"}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ _GRANTS: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
     (frozenset({"lambda:InvokeFunction"}), "lambda.Function.fromFunctionArn", "grantInvoke"),
 )
 """The actions that a grant covers, how the resource is named by its ARN, and the grant."""
+_WHOLE_ARN: Final = re.compile(r"arn:(?!\S*:secret:)[^*?]+|arn:[^*?]+:secret:[^*?]+-\w{6}", re.ASCII)
+"""The constructs are found by whole ARNs: that of a secret ends in six random characters."""
 _SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
@@ -60,18 +62,42 @@ def add_permission(function: str, statement_id: str, principal: str, action: str
     lines += [f"  {name}: {_value(values[key])}," for key, name in _NAMES.items() if values.get(key)]
     if auth_type := values.get("function_url_auth_type"):
         lines.append(f"  functionUrlAuthType: lambda.FunctionUrlAuthType.{auth_type},")
-    return "\n".join([f"// fn is {_comment(function)}", f"fn.addPermission({_string(statement_id)}, {{", *lines, "});"])
+    return "\n".join([f"// fn is {comment(function)}", f"fn.addPermission({_string(statement_id)}, {{", *lines, "});"])
 
 
 def add_managed_policy(role: str, policy: str) -> str:
     """Return the call that attaches an AWS managed policy, given as path and name, to a role."""
     managed = f"iam.ManagedPolicy.fromAwsManagedPolicyName({_string(policy)})"
-    return f"// fn is a function with the role {_comment(role)}\nfn.role?.addManagedPolicy({managed});"
+    return f"// fn is a function with the role {comment(role)}\nfn.role?.addManagedPolicy({managed});"
+
+
+def managed_policy(arn: str) -> str:
+    """Return the construct of a managed policy."""
+    _, by_aws, name = arn.partition(":iam::aws:policy/")
+    if by_aws:
+        return f"iam.ManagedPolicy.fromAwsManagedPolicyName({_string(name)})"
+    return f"iam.ManagedPolicy.fromManagedPolicyArn(this, {_string(_id(arn))}, {_string(arn)})"
+
+
+def new_role(name: str, path: str, services: Sequence[str], boundary: str) -> str:
+    """Return the construct of a role that services can assume."""
+    principals = [f"new iam.ServicePrincipal({_string(service)})" for service in services]
+    by = principals[0] if len(principals) == 1 else f"new iam.CompositePrincipal({', '.join(principals)})"
+    lines = [f"  roleName: {_string(name)},", f"  path: {_string(path)},", f"  assumedBy: {by},"]
+    lines += [f"  permissionsBoundary: {managed_policy(boundary)},"] if boundary else []
+    return "\n".join([f"const role = new iam.Role(this, {_string(_id(name))}, {{", *lines, "});"])
+
+
+def inline_policy(name: str, document: JSON) -> str:
+    """Return the call that adds an inline policy to the construct `role`."""
+    policy = f"iam.PolicyDocument.fromJson({json.dumps(document)})"
+    properties = f"{{ policyName: {_string(name)}, document: {policy} }}"
+    return f"role.attachInlinePolicy(new iam.Policy(this, {_string(_id(name))}, {properties}));"
 
 
 def grants(role: str, statements: Sequence[Mapping[str, JSON]]) -> str:
     """Return the calls that allow a role what the statements allow: a resource's own grant where one exists."""
-    lines = [f"// fn is a function with the role {_comment(role)}"]
+    lines = [f"// fn is a function with the role {comment(role)}"]
     for statement in statements:
         lines += _granted(statement["Action"], statement["Resource"])
     return "\n".join(lines)
@@ -79,7 +105,7 @@ def grants(role: str, statements: Sequence[Mapping[str, JSON]]) -> str:
 
 def _granted(actions: Sequence[str], resources: Sequence[str]) -> list[str]:
     known = next(((found, method) for needed, found, method in _GRANTS if needed.issuperset(actions)), None)
-    if known and all(resource.startswith("arn:") and "*" not in resource for resource in resources):
+    if known and all(map(_WHOLE_ARN.fullmatch, resources)):
         found, method = known
         return [f"{found}(this, {_string(_id(arn))}, {_string(arn)}).{method}(fn);" for arn in resources]
     return [
@@ -112,7 +138,8 @@ def _string(text: str) -> str:
     return json.dumps(text)
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
+    """Return a text for a comment; it stays on one line."""
     return _string(text)[1:-1]
 
 

@@ -54,9 +54,10 @@ def jsonencode(policy: JSON) -> Expression:
     return Expression(f"jsonencode({document(policy, _string, indent=2)})")
 
 
-def toset(items: JSON) -> Expression:
-    """Return the expression for a set."""
-    return Expression(f"toset({document(items, _string)})")
+def reference(block: str, attribute: str) -> Expression:
+    """Return the expression for an attribute of the resource that a block declares."""
+    _, kind, _, name, _ = block.split('"', 4)
+    return Expression(f"{kind}.{name}.{attribute}")
 
 
 def _written(value: JSON) -> str:

@@ -1,16 +1,15 @@
-"""Remedies for a role's trust policy, ready to paste: always the whole policy, because IAM can only replace it."""
+"""Remedies for a role's trust policy, ready to paste. IAM can only replace the whole policy."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import parse_policy
-from permission_guard.iam.arn import function_name, require_arn
 from permission_guard.iam.documents import VARIABLES_VERSION
 from permission_guard.model.verdicts import Remedy
 from permission_guard.remedies import terraform
-from permission_guard.remedies.aws_cli import aws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +19,31 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 LAMBDA: Final = "lambda.amazonaws.com"
+# It contains no single quote. With -I, Python imports nothing from the current folder.
+_PROGRAM: Final = """
+import json, subprocess, sys
+region, role, (changes, added) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+
+def aws(operation, *options):
+    command = ["aws", "iam", operation, "--region", region, f"--role-name={role}", "--output", "json", *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(f"aws iam {operation} failed; its message is above.")
+    return done.stdout
+
+policy = json.loads(aws("get-role"))["Role"]["AssumeRolePolicyDocument"]
+before = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+after = []
+for statement in before:
+    after += next((new for old, new in changes if old == statement), [statement])
+after += [statement for statement in added if statement not in after]
+if after == before:
+    print(f"The trust policy of {role} needs no change.")
+else:
+    policy["Statement"] = after
+    aws("update-assume-role-policy", "--policy-document", json.dumps(policy))
+    print(f"The trust policy of {role} was changed.")
+"""
 LAMBDA_STATEMENT: Final[Mapping[str, JSON]] = {
     "Effect": "Allow",
     "Principal": {"Service": LAMBDA},
@@ -65,44 +89,24 @@ def trust_policy_of(role: Role, statements: Sequence[JSON]) -> Policy:
     return parse_policy(_document(role, statements), name=role.trust_policy.name)
 
 
-def replaced(role: Role, statements: Sequence[JSON], region: str) -> tuple[Remedy, ...]:
-    """Return the remedies that replace a role's trust policy with these statements."""
-    policy = _document(role, statements)
-    changes = f"The whole trust policy of {role.name} is replaced: whoever changes it meanwhile loses that change."
-    command = aws("iam", "update-assume-role-policy", region, role_name=role.name, policy_document=json.dumps(policy))
+def changed(
+    role: Role, statements: Sequence[JSON | None], added: Sequence[JSON], region: str, changes: str
+) -> tuple[Remedy, ...]:
+    """Return the remedies that change statements of a role's trust policy, and add others.
+
+    `statements` has an entry for each statement that was read: what it becomes, None if it is removed. The command
+    reads the current policy and changes only these statements, so that no remedy undoes another.
+    """
+    pairs = [[old, [] if new is None else [new]] for old, new in zip(statements_of(role), statements, strict=True)]
+    arguments = (region, role.name, json.dumps([[pair for pair in pairs if pair[1] != [pair[0]]], added]))
+    command = " ".join(["python3", "-I", "-c", *map(shlex.quote, (_PROGRAM, *arguments))])
+    policy = _document(role, [*(new for new in statements if new is not None), *added])
     trust = terraform.jsonencode(policy)
     block = terraform.change("aws_iam_role", f"the role {role.name}", assume_role_policy=trust)
     return Remedy("aws-cli", command, changes=changes), Remedy("terraform", block, changes=changes)
-
-
-def created(role_arn: str, region: str, function_arn: str = "") -> tuple[Remedy, ...]:
-    """Return the remedies that recreate a deleted role, and set it again on a function that uses it."""
-    name = role_arn.rpartition("/")[2]
-    path = role_arn.partition(":role")[2].removesuffix(name)
-    policy = {"Version": VARIABLES_VERSION, "Statement": [dict(LAMBDA_STATEMENT)]}
-    logs = f"arn:{require_arn(role_arn).partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    commands = [
-        aws("iam", "create-role", region, role_name=name, path=path, assume_role_policy_document=json.dumps(policy)),
-        aws("iam", "wait role-exists", region, role_name=name),
-        aws("iam", "attach-role-policy", region, role_name=name, policy_arn=logs),
-    ]
-    if function_arn:
-        commands.append(set_role(function_arn, role_arn))
-    return Remedy("aws-cli", " &&\n".join(commands)), Remedy("terraform", _terraform(name, path, policy))
-
-
-def set_role(function_arn: str, role_arn: str) -> str:
-    """Return the AWS CLI command that sets the execution role of a function."""
-    region, name = require_arn(function_arn).region, function_name(function_arn)
-    return aws("lambda", "update-function-configuration", region, function_name=name, role=role_arn)
 
 
 def _document(role: Role, statements: Sequence[JSON]) -> dict[str, JSON]:
     document = role.trust_policy.document
     head = {key: value for key, value in document.items() if key != "Statement"} if isinstance(document, dict) else {}
     return {"Version": VARIABLES_VERSION, **head, "Statement": list(statements)}
-
-
-def _terraform(name: str, path: str, policy: Mapping[str, JSON]) -> str:
-    trust = terraform.jsonencode(policy)
-    return terraform.resource("aws_iam_role", [name], name=name, path=path, assume_role_policy=trust)

@@ -88,7 +88,7 @@ def test_a_missing_role_is_created_and_a_missing_function_is_not_updated(name: s
     verdict = check(denied(name), None, exists=False)
     assert verdict.outcome is Outcome.VIOLATION
     command = remedy(verdict, "aws-cli")
-    assert command.startswith("aws iam create-role --role-name orders-role")
+    assert command.startswith("aws iam create-role --region us-east-1 --role-name orders-role")
     assert "aws iam attach-role-policy" in command
     assert "update-function-configuration" not in command
     assert not command.endswith(("&&", "\n"))

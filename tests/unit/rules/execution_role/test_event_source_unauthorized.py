@@ -89,8 +89,9 @@ def test_the_commands_only_read() -> None:
     """AWS's current message, the role's permissions with the service control policies, and the queue's own policy."""
     mapping, simulate, queue = commands(check(last_processing_result=DENIED))
     assert mapping == f"aws lambda get-event-source-mapping --region us-east-1 --uuid {MAPPING_UUID}".split()
-    assert simulate[:5] == ["aws", "iam", "simulate-principal-policy", "--policy-source-arn", ROLE_ARN]
+    assert simulate[:5] == ["aws", "iam", "simulate-principal-policy", "--region", "us-east-1"]
     assert simulate[5:] == [
+        *("--policy-source-arn", ROLE_ARN),
         *("--action-names", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
         *("--resource-arns", QUEUE_ARN),
     ]

@@ -123,7 +123,7 @@ def test_each_removed_action_fails_the_rule_that_requires_it_and_no_other(name: 
             continue
         assert verdict.outcome is Outcome.VIOLATION
         assert missing(verdict) == [pair]
-        assert kinds(verdict) == ["aws-cli", "policy-statement", "terraform"]
+        assert kinds(verdict) == ["aws-cli", "cdk", "terraform", "policy-statement"]
         added = {"Version": "2012-10-17", "Statement": pasted(verdict)}
         assert check(case, a_role(granting(left), added))[rule].outcome is Outcome.PASS
 
@@ -198,7 +198,7 @@ def test_the_policy_of_each_finding_has_its_own_name() -> None:
         if rule != "PG201":  # the role lacks nothing of it
             name = f"{'failure-destination' if rule == 'PG203' else 'event-source-dependency'}-{verdict.finding_id[:8]}"
             assert f" --policy-name {name} " in verdict.remedies[0].text
-            assert f'"aws_iam_role_policy" "{name.replace("-", "_")}"' in verdict.remedies[2].text
+            assert f'"aws_iam_role_policy" "orders_role_{name.replace("-", "_")}_' in verdict.remedies[2].text
 
 
 def test_aws_s_reasons_for_the_function_s_state_are_evidence() -> None:

@@ -15,7 +15,7 @@ from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.state import Role, Snapshot
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules.execution_role.role_shared import RoleShared
-from tests.fakes import DENIED, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA, a_function, a_role
+from tests.fakes import DENIED, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA, a_function, a_role, allow
 
 if TYPE_CHECKING:
     from permission_guard.model.targets import FunctionTarget
@@ -49,14 +49,8 @@ def remedy(verdict: Verdict, kind: str) -> str:
 
 
 def offered(verdict: Verdict) -> list[list[str]]:
-    """Return the words of the commands that follow the one that lists the functions of the role."""
-    first, rest = remedy(verdict, "aws-cli").split("\n", 1)
-    query = f'Functions[?Role==`"{verdict.evidence["role_arn"]}"`].FunctionName'
-    assert shlex.split(first) == [
-        *("aws", "lambda", "list-functions", "--region", "us-east-1"),
-        *("--query", query, "--output", "text"),
-    ]
-    return [shlex.split(command) for command in rest.split(" &&\n")]
+    """Return the words of the commands."""
+    return [shlex.split(command) for command in remedy(verdict, "aws-cli").split(" &&\n")]
 
 
 def options(words: list[str]) -> dict[str, str]:
@@ -96,14 +90,14 @@ def test_a_thousand_functions_fit_into_a_message() -> None:
 def test_the_commands_copy_the_role_and_then_set_the_copy() -> None:
     """With its path, trust policy, boundary, managed and inline policies."""
     role = a_role(SQS_POLICY, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY))
-    create, wait, attach, put, update = offered(check("orders", ["orders", "payments"], role))
+    create, wait, attach, put, _, update = offered(check("orders", ["orders", "payments"], role))
     name = "orders-execution-role"
     assert create[1:3] == ["iam", "create-role"]
     assert json.loads(options(create).pop("--assume-role-policy-document")) == TRUST_LAMBDA
     assert options(create)["--path"] == "/service-role/"
     assert options(create)["--permissions-boundary"] == BOUNDARY
-    assert wait == ["aws", "iam", "wait", "role-exists", "--role-name", name]
-    assert options(attach) == {"--role-name": name, "--policy-arn": SQS_POLICY_ARN}
+    assert wait == ["aws", "iam", "wait", "role-exists", "--region", "us-east-1", "--role-name", name]
+    assert options(attach) == {"--region": "us-east-1", "--role-name": name, "--policy-arn": SQS_POLICY_ARN}
     assert options(put)["--policy-name"] == "inline-0"
     assert json.loads(options(put)["--policy-document"]) == SQS_POLICY
     assert options(update) == {
@@ -111,6 +105,33 @@ def test_the_commands_copy_the_role_and_then_set_the_copy() -> None:
         "--function-name": "orders",
         "--role": f"arn:aws:iam::123456789012:role/service-role/{name}",
     }
+
+
+@pytest.mark.parametrize("others", [[], ["edgelambda.amazonaws.com"], ["states.amazonaws.com"], ["*"]])
+def test_only_lambda_can_assume_the_copy(others: list[str]) -> None:
+    """At CloudFront's edge locations too, if it could assume the shared role."""
+    services = ["lambda.amazonaws.com", *others]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    role = replace(a_role(), trust_policy=parse_policy({"Version": "2012-10-17", "Statement": [trust]}))
+    create = offered(check("orders", ["orders", "payments"], role))[0]
+    (statement,) = json.loads(options(create)["--assume-role-policy-document"])["Statement"]
+    named = services if others == ["edgelambda.amazonaws.com"] else services[0]
+    assert statement == {**trust, "Principal": {"Service": named}}
+
+
+def test_what_the_shared_role_lacks_is_added_to_the_copy() -> None:
+    """Otherwise the copy would undo the remedy of that finding."""
+    put = offered(check("orders", ["orders", "payments"]))[2]
+    assert options(put)["--policy-name"] == "needs-of-the-functions"
+    assert "logs:PutLogEvents" in options(put)["--policy-document"]
+
+
+def test_excess_permissions_are_removed_before_the_role_is_copied() -> None:
+    """The copy would be a new finding of PG210."""
+    role = a_role({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    (only,) = check("orders", ["orders", "payments"], role).remedies
+    assert only.needs_decision
+    assert "# PG210 reports excess permissions of the role: remove them first." in only.text
 
 
 @pytest.mark.parametrize("function", ["orders", "o" * 64])
@@ -128,21 +149,26 @@ def test_the_new_role_has_a_valid_name_that_is_not_the_shared_role_s(function: s
     [
         replace(a_role(), inline={"inline-0": DENIED}),
         replace(a_role(), inline={"inline-0": parse_policy("no JSON")}),
-        replace(a_role(), trust_policy=parse_policy("no JSON")),
     ],
 )
 def test_a_role_that_cannot_be_copied_completely_is_not_copied(role: Role) -> None:
     """A function would fail without the missing policies."""
     (only,) = check("orders", ["orders", "payments"], role).remedies
     assert only.kind == "aws-cli"
-    assert only.text.startswith("aws lambda list-functions ")
-    assert "\n" not in only.text
+    assert only.needs_decision
+    listing, *rest = only.text.splitlines()
+    query = f'Functions[?Role==`"{ROLE_ARN}"`].FunctionName'
+    assert shlex.split(listing) == [
+        *("aws", "lambda", "list-functions", "--region", "us-east-1"),
+        *("--query", query, "--output", "text"),
+    ]
+    assert all(line.startswith("#") for line in rest)
 
 
 @pytest.mark.parametrize(
     ("role", "properties"),
     [
-        (a_role(), {"Policies": []}),
+        (a_role(allow("logs:*")), {"Policies": [allow("logs:*")]}),
         (
             a_role(SQS_POLICY, attached={SQS_POLICY_ARN: DENIED}, boundary=parse_policy(SQS_POLICY)),
             {"PermissionsBoundary": BOUNDARY, "Policies": [SQS_POLICY_ARN, SQS_POLICY]},
@@ -162,7 +188,7 @@ def test_terraform_has_the_role_with_all_its_policies() -> None:
     text = remedy(check("orders", ["orders", "payments"], role), "terraform")
     assert '"$${aws:x}"' in text
     assert f'permissions_boundary = "{BOUNDARY}"' in text
-    assert f'toset(["{SQS_POLICY_ARN}"])' in text
+    assert f'policy_arn = "{SQS_POLICY_ARN}"' in text
     assert text.count("{") == text.count("}")
     assert [line.split()[1] for line in text.splitlines() if line.startswith("resource ")] == [
         '"aws_iam_role"',

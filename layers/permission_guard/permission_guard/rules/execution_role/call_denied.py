@@ -17,13 +17,14 @@ from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.access import part
 from permission_guard.needs.features import needs_of
 from permission_guard.needs.features.network import Network
-from permission_guard.remedies.trust_policy import created
+from permission_guard.remedies.new_role import created
 from permission_guard.rules.execution_role.event_source_dependency_missing import EventSourceDependencyMissing
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.failure_destination_missing import FailureDestinationMissing
 from permission_guard.rules.execution_role.mappings import name_of
 from permission_guard.rules.execution_role.need_rule import MissingPermissions, NeedRule, Requirement
-from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
+from permission_guard.rules.execution_role.needs_of_role import required_role
+from permission_guard.rules.execution_role.role_not_assumable import ONLY_REQUIRED, RoleNotAssumable
 from permission_guard.rules.execution_role.role_rule import roles_of
 from permission_guard.rules.wording import counted
 
@@ -152,7 +153,8 @@ class CallDenied(NeedRule):
             verdict = self.lacking(requirement, MissingPermissions(needs, "The role does not exist."))
             title = _title(requirement.facts["api"], f"the role of {function.name} does not exist")
             reason = _with_message(verdict.reason, requirement.facts)
-            return replace(verdict, title=title, reason=reason, remedies=_created(requirement.facts["api"], function))
+            remedies = _created(requirement.facts["api"], function, snapshot)
+            return replace(verdict, title=title, reason=reason, remedies=remedies)
         if isinstance(role, str):
             return self.unknown(function.arn, subject, f"{role} was not read.")
         verdict = super().check_requirement(requirement, snapshot)
@@ -214,7 +216,7 @@ class CallDenied(NeedRule):
             reason=_with_message(trust.reason, facts),
             impact=_impact(call.api, function),
             evidence={**trust.evidence, "missing": [{"action": ASSUME, "resource": role_arn}], **facts},
-            remedies=_created(call.api, function) if role is None else trust.remedies,
+            remedies=_created(call.api, function, snapshot) if role is None else trust.remedies,
         )
 
 
@@ -362,6 +364,8 @@ def _with_message(reason: str, facts: Mapping[str, JSON]) -> str:
     return f'{reason} AWS denied {facts["api"]} at {facts["refused_at"]}: "{facts["said_by_aws"]}"'
 
 
-def _created(api: str, function: Function) -> tuple[Remedy, ...]:
+def _created(api: str, function: Function, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the remedies that create the role, and set it on the function unless that does not exist either."""
-    return created(function.role_arn, require_arn(function.arn).region, "" if api == "CreateFunction" else function.arn)
+    requested = replace(snapshot, versions={**snapshot.versions, function.arn: function})
+    role, own = required_role(function.role_arn, requested), "" if api == "CreateFunction" else function.arn
+    return created(role, require_arn(function.arn).region, own, ONLY_REQUIRED)

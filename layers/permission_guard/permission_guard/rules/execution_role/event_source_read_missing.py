@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import DisabledBy
@@ -154,8 +154,12 @@ class EventSourceReadMissing(NeedRule):
                 "source mapping: records are not processed, and are lost when they expire. AWS does not enable it "
                 "again."
             ),
-            remedies=(Remedy("aws-cli", _enable(mapping)),),
+            remedies=(Remedy("aws-cli", _enable(mapping), changes=_ENABLED),),
         )
+
+
+_ENABLED: Final = "Lambda polls the source again, and the function gets what is still in it."
+_THEN_ENABLE: Final = "The event source mapping stays disabled: enable it afterwards."
 
 
 def _enable(mapping: EventSourceMapping) -> str:
@@ -165,4 +169,6 @@ def _enable(mapping: EventSourceMapping) -> str:
 
 def _then_enable(remedy: Remedy, mapping: EventSourceMapping) -> Remedy:
     """Return the command with one that enables the mapping afterwards; before the role is fixed, AWS denies that."""
-    return replace(remedy, text=f"{remedy.text}\n{_enable(mapping)}") if remedy.kind == "aws-cli" else remedy
+    if remedy.kind == "aws-cli":
+        return replace(remedy, text=f"{remedy.text}\n{_enable(mapping)}", changes=f"{remedy.changes} {_ENABLED}")
+    return replace(remedy, changes=f"{remedy.changes} {_THEN_ENABLE}".strip())

@@ -189,8 +189,13 @@ class EventSourceUnauthorized(Rule):
                 "function_state_reason_code": function.configuration.get("StateReasonCode"),
                 "function_update_reason_code": function.configuration.get("LastUpdateStatusReasonCode"),
             },
-            remedies=(Remedy("aws-cli", "\n".join(_commands(mapping, role, needs))),),
+            remedies=(
+                Remedy("aws-cli", "\n".join(_commands(mapping, role, needs)), needs_decision=True, changes=_CHANGES),
+            ),
         )
+
+
+_CHANGES: Final = "Nothing: the commands show the policies in which the cause can be."
 
 
 def _causes(mapping: EventSourceMapping, needs: Sequence[Need]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam.arn import function_name, require_arn
+from permission_guard.iam.arn import function_name, require_arn, unqualified
 from permission_guard.model.state import Role, Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Remedy, Severity
@@ -22,9 +22,13 @@ from permission_guard.needs.function_health import (
 )
 from permission_guard.remedies import execution_role as role_remedies
 from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.decisions import commented
+from permission_guard.remedies.new_role import created, set_role
 from permission_guard.rules.base import Rule
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.need_rule import list_of
+from permission_guard.rules.execution_role.needs_of_role import required_role
+from permission_guard.rules.execution_role.role_not_assumable import RECREATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,7 +153,7 @@ class FunctionUnauthorized(Rule):
                 "kms_key_arn": function.configuration.get("KMSKeyArn"),
                 "missing": [_shown(need) for need in missing],
             },
-            remedies=(Remedy("aws-cli", "\n".join(_commands(health, needs, missing, function))),),
+            remedies=_remedies(health, needs, missing, function, snapshot),
         )
 
 
@@ -215,20 +219,59 @@ def _shown(need: Need) -> dict[str, JSON]:
     return {"action": need.action, "resource": need.resource}
 
 
-def _commands(health: Health, needs: Sequence[Need], missing: Sequence[Need], function: Function) -> Iterator[str]:
-    """Yield the commands that show the cause, correct it where that is certain, and let AWS try again."""
+def _remedies(
+    health: Health, needs: Sequence[Need], missing: Sequence[Need], function: Function, snapshot: Snapshot
+) -> tuple[Remedy, ...]:
+    """Return how to correct the cause where it is certain, and how to look at it otherwise."""
     arn = require_arn(function.arn)
-    name, region = function_name(function.arn), arn.region
-    yield aws("lambda", "get-function-configuration", region, function_name=function.arn)
+    if function.role_arn in snapshot.roles and snapshot.roles[function.role_arn] is None:
+        own = "" if _is_version(function) else function.arn
+        return created(required_role(function.role_arn, snapshot), arn.region, own, RECREATED)
+    repeat, changes = set_role(function.arn, function.role_arn), f"Lambda updates {function.name}."
+    correct: list[str] = []
+    in_code: list[Remedy] = []
     if health.code == "InsufficientRolePermissions" and missing:
-        yield role_remedies.attached(
-            function.role_arn, role_remedies.by_aws(Network.managed_policy, function.role_arn), region
-        )[0]
-    elif needs:
-        yield from _simulations(function, needs, region)
-    elif "KMS" in health.code:
-        yield from _key_commands(health, function, region)
-    yield aws("lambda", "update-function-configuration", region, function_name=name, role=function.role_arn)
+        attach, *in_code = role_remedies.attached(function.role_arn, Network.managed_policy, arn.region)
+        correct, changes = [attach.text], f"{changes} {attach.changes}"
+    elif _KEY_CHANGES.get(health.code) and _key(function):
+        correct = [aws("kms", each, arn.region, key_id=_key(function)) for each in _KEY_CHANGES[health.code]]
+        changes = f"{changes} Everything that the key encrypts can be read again: ask the owner of the key first."
+    if correct and not _is_version(function):
+        return (Remedy("aws-cli", "\n".join([*correct, repeat]), changes=changes), *in_code)
+    shown = _shows(health, needs, function, arn.region)
+    if _is_version(function):
+        repeat = aws("lambda", "publish-version", arn.region, function_name=function_name(function.arn))
+        changes = "A new version has the function's current code. Nothing uses it until an alias or a mapping names it."
+    then = [*correct, repeat]
+    after = commented("\n".join([f"After the cause is corrected{_AGAIN[_is_version(function)]}:", *then]))
+    return (Remedy("aws-cli", "\n".join([*shown, after]), needs_decision=True, changes=changes),)
+
+
+_AGAIN: Final = {False: ", let AWS try again", True: ", publish another version: AWS cannot update this one"}
+_KEY_CHANGES: Final = {"DisabledKMSKey": ("enable-key",), "InvalidStateKMSKey": ("cancel-key-deletion", "enable-key")}
+"""The operations that make a key usable again."""
+
+
+def _is_version(function: Function) -> bool:
+    """Return whether it is a published version, which cannot be updated."""
+    return function.arn != unqualified(function.arn)
+
+
+def _key(function: Function) -> str:
+    key = function.configuration.get("KMSKeyArn")
+    return key if isinstance(key, str) else ""
+
+
+def _shows(health: Health, needs: Sequence[Need], function: Function, region: str) -> Iterator[str]:
+    """Yield the commands that show the cause."""
+    yield aws("lambda", "get-function-configuration", region, function_name=function.arn)
+    yield from _simulations(function, needs, region)
+    key = _key(function)
+    if "KMS" in health.code and key:
+        yield aws("kms", "describe-key", region, key_id=key)
+    if health.code == "KMSKeyAccessDenied" and key:
+        yield aws("kms", "get-key-policy", region, key_id=key, policy_name="default")
+        yield aws("kms", "list-grants", region, key_id=key)
 
 
 def _simulations(function: Function, needs: Sequence[Need], region: str) -> Iterator[str]:
@@ -242,18 +285,3 @@ def _simulations(function: Function, needs: Sequence[Need], region: str) -> Iter
             action_names=actions,
             resource_arns=resources,
         )
-
-
-def _key_commands(health: Health, function: Function, region: str) -> Iterator[str]:
-    key = function.configuration.get("KMSKeyArn")
-    if not isinstance(key, str) or not key:
-        return
-    yield aws("kms", "describe-key", region, key_id=key)
-    if health.code == "DisabledKMSKey":
-        yield aws("kms", "enable-key", region, key_id=key)
-    elif health.code == "InvalidStateKMSKey":
-        yield aws("kms", "cancel-key-deletion", region, key_id=key)
-        yield aws("kms", "enable-key", region, key_id=key)
-    elif health.code == "KMSKeyAccessDenied":
-        yield aws("kms", "get-key-policy", region, key_id=key, policy_name="default")
-        yield aws("kms", "list-grants", region, key_id=key)

@@ -176,13 +176,13 @@ class NeedRule(Rule):
             wanted = [need for need in lack.needs if need in lack.own or need in lack.bounded]
             return (role_remedies.statement_remedy(wanted),) if wanted else ()
         region = require_arn(requirement.function.arn).region
-        if policy_arn := _managed_policy_arn(requirement):
-            command, terraform = role_remedies.attached(lack.role.arn, policy_arn, region)
+        if requirement.managed_policy:
+            written = role_remedies.attached(lack.role.arn, requirement.managed_policy, region)
         else:
             found = finding_id(self.id, requirement.function.arn, requirement.subject)
             name = role_remedies.free_name(f"{self.name.removesuffix('-missing')}-{found[:8]}", lack.role)
-            command, terraform = role_remedies.put(lack.role.arn, name, lack.needs, region)
-        return role_remedies.all_of(command, lack.needs, terraform)
+            written = role_remedies.put(lack.role.arn, name, lack.needs, region)
+        return (*written, role_remedies.statement_remedy(lack.needs))
 
 
 def functions_of(snapshot: Snapshot) -> Iterator[Function]:

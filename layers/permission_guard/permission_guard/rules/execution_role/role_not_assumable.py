@@ -7,25 +7,26 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, evaluate
+from permission_guard.iam import Context, EvalDecision, PolicySet, Principal, Request, TrustSet, evaluate, exposure
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.remedies.new_role import created
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
-    created,
+    changed,
     except_lambda,
-    replaced,
     statements_of,
     trust_policy_of,
     unreadable,
 )
+from permission_guard.rules.execution_role.needs_of_role import required_role
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from permission_guard.iam import Decision
     from permission_guard.iam.context import ContextValue
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 _NAME_OF_LAMBDA: Final = re.compile(r"lambda(\.[a-z]{2,}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
+_NO_TRUST: Final = TrustSet(frozenset())
 _NEVER_SENT: Final = ("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "sts:ExternalId")
 """Condition keys that only principals with an MFA device or an external ID send, and AWS services do not."""
 
@@ -128,7 +130,9 @@ class RoleNotAssumable(RoleRule):
             reason=f"{role_arn} does not exist.",
             impact=_IMPACT.format(name=some(names)),
             evidence={"role_arn": role_arn, "exists": False},
-            remedies=created(role_arn, snapshot.target.region, own if own in arns else ""),
+            remedies=created(
+                required_role(role_arn, snapshot), snapshot.target.region, own if own in arns else "", RECREATED
+            ),
         )
 
     def _denied(self, role: Role, decision: Decision, snapshot: Snapshot) -> Verdict:
@@ -150,6 +154,13 @@ class RoleNotAssumable(RoleRule):
         )
 
 
+ONLY_REQUIRED: Final = (
+    "The role allows only what the configurations that were read require: allow what the code and other functions need."
+)
+"""What a remedy that creates a missing role says about its permissions."""
+RECREATED: Final = f"{ONLY_REQUIRED} Published versions keep the identity of the deleted role: publish another version."
+"""What else a remedy that creates a deleted role changes."""
+_CHANGES: Final = "Lambda can assume the role for every function that uses it. All other statements stay as they are."
 _IMPACT: Final = (
     "Without this role Lambda has no credentials to run {name}: every invocation fails, and its event sources are not "
     "polled."
@@ -216,19 +227,38 @@ def other_name(role: Role, snapshot: Snapshot) -> str | None:
 
 
 def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
-    """Return the trust policy with Lambda excluded from each Deny, and allowed."""
+    """Return the trust policy with Lambda excluded from each Deny, and allowed.
 
-    def decision_by(statements: list[JSON]) -> Decision:
-        fixed = replace(role, trust_policy=trust_policy_of(role, statements))
-        return assumed(fixed, LAMBDA, snapshot.target.arn, snapshot)
-
-    statements = [
-        except_lambda(statement) if decision_by([statement]).decision is EvalDecision.EXPLICIT_DENY else statement
-        for statement in statements_of(role)
-    ]
-    if decision_by(statements).denied:
-        statements.append(dict(LAMBDA_STATEMENT))
+    An Allow that only these Denys close would open to others: it allows nobody now, and is removed.
+    """
+    statements = statements_of(role)
+    for index in _denying(role, snapshot):
+        statements[index] = except_lambda(statements[index])
+    opened = _closed(role) - _closed(_with(role, statements))
+    left = [None if index in opened else raw for index, raw in enumerate(statements)]
+    is_denied = assumed(_with(role, left), LAMBDA, snapshot.target.arn, snapshot).denied
+    added = [dict(LAMBDA_STATEMENT)] if is_denied else []
     return (
-        *replaced(role, statements, snapshot.target.region),
+        *changed(role, left, added, snapshot.target.region, _CHANGES),
         Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),
     )
+
+
+def _denying(role: Role, snapshot: Snapshot) -> Iterator[int]:
+    """Yield the indexes of the statements that deny Lambda."""
+    for index, raw in enumerate(statements_of(role)):
+        alone = assumed(_with(role, [raw]), LAMBDA, snapshot.target.arn, snapshot)
+        if alone.decision is EvalDecision.EXPLICIT_DENY:
+            yield index
+
+
+def _closed(role: Role) -> set[int]:
+    """Return the indexes of the statements that allow others than Lambda, and that a Deny closes."""
+    policy = role.trust_policy
+    closed = {one.index for one in exposure(policy, _NO_TRUST).statements if one.closed_by is not None}
+    return {index for index in closed if statements_of(role)[index].get("Principal") != LAMBDA_STATEMENT["Principal"]}
+
+
+def _with(role: Role, statements: Sequence[JSON | None]) -> Role:
+    """Return a role with other statements in its trust policy."""
+    return replace(role, trust_policy=trust_policy_of(role, [raw for raw in statements if raw is not None]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +16,11 @@ from permission_guard.iam import (
     execution_role_context,
     parse_policy,
 )
-from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.model.verdicts import Severity
 from permission_guard.needs.decision import policies_of
-from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.execution_role import free_name, put_document
+from permission_guard.remedies import excess_permissions
+from permission_guard.remedies.execution_role import statements
+from permission_guard.rules.execution_role.needs_of_role import unmet_needs
 from permission_guard.rules.execution_role.privileges import (
     ADMINISTER,
     ANYTHING,
@@ -38,9 +38,9 @@ from permission_guard.rules.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from permission_guard.iam import StatementRef
     from permission_guard.model.state import Role, Snapshot
-    from permission_guard.model.targets import JSON
-    from permission_guard.model.verdicts import Verdict
+    from permission_guard.model.verdicts import Remedy, Verdict
 
 _NOT_THERE: Final = (
     "aws:ResourceTag/",
@@ -55,7 +55,6 @@ _NOT_THERE: Final = (
     "aws:CalledViaLast",
 )
 """The condition keys that a call of the function's own code does not have on a resource without tags and boundary."""
-_DENY_NAME: Final = "DenyPrivilegeEscalation"
 
 
 class RoleOverprivileged(RoleRule):
@@ -85,10 +84,11 @@ class RoleOverprivileged(RoleRule):
 
     ## How to fix
 
-    Replace the policy with one that has only the actions and resources that the function uses: IAM reports when each
-    action was last used. Until then, add a statement that denies the actions of the privilege escalation. If the
-    function needs one of these actions on its own resources, first allow it there, and exclude it from the Deny, by
-    name.
+    1. See what the role used: IAM reports when each action was last used.
+    2. Allow the function what it needs, on its own resources. The remedy has what its configuration requires, such as
+       logs and event sources, and places to fill in what its code calls.
+    3. Remove the statements that grant the excess permissions: detach managed policies, and write inline policies
+       without these statements. The commands end with the way back.
 
     ## Fix safety
 
@@ -147,7 +147,7 @@ class RoleOverprivileged(RoleRule):
             title = f"{name} has full access to {few}"
             reason = f"{role.arn} is allowed {listed(services)} on any resource."
         by = sorted(
-            {text for texts in (found.anything, *found.paths.values(), *found.services.values()) for text in texts}
+            {str(one) for all_ in (found.anything, *found.paths.values(), *found.services.values()) for one in all_}
         )
         return self.violation(
             function_arn=snapshot.target.arn,
@@ -163,7 +163,7 @@ class RoleOverprivileged(RoleRule):
                 "services": services,
                 "granted_by": by,
             },
-            remedies=_remedies(found, role, snapshot.target.region),
+            remedies=_remedies(role, snapshot),
             severity=None if found.anything or gains else Severity.MEDIUM,
         )
 
@@ -185,10 +185,17 @@ class _Found:
     """What a role is allowed, each with the statements that grant it; `doubts` say why some of it is unknown."""
 
     administrator: bool = False
-    anything: tuple[str, ...] = ()
-    paths: dict[Path, tuple[str, ...]] = field(default_factory=dict)
-    services: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    anything: tuple[StatementRef, ...] = ()
+    paths: dict[Path, tuple[StatementRef, ...]] = field(default_factory=dict)
+    services: dict[str, tuple[StatementRef, ...]] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+
+    @property
+    def granting(self) -> set[StatementRef]:
+        """The statements without which nothing of it is granted; for several steps, that of the first."""
+        return {
+            one for granted in (self.anything, *self.paths.values(), *self.services.values()) for one in granted[:1]
+        }
 
 
 class _Evaluation:
@@ -243,7 +250,7 @@ class _Evaluation:
         whole = {text.partition(":")[0] for text in texts if ":" in text and not text.partition(":")[2].strip("*")}
         return sorted(service for service in whole - HARMLESS if service.replace("-", "").isalnum())
 
-    def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[str, ...]:
+    def _all_allowed(self, steps: Sequence[Step], doubts: list[str]) -> tuple[StatementRef, ...]:
         """Return the statements that grant all steps; nothing if a step is denied or unknown."""
         decisions = []
         for step in steps:
@@ -253,7 +260,7 @@ class _Evaluation:
                 return ()
             decisions.append(self._decisions[step])
         if all(decision.allowed for decision in decisions):
-            return tuple(dict.fromkeys(str(decision.statement) for decision in decisions))
+            return tuple(dict.fromkeys(decision.statement for decision in decisions if decision.statement))
         doubts += [decision.explain() for decision in decisions if not decision.allowed]
         return ()
 
@@ -295,37 +302,23 @@ class _Evaluation:
         return self._contexts[stated, on_itself]
 
 
-def _remedies(found: _Found, role: Role, region: str) -> tuple[Remedy, ...]:
-    """Return how to list the used actions, how to detach AWS managed policies, and a Deny of privilege escalation."""
-    generate = aws(
-        "iam",
-        "generate-service-last-accessed-details",
-        region,
-        arn=role.arn,
-        granularity="ACTION_LEVEL",
-        query="JobId",
-        output="text",
-    )
-    get = aws("iam", "get-service-last-accessed-details", region)
-    commands = [f'job=$({generate}) && sleep 10 && {get} --job-id "$job"']
-    granting = " ".join(text for texts in (found.anything, *found.services.values()) for text in texts)
-    by_aws = [arn for arn in role.attached if ":iam::aws:" in arn and f"'{arn}'" in granting]
-    if by_aws:
-        commands.append("# This removes all permissions of the policy: first allow what the function needs.")
-    commands += [aws("iam", "detach-role-policy", region, role_name=role.name, policy_arn=arn) for arn in by_aws]
-    if not found.paths:
-        narrow: JSON = {
-            "Effect": "Allow",
-            "Action": [f"{service}:ACTION" for service in found.services],
-            "Resource": ["RESOURCE-ARN"],
-        }
-        return Remedy("aws-cli", "\n".join(commands)), Remedy("policy-statement", json.dumps(narrow, indent=2))
-    actions = sorted({path.steps[0].action for path in found.paths})
-    shown: JSON = {"Sid": _DENY_NAME, "Effect": "Deny", "Action": actions, "Resource": "*"}
-    document = {"Version": "2012-10-17", "Statement": [shown]}
-    command, terraform = put_document(role.name, free_name(_DENY_NAME, role), document, region)
-    return (
-        Remedy("aws-cli", "\n".join([*commands, command])),
-        Remedy("policy-statement", json.dumps(shown, indent=2)),
-        Remedy("terraform", terraform),
-    )
+def is_overprivileged(role: Role, snapshot: Snapshot) -> bool:
+    """Return whether a role is certainly allowed more than any function needs."""
+    return bool(_Evaluation(role, snapshot).find().granting)
+
+
+def _remedies(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
+    """Return how to remove all statements that grant excess permissions, and what to allow before."""
+    left = _narrowed(role, snapshot)
+    needs = dict.fromkeys(need for need, _ in unmet_needs(left, snapshot))
+    return excess_permissions.replaced(role, left, statements(list(needs)), snapshot.target.region)
+
+
+def _narrowed(role: Role, snapshot: Snapshot) -> Role:
+    """Return a role without the statements that grant excess permissions; after some are removed, others grant them."""
+    while granting := _Evaluation(role, snapshot).find().granting:
+        less = excess_permissions.without(role, granting)
+        if less == role:
+            break
+        role = less
+    return role

@@ -8,23 +8,30 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.model.state import Unread
 from permission_guard.model.targets import including
 from permission_guard.model.verdicts import Remedy, Severity
-from permission_guard.records import record
-from permission_guard.remedies import cloudformation, terraform
+from permission_guard.remedies import cloudformation
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.trust_policy import set_role
+from permission_guard.remedies.decisions import commented
+from permission_guard.remedies.execution_role import document_of, free_name, statements
+from permission_guard.remedies.new_role import INLINE_NAME, NewRole, created
+from permission_guard.remedies.trust_policy import LAMBDA, statements_of
+from permission_guard.rules.execution_role.needs_of_role import unmet_needs
+from permission_guard.rules.execution_role.role_overprivileged import is_overprivileged
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from permission_guard.model.state import Role, Snapshot
-    from permission_guard.model.targets import JSON, FunctionTarget
+    from permission_guard.model.targets import FunctionTarget
     from permission_guard.model.verdicts import Verdict
 
 _MAX_NAMED: Final = 5
 _MAX_IN_EVIDENCE: Final = 50
 _MAX_ROLE_NAME_LENGTH: Final = 64
+_ASSUMING: Final = (LAMBDA, "edgelambda.amazonaws.com")
+"""What can assume the new role: Lambda, and Lambda at CloudFront's edge locations if the shared role names it."""
+_CHANGES_NOTHING: Final = "Nothing: the command lists the functions that use the role."
 _RESERVED: Final = "/aws-"
 """The prefix of the paths in which only AWS can create roles."""
 
@@ -47,7 +54,9 @@ class RoleShared(RoleRule):
 
     Create a role for each function but one, with the permissions that the function needs, and set it on the function.
     The commands create a role for the first function with all permissions of the shared role, so that nothing breaks:
-    narrow it afterwards. With AWS SAM, omit the property `Role`, and SAM creates a role for each function.
+    narrow it afterwards. Only Lambda can assume the new role. If PG210 reports the shared role, correct that first: a
+    copy would have the same excess permissions. With AWS SAM, omit the property `Role`, and SAM creates a role for each
+    function.
 
     ## Fix safety
 
@@ -118,97 +127,67 @@ class RoleShared(RoleRule):
                 "Removing a permission from one removes it from all."
             ),
             evidence={"role_arn": role_arn, "functions": names[:_MAX_IN_EVIDENCE], "count": len(names)},
-            remedies=_remedies(role, role_arn, snapshot.target),
+            remedies=_remedies(role, _moved(functions, role_arn, snapshot), snapshot),
         )
 
 
-@record
-class _Copy:
-    """A role for one function with the permissions of the shared role; `trust` and `inline` are documents."""
-
-    arn: str
-    trust: JSON
-    attached: Sequence[str]
-    inline: Mapping[str, JSON]
-    boundary: str
-
-    @property
-    def name(self) -> str:
-        return self.arn.rpartition("/")[2]
-
-    @property
-    def path(self) -> str:
-        return self.arn.partition(":role")[2].removesuffix(self.name)
+def _moved(functions: Sequence[FunctionTarget], role_arn: str, snapshot: Snapshot) -> FunctionTarget:
+    """Return the function that gets the new role: the first, unless only a version of it uses the shared role."""
+    own = snapshot.target
+    return own if snapshot.role_arns.get(own.arn) == role_arn else next(one for one in functions if one != own)
 
 
-def _remedies(role: Role, role_arn: str, target: FunctionTarget) -> tuple[Remedy, ...]:
-    """Return how to list the functions that use the role, and how to give one of them a role with the same policies."""
-    query = f"Functions[?Role=={_jmespath(role_arn)}].FunctionName"
-    list_functions = aws("lambda", "list-functions", target.region, query=query, output="text")
-    copy = _copy_of(role, target.name)
+def _remedies(role: Role, moved: FunctionTarget, snapshot: Snapshot) -> tuple[Remedy, ...]:
+    """Return how to give a function a role with the same policies, or how to list the functions that share the role."""
+    query = f"Functions[?Role=={_jmespath(role.arn)}].FunctionName"
+    list_functions = aws("lambda", "list-functions", moved.region, query=query, output="text")
+    copy, why = _copy_of(role, moved, snapshot)
     if copy is None:
-        return (Remedy("aws-cli", list_functions),)
+        text = f"{list_functions}\n{commented(f'{why} Then create a role for each function.')}"
+        return (Remedy("aws-cli", text, needs_decision=True, changes=_CHANGES_NOTHING),)
+    stays = "The shared role stays as it is."
+    changes = f"It then has a role of its own with the same permissions. {stays}"
     return (
-        Remedy("aws-cli", "\n".join([list_functions, " &&\n".join(_commands(copy, target))])),
-        *cloudformation.sam(_sam(copy)),
-        Remedy("terraform", _terraform(copy)),
+        *created(copy, moved.region, moved.arn, changes),
+        *cloudformation.sam(_sam(copy), changes=f"SAM creates a role for {moved.name}. {stays}"),
     )
 
 
-def _copy_of(role: Role, function: str) -> _Copy | None:
-    """Return a copy of a role, None if a policy was not read: without that policy the function would fail."""
+def _copy_of(role: Role, function: FunctionTarget, snapshot: Snapshot) -> tuple[NewRole | None, str]:
+    """Return a copy of a role for one function, which only Lambda can assume, or what to do before.
+
+    It also has what the shared role lacks, if that is known. Without a policy that was not read, the function would
+    fail. A copy of excess permissions would be a new finding.
+    """
     inline = {name: None if isinstance(policy, Unread) else policy.document for name, policy in role.inline.items()}
-    trust = role.trust_policy.document
-    if not all(isinstance(document, dict) for document in (trust, *inline.values())):
-        return None
-    names = (function[: _MAX_ROLE_NAME_LENGTH - len(ending)] + ending for ending in ("-role", "-execution-role"))
-    name = next(name for name in names if name != role.name)
+    if not all(isinstance(document, dict) for document in inline.values()):
+        return None, "An inline policy of the role could not be read: read it first."
+    if is_overprivileged(role, snapshot):
+        return None, "PG210 reports excess permissions of the role: remove them first."
+    unmet = unmet_needs(role, snapshot) if function == snapshot.target else ()
+    missing = dict.fromkeys(need for need, decision in unmet if decision.denied)
+    if missing:
+        inline[free_name(INLINE_NAME, role)] = document_of(statements(list(missing)))
+    taken = {arn.rpartition("/")[2] for arn in snapshot.roles}
     path = "/" if role.path.startswith(_RESERVED) else role.path
-    arn = f"{role.arn.partition(':role/')[0]}:role{path}{name}"
-    return _Copy(arn, trust, list(role.attached), inline, role.boundary_arn or "")
+    arn = f"{role.arn.partition(':role/')[0]}:role{path}{_free_name(function.name, taken)}"
+    services = [service for service in _ASSUMING if service == LAMBDA or service in json.dumps(statements_of(role))]
+    return NewRole(arn, tuple(role.attached), inline, role.boundary_arn or "", services), ""
 
 
-def _commands(copy: _Copy, target: FunctionTarget) -> Iterator[str]:
-    """Yield the commands that create the role and set it on the function, to be joined by `&&`."""
-    trust = json.dumps(copy.trust)
-    yield aws(
-        "iam",
-        "create-role",
-        target.region,
-        role_name=copy.name,
-        path=copy.path,
-        permissions_boundary=copy.boundary,
-        assume_role_policy_document=trust,
-    )
-    yield aws("iam", "wait role-exists", target.region, role_name=copy.name)
-    for arn in copy.attached:
-        yield aws("iam", "attach-role-policy", target.region, role_name=copy.name, policy_arn=arn)
-    for name, document in copy.inline.items():
-        text = json.dumps(document)
-        yield aws("iam", "put-role-policy", target.region, role_name=copy.name, policy_name=name, policy_document=text)
-    yield set_role(target.arn, copy.arn)
+def _free_name(function: str, taken: Collection[str]) -> str:
+    """Return a name for the function's role that no known role has, in any path."""
+    endings = ("-role", "-execution-role", *(f"-execution-role-{number}" for number in range(2, len(taken) + 2)))
+    names = (function[: _MAX_ROLE_NAME_LENGTH - len(ending)] + ending for ending in endings)
+    return next(name for name in names if name not in taken)
 
 
-def _sam(copy: _Copy) -> str:
+def _sam(copy: NewRole) -> str:
     """Return the properties of a function for which SAM creates a role."""
     boundary = {"PermissionsBoundary": copy.boundary} if copy.boundary else {}
     policies = [*copy.attached, *copy.inline.values()]
     function = cloudformation.resource("AWS::Serverless::Function", {**boundary, "Policies": policies})
     return f"{cloudformation.comment('Instead of the property Role:')}\n{function}"
-
-
-def _terraform(copy: _Copy) -> str:
-    """Return the role with its policies, and the argument of the function."""
-    trust, attached = terraform.jsonencode(copy.trust), terraform.toset(copy.attached)
-    role = {"name": copy.name, "path": copy.path, "permissions_boundary": copy.boundary}
-    blocks = [terraform.resource("aws_iam_role", "own", **role, assume_role_policy=trust)]
-    if copy.attached:
-        each = {"role": terraform.Expression("aws_iam_role.own.name"), "policy_arn": terraform.Expression("each.value")}
-        blocks.append(terraform.resource("aws_iam_role_policy_attachment", "own", for_each=attached, **each))
-    for number, (name, document) in enumerate(copy.inline.items(), start=1):
-        policy = {"role": terraform.Expression("aws_iam_role.own.id"), "policy": terraform.jsonencode(document)}
-        blocks.append(terraform.resource("aws_iam_role_policy", f"own_{number}", name=name, **policy))
-    return "\n\n".join([*blocks, "# In the aws_lambda_function:\n# role = aws_iam_role.own.arn"])
 
 
 def _jmespath(text: str) -> str:

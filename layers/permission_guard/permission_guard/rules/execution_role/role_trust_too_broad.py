@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.iam import TrustSet, exposure
 from permission_guard.iam.principals import ANYONE
 from permission_guard.iam.scoping import services_named
+from permission_guard.iam.statements import ALLOW
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
+from permission_guard.remedies.decisions import placeholder, to_fill_in
 from permission_guard.remedies.trust_policy import (
     LAMBDA,
     LAMBDA_STATEMENT,
-    replaced,
+    changed,
     statements_of,
     trust_policy_of,
     unreadable,
     without,
 )
-from permission_guard.rules.execution_role.role_not_assumable import assumed, other_name
+from permission_guard.rules.execution_role.role_not_assumable import assumed, names_lambda, other_name
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.execution_role.trusted_parties import Party, claims_of, parties
 from permission_guard.rules.wording import counted, listed
@@ -179,7 +181,7 @@ class RoleTrustTooBroad(RoleRule):
                 "accounts": accounts,
                 "organizations": organizations,
             },
-            remedies=(*fixed, Remedy("policy-statement", json.dumps(_left(statement, found), indent=2))),
+            remedies=to_fill_in([*fixed, Remedy("policy-statement", json.dumps(_left(statement, found), indent=2))]),
             severity=None if worst is self.severity else worst,
         )
 
@@ -194,15 +196,20 @@ def _name(statement: Statement) -> str:
 
 def _fixed(flagged: Mapping[int, Sequence[Party]], role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     """Return the trust policy without the principals that its statements should not allow; Lambda stays."""
-    changed = [
+    statements = [
         without(raw, _removed(role.trust_policy.statements[index], flagged[index])) if index in flagged else raw
         for index, raw in enumerate(statements_of(role))
     ]
-    statements: list[JSON] = [raw for raw in changed if raw is not None]
-    fixed = replace(role, trust_policy=trust_policy_of(role, statements))
-    if assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied and not other_name(fixed, snapshot):
-        statements.append(dict(LAMBDA_STATEMENT))
-    return replaced(role, statements, snapshot.target.region)
+    # The remedies of other findings remove other statements. Only a statement that names Lambda certainly stays.
+    staying = [
+        raw for raw in statements if isinstance(raw, dict) and (raw.get("Effect") != ALLOW or _names_lambda(raw))
+    ]
+    fixed = replace(role, trust_policy=trust_policy_of(role, staying))
+    is_allowed = not assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied or other_name(fixed, snapshot)
+    added = [] if is_allowed else [dict(LAMBDA_STATEMENT)]
+    who = listed(dict.fromkeys(party.who for found in flagged.values() for party in found))
+    changes = f"The role no longer trusts {who}. Credentials that were handed out remain valid until they expire."
+    return changed(role, statements, added, snapshot.target.region, changes)
 
 
 def _left(statement: Statement, found: Sequence[Party]) -> Mapping[str, JSON]:
@@ -218,13 +225,20 @@ def _removed(statement: Statement, found: Sequence[Party]) -> set[tuple[str, str
     return removed
 
 
+def _names_lambda(raw: Mapping[str, JSON]) -> bool:
+    principal = raw.get("Principal")
+    services = principal.get("Service", ()) if isinstance(principal, dict) else ()
+    return any(names_lambda(service) for service in ([services] if isinstance(services, str) else services))
+
+
 def _narrowed(statement: Statement, found: Sequence[Party]) -> dict[str, JSON] | None:
     """Return the statement for an identity provider with the missing condition."""
     provider = next((party.value for party in found if party.kind == "Federated" and not party.accounts), "")
     prefix = claims_of(provider)
     if not provider:
         return None
-    claims = {"SAML:aud": _SIGN_IN} if prefix == "saml" else {f"{prefix}:aud": "AUDIENCE", f"{prefix}:sub": "SUBJECT"}
+    unknown = {f"{prefix}:aud": placeholder("AUDIENCE"), f"{prefix}:sub": placeholder("SUBJECT")}
+    claims = {"SAML:aud": _SIGN_IN} if prefix == "saml" else unknown
     raw: dict[str, JSON] = dict(statement.raw)
     condition = raw.get("Condition") or {}
     # Conditions on these claims with other operators did not suffice: the new condition replaces them.
