@@ -29,7 +29,7 @@ _SOURCE_ARN: Final = re.compile(
 _PRINCIPAL: Final = re.compile(
     r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+|[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|amazon\.com)"
 )
-_READS: Final = ("get-", "list-", "describe-", "simulate-", "generate-", "wait")
+_READS: Final = ("get-", "list-", "lookup-", "describe-", "simulate-", "generate-", "wait")
 _FAILED: Final = ("State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReasonCode")
 _SEPARATORS: Final = frozenset("&;|()\n")
 _JOB: Final = re.compile(r"^(\w+)=\$\((.*?)\)", re.MULTILINE)
@@ -47,6 +47,10 @@ class Account:
         self.case = deepcopy(case)
         self.region, self.number = region, number
         self.calls: list[list[str]] = []
+        self.files: dict[str, str] = {}
+        for reply in self.case.get("policies", []):
+            if "Policy" in reply:
+                reply.setdefault("RevisionId", "1")
 
     # ── Shell ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -56,6 +60,8 @@ class Account:
         for words in commands_of(text):
             if words[0] == "python3":
                 self._python(words)
+            elif words[0] == "aws" and words[-2:-1] == [">"]:
+                self.files[words[-1]] = str(self.call(words[:-2]))
             elif words[0] == "aws":
                 self.call(words)
             else:
@@ -75,6 +81,7 @@ class Account:
         self.calls.append(words)
         service, operation = words[1:3]
         options = options_of(words[4:] if operation == "wait" else words[3:])
+        assert ">" not in words
         _require(options.get("region") == self.region, f"region {options.get('region')} of {self.region}")
         method = getattr(self, f"_{service}_{operation}".replace("-", "_"), None)
         if method is not None:
@@ -91,7 +98,6 @@ class Account:
         for reply in self.case.setdefault("policies", []):
             if reply.get("Qualifier") == qualifier and "Policy" in reply:
                 reply["Policy"] = document_of(reply["Policy"])
-                reply.setdefault("RevisionId", "1")
                 return dict_of(reply)
         reply = {"Policy": {"Version": "2012-10-17", "Id": "default", "Statement": []}, "RevisionId": "1"}
         if qualifier:
@@ -136,9 +142,14 @@ class Account:
         reply = self._policy(options)
         return {"Policy": json.dumps(reply["Policy"]), "RevisionId": reply["RevisionId"]}
 
+    def _lambda_get_policy(self, options: Options) -> Any:
+        reply = self._lambda_get_resource_policy(options)
+        _require(json.loads(reply["Policy"])["Statement"], "no policy")
+        return reply["Policy"] if (options.get("query"), options.get("output")) == ("Policy", "text") else reply
+
     def _lambda_put_resource_policy(self, options: Options) -> dict[str, Any]:
         self._expect_revision(options)
-        policy = json.loads(options["policy"])
+        policy = json.loads(self._content(options["policy"]))
         _require(policy["Statement"], "an empty policy")
         self._policy(options)["Policy"] = policy
         self._write(options, _listed(policy, "Statement"))
@@ -150,7 +161,14 @@ class Account:
         return {}
 
     def _expect_revision(self, options: Options) -> None:
-        _require(options["revision_id"] == self._policy(options)["RevisionId"], "the revision is not the current one")
+        current = self._policy(options)["RevisionId"]
+        _require(options.get("revision_id", current) == current, "the revision is not the current one")
+
+    def _content(self, value: str) -> str:
+        """Return a value of an option, which can be in a file."""
+        name = value.removeprefix("file://")
+        _require(name == value or name in self.files, f"no file {name}")
+        return value if name == value else self.files[name]
 
     def _write(self, options: Options, statements: list[Any]) -> None:
         reply = self._policy(options)

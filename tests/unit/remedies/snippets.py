@@ -29,6 +29,7 @@ _SAMPLES: Final = {
     "SECRET-NAME": "broker-a1B2c3",
     "SKILL-ID": "0a1b2c3d-0000-4000-8000-000000000001",
     "STAGE": "prod",
+    "TARGET-GROUP-ID": "0123456789abcdef",
     "METHOD": "GET",
     "USER-POOL-ID": "us-east-1_Ab1Cd2Ef3",
 }

@@ -10,7 +10,9 @@ from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
+from permission_guard.remedies.invoke_policy import changed, removed, replaced
+from permission_guard.remedies.sources import condition_of
+from permission_guard.rules.invoke_policy.source_account_missing import remedy
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed, source_kind_and_name
 
@@ -129,7 +131,11 @@ def _deleted(sources: list[str]) -> str:
 
 def _remedy(allowed: Allowed, deleted: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
     """Remove the deleted sources, and keep the permission for the others."""
-    written = condition_of(allowed)
+    kept = [arn for arn in allowed.source_arns() if arn not in deleted]
+    services = [name for _, name in allowed.services_with(Restriction.WEAK)]
+    if kept and not allowed.services_with(Restriction.HELD) and (services or holders == ["*"]):
+        return remedy(allowed, kept, services, holders)
+    written = condition_of(allowed.statement.raw)
     condition = {
         operator: {
             key: _without(values, deleted)
