@@ -17,7 +17,17 @@ from permission_guard.records import record
 from tests.fakes import ACCOUNT, FUNCTION_ARN, REGION
 from tests.unit.remedies.account import Account, document_of
 from tests.unit.remedies.snippets import uncommented
-from tests.unit.remedies.test_guard import FAILING, applied, case_of, findings, listed, name_of, of_kind, ways
+from tests.unit.remedies.test_guard import (
+    FAILING,
+    applied,
+    case_of,
+    findings,
+    listed,
+    name_of,
+    of_kind,
+    ways,
+    written_statements,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,3 +171,20 @@ def test_rights_are_taken_away_in_two_steps_with_a_way_back(path: Path) -> None:
         (back,) = _BACK.findall(take.text)
         account.paste(uncommented(back))
         assert dict(policies_of(account.case)) == before
+
+
+@pytest.mark.parametrize("path", INVOKE_FAILING, ids=name_of)
+def test_no_remedy_requires_the_account_of_a_rule_of_eventbridge(path: Path) -> None:
+    """AWS's guide says that the condition prevents EventBridge from invoking. The ARN of the rule restricts it."""
+    case, own, _ = case_of(path)
+    before = by_eventbridge(case)
+    for verdict in own.values():
+        for texts in ways(of_kind(verdict, "aws-cli")):
+            for statement in by_eventbridge(applied(case, texts).case):
+                assert statement in before or not values_of(statement, "aws:sourceaccount"), texts
+
+
+def by_eventbridge(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the statements for EventBridge alone, without their Sids."""
+    wanted = ({"Service": "events.amazonaws.com"}, {"Service": ["events.amazonaws.com"]})
+    return [statement for statement in written_statements(case) if statement.get("Principal") in wanted]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.model.verdicts import Remedy
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.cloudformation import sam
@@ -43,26 +42,38 @@ def choose_for_url(
         ("Delete the URL", " &&\n".join([delete, *also])),
         ("Require authentication", " &&\n".join([require, *also])),
     ]
-    others = {kind: ["Delete the URL", f"Require authentication, {how}"] for kind, how in _AUTHENTICATION.items()}
+    without = ", and remove what everyone may do" if also else ""
+    others = {
+        kind: [f"Delete the URL{without}", f"Require authentication, {how}{without}"]
+        for kind, how in _AUTHENTICATION.items()
+    }
     if not missing:
         return tuple(_choice(options, others, "", (), _OF_THE_URL))
     publish = "Let anyone on the Internet call the function"
     return tuple(_choice(options, others, publish, missing, f"{_OF_THE_URL} {_OF_EVERYONE}"))
 
 
-def choose_for_caller(removals: Sequence[Remedy], permission: Permission, statement: str) -> tuple[Remedy, ...]:
-    """Return the choices for a caller who is not trusted, and has half of what a URL requires: remove it, or add."""
-    everyone = permission.principal == "*"
-    account = permission.principal if is_account_id(permission.principal) else account_of(permission.principal)
-    remove = f"Remove statement {statement}"
-    options = [(remove, "\n".join(remedy.text for remedy in removals if remedy.kind == "aws-cli"))]
-    others = {kind: [remove] for kind in _AUTHENTICATION}
-    if everyone:
-        return tuple(_choice(options, others, "Let every AWS account call the function", [permission], _OF_EVERYONE))
-    trust = f"Trust account {account}, and add the other half"
+def choose_for_everyone(removals: Sequence[Remedy], permission: Permission, statement: str) -> tuple[Remedy, ...]:
+    """Return the choices for a statement with half of what a URL requires for everyone: remove it, or add the rest."""
+    last = "Let every AWS account call the function"
+    return tuple(_choice(*_removal(removals, statement), last, [permission], _OF_EVERYONE))
+
+
+def choose_to_trust(
+    removals: Sequence[Remedy], permission: Permission, statement: str, account: str
+) -> tuple[Remedy, ...]:
+    """Return the choices for a caller of an account that is not trusted, and has half of what a URL requires."""
+    last = f"Trust account {account}, and add the other half"
+    before = f"# Add {account} to the parameter TrustedAccounts of this stack, or PG106 reports the statements."
     changes = f"Without the statement, {permission.principal} has no half left. With both, it can call the function."
-    first = f"# Add {account} to the parameter TrustedAccounts of this stack, or PG106 reports the statements."
-    return tuple(_choice(options, others, f"{trust}\n{first}", [permission], changes))
+    return tuple(_choice(*_removal(removals, statement), f"{last}\n{before}", [permission], changes))
+
+
+def _removal(removals: Sequence[Remedy], statement: str) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
+    """Return the option to remove a statement, as a command and in infrastructure code."""
+    remove = f"Remove statement {statement}"
+    commands = "\n".join(remedy.text for remedy in removals if remedy.kind == "aws-cli")
+    return [(remove, commands)], {kind: [remove] for kind in _AUTHENTICATION}
 
 
 def _choice(
@@ -87,9 +98,8 @@ def _choice(
     }
     for kind, text in forms.items():
         named = ". Or: ".join([*others[kind], *([last] if permissions else [])])
-        full = commented(
-            f"Choose one of these. {named}:\n{text}" if text else f"{named}.", "//" if kind == "cdk" else "#"
-        )
+        end = f":\n{text}" if text else "."
+        full = commented(f"Choose one of these. {named}{end}", "//" if kind == "cdk" else "#")
         if kind == "sam":
             yield from sam(full, needs_decision=True, changes=changes)
         else:

@@ -40,7 +40,8 @@ _INVOKING: Final = {
 _REPLACED_KEYS: Final = (
     SOURCE_KEYS | NOT_SENT_BY_SERVICES | SERVICE_NAME_KEYS | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
 )
-_SAVE: Final = "step 1 of 2: save the policy, and see who depends on the statement"
+_SAVE: Final = "step 1 of 2: save the policy, and see who used the statement"
+_WHO_INVOKES: Final = "# CloudTrail shows who invokes the function only if a trail records data events of Lambda."
 _TAKE_AWAY: Final = "step 2 of 2: take the rights away"
 _BETWEEN: Final = {"aws-cli": " &&\n", "sam": "\n# ---\n", "terraform": "\n\n"}
 _TO_REMOVE: Final = "Remove this resource, or the setting from which a tool generates it:\n"
@@ -177,7 +178,7 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     )
 
 
-def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = "") -> tuple[Remedy, ...]:
+def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = _WHO_INVOKES) -> tuple[Remedy, ...]:
     """Return a remedy that takes rights away in two steps: save the policy, then apply it, with the way back.
 
     `see_who` is a command that shows who used the rights. Between the steps, a person reads what the first one shows.
@@ -191,7 +192,7 @@ def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = "") ->
     command, *others = remedies
     way_back = commented(f"The way back:\n{back}")
     return (
-        Remedy("aws-cli", "\n".join(filter(None, (f"{read} > {shlex.quote(file)}", see_who))), step=_SAVE),
+        Remedy("aws-cli", f"{read} > {shlex.quote(file)}\n{see_who}", step=_SAVE),
         replace(
             command,
             text=f"{command.text}\n{commented(way_back) if command.needs_decision else way_back}",
@@ -288,7 +289,8 @@ def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSO
         for kind, values in written.items()
         if (rest := [value for value in (values if isinstance(values, list) else [values]) if value not in replaced])
     }
-    return [{**allowed.statement.raw, "Principal": kept}] if kept else []
+    statement = {**allowed.statement.raw, "Principal": kept}
+    return [by_arn_alone(statement, allowed.snapshot.target.region)] if kept else []
 
 
 def _is_removable(name: str | None) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Restriction
+from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.invokers import invoker_of
 from permission_guard.invokers.allowed import statements_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.function_url import choose_for_caller, choose_for_url
+from permission_guard.remedies.function_url import choose_for_everyone, choose_for_url, choose_to_trust
 from permission_guard.remedies.invoke_policy import added, removed
 from permission_guard.remedies.permission import Permission, sid
 from permission_guard.rules.invoke_policy.function_url_calls import (
@@ -126,11 +128,19 @@ def _who(principal: str) -> str:
 
 
 def _added(permission: Permission, by: Allowed) -> tuple[Remedy, ...]:
-    """Return the remedy that adds the other half; a choice if the caller is not trusted."""
-    principals = [item for item in by.exposure.principals if item.value == permission.principal]
-    if all(item.restriction is Restriction.HELD for item in principals):
+    """Return the remedy that adds the other half for a trusted caller, and a choice for another one."""
+    item = next(one for one in by.exposure.principals if one.value == permission.principal)
+    is_trusted, is_everyone = item.restriction is Restriction.HELD, item.value == "*"
+    organizations = [one.texts for one in by.statement.conditions if one.key == "aws:principalorgid"]
+    if is_trusted and is_everyone and [len(texts) for texts in organizations] == [1]:
+        return added(replace(permission, principal_org_id=organizations[0][0]))
+    if is_trusted and not is_everyone:
         return added(permission)
-    return choose_for_caller(removed(by, [permission.principal]), permission, by.name)
+    account = account_of(permission.source_arn or item.value) or item.value
+    removals = removed(by, [item.value])
+    if item.restriction is Restriction.OPEN and is_everyone:
+        return choose_for_everyone(removals, permission, by.name)
+    return choose_to_trust(removals, permission, by.name, account) if is_account_id(account) else removals
 
 
 def _permission(arn: str, principal: str, action: str, *, auth_type: str, source_arn: str = "") -> Permission:

@@ -11,6 +11,7 @@ from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.decisions import commented
 from permission_guard.remedies.invoke_policy import together
 from permission_guard.rules.invoke_policy.function_url_calls import OLDER, URL_ACTIONS
 from permission_guard.rules.invoke_policy.public_halves import public_halves, without_public
@@ -112,7 +113,12 @@ def _remedy(allowed: Allowed) -> tuple[Remedy, ...]:
     named = {"function_name": function_name(policy.resource_arn), "qualifier": policy.qualifier or ""}
     require = aws("lambda", "update-function-url-config", region, **named, auth_type="AWS_IAM")
     changes = "The URL requires authentication: calls that are not signed by an allowed identity are denied."
-    return together([Remedy("aws-cli", require, changes=changes)], without_public(halves))
+    first = (
+        Remedy("aws-cli", require, changes=changes),
+        Remedy("sam", commented("Set AuthType: AWS_IAM for the URL."), changes=changes),
+        Remedy("terraform", commented('Set authorization_type = "AWS_IAM" for the URL.'), changes=changes),
+    )
+    return together(first, without_public(halves))
 
 
 def _opens_for(auth_type: str, allowed: Allowed) -> bool:

@@ -119,8 +119,10 @@ def remedy(
     elements = by_owner(allowed, sources, services)
     if not elements:
         return removed(allowed, holders)
-    changes = "Only sources of the named account may invoke."
+    changes = f"The statement {allowed.name} is replaced: only the named accounts can make the services invoke."
     if OWNER in str(elements):
         trusted = listed(sorted(allowed.trust.accounts))
-        changes = f"{OWNER} is the account that owns the bucket. Only {trusted} are trusted: PG106 reports any other."
+        changes += (
+            f" {OWNER} must be the bucket owner's account. If it is not a trusted one ({trusted}), PG106 reports it."
+        )
     return replaced(allowed, [changed(allowed, "-scoped", **one) for one in elements], holders, changes)
