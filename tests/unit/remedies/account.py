@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import uuid
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,7 @@ _READS: Final = ("get-", "list-", "lookup-", "describe-", "simulate-", "generate
 _FAILED: Final = ("State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReasonCode")
 _SEPARATORS: Final = frozenset("&;|()\n")
 _JOB: Final = re.compile(r"^(\w+)=\$\((.*?)\)", re.MULTILINE)
+_REVISION: Final = "00000000-0000-4000-8000-000000000000"
 _POLICY_BYTES: Final = 20_480
 
 
@@ -50,7 +52,7 @@ class Account:
         self.files: dict[str, str] = {}
         for reply in self.case.get("policies", []):
             if "Policy" in reply:
-                reply.setdefault("RevisionId", "1")
+                reply.setdefault("RevisionId", _REVISION)
 
     # ── Shell ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,7 +101,7 @@ class Account:
             if reply.get("Qualifier") == qualifier and "Policy" in reply:
                 reply["Policy"] = document_of(reply["Policy"])
                 return dict_of(reply)
-        reply = {"Policy": {"Version": "2012-10-17", "Id": "default", "Statement": []}, "RevisionId": "1"}
+        reply = {"Policy": {"Version": "2012-10-17", "Id": "default", "Statement": []}, "RevisionId": _REVISION}
         if qualifier:
             reply["Qualifier"] = qualifier
         self.case["policies"].append(reply)
@@ -175,7 +177,7 @@ class Account:
         names = [each["Sid"] for each in statements if "Sid" in each]
         _require(len(set(names)) == len(names), f"two statements with one Sid: {names}")
         reply["Policy"]["Statement"] = statements
-        reply["RevisionId"] = f"{reply.get('RevisionId', '')}+"
+        reply["RevisionId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, reply["RevisionId"]))
         size = len(json.dumps(reply["Policy"], separators=(",", ":")))
         _require(size <= _POLICY_BYTES, f"a policy of {size} bytes")
         if not statements:

@@ -155,6 +155,27 @@ def test_many_cases_have_certain_sources() -> None:
     assert len(allowed) >= 15
 
 
+@pytest.mark.parametrize("path", INVOKE_FAILING, ids=name_of)
+def test_the_other_statements_stay_as_they_are(path: Path) -> None:
+    """Only PG107 changes several statements: all that make a URL public."""
+    case, own, _ = case_of(path)
+    for verdict in own.values():
+        if "statement" not in verdict.evidence or verdict.rule_id == "PG107":
+            continue
+        raw = verdict.evidence["statement"]
+        others = [(arn, each) for arn, each in statements_in(case) if (arn, each) != (verdict.function_arn, raw)]
+        for texts in ways(of_kind(verdict, "aws-cli")):
+            after = list(statements_in(applied(case, texts).case))
+            assert [each for each in others if each not in after] == [], texts
+
+
+def statements_in(case: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each statement, with the ARN of what its policy is for."""
+    for arn, document in policies_of(case):
+        for statement in listed(document.get("Statement", [])) if isinstance(document, dict) else ():
+            yield arn, statement
+
+
 @pytest.mark.parametrize("path", [path for path in INVOKE_FAILING if path.parent.name in TAKES_RIGHTS], ids=name_of)
 def test_rights_are_taken_away_in_two_steps_with_a_way_back(path: Path) -> None:
     """The first step only reads. The way back, pasted at the end, restores the policies."""
