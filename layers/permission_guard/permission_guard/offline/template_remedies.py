@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import parse_arn
@@ -28,7 +29,7 @@ def remedies_in(verdict: Verdict, offline_check: OfflineCheck, place: Place | No
     if not kept:
         return (Remedy("sam", comment(f"Change or remove {offline_check.source_id} in the template.")),)
     return tuple(
-        Remedy(remedy.kind, _in_template(remedy.text, offline_check, place)) if remedy.kind == "sam" else remedy
+        replace(remedy, text=_in_template(remedy.text, offline_check, place)) if remedy.kind == "sam" else remedy
         for remedy in kept
     )
 
