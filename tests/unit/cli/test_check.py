@@ -244,7 +244,7 @@ def test_the_json_output_has_all_results(check: Any) -> None:
     assert finding["severity"] == "high"
     assert finding["rule_name"] == "source-missing"
     assert finding["evidence"]["statement"]["Sid"] == "Broad"
-    assert [remedy["kind"] for remedy in finding["remedies"]] == ["aws-cli", "sam", "terraform"]
+    assert [remedy["kind"] for remedy in finding["remedies"]] == ["aws-cli", "sam", "cdk", "terraform"]
     assert document["unknowns"][0]["outcome"] == "unknown"
     assert document["counts"] == {
         "files": 1,
@@ -269,9 +269,17 @@ def test_the_table_has_each_finding_with_its_reason_and_its_remedy(tmp_path: Pat
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(response(BROAD, MEMBERS)))
     _, output = run(str(file))
-    for part in ("orders", "Broad", "PG102", "high", "any account's topic", "The statement allows", "Remedy (AWS CLI)"):
+    for part in (
+        "orders",
+        "Broad",
+        "PG102",
+        "high",
+        "any account's topic",
+        "The statement allows",
+        "Remedy (AWS CLI, after a decision)",
+    ):
         assert part in output
-    assert "aws lambda add-permission --function-name orders" in output
+    assert "# aws lambda add-permission --region us-east-1 --function-name orders" in output
     assert "Unknown" in output
     assert "Members" in output
     assert run(str(file), "--rule", "PG102")[1].endswith("in 1 file.\n")
