@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -185,14 +184,14 @@ def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = _WHO_I
     """
     policy, region = allowed.policy, allowed.snapshot.target.region
     name = function_name(policy.resource_arn)
-    file = f"{'-'.join(filter(None, (name, policy.qualifier)))}-policy.json"
+    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', allowed.function).strip('-')}-policy.json"
     named = {"function_name": name, "qualifier": policy.qualifier or ""}
     read = aws("lambda", "get-policy", region, **named, query="Policy", output="text")
     back = aws("lambda", "put-resource-policy", region, resource_arn=policy.resource_arn, policy=f"file://{file}")
     command, *others = remedies
     way_back = commented(f"The way back:\n{back}")
     return (
-        Remedy("aws-cli", f"{read} > {shlex.quote(file)}\n{see_who}", step=_SAVE),
+        Remedy("aws-cli", f"{read} > {file}\n{see_who}", step=_SAVE),
         replace(
             command,
             text=f"{command.text}\n{commented(way_back) if command.needs_decision else way_back}",
