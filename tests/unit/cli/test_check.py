@@ -281,7 +281,7 @@ def test_the_table_has_each_finding_with_its_reason_and_its_remedy(tmp_path: Pat
         "Remedy (AWS CLI, after a decision)",
     ):
         assert part in output
-    assert "aws lambda add-permission --region us-east-1 --function-name orders" in output
+    assert "# aws lambda add-permission --region us-east-1 --function-name orders" in output
     assert "Unknown" in output
     assert "Members" in output
     assert run(str(file), "--rule", "PG102")[1].endswith("in 1 file.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from permission_guard.errors import InputError
 from permission_guard.iam import TrustSet
+from permission_guard.model.verdicts import Remedy
 from permission_guard.offline.deployment import GivenPlace
 from permission_guard.offline.documents import contents
 from permission_guard.offline.scenarios import evaluate_check
 from permission_guard.rules import RULES
 from tests.fakes import TRUST_LAMBDA
 from tests.unit.cli.conftest import run
-from tests.unit.remedies.snippets import to_fill_in
+from tests.unit.remedies.snippets import decided
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +97,7 @@ def test_the_remedy_is_for_the_template_and_uses_its_references(check: Any) -> N
         '  SourceArn: !Sub "arn:aws:s3:::${Files}"',
         "  SourceAccount: !Ref AWS::AccountId",
     ]
-    assert "  FunctionName: !Ref Orders" in topic["remedies"][0]["text"]
+    assert "#   FunctionName: !Ref Orders" in topic["remedies"][0]["text"]
     assert (
         'SourceArn: !Sub "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:<TOPIC-NAME>"'
         in (topic["remedies"][0]["text"])
@@ -121,14 +123,11 @@ def test_a_remedy_without_a_template_form_names_the_resource(check: Any) -> None
     }
     result = check(template(resources={"Own": policy}))
     assert result.findings == [("PG101", "Own-1")]
-    assert texts(result) == [("sam", "# Change or remove Own in the template.")]
-    hostile = check(template(resources={"Own\nRole: x\u2028": policy}))
-    assert texts(hostile) == [("sam", "# Change or remove Own\\u000aRole: x\\u2028 in the template.")]
-
-
-def texts(result: Any) -> list[tuple[str, str]]:
-    """Return kind and text of each remedy of the first finding."""
-    return [(remedy["kind"], remedy["text"]) for remedy in result.document["findings"][0]["remedies"]]
+    assert result.document["findings"][0]["remedies"] == [
+        asdict(Remedy("sam", "# Change or remove Own in the template."))
+    ]
+    hostile = check(template(resources={"Own\nRole: x\u2028": policy})).document["findings"][0]["remedies"]
+    assert hostile == [asdict(Remedy("sam", "# Change or remove Own\\u000aRole: x\\u2028 in the template."))]
 
 
 @pytest.mark.parametrize("name", ["a\nRole: x", "a # b", "a: b", "!GetAtt x", '"', "'", "Other"])
@@ -147,7 +146,7 @@ def test_a_reference_to_a_hostile_name_stays_one_value(check: Any, name: str, ki
     result = check(template(resources={"Own": permission, name: {"Type": "AWS::S3::Bucket"}}))
     for finding in result.document["findings"]:
         for remedy in finding["remedies"]:
-            node = yaml.compose(to_fill_in(remedy["text"]))
+            node = yaml.compose(decided(Remedy(**remedy))[0])
             assert isinstance(node, yaml.MappingNode)
             properties = dict(node.value)
             assert [key.value for key in properties] == ["Type", "Properties"]

@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import uuid
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -30,10 +31,11 @@ _SOURCE_ARN: Final = re.compile(
 _PRINCIPAL: Final = re.compile(
     r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+|[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|amazon\.com)"
 )
-_READS: Final = ("get-", "list-", "describe-", "simulate-", "generate-", "wait")
+_READS: Final = ("get-", "list-", "lookup-", "describe-", "simulate-", "generate-", "wait")
 _FAILED: Final = ("State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReasonCode")
 _SEPARATORS: Final = frozenset("&;|()\n")
 _JOB: Final = re.compile(r"^(\w+)=\$\((.*?)\)", re.MULTILINE)
+_REVISION: Final = "00000000-0000-4000-8000-000000000000"
 _POLICY_BYTES: Final = 20_480
 
 
@@ -51,6 +53,10 @@ class Account:
         self.own_policies: dict[str, Any] = {}
         for entry in self.case.get("roles", []):
             self.own_policies |= entry.get("AttachedPolicies", {})
+        self.files: dict[str, str] = {}
+        for reply in self.case.get("policies", []):
+            if "Policy" in reply:
+                reply.setdefault("RevisionId", _REVISION)
 
     # ── Shell ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -60,6 +66,8 @@ class Account:
         for words in commands_of(text):
             if words[0] == "python3":
                 self._python(words)
+            elif words[0] == "aws" and words[-2:-1] == [">"]:
+                self.files[words[-1]] = str(self.call(words[:-2]))
             elif words[0] == "aws":
                 self.call(words)
             else:
@@ -79,6 +87,7 @@ class Account:
         self.calls.append(words)
         service, operation = words[1:3]
         options = options_of(words[4:] if operation == "wait" else words[3:])
+        assert ">" not in words
         _require(options.get("region") == self.region, f"region {options.get('region')} of {self.region}")
         method = getattr(self, f"_{service}_{operation}".replace("-", "_"), None)
         if method is not None:
@@ -95,9 +104,8 @@ class Account:
         for reply in self.case.setdefault("policies", []):
             if reply.get("Qualifier") == qualifier and "Policy" in reply:
                 reply["Policy"] = document_of(reply["Policy"])
-                reply.setdefault("RevisionId", "1")
                 return dict_of(reply)
-        reply = {"Policy": {"Version": "2012-10-17", "Id": "default", "Statement": []}, "RevisionId": "1"}
+        reply = {"Policy": {"Version": "2012-10-17", "Id": "default", "Statement": []}, "RevisionId": _REVISION}
         if qualifier:
             reply["Qualifier"] = qualifier
         self.case["policies"].append(reply)
@@ -140,9 +148,14 @@ class Account:
         reply = self._policy(options)
         return {"Policy": json.dumps(reply["Policy"]), "RevisionId": reply["RevisionId"]}
 
+    def _lambda_get_policy(self, options: Options) -> Any:
+        reply = self._lambda_get_resource_policy(options)
+        _require(json.loads(reply["Policy"])["Statement"], "no policy")
+        return reply["Policy"] if (options.get("query"), options.get("output")) == ("Policy", "text") else reply
+
     def _lambda_put_resource_policy(self, options: Options) -> dict[str, Any]:
         self._expect_revision(options)
-        policy = json.loads(options["policy"])
+        policy = json.loads(self._content(options["policy"]))
         _require(policy["Statement"], "an empty policy")
         self._policy(options)["Policy"] = policy
         self._write(options, _listed(policy, "Statement"))
@@ -154,14 +167,21 @@ class Account:
         return {}
 
     def _expect_revision(self, options: Options) -> None:
-        _require(options["revision_id"] == self._policy(options)["RevisionId"], "the revision is not the current one")
+        current = self._policy(options)["RevisionId"]
+        _require(options.get("revision_id", current) == current, "the revision is not the current one")
+
+    def _content(self, value: str) -> str:
+        """Return a value of an option, which can be in a file."""
+        name = value.removeprefix("file://")
+        _require(name == value or name in self.files, f"no file {name}")
+        return value if name == value else self.files[name]
 
     def _write(self, options: Options, statements: list[Any]) -> None:
         reply = self._policy(options)
         names = [each["Sid"] for each in statements if "Sid" in each]
         _require(len(set(names)) == len(names), f"two statements with one Sid: {names}")
         reply["Policy"]["Statement"] = statements
-        reply["RevisionId"] = f"{reply.get('RevisionId', '')}+"
+        reply["RevisionId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, reply["RevisionId"]))
         size = len(json.dumps(reply["Policy"], separators=(",", ":")))
         _require(size <= _POLICY_BYTES, f"a policy of {size} bytes")
         if not statements:

@@ -1,12 +1,13 @@
 """Every remedy of every case, applied to the case's state: the finding is gone, and no remedy contradicts another.
 
-The commands run against an account in memory. The snippets for SAM, the AWS CDK and Terraform are compared with what the
-commands wrote. Where a person must decide, the text changes nothing as it is, and each decision is applied.
+The commands run against an account in memory. The snippets for SAM, the AWS CDK and Terraform are compared with what
+the commands wrote. Where a person must decide, the text changes nothing as it is, and each decision is applied.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from copy import deepcopy
 from functools import cache
@@ -16,10 +17,9 @@ import hcl2
 import pytest
 
 from permission_guard.checks.engine import evaluate
-from permission_guard.model.verdicts import Verdict
 from permission_guard.rules import RULES
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.remedies.account import Account
+from tests.unit.remedies.account import Account, document_of
 from tests.unit.remedies.snippets import (
     cdk_permissions,
     decided,
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from permission_guard.model.verdicts import Remedy
+    from permission_guard.model.verdicts import Remedy, Verdict
 
 FAILING = [path for path in RULE_CASES if path.name.split(".")[-2] == "fail"]
 Finding = tuple[str, str, str]
+TRUSTED = re.compile(r"^# Add (\d{12}) to the parameter TrustedAccounts", re.MULTILINE)
 
 
 def name_of(path: Path) -> str:
@@ -99,9 +100,26 @@ def test_the_commands_correct_the_finding_and_cause_no_other(path: Path) -> None
     case, own, before = case_of(path)
     for finding, verdict in own.items():
         for texts in ways(of_kind(verdict, "aws-cli")):
-            after = findings(applied(case, texts).case)
+            after = findings(with_trust(applied(case, texts).case, texts))
             assert finding not in after, texts
-            assert {new: after[new].reason for new in after.keys() - before} == {}, texts
+            new = {key: after[key].reason for key in after.keys() - before if not is_chosen(key, verdict, texts)}
+            assert new == {}, texts
+
+
+def is_chosen(new: Finding, verdict: Verdict, texts: list[str]) -> bool:
+    """Return whether a finding is what its owner chose: PG112 offers to publish a URL, and PG107 reports public URLs.
+
+    The owner sees it there, and can accept the risk. No other remedy may cause it.
+    """
+    publishes = [text for text in texts if text.startswith("aws lambda add-permission") and "--principal '*'" in text]
+    return (verdict.rule_id, new[0]) == ("PG112", "PG107") and texts == publishes
+
+
+def with_trust(case: dict[str, Any], texts: list[str]) -> dict[str, Any]:
+    """Return a case in which the accounts are trusted that a person was told to trust."""
+    accounts = [match[1] for text in texts for match in TRUSTED.finditer(text)]
+    trust = case.get("trust", {})
+    return case | {"trust": trust | {"accounts": [*trust.get("accounts", []), *accounts]}}
 
 
 @pytest.mark.parametrize("path", FAILING, ids=name_of)
@@ -113,7 +131,7 @@ def test_nothing_changes_before_a_decision(path: Path) -> None:
             if remedy.needs_decision and remedy.kind == "aws-cli":
                 account = Account(case, REGION, ACCOUNT)
                 account.paste(remedy.text)
-                assert account.case == case
+                assert account.case == Account(case, REGION, ACCOUNT).case
 
 
 @pytest.mark.parametrize("path", FAILING, ids=name_of)
@@ -133,20 +151,23 @@ def test_infrastructure_code_declares_what_the_commands_write(path: Path) -> Non
             terraform_permissions(terraform_blocks(hcl2.loads(f"{text}\n"))) for text in kinds["terraform"]
         ] == in_cdk
         before = written_statements(case)
-        texts = list(ways(of_kind(verdict, "aws-cli")))
+        texts = ways(of_kind(verdict, "aws-cli"))
         after = [written_statements(applied(case, each).case) for each in texts]
-        wanted = [statement_of(one, verdict.function_arn) for one in in_cdk[-1]]
+        arn = verdict.function_arn.removesuffix(":$LATEST")  # which has no policy of its own
+        wanted = [statement_of(one, arn) for one in in_cdk[-1]]
         assert all(statement in after[-1] for statement in wanted)
         assert all(statement not in before or statement in wanted for statement in wanted)
 
 
 def written_statements(case: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the statements of all policies without their Sids."""
-    found = []
-    for reply in case.get("policies", []):
-        policy = reply.get("Policy", {})
-        policy = json.loads(policy) if isinstance(policy, str) else policy
-        statements = policy.get("Statement", [])
-        for statement in statements if isinstance(statements, list) else [statements]:
-            found.append({key: value for key, value in statement.items() if key != "Sid"})
-    return found
+    return [
+        {key: value for key, value in statement.items() if key != "Sid"}
+        for reply in case.get("policies", [])
+        for statement in listed(document_of(reply.get("Policy", {})).get("Statement", []))
+    ]
+
+
+def listed(value: Any) -> list[Any]:
+    """Return what can be one or several as a list."""
+    return value if isinstance(value, list) else [value]

@@ -60,10 +60,9 @@ class Invoker:
 
     `actions` are what statements must allow. `regional_abroad`: a source of an opt-in region invokes functions of other
     regions only with its own regional principal. `account_suffices`: AWS documents a statement with `aws:SourceAccount`
-    alone. `account_may_stop`: AWS documents that a condition on the account stops the calls, although one was recorded
-    with it; none is suggested. `written_by_aws`: AWS creates the statements, and they must not be changed. `ended` is
-    the last day of a discontinued service. An invoker that is not `is_known` has no entry: its attributes are general,
-    and its `source_arn` is a guess.
+    alone. `account_dispute`: who disagrees on whether the service sends the account, as a sentence. `written_by_aws`:
+    AWS creates the statements, and they must not be changed. `ended` is the last day of a discontinued service. An
+    invoker that is not `is_known` has no entry: its attributes are general, and its `source_arn` is a guess.
     """
 
     principal: str
@@ -84,7 +83,7 @@ class Invoker:
     sends_source_account: Sent = Sent.YES
     sends_event_source_token: Sent = Sent.NO
     account_suffices: bool = False
-    account_may_stop: bool = False
+    account_dispute: str = ""
     written_by_aws: bool = False
     partitions: tuple[str, ...] = ALL_PARTITIONS
     ended: date | None = None
@@ -105,6 +104,11 @@ class Invoker:
     def source_arn_has_account(self) -> bool:
         """Whether the source's ARN contains its account; a bucket's does not."""
         return "{account}" in self.source_arn
+
+    @property
+    def any_source_arn(self) -> str:
+        """The form of the ARNs of all sources of an account and region."""
+        return re.sub("|".join(self.names), "*", self.source_arn) if self.names else self.source_arn
 
     @property
     def a_source(self) -> str:

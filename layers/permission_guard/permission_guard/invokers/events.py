@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from permission_guard.invokers.base import Invoker
+from permission_guard.invokers.base import Invoker, Sent
 
 INVOKER = Invoker(
     "events.amazonaws.com",
@@ -11,7 +11,11 @@ INVOKER = Invoker(
     "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html",
     other_source_arns=("arn:{partition}:events:{region}:{account}:rule/BUS-NAME/RULE-NAME",),
     correction=("(?<=:rule/)default/", ""),
-    account_may_stop=True,  # "Troubleshooting Amazon EventBridge" in its user guide
+    sends_source_account=Sent.UNKNOWN,
+    account_dispute=(
+        'AWS\'s guide "Troubleshooting Amazon EventBridge" says that a condition on aws:SourceAccount prevents '
+        "EventBridge from invoking the function, but a recorded call has this key."
+    ),
     names={
         "BUS-NAME": r"[.\-_A-Za-z0-9]{1,256}|aws\.partner/[/.\-_A-Za-z0-9]{1,244}",
         "RULE-NAME": r"[.\-_A-Za-z0-9]{1,64}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import SOURCE_KEYS
@@ -18,6 +19,7 @@ from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.cloudformation import sam
 from permission_guard.remedies.decisions import commented, placeholder, to_fill_in
 from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
+from permission_guard.remedies.sources import by_arn_alone, condition_of
 from permission_guard.remedies.statement_replacement import replace_statement
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ _INVOKING: Final = {
 _REPLACED_KEYS: Final = (
     SOURCE_KEYS | NOT_SENT_BY_SERVICES | SERVICE_NAME_KEYS | {"lambda:eventsourcetoken", "aws:principalisawsservice"}
 )
+_SAVE: Final = "step 1 of 2: save the policy, and see who used the statement"
+_WHO_INVOKES: Final = "# CloudTrail shows who invokes the function only if a trail records data events of Lambda."
+_TAKE_AWAY: Final = "step 2 of 2: take the rights away"
+_BETWEEN: Final = {"aws-cli": " &&\n", "sam": "\n# ---\n", "terraform": "\n\n"}
 _TO_REMOVE: Final = "Remove this resource, or the setting from which a tool generates it:\n"
 
 
@@ -97,23 +103,13 @@ def with_token(allowed: Allowed, principal: str) -> dict[str, JSON]:
 
 def changed(allowed: Allowed, suffix: str, **elements: JSON) -> dict[str, JSON]:
     """Return the statement with some elements changed and a new Sid."""
-    return {**allowed.statement.raw, **elements, "Sid": sid(allowed.name, suffix)}
-
-
-def condition_of(allowed: Allowed) -> dict[str, dict[str, JSON]]:
-    """Return the statement's Condition element without its malformed parts."""
-    block = allowed.statement.raw.get("Condition")
-    return {
-        operator: dict(keys)
-        for operator, keys in (block.items() if isinstance(block, dict) else ())
-        if isinstance(keys, dict)
-    }
+    statement = {**allowed.statement.raw, **elements, "Sid": sid(allowed.name, suffix)}
+    return by_arn_alone(statement, allowed.snapshot.target.region)
 
 
 def needs_account(invoker: Invoker) -> bool:
     """Return whether a statement for a service should name the account of the source."""
-    sent = invoker.sends_source_account is Sent.YES and not invoker.account_may_stop
-    arn_is_enough = invoker.source_arn_has_account and not sent
+    arn_is_enough = invoker.source_arn_has_account and invoker.sends_source_account is not Sent.YES
     return invoker.account_suffices or not arn_is_enough
 
 
@@ -166,15 +162,15 @@ def _named(allowed: Allowed, invoker: Invoker) -> list[tuple[str, str]]:
 
 
 def replaced(
-    allowed: Allowed, statements: Sequence[dict[str, JSON]], principals: Collection[str]
+    allowed: Allowed, statements: Sequence[dict[str, JSON]], principals: Collection[str], changes: str = ""
 ) -> tuple[Remedy, ...]:
     """Return the remedy that replaces what a statement grants to some principals by other statements.
 
     The commands add the new statements first, so that no event is lost, and remove the old one only if all of them
-    succeed. They keep what the old statement grants to other principals.
+    succeed. They keep what the old statement grants to other principals. `changes` says what else changes.
     """
     policy, name = allowed.policy, allowed.statement.sid
-    changes = f"The statement {allowed.name} is replaced: calls that only it allows are denied."
+    changes = changes or f"The statement {allowed.name} is replaced: calls that only it allows are denied."
     named = _each_named(allowed, statements)
     permissions = [permissions_of(statement, policy.resource_arn) for statement in named]
     others = _others(allowed, principals)
@@ -211,6 +207,45 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
     )
 
 
+def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = _WHO_INVOKES) -> tuple[Remedy, ...]:
+    """Return a remedy that takes rights away in two steps: save the policy, then apply it, with the way back.
+
+    `see_who` is a command that shows who used the rights. Between the steps, a person reads what the first one shows.
+    """
+    policy, region = allowed.policy, allowed.snapshot.target.region
+    name = function_name(policy.resource_arn)
+    file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', allowed.function).strip('-')}-policy.json"
+    named = {"function_name": name, "qualifier": policy.qualifier or ""}
+    read = aws("lambda", "get-policy", region, **named, query="Policy", output="text")
+    back = aws("lambda", "put-resource-policy", region, resource_arn=policy.resource_arn, policy=f"file://{file}")
+    command, *others = remedies
+    way_back = commented(f"The way back:\n{back}")
+    return (
+        Remedy("aws-cli", f"{read} > {file}\n{see_who}", step=_SAVE),
+        replace(
+            command,
+            text=f"{command.text}\n{commented(way_back) if command.needs_decision else way_back}",
+            step=_TAKE_AWAY,
+        ),
+        *others,
+    )
+
+
+def together(*groups: Sequence[Remedy]) -> tuple[Remedy, ...]:
+    """Return remedies that are applied at once, those of one kind as one text."""
+    by_kind: dict[str, list[Remedy]] = {}
+    for remedy in (remedy for group in groups for remedy in group):
+        by_kind.setdefault(remedy.kind, []).append(remedy)
+    return tuple(
+        replace(found[0], text=_BETWEEN[kind].join(one.text for one in found), changes=_changes(found))
+        for kind, found in by_kind.items()
+    )
+
+
+def _changes(remedies: Sequence[Remedy]) -> str:
+    return " ".join(dict.fromkeys(remedy.changes for remedy in remedies if remedy.changes))
+
+
 def added(*permissions: Permission) -> tuple[Remedy, ...]:
     """Return the remedy that adds permissions."""
     return _of_permissions(" &&\n".join(permission.to_cli() for permission in permissions), permissions)
@@ -238,7 +273,7 @@ def _statement(allowed: Allowed, principal: str, action: str, **conditions: str)
     statement = statement_of(permission, allowed.policy.resource_arn)
     condition: dict[str, JSON] = dict(statement.get("Condition", {}))
     skipped = _REPLACED_KEYS | never_sent(principal)
-    for operator, keys in condition_of(allowed).items():
+    for operator, keys in condition_of(allowed.statement.raw).items():
         kept = {key: values for key, values in keys.items() if key.lower() not in skipped}
         if kept:
             condition[operator] = {**kept, **condition.get(operator, {})}
@@ -283,7 +318,8 @@ def _others(allowed: Allowed, principals: Collection[str]) -> list[dict[str, JSO
         for kind, values in written.items()
         if (rest := [value for value in (values if isinstance(values, list) else [values]) if value not in replaced])
     }
-    return [{**allowed.statement.raw, "Principal": kept}] if kept else []
+    statement = {**allowed.statement.raw, "Principal": kept}
+    return [by_arn_alone(statement, allowed.snapshot.target.region)] if kept else []
 
 
 def _is_removable(name: str | None) -> bool:

@@ -236,14 +236,19 @@ def _print_finding(console: Console, one: Checked) -> None:
     where = f"{one.file}: {one.function}, {one.subject}"
     console.print(f"\n[bold]{one.rule.id} {one.rule.name}[/bold]  {literal(where)}", soft_wrap=True)
     console.print(literal(f"{one.verdict.reason} {one.verdict.impact}"))
-    if one.remedies:
-        first = one.remedies[0]
-        after = ", after a decision" if first.needs_decision else ""
-        console.print(f"Remedy ({REMEDY_NAMES.get(first.kind, first.kind)}{after}):")
-        for line in first.text.split("\n"):
-            console.print(f"  {literal(line)}", soft_wrap=True)
-        if first.changes:
-            console.print(f"What else changes: {literal(first.changes)}")
+    for remedy in one.remedies:
+        if remedy.kind == one.remedies[0].kind:  # several are steps
+            _print_remedy(console, remedy)
+
+
+def _print_remedy(console: Console, remedy: Remedy) -> None:
+    kind = ", ".join(filter(None, (REMEDY_NAMES.get(remedy.kind, remedy.kind), remedy.step)))
+    after = ", after a decision" if remedy.needs_decision else ""
+    console.print(f"Remedy ({literal(kind)}{after}):", soft_wrap=True)
+    for line in remedy.text.split("\n"):
+        console.print(f"  {literal(line)}", soft_wrap=True)
+    if remedy.changes:
+        console.print(f"What else changes: {literal(remedy.changes)}", soft_wrap=True)
 
 
 def _unknowns_table(unknowns: Sequence[Checked]) -> Table:

@@ -84,9 +84,9 @@ def test_the_commands_of_the_remedy_let_the_callers_call(auth_type: str, present
 def test_no_command_publishes_a_url_unless_somebody_chooses_it(present: list[dict[str, Any]]) -> None:
     """The choices are comments: who pastes all of them changes nothing."""
     (verdict,) = verdicts("NONE", *present)
-    assert [remedy.kind for remedy in verdict.remedies] == ["aws-cli", "sam", "terraform"]
+    assert [remedy.kind for remedy in verdict.remedies] == ["aws-cli", "sam", "cdk", "terraform"]
     for remedy in verdict.remedies:
-        assert all(line.startswith("#") for line in remedy.text.splitlines())
+        assert all(line.startswith("//" if remedy.kind == "cdk" else "#") for line in remedy.text.splitlines())
     text = verdict.remedies[0].text
     for command in ("delete-function-url-config", "--auth-type AWS_IAM", "--principal '*'"):
         assert command in text

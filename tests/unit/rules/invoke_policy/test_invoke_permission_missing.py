@@ -82,7 +82,7 @@ def suggested_for(trigger: Trigger) -> Permission:
     """Return the suggested permission for a trigger that no statement allows."""
     (missing,) = verdicts(trigger)
     assert missing.outcome is Outcome.VIOLATION
-    assert [remedy.kind for remedy in missing.remedies] == ["aws-cli", "sam", "terraform"]
+    assert [remedy.kind for remedy in missing.remedies] == ["aws-cli", "sam", "cdk", "terraform"]
     name, given = parse(shlex.split(missing.remedies[0].text))
     assert name == "add-permission"
     values: dict[str, Any] = {key.replace("-", "_"): value for key, value in given.items()}

@@ -11,6 +11,7 @@ from permission_guard.iam import (
     FUNCTION_URL_KEYS,
     SOURCE_KEYS,
     Context,
+    EvalDecision,
     PolicySet,
     Principal,
     Request,
@@ -25,7 +26,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.iam import PrincipalExposure, TrustSet
+    from permission_guard.iam import Decision, PrincipalExposure, TrustSet
     from permission_guard.invokers.allowed import Allowed
     from permission_guard.model.state import FunctionUrl, ResourcePolicy, Snapshot
 
@@ -61,10 +62,19 @@ def url_keys(auth_type: str) -> dict[str, str | bool]:
 
 def denied_to_anyone(url: FunctionUrl, policy: ResourcePolicy) -> tuple[str, ...]:
     """Return which of the two actions a policy certainly denies a caller without credentials."""
+    return tuple(action for action, decision in _decisions_on_anyone(url, policy) if decision.denied)
+
+
+def is_closed_to_anyone(url: FunctionUrl, policy: ResourcePolicy) -> bool:
+    """Return whether a Deny statement denies a caller without credentials: no Allow statement overrides it."""
+    return any(one.decision is EvalDecision.EXPLICIT_DENY for _, one in _decisions_on_anyone(url, policy))
+
+
+def _decisions_on_anyone(url: FunctionUrl, policy: ResourcePolicy) -> list[tuple[str, Decision]]:
     context = Context(url_keys(url.auth_type), absent=_NOT_OF_ANYONE)
     policies = PolicySet(resource=policy.document)
     requests = [Request(Principal.anonymous(), action, policy.resource_arn, context) for action in URL_ACTIONS]
-    return tuple(request.action for request in requests if evaluate(request, policies).denied)
+    return [(request.action, evaluate(request, policies)) for request in requests]
 
 
 def half_allowed(

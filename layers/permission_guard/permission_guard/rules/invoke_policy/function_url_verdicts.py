@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.iam import Restriction
+from permission_guard.iam.arn import account_of, is_account_id
 from permission_guard.invokers import invoker_of
+from permission_guard.invokers.allowed import statements_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.function_url import choose
-from permission_guard.remedies.invoke_policy import added
+from permission_guard.remedies.function_url import choose_for_everyone, choose_for_url, choose_to_trust
+from permission_guard.remedies.invoke_policy import added, removed
 from permission_guard.remedies.permission import Permission, sid
-from permission_guard.rules.invoke_policy.function_url_calls import OLDER, URL_ACTIONS, denied_to_anyone, half_allowed
+from permission_guard.rules.invoke_policy.function_url_calls import (
+    OLDER,
+    URL_ACTIONS,
+    denied_to_anyone,
+    half_allowed,
+    is_closed_to_anyone,
+)
+from permission_guard.rules.invoke_policy.public_halves import public_halves, without_public
 from permission_guard.rules.wording import principal_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from permission_guard.invokers.allowed import Allowed
     from permission_guard.model.state import FunctionUrl, ResourcePolicy, Snapshot
     from permission_guard.model.verdicts import Remedy, Verdict
     from permission_guard.rules.base import Rule
@@ -43,26 +55,31 @@ def url_verdicts(
             problems = "; ".join(policy.document.problems)
             yield rule.unknown(arn, "function-url/*", f"The policy cannot be read: {problems}.")
         elif url.auth_type == "NONE":
-            yield _without_authentication(rule, url, arn, denied_to_anyone(url, policy) if policy else URL_ACTIONS)
+            removals = without_public(public_halves(policy, snapshot, rule.trust))
+            yield _without_authentication(rule, url, arn, policy, removals)
         elif policy is not None:
             halves = list(half_allowed(url, policy, snapshot, rule.trust))
-            yield from (_half(rule, url, arn, half) for half in dict.fromkeys(halves))
+            by_name = {one.name: one for one in statements_of(policy, snapshot, rule.trust)}
+            yield from (_half(rule, url, arn, half, by_name[half.by]) for half in dict.fromkeys(halves))
             if not halves:
                 yield rule.passed(arn, "function-url", "No caller is allowed only half of what the URL requires.")
 
 
-def _without_authentication(rule: Rule, url: FunctionUrl, arn: str, denied: tuple[str, ...]) -> Verdict:
+def _without_authentication(
+    rule: Rule, url: FunctionUrl, arn: str, policy: ResourcePolicy | None, removals: Sequence[Remedy]
+) -> Verdict:
     function = _function(arn)
+    denied = denied_to_anyone(url, policy) if policy else URL_ACTIONS
     if not denied:
         return rule.passed(arn, "function-url", f"The statements allow anyone to call {url.url}.")
     both = len(denied) == len(URL_ACTIONS)
-    missing = " and ".join(denied)
+    missing = [_permission(arn, "*", action, auth_type="NONE") for action in denied]
     older = f" {OLDER}" if url.is_from_before_the_pair and denied == ("lambda:InvokeFunction",) else ""
     return rule.violation(
         function_arn=arn,
         subject="function-url",
         title=f"Nobody can call the function URL of {function}" if both else f"Function URL of {function} returns 403",
-        reason=f"{url.url} has AuthType NONE. The policy does not grant everyone {missing}. {BOTH}{older}",
+        reason=f"{url.url} has AuthType NONE. The policy does not grant everyone {' and '.join(denied)}. {BOTH}{older}",
         impact=(
             "Every call returns 403. The URL is unused, or its callers fail. A statement that is added later for "
             "everyone makes it public."
@@ -70,12 +87,14 @@ def _without_authentication(rule: Rule, url: FunctionUrl, arn: str, denied: tupl
             else "Callers get 403 Forbidden, and the function is not invoked."
         ),
         evidence={"function_url": f"{url.url} ({url.auth_type})", "missing_actions": list(denied), **_created(url)},
-        remedies=choose([_permission(arn, "*", action, auth_type="NONE") for action in denied]),
+        remedies=choose_for_url(
+            missing[0], removals, () if policy is not None and is_closed_to_anyone(url, policy) else missing
+        ),
         severity=Severity.LOW if both else None,
     )
 
 
-def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed) -> Verdict:
+def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed, by: Allowed) -> Verdict:
     function, who = _function(arn), _who(half.principal)
     source = f" for {half.source_arn}" if half.source_arn else ""
     older = f" {OLDER}" if url.is_from_before_the_pair and half.missing == "lambda:InvokeFunction" else ""
@@ -98,7 +117,7 @@ def _half(rule: Rule, url: FunctionUrl, arn: str, half: HalfAllowed) -> Verdict:
             "missing_actions": [half.missing],
             **_created(url),
         },
-        remedies=_added(permission),
+        remedies=_added(permission, by),
     )
 
 
@@ -108,8 +127,20 @@ def _who(principal: str) -> str:
     return f"A{name[1:]}" if name.startswith("account ") else name
 
 
-def _added(permission: Permission) -> tuple[Remedy, ...]:
-    return choose([permission]) if permission.principal == "*" else added(permission)
+def _added(permission: Permission, by: Allowed) -> tuple[Remedy, ...]:
+    """Return the remedy that adds the other half for a trusted caller, and a choice for another one."""
+    item = next(one for one in by.exposure.principals if one.value == permission.principal)
+    is_trusted, is_everyone = item.restriction is Restriction.HELD, item.value == "*"
+    organizations = [one.texts for one in by.statement.conditions if one.key == "aws:principalorgid"]
+    if is_trusted and is_everyone and [len(texts) for texts in organizations] == [1]:
+        return added(replace(permission, principal_org_id=organizations[0][0]))
+    if is_trusted and not is_everyone:
+        return added(permission)
+    account = account_of(permission.source_arn or item.value) or item.value
+    removals = removed(by, [item.value])
+    if item.restriction is Restriction.OPEN and is_everyone:
+        return choose_for_everyone(removals, permission, by.name)
+    return choose_to_trust(removals, permission, by.name, account) if is_account_id(account) else removals
 
 
 def _permission(arn: str, principal: str, action: str, *, auth_type: str, source_arn: str = "") -> Permission:

@@ -74,7 +74,9 @@ class InvokePermissionMissing(Rule):
     variable, and if it depends on a key that AWS does not document for the service, such as the account that a topic or
     an API sends. An API passes if one of its stages is allowed: which stages are in use is not visible. The outcome is
     also unknown if only a statement with the method `ANY`, or with a path parameter of an HTTP API, matches: reports
-    disagree on whether API Gateway sends these.
+    disagree on whether API Gateway sends these. It is unknown for an EventBridge rule that is allowed only if
+    EventBridge sends `aws:SourceAccount`: AWS's troubleshooting guide says that such a condition prevents EventBridge
+    from invoking the function, but a recorded call has the key.
 
     In a template, the triggers and URLs are those of the file, and so are the statements. What a function outside the
     file allows is unknown. Read from templates only: Lambda authorizers of AppSync, provisioning templates and
@@ -175,7 +177,9 @@ class InvokePermissionMissing(Rule):
             if all(any(one.allowed for one in made) for _, made in calls):
                 return self.passed(arn, subject, f"A statement allows {trigger.description} to invoke {function}.")
             unknown = next(one for _, made in calls for one in made if not (one.allowed or one.denied))
-            return self.unknown(arn, subject, f"{configured} {unknown.explain()}")
+            is_disputed_account = "aws:sourceaccount" in map(str.lower, unknown.unknown_keys)
+            dispute = f" {invoker.account_dispute}" if is_disputed_account and invoker.account_dispute else ""
+            return self.unknown(arn, subject, f"{configured} {unknown.explain()}{dispute}")
         if policy is not None and any(is_disputed(trigger, action, policy, own_organization) for action, _ in denied):
             sent = " or ".join(trigger.disputed_source_arns[:2])
             why = f"AWS's documentation and reports disagree on whether {invoker.a_source} sends {sent}."

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import Restriction
 from permission_guard.iam.arn import is_account_id, parse_arn
-from permission_guard.iam.principals import ANY_SERVICE
 from permission_guard.invokers import invoker_of
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import removed, replaced
-from permission_guard.remedies.permission import sid
+from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.invoke_policy import changed, in_steps, removed, replaced
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import counted, listed, principal_name
 
@@ -141,7 +140,7 @@ class ManagementGranted(StatementRule):
             impact=_impact(names),
             severity=_severity(allowed, holders, outsiders, names),
             evidence={"actions": list(allowed.exposure.beyond_invoke), "principals": [item.value for item in holders]},
-            remedies=_remedy(allowed, outsiders),
+            remedies=in_steps(allowed, _remedy(allowed), _who_changed_functions(allowed)),
         )
 
 
@@ -216,20 +215,37 @@ def _account(value: str) -> str:
     return value if is_account_id(value) else arn.account if arn else ""
 
 
-def _remedy(allowed: Allowed, outsiders: list[PrincipalExposure]) -> tuple[Remedy, ...]:
-    """Keep the permission to invoke, except for unrestricted principals, and remove all other actions."""
-    principals = [item.value for item in allowed.exposure.principals]
-    every_service = [item for item in allowed.exposure.principals if (item.kind, item.value) == ANY_SERVICE]
-    anyone = {item.value for item in (*outsiders, *every_service) if item.restriction is Restriction.OPEN}
-    principal = _without(allowed.statement.raw.get("Principal"), anyone)
+def _remedy(allowed: Allowed) -> tuple[Remedy, ...]:
+    """Keep the permission to invoke for what is trusted, and remove everything else."""
+    items = allowed.exposure.principals
+    principals = [item.value for item in items]
+    principal = _without(
+        allowed.statement.raw.get("Principal"),
+        {item.value for item in items if item.restriction is not Restriction.HELD},
+    )
     if not allowed.exposure.grants_invoke or not principal:
         return removed(allowed, principals)
     named = [_INVOKE[text.lower()] for text in allowed.statement.action_texts if text.lower() in _INVOKE]
     by_url = "lambda:InvokeFunctionUrl" if allowed.exposure.function_url else "lambda:InvokeFunction"
     actions = [by_url] if allowed.statement.not_action or not named else list(dict.fromkeys(named))
-    kept = {key: value for key, value in allowed.statement.raw.items() if key != "NotAction"}
-    kept |= {"Sid": sid(allowed.name, "-invoke"), "Principal": principal}
-    return replaced(allowed, [{**kept, "Action": actions[0] if len(actions) == 1 else actions}], principals)
+    action = actions[0] if len(actions) == 1 else actions
+    kept = changed(allowed, "-invoke", Principal=principal, Action=action)
+    kept.pop("NotAction", None)
+    changes = (
+        f"The statement {allowed.name} is replaced: {_kept(principal)} may still invoke, and all other rights end."
+    )
+    return replaced(allowed, [kept], principals, changes)
+
+
+def _kept(principal: JSON) -> str:
+    lists = principal.values() if isinstance(principal, dict) else [principal]
+    return listed(str(value) for values in lists for value in (values if isinstance(values, list) else [values]))
+
+
+def _who_changed_functions(allowed: Allowed) -> str:
+    """Return the command that shows who called Lambda lately, except for invocations."""
+    by_lambda = ["AttributeKey=EventSource,AttributeValue=lambda.amazonaws.com"]
+    return aws("cloudtrail", "lookup-events", allowed.snapshot.target.region, lookup_attributes=by_lambda)
 
 
 def _without(written: JSON, anyone: set[str]) -> JSON:

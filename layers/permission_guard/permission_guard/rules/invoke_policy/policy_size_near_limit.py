@@ -10,6 +10,7 @@ from permission_guard.model.state import Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.remedies.aws_cli import aws
+from permission_guard.remedies.decisions import commented
 from permission_guard.remedies.policy_compaction import MOST_BYTES, compact_policy, is_compactible
 from permission_guard.rules.base import Rule
 from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 _SUBJECT: Final = "policy"
 _MOST_PERCENT: Final = 80
+_MERGED: Final = (
+    "The statements are merged under fewer Sids and allow the same. RemovePermission no longer finds the other Sids: a "
+    "tool that wrote them must be changed."
+)
+_CHOICES: Final = (
+    "No statements can be merged. Decide, with the policy above:\n"
+    "- Remove statements and sources that are no longer needed. Their calls are denied.\n"
+    "- Write a pattern in place of the names of many sources of this account. Later sources whose names match are\n"
+    "  allowed as well.\n"
+    "- Let some triggers invoke an alias, which has a policy of its own. They must be configured again."
+)
+_SHORTENED: Final = "The command only shows the policy. What is removed from it is denied."
 
 
 class PolicySizeNearLimit(Rule):
@@ -97,17 +110,18 @@ class PolicySizeNearLimit(Rule):
                 "invoke it."
             ),
             evidence={"bytes": size, "limit": MOST_BYTES, "statements": statements},
-            remedies=(Remedy("aws-cli", _command(policy)),),
+            remedies=(_remedy(policy),),
         )
 
 
-def _command(policy: ResourcePolicy) -> str:
-    """Return the command that merges statements, or the one that shows the policy if none can be merged."""
+def _remedy(policy: ResourcePolicy) -> Remedy:
+    """Return the command that merges statements, or the choices of a person if none can be merged."""
     if is_compactible(statement.raw for statement in policy.document.statements):
-        return compact_policy(policy.resource_arn)
+        return Remedy("aws-cli", compact_policy(policy.resource_arn), changes=_MERGED)
     qualifier = policy.qualifier or ""
     name, region = function_name(policy.resource_arn), require_arn(policy.resource_arn).region
-    return aws("lambda", "get-policy", region, function_name=name, qualifier=qualifier)
+    read = aws("lambda", "get-policy", region, function_name=name, qualifier=qualifier)
+    return Remedy("aws-cli", f"{read}\n{commented(_CHOICES)}", needs_decision=True, changes=_SHORTENED)
 
 
 def size_of(policy: ResourcePolicy) -> int:

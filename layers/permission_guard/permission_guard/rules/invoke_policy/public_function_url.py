@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.iam import Context, Restriction
+from permission_guard.iam import Context
 from permission_guard.iam.arn import function_name
 from permission_guard.invokers.allowed import Allowed, statements_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.invoke_policy import removed
+from permission_guard.remedies.decisions import commented
+from permission_guard.remedies.invoke_policy import together
 from permission_guard.rules.invoke_policy.function_url_calls import OLDER, URL_ACTIONS
+from permission_guard.rules.invoke_policy.public_halves import public_halves, without_public
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed
 
@@ -82,22 +84,14 @@ class PublicFunctionUrl(StatementRule):
             return "The statement does not allow everyone to call a function URL."
         if (allowed.policy.qualifier or "").isdigit():
             return "A published version cannot have a function URL."
-        state = _state_of_url(allowed)
-        everyone = [
-            item.value for item in exposed.principals if item.kind == "AWS" and item.restriction is Restriction.OPEN
-        ]
-        remedies = removed(allowed, everyone)
-        url = _url(allowed)
-        # Without its statements, a URL without authentication is one that nobody can call: PG112 would report it.
-        if url is not None and url.auth_type == "NONE" and _opens_for("NONE", allowed):
-            remedies = (Remedy("aws-cli", f"{_require_authentication(allowed)}\n{remedies[0].text}"), *remedies[1:])
+        state, url = _state_of_url(allowed), _url(allowed)
         return Problem(
             title=state.title,
             reason=state.reason,
             impact=state.impact,
             severity=state.severity,
             evidence={"function_url": f"{url.url} ({url.auth_type})" if url else ""},
-            remedies=remedies,
+            remedies=_remedy(allowed),
         )
 
 
@@ -109,10 +103,22 @@ def _url(allowed: Allowed) -> FunctionUrl | None:
     return next((url for url in urls if url.qualifier == allowed.policy.qualifier), None)
 
 
-def _require_authentication(allowed: Allowed) -> str:
+def _remedy(allowed: Allowed) -> tuple[Remedy, ...]:
+    """Remove all that everyone may do through the URL at once: PG112 would report the other half, or an unused URL."""
+    halves = public_halves(allowed.policy, allowed.snapshot, allowed.trust)
+    url = _url(allowed)
+    if url is None or url.auth_type != "NONE" or not any(_opens_for("NONE", each) for each in halves):
+        return without_public(halves)
     policy, region = allowed.policy, allowed.snapshot.target.region
     named = {"function_name": function_name(policy.resource_arn), "qualifier": policy.qualifier or ""}
-    return aws("lambda", "update-function-url-config", region, **named, auth_type="AWS_IAM")
+    require = aws("lambda", "update-function-url-config", region, **named, auth_type="AWS_IAM")
+    changes = "The URL requires authentication: calls that are not signed by an allowed identity are denied."
+    first = (
+        Remedy("aws-cli", require, changes=changes),
+        Remedy("sam", commented("Set AuthType: AWS_IAM for the URL."), changes=changes),
+        Remedy("terraform", commented('Set authorization_type = "AWS_IAM" for the URL.'), changes=changes),
+    )
+    return together(first, without_public(halves))
 
 
 def _opens_for(auth_type: str, allowed: Allowed) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.iam import Restriction
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import removed
+from permission_guard.remedies.invoke_policy import in_steps, removed
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 
 if TYPE_CHECKING:
@@ -82,5 +82,5 @@ class PublicInvoke(StatementRule):
                 "permissions of its execution role."
             ),
             evidence={"principals": open_ones},
-            remedies=removed(allowed, open_ones),
+            remedies=in_steps(allowed, removed(allowed, open_ones)),
         )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from permission_guard.iam import Restriction
 from permission_guard.invokers.sources import own_source
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import changed, condition_of, replaced
+from permission_guard.remedies.invoke_policy import changed, removed, replaced
+from permission_guard.remedies.sources import OWNER, by_owner
 from permission_guard.rules.invoke_policy.source_missing import either
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
-    from permission_guard.invokers.allowed import Allowed
-    from permission_guard.model.targets import JSON
+    from collections.abc import Collection, Sequence
 
-_ACCOUNT: Final = "AWS:SourceAccount"
+    from permission_guard.invokers.allowed import Allowed
+    from permission_guard.model.verdicts import Remedy
 
 
 class SourceAccountMissing(StatementRule):
@@ -34,7 +35,8 @@ class SourceAccountMissing(StatementRule):
 
     ## How to fix
 
-    Add the statement again with `--source-account`. Then remove the flagged statement.
+    Add the statement again with `--source-account`: this account if it owns the bucket, or else the trusted account
+    that does. Then remove the flagged statement. Remove it without a replacement if the bucket does not exist.
 
     ## Fix safety
 
@@ -91,7 +93,7 @@ class SourceAccountMissing(StatementRule):
             ),
             severity=Severity.MEDIUM if all(owned) else None,
             evidence={"services": services, "source_arns": list(sources), "in_this_account": all(owned)},
-            remedies=replaced(allowed, [_with_account(allowed, services, known=not missing)], services + anyone),
+            remedies=remedy(allowed, sources, services, services + anyone),
         )
 
 
@@ -110,12 +112,17 @@ def _excepted_by_denies(allowed: Allowed) -> tuple[str, ...]:
     )
 
 
-def _with_account(allowed: Allowed, services: list[str], *, known: bool) -> dict[str, JSON]:
-    """Return the statement with `aws:SourceAccount`, for S3 if its principal is everyone.
-
-    If this account does not own the source, the account is the placeholder `<ACCOUNT-ID>`.
-    """
-    condition = condition_of(allowed)
-    equals = {key: value for key, value in condition.get("StringEquals", {}).items() if key.lower() != _ACCOUNT.lower()}
-    condition["StringEquals"] = {**equals, _ACCOUNT: allowed.snapshot.target.account if known else "<ACCOUNT-ID>"}
-    return changed(allowed, "-scoped", Condition=condition, Principal={"Service": services or ["s3.amazonaws.com"]})
+def remedy(
+    allowed: Allowed, sources: Collection[str], services: Sequence[str], holders: list[str]
+) -> tuple[Remedy, ...]:
+    """Return the remedy that allows each source together with its owner's account, and none that does not exist."""
+    elements = by_owner(allowed, sources, services)
+    if not elements:
+        return removed(allowed, holders)
+    changes = f"The statement {allowed.name} is replaced: only the named accounts can make the services invoke."
+    if OWNER in str(elements):
+        trusted = listed(sorted(allowed.trust.accounts))
+        changes += (
+            f" {OWNER} must be the bucket owner's account. If it is not a trusted one ({trusted}), PG106 reports it."
+        )
+    return replaced(allowed, [changed(allowed, "-scoped", **one) for one in elements], holders, changes)

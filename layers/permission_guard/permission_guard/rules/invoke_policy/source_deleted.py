@@ -10,13 +10,16 @@ from permission_guard.iam.arn import parse_arn
 from permission_guard.invokers.sources import inventories_of, own_source, source_named
 from permission_guard.model.state import Snapshot, Unread
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
+from permission_guard.remedies.invoke_policy import changed, removed, replaced
+from permission_guard.remedies.sources import condition_of
+from permission_guard.rules.invoke_policy.source_account_missing import remedy
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed, source_kind_and_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
+    from permission_guard.iam import PrincipalExposure
     from permission_guard.invokers.allowed import Allowed
     from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
@@ -114,7 +117,7 @@ class SourceDeleted(StatementRule):
             ),
             severity=None if free else Severity.LOW,
             evidence={"sources": sources},
-            remedies=_remedy(allowed, deleted, [item.value for item in holders]),
+            remedies=_remedy(allowed, deleted, holders),
         )
 
 
@@ -127,9 +130,14 @@ def _deleted(sources: list[str]) -> str:
     return f"{len(found)} deleted {kind if len({kind for kind, _ in found}) == 1 else 'source'}s"
 
 
-def _remedy(allowed: Allowed, deleted: Collection[str], holders: list[str]) -> tuple[Remedy, ...]:
-    """Remove the deleted sources, and keep the permission for the others."""
-    written = condition_of(allowed)
+def _remedy(allowed: Allowed, deleted: Collection[str], items: Sequence[PrincipalExposure]) -> tuple[Remedy, ...]:
+    """Remove the deleted sources, and keep the permission for the others: for buckets, with their owner's account."""
+    holders = [item.value for item in items]
+    kept = [arn for arn in allowed.source_arns() if arn not in deleted]
+    services = [name for name in holders if name != "*"]
+    if kept and all(item.restriction is Restriction.WEAK for item in items):
+        return remedy(allowed, kept, services, holders)
+    written = condition_of(allowed.statement.raw)
     condition = {
         operator: {
             key: _without(values, deleted)
@@ -141,7 +149,7 @@ def _remedy(allowed: Allowed, deleted: Collection[str], holders: list[str]) -> t
     }
     if any(values == [] for keys in condition.values() for values in keys.values()):
         return removed(allowed, holders)
-    principal = "*" if holders == ["*"] else {"Service": [name for name in holders if name != "*"]}
+    principal = "*" if holders == ["*"] else {"Service": services[0] if len(services) == 1 else services}
     return replaced(allowed, [changed(allowed, "-existing", Condition=condition, Principal=principal)], holders)
 
 

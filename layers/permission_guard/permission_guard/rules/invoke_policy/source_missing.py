@@ -38,9 +38,10 @@ class SourceMissing(StatementRule):
 
     ## How to fix
 
-    Add the statement again with the ARN of the source, and with its account if the ARN has none (S3). Then remove the
-    broad statement, so that no event is lost in between. If the bot can read what is configured to invoke the function,
-    the suggested commands name it.
+    Add the statement again with the ARN of the source, and with its account if the ARN has none (S3). For EventBridge,
+    the ARN alone suffices: AWS documents that a condition on the account can stop its calls. Then remove the broad
+    statement, so that no event is lost in between. If the bot can read what is configured to invoke the function, the
+    suggested commands name it.
 
     ## Fix safety
 
@@ -52,7 +53,9 @@ class SourceMissing(StatementRule):
     that have ended (PG111), and services that never invoke through the policy (PG105). The latter are the sources that
     Lambda polls with the execution role (SQS, Kinesis, DynamoDB, Kafka, MQ) and services that invoke with an IAM role
     (EventBridge Scheduler and Pipes, Step Functions and others). PG104 evaluates conditions on the source that restrict
-    nothing. A service that the bot does not know is evaluated like any other, and the finding says so.
+    nothing. A service that the bot does not know is evaluated like any other, and the finding says so. A statement for
+    EventBridge with `aws:SourceAccount` alone passes, because no source of another account matches it; whether any rule
+    matches is disputed (PG105).
 
     ## References
 

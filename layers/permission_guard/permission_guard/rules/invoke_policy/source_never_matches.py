@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import UnknownStateError
-from permission_guard.iam import Restriction
+from permission_guard.iam import Context, Restriction
 from permission_guard.iam.arn import parse_arn
 from permission_guard.iam.principals import is_unique_id
 from permission_guard.invokers import Authority, Invoker, Sent, apigateway, invoker_of
@@ -64,11 +64,14 @@ class SourceNeverMatches(StatementRule):
     are not documented as sent or not sent, and about values with policy variables. PG111 evaluates deleted principals.
     The statements that Lambda@Edge writes pass. A statement also passes if one Deny statement denies everything that it
     grants. The outcome is unknown for the method `ANY` in the ARN of an API, because AWS's documentation and reports
-    disagree on whether API Gateway sends it, and for a path parameter if the API is an HTTP API.
+    disagree on whether API Gateway sends it, and for a path parameter if the API is an HTTP API. It is unknown for
+    EventBridge with a condition on `aws:SourceAccount`: AWS's troubleshooting guide says that such a condition prevents
+    EventBridge from invoking the function, but a recorded call has the key.
 
     ## References
 
     - https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
+    - https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
     - https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
 
@@ -185,8 +188,10 @@ def _principals_abroad(text: str, invoker: Invoker, principal: str, allowed: All
 
 
 def _require_undisputed(allowed: Allowed) -> None:
-    """Raise UnknownStateError if AWS's documentation and reports disagree on whether a service sends a required ARN."""
+    """Raise UnknownStateError if AWS's documentation and reports disagree on whether a service sends a required key."""
     for invoker, _ in allowed.services:
+        if invoker.account_dispute and any(map(_depends_on_account, allowed.statement.conditions)):
+            raise UnknownStateError(f"Unknown: {invoker.account_dispute} Use aws:SourceArn alone.")
         for condition in _required_sources(invoker, allowed):
             patterns = [PLACEHOLDER.sub("*", text) for text in condition.texts if "${" not in text]
             if len(patterns) == len(condition.texts) and all(
@@ -199,6 +204,12 @@ def _require_undisputed(allowed: Allowed) -> None:
                     f"Unknown: AWS's documentation and reports disagree on whether {invoker.a_source} sends an ARN "
                     f"that matches {texts}. Use * in place of the method ANY and of each path parameter."
                 )
+
+
+def _depends_on_account(condition: Condition) -> bool:
+    """Return whether a condition differs for a service that sends its account and one that does not."""
+    unsent = Context({"aws:SourceAccount": None})
+    return condition.key == "aws:sourceaccount" and (condition.null or not condition.evaluate(unsent.lookup))
 
 
 def _is_path_of_http_api(text: str, invoker: Invoker, allowed: Allowed) -> bool:

@@ -54,7 +54,7 @@ def _calls(trigger: Trigger, action: str, source_arns: tuple[str, ...]) -> Itera
 def _decide(call: _Call, policy: ResourcePolicy, own_organization: object) -> Decision:
     """Return AWS's decision on a call.
 
-    Keys that the service is not documented to send are unknown. They do not matter if the call is denied both with and
+    Keys that the service is not documented to send are unknown. They do not matter if the decision is the same with and
     without each of them.
     """
     invoker, trigger = invoker_of(call.principal), call.trigger
@@ -65,26 +65,25 @@ def _decide(call: _Call, policy: ResourcePolicy, own_organization: object) -> De
         "aws:ResourceAccount": account,
         "aws:SecureTransport": True,  # Lambda's endpoints accept only TLS
     }
-    undocumented: dict[str, str] = {}
+    undocumented: dict[str, str | bool | None] = {}
     if invoker.sends_source_arn is Sent.YES:
         known["aws:SourceArn"] = call.source_arn
     elif invoker.sends_source_arn is Sent.UNKNOWN:
         undocumented["aws:SourceArn"] = call.source_arn
-    if invoker.sends_source_account is Sent.YES:
-        known["aws:SourceAccount"] = trigger.source_account
+    if invoker.sends_source_account is not Sent.NO:
+        about_account = known if invoker.sends_source_account is Sent.YES else undocumented
+        about_account["aws:SourceAccount"] = trigger.source_account
         if trigger.source_account == account and own_organization is None:
             known |= {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
         elif trigger.source_account == account and isinstance(own_organization, str):
-            known["aws:SourceOrgID"] = own_organization
-    elif invoker.sends_source_account is Sent.UNKNOWN:
-        undocumented["aws:SourceAccount"] = trigger.source_account
+            about_account["aws:SourceOrgID"] = own_organization
     absent = {*invoker.never_sends, *NOT_SENT_BY_SERVICES}
     if invoker is cloudfront.INVOKER:
         known |= url_keys("AWS_IAM")
     else:
         absent |= FUNCTION_URL_KEYS
 
-    def decide(stated: Mapping[str, str | None]) -> Decision:
+    def decide(stated: Mapping[str, str | bool | None]) -> Decision:
         context = Context({**known, **stated}, absent=absent)
         request = Request(Principal.service(call.principal), call.action, policy.resource_arn, context)
         return evaluate(request, PolicySet(resource=policy.document))
@@ -96,4 +95,5 @@ def _decide(call: _Call, policy: ResourcePolicy, own_organization: object) -> De
         decide(dict(zip(undocumented, values, strict=True)))
         for values in product(*((value, None) for value in undocumented.values()))
     ]
-    return possible[0] if all(one.denied for one in possible) else decision
+    is_certain = all(one.denied for one in possible) or all(one.allowed for one in possible)
+    return possible[0] if is_certain else decision

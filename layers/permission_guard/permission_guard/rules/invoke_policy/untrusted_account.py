@@ -10,7 +10,8 @@ from permission_guard.iam.arn import account_of
 from permission_guard.invokers import invoker_of
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import changed, condition_of, removed, replaced
+from permission_guard.remedies.invoke_policy import changed, in_steps, removed, replaced
+from permission_guard.remedies.sources import condition_of
 from permission_guard.rules.invoke_policy.source_missing import few_sources
 from permission_guard.rules.invoke_policy.statement_rule import Problem, StatementRule
 from permission_guard.rules.wording import listed, principal_name
@@ -104,7 +105,7 @@ class UntrustedAccount(StatementRule):
                 "organizations": organizations,
                 "principals": [item.value for item in outside],
             },
-            remedies=_remedy(allowed, outside),
+            remedies=in_steps(allowed, _remedy(allowed, outside)),
         )
 
 
@@ -141,7 +142,7 @@ def _remedy(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Rem
     """Remove the untrusted values of the conditions or, if no other value is left, the untrusted principals."""
     principals = [item.value for item in outside]
     named = {name for item in outside for name in (*item.accounts, *item.organizations)}
-    written = condition_of(allowed)
+    written = condition_of(allowed.statement.raw)
     condition = {
         operator: {
             key: values if "not" in operator.lower() else _without(values, named) for key, values in keys.items()
@@ -152,7 +153,7 @@ def _remedy(allowed: Allowed, outside: Sequence[PrincipalExposure]) -> tuple[Rem
     direct = any(item.kind != "Service" and item.value != "*" for item in outside)
     if emptied or direct or condition == written:
         return removed(allowed, principals)
-    principal = "*" if principals == ["*"] else {"Service": principals}
+    principal = "*" if principals == ["*"] else {"Service": principals[0] if len(principals) == 1 else principals}
     return replaced(allowed, [changed(allowed, "-trusted", Condition=condition, Principal=principal)], principals)
 
 

@@ -144,7 +144,8 @@ def _remedies(finding: Finding) -> dict[str, str]:
     texts: dict[str, str] = {}
     for remedy in finding.remedies:
         key = f"fix_with_{remedy.kind}"
-        text = f"{remedy.text}\n\nWhat else changes: {remedy.changes}" if remedy.changes else remedy.text
+        text = f"# {remedy.step}\n{remedy.text}" if remedy.step else remedy.text
+        text = f"{text}\n\nWhat else changes: {remedy.changes}" if remedy.changes else text
         texts[key] = f"{texts[key]}\n\n{listing(text)}" if key in texts else listing(text)
     return {key: _whole(text) for key, text in texts.items()}
 
