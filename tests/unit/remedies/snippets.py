@@ -23,8 +23,10 @@ _COMMENT: Final = re.compile(r"^(?:#|//) ?", re.MULTILINE)
 _SAMPLES: Final = {
     "ACCOUNT-ID": "123456789012",
     "ACTION": "s3:GetObject",
+    "AUDIENCE": "us-east-1:0a1b2c3d-0000-4000-8000-000000000002",
     "RESOURCE-ARN": "arn:aws:s3:::acme-uploads/*",
     "SKILL-ID": "0a1b2c3d-0000-4000-8000-000000000001",
+    "SUBJECT": "us-east-1:0a1b2c3d-0000-4000-8000-000000000003",
 }
 _NAMES: Final = (
     *("sample", "GET", "0a1b2c3d4e5f6789", "0a1b2c3d4e5f67890", "tg-0a1b2c3d4e5f67890", "us-east-1_Ab1Cd2Ef3"),

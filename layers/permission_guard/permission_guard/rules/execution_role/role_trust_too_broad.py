@@ -26,7 +26,7 @@ from permission_guard.remedies.trust_policy import (
 from permission_guard.rules.execution_role.role_not_assumable import assumed, names_lambda, other_name
 from permission_guard.rules.execution_role.role_rule import RoleRule
 from permission_guard.rules.execution_role.trusted_parties import Party, claims_of, parties
-from permission_guard.rules.wording import counted, listed
+from permission_guard.rules.wording import counted, listed, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -207,7 +207,7 @@ def _fixed(flagged: Mapping[int, Sequence[Party]], role: Role, snapshot: Snapsho
     fixed = replace(role, trust_policy=trust_policy_of(role, staying))
     is_allowed = not assumed(fixed, LAMBDA, snapshot.target.arn, snapshot).denied or other_name(fixed, snapshot)
     added = [] if is_allowed else [dict(LAMBDA_STATEMENT)]
-    who = listed(dict.fromkeys(party.who for found in flagged.values() for party in found))
+    who = some(dict.fromkeys(party.who for found in flagged.values() for party in found))
     changes = f"The role no longer trusts {who}. Credentials that were handed out remain valid until they expire."
     return changed(role, statements, added, snapshot.target.region, changes)
 
