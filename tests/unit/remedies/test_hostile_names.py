@@ -239,7 +239,8 @@ def values_of_calls(found: list[Verdict]) -> list[str]:
     for text in calls:
         code = "\n".join(line for line in text.split("\n") if not line.startswith("//"))
         assert START not in _STRING.sub("", code), text
-        assert text.isascii()
+        assert code.isascii()
+        assert all(line.isprintable() for line in text.split("\n"))
         values += map(json.loads, _STRING.findall(code))
     return values
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 _MOST_APART: Final = 3
+_MOST_SHOWN: Final = 10
 """More statements than these have one remedy, for all of them: each remedy contains the whole trust policy."""
 _SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
@@ -163,6 +164,8 @@ class RoleTrustTooBroad(RoleRule):
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
         who = listed(dict.fromkeys(party.who for party in ordered))
+        what = list(dict.fromkeys(party.what for party in ordered))
+        more = len(what) > _MOST_SHOWN
         # Anyone includes all others, and is the worst.
         shown = ordered[:1] if ordered[0].severity is Severity.CRITICAL else ordered
         few = counted((party.name or party.who for party in shown), "principals besides Lambda")
@@ -173,7 +176,7 @@ class RoleTrustTooBroad(RoleRule):
             subject=f"trust/{role.name}/{_name(statement)}",
             title=f"{few[0].upper()}{few[1:]} can assume the role of {snapshot.target.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
-            impact=" ".join(dict.fromkeys(party.what for party in ordered)),
+            impact=" ".join([*what[:_MOST_SHOWN], *([f"{len(what) - _MOST_SHOWN} more can do so."] if more else [])]),
             evidence={
                 "role_arn": role.arn,
                 "statement": dict(statement.raw),
