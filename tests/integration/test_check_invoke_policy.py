@@ -105,7 +105,17 @@ def test_the_stack_of_a_function_is_named_and_the_remedy_for_its_template_comes_
     open_to_s3(account)
     account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
     assert account.finding.managed_by == ManagedBy("cloudformation", "shop")
-    assert [remedy.kind for remedy in account.finding.remedies] == ["sam", "aws-cli", "terraform"]
+    assert [remedy.kind for remedy in account.finding.remedies] == ["sam", "cdk", "aws-cli", "terraform"]
+
+
+def test_a_function_of_sam_is_recognized_by_its_tag(account: Account) -> None:
+    """SAM adds it to each function of its templates."""
+    account.make_role()
+    account.make_function(**{"aws:cloudformation:stack-name": "shop", "lambda:createdBy": "SAM"})
+    open_to_s3(account)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    assert account.finding.managed_by == ManagedBy("sam", "shop")
+    assert [remedy.kind for remedy in account.finding.remedies] == ["sam", "cdk", "aws-cli", "terraform"]
 
 
 def test_terraform_is_recognized_in_the_event_of_its_call(account: Account) -> None:
