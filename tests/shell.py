@@ -37,8 +37,8 @@ def end(error=""):
     (folder / "state.json").write_text(json.dumps(state))
     sys.exit("An error occurred (" + error + ") when calling the operation" if error else 0)
 
-assert sys.argv[1] == "lambda" and options["--resource-arn"] == state["arn"], sys.argv
-if state["policy"] is None:
+assert sys.argv[1] == "lambda-policy" and options["--resource-arn"] == state["arn"], sys.argv
+if state["policy"] is None and operation != "put-resource-policy":
     end("ResourceNotFoundException")
 if operation == "get-resource-policy":
     print(json.dumps({{"Policy": json.dumps(state["policy"]), "RevisionId": revision}}))
@@ -46,7 +46,7 @@ if operation == "get-resource-policy":
         state["policy"]["Statement"].append(state["concurrent"])
         state["revision"] += 1
     end()
-if options["--revision-id"] != revision:
+if state["policy"] is not None and options["--revision-id"] != revision:
     end("PreconditionFailedException")
 assert operation in ("put-resource-policy", "delete-resource-policy")
 state["policy"] = json.loads(options["--policy"]) if operation == "put-resource-policy" else None

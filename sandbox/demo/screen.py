@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 _COMMAND_WIDTH = 88
-_SHOWN_OF_ALERTS = {"What is wrong:", "Why it matters:", "How to fix it (AWS CLI):"}
+_SHOWN_OF_ALERTS = ("What is wrong", "Why it matters", "How to fix it (AWS CLI")
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
@@ -81,7 +81,7 @@ class Screen:
         _, resource, happened, *sections = notification["Message"].split("\n\n")
         parts = [Text(resource), Text(happened)]
         for heading, _, text in (section.partition("\n") for section in sections):
-            if heading in _SHOWN_OF_ALERTS:
+            if heading.startswith(_SHOWN_OF_ALERTS):
                 parts += [Text(f"\n{heading}", style="bold"), *(_wrapped(line) for line in text.splitlines())]
         title = f"alert by SNS: {escape(notification['Subject'])}"
         self._print(Panel(Group(*parts), title=title, title_align="left", subtitle="excerpt", border_style="yellow"))
@@ -142,11 +142,17 @@ class Screen:
 
 
 def _wrapped(line: str) -> Text:
-    """Wrap a command before its options, so that it can still be pasted. Other lines stay as they are."""
-    if not line.startswith(("aws ", "permission-guard ")):
+    """Wrap a command before its options, so that it can still be pasted. Other lines stay as they are.
+
+    A command that waits for a decision is a comment, and each of its lines stays one.
+    """
+    mark = "# " if line.startswith("# ") else ""
+    command = line.removeprefix(mark)
+    if not command.startswith(("aws ", "permission-guard ")):
         return Text(line)
-    glued = re.sub(r"(--\S+) ", "\\1\N{NO-BREAK SPACE}", line)
+    glued = re.sub(r"(--\S+) ", "\\1\N{NO-BREAK SPACE}", command)
     lines = textwrap.wrap(
         glued, _COMMAND_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
-    return Text(" \\\n".join(lines).replace("\N{NO-BREAK SPACE}", " "), style="cyan")
+    wrapped = f" \\\n{mark}".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+    return Text(f"{mark}{wrapped}", style="cyan")

@@ -51,7 +51,8 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
     assert bot.engineer.attached(f"{unique}-role") == sorted([LOGS_POLICY, policy])
     assert finding["fix"]["before"]["attached_policies"] == [LOGS_POLICY]
     assert finding["fix"]["after"]["attached_policies"] == sorted([LOGS_POLICY, policy])
-    assert finding["fix"]["undo"] == f"aws iam detach-role-policy --role-name {unique}-role --policy-arn {policy}"
+    named = f"--region us-east-1 --role-name {unique}-role --policy-arn {policy}"
+    assert finding["fix"]["undo"] == f"aws iam detach-role-policy {named}"
     bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
     bot.watcher.alert(finding["id"], "Fix Applied")
     bot.watcher.ops_item(finding["id"], "Resolved")

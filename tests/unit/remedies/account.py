@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from copy import deepcopy
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -37,6 +38,9 @@ _SEPARATORS: Final = frozenset("&;|()\n")
 _JOB: Final = re.compile(r"^(\w+)=\$\((.*?)\)", re.MULTILINE)
 _REVISION: Final = "00000000-0000-4000-8000-000000000000"
 _POLICY_BYTES: Final = 20_480
+
+
+POLICY_OPERATIONS: Final = frozenset({"GetResourcePolicy", "PutResourcePolicy", "DeleteResourcePolicy"})
 
 
 class RefusedError(Exception):
@@ -76,8 +80,12 @@ class Account:
     def _python(self, words: list[str]) -> None:
         assert words[1:3] == ["-I", "-c"]
 
-        def run(command: list[str], **_: Any) -> SimpleNamespace:
-            return SimpleNamespace(returncode=0, stdout=json.dumps(self.call(command)).encode())
+        def run(command: list[str], **options: Any) -> SimpleNamespace:
+            if command[1] == "lambda-policy":  # the model of the calls that an older AWS CLI does not know
+                described = Path(options["env"]["AWS_DATA_PATH"]) / "lambda-policy" / "2026-07-09" / "service-2.json"
+                assert json.loads(described.read_text())["operations"].keys() == POLICY_OPERATIONS
+                command = ["aws", "lambda", *command[2:]]
+            return SimpleNamespace(returncode=0, stdout=json.dumps(self.call(command)).encode(), stderr=b"")
 
         with patch.object(subprocess, "run", run), patch.object(sys, "argv", ["-c", *words[4:]]):
             exec(compile(words[3], "pasted", "exec"), {})  # noqa: S102 - the remedy under test

@@ -134,7 +134,7 @@ def replacement(verdict: Verdict) -> list[dict[str, Any]]:
     """Return the statements by which a command replaces the statement of the finding."""
     *_, arn, old, new = shlex.split(text_of(verdict))
     assert arn == FUNCTION_ARN
-    assert json.loads(old) == verdict.evidence["statement"]
+    assert json.loads(old) == [verdict.evidence["statement"]]
     statements: list[dict[str, Any]] = json.loads(new)
     return statements
 

@@ -71,7 +71,7 @@ def replacement(verdict: Verdict) -> list[dict[str, Any]]:
     """Return the statements by which the only command replaces the statement."""
     python, _, _, _, arn, old, new = shlex.split(remedy(verdict, "aws-cli"))
     assert (python, arn) == ("python3", FUNCTION_ARN)
-    assert json.loads(old) == verdict.evidence["statement"]
+    assert json.loads(old) == [verdict.evidence["statement"]]
     statements: list[dict[str, Any]] = json.loads(new)
     return statements
 

@@ -20,7 +20,7 @@ from permission_guard.remedies.cloudformation import sam
 from permission_guard.remedies.decisions import commented, placeholder, to_fill_in
 from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
 from permission_guard.remedies.sources import by_arn_alone, condition_of
-from permission_guard.remedies.statement_replacement import replace_statement
+from permission_guard.remedies.statement_replacement import replace_statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -208,18 +208,18 @@ def removed(allowed: Allowed, principals: Collection[str]) -> tuple[Remedy, ...]
 
 
 def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = _WHO_INVOKES) -> tuple[Remedy, ...]:
-    """Return a remedy that takes rights away in two steps: save the policy, then apply it, with the way back.
+    """Return a remedy that takes rights away in two steps: save the policy, then apply it.
 
     `see_who` is a command that shows who used the rights. Between the steps, a person reads what the first one shows.
+    The second step ends with the way back.
     """
     policy, region = allowed.policy, allowed.snapshot.target.region
     name = function_name(policy.resource_arn)
     file = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', allowed.function).strip('-')}-policy.json"
     named = {"function_name": name, "qualifier": policy.qualifier or ""}
     read = aws("lambda", "get-policy", region, **named, query="Policy", output="text")
-    back = aws("lambda", "put-resource-policy", region, resource_arn=policy.resource_arn, policy=f"file://{file}")
     command, *others = remedies
-    way_back = commented(f"The way back:\n{back}")
+    way_back = commented(f"The way back:\n{_restore(allowed, command)}")
     return (
         Remedy("aws-cli", f"{read} > {file}\n{see_who}", step=_SAVE),
         replace(
@@ -229,6 +229,15 @@ def in_steps(allowed: Allowed, remedies: Sequence[Remedy], see_who: str = _WHO_I
         ),
         *others,
     )
+
+
+def _restore(allowed: Allowed, applied: Remedy) -> str:
+    """Return the command that adds the statement again, in place of what the remedy left of it."""
+    arn, raw, name = allowed.policy.resource_arn, dict(allowed.statement.raw), allowed.statement.sid
+    written = permissions_of(raw, arn)
+    if "python3" in applied.text or len(written) != 1:
+        return replace_statements(arn, [name] if name else [], [raw])
+    return written[0].to_cli()
 
 
 def together(*groups: Sequence[Remedy]) -> tuple[Remedy, ...]:
@@ -333,4 +342,4 @@ def _remove(policy: ResourcePolicy, name: str) -> str:
 
 
 def _replace(allowed: Allowed, replacements: Sequence[dict[str, JSON]]) -> str:
-    return replace_statement(allowed.policy.resource_arn, dict(allowed.statement.raw), replacements)
+    return replace_statements(allowed.policy.resource_arn, [dict(allowed.statement.raw)], replacements)

@@ -25,7 +25,7 @@ _ONE_SUFFICES: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 # call if one of the statements did.
 _PROGRAM: Final = (
     """
-import json, subprocess, sys
+import json, os, subprocess, sys, tempfile
 arn, one_suffices, limit = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 """
     + LAMBDA_CALL
