@@ -206,19 +206,17 @@ def an_unreadable_queue(bot: Bot, name: str) -> str:
 
 
 @shows("PG202")
-def an_unreachable_destination_of_a_mapping(bot: Bot, name: str) -> str:
-    """The role lost the permission to send failed records of a stream to a queue."""
-    queue, stream = bot.engineer.queue(name), bot.engineer.stream(name)
-    sending = bot.engineer.policy(name, {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue})
-    reading = bot.engineer.policy(f"{name}-r", {"Effect": "Allow", "Action": "kinesis:*", "Resource": "*"})
-    arn = function(bot, name, sending, reading)
-    bot.engineer.functions.create_event_source_mapping(
-        FunctionName=name,
-        EventSourceArn=stream,
-        StartingPosition="LATEST",
-        DestinationConfig={"OnFailure": {"Destination": queue}},
-    )
-    bot.engineer.detach(f"{name}-role", sending)
+def an_unusable_key(bot: Bot, name: str) -> str:
+    """The role lost the permission to decrypt the messages of its queue."""
+    key = bot.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    queue = bot.engineer.queue(name)
+    url = bot.aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    bot.aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+    reading = bot.engineer.policy(f"{name}-reading", {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
+    decrypting = bot.engineer.policy(name, {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
+    arn = function(bot, name, reading, decrypting)
+    bot.engineer.mapping(name, queue)
+    bot.engineer.detach(f"{name}-role", decrypting)
     return arn
 
 
@@ -301,11 +299,8 @@ def an_administrator(bot: Bot, name: str) -> str:
 
 @shows("PG211")
 def no_insights(bot: Bot, name: str) -> str:
-    """The function has durable executions, and its role lost the permission for them."""
-    durable = bot.engineer.policy(name, {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"})
-    arn = function(bot, name, durable, DurableConfig={"ExecutionTimeout": 60, "RetentionPeriodInDays": 1})
-    bot.engineer.detach(f"{name}-role", durable)
-    return arn
+    """The function has the layer of Lambda Insights, and its role may not write to its log group."""
+    return function(bot, name, Layers=[f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension:53"])
 
 
 @shows("PG213")
