@@ -299,8 +299,12 @@ def an_administrator(bot: Bot, name: str) -> str:
 
 @shows("PG211")
 def no_insights(bot: Bot, name: str) -> str:
-    """The function has the layer of Lambda Insights, and its role may not write to its log group."""
-    return function(bot, name, Layers=[f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension:53"])
+    """The function has the layer of Lambda Insights, and its role may write to the log group of the function only."""
+    own = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{name}:*"
+    logs = bot.engineer.policy(name, {"Effect": "Allow", "Action": "logs:*", "Resource": own})
+    role = bot.engineer.role(f"{name}-role", logs, writes_logs=False)
+    layer = f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension:53"
+    return bot.engineer.function(name, role, Layers=[layer])
 
 
 @shows("PG213")
