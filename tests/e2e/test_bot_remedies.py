@@ -328,6 +328,9 @@ def prepared(bot: Bot) -> dict[str, str]:
     found = {rule_id: prepare(bot, f"remedy-{rule_id.lower()}") for rule_id, prepare in _PREPARED.items()}
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
+    bot.wait_for_delivery()
+    for queue in ("ExecutionRoleQueue", "InvokePolicyQueue", "SweepExecutionRoleQueue", "SweepInvokePolicyQueue"):
+        bot.wait_until_empty(queue, deadline=120.0)
     return found
 
 

@@ -90,7 +90,7 @@ def test_the_remedy_names_the_statement_by_its_content(check: Any) -> None:
     statement = {**BROAD, "Principal": {"Service": ["sns.amazonaws.com", "edgelambda.amazonaws.com"]}}
     result = check(response(statement))
     *_, arn, old, _ = shlex.split(result.document["findings"][0]["remedies"][0]["text"])
-    assert (arn, json.loads(old)) == (ARN, statement)
+    assert (arn, json.loads(old)) == (ARN, [statement])
 
 
 def test_a_document_of_two_functions_is_evaluated_for_each(check: Any) -> None:
