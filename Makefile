@@ -102,9 +102,14 @@ test-conformance: setup ## Test against recorded events, other projects' cases a
 fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to each reader of a table (COUNT=10000, SEED=1)
 	@FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/fuzz -q -n auto --dist=loadfile
 
+.PHONY: limits
+limits: .venv/.synced ## Test with the most that AWS accepts: whole policies of findings, thousands of functions
+	@$(BIN)/python -m pytest tests/limits -q -n auto --dist=loadfile
+
 .PHONY: pr
 pr: lint ## Run what CI runs
 	@$(MAKE) test COVERAGE=1
+	@$(MAKE) limits
 
 .PHONY: format
 format: .venv/.synced ## Format the code

@@ -19,7 +19,7 @@ from sandbox.client.engineer import LOGS_POLICY, SQS_POLICY, document
 from sandbox.client.process import ACCOUNT, REGION, poll
 from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import Bot, envelope
-from tests.integration.test_large_policies import MAX_POLICY, SERVICES
+from tests.limits.test_large_policies import MAX_POLICY, SERVICES
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template
 

@@ -15,8 +15,8 @@ from permission_guard.model.state import ManagedBy
 from permission_guard.model.targets import RoleTarget
 from tests.fakes import ACCOUNT, FUNCTION_ARN, REGION, ROLE_ARN, TARGET
 from tests.integration.conftest import cloudtrail
-from tests.integration.extremes import Extreme, Lambda, answer
-from tests.integration.test_large_policies import MAX_POLICY, SERVICES
+from tests.limits.extremes import Extreme, Lambda, answer
+from tests.limits.test_large_policies import MAX_POLICY, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
