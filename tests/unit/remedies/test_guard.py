@@ -123,6 +123,15 @@ def with_trust(case: dict[str, Any], texts: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", FAILING, ids=name_of)
+def test_each_remedy_says_what_else_changes(path: Path) -> None:
+    """Except the steps and the commands that only read."""
+    _, own, _ = case_of(path)
+    for verdict in own.values():
+        for remedy in verdict.remedies:
+            assert remedy.changes or remedy.step.startswith("step 1") or decided(remedy) == [], remedy.text
+
+
+@pytest.mark.parametrize("path", FAILING, ids=name_of)
 def test_nothing_changes_before_a_decision(path: Path) -> None:
     """Not even if everything is pasted."""
     case, own, _ = case_of(path)

@@ -47,7 +47,12 @@ def replaced(before: Role, after: Role, needed: Sequence[Mapping[str, JSON]], re
         *(replace(one, step=_STEPS[1]) for one in to_fill_in([put])),
         Remedy("aws-cli", removal, changes=changes, step=_STEPS[2]),
         *to_fill_in(_with_removals(one, found, changes) for one in in_code),
-        Remedy("policy-statement", json.dumps(allowed, indent=2), needs_decision=True),
+        Remedy(
+            "policy-statement",
+            json.dumps(allowed, indent=2),
+            needs_decision=True,
+            changes="Every function with the role is then allowed this.",
+        ),
     )
 
 

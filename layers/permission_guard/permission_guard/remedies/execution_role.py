@@ -80,7 +80,8 @@ def _of_role(command: str, call: str, block: str, changes: str) -> tuple[Remedy,
 def statement_remedy(needs: Sequence[Need]) -> Remedy:
     """Return the statement to paste into a policy, or a list of statements if the actions differ by resource."""
     found = statements(needs)
-    return Remedy("policy-statement", json.dumps(found[0] if len(found) == 1 else found, indent=2))
+    text = json.dumps(found[0] if len(found) == 1 else found, indent=2)
+    return Remedy("policy-statement", text, changes="Every function whose role has the policy is then allowed this.")
 
 
 def statements(needs: Sequence[Need]) -> list[dict[str, JSON]]:

@@ -178,7 +178,9 @@ def replaced(
     if not all(permissions) or sum(map(len, permissions)) > _MOST_PERMISSIONS:
         text = json.dumps(named[0] if len(named) == 1 else named, indent=2)
         command = _replace(allowed, [*others, *named])
-        return to_fill_in([Remedy("aws-cli", command, changes=changes), Remedy("policy-statement", text)])
+        return to_fill_in(
+            [Remedy("aws-cli", command, changes=changes), Remedy("policy-statement", text, changes=changes)]
+        )
     flat = [permission for group in permissions for permission in group]
     if _is_removable(name) and not others:
         commands = " &&\n".join([*(permission.to_cli() for permission in flat), _remove(policy, str(name))])
@@ -257,7 +259,10 @@ def _changes(remedies: Sequence[Remedy]) -> str:
 
 def added(*permissions: Permission) -> tuple[Remedy, ...]:
     """Return the remedy that adds permissions."""
-    return _of_permissions(" &&\n".join(permission.to_cli() for permission in permissions), permissions)
+    callers = ", ".join(dict.fromkeys(permission.principal for permission in permissions))
+    changes = f"The policy of {permissions[0].function} has more statements, for {callers} and this source only."
+    commands = " &&\n".join(permission.to_cli() for permission in permissions)
+    return _of_permissions(commands, permissions, changes)
 
 
 def _of_permissions(commands: str, permissions: Sequence[Permission], changes: str = "") -> tuple[Remedy, ...]:

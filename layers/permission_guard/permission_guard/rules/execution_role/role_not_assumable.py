@@ -240,7 +240,11 @@ def _remedy(role: Role, snapshot: Snapshot) -> tuple[Remedy, ...]:
     added = [dict(LAMBDA_STATEMENT)] if is_denied else []
     return (
         *changed(role, left, added, snapshot.target.region, _CHANGES),
-        Remedy("policy-statement", json.dumps(LAMBDA_STATEMENT, indent=2)),
+        Remedy(
+            "policy-statement",
+            json.dumps(LAMBDA_STATEMENT, indent=2),
+            changes="Lambda can then assume the role for every function that has it.",
+        ),
     )
 
 

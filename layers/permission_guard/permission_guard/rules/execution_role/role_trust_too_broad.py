@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 _MOST_APART: Final = 3
 _MOST_SHOWN: Final = 10
+_CHANGES: Final = "Whoever this statement no longer names can no longer assume the role."
 """More statements than these have one remedy, for all of them: each remedy contains the whole trust policy."""
 _SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
@@ -164,6 +165,7 @@ class RoleTrustTooBroad(RoleRule):
         worst = min((party.severity for party in found), key=_WORST_FIRST.index)
         ordered = sorted(found, key=lambda party: _WORST_FIRST.index(party.severity))
         who = listed(dict.fromkeys(party.who for party in ordered))
+        left = json.dumps(_left(statement, found), indent=2)
         what = list(dict.fromkeys(party.what for party in ordered))
         more = len(what) > _MOST_SHOWN
         # Anyone includes all others, and is the worst.
@@ -184,7 +186,7 @@ class RoleTrustTooBroad(RoleRule):
                 "accounts": accounts,
                 "organizations": organizations,
             },
-            remedies=to_fill_in([*fixed, Remedy("policy-statement", json.dumps(_left(statement, found), indent=2))]),
+            remedies=to_fill_in([*fixed, Remedy("policy-statement", left, changes=_CHANGES)]),
             severity=None if worst is self.severity else worst,
         )
 
