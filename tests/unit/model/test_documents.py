@@ -9,12 +9,24 @@ import pytest
 
 from permission_guard.model.documents import MAX_DEPTH, known_fields
 from permission_guard.model.findings import Finding, FixRecord
-from permission_guard.model.state import DeniedCall
+from permission_guard.model.role_permissions import RoleChange
+from permission_guard.model.state import DeniedCall, ManagedBy
+from permission_guard.model.verdicts import Remedy
 
 
 def test_unknown_fields_are_ignored() -> None:
     """A newer version may have added them."""
     assert known_fields(DeniedCall, {"api": "CreateFunction", "surprise": 1}) == {"api": "CreateFunction"}
+
+
+@pytest.mark.parametrize("cls", [Finding, FixRecord, Remedy, ManagedBy, DeniedCall, RoleChange])
+def test_every_field_is_checked(cls: type) -> None:
+    """Here, or by the constructor of an enum or of another record."""
+    by_constructors = {"Severity", "Status", "Transition", "FixResult", "ManagedBy | None", "FixRecord | None"}
+    for name, annotation in cls.__annotations__.items():
+        if annotation not in by_constructors:
+            with pytest.raises(TypeError):
+                known_fields(cls, {name: object()})
 
 
 @pytest.mark.parametrize(
@@ -25,6 +37,9 @@ def test_unknown_fields_are_ignored() -> None:
         (FixRecord, "undo", {}),
         (Finding, "event_ids", {"a": "b"}),
         (DeniedCall, "configuration", "text"),
+        (Remedy, "needs_decision", [[[]]]),
+        (Remedy, "needs_decision", 1),
+        (Remedy, "changes", None),
     ],
 )
 def test_another_type_is_an_error_with_the_field(cls: type, field: str, value: Any) -> None:

@@ -50,6 +50,7 @@ def _depth_is_at_most(value: JSON, depth: int) -> bool:
 # By annotation: in these records, annotations are text.
 _TYPES: Final[dict[Any, Callable[[JSON], bool]]] = {
     "str": _is_text,
+    "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "Mapping[str, JSON]": _is_object,
     "tuple[str, ...]": lambda value: _is_list(value) and all(map(_is_text, value)),
