@@ -125,24 +125,11 @@ class Account:
         _require(_STATEMENT_ID.fullmatch(name), f"statement id {name}")
         _require(all(each.get("Sid") != name for each in statements), f"{name} exists")
         _require(_PRINCIPAL.fullmatch(options["principal"]), f"principal {options['principal']}")
-        condition: dict[str, Any] = {}
-        for option, (operator, key, form) in _CONDITIONS.items():
-            if option in options:
-                _require(re.fullmatch(form, options[option]), f"{option} {options[option]}")
-                condition.setdefault(operator, {})[key] = options[option]
-        principal: Any = options["principal"]
-        if principal != "*":
-            kind = "Service" if re.search(r"\.(com|cn)$", principal) and not principal.startswith("arn:") else "AWS"
-            principal = {kind: principal}
+        for option, (_, _, form) in _CONDITIONS.items():
+            _require(option not in options or re.fullmatch(form, options[option]), f"{option} {options.get(option)}")
         qualifier = f":{options['qualifier']}" if "qualifier" in options else ""
-        statement = {
-            "Sid": name,
-            "Effect": "Allow",
-            "Principal": principal,
-            "Action": options["action"],
-            "Resource": f"arn:aws:lambda:{self.region}:{self.number}:function:{options['function_name']}{qualifier}",
-        }
-        self._write(options, [*statements, statement | ({"Condition": condition} if condition else {})])
+        arn = f"arn:aws:lambda:{self.region}:{self.number}:function:{options['function_name']}{qualifier}"
+        self._write(options, [*statements, {"Sid": name, **statement_of(options, arn)}])
         return {}
 
     def _lambda_remove_permission(self, options: Options) -> dict[str, Any]:
@@ -311,6 +298,21 @@ _CONDITIONS: Final = {
     "function_url_auth_type": ("StringEquals", "lambda:FunctionUrlAuthType", r"NONE|AWS_IAM"),
     "invoked_via_function_url": ("Bool", "lambda:InvokedViaFunctionUrl", r"true"),
 }
+"""The conditions that Lambda writes: https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html"""
+
+
+def statement_of(options: Options, arn: str) -> dict[str, Any]:
+    """Return the statement that Lambda writes for the parameters of AddPermission, without its Sid."""
+    principal: Any = options["principal"]
+    if principal != "*":
+        is_service = re.search(r"\.(com|cn)$", principal) and not principal.startswith("arn:")
+        principal = {"Service" if is_service else "AWS": principal}
+    condition: dict[str, Any] = {}
+    for option, (operator, key, _) in _CONDITIONS.items():
+        if option in options:
+            condition.setdefault(operator, {})[key] = options[option]
+    statement = {"Effect": "Allow", "Principal": principal, "Action": options["action"], "Resource": arn}
+    return statement | ({"Condition": condition} if condition else {})
 
 
 def commands_of(text: str) -> Iterator[list[str]]:

@@ -151,31 +151,5 @@ def _argument(value: Any) -> Any:
     return json.loads(value).replace("$${", "${").replace("%%{", "%{")
 
 
-def statement_of(one: Permission, arn: str) -> dict[str, Any]:
-    """Return the statement that Lambda writes for a permission, without its Sid."""
-    values = dict(one)
-    principal: Any = values["principal"]
-    if principal != "*":
-        is_service = re.search(r"\.(com|cn)$", principal) and not principal.startswith("arn:")
-        principal = {"Service" if is_service else "AWS": principal}
-    condition: dict[str, Any] = {}
-    for name, (operator, key) in CONDITIONS.items():
-        if name in values:
-            condition.setdefault(operator, {})[key] = values[name]
-    statement = {"Effect": "Allow", "Principal": principal, "Action": values["action"], "Resource": arn}
-    return statement | ({"Condition": condition} if condition else {})
-
-
-CONDITIONS: Final = {
-    "source_arn": ("ArnLike", "AWS:SourceArn"),
-    "source_account": ("StringEquals", "AWS:SourceAccount"),
-    "principal_org_id": ("StringEquals", "aws:PrincipalOrgID"),
-    "event_source_token": ("StringEquals", "lambda:EventSourceToken"),
-    "function_url_auth_type": ("StringEquals", "lambda:FunctionUrlAuthType"),
-    "invoked_via_function_url": ("Bool", "lambda:InvokedViaFunctionUrl"),
-}
-"""The conditions that Lambda writes: https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html"""
-
-
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()

@@ -19,12 +19,11 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.rules import RULES
 from tests.fakes import ACCOUNT, REGION
-from tests.unit.remedies.account import Account, document_of
+from tests.unit.remedies.account import Account, document_of, statement_of
 from tests.unit.remedies.snippets import (
     cdk_permissions,
     decided,
     sam_permissions,
-    statement_of,
     terraform_blocks,
     terraform_permissions,
 )
@@ -163,7 +162,7 @@ def test_infrastructure_code_declares_what_the_commands_write(path: Path) -> Non
         texts = ways(of_kind(verdict, "aws-cli"))
         after = [written_statements(applied(case, each).case) for each in texts]
         arn = verdict.function_arn.removesuffix(":$LATEST")  # which has no policy of its own
-        wanted = [statement_of(one, arn) for one in in_cdk[-1]]
+        wanted = [statement_of(dict(one), arn) for one in in_cdk[-1]]
         assert all(statement in after[-1] for statement in wanted)
         assert all(statement not in before or statement in wanted for statement in wanted)
 

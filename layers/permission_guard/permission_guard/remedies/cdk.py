@@ -53,7 +53,8 @@ _GRANTS: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
 """The actions that a grant covers, how the resource is named by its ARN, and the grant."""
 _WHOLE_ARN: Final = re.compile(r"arn:(?!\S*:secret:)[^*?]+|arn:[^*?]+:secret:[^*?]+-\w{6}", re.ASCII)
 """The constructs are found by whole ARNs: that of a secret ends in six random characters."""
-_SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+"""The form of a service principal."""
 
 
 def add_permission(function: str, statement_id: str, principal: str, action: str, values: Mapping[str, JSON]) -> str:
@@ -121,7 +122,7 @@ def _principal(text: str) -> str:
         return "new iam.AnyPrincipal()"
     if is_account_id(text):
         return f"new iam.AccountPrincipal({_string(text)})"
-    kind = "ServicePrincipal" if _SERVICE.fullmatch(text) else "ArnPrincipal"
+    kind = "ServicePrincipal" if SERVICE.fullmatch(text) else "ArnPrincipal"
     return f"new iam.{kind}({_string(text)})"
 
 

@@ -25,6 +25,11 @@ def commented(text: str, mark: str = "#") -> str:
     return "\n".join(f"{mark} {line}".rstrip() for line in text.split("\n"))
 
 
+def comment_mark(remedy: Remedy) -> str:
+    """Return how a comment begins in the language of a remedy."""
+    return "//" if remedy.kind == "cdk" else "#"
+
+
 def to_fill_in(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
     """Return remedies, those with something to fill in as comments that say so. JSON has no comments and stays."""
     return tuple(_to_fill_in(remedy) for remedy in remedies)
@@ -36,7 +41,7 @@ def _to_fill_in(remedy: Remedy) -> Remedy:
         return remedy
     if remedy.kind == "policy-statement":
         return replace(remedy, needs_decision=True)
-    mark = "//" if remedy.kind == "cdk" else "#"
+    mark = comment_mark(remedy)
     head = f"Replace {' and '.join(marks)}, and remove the {mark} at the start of each line:"
     return replace(remedy, text=commented(f"{head}\n{remedy.text}", mark), needs_decision=True)
 

@@ -11,7 +11,7 @@ from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Remedy
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.decisions import commented, placeholder, to_fill_in
+from permission_guard.remedies.decisions import comment_mark, commented, placeholder, to_fill_in
 from permission_guard.remedies.execution_role import free_name, put_policy, put_statements
 from permission_guard.remedies.quoting import escaped
 
@@ -122,6 +122,5 @@ def _reads(role: Role, found: Sequence[_Removal], region: str) -> Iterator[str]:
 
 
 def _with_removals(remedy: Remedy, found: Sequence[_Removal], changes: str) -> Remedy:
-    mark = "//" if remedy.kind == "cdk" else "#"
-    lines = [remedy.text, *(f"{mark} {escaped(each.in_code)}" for each in found)]
+    lines = [remedy.text, *(f"{comment_mark(remedy)} {escaped(each.in_code)}" for each in found)]
     return replace(remedy, text="\n".join(lines), changes=changes)

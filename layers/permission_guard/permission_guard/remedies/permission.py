@@ -47,7 +47,6 @@ _FORMS: Final[Mapping[str, Callable[[str], re.Match[str] | None]]] = {
     "invoked_via_function_url": re.compile(r"true").fullmatch,
 }
 _ANY_VALUE: Final = "0" * 12
-_SERVICE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 _CALLER: Final = re.compile(r"\*|\d{12}|arn:[^\s*]+|[A-Z0-9]{16,}", re.ASCII)
 
 
@@ -187,7 +186,7 @@ def _principals(written: JSON) -> list[str]:
         return ["*"]
     if not isinstance(written, dict):
         return []
-    forms = {"AWS": _CALLER, "Service": _SERVICE}
+    forms = {"AWS": _CALLER, "Service": cdk.SERVICE}
     pairs = [(forms.get(kind), value) for kind, values in written.items() for value in _list(values)]
     texts = [value for form, value in pairs if form and isinstance(value, str) and form.fullmatch(value)]
     return texts if len(texts) == len(pairs) else []
