@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from permission_guard.checks.checker import Checker, CheckRequest
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint
+from permission_guard.findings.lifecycle import Change
 from permission_guard.findings.role_permissions import RolePermissions
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -20,6 +22,7 @@ from permission_guard.rules.execution_role.event_source_read_missing import Even
 from permission_guard.rules.execution_role.logging_missing import LoggingMissing
 from permission_guard.rules.execution_role.role_not_assumable import RoleNotAssumable
 from permission_guard.rules.execution_role.role_shared import RoleShared
+from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from tests.fakes import (
     ACCOUNT,
     DENIED,
@@ -238,6 +241,24 @@ def test_a_function_without_mappings_has_no_finding() -> None:
 
 
 # ── The checkpoint for the next check ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "requested_after", "read_after"),
+    [(Status.OPEN, -1, 0), (Status.OPEN, 1, 1), (Status.SUPPRESSED, -1, 0), (Status.RESOLVED, -1, -1)],
+)
+def test_an_inventory_older_than_a_finding_does_not_resolve_it(
+    status: Status, requested_after: int, read_after: int
+) -> None:
+    """Another execution environment may have cached a state in which the trigger did not exist yet."""
+    store, state = InMemoryFindings(), InMemoryState(VIOLATED)
+    opened = datetime.fromisoformat(NOW).timestamp()
+    finding = replace(a_finding(), rule_id=InvokePermissionMissing.id, opened_at=NOW, status=status)
+    store.put_finding(Change(finding, None))
+    rules = [InvokePermissionMissing(TrustSet(frozenset()))]
+    checker = Checker(Direction.INVOKE_POLICY, rules, state, store, Clock(), users=store, grace_period=False)
+    checker.check(TARGET, checker.start(TARGET), CheckRequest(requested_at=opened + requested_after))
+    assert state.not_before == opened + read_after
 
 
 def test_findings_of_a_function_that_never_had_one_are_not_queried() -> None:

@@ -56,6 +56,8 @@ from tests.unit.rules.peers import PEERS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from permission_guard.rules.base import Rule
+
 RULE_CASES = sorted(CASES.glob("PG*/*.json"))
 PRINCIPALS = {service.name: service.principal for service in SERVICES}
 """The service principal of an inventory's sources, by the name of the inventory."""
@@ -89,6 +91,20 @@ def test_each_case_has_the_expected_verdicts(path: Path) -> None:
             assert [need["action"] for need in verdict.evidence.get("missing", ())] == entry.get("missing", [])
             assert verdict.impact
             assert {remedy.kind for remedy in verdict.remedies} >= set(entry.get("remedies", DEFAULT_REMEDIES))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_whose_outcome_depends_on_inventories_says_so(rule: type[Rule]) -> None:
+    """Otherwise an inventory that an execution environment cached would resolve its findings."""
+    cases = [json.loads(path.read_text()) for path in RULE_CASES if path.parent.name == rule.id]
+    changed = [case for case in cases if outcomes_of(rule, case) != outcomes_of(rule, case | {"inventories": {}})]
+    assert bool(changed) is rule.of_inventories
+
+
+def outcomes_of(rule: type[Rule], case: dict[str, Any]) -> list[tuple[str | None, Outcome]]:
+    """Return the outcomes of a rule on the state of a case."""
+    verdicts = evaluate(snapshot_of(case), [rule(trust_of(case))]).verdicts
+    return [(verdict.subject, verdict.outcome) for verdict in verdicts]
 
 
 @pytest.mark.parametrize("path", RULE_CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")

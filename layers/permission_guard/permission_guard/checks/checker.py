@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
@@ -153,8 +154,10 @@ class Checker:
         writers kept changing the same findings.
         """
         request = request or CheckRequest()
-        evaluated = self._evaluate(target, run, request)
         recorded = self._store.findings_of(target) if run.checkpoint.has_findings else ()
+        evaluated = self._evaluate(
+            target, run, request, not_before=max(request.requested_at, self._last_opened(recorded))
+        )
         new = _new(evaluated.report, recorded)
         deferred = (
             ()
@@ -187,13 +190,13 @@ class Checker:
             unreadable=self._store.unreadable_of(target),
         )
 
-    def _evaluate(self, target: FunctionTarget, run: CheckRun, request: CheckRequest) -> _Evaluated:
+    def _evaluate(
+        self, target: FunctionTarget, run: CheckRun, request: CheckRequest, *, not_before: float
+    ) -> _Evaluated:
         """Read the state, and evaluate the rules that this kind of check includes."""
         before, now = run.checkpoint, self._clock()
         denied_calls = still_relevant(before.denied_calls, request.denied_calls, now)
-        snapshot = self._source.snapshot(
-            target, self._direction, not_before=request.requested_at, denied_calls=denied_calls
-        )
+        snapshot = self._source.snapshot(target, self._direction, not_before=not_before, denied_calls=denied_calls)
         roles = _roles(snapshot, before.roles)
         found = required_permissions(snapshot)
         role_changes = recent_changes(
@@ -224,6 +227,15 @@ class Checker:
         snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
         report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
         return _Evaluated(report, snapshot.unread, checkpoint, related, is_being_changed, is_propagating)
+
+    def _last_opened(self, recorded: Iterable[Finding]) -> float:
+        """Return when the last finding that depends on inventories was opened, in seconds since 1970; 0 for none.
+
+        Each execution environment caches them. One that is older than a finding must not resolve it.
+        """
+        rules = {rule.id for rule in self._rules if rule.of_inventories}
+        findings = (one for one in recorded if one.rule_id in rules and one.status is not Status.RESOLVED)
+        return max((datetime.fromisoformat(one.opened_at).timestamp() for one in findings), default=0.0)
 
     def _record(
         self,

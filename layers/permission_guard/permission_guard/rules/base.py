@@ -33,6 +33,8 @@ class Rule(ABC):
     - `of_denied_calls` is true if the rule evaluates calls that AWS denied. Their function may not exist.
     - `of_function_state` is true if the rule evaluates what AWS reports of the function. While AWS creates or updates
       the function, it is skipped in a check that another one follows.
+    - `of_inventories` is true if the rule evaluates what is set up to invoke the function, or which sources exist. An
+      inventory that was read before a finding was opened must not resolve it.
     """
 
     id: ClassVar[str]
@@ -44,6 +46,7 @@ class Rule(ABC):
     full_check_only: ClassVar[bool] = False
     of_denied_calls: ClassVar[bool] = False
     of_function_state: ClassVar[bool] = False
+    of_inventories: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:

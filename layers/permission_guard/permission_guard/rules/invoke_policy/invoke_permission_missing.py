@@ -99,6 +99,7 @@ class InvokePermissionMissing(Rule):
     name = "invoke-permission-missing"
     severity = Severity.HIGH
     direction = Direction.INVOKE_POLICY
+    of_inventories = True
     grace_period = True
     reads = POLICY_READS | {
         "apigateway:GET",

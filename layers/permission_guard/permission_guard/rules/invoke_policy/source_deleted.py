@@ -65,6 +65,7 @@ class SourceDeleted(StatementRule):
     id = "PG110"
     name = "source-deleted"
     severity = Severity.HIGH
+    of_inventories = True
     offline = False
     grace_period = True
     reads = StatementRule.reads | {

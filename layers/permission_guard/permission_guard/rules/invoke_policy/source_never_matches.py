@@ -78,6 +78,7 @@ class SourceNeverMatches(StatementRule):
     id = "PG105"
     name = "source-never-matches"
     severity = Severity.MEDIUM
+    of_inventories = True
 
     def check_statement(self, allowed: Allowed) -> Problem | str:
         """Flag the principals for which the statement never takes effect."""
