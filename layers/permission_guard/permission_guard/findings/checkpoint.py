@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.role_permissions import RolePermissions, time_of_check
 from permission_guard.model import limits
+from permission_guard.model.arns import finding_target
 from permission_guard.model.documents import known_fields
 from permission_guard.model.role_permissions import RoleChange, role_change
 from permission_guard.model.state import DeniedCall
@@ -21,6 +22,7 @@ from permission_guard.records import field, record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 KEEP_DENIED_CALLS = timedelta(days=1)
@@ -32,16 +34,17 @@ class Checkpoint:
     """What the last recorded check found.
 
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
-    within a day. `has_findings` is false where none was ever recorded, so that they need not be read. `permissions` are
-    what the roles' identity policies allowed, and `role_changes` the calls of a day that can have changed that.
-    `is_complete` is whether the check could read what the permissions depend on; it is not part of the JSON.
+    within a day. `permissions` are what the roles' identity policies allowed, and `role_changes` the calls of a day
+    that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record: a
+    digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
+    depend on; it is not part of the JSON.
     """
 
     roles: frozenset[RoleTarget] = frozenset()
     denied_calls: tuple[DeniedCall, ...] = ()
-    has_findings: bool = True
     permissions: RolePermissions = RolePermissions()
     role_changes: tuple[RoleChange, ...] = ()
+    role_digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
     is_complete: bool = field(default=True, compare=False)
 
     def to_json(self) -> str:
@@ -50,9 +53,9 @@ class Checkpoint:
         document = {
             "roles": roles,
             "denied_calls": [asdict(denied_call) for denied_call in self.denied_calls],
-            "has_findings": self.has_findings,
             "permissions": self.permissions.to_document(),
             "role_changes": [asdict(change) for change in self.role_changes],
+            "role_digests": {arn: dict(digests) for arn, digests in self.role_digests.items()},
         }
         return json.dumps(document, sort_keys=True)
 
@@ -78,34 +81,45 @@ class Checkpoint:
                 for account, name in document["roles"]
             ),
             denied_calls=tuple(map(_denied_call, document["denied_calls"])),
-            has_findings=bool(document["has_findings"]),
             permissions=RolePermissions.from_document(permissions) if permissions else RolePermissions(),
             role_changes=tuple(map(role_change, document.get("role_changes", ()))),
+            role_digests={
+                _role_arn(arn): {_text(rule_id): _text(digest) for rule_id, digest in digests.items()}
+                for arn, digests in document.get("role_digests", {}).items()
+            },
         )
 
 
 @record
-class CheckRun:
-    """A check that was started: its number, and the checkpoint of the last one.
+class RecordedFindings:
+    """The recorded findings of a function or a role. `unreadable` are the ids of those that cannot be read."""
 
-    `seen_at` is the time of the last check that could read what the permissions depend on, empty if it is unknown.
-    `text` is the checkpoint as it is stored: another version may have written it differently.
+    findings: tuple[Finding, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+
+
+@record
+class CheckRun:
+    """A check that was started: what the last one left, and what was recorded.
+
+    `number` counts the checks of the function and direction that were written before. `seen_at` is the time of the last
+    one that could read what the permissions depend on, empty if it is unknown.
     """
 
     number: int
     checkpoint: Checkpoint = Checkpoint()
-    text: str = ""
     seen_at: str = ""
+    recorded: RecordedFindings = RecordedFindings()
 
     @classmethod
-    def after(cls, number: int, text: str, seen_at: str) -> Self:
+    def after(cls, number: int, text: str, seen_at: str, recorded: RecordedFindings = RecordedFindings()) -> Self:  # noqa: B008 - a record is immutable
         """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
         checkpoint, time = Checkpoint(), ""
         with suppress(*UNREADABLE):
             checkpoint = Checkpoint.from_json(text)
         with suppress(*UNREADABLE):
             time = time_of_check(seen_at)
-        return cls(number, checkpoint, text, time)
+        return cls(number, checkpoint, time, recorded)
 
 
 def still_relevant(known: Iterable[DeniedCall], new: Iterable[DeniedCall], now: str) -> tuple[DeniedCall, ...]:
@@ -129,6 +143,16 @@ def _identity(denied_call: DeniedCall) -> tuple[str, ...]:
     services = {action.partition(":")[0] for action in named_actions(denied_call.message)}
     about = (json.dumps(source, sort_keys=True),) if denied_call.mapping else tuple(sorted(services))
     return denied_call.api, denied_call.function_arn, denied_call.role_arn, *about
+
+
+def _role_arn(text: JSON) -> str:
+    return finding_target(_text(text)).arn
+
+
+def _text(value: JSON) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"not a text: {value!r:.50}")
+    return value
 
 
 def _denied_call(document: Mapping[str, JSON]) -> DeniedCall:

@@ -23,6 +23,7 @@ _LONG_REMEDY = 4_000
 _LONG_VALUE = 2_000
 _LONG_TEXT = 2_000
 _LONG_NAME = 500
+_FEW = 3
 
 
 def document_size(finding: Finding) -> int:
@@ -83,6 +84,8 @@ def _minimal(finding: Finding) -> Finding:
         remedies=(),
         event_ids=tuple(_cut(text, _LONG_NAME) for text in finding.event_ids),
         changed_by=_cut(finding.changed_by, _LONG_NAME),
+        functions=finding.functions[:_FEW],
+        history=finding.history[-_FEW:],
         managed_by=None,
     )
 

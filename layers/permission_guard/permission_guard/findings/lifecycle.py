@@ -1,27 +1,52 @@
 """Reconcile a report with the recorded findings of the same function and direction. Pure.
 
     (none) ──violation──▶ open ──pass, or subject deleted──▶ resolved ──violation──▶ open (reopened)
+      │                    │ ▲                                  │ ▲                    ▲
+      │         suppressed │ │ suppression ended                │ │ pass               │ suppression ended
+      └──violation──▶ suppressed ──────────────────────────────┼─┘────────────────────┘
+                           ▲                                    │
+                           └──violation while it is suppressed──┘
 
-Unknown changes nothing. A suppressed finding stays suppressed while it is violated.
+Unknown changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.findings.fit import fit
-from permission_guard.model.findings import MAX_EVENT_IDS, Finding, Status, Transition
+from permission_guard.model.findings import (
+    MAX_EVENT_IDS,
+    MAX_FUNCTIONS,
+    MAX_HISTORY,
+    UNKNOWN_CAUSE,
+    Cause,
+    Finding,
+    PastTransition,
+    Status,
+    SuppressedBy,
+    Suppression,
+    Transition,
+)
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from permission_guard.model.state import ManagedBy
-    from permission_guard.model.targets import JSON
     from permission_guard.model.verdicts import Remedy
+    from permission_guard.rules.base import Rule
     from permission_guard.rules.report import Report
+
+SuppressionOf = Callable[[Finding], Suppression | None]
+"""What the configuration and the tags of its function say of a finding: why it is suppressed, None if it is not."""
+
+SEEN_EVERY: Final = timedelta(days=1)
+"""How old the time at which a finding was last seen may become before a check writes it again."""
 
 
 @record
@@ -52,106 +77,187 @@ def owner_of_fix(finding: Finding) -> str:
     return finding.fix.owner if finding.fix else ""
 
 
+def no_suppression(finding: Finding) -> None:
+    """Suppress no finding."""
+
+
 def reconcile(
     recorded: Sequence[Finding],
     report: Report,
     *,
     now: str,
-    event_ids: Sequence[str] = (),
-    changed_by: str = "",
+    cause: Cause = UNKNOWN_CAUSE,
+    suppression_of: SuppressionOf = no_suppression,
+    baseline: bool = False,
+    functions: Sequence[str] = (),
 ) -> tuple[Change, ...]:
     """Return the changes that bring the recorded findings up to date with a report.
 
-    `recorded` are the findings of the report's function, of all rules; those of rules that were not evaluated are not
-    changed. `now` is ISO-8601 in UTC. `event_ids` are the events that led to the check, `changed_by` the ARN of who
-    made the change.
+    `recorded` are the findings of the report's target, of all rules; those of rules that were not evaluated are not
+    changed. `now` is ISO-8601 in UTC. `suppression_of` returns what the configuration and the function's tags suppress.
+    `baseline` marks new findings for the digest of the first sweep. `functions` are the ARNs of all functions that use
+    the role, for findings about a role.
     """
     by_id = {finding.id: finding for finding in recorded}
-    cause = {"event_ids": tuple(event_ids)[:MAX_EVENT_IDS], "changed_by": changed_by}
     # Each subject once: AWS's paginated lists can contain the same item twice.
     seen = {verdict.finding_id: verdict for verdict in report.violations}
-    changes = [_violated(by_id.get(key), verdict, report, now, cause) for key, verdict in seen.items()]
+    changes: list[Change] = []
+    for key, verdict in seen.items():
+        before = by_id.get(key)
+        found = _found(before, verdict, report, now, functions)
+        suppression = _in_force(found.suppression, now) or suppression_of(found)
+        changes += _violated(before, replace(found, suppression=suppression), now, cause, baseline=baseline)
     for finding in recorded:
-        if finding.id not in seen and finding.rule_id in report.rules and finding.status is not Status.RESOLVED:
-            changes += _not_violated(finding, report, now, cause)
-    return tuple(change for change in changes if change is not None)
+        if finding.id not in seen and finding.status is not Status.RESOLVED:
+            resolution = report.not_evaluated.get(finding.rule_id)
+            if resolution is None and finding.rule_id in report.rules:
+                resolution = _resolution(finding, report)
+            if resolution is not None:
+                changes.append(resolved(finding, resolution, now, cause))
+    return tuple(changes)
 
 
-def _violated(
-    recorded: Finding | None,
-    verdict: Verdict,
-    report: Report,
-    now: str,
-    cause: Mapping[str, JSON],
-) -> Change | None:
-    rule = report.rules[verdict.rule_id]
-    managed_by = report.managed_by or (recorded.managed_by if recorded else None)
-    if recorded is None:
-        opened = Finding(
-            id=verdict.finding_id,
-            rule_id=rule.id,
-            rule_name=rule.name,
-            severity=verdict.severity or rule.severity,
-            partition=report.target.partition,
-            account=report.target.account,
-            region=report.target.region,
-            function_arn=verdict.function_arn,
-            subject=_subject(verdict),
-            title=verdict.title,
-            reason=verdict.reason,
-            impact=verdict.impact,
-            evidence=verdict.evidence,
-            remedies=_own_first(verdict.remedies, managed_by),
-            status=Status.OPEN,
-            revision=1,
-            transition=Transition.OPENED,
-            opened_at=now,
-            changed_at=now,
-            **cause,
-            managed_by=managed_by,
-        )
-        return Change(fit(opened), None)
-    updated = fit(
-        replace(
-            recorded,
-            title=verdict.title,
-            reason=verdict.reason,
-            impact=verdict.impact,
-            evidence=verdict.evidence,
-            remedies=_own_first(verdict.remedies, managed_by),
-            severity=verdict.severity or rule.severity,
-            managed_by=managed_by,
-        )
-    )
-    if recorded.status is Status.RESOLVED:
-        reopened = replace(
-            updated,
-            status=Status.OPEN,
-            revision=recorded.revision + 1,
-            transition=Transition.REOPENED,
-            opened_at=now,
-            changed_at=now,
-            resolution="",
-            **cause,
-        )
-        return Change(reopened, recorded.revision)
-    return Change(updated, recorded.revision) if updated != recorded else None
-
-
-def _not_violated(finding: Finding, report: Report, now: str, cause: Mapping[str, JSON]) -> Iterator[Change]:
-    resolution = _resolution(finding, report)
-    if resolution is None:
-        return
-    resolved = replace(
-        finding,
-        status=Status.RESOLVED,
+def advanced(finding: Finding, transition: Transition, now: str, cause: Cause = UNKNOWN_CAUSE) -> Finding:
+    """Return a finding after a transition: its next revision, with who caused it in its history."""
+    past = PastTransition(
         revision=finding.revision + 1,
-        transition=Transition.RESOLVED,
-        changed_at=now,
-        resolution=resolution,
-        **cause,
+        transition=transition,
+        at=now,
+        by=cause.by,
+        address=cause.address,
+        tool=cause.tool,
+        event_id=next(iter(cause.event_ids), ""),
     )
-    yield Change(resolved, finding.revision)
+    history = (*finding.history, past)[-MAX_HISTORY:]
+    return replace(finding, revision=past.revision, transition=transition, changed_at=now, history=history)
+
+
+def _changed(finding: Finding, transition: Transition, now: str, cause: Cause) -> Finding:
+    """Return a finding after a transition that a change of the state led to, with who made the change."""
+    return replace(
+        advanced(finding, transition, now, cause),
+        event_ids=cause.event_ids[:MAX_EVENT_IDS],
+        changed_by=cause.by,
+        changed_from=cause.address,
+        changed_with=cause.tool,
+    )
+
+
+def resolved(finding: Finding, resolution: str, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change:
+    """Return the change that resolves a finding, for the reason `resolution`."""
+    after = replace(_changed(finding, Transition.RESOLVED, now, cause), status=Status.RESOLVED, resolution=resolution)
+    return Change(after, finding.revision)
+
+
+def suppressed(finding: Finding, suppression: Suppression, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change:
+    """Return the change that suppresses an open finding, or replaces its suppression."""
+    if finding.status is Status.SUPPRESSED and finding.suppression == suppression:
+        return Change(finding, finding.revision)
+    after = _changed(finding, Transition.SUPPRESSED, now, cause)
+    text = suppression_text(suppression)
+    return Change(replace(after, status=Status.SUPPRESSED, suppression=suppression, resolution=text), finding.revision)
+
+
+def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change:
+    """Return the change that opens a resolved or suppressed finding again."""
+    after = replace(
+        advanced(finding, Transition.REOPENED, now, cause), status=Status.OPEN, opened_at=now, resolution=""
+    )
+    return Change(after, finding.revision)
+
+
+def suppression_text(suppression: Suppression) -> str:
+    """Return who suppresses a finding, until when and why."""
+    return f"Suppressed by {suppression.owner} until {suppression.until[: len('2026-11-20')]}: {suppression.reason}"
+
+
+def _in_force(suppression: Suppression | None, now: str) -> Suppression | None:
+    """Return what a person suppressed, while it lasts. The rest is what the configuration and the tags say now."""
+    if suppression is None or suppression.by is not SuppressedBy.PERSON:
+        return None
+    return suppression if _is_before(now, suppression.until) else None
+
+
+def _is_before(time: str, other: str) -> bool:
+    return datetime.fromisoformat(time) < datetime.fromisoformat(other)
+
+
+def _found(recorded: Finding | None, verdict: Verdict, report: Report, now: str, functions: Sequence[str]) -> Finding:
+    """Return the finding as a verdict describes it, with what was recorded of it otherwise."""
+    rule = report.rules[verdict.rule_id]
+    finding = recorded or _unrecorded(verdict, rule, report, now)
+    managed_by = report.managed_by or finding.managed_by
+    is_recent = datetime.fromisoformat(now) - datetime.fromisoformat(finding.last_seen) < SEEN_EVERY
+    return fit(
+        replace(
+            finding,
+            severity=report.severities.get(rule.id) or verdict.severity or rule.severity,
+            title=verdict.title,
+            reason=verdict.reason,
+            impact=verdict.impact,
+            evidence=verdict.evidence,
+            remedies=_own_first(verdict.remedies, managed_by),
+            managed_by=managed_by,
+            functions=tuple(functions[:MAX_FUNCTIONS]) if verdict.role_arn else (),
+            function_count=len(functions) if verdict.role_arn else 0,
+            last_seen=finding.last_seen if is_recent else now,
+        )
+    )
+
+
+def _unrecorded(verdict: Verdict, rule: Rule, report: Report, now: str) -> Finding:
+    """Return a finding before its first transition."""
+    return Finding(
+        id=verdict.finding_id,
+        rule_id=rule.id,
+        rule_name=rule.name,
+        severity=rule.severity,
+        partition=report.target.partition,
+        account=report.target.account,
+        region=report.target.region,
+        function_arn="" if verdict.role_arn else verdict.function_arn,
+        role_arn=verdict.role_arn,
+        subject=_subject(verdict),
+        title="",
+        reason="",
+        impact="",
+        evidence={},
+        remedies=(),
+        status=Status.OPEN,
+        revision=0,
+        transition=Transition.OPENED,
+        opened_at=now,
+        changed_at=now,
+        first_seen=now,
+        last_seen=now,
+    )
+
+
+def _violated(recorded: Finding | None, found: Finding, now: str, cause: Cause, *, baseline: bool) -> Iterator[Change]:
+    """Yield the change of a violated finding: `found` is as it was found, with what suppresses it."""
+    before = recorded.revision if recorded else None
+    is_open = recorded is not None and recorded.status is Status.OPEN
+    suppression = found.suppression
+    if suppression is not None and not _is_before(now, suppression.until):
+        suppression = None
+        found = replace(found, suppression=None)
+    if suppression is not None:
+        if recorded is not None and recorded.status is Status.SUPPRESSED:
+            if found != recorded:
+                yield Change(replace(found, resolution=suppression_text(suppression)), before)
+        else:
+            yield replace(suppressed(_seen(found, now), suppression, now, cause), expected_revision=before)
+    elif recorded is None:
+        opened = _changed(found, Transition.OPENED, now, cause)
+        yield Change(replace(opened, baseline=baseline), None)
+    elif not is_open:
+        yield reopened(_seen(found, now), now, cause)
+    elif found != recorded:
+        yield Change(found, before)
+
+
+def _seen(finding: Finding, now: str) -> Finding:
+    return replace(finding, last_seen=now)
 
 
 def _resolution(finding: Finding, report: Report) -> str | None:
@@ -162,7 +268,11 @@ def _resolution(finding: Finding, report: Report) -> str | None:
             return verdict.reason
     if any(v.outcome is Outcome.UNKNOWN and is_about(v, finding) for v in own):
         return None
-    return "The function was deleted." if report.deleted else f"{finding.subject} no longer exists."
+    if report.deleted:
+        return "The function was deleted."
+    if report.rules[finding.rule_id].of_role and not finding.role_arn:
+        return "The finding is now recorded for the role."
+    return f"{finding.subject} no longer exists."
 
 
 def is_about(verdict: Verdict, finding: Finding) -> bool:

@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.findings.checkpoint import Checkpoint, CheckRun
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import Direction, FunctionTarget
+    from permission_guard.model.targets import Direction, FindingTarget, FunctionTarget
 
 
 class FindingStore(Protocol):
     """Stores findings; a stale check never overwrites a newer one."""
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
-        """Start a check: its number is higher than that of every check before. Call it before anything is read."""
+        """Start a check: return what the last one left, and what is recorded. Call it before anything is read."""
 
-    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
-        """Return every recorded finding of a function, with its versions and aliases, that can be read."""
+    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+        """Return every recorded finding of a function, with its versions and aliases, or of a role."""
 
-    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
-        """Return the ids of the findings that the last `findings_of` could not read; they must stay as they are."""
-
-    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
         """Return one recorded finding."""
 
     def commit_check(
@@ -41,8 +38,9 @@ class FindingStore(Protocol):
     ) -> bool:
         """Write a check's changes and checkpoint, all or none.
 
-        False when a newer check was written, or a check that left another checkpoint than the one this run started
-        with. ConflictError when a finding was changed since it was read: read and reconcile again.
+        False when another check of the function and direction was written since this run was started: its state may be
+        newer, so that the check has to be made again. ConflictError when a finding was changed since it was read: read
+        and reconcile again.
         """
 
     def put_finding(self, change: Change) -> None:

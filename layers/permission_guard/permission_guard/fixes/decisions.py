@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.config import FixMode
 from permission_guard.errors import UNREADABLE, DecisionRefusedError
-from permission_guard.findings.lifecycle import Change
+from permission_guard.findings.lifecycle import Change, advanced
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.findings import Cause, FixResult, Status, Transition
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -172,16 +172,12 @@ def _decided(finding: Finding, decision: Decision) -> Finding:
     if finding.revision != decision.revision or finding.fix.plan_hash != decision.plan_hash:
         raise DecisionRefusedError("the proposal has changed: read the current one")
     approved = decision.kind is DecisionKind.APPROVE
-    return replace(
-        finding,
-        fix=replace(
-            finding.fix,
-            result=FixResult.PROPOSED if approved else FixResult.REJECTED,
-            approve="",
-            decided_by=decision.by,
-            at=decision.at,
-        ),
-        revision=finding.revision + 1,
-        transition=Transition.FIX_APPROVED if approved else Transition.FIX_REJECTED,
-        changed_at=decision.at,
+    transition = Transition.FIX_APPROVED if approved else Transition.FIX_REJECTED
+    fix = replace(
+        finding.fix,
+        result=FixResult.PROPOSED if approved else FixResult.REJECTED,
+        approve="",
+        decided_by=decision.by,
+        at=decision.at,
     )
+    return replace(advanced(finding, transition, decision.at, Cause(by=decision.by)), fix=fix)

@@ -18,7 +18,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.lifecycle import Change, is_about, owner_of_fix
+from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -319,13 +319,8 @@ class Fixer:
         revision = current.revision + 1
         if fix_record.result is FixResult.PROPOSED and self._takes_approvals:
             fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
-        updated = replace(
-            current,
-            fix=fix_record,
-            revision=revision,
-            transition=_TRANSITIONS[fix_record.result],
-            changed_at=fix_record.at,
-        )
+        after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
+        updated = replace(after, fix=fix_record)
         self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
         return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
 

@@ -16,10 +16,11 @@ from permission_guard.model.names import (
     ROLE_ARN,
     ROLE_NAME,
 )
-from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
+from permission_guard.model.targets import FunctionTarget, NamedRole, PolicyTarget, RoleTarget
 
 if TYPE_CHECKING:
     from permission_guard.iam.arn import Arn
+    from permission_guard.model.targets import FindingTarget
 
 _MANAGED_POLICY = re.compile(
     r"arn:aws[a-z-]*:iam::(?P<account>\d{12}|aws):policy(?P<path>/(?:.*/)?)(?P<name>[^/]+)", re.ASCII
@@ -73,6 +74,18 @@ def parse_function_arn(arn: str) -> tuple[FunctionTarget, str | None]:
     if not (arn.startswith("arn:") and ":function:" in arn and target.region and target.account):
         raise ValueError(f"not a Lambda function ARN: {arn!r:.200}")
     return target, qualifier
+
+
+def finding_target(arn: str) -> FindingTarget:
+    """Return what findings with this target are about: the function, without a qualifier, or the role.
+
+    ValueError if the text is neither the ARN of a function nor that of a role.
+    """
+    if (parsed := parse_arn(arn)) is None or parsed.service != "iam":
+        return parse_function_arn(arn)[0]
+    if not (ROLE_ARN.match(arn) and IAM_ARN.match(arn)):
+        raise ValueError(f"not a role ARN: {arn!r:.200}")
+    return NamedRole(arn)
 
 
 def role_name(role_arn: str) -> str:

@@ -55,4 +55,5 @@ _TYPES: Final[dict[Any, Callable[[JSON], bool]]] = {
     "Mapping[str, JSON]": _is_object,
     "tuple[str, ...]": lambda value: _is_list(value) and all(map(_is_text, value)),
     "tuple[Remedy, ...]": _is_list,
+    "tuple[PastTransition, ...]": _is_list,
 }

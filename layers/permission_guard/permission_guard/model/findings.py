@@ -8,7 +8,7 @@ from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves th
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from permission_guard.model.documents import known_fields
 from permission_guard.model.state import ManagedBy
@@ -40,6 +40,63 @@ class Transition(StrEnum):
     FIX_FAILED = "Fix Failed"
     FIX_UNDO_REQUESTED = "Fix Undo Requested"
     FIX_UNDONE = "Fix Undone"
+
+
+class SuppressedBy(StrEnum):
+    """What suppresses a finding."""
+
+    PERSON = "person"
+    EXCEPTION = "exception"
+    FUNCTION_TAG = "function tag"
+
+
+@record(kw_only=True)
+class Suppression:
+    """Why a finding is suppressed, and until when.
+
+    `until` is ISO-8601 in UTC: from then on the finding is open again. `owner` answers for it: the ARN of the person,
+    or the owner that an exception names. `exception` is the id of the exception in the configuration, empty for others.
+    """
+
+    by: SuppressedBy
+    reason: str
+    owner: str
+    until: str
+    exception: str = ""
+
+
+@record(kw_only=True)
+class PastTransition:
+    """A transition of a finding, in short: its item `HISTORY#` has the finding as it was then.
+
+    `by` is the ARN of who made the change that led to it, `address` from where and `tool` with which user agent; each
+    is empty if no event names it. `event_id` is CloudTrail's.
+    """
+
+    revision: int
+    transition: Transition
+    at: str
+    by: str = ""
+    address: str = ""
+    tool: str = ""
+    event_id: str = ""
+
+
+@record
+class Cause:
+    """What led to a change of a finding: the ids of the events, and the call that the last of them names.
+
+    `by` is the ARN of the caller, `address` from where and `tool` with which user agent it was made; each is empty if
+    no event names it.
+    """
+
+    event_ids: tuple[str, ...] = ()
+    by: str = ""
+    address: str = ""
+    tool: str = ""
+
+
+UNKNOWN_CAUSE: Final = Cause()
 
 
 class FixResult(StrEnum):
@@ -88,9 +145,15 @@ class FixRecord:
 class Finding:
     """The finding document, version 1. It is the item in the table and the detail of the event.
 
-    Times are ISO-8601 in UTC. `revision` counts transitions, and `transition` is the last one. The first of `remedies`
-    is for the tool that manages the function, if that is known. `changed_by` is the ARN of who made the change that led
-    to the last transition, if an event names one.
+    A finding is about a function, a version or an alias of it, or about a role: then `role_arn` is set, `function_arn`
+    is empty, `functions` are the ARNs of the first hundred functions that use it, and `function_count` counts all.
+    Times are ISO-8601 in UTC. `revision` counts transitions, and `transition` is the last one; `history` has the last
+    ten, the newest last. `first_seen` is when it was opened for the first time, `last_seen` when a check last saw the
+    problem, to within a day. The first of `remedies` is for the tool that manages the function, if that is known.
+    `changed_by` is the ARN of who made the change that led to the last transition, `changed_from` the address and
+    `changed_with` the user agent of that call, if an event names them. `suppression` is kept while a finding is
+    resolved: it counts again if the problem returns before its end. `baseline` is true for a finding that the digest of the first
+    sweep reports, instead of an alert and a ticket.
     """
 
     id: str
@@ -115,22 +178,39 @@ class Finding:
     resolution: str = ""
     event_ids: tuple[str, ...] = ()
     changed_by: str = ""
+    changed_from: str = ""
+    changed_with: str = ""
     managed_by: ManagedBy | None = None
     fix: FixRecord | None = None
+    role_arn: str = ""
+    functions: tuple[str, ...] = ()
+    function_count: int = 0
+    first_seen: str = ""
+    last_seen: str = ""
+    suppression: Suppression | None = None
+    history: tuple[PastTransition, ...] = ()
+    baseline: bool = False
     version: int = 1
+
+    @property
+    def target_arn(self) -> str:
+        """The ARN of what the finding is about: the function with its qualifier, or the role."""
+        return self.role_arn or self.function_arn
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
         document = asdict(self)
         document["remedies"] = list(document["remedies"])
-        document["event_ids"] = list(self.event_ids)
+        for name in ("event_ids", "functions", "history"):
+            document[name] = list(document[name])
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
         """Read a finding document. One of UNREADABLE if it is invalid.
 
-        Unknown fields are ignored, so that this version can read the findings of a newer one.
+        Unknown fields are ignored, so that this version can read the findings of a newer one. An older version did not
+        record when a finding was first and last seen: those are the times of its last opening.
         """
         fields = known_fields(cls, document)
         fields["severity"] = Severity(fields["severity"])
@@ -138,13 +218,34 @@ class Finding:
         fields["transition"] = Transition(fields["transition"])
         fields["remedies"] = tuple(Remedy(**known_fields(Remedy, remedy)) for remedy in fields["remedies"])
         fields["event_ids"] = tuple(fields.get("event_ids", ()))
-        for name in ("opened_at", "changed_at"):
+        fields["functions"] = tuple(fields.get("functions", ()))
+        fields["history"] = tuple(map(_past_transition, fields.get("history", ())))
+        for name in ("first_seen", "last_seen"):
+            fields[name] = fields.get(name) or fields["opened_at"]
+        for name in ("opened_at", "changed_at", "first_seen", "last_seen"):
             datetime.fromisoformat(fields[name])
+        if fields.get("suppression") is not None:
+            fields["suppression"] = _suppression(fields["suppression"])
         if fields.get("managed_by") is not None:
             fields["managed_by"] = ManagedBy(**known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
             fields["fix"] = _fix_record(fields["fix"])
         return cls(**fields)
+
+
+def _suppression(document: Mapping[str, JSON]) -> Suppression:
+    fields = known_fields(Suppression, document)
+    suppression = Suppression(**{**fields, "by": SuppressedBy(fields["by"])})
+    if datetime.fromisoformat(suppression.until).tzinfo is None:
+        raise ValueError(f"not a time in UTC: {suppression.until!r:.50}")
+    return suppression
+
+
+def _past_transition(document: Mapping[str, JSON]) -> PastTransition:
+    fields = known_fields(PastTransition, document)
+    past = PastTransition(**{**fields, "transition": Transition(fields["transition"])})
+    datetime.fromisoformat(past.at)
+    return past
 
 
 def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
@@ -156,3 +257,5 @@ def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
 
 
 MAX_EVENT_IDS = 5
+MAX_HISTORY = 10
+MAX_FUNCTIONS = 100

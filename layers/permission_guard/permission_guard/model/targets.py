@@ -54,4 +54,14 @@ class PolicyTarget:
     arn: str
 
 
+@record(order=True)
+class NamedRole:
+    """A role by its ARN, which some findings are about."""
+
+    arn: str
+
+
+FindingTarget = FunctionTarget | NamedRole
+"""What findings are about. Their items in the table have its ARN in their key."""
+
 Target = FunctionTarget | RoleTarget | PolicyTarget

@@ -63,7 +63,8 @@ class Verdict:
     """The result of one rule for one subject of one function.
 
     `subject` is None if the rule could not list its subjects: then the verdict applies to all of them. A subject that
-    ends in `/*` applies to all subjects that start with it. `severity` is None if it is the rule's own.
+    ends in `/*` applies to all subjects that start with it. `severity` is None if it is the rule's own. `role_arn` is
+    set if the verdict is about a role: whichever function it was found with, it is the same finding.
     """
 
     rule_id: str
@@ -76,19 +77,21 @@ class Verdict:
     evidence: Mapping[str, JSON] = field(default_factory=dict)
     remedies: tuple[Remedy, ...] = ()
     severity: Severity | None = None
+    role_arn: str = ""
 
     @property
     def finding_id(self) -> str:
         """The id of the finding of this verdict, whether or not the finding exists."""
-        return finding_id(self.rule_id, self.function_arn, self.subject or "")
+        return finding_id(self.rule_id, self.role_arn or self.function_arn, self.subject or "")
 
 
 FINDING_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def finding_id(rule_id: str, function_arn: str, subject: str) -> str:
+def finding_id(rule_id: str, target_arn: str, subject: str) -> str:
     """Return the stable id of a finding, as `FINDING_ID` matches it.
 
-    `function_arn` ends in the qualifier if the subject belongs to a version or an alias.
+    `target_arn` is the ARN of the function, with the qualifier if the subject belongs to a version or an alias, or that
+    of the role.
     """
-    return hashlib.sha256(f"{rule_id}\n{function_arn}\n{subject}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{rule_id}\n{target_arn}\n{subject}".encode()).hexdigest()[:32]

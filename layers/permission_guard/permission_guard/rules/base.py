@@ -33,6 +33,7 @@ class Rule(ABC):
     - `of_denied_calls` is true if the rule evaluates calls that AWS denied. Their function may not exist.
     - `of_function_state` is true if the rule evaluates what AWS reports of the function. While AWS creates or updates
       the function, it is skipped in a check that another one follows.
+    - `of_role` is true if a finding is about a role: whichever of its functions is checked, it is the same finding.
     - `of_inventories` is true if the rule evaluates what is set up to invoke the function, or which sources exist. An
       inventory that was read before a finding was opened must not resolve it.
     """
@@ -47,6 +48,7 @@ class Rule(ABC):
     of_denied_calls: ClassVar[bool] = False
     of_function_state: ClassVar[bool] = False
     of_inventories: ClassVar[bool] = False
+    of_role: ClassVar[bool] = False
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:
@@ -71,8 +73,12 @@ class Rule(ABC):
         evidence: Mapping[str, JSON],
         remedies: tuple[Remedy, ...],
         severity: Severity | None = None,
+        role_arn: str = "",
     ) -> Verdict:
-        """Return the verdict that a subject has a problem; `severity` overrides the severity of the rule."""
+        """Return the verdict that a subject has a problem; `severity` overrides the severity of the rule.
+
+        `role_arn` makes it the finding of a role, as for `passed` and `unknown`.
+        """
         return Verdict(
             rule_id=self.id,
             function_arn=function_arn,
@@ -84,9 +90,10 @@ class Rule(ABC):
             evidence=evidence,
             remedies=remedies,
             severity=severity,
+            role_arn=role_arn,
         )
 
-    def passed(self, function_arn: str, subject: str, reason: str) -> Verdict:
+    def passed(self, function_arn: str, subject: str, reason: str, *, role_arn: str = "") -> Verdict:
         """Return the verdict that a subject has no problem."""
         return Verdict(
             rule_id=self.id,
@@ -94,9 +101,10 @@ class Rule(ABC):
             subject=subject,
             outcome=Outcome.PASS,
             reason=reason,
+            role_arn=role_arn,
         )
 
-    def unknown(self, function_arn: str, subject: str | None, reason: str) -> Verdict:
+    def unknown(self, function_arn: str, subject: str | None, reason: str, *, role_arn: str = "") -> Verdict:
         """Return the verdict that the outcome is unknown, for one subject or, with None, for all subjects."""
         return Verdict(
             rule_id=self.id,
@@ -104,6 +112,7 @@ class Rule(ABC):
             subject=subject,
             outcome=Outcome.UNKNOWN,
             reason=reason,
+            role_arn=role_arn,
         )
 
 

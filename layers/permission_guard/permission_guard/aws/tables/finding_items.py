@@ -8,32 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.tables import schema
 from permission_guard.findings.lifecycle import owner_of_fix
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status
+from permission_guard.model.targets import FunctionTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import FindingTarget
 
 FINDING_PREFIX = "FINDING#"
 HISTORY_PREFIX = "HISTORY#"
 KEEP_RESOLVED = timedelta(days=90)
-KEEP_HISTORY = timedelta(days=30)
-"""Longer than an event takes: a day in EventBridge, 4 days in a queue and 14 in its dead-letter queue."""
+KEEP_HISTORY = timedelta(days=400)
+"""More than a year: what an audit asks for."""
 
 
-def partition_key(target: FunctionTarget) -> str:
-    """Return the partition key of all items of a function."""
-    return f"FUNCTION#{target.arn}"
+def partition_key(target: FindingTarget) -> str:
+    """Return the partition key of all items of a function, or of the findings about a role."""
+    return f"{'FUNCTION' if isinstance(target, FunctionTarget) else 'ROLE'}#{target.arn}"
 
 
-def finding_key(target: FunctionTarget, finding_id: str) -> Any:
+def target_of_key(text: str) -> FindingTarget:
+    """Return the function or role of a partition key; ValueError if it has another form."""
+    kind, _, arn = text.partition("#")
+    target = finding_target(arn)
+    if kind not in ("FUNCTION", "ROLE") or partition_key(target) != text:
+        raise ValueError(f"not the key of a function or a role: {text!r:.200}")
+    return target
+
+
+def finding_key(target: FindingTarget, finding_id: str) -> Any:
     """Return the key of a finding."""
     return {"pk": {"S": partition_key(target)}, "sk": {"S": FINDING_PREFIX + finding_id}}
 
 
-def history_key(target: FunctionTarget, finding_id: str, revision: int) -> Any:
+def history_key(target: FindingTarget, finding_id: str, revision: int) -> Any:
     """Return the key of a finding's transition to a revision."""
     return {"pk": {"S": partition_key(target)}, "sk": {"S": f"{HISTORY_PREFIX}{finding_id}#{revision}"}}
 
@@ -45,12 +55,12 @@ def read_finding(item: Mapping[str, Any]) -> Finding:
     document has another revision or owner than the attributes that a write compares: no write would succeed.
     """
     finding = Finding.from_document(json.loads(item["document"]["S"]))
-    target = parse_function_arn(finding.function_arn)[0]
+    target = finding_target(finding.target_arn)
     key = {name: item[name] for name in ("pk", "sk")}
     if key == history_key(target, finding.id, finding.revision):
         return finding
     if key != finding_key(target, finding.id):
-        raise ValueError(f"the finding {finding.id!r:.100} of {finding.function_arn!r:.200} has another key")
+        raise ValueError(f"the finding {finding.id!r:.100} of {finding.target_arn!r:.200} has another key")
     owner = {"S": owner_of_fix(finding)}
     if item["revision"] != {"N": str(finding.revision)} or item.get("fix_owner", owner) != owner:
         raise ValueError(f"the finding {finding.id} has another revision or owner than its document")
@@ -60,7 +70,7 @@ def read_finding(item: Mapping[str, Any]) -> Finding:
 def finding_item(finding: Finding) -> dict[str, Any]:
     """Return the item of a finding."""
     item = {
-        **finding_key(parse_function_arn(finding.function_arn)[0], finding.id),
+        **finding_key(finding_target(finding.target_arn), finding.id),
         **schema.ATTRIBUTE,
         "status": {"S": finding.status},
         "changed_at": {"S": finding.changed_at},
@@ -76,7 +86,7 @@ def finding_item(finding: Finding) -> dict[str, Any]:
 def history_item(finding: Finding) -> dict[str, Any]:
     """Return the item of a finding's last transition."""
     return {
-        **history_key(parse_function_arn(finding.function_arn)[0], finding.id, finding.revision),
+        **history_key(finding_target(finding.target_arn), finding.id, finding.revision),
         **schema.ATTRIBUTE,
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
         "expires_at": expires_in(KEEP_HISTORY, finding.changed_at),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import FindingTarget
 
 
 class FindingReader:
@@ -20,11 +20,11 @@ class FindingReader:
         self._dynamodb = client
         self._name = table_name
 
-    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
         """Return one recorded finding, None if there is none."""
         return self._read(finding_key(target, finding_id))
 
-    def transition(self, target: FunctionTarget, finding_id: str, revision: int) -> Finding | None:
+    def transition(self, target: FindingTarget, finding_id: str, revision: int) -> Finding | None:
         """Return a finding as its transition to a revision left it, None if there was none or it has expired."""
         return self._read(history_key(target, finding_id, revision))
 

@@ -3,21 +3,24 @@
 | pk               | sk             | content                                                                     |
 |------------------|----------------|-----------------------------------------------------------------------------|
 | FUNCTION#(arn)   | FINDING#(id)   | a finding: its `document` as JSON; `status`, `changed_at` make the index    |
-| FUNCTION#(arn)   | HISTORY#(id)#n | the finding as its transition to revision n left it; expires after 30 days  |
-| FUNCTION#(arn)   | CHECK#(direct.)| the numbers of the last check started and the last one written, and the     |
-|                  |                | `checkpoint` that it wrote; expires if no check is written for 90 days      |
+| FUNCTION#(arn)   | HISTORY#(id)#n | the finding as its transition to revision n left it; expires after 400 days |
+| FUNCTION#(arn)   | CHECK#(direct.)| how many checks were `written`, and the `checkpoint` of the last one;       |
+|                  |                | expires if no check is written for 90 days                                  |
+| ROLE#(arn)       | FINDING#(id)   | a finding about a role; its transitions likewise                            |
 | ROLES            | ROLE#(…)       | the index of roles to functions, see role_index.py                          |
 | SWEEP            | CURSOR         | where the sweep continues, see sweep_cursor.py                              |
 | FIXES#(hour)     | COUNT          | which fixes were made in that hour                                          |
 
-A check gets its number before it reads anything. Its write is conditional on the number, so a check cannot write after
-a newer one has, regardless of clocks. The write is also conditional on the checkpoint that the check started from.
+A check reads how many checks were written before it reads any state. Its write is conditional on that number. If
+another check was written meanwhile, its state may be newer, and this check is made again: no clock decides. A check of
+an unchanged function is one read and one conditional write; only changes need a transaction.
 
 A transition is written together with its finding, in one transaction. The stream publishes it, and senders read it.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,24 +34,28 @@ from permission_guard.aws.tables.finding_items import (
     history_item,
     partition_key,
     read_finding,
+    target_of_key,
 )
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.errors import UNREADABLE, ConflictError, error_code
-from permission_guard.findings.checkpoint import Checkpoint, CheckRun
-from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
 from permission_guard.model import limits
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        ConditionCheckTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
     from permission_guard.findings.lifecycle import Change
-    from permission_guard.model.targets import Direction, FunctionTarget
+    from permission_guard.model.targets import Direction, FindingTarget, FunctionTarget
 
 STATUS_INDEX = "by-status"
 KEEP_CHECKS = timedelta(days=90)
@@ -60,41 +67,39 @@ _BYTES_A_TRANSACTION = limits.TRANSACTION - limits.TABLE_ITEM
 _BYTES_BESIDES = 5_000
 _MAX_UNKNOWN = 1_000
 _MAX_UNKNOWNS = 20
-_START_TRIES = 4
+_IS_A_COUNT = "attribute_type(written, :type)"
 
 
 class FindingsTable(FindingReader):
     """The FindingStore of the deployed functions: one DynamoDB table."""
 
-    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
-        super().__init__(client, table_name)
-        self._unreadable: dict[FunctionTarget, frozenset[str]] = {}
-
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
-        """Return a number higher than that of every check started before, and the checkpoint of the last one."""
-        return retry_on_conflict(lambda: self._start(target, direction), tries=_START_TRIES)
+        """Return how many checks were written, what the last one left, and the recorded findings, in one read."""
+        items = list(self._items(target, "CHECK#", FINDING_PREFIX))
+        key = _check_key(target, direction)
+        check = next((item for item in items if item["sk"] == key["sk"]), {})
+        text, seen_at = (check.get(name, {}).get("S", "") for name in ("checkpoint", "seen_at"))
+        recorded = _recorded(item for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
+        return CheckRun.after(_number(check), text, seen_at, recorded)
 
-    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
-        """Return every recorded finding of a function, with its versions and aliases, that can be read."""
+    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+        """Return every recorded finding of a function, with its versions and aliases, or of a role."""
+        return _recorded(self._items(target, FINDING_PREFIX, FINDING_PREFIX))
+
+    def _items(self, target: FindingTarget, first: str, last: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of a target from one prefix of the sort key to another, consistently."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues={":pk": {"S": partition_key(target)}, ":prefix": {"S": FINDING_PREFIX}},
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": partition_key(target)},
+                ":first": {"S": first},
+                # The ids of findings are hexadecimal digits.
+                ":last": {"S": f"{last}~"},
+            },
             ConsistentRead=True,
         )
-        found: list[Finding] = []
-        unreadable: set[str] = set()
-        for item in (item for page in pages for item in page["Items"]):
-            try:
-                found.append(read_finding(item))
-            except UNREADABLE:
-                unreadable.add(item["sk"]["S"].removeprefix(FINDING_PREFIX))
-        self._unreadable[target] = frozenset(unreadable)
-        return tuple(found)
-
-    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
-        """Return the ids of the findings that the last `findings_of` could not read."""
-        return self._unreadable.get(target, frozenset())
+        return (item for page in pages for item in page["Items"])
 
     def commit_check(
         self,
@@ -109,36 +114,62 @@ class FindingsTable(FindingReader):
     ) -> bool:
         """Write the changes and the checkpoint of a check.
 
-        False if a newer check has written. ConflictError if a finding changed since it was read.
+        False if another check has written since the run was started. ConflictError if a finding changed since it was
+        read.
         """
-        written: TransactWriteItemTypeDef = {
-            "Update": {
-                "TableName": self._name,
-                "Key": _check_key(target, direction),
-                "UpdateExpression": (
-                    "SET written = :number, checked_at = :now, unknowns = :unknowns, checkpoint = :checkpoint,"
-                    " expires_at = :expires" + (", seen_at = :now" if checkpoint.is_complete else "")
-                ),
-                "ConditionExpression": (
-                    "(attribute_not_exists(written) OR written <= :number)"
-                    # A checkpoint that is no text was not read, so it cannot be compared.
-                    " AND (NOT attribute_type(checkpoint, :text) OR checkpoint = :before OR checkpoint = :checkpoint)"
-                ),
-                "ExpressionAttributeValues": {
-                    ":number": {"N": str(run.number)},
-                    ":now": {"S": now},
-                    ":unknowns": {"L": [{"S": unknown[:_MAX_UNKNOWN]} for unknown in unknowns[:_MAX_UNKNOWNS]]},
-                    ":text": {"S": "S"},
-                    ":before": {"S": run.text},
-                    ":checkpoint": {"S": checkpoint.to_json()},
-                    ":expires": expires_in(KEEP_CHECKS, now),
-                },
+        values: dict[str, AttributeValueTypeDef] = {
+            ":before": {"N": str(run.number)},
+            ":number": {"N": str(run.number + 1)},
+            ":now": {"S": now},
+            ":unknowns": {"L": [{"S": unknown[:_MAX_UNKNOWN]} for unknown in unknowns[:_MAX_UNKNOWNS]]},
+            ":checkpoint": {"S": checkpoint.to_json()},
+            ":expires": expires_in(KEEP_CHECKS, now),
+            ":schema": schema.VERSION,
+        }
+        written: UpdateTypeDef = {
+            "TableName": self._name,
+            "Key": _check_key(target, direction),
+            "UpdateExpression": (
+                "SET written = :number, checked_at = :now, unknowns = :unknowns, checkpoint = :checkpoint,"
+                " expires_at = :expires, #schema = :schema" + (", seen_at = :now" if checkpoint.is_complete else "")
+            ),
+            # A count that cannot be read was read as 0, and is replaced.
+            "ConditionExpression": "written = :before" + ("" if run.number else f" OR NOT {_IS_A_COUNT}"),
+            "ExpressionAttributeNames": schema.NAMES,
+            "ExpressionAttributeValues": values,
+        }
+        if not run.number:
+            values[":type"] = {"S": "N"}
+        writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
+        if not writes:
+            return self._update(written)
+        # A finding and its transition are in one transaction. More than one is rare. Each is consistent by itself, and
+        # if one fails the check is repeated. Only the last one counts the check: the others keep the number.
+        *parts, last = _transactions(writes)
+        before: ConditionCheckTypeDef = {
+            "TableName": self._name,
+            "Key": written["Key"],
+            "ConditionExpression": written["ConditionExpression"],
+            "ExpressionAttributeValues": {
+                name: value for name, value in values.items() if name in (":before", ":type")
             },
         }
-        writes = [*self._indexed(target, run.checkpoint, checkpoint, now), *map(self._changed, changes)]
-        # A finding and its transition are in one transaction. More than one is rare. Each is consistent by itself, and
-        # if one fails the check is repeated.
-        return all(self._transact([written, *part]) for part in _transactions(writes))
+        return all(self._transact([{"ConditionCheck": before}, *part]) for part in parts) and self._transact(
+            [{"Update": written}, *last]
+        )
+
+    def _update(self, update: UpdateTypeDef) -> bool:
+        """Write one item. False if its condition fails, ConflictError if a transaction is writing the same item."""
+        try:
+            self._dynamodb.update_item(**update)
+        except ClientError as error:
+            code = error_code(error)
+            if code == "TransactionConflictException":
+                raise ConflictError("another check of the function is being written") from error
+            if code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
 
     def put_finding(self, change: Change) -> None:
         """Write one finding, with its transition if it made one. ConflictError if it changed since it was read."""
@@ -153,7 +184,7 @@ class FindingsTable(FindingReader):
         """
         if self._transact([*self._changed(change), *more]):
             return
-        target = parse_function_arn(change.finding.function_arn)[0]
+        target = finding_target(change.finding.target_arn)
         if self.finding(target, change.finding.id) != change.finding:
             raise ConflictError(f"finding {change.finding.id} was changed by another writer")
 
@@ -186,44 +217,27 @@ class FindingsTable(FindingReader):
         text = reply.get("Item", {}).get("checkpoint", {}).get("S", "")
         return CheckRun.after(0, text, "").checkpoint
 
-    def functions_with_open_findings(self) -> Iterator[FunctionTarget]:
-        """List the functions that have an open or suppressed finding, each once."""
-        seen: set[FunctionTarget] = set()
+    def targets_with_open_findings(self) -> Iterator[FindingTarget]:
+        """List the functions and roles that have an open or suppressed finding, each once."""
+        seen: set[FindingTarget] = set()
         for status in (Status.OPEN, Status.SUPPRESSED):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._name,
-                IndexName=STATUS_INDEX,
-                KeyConditionExpression="#status = :status",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":status": {"S": status}},
-            )
-            for item in (item for page in pages for item in page["Items"]):
-                try:
-                    target = parse_function_arn(item["pk"]["S"].removeprefix("FUNCTION#"))[0]
-                except ValueError:  # not an item of ours
-                    continue
+            for target, _ in self.keys_of(status):
                 if target not in seen:
                     seen.add(target)
                     yield target
 
-    def _start(self, target: FunctionTarget, direction: Direction) -> CheckRun:
-        try:
-            reply = self._dynamodb.update_item(
-                TableName=self._name,
-                Key=_check_key(target, direction),
-                UpdateExpression="ADD started :one SET #schema = :schema",
-                ExpressionAttributeNames=schema.NAMES,
-                ExpressionAttributeValues={":one": {"N": "1"}, ":schema": schema.VERSION},
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            # The previous check is being written at this moment.
-            if error_code(error) != "TransactionConflictException":
-                raise
-            raise ConflictError(f"a check of {target.arn} is being written") from error
-        check = reply["Attributes"]
-        text, seen_at = (check.get(name, {}).get("S", "") for name in ("checkpoint", "seen_at"))
-        return CheckRun.after(int(check["started"]["N"]), text, seen_at)
+    def keys_of(self, status: Status) -> Iterator[tuple[FindingTarget, str]]:
+        """List the target and the id of each finding with a status, the oldest change first. It may be a second old."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": status}},
+        )
+        for item in (item for page in pages for item in page["Items"]):
+            with suppress(ValueError):  # not an item of ours
+                yield target_of_key(item["pk"]["S"]), item["sk"]["S"].removeprefix(FINDING_PREFIX)
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str
@@ -285,6 +299,25 @@ def _size(write: TransactWriteItemTypeDef) -> int:
     item: Any = write["Put"]["Item"]
     # The document is JSON with escaped characters, so all of it is ASCII.
     return len(item.get("document", {"S": ""})["S"]) + _BYTES_BESIDES
+
+
+def _recorded(items: Iterable[Mapping[str, Any]]) -> RecordedFindings:
+    """Read the items of findings; name those that cannot be read."""
+    found: list[Finding] = []
+    unreadable: set[str] = set()
+    for item in items:
+        try:
+            found.append(read_finding(item))
+        except UNREADABLE:
+            unreadable.add(item["sk"]["S"].removeprefix(FINDING_PREFIX))
+    return RecordedFindings(tuple(found), frozenset(unreadable))
+
+
+def _number(check: Mapping[str, Any]) -> int:
+    """Return how many checks were written; 0 if that cannot be read."""
+    with suppress(*UNREADABLE):
+        return int(check["written"]["N"])
+    return 0
 
 
 def _check_key(target: FunctionTarget, direction: Direction) -> Any:

@@ -54,7 +54,7 @@ class RoleRule(Rule):
         for role_arn in roles_of(snapshot):
             role = snapshot.roles.get(role_arn)
             if isinstance(role, Unread):
-                yield self.unknown(arn, self.about(role_arn), str(role))
+                yield self.unknown(arn, self.about(role_arn), str(role), role_arn=role_arn if self.of_role else "")
             else:
                 yield from self.check_role(role, role_arn, snapshot)
 

@@ -41,8 +41,7 @@ class RoleShared(RoleRule):
 
     ## What it flags
 
-    A role that several functions of the account and region use. Each role has one finding, recorded for the first of
-    its functions by name.
+    A role that several functions of the account and region use. Each role has one finding, which names its functions.
 
     ## Why it matters
 
@@ -68,7 +67,6 @@ class RoleShared(RoleRule):
       source mapping. PG208 reports other principals that can assume the role.
     - In a template, the functions are those of the file. Functions with the same expression for their role share it,
       also if the role is not in the file.
-    - When another function becomes the first by name, the finding moves at the next check of the previous one.
     - A role that the functions of one application share on purpose is flagged too.
     - If the role does not exist, PG207 reports it, and the outcome of this rule is unknown.
 
@@ -83,35 +81,29 @@ class RoleShared(RoleRule):
     name = "role-shared"
     severity = Severity.LOW
     full_check_only = True
+    of_role = True
     reads = RoleRule.reads | {"lambda:ListFunctions"}
     subjects = "shared-role"
 
     def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
-        """Flag a role that other functions use too, for the first of its functions by name."""
+        """Flag a role that other functions use too."""
         target, subject = snapshot.target, self.about(role_arn)
-        if role is None:
-            yield self.unknown(target.arn, subject, f"{role_arn} does not exist; PG207 reports it.")
-            return
         users = snapshot.role_users.get(role_arn)
-        if users is None:
-            yield self.unknown(target.arn, subject, f"Unknown: the functions that use {role_arn} were not read.")
+        reason = ""
+        if role is None:
+            reason = f"{role_arn} does not exist; PG207 reports it."
+        elif users is None:
+            reason = f"Unknown: the functions that use {role_arn} were not read."
+        elif isinstance(users, Unread):
+            reason = str(users)
+        if role is None or users is None or isinstance(users, Unread):
+            yield self.unknown(target.arn, subject, reason, role_arn=role_arn)
             return
-        if isinstance(users, Unread):
-            yield self.unknown(target.arn, subject, str(users))
-            return
-        own = snapshot.versions.get(target.arn)
-        uses_it = own is not None and not isinstance(own, Unread) and own.role_arn == role_arn
         functions = including(users, target)
-        found = functions if uses_it else users
-        # If only a version of this function uses the role, the checks of the other functions do not see this function.
-        first = found[0] if len(found) > 1 else target
         if len(functions) == 1:
-            yield self.passed(target.arn, subject, f"Only {target.name} uses {role_arn}.")
-        elif first == target:
-            yield self._shared(role, role_arn, functions, snapshot)
+            yield self.passed(target.arn, subject, f"Only {target.name} uses {role_arn}.", role_arn=role_arn)
         else:
-            reason = f"{len(functions)} functions use {role_arn}; the finding is recorded for {first.name}."
-            yield self.passed(target.arn, subject, reason)
+            yield self._shared(role, role_arn, functions, snapshot)
 
     def _shared(self, role: Role, role_arn: str, functions: Sequence[FunctionTarget], snapshot: Snapshot) -> Verdict:
         names = [user.name for user in functions]
@@ -128,6 +120,7 @@ class RoleShared(RoleRule):
             ),
             evidence={"role_arn": role_arn, "functions": names[:_MAX_IN_EVIDENCE], "count": len(names)},
             remedies=_remedies(role, _moved(functions, role_arn, snapshot), snapshot),
+            role_arn=role_arn,
         )
 
 

@@ -106,6 +106,7 @@ class RoleTrustTooBroad(RoleRule):
     id = "PG208"
     name = "role-trust-too-broad"
     severity = Severity.HIGH
+    of_role = True
     reads = RoleRule.reads | {"organizations:DescribeOrganization"}
     subjects = "trust"
 
@@ -119,7 +120,7 @@ class RoleTrustTooBroad(RoleRule):
             return
         policy = role.trust_policy
         if policy.unreadable:
-            yield self.unknown(snapshot.target.arn, self.about(role_arn), unreadable(role))
+            yield self.unknown(snapshot.target.arn, self.about(role_arn), unreadable(role), role_arn=role_arn)
         own = snapshot.own_organization
         trust = TrustSet(
             self.trust.accounts | {snapshot.target.account},
@@ -144,19 +145,23 @@ class RoleTrustTooBroad(RoleRule):
         arn, subject = snapshot.target.arn, f"trust/{role.name}/{_name(statement)}"
         found = list(parties(statement, exposed, trust, snapshot.target.account))
         if not found:
-            return self.passed(arn, subject, "The statement allows only principals that are required or trusted.")
+            reason = "The statement allows only principals that are required or trusted."
+            return self.passed(arn, subject, reason, role_arn=role.arn)
         if exposed.closed_by is not None:
-            return self.passed(arn, subject, f"The Deny statement {exposed.closed_by} denies all that it allows.")
+            reason = f"The Deny statement {exposed.closed_by} denies all that it allows."
+            return self.passed(arn, subject, reason, role_arn=role.arn)
         broken = exposed.malformed or any(condition.problem for condition in statement.conditions)
         invalid = [party.value for party in found if party.value != "*" and {"*", "?"} & set(party.value)]
         if broken or invalid:
             problems = "; ".join([*exposed.problems, *(f"{value} is not a valid principal" for value in invalid)])
-            return self.unknown(arn, subject, f"Unknown: the statement cannot be read: {problems}.")
+            reason = f"Unknown: the statement cannot be read: {problems}."
+            return self.unknown(arn, subject, reason, role_arn=role.arn)
         own = snapshot.own_organization
         certain = [party for party in found if not (party.organizations and isinstance(own, Unread))]
         if not certain:
             names = listed(sorted({name for party in found for name in party.organizations}))
-            return self.unknown(arn, subject, f"Unknown: it depends on whether {names} is the own organization: {own}.")
+            reason = f"Unknown: it depends on whether {names} is the own organization: {own}."
+            return self.unknown(arn, subject, reason, role_arn=role.arn)
         return certain
 
     def _too_broad(
@@ -176,7 +181,7 @@ class RoleTrustTooBroad(RoleRule):
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=f"trust/{role.name}/{_name(statement)}",
-            title=f"{few[0].upper()}{few[1:]} can assume the role of {snapshot.target.name}",
+            title=f"{few[0].upper()}{few[1:]} can assume the role {role.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join([*what[:_MOST_SHOWN], *([f"{len(what) - _MOST_SHOWN} more can do so."] if more else [])]),
             evidence={
@@ -188,6 +193,7 @@ class RoleTrustTooBroad(RoleRule):
             },
             remedies=to_fill_in([*fixed, Remedy("policy-statement", left, changes=_CHANGES)]),
             severity=None if worst is self.severity else worst,
+            role_arn=role.arn,
         )
 
 
