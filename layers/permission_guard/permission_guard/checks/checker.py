@@ -7,15 +7,18 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate
+from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate, merge_versions
+from permission_guard.checks.role_findings import owner_of, role_reports
+from permission_guard.config.document import GuardConfig
 from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclusions_by_tag, needs_tags
+from permission_guard.findings.lifecycle import Change, reconcile, resolved
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Cause, Status
 from permission_guard.model.state import Function, ManagedBy, Unread
-from permission_guard.model.targets import including
+from permission_guard.model.targets import Direction, FunctionTarget, NamedRole, including
 from permission_guard.needs.function_health import is_being_changed
 from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
@@ -23,12 +26,12 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from permission_guard.findings.checkpoint import Checkpoint, CheckRun
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
     from permission_guard.model.role_permissions import RequiredPermissions, RoleChange
     from permission_guard.model.state import DeniedCall, Snapshot
-    from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
+    from permission_guard.model.targets import RoleTarget
     from permission_guard.model.verdicts import Verdict
     from permission_guard.rules.base import Rule
     from permission_guard.rules.report import Report
@@ -46,6 +49,9 @@ class SnapshotSource(Protocol):
         denied_calls: Sequence[DeniedCall] = (),
     ) -> Snapshot:
         """Read what a direction needs; what functions share is read after `not_before`, in seconds since 1970."""
+
+    def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
+        """Return the tags of a function."""
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         """Return the infrastructure code that owns a function; None when it is unknown."""
@@ -74,24 +80,34 @@ class CheckRequest:
     functions, such as all triggers, is read after it. `after_grace_period` is true where nothing was changed just now:
     rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
     `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
-    permissions from its roles. `changed_by` is the ARN of who made the last change, where an event names it.
-    `iam_change` is true if a role or a policy was changed: until IAM propagates that, a read can have the old state.
+    permissions from its roles. `changed_by` is the ARN of who made the last change, `changed_from` the address and
+    `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy was
+    changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the first
+    sweep requested: one digest reports its findings.
     """
 
     event_ids: tuple[str, ...] = ()
     tool: str = ""
     changed_by: str = ""
+    changed_from: str = ""
+    changed_with: str = ""
     requested_at: float = 0.0
     after_grace_period: bool = False
     full: bool = False
     denied_calls: tuple[DeniedCall, ...] = ()
     role_changes: tuple[RoleChange, ...] = ()
     iam_change: bool = False
+    baseline: bool = False
+
+    @property
+    def cause(self) -> Cause:
+        """What led to the changes that the check finds."""
+        return Cause(self.event_ids, self.changed_by, self.changed_from, self.changed_with)
 
 
 @record
 class CheckResult:
-    """What a check found. `stale` is true where a newer check was recorded first, so that nothing was written.
+    """What a check found. `stale` is true where another check was recorded meanwhile, so that nothing was written.
 
     `recheck` is the check that has to follow after the grace period: a new violation waits for it, IAM still has to
     propagate a change, or AWS still creates or updates the function. `related` are functions to check because this one
@@ -121,10 +137,14 @@ class Checker:
         clock: Callable[[], str],
         *,
         users: RoleUsers,
+        config: GuardConfig | None = None,
         grace_period: bool = True,
     ) -> None:
         self._direction = direction
-        self._rules = rules
+        self._config = config or GuardConfig()
+        self._rules = [rule for rule in rules if self._is_enabled(rule)]
+        self._disabled = {rule.id: _disabled(rule) for rule in rules if not self._is_enabled(rule)}
+        self._severities = {rule_id: set_.severity for rule_id, set_ in self._config.rules.items() if set_.severity}
         self._source = source
         self._store = store
         self._users = users
@@ -154,7 +174,7 @@ class Checker:
         writers kept changing the same findings.
         """
         request = request or CheckRequest()
-        recorded = self._store.findings_of(target) if run.checkpoint.has_findings else ()
+        recorded = run.recorded.findings
         evaluated = self._evaluate(
             target, run, request, not_before=max(request.requested_at, self._last_opened(recorded))
         )
@@ -171,11 +191,15 @@ class Checker:
             if isinstance(owner, Unread):
                 unread, owner = (*unread, owner), None
             report = replace(report, managed_by=owner or (ManagedBy(request.tool) if request.tool else None))
+        evaluated = replace(evaluated, report=report)
+        tags = self._source.tags(target) if report.violations and needs_tags(self._config) else None
         # The first try uses what was read; after a conflict the findings are read again.
-        reads = chain([recorded], repeat(None))
-        written, changes = retry_on_conflict(
-            lambda: self._record(report, run, evaluated.checkpoint, request, next(reads))
+        reads = chain([run.recorded], repeat(None))
+        written, changes, unreadable = retry_on_conflict(
+            lambda: self._record(evaluated, run, request, tags, next(reads))
         )
+        if written:
+            changes += self._resolved_of_unused_roles(evaluated.left_roles, request)
         waits = bool(deferred) or not written or evaluated.is_being_changed
         # If IAM alone is the reason, a later change can cause what the next check finds: that has its own grace period.
         following = replace(request, after_grace_period=waits, iam_change=False)
@@ -187,7 +211,7 @@ class Checker:
             stale=not written,
             recheck=following if waits or evaluated.is_propagating else None,
             related=evaluated.related,
-            unreadable=self._store.unreadable_of(target),
+            unreadable=unreadable,
         )
 
     def _evaluate(
@@ -212,21 +236,49 @@ class Checker:
             permissions=before.permissions.after(found, role_changes, run.seen_at, now),
             role_changes=role_changes,
             is_complete=found is not None,
-        ).within()
+        )
+        left_roles = tuple(arn for arn in before.role_digests if role_target(arn) not in roles)
         is_followed = self._has_grace_period and not request.after_grace_period and snapshot.function is not None
         is_being_changed = is_followed and _is_being_changed(snapshot)
         is_propagating = is_followed and request.iam_change and bool(roles)
+        rules, not_evaluated = self._included(target)
         # Another check follows, and can read what AWS then says of the function.
-        rules = [rule for rule in self._rules if not (rule.of_function_state and is_being_changed)]
+        rules = [rule for rule in rules if not (rule.of_function_state and is_being_changed)]
+        users, related = None, tuple[FunctionTarget, ...]()
         if snapshot.function is not None and roles == before.roles and not request.full:
             rules = [rule for rule in rules if not rule.full_check_only]
-            report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
-            return _Evaluated(report, snapshot.unread, checkpoint, (), is_being_changed, is_propagating)
-        users = self._users.functions_of_roles(roles | before.roles)
-        related = _related(target, users, roles) if users and self._users.is_complete else ()
-        snapshot = replace(snapshot, role_users=_role_users(snapshot, users))
-        report = evaluate(snapshot, rules, limit=MAX_VIOLATIONS)
-        return _Evaluated(report, snapshot.unread, checkpoint, related, is_being_changed, is_propagating)
+        else:
+            of_roles = self._users.functions_of_roles(roles | before.roles)
+            related = _related(target, of_roles, roles) if of_roles and self._users.is_complete else ()
+            users = _role_users(snapshot, of_roles)
+            snapshot = replace(snapshot, role_users=users)
+        report = merge_versions(evaluate(snapshot, rules, limit=MAX_VIOLATIONS))
+        return _Evaluated(
+            replace(report, severities=self._severities, not_evaluated=not_evaluated),
+            snapshot.unread,
+            checkpoint,
+            set(snapshot.role_arns.values()),
+            users,
+            left_roles,
+            related,
+            is_being_changed,
+            is_propagating,
+        )
+
+    def _is_enabled(self, rule: Rule) -> bool:
+        return rule.id not in self._config.rules or self._config.rules[rule.id].enabled
+
+    def _included(self, target: FunctionTarget) -> tuple[Sequence[Rule], Mapping[str, str]]:
+        """Return the rules to evaluate, and why the others are not, by their ids."""
+        tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
+        exclusion = exclusion_of(self._config, target, tags)
+        if exclusion is None:
+            return self._rules, self._disabled
+        is_by_name = exclusion_of(self._config, target, None) is not None
+        # Other functions may use the role, too: only the names of functions exclude it.
+        rules = [] if is_by_name else [rule for rule in self._rules if rule.of_role]
+        reason = f"The configuration excludes the function: {exclusion.reason}"
+        return rules, self._disabled | {rule.id: reason for rule in self._rules if rule not in rules}
 
     def _last_opened(self, recorded: Iterable[Finding]) -> float:
         """Return when the last finding that depends on inventories was opened, in seconds since 1970; 0 for none.
@@ -239,47 +291,99 @@ class Checker:
 
     def _record(
         self,
-        report: Report,
+        evaluated: _Evaluated,
         run: CheckRun,
-        checkpoint: Checkpoint,
         request: CheckRequest,
-        recorded: tuple[Finding, ...] | None,
-    ) -> tuple[bool, tuple[Change, ...]]:
-        """Write the result; return whether it was written, and the changes."""
-        target, now = report.target, self._clock()
+        tags: Mapping[str, str] | Unread | None,
+        recorded: RecordedFindings | None,
+    ) -> tuple[bool, tuple[Change, ...], frozenset[str]]:
+        """Write the result; return whether it was written, the changes, and what is recorded but cannot be read."""
+        report, now = evaluated.report, self._clock()
         if recorded is None:
-            recorded = self._store.findings_of(target)
-        unreadable = self._store.unreadable_of(target)
-        found = reconcile(recorded, report, now=now, event_ids=request.event_ids, changed_by=request.changed_by)
-        changes = tuple(change for change in found if change.finding.id not in unreadable)
-        unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
-        checkpoint = replace(checkpoint, has_findings=bool(recorded or changes))
-        written = self._store.commit_check(
-            target, self._direction, run, checkpoint, changes=changes, unknowns=unknowns, now=now
+            recorded = self._store.findings_of(report.target)
+        suppression_of = Exceptions(self._config, tags, now).suppression_of
+        found = reconcile(
+            recorded.findings,
+            replace(report, verdicts=tuple(verdict for verdict in report.verdicts if not verdict.role_arn)),
+            now=now,
+            cause=request.cause,
+            suppression_of=suppression_of,
+            baseline=request.baseline,
         )
-        return written, changes if written else ()
+        changes = [change for change in found if change.finding.id not in recorded.unreadable]
+        unreadable, digests = recorded.unreadable, dict[str, Mapping[str, str]]()
+        for about in role_reports(report, self._owned(evaluated, run), evaluated.users, now):
+            before = run.checkpoint.role_digests.get(about.role_arn, {})
+            digests[about.role_arn] = {**before, **about.digests}
+            if not about.is_recorded(before):
+                of_role = self._store.findings_of(NamedRole(about.role_arn))
+                unreadable |= of_role.unreadable
+                changes += about.changes(
+                    of_role, now=now, cause=request.cause, suppression_of=suppression_of, baseline=request.baseline
+                )
+        unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
+        checkpoint = replace(evaluated.checkpoint, role_digests=digests).within()
+        written = self._store.commit_check(
+            report.target, self._direction, run, checkpoint, changes=changes, unknowns=unknowns, now=now
+        )
+        return written, tuple(changes) if written else (), unreadable
+
+    def _owned(self, evaluated: _Evaluated, run: CheckRun) -> set[str]:
+        """Return the ARNs of the roles whose findings this function's checks record."""
+        if self._direction is not Direction.EXECUTION_ROLE:
+            return set()
+        if evaluated.users is None:
+            return evaluated.role_arns & run.checkpoint.role_digests.keys()
+        target = evaluated.report.target
+        return {arn for arn, users in evaluated.users.items() if owner_of(users, self._config) == target}
+
+    def _resolved_of_unused_roles(self, roles: Iterable[str], request: CheckRequest) -> tuple[Change, ...]:
+        """Resolve the findings about roles that this function was the last to use.
+
+        The index of users is read after this function has been removed from it. So of several functions that cease to
+        use a role at the same time, the last one finds no other.
+        """
+        changes: list[Change] = []
+        for role_arn in roles:
+            if self._users.functions_of_roles([role_target(role_arn)])[role_target(role_arn)]:
+                continue
+            of_role = self._store.findings_of(NamedRole(role_arn))
+            for finding in of_role.findings:
+                if finding.status is not Status.RESOLVED:
+                    changes.append(resolved(finding, "No function uses the role.", self._clock(), request.cause))
+                    self._store.put_finding(changes[-1])
+        return tuple(changes)
 
 
 @record
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    Only a later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM
-    propagates a change of its role (`is_propagating`).
+    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if that
+    was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a later
+    read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a change
+    of its role (`is_propagating`).
     """
 
     report: Report
     unread: tuple[Unread, ...]
     checkpoint: Checkpoint
+    role_arns: set[str]
+    users: Mapping[str, tuple[FunctionTarget, ...]] | None
+    left_roles: tuple[str, ...]
     related: tuple[FunctionTarget, ...] = ()
     is_being_changed: bool = False
     is_propagating: bool = False
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:
-    """Return the violations that have no open finding."""
+    """Return the violations that have no open finding. The findings of roles are recorded apart, and have no delay."""
     known = {finding.id for finding in recorded if finding.status is not Status.RESOLVED}
-    return tuple(verdict for verdict in report.violations if verdict.finding_id not in known)
+    return tuple(verdict for verdict in report.violations if not verdict.role_arn and verdict.finding_id not in known)
+
+
+def _disabled(rule: Rule) -> str:
+    return f"The configuration disables {rule.id}."
 
 
 def _within_grace_period(new: Iterable[Verdict], report: Report) -> tuple[Verdict, ...]:
@@ -330,7 +434,7 @@ def _related(
     users: Mapping[RoleTarget, tuple[FunctionTarget, ...]],
     roles: frozenset[RoleTarget],
 ) -> tuple[FunctionTarget, ...]:
-    """Return the first other user of each role that the function began or ceased to use: PG209 reports a role there."""
+    """Return the first other user of each role that the function began or ceased to use: it records the findings."""
     changed = [role for role, functions in users.items() if (target in functions) is not (role in roles)]
     firsts = (next((one for one in users[role] if one != target), None) for role in changed)
     return tuple(dict.fromkeys(first for first in firsts if first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,30 @@ def evaluate(snapshot: Snapshot, rules: Sequence[Rule], *, limit: int | None = N
     included = [rule for rule in rules if rule.of_denied_calls] if deleted else rules
     verdicts = tuple(verdict for rule in included for verdict in _evaluate(rule, snapshot, limit))
     return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, deleted=deleted)
+
+
+def merge_versions(report: Report) -> Report:
+    """Return the report with one violation where a version or an alias has the same problem as the function itself.
+
+    It has the same one if rule, subject, severity and evidence are equal: the cause is the same role or setting.
+    """
+    own = {_cause(verdict): verdict for verdict in report.violations if verdict.function_arn == report.target.arn}
+    verdicts = []
+    for verdict in report.verdicts:
+        same = own.get(_cause(verdict)) if verdict.outcome is Outcome.VIOLATION and not verdict.role_arn else None
+        if same is None or same is verdict:
+            verdicts.append(verdict)
+            continue
+        reason = "The function itself has the same problem: its finding is the same."
+        rule = report.rules[verdict.rule_id]
+        verdicts.append(rule.passed(verdict.function_arn, verdict.subject or "", reason))
+    return replace(report, verdicts=tuple(verdicts))
+
+
+def _cause(verdict: Verdict) -> str:
+    """Return what two violations with the same cause have in common."""
+    parts = [verdict.rule_id, verdict.subject, verdict.severity, dict(verdict.evidence)]
+    return json.dumps(parts, sort_keys=True, default=str)
 
 
 def defer(report: Report, deferred: Sequence[Verdict]) -> Report:

@@ -89,14 +89,14 @@ def reconcile(
     cause: Cause = UNKNOWN_CAUSE,
     suppression_of: SuppressionOf = no_suppression,
     baseline: bool = False,
-    functions: Sequence[str] = (),
+    functions: Sequence[str] | None = None,
 ) -> tuple[Change, ...]:
     """Return the changes that bring the recorded findings up to date with a report.
 
     `recorded` are the findings of the report's target, of all rules; those of rules that were not evaluated are not
     changed. `now` is ISO-8601 in UTC. `suppression_of` returns what the configuration and the function's tags suppress.
     `baseline` marks new findings for the digest of the first sweep. `functions` are the ARNs of all functions that use
-    the role, for findings about a role.
+    the role, for findings about a role; None keeps those that are recorded.
     """
     by_id = {finding.id: finding for finding in recorded}
     # Each subject once: AWS's paginated lists can contain the same item twice.
@@ -182,7 +182,9 @@ def _is_before(time: str, other: str) -> bool:
     return datetime.fromisoformat(time) < datetime.fromisoformat(other)
 
 
-def _found(recorded: Finding | None, verdict: Verdict, report: Report, now: str, functions: Sequence[str]) -> Finding:
+def _found(
+    recorded: Finding | None, verdict: Verdict, report: Report, now: str, functions: Sequence[str] | None
+) -> Finding:
     """Return the finding as a verdict describes it, with what was recorded of it otherwise."""
     rule = report.rules[verdict.rule_id]
     finding = recorded or _unrecorded(verdict, rule, report, now)
@@ -198,8 +200,8 @@ def _found(recorded: Finding | None, verdict: Verdict, report: Report, now: str,
             evidence=verdict.evidence,
             remedies=_own_first(verdict.remedies, managed_by),
             managed_by=managed_by,
-            functions=tuple(functions[:MAX_FUNCTIONS]) if verdict.role_arn else (),
-            function_count=len(functions) if verdict.role_arn else 0,
+            functions=finding.functions if functions is None else tuple(functions[:MAX_FUNCTIONS]),
+            function_count=finding.function_count if functions is None else len(functions),
             last_seen=finding.last_seen if is_recent else now,
         )
     )

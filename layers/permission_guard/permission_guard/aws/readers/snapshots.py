@@ -71,12 +71,18 @@ class StateReader:
         SAM adds a tag of its own:
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
         """
-        tags = self._functions.tags(target)
+        tags = self.tags(target)
         if isinstance(tags, Unread):
             return tags
         if STACK_TAG not in tags:
             return None
         return ManagedBy("sam" if tags.get("lambda:createdBy") == "SAM" else "cloudformation", tags[STACK_TAG])
+
+    def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
+        """Return the tags of a function, read once for a check."""
+        if target not in self._cached_tags:
+            self._cached_tags[target] = self._functions.tags(target)
+        return self._cached_tags[target]
 
     def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
         policies = self._functions.resource_policies(target)
@@ -163,6 +169,7 @@ class StateReader:
         """Drop the caches, except for those that are valid for longer than a batch."""
         self._cached_mappings: Mapping[str, tuple[EventSourceMapping, ...]] | Unread | None = None
         self._cached_roles: dict[str, Role | Unread | None] = {}
+        self._cached_tags: dict[FunctionTarget, Mapping[str, str] | Unread] = {}
         self._roles.forget()
         self._sources.forget()
         self._organization.forget()
