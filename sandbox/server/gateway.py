@@ -68,6 +68,9 @@ class Gateway:
         if service in {"lambda", "iam"}:
             await self._watched(service, scope, headers, receive, send)
             return
+        if service == "appconfig" and path.startswith("/configuration"):
+            await self._faulty("appconfigdata", scope, headers, receive, send)
+            return
         await ministack(scope, receive, send)
         if path == _RESET:
             self.reset()
@@ -94,6 +97,18 @@ class Gateway:
         await ministack(scope, _replay(body, receive), _tee(copy, send, request_id))
         if call is not None and records.is_recorded(call):
             self._record(call, request, scope, copy)
+
+    async def _faulty(self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """Serve a call that is not recorded, and that can have a fault."""
+        body = await _whole_body(receive)
+        query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
+        call = api.parse(service, api.Request(scope["method"], scope["path"], query, headers, body))
+        request_id = str(uuid.uuid4())
+        fault = self.faults.take(call, request_id) if call else None
+        if fault is None:
+            await ministack(scope, _replay(body, receive), send)
+        else:
+            await _send(send, fault, request_id)
 
     def _record(self, call: Call, request: Request, scope: Scope, response: _Response) -> None:
         """Record one call. The caller already has the response, so an error here is only printed and counted."""

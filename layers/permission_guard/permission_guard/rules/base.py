@@ -35,6 +35,7 @@ class Rule(ABC):
       the function, it is skipped in a check that another one follows.
     - `of_inventories` is true if the rule evaluates what is set up to invoke the function, or which sources exist. An
       inventory that was read before a finding was opened must not resolve it.
+    - `resolution` says why all findings of the rule are resolved, whatever the state is. Only a disabled rule has one.
     """
 
     id: ClassVar[str]
@@ -47,6 +48,7 @@ class Rule(ABC):
     of_denied_calls: ClassVar[bool] = False
     of_function_state: ClassVar[bool] = False
     of_inventories: ClassVar[bool] = False
+    resolution: ClassVar[str] = ""
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:
