@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from permission_guard.cli.rule_pages import page
+from permission_guard.config import rule_names
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.offline import managed_policies, service_actions
@@ -21,6 +22,7 @@ SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
 RULE_PAGES = ROOT / "docs" / "rules"
 LICENSES = ROOT / "docs" / "licenses.md"
 README = ROOT / "README.md"
+NAMES = Path(rule_names.__file__)
 COMPILED = {
     managed_policies.FILE: generate_managed_policies.compiled,
     service_actions.FILE: generate_service_actions.compiled,
@@ -44,6 +46,13 @@ def schema() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def name_table() -> str:
+    """Return the module with the id and name of each rule, which has everything but its table already."""
+    head = NAMES.read_text().partition("] = {\n")[0]
+    lines = [f'    "{rule.id}": "{rule.name}",\n' for rule in RULES]
+    return f"{head}] = {{\n{''.join(lines)}}}\n"
+
+
 def rule_table() -> str:
     """Return the table of rules of the README."""
     lines = ["| id | name | severity | fix |", "|---|---|---|---|"]
@@ -58,6 +67,7 @@ def generated() -> dict[Path, str]:
     """Return every generated file with its content."""
     files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": page(rule) for rule in RULES}}
     files[LICENSES] = licenses.page()
+    files[NAMES] = name_table()
     readme = README.read_text()
     before, _, rest = readme.partition(_TABLE[0])
     _, _, after = rest.partition(_TABLE[1])

@@ -11,7 +11,7 @@ from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
-from permission_guard.config import FixMode
+from permission_guard.config.settings import FixMode
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change
 from permission_guard.findings.role_permissions import RolePermissions

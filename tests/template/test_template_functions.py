@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.config import (
+from permission_guard.config.settings import (
     AlertSettings,
     CheckSettings,
     DecideSettings,

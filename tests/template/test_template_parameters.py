@@ -7,7 +7,7 @@ import re
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
-from permission_guard.config import AutoFix, CheckSettings, FixMode
+from permission_guard.config.settings import AutoFix, CheckSettings, FixMode
 from tests.template.sam_template import EVERYTHING, Template
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"

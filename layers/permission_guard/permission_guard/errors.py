@@ -2,6 +2,7 @@
 
 PermissionGuardError
 ├── ConfigurationError      a setting of the deployment is missing or wrong
+│   └── ConfigurationDocumentError  the configuration document has mistakes; carries all of them
 ├── MalformedEventError     a message that cannot be read: it goes to the dead-letter queue
 │   └── UnknownEventError   an API that is in no table: likewise, since AWS may have added one that matters
 ├── UnrecordedTransitionError  an event names a transition that the findings table does not have: it is refused
@@ -26,6 +27,11 @@ PermissionGuardError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 UNREADABLE = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What reading a document that has another shape than ours raises: it was written by another version, or by others."""
 
@@ -36,6 +42,31 @@ class PermissionGuardError(Exception):
 
 class ConfigurationError(PermissionGuardError):
     """A setting is missing or wrong; the message names it and the fix."""
+
+
+class Problem(NamedTuple):
+    """A mistake in the configuration document: a key's path such as `exceptions[2].expires`, and what to do.
+
+    `line` and `column` count from 1. They are None where the syntax has no places, as in JSON that was parsed.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """Return `12:5: exceptions[0].expires: message`, without what is not known."""
+        place = f"{self.line}:{self.column}" if self.line is not None else ""
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class ConfigurationDocumentError(ConfigurationError):
+    """The configuration document has mistakes. `problems` has all of them, in the order of the document."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
 
 
 class MalformedEventError(PermissionGuardError):

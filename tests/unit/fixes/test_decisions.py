@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permission_guard.config import FixMode
+from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, ConflictError, DecisionRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition

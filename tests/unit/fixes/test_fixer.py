@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from permission_guard.config import AutoFix, FixMode
+from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     ConflictError,
     FixInProgressError,

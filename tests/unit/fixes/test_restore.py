@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.checks.checker import Checker, CheckRequest
-from permission_guard.config import AutoFix, FixMode
+from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
 from permission_guard.model.role_permissions import RoleChange

@@ -17,7 +17,7 @@ from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker
 from permission_guard.clock import utc_now
-from permission_guard.config import CheckSettings
+from permission_guard.config.settings import CheckSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from permission_guard.aws.readers.caller import CallerIdentity
 from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.clock import utc_now
-from permission_guard.config import DecideSettings
+from permission_guard.config.settings import DecideSettings
 from permission_guard.fixes.decisions import Decision, DecisionRequest, decide
 
 if TYPE_CHECKING:

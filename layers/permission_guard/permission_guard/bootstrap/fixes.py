@@ -18,7 +18,7 @@ from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.clock import utc_now
-from permission_guard.config import FixSettings
+from permission_guard.config.settings import FixSettings
 from permission_guard.fixes.fixer import Fixer
 
 if TYPE_CHECKING:

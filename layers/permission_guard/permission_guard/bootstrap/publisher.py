@@ -9,7 +9,7 @@ from permission_guard.aws.clients import client
 from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings_stream import transition_of
 from permission_guard.bus.publisher import publish
-from permission_guard.config import PublishSettings
+from permission_guard.config.settings import PublishSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
-from permission_guard.config import SweepSettings
+from permission_guard.config.settings import SweepSettings
 from permission_guard.sweep.sweep import Sweeper
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
-from permission_guard.config import TicketSettings
+from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from permission_guard.config import FixMode
+from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, DecisionRefusedError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.iam.arn import require_arn

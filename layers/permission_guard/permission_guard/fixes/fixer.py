@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import evaluate
-from permission_guard.config import AutoFix, FixMode
+from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     FixInProgressError,
     FixNotVisibleError,

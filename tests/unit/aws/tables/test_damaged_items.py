@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.aws.tables.decisions import DecisionReader, DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.config import FixMode
+from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from permission_guard.bootstrap.alerts import CHANNELS, channels_for
-from permission_guard.config import AlertSettings
+from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.base import ALERTED, send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.ledger import Delivery, DeliveryOutcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from permission_guard.config import (
+from permission_guard.config.settings import (
     AlertSettings,
     CheckSettings,
     DecideSettings,

@@ -1,0 +1,1 @@
+"""The configuration: the settings of each function, and the document `guard.yaml`."""

@@ -1,0 +1,106 @@
+"""The configuration document `guard.yaml` as values. What a key does is described in `keys.py`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from permission_guard.model.verdicts import Severity
+from permission_guard.records import field, record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Baseline(StrEnum):
+    """How the findings that exist at the first sweep are sent: together in one digest, or an alert each."""
+
+    DIGEST = "digest"
+    ALERT_EACH = "alert-each"
+
+
+@record(kw_only=True)
+class Trust:
+    """The accounts and organizations that may use the functions, besides the function's own account."""
+
+    accounts: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+
+
+@record(kw_only=True)
+class RuleConfig:
+    """What is set for one rule. Without a severity the rule decides it."""
+
+    enabled: bool = True
+    severity: Severity | None = None
+
+
+@record(kw_only=True)
+class ExceptionEntry:
+    """Findings that are suppressed until a date. A finding must match every key that is given.
+
+    `rules` are ids. `functions`, `roles`, `subject`, `sid` and the values of `tags` are globs with `*` and `?`;
+    `functions` also has full ARNs. An empty list matches everything.
+    """
+
+    id: str
+    rules: tuple[str, ...]
+    reason: str
+    owner: str
+    expires: datetime
+    functions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    qualifiers: tuple[str, ...] = ()
+    subject: str | None = None
+    sid: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@record(kw_only=True)
+class Exclusion:
+    """Functions that are not evaluated at all. A function must match every key that is given."""
+
+    reason: str
+    functions: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@record(kw_only=True)
+class FunctionTags:
+    """Whether a function's own tags can suppress its findings, and of which rules: empty means all rules."""
+
+    enabled: bool = False
+    rules: tuple[str, ...] = ()
+
+
+@record(kw_only=True)
+class Alerts:
+    """Which findings send an alert."""
+
+    min_severity: Severity = Severity.LOW
+
+
+@record(kw_only=True)
+class Tickets:
+    """Which findings open a ticket."""
+
+    min_severity: Severity = Severity.LOW
+
+
+@record(kw_only=True)
+class GuardConfig:
+    """The whole document. Without arguments it is the default configuration. `rules` has rule ids as keys."""
+
+    version: int = 1
+    trust: Trust = field(default_factory=Trust)
+    grace_period_seconds: int = 120
+    rules: Mapping[str, RuleConfig] = field(default_factory=dict)
+    exceptions: tuple[ExceptionEntry, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    function_tags: FunctionTags = field(default_factory=FunctionTags)
+    alerts: Alerts = field(default_factory=Alerts)
+    tickets: Tickets = field(default_factory=Tickets)
+    baseline: Baseline = Baseline.DIGEST

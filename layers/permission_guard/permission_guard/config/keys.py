@@ -1,0 +1,314 @@
+"""Every key of `guard.yaml`: its form, and the description that editors and the documentation show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.config.document import (
+    Alerts,
+    Baseline,
+    ExceptionEntry,
+    Exclusion,
+    FunctionTags,
+    GuardConfig,
+    RuleConfig,
+    Tickets,
+    Trust,
+)
+from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
+from permission_guard.config.nodes import quoted
+from permission_guard.config.special_forms import Expiry, RuleReference
+from permission_guard.model.names import LONGEST_FUNCTION_NAME, LONGEST_QUALIFIER, ORGANIZATION_ID
+from permission_guard.model.verdicts import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_EXCEPTIONS: Final = 1_000
+MAX_EXCLUSIONS: Final = 1_000
+MAX_ITEMS: Final = 100
+MAX_TRUSTED: Final = 1_000
+MAX_TAGS: Final = 50
+MAX_GRACE_PERIOD_SECONDS: Final = 900
+"""The maximum DelaySeconds of an SQS message."""
+
+_FUNCTION_ARN: Final = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9-_.]+"
+_NARROWING: Final = ("functions", "roles", "accounts", "subject", "sid", "tags")
+"""The keys that narrow an exception to some of the findings of its rules."""
+
+
+def _function_mistake(text: str) -> str | None:
+    """Return what is wrong with an ARN or with a glob that was meant as a regular expression."""
+    if not text.startswith("arn:"):
+        return _glob_mistake(text)
+    if any(wildcard in text for wildcard in "*?"):
+        return f"{quoted(text)} is an ARN with a wildcard. Write the function's name as a glob, and accounts apart."
+    if re.fullmatch(rf"{_FUNCTION_ARN}:.+", text, re.ASCII):
+        return f"{quoted(text)} has a qualifier. Write the ARN without it, and the qualifier under qualifiers."
+    return None
+
+
+def _glob_mistake(text: str) -> str | None:
+    if not re.search(r"\.[*+]|[\[\](){}|^\\]|[$]\Z", text):
+        return None
+    return f"{quoted(text)} seems to be a regular expression. Write a glob: * is any characters, ? is one character."
+
+
+_RULE: Final = RuleReference()
+_ACCOUNT: Final = Text(
+    shape="an account ID of twelve digits, such as 111122223333", longest=12, pattern=r"\d{12}", takes_numbers=True
+)
+_ORGANIZATION: Final = Text(
+    shape="the ID of an organization, such as o-exampleorgid",
+    longest=ORGANIZATION_ID.longest,
+    pattern=ORGANIZATION_ID.pattern,
+)
+_FUNCTION: Final = Text(
+    shape="a function name, a glob such as orders-*, or the ARN of a function",
+    longest=256,
+    pattern=rf"[a-zA-Z0-9-_.*?]{{1,{LONGEST_FUNCTION_NAME}}}|{_FUNCTION_ARN}",
+    mistake=_function_mistake,
+)
+_ROLE: Final = Text(
+    shape="a role name or a glob such as orders-*, without the path",
+    longest=64,
+    pattern=r"[\w+=,.@*?-]+",
+    mistake=_glob_mistake,
+)
+_QUALIFIER: Final = Text(
+    shape="$LATEST, the number of a version, or the name of an alias",
+    longest=LONGEST_QUALIFIER,
+    pattern=r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+",
+    takes_numbers=True,
+)
+_SUBJECT: Final = Text(shape="the subject of a finding, or a glob such as statement/photos-*", longest=1_000)
+_SID: Final = Text(
+    shape="the Sid of a statement, or a glob such as photos-*",
+    longest=100,
+    pattern=r"[a-zA-Z0-9-_.*?]+",
+    mistake=_glob_mistake,
+)
+_TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True)
+_TAG_VALUE: Final = Text(shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True)
+_REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True)
+_OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200)
+
+_FUNCTIONS: Final = ListOf(_FUNCTION, "functions", MAX_ITEMS)
+_ACCOUNTS: Final = ListOf(_ACCOUNT, "account IDs", MAX_ITEMS)
+_TAGS: Final = MapOf(_TAG_KEY, _TAG_VALUE, "tags", MAX_TAGS)
+_TAGS_DESCRIPTION: Final = (
+    "Only functions with all of these tags. A value is a glob: * is any characters, ? is one character."
+)
+_FUNCTIONS_DESCRIPTION: Final = (
+    "Only these functions: names, globs (* is any characters, ? is one character), or ARNs without a qualifier."
+)
+_ACCOUNTS_DESCRIPTION: Final = "Only functions of these accounts: IDs of twelve digits."
+
+
+def _narrows(value: object) -> bool:
+    """Return whether a value leaves anything out. One with a problem does: the problem is already listed."""
+    if isinstance(value, str):
+        return bool(value.strip("*?"))
+    if isinstance(value, tuple):
+        return bool(value) and all(_narrows(item) for item in value)
+    return value is None or bool(value)
+
+
+def _exception_mistake(given: Mapping[str, Any]) -> str | None:
+    if "subject" in given and "sid" in given:
+        return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
+    if any(_narrows(given[key]) for key in _NARROWING if key in given):
+        return None
+    rules = ", ".join(given.get("rules") or ["its rules"])
+    return f"this exception would hide all findings of {rules}. Add one of {', '.join(_NARROWING)}, narrower than *."
+
+
+def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
+    if any(_narrows(given[key]) for key in ("functions", "accounts", "tags") if key in given):
+        return None
+    return "this exclusion would stop all checks. Add one of functions, accounts, tags, narrower than *."
+
+
+TRUST: Final = ObjectOf(
+    record=Trust,
+    keys=(
+        Key(
+            name="accounts",
+            form=ListOf(_ACCOUNT, "account IDs", MAX_TRUSTED),
+            description="Other accounts that may use the functions here: IDs of twelve digits.",
+        ),
+        Key(
+            name="organizations",
+            form=ListOf(_ORGANIZATION, "organization IDs", MAX_TRUSTED),
+            description="Organizations all of whose accounts may use the functions here.",
+        ),
+    ),
+)
+
+RULE: Final = ObjectOf(
+    record=RuleConfig,
+    keys=(
+        Key(name="enabled", form=Flag(), description="Whether the rule is evaluated."),
+        Key(
+            name="severity",
+            form=Choice(Severity),
+            description="The severity of all findings of the rule. Without this key the rule decides it.",
+        ),
+    ),
+)
+
+EXCEPTION: Final = ObjectOf(
+    record=ExceptionEntry,
+    mistake=_exception_mistake,
+    keys=(
+        Key(
+            name="id",
+            form=Text(
+                shape="an id of small letters, digits and hyphens, such as public-shop",
+                longest=64,
+                pattern="[a-z0-9-]{1,64}",
+            ),
+            is_required=True,
+            description="The name of the exception, once in the document: small letters, digits and hyphens.",
+        ),
+        Key(
+            name="rules",
+            form=ListOf(_RULE, "rules", MAX_ITEMS, least=1),
+            is_required=True,
+            description="The rules whose findings are suppressed: ids or names, at least one.",
+        ),
+        Key(name="functions", form=_FUNCTIONS, description=_FUNCTIONS_DESCRIPTION),
+        Key(
+            name="roles",
+            form=ListOf(_ROLE, "roles", MAX_ITEMS),
+            description="Only findings about these roles (PG208, PG209): names or globs, without the path.",
+        ),
+        Key(name="accounts", form=_ACCOUNTS, description=_ACCOUNTS_DESCRIPTION),
+        Key(
+            name="qualifiers",
+            form=ListOf(_QUALIFIER, "qualifiers", MAX_ITEMS),
+            description="Only these qualifiers: $LATEST, the number of a version, or the name of an alias.",
+        ),
+        Key(
+            name="subject",
+            form=_SUBJECT,
+            description="Only findings with this subject, as findings show it. A glob.",
+        ),
+        Key(name="sid", form=_SID, description="Only findings about the statement with this Sid. A glob."),
+        Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
+        Key(
+            name="reason",
+            form=_REASON,
+            is_required=True,
+            description="Why the findings are accepted. Alerts, tickets and lists show it.",
+        ),
+        Key(
+            name="owner",
+            form=_OWNER,
+            is_required=True,
+            description="The person or team that accepts the findings, and is named before the exception expires.",
+        ),
+        Key(
+            name="expires",
+            form=Expiry(),
+            is_required=True,
+            description="When the exception ends, at most a year from now: a date such as 2027-01-31 (its first moment "
+            "in UTC), or a time with an offset such as 2027-01-31T09:00:00Z.",
+        ),
+    ),
+)
+
+EXCLUSION: Final = ObjectOf(
+    record=Exclusion,
+    mistake=_exclusion_mistake,
+    keys=(
+        Key(name="functions", form=_FUNCTIONS, description=_FUNCTIONS_DESCRIPTION),
+        Key(name="accounts", form=_ACCOUNTS, description=_ACCOUNTS_DESCRIPTION),
+        Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
+        Key(name="reason", form=_REASON, is_required=True, description="Why these functions are not evaluated."),
+    ),
+)
+
+GUARD: Final = ObjectOf(
+    record=GuardConfig,
+    keys=(
+        Key(name="version", form=Integer(1, 1), description="The version of the form of this document."),
+        Key(name="trust", form=TRUST, description="Who may use the functions, besides their own account."),
+        Key(
+            name="grace_period_seconds",
+            form=Integer(0, MAX_GRACE_PERIOD_SECONDS),
+            description="How many seconds after a change its findings are checked again before alerting; 0 alerts at "
+            "once.",
+        ),
+        Key(
+            name="rules",
+            form=MapOf(_RULE, RULE, "rules", MAX_ITEMS),
+            description="What is set for single rules: the id or name of a rule, with enabled and severity.",
+        ),
+        Key(
+            name="exceptions",
+            form=ListOf(EXCEPTION, "exceptions", MAX_EXCEPTIONS),
+            description="Findings that are suppressed until a date. A finding must match every key of an exception.",
+        ),
+        Key(
+            name="exclusions",
+            form=ListOf(EXCLUSION, "exclusions", MAX_EXCLUSIONS),
+            description="Functions that are not evaluated at all. A function must match every key of an exclusion.",
+        ),
+        Key(
+            name="function_tags",
+            form=ObjectOf(
+                record=FunctionTags,
+                keys=(
+                    Key(
+                        name="enabled",
+                        form=Flag(),
+                        description="Whether tags on functions suppress findings (permission-guard:ignore, "
+                        "permission-guard:ignore-until). Whoever may tag a function can then hide its findings.",
+                    ),
+                    Key(
+                        name="rules",
+                        form=ListOf(_RULE, "rules", MAX_ITEMS),
+                        description="The rules whose findings tags may suppress. An empty list means all rules.",
+                    ),
+                ),
+            ),
+            description="Whether the tags of a function may suppress its findings.",
+        ),
+        Key(
+            name="alerts",
+            form=ObjectOf(
+                record=Alerts,
+                keys=(
+                    Key(
+                        name="min_severity",
+                        form=Choice(Severity),
+                        description="The lowest severity of findings that send an alert.",
+                    ),
+                ),
+            ),
+            description="Which findings send an alert.",
+        ),
+        Key(
+            name="tickets",
+            form=ObjectOf(
+                record=Tickets,
+                keys=(
+                    Key(
+                        name="min_severity",
+                        form=Choice(Severity),
+                        description="The lowest severity of findings that open a ticket.",
+                    ),
+                ),
+            ),
+            description="Which findings open a ticket.",
+        ),
+        Key(
+            name="baseline",
+            form=Choice(Baseline),
+            description="How the findings of the first sweep are sent: digest, all of them in one message; alert-each, "
+            "an alert and a ticket each.",
+        ),
+    ),
+)
