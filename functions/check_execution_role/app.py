@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check the functions that a batch of queue messages names; return the messages to deliver again."""
 
     def check(config: GuardConfig) -> dict[str, Any]:
-        batch = check_batch(Direction.EXECUTION_ROLE, RULES, os.environ, config, logger, metrics)
+        batch = check_batch(Direction.EXECUTION_ROLE, RULES, os.environ, config, logger=logger, metrics=metrics)
         return batch.handle(event, context.get_remaining_time_in_millis)
 
     return with_configuration(event, os.environ, logger, metrics, check)

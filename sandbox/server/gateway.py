@@ -1,7 +1,8 @@
 """Forward every request to MiniStack unchanged, and record the calls of Lambda and IAM in the trail.
 
 `/_sandbox/` is the API of the sandbox: `GET health`, `GET trail?since=N`, `POST trail` (a record to deliver unchanged),
-`POST delivery` (hold, delay, copies), `POST` and `DELETE faults`.
+`POST delivery` (hold, delay, copies), `POST` and `DELETE faults`, `DELETE environments` (the next invocation of every
+function is a cold start).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs
 from ministack.app import app as ministack
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import api, records
+from sandbox.server import api, inside, records
 from sandbox.server.caller import signed_scope, user_identity
 from sandbox.server.context import current_call, current_key
 
@@ -161,8 +162,9 @@ class Gateway:
                 return asdict(self.trail.configure(document))
             case "POST", "faults":
                 return asdict(self.faults.add(document))
-            case "DELETE", "faults":
-                self.faults.clear()
+            case "DELETE", "faults" | "environments":
+                end = {"faults": self.faults.clear, "environments": inside.end_environments}
+                end[path]()
                 return {}
             case _:
                 raise LookupError(f"{method} {CONTROL}{path} does not exist")

@@ -23,6 +23,9 @@ from ministack.core.iam_evaluator import (
 from ministack.core.lambda_runtime import (
     ProvidedWorker,
 )
+from ministack.core.lambda_runtime import (
+    reset as end_environments,
+)
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
 )
@@ -153,6 +156,7 @@ __all__ = [
     "configuration_profiles",
     "configuration_sessions",
     "configuration_versions",
+    "end_environments",
     "event_bus_policies",
     "event_buses",
     "event_rules",

@@ -229,7 +229,7 @@ def _sends(rule: str, queue: str) -> dict[str, Any]:
 
 async def _try_app_config(gateway: Gateway) -> None:
     """Deploy a configuration whose validator does not exist."""
-    made = {}
+    made: dict[str, str] = {}
     for path, document in (
         ("applications", {"Name": "probe"}),
         ("environments", {"Name": "probe"}),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -21,15 +21,13 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_appconfigdata import AppConfigDataClient
-
     from permission_guard.config.settings import ConfigurationSettings
 
 MAX_AGE_SECONDS: Final = 45
 """How long a read is used, also one that failed: an outage must not delay every batch by the retries of a call."""
 
 _NOT_FOUND: Final = "ResourceNotFoundException"
-_TOKEN_INVALID: Final = "BadRequestException"
+_REFUSED: Final = "BadRequestException"
 # If one of these is missing, the function asks for something that is not there: that is not "nothing is deployed".
 _MUST_EXIST: Final = frozenset({"Application", "ConfigurationProfile", "Environment"})
 
@@ -53,7 +51,7 @@ class DeployedConfiguration:
 
     def __init__(
         self,
-        client: Callable[[], AppConfigDataClient],
+        client: Callable[[], Any],
         settings: ConfigurationSettings,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -100,7 +98,7 @@ class DeployedConfiguration:
             return self._fetched()
         except ConfigurationUnavailableError as error:
             # A token is valid for one call and for a day: a lost reply or a long pause needs a new session.
-            if _code(error.__cause__) != _TOKEN_INVALID:
+            if _code(error.__cause__) != _REFUSED:
                 raise
         return self._fetched()
 
