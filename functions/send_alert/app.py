@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.alerts import alert_sender
+from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
 from permission_guard.delivery.transitions import log_deliveries
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
 
 logger = function_logger("send_alert")
 metrics = Metrics(namespace="PermissionGuard", service="send_alert")
@@ -25,8 +27,12 @@ metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Send the alerts for a batch of transitions; return the messages to deliver again."""
-    return process_batch(event, _alert, logger, metrics)
+
+    def alert(config: GuardConfig) -> dict[str, Any]:
+        return process_batch(event, lambda one: _alert(one, config), logger, metrics)
+
+    return with_configuration(event, os.environ, logger, metrics, alert)
 
 
-def _alert(event: BusEvent) -> None:
-    log_deliveries(event, alert_sender(os.environ)(event), logger, metrics)
+def _alert(event: BusEvent, config: GuardConfig) -> None:
+    log_deliveries(event, alert_sender(os.environ, config)(event), logger, metrics)

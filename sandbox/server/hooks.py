@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.server import (
     admission,
+    app_config,
     authorization,
     bus_policy,
     deliveries,
@@ -74,6 +75,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.SSM_REQUEST: handlers["ssm"],
         pin.LOGS_REQUEST: handlers["logs"],
         pin.IOT_REQUEST: handlers["iot"],
+        pin.APP_CONFIG_REQUEST: app_config.wrap_handle_request,
         pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
         pin.SECRETS: listings.wrap_list_secrets,
         pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,

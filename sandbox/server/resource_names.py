@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import inside
+from sandbox.server import app_config, inside
 from sandbox.server.context import current_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PARTIAL_ARN = re.compile(r"(?:\d{12}:)?function:(?P<rest>.+)")
+_APP_CONFIG = frozenset({"appconfig", "appconfigdata"})
+_CONFIGURATION_PATHS = frozenset({"/configurationsessions", "/configuration"})
 _POLICY_PATH = re.compile(r"/2026-07-09/resource-policy/(?P<arn>.+)")
 
 
@@ -30,6 +32,8 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
         if service == "lambda":
             return _function(path) or inner(service, method, path, *rest)
         headers, body, query = rest[:3]
+        if service in _APP_CONFIG and path in _CONFIGURATION_PATHS:
+            return app_config.configuration_arn(body, query)
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
         if action == "elasticfilesystem:DescribeAccessPoints":
             return _access_point(query)

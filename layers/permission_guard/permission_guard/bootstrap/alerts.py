@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.base import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
 
@@ -45,22 +47,24 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
 """Every channel by name: a function that creates it, or returns None if the settings do not enable it."""
 
 
-def alert_sender(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
+def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
     """Return what sends the alerts of the transition that an event names.
 
     ConfigurationError if a setting is missing.
     """
-    return _sender(AlertSettings.from_environment(environment))
+    return _sender(AlertSettings.from_environment(environment), config)
 
 
-@cache
-def _sender(settings: AlertSettings) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-    """Create the channels once per execution environment: the Slack channel caches its webhook."""
+@latest
+def _sender(settings: AlertSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
+    """Create the channels once for each configuration: the Slack channel caches its webhook."""
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
     return partial(
         deliver_event,
         findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(send, channels=channels_for(settings, client), ledger=ledger),
+        send=partial(
+            send, channels=channels_for(settings, client), ledger=ledger, min_severity=config.alerts.min_severity
+        ),
     )
 
 

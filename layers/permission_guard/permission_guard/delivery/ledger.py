@@ -13,6 +13,7 @@ finding and channel, deliveries run one at a time, and revisions only increase:
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -48,6 +49,7 @@ class DeliveryOutcome(StrEnum):
     SUPERSEDED = "superseded by a newer revision"
     NOT_ALERTED = "no alert for this transition"
     EXPIRED = "expired: a newer transition follows"
+    BELOW_THRESHOLD = "below the severity threshold"
 
 
 @record(kw_only=True)
@@ -144,6 +146,7 @@ def deliver(
     send: Callable[[Finding, str | None], str | None],
     *,
     current: Callable[[], Finding | None],
+    is_withheld: Callable[[Finding, str | None], bool] = lambda _finding, _reference: False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
@@ -152,6 +155,9 @@ def deliver(
     `send` takes the finding and the reference of the last delivery, and returns the reference to record (None keeps the
     last one). Its errors are raised after the lock is released. `current` reads the finding as it is now: if the ledger
     has a higher revision, it is repaired, and the finding as it is now is delivered.
+
+    A finding that `is_withheld`, given the same, is not sent. The record then has the revision before: older ones are
+    skipped, and this one is delivered by a later event if the severity has risen meanwhile.
     """
     claim = _claim(ledger, channel, finding, clock, wait)
     repaired = False
@@ -164,6 +170,13 @@ def deliver(
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
+        if is_withheld(finding, claim.reference):
+            latest = current()
+            if latest is None or latest.revision != finding.revision or is_withheld(latest, claim.reference):
+                ledger.complete(replace(claim, revision=claim.revision - 1), None, _expiry(finding, clock()))
+                outcome = DeliveryOutcome.BELOW_THRESHOLD
+                return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
+            finding = latest
         reference = send(finding, claim.reference)
     except BaseException:
         ledger.release(claim)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
+from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +53,15 @@ class AlertChannel(Protocol):
 
 
 def send(
-    finding: Finding, current: Current, channels: Sequence[AlertChannel], ledger: DeliveryLedger
+    finding: Finding,
+    current: Current,
+    channels: Sequence[AlertChannel],
+    ledger: DeliveryLedger,
+    min_severity: Severity = Severity.LOW,
 ) -> list[DeliveryResult]:
     """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
+
+    Below the severity threshold nothing is sent.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
@@ -65,7 +72,15 @@ def send(
     failures: list[tuple[str, Exception]] = []
     for channel in channels:
         try:
-            results.append(deliver(ledger, channel.name, finding, partial(_send, channel), current=current))
+            result = deliver(
+                ledger,
+                channel.name,
+                finding,
+                partial(_send, channel),
+                current=current,
+                is_withheld=lambda one, _reference: one.severity.is_below(min_severity),
+            )
+            results.append(result)
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
     if failures:

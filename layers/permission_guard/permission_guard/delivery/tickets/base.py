@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.delivery.ledger import DeliveryResult, deliver
 from permission_guard.model.findings import Status
+from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
     from permission_guard.delivery.ledger import DeliveryLedger
@@ -42,11 +43,16 @@ class TicketSystem(Protocol):
 
 
 def update_ticket(
-    finding: Finding, current: Current, system: TicketSystem, ledger: DeliveryLedger
+    finding: Finding,
+    current: Current,
+    system: TicketSystem,
+    ledger: DeliveryLedger,
+    min_severity: Severity = Severity.LOW,
 ) -> tuple[DeliveryResult]:
     """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
 
-    `current` reads the finding as it is now.
+    `current` reads the finding as it is now. Below the severity threshold no ticket is opened, but one that exists is
+    updated and closed.
     """
     result = deliver(
         ledger,
@@ -54,6 +60,9 @@ def update_ticket(
         finding,
         lambda finding, reference: _apply_status(system, finding, reference),
         current=current,
+        is_withheld=lambda one, reference: (
+            reference is None and one.status is Status.OPEN and one.severity.is_below(min_severity)
+        ),
     )
     return (result,)
 

@@ -76,8 +76,8 @@ class RoleTrustTooBroad(RoleRule):
 
     Remove every principal except Lambda from the trust policy, and give it its own role. If the access is intended,
     limit it: a named role instead of the account, a condition on `sub` for an identity provider, `aws:SourceArn` or
-    `aws:SourceAccount` for a service that sends them. Add intended accounts and organizations to the parameters
-    `TrustedAccounts` and `TrustedOrganizations` of this stack.
+    `aws:SourceAccount` for a service that sends them. Add intended accounts and organizations to
+    `trust.accounts` and `trust.organizations` in `guard.yaml`.
 
     ## Fix safety
 
@@ -85,10 +85,10 @@ class RoleTrustTooBroad(RoleRule):
 
     ## Limits
 
-    - If the own organization cannot be read, a statement for an organization that is not in `TrustedOrganizations` is
+    - If the own organization cannot be read, a statement for an organization that is not in `trust.organizations` is
       unknown.
     - A member account cannot list the accounts of its organization: an account that the trust policy names by its id
-      must be in `TrustedAccounts`.
+      must be in `trust.accounts`.
     - Lambda's name in a regional form or with the domain of China, such as `lambda.amazonaws.com.cn`, passes: PG207
       evaluates whether Lambda can assume the role.
     - The rule does not check which principals of the account are allowed to assume or to pass the role.
