@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event
 
@@ -55,17 +57,36 @@ def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> Callabl
     return _sender(AlertSettings.from_environment(environment), config)
 
 
+def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[DeliveryResult]]:
+    """Return what sends the digest with an id. ConfigurationError if a setting is missing."""
+    settings = AlertSettings.from_environment(environment)
+    return partial(
+        send_digest,
+        digests=DigestReader(client("dynamodb"), settings.findings_table),
+        channels=_channels(settings),
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+    )
+
+
 @latest
 def _sender(settings: AlertSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-    """Create the channels once for each configuration: the Slack channel caches its webhook."""
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
     return partial(
         deliver_event,
         findings=FindingReader(client("dynamodb"), settings.findings_table),
         send=partial(
-            send, channels=channels_for(settings, client), ledger=ledger, min_severity=config.alerts.min_severity
+            send,
+            channels=_channels(settings),
+            ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+            min_severity=config.alerts.min_severity,
+            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
         ),
     )
+
+
+@cache
+def _channels(settings: AlertSettings) -> list[AlertChannel]:
+    """Create the channels once per execution environment: the Slack channel caches its webhook."""
+    return channels_for(settings, client)
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger, Metrics
 
+    from permission_guard.aws.readers.configuration import ConfigurationRead
     from permission_guard.config.document import GuardConfig
     from permission_guard.model.targets import JSON
 
@@ -37,11 +38,7 @@ def with_configuration(
     missing.
     """
     try:
-        read = _deployed(ConfigurationSettings.from_environment(environment)).read()
-        if read.problem:
-            logger.warning("configuration not read: the last good one is used", extra={"reason": read.problem})
-            _count(metrics, "ConfigurationUnread")
-        return handle(read.config)
+        return handle(_logged(ConfigurationSettings.from_environment(environment), logger, metrics))
     except ConfigurationUnavailableError as error:
         messages = [record["messageId"] for record in event["Records"]]
         logger.error(  # noqa: TRY400 - the reason says it all
@@ -52,6 +49,23 @@ def with_configuration(
         return {"batchItemFailures": [{"itemIdentifier": message} for message in messages]}
     except Exception:
         _count(metrics, "BatchesCrashed")
+        raise
+
+
+def deployed_configuration(settings: ConfigurationSettings) -> ConfigurationRead:
+    """Return the configuration. ConfigurationUnavailableError if it cannot be read and none was read before."""
+    return _deployed(settings).read()
+
+
+def logged_configuration(settings: ConfigurationSettings, logger: Logger, metrics: Metrics) -> GuardConfig:
+    """Return the configuration, and log and count if it cannot be read.
+
+    ConfigurationUnavailableError if none was read before: the caller does nothing, and Lambda invokes it again.
+    """
+    try:
+        return _logged(settings, logger, metrics)
+    except ConfigurationUnavailableError:
+        _count(metrics, "ConfigurationUnread")
         raise
 
 
@@ -76,6 +90,14 @@ def latest(make: Callable[Given, Made]) -> Callable[Given, Made]:
 def _deployed(settings: ConfigurationSettings) -> DeployedConfiguration:
     """Return what reads the document; an execution environment keeps the last one."""
     return DeployedConfiguration(lambda: client("appconfigdata"), settings)
+
+
+def _logged(settings: ConfigurationSettings, logger: Logger, metrics: Metrics) -> GuardConfig:
+    read = deployed_configuration(settings)
+    if read.problem:
+        logger.warning("configuration not read: the last good one is used", extra={"reason": read.problem})
+        _count(metrics, "ConfigurationUnread")
+    return read.config
 
 
 def _count(metrics: Metrics, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.tickets.base import update_ticket
@@ -55,7 +56,13 @@ def _updater(settings: TicketSettings, config: GuardConfig) -> Callable[[BusEven
     return partial(
         deliver_event,
         findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(update_ticket, system=system, ledger=ledger, min_severity=config.tickets.min_severity),
+        send=partial(
+            update_ticket,
+            system=system,
+            ledger=ledger,
+            min_severity=config.tickets.min_severity,
+            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+        ),
     )
 
 

@@ -83,22 +83,47 @@ class CheckSettings:
 
 @record
 class SweepSettings:
-    """The settings of the sweep function. `queue_urls` are its own queues, one for each checker."""
+    """The settings of the sweep function. `queue_urls` are its own queues, one for each checker.
+
+    The other queues are those of the functions behind the bus; None for a function that is not enabled.
+    """
 
     findings_table: str
-    event_bus: str
     queue_urls: tuple[str, str]
+    alert_queue_url: str
+    ticket_queue_url: str | None
+    fix_queue_url: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
-            event_bus=_required(environment, "EVENT_BUS"),
             queue_urls=(
                 _required(environment, "INVOKE_POLICY_QUEUE_URL"),
                 _required(environment, "EXECUTION_ROLE_QUEUE_URL"),
             ),
+            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+            ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
+            fix_queue_url=environment.get("FIX_QUEUE_URL") or None,
+        )
+
+
+@record
+class MaintenanceSettings:
+    """The settings of the maintenance function. `stack_name` is for the commands that its digests show."""
+
+    findings_table: str
+    alert_queue_url: str
+    stack_name: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+            stack_name=_required(environment, "STACK_NAME"),
         )
 
 

@@ -50,6 +50,8 @@ class DeliveryOutcome(StrEnum):
     NOT_ALERTED = "no alert for this transition"
     EXPIRED = "expired: a newer transition follows"
     BELOW_THRESHOLD = "below the severity threshold"
+    IN_DIGEST = "reported in the digest of the first sweep"
+    NOT_ANNOUNCED = "no alert: none was sent about the finding before"
 
 
 @record(kw_only=True)
@@ -147,6 +149,7 @@ def deliver(
     *,
     current: Callable[[], Finding | None],
     is_withheld: Callable[[Finding, str | None], bool] = lambda _finding, _reference: False,
+    instead: Callable[[Finding, str | None], DeliveryOutcome | None] = lambda _finding, _reference: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
@@ -157,19 +160,24 @@ def deliver(
     has a higher revision, it is repaired, and the finding as it is now is delivered.
 
     A finding that `is_withheld`, given the same, is not sent. The record then has the revision before: older ones are
-    skipped, and this one is delivered by a later event if the severity has risen meanwhile.
+    skipped, and this one is delivered by a later event if the severity has risen meanwhile. Neither is a finding for
+    which `instead` returns an outcome; that counts as delivered.
     """
-    claim = _claim(ledger, channel, finding, clock, wait)
+    claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
     # Read after the ledger: whoever delivered a revision had read it in the table.
     is_superseded = isinstance(claim, Skip) and claim.outcome is DeliveryOutcome.SUPERSEDED
     if is_superseded and (latest := current()) is not None and claim.revision > latest.revision:
         ledger.repair(finding.id, channel, claim.revision)
         finding, repaired = latest, True
-        claim = _claim(ledger, channel, finding, clock, wait)
+        claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
+        outcome = instead(finding, claim.reference)
+        if outcome is not None:
+            ledger.complete(claim, None, _expiry(finding, clock()))
+            return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
         if is_withheld(finding, claim.reference):
             latest = current()
             if latest is None or latest.revision != finding.revision or is_withheld(latest, claim.reference):
@@ -188,10 +196,37 @@ def deliver(
     return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=repaired)
 
 
+def deliver_once(
+    ledger: DeliveryLedger,
+    channel: str,
+    identifier: str,
+    send: Callable[[], str | None],
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wait: Callable[[float], None] = time.sleep,
+) -> DeliveryResult:
+    """Deliver what has no later revision, such as a digest, to a channel, unless it was delivered.
+
+    `send` returns the reference to record. Its errors are raised after the lock is released.
+    """
+    claim = _claim(ledger, channel, identifier, 1, clock=clock, wait=wait)
+    if isinstance(claim, Skip):
+        return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
+    try:
+        reference = send()
+    except BaseException:
+        ledger.release(claim)
+        raise
+    ledger.complete(claim, reference, clock() + KEEP_RESOLVED)
+    return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
+
+
 def _claim(
     ledger: DeliveryLedger,
     channel: str,
-    finding: Finding,
+    identifier: str,
+    revision: int,
+    *,
     clock: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> Claim | Skip:
@@ -201,10 +236,10 @@ def _claim(
     """
     for delay in BUSY_WAITS:
         try:
-            return ledger.claim(finding.id, channel, finding.revision, clock())
+            return ledger.claim(identifier, channel, revision, clock())
         except DeliveryBusyError:
             wait(delay)
-    return ledger.claim(finding.id, channel, finding.revision, clock())
+    return ledger.claim(identifier, channel, revision, clock())
 
 
 def _expiry(finding: Finding, now: datetime) -> datetime | None:

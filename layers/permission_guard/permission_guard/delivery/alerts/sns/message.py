@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.message import compose
 from permission_guard.model import limits
 from permission_guard.records import record
@@ -14,6 +15,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 MAX_SUBJECT = limits.TOPIC_SUBJECT_CHARACTERS
@@ -46,6 +48,16 @@ def publication(finding: Finding) -> Publication:
             "account": finding.account,
             "region": finding.region,
         },
+    )
+
+
+def digest_publication(digest: Digest) -> Publication:
+    """Return a digest as an SNS message. A subscription filter can name its kind."""
+    message = compose_digest(digest)
+    return Publication(
+        subject=_subject(message.headline),
+        message=message.body_within(MAX_MESSAGE_BYTES),
+        attributes={"digest": str(digest.kind), "account": digest.account, "region": digest.region},
     )
 
 
