@@ -81,9 +81,9 @@ class CheckRequest:
     rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
     `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
     permissions from its roles. `changed_by` is the ARN of who made the last change, `changed_from` the address and
-    `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy was
-    changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the first
-    sweep requested: one digest reports its findings.
+    `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy
+    was changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the
+    first sweep requested: one digest reports its findings.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -311,7 +311,7 @@ class Checker:
             baseline=request.baseline,
         )
         changes = [change for change in found if change.finding.id not in recorded.unreadable]
-        unreadable, digests = recorded.unreadable, dict[str, Mapping[str, str]]()
+        unreadable, digests = recorded.unreadable, {}
         for about in role_reports(report, self._owned(evaluated, run), evaluated.users, now):
             before = run.checkpoint.role_digests.get(about.role_arn, {})
             digests[about.role_arn] = {**before, **about.digests}
@@ -359,10 +359,10 @@ class Checker:
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if that
-    was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a later
-    read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a change
-    of its role (`is_propagating`).
+    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if
+    that was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a
+    later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a
+    change of its role (`is_propagating`).
     """
 
     report: Report

@@ -45,6 +45,8 @@ class RecordTargets:
     tool: str = ""
     denied_call: DeniedCall | None = None
     changed_by: str = ""
+    changed_from: str = ""
+    changed_with: str = ""
     role_change: RoleChange | None = None
 
 
@@ -74,6 +76,8 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
         tool="" if why_not else record.tool,
         denied_call=denied_call,
         changed_by=record.caller,
+        changed_from=record.address,
+        changed_with=record.user_agent,
         role_change=_role_change(record, target) if row.removes else None,
     )
 
