@@ -17,7 +17,8 @@ from permission_guard.checks.batch import (
     RESERVED_MILLIS,
     CheckBatch,
 )
-from permission_guard.checks.checker import Checker, CheckRequest
+from permission_guard.checks.checker import Checker
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.iam import TrustSet
 from permission_guard.intake.check_requests import check_request_body
@@ -98,7 +99,7 @@ class Requests:
         self.sent.append(request)
         self._send(self.rechecks, [target])
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> None:
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> None:
         self._send(self.full_checks, targets)
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
@@ -201,13 +202,19 @@ def test_a_function_that_is_named_by_itself_and_by_its_role_is_checked_once(logg
 def test_all_checks_of_a_batch_are_started_before_the_first_read(logged: Logged) -> None:
     """State read for the first function, such as a role, is shared, so it must not be older than any check."""
     account = Account(logged, directory=Directory({"shared": (TARGET, OTHER)}))
+    started: list[FunctionTarget] = []
     started_at_read: list[int] = []
-    read = account.state.snapshot
+    read, start = account.state.snapshot, account.store.start_check
+
+    def start_check(target: FunctionTarget, direction: Direction) -> CheckRun:
+        started.append(target)
+        return start(target, direction)
 
     def snapshot(target: FunctionTarget, direction: Direction, **more: Any) -> Snapshot:
-        started_at_read.append(len(account.store.run))
+        started_at_read.append(len(started))
         return read(target, direction, **more)
 
+    account.store.start_check = start_check  # type: ignore[method-assign]
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     account.handle(message(0, record("put_role_policy", roleName="shared")))
     assert started_at_read == [2, 2]

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from permission_guard.checks.checker import Checker, CheckRequest
+from permission_guard.checks.checker import Checker
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change

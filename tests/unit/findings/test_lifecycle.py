@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.iam import TrustSet
-from permission_guard.model.findings import MAX_EVENT_IDS, Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import MAX_EVENT_IDS, Cause, Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict, finding_id
 from permission_guard.rules import RULES
@@ -87,7 +87,7 @@ TABLE = [
 def test_each_status_and_verdict_has_one_expected_change(row: Row) -> None:
     """Only a violation of an open finding is not in this table: it may change the details."""
     new_report = report(verdict(row.outcome)) if row.outcome else report()
-    changes = reconcile([row.recorded] if row.recorded else [], new_report, now=LATER, event_ids=["e1"])
+    changes = reconcile([row.recorded] if row.recorded else [], new_report, now=LATER, cause=Cause(("e1",)))
     if row.status is None:
         assert changes == ()
         return
@@ -102,7 +102,7 @@ def test_each_status_and_verdict_has_one_expected_change(row: Row) -> None:
 
 def test_a_new_finding_has_the_details_of_the_verdict() -> None:
     """It has the rule's name and severity, the event ids, and the current time."""
-    (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=["e1", "e2"])
+    (change,) = reconcile([], report(verdict(V)), now=NOW, cause=Cause(("e1", "e2")))
     finding = change.finding
     assert change.is_transition
     assert finding.id == finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT)
@@ -115,7 +115,7 @@ def test_a_new_finding_has_the_details_of_the_verdict() -> None:
 
 def test_the_number_of_event_ids_of_a_finding_is_limited() -> None:
     """The size of the document must not depend on the number of events."""
-    (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=[f"e{number}" for number in range(20)])
+    (change,) = reconcile([], report(verdict(V)), now=NOW, cause=Cause(tuple(f"e{number}" for number in range(20))))
     assert change.finding.event_ids == tuple(f"e{number}" for number in range(MAX_EVENT_IDS))
 
 
@@ -265,7 +265,7 @@ def test_the_same_report_changes_nothing_the_second_time(recorded: dict[str, Fin
     """A message that is delivered twice sends one alert."""
     apply(recorded, reconcile(list(recorded.values()), new_report, now=LATER))
     repeated = Report(new_report.target, new_report.rules, new_report.verdicts, deleted=new_report.deleted)
-    assert reconcile(list(recorded.values()), repeated, now="2026-11-20T11:00:00.000+00:00", event_ids=["e9"]) == ()
+    assert reconcile(list(recorded.values()), repeated, now="2026-11-20T11:00:00.000+00:00", cause=Cause(("e9",))) == ()
 
 
 @given(records(), reports())

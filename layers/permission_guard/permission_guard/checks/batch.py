@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.checks.checker import CheckRequest
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.intake.messages import merge, read_batch
 from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger, Metrics
 
-    from permission_guard.checks.checker import Checker, CheckResult
+    from permission_guard.checks.checker import Checker
+    from permission_guard.checks.requests import CheckResult
     from permission_guard.findings.checkpoint import CheckRun
     from permission_guard.intake.messages import QueueMessage
     from permission_guard.model.state import Unread
@@ -47,7 +48,7 @@ class CheckRequests(Protocol):
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         """Request another check of a function after the grace period."""
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> object:
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> object:
         """Request full checks of functions that did not change just now."""
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
@@ -275,7 +276,7 @@ class CheckBatch:
             if result.recheck:
                 self._requests.recheck(target, result.recheck)
             if result.related:
-                self._requests.request_full(result.related)
+                self._requests.request_full(result.related, baseline=request.baseline)
         except Exception:  # noqa: BLE001 - as above
             self._failed("check failed", target, messages)
             return False

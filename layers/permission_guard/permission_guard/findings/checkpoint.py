@@ -35,8 +35,8 @@ class Checkpoint:
 
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
     within a day. `permissions` are what the roles' identity policies allowed, and `role_changes` the calls of a day
-    that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record: a
-    digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
+    that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record:
+    a digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
     depend on; it is not part of the JSON.
     """
 

@@ -39,8 +39,9 @@ def check_request_body(
 
     `requested_at` is ISO-8601; what functions share is read after it. `causes` are the ids of the events that led to
     the request; `tool` is the infrastructure code that made the change, `changed_by` the ARN of who made it,
-    `changed_from` the address and `changed_with` the user agent, and `role_changes` the calls that can have removed permissions from a role. `iam_change` is true if one of the events
-    changed a role or a policy, which IAM still has to propagate. `baseline` is true for a request of the first sweep.
+    `changed_from` the address and `changed_with` the user agent, and `role_changes` the calls that can have removed
+    permissions from a role. `iam_change` is true if one of the events changed a role or a policy, which IAM still has
+    to propagate. `baseline` is true for a request of the first sweep.
     """
     optional = {
         "requested_at": requested_at,

@@ -73,7 +73,7 @@ def test_a_check_whose_reply_was_lost_is_written_once(table: FindingsTable, dyna
     first, second = (json.loads(body) for body in sent)
     assert first == second
     assert first["ClientRequestToken"]
-    assert table.findings_of(TARGET) == (a_finding(),)
+    assert table.findings_of(TARGET).findings == (a_finding(),)
     assert commit(table, run)
     assert json.loads(sent[-1])["ClientRequestToken"] != first["ClientRequestToken"]
 
@@ -86,7 +86,7 @@ def test_a_check_that_lost_its_reply_opens_its_finding_once(table: FindingsTable
     sent = lose_replies(dynamodb, "TransactWriteItems", 1)
     result = checker.check(TARGET, checker.start(TARGET))
     assert (result.stale, len(sent)) == (False, 3)
-    (finding,) = table.findings_of(TARGET)
+    (finding,) = table.findings_of(TARGET).findings
     assert (finding.rule_id, finding.revision, finding.transition) == ("PG201", 1, Transition.OPENED)
 
 
@@ -102,7 +102,7 @@ def test_a_finding_whose_reply_was_lost_is_written_once(
     sent = lose_replies(dynamodb, "TransactWriteItems", 1)
     table.put_finding(Change(finding, expected))
     assert len(sent) == 2
-    assert table.findings_of(TARGET) == (finding,)
+    assert table.findings_of(TARGET).findings == (finding,)
 
 
 def test_another_writer_s_finding_is_still_a_conflict(table: FindingsTable) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.senders.batches import batches
-from permission_guard.checks.checker import CheckRequest
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.check_requests import check_request_body
