@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
-from permission_guard.findings.checkpoint import CheckRun, RecordedFindings
+from permission_guard.findings.checkpoint import CheckRun, StoredFindings
 from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import finding_target
@@ -230,12 +230,12 @@ class InMemoryFindings:
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
 
-    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         self.queries += 1
         return self._recorded(target)
 
-    def _recorded(self, target: FindingTarget) -> RecordedFindings:
-        return RecordedFindings(tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn))
+    def _recorded(self, target: FindingTarget) -> StoredFindings:
+        return StoredFindings(tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn))
 
     def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
         text = self.documents.get((target.arn, finding_id))

@@ -489,14 +489,16 @@ def overtake(account: Account) -> None:
     account.state.snapshot = snapshot  # type: ignore[method-assign]
 
 
-def test_an_overtaken_check_is_not_recorded_and_not_retried(logged: Logged) -> None:
-    """The newer check has read newer state."""
+def test_an_overtaken_check_is_made_again_and_then_requested_again(logged: Logged) -> None:
+    """The other check may have read an older state."""
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
-    assert logged.line("a newer check was recorded first")["function_arn"] == FUNCTION_ARN
+    assert account.state.reads == 2
+    assert logged.line("another check was recorded meanwhile")["function_arn"] == FUNCTION_ARN
     assert logged.counts["ChecksOvertaken"] == 1
     assert account.store.history == []
+    assert [request.after_grace_period for request in account.requests.sent] == [True]
 
 
 def test_a_finding_whose_details_change_is_not_published(logged: Logged) -> None:
@@ -561,7 +563,13 @@ def test_a_check_that_is_requested_again_keeps_its_causes(logged: Logged) -> Non
     account.handle(message(0, changed), message(1, other), message(2, check_request_body([third], since)))
     change, sweep = account.requests.sent
     caller = other["detail"]["userIdentity"]["arn"]
-    assert change == CheckRequest(event_ids=("trail-8",), tool="terraform", changed_by=caller)
+    assert change == CheckRequest(
+        event_ids=("trail-8",),
+        tool="terraform",
+        changed_by=caller,
+        changed_from=other["detail"]["sourceIPAddress"],
+        changed_with=changed["detail"]["userAgent"],
+    )
     assert sweep == CheckRequest(
         event_ids=("check-request/m2",), requested_at=1795167000.123, after_grace_period=True, full=True
     )

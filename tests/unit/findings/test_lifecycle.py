@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.findings.lifecycle import Change, reconcile, suppressed
 from permission_guard.iam import TrustSet
-from permission_guard.model.findings import MAX_EVENT_IDS, Cause, Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import (
+    MAX_EVENT_IDS,
+    Cause,
+    Finding,
+    FixRecord,
+    FixResult,
+    Status,
+    SuppressedBy,
+    Suppression,
+    Transition,
+)
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict, finding_id
 from permission_guard.rules import RULES
@@ -46,7 +56,9 @@ def report(*verdicts: Verdict, deleted: bool = False) -> Report:
 
 OPEN = a_finding()
 RESOLVED = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2, resolution="Resolved.")
-SUPPRESSED = a_finding(status=Status.SUPPRESSED, transition=Transition.SUPPRESSED, revision=2)
+SUPPRESSION = Suppression(by=SuppressedBy.PERSON, reason="Known.", owner="arn", until="2026-12-01T00:00:00+00:00")
+SUPPRESSED = suppressed(OPEN, SUPPRESSION, NOW).finding
+ENDED = replace(SUPPRESSED, suppression=replace(SUPPRESSION, until=NOW))
 
 V, P, U = Outcome.VIOLATION, Outcome.PASS, Outcome.UNKNOWN
 
@@ -75,6 +87,8 @@ TABLE = [
     Row(RESOLVED, U, None),
     Row(RESOLVED, None, None),
     Row(SUPPRESSED, V, Status.SUPPRESSED, Transition.SUPPRESSED, 2),
+    Row(ENDED, V, Status.OPEN, Transition.REOPENED, 3),
+    Row(ENDED, U, None),
     Row(SUPPRESSED, P, Status.RESOLVED, Transition.RESOLVED, 3),
     Row(SUPPRESSED, U, None),
     Row(SUPPRESSED, None, Status.RESOLVED, Transition.RESOLVED, 3),

@@ -27,7 +27,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
     from permission_guard.model.role_permissions import RequiredPermissions, RoleChange
@@ -242,7 +242,7 @@ class Checker:
         run: CheckRun,
         request: CheckRequest,
         tags: Mapping[str, str] | Unread | None,
-        recorded: RecordedFindings | None,
+        recorded: StoredFindings | None,
     ) -> tuple[bool, tuple[Change, ...], frozenset[str]]:
         """Write the result; return whether it was written, the changes, and what is recorded but cannot be read."""
         report, now = evaluated.report, self._clock()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from permission_guard.config.document import GuardConfig
-    from permission_guard.findings.checkpoint import RecordedFindings
+    from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change, SuppressionOf
     from permission_guard.model.findings import Cause
     from permission_guard.model.targets import FunctionTarget
@@ -48,7 +48,7 @@ class RoleReport:
 
     def changes(
         self,
-        recorded: RecordedFindings,
+        recorded: StoredFindings,
         *,
         now: str,
         cause: Cause,

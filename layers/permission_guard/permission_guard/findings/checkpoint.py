@@ -91,7 +91,7 @@ class Checkpoint:
 
 
 @record
-class RecordedFindings:
+class StoredFindings:
     """The recorded findings of a function or a role. `unreadable` are the ids of those that cannot be read."""
 
     findings: tuple[Finding, ...] = ()
@@ -109,10 +109,10 @@ class CheckRun:
     number: int
     checkpoint: Checkpoint = Checkpoint()
     seen_at: str = ""
-    recorded: RecordedFindings = RecordedFindings()
+    recorded: StoredFindings = StoredFindings()
 
     @classmethod
-    def after(cls, number: int, text: str, seen_at: str, recorded: RecordedFindings = RecordedFindings()) -> Self:  # noqa: B008 - a record is immutable
+    def after(cls, number: int, text: str, seen_at: str, recorded: StoredFindings = StoredFindings()) -> Self:  # noqa: B008 - a record is immutable
         """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
         checkpoint, time = Checkpoint(), ""
         with suppress(*UNREADABLE):
