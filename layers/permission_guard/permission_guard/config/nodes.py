@@ -88,7 +88,7 @@ def described(node: Node) -> str:
         case MapNode():
             return "a mapping"
         case Scalar(value=None):
-            return "nothing"
+            return "an empty value"
         case Scalar(value=str()):
             return f"the text {quoted(node.text)}"
         case Scalar(value=bool()):

@@ -23,7 +23,9 @@ from permission_guard.config.nodes import (
     TOO_MANY_NODES,
     ListNode,
     MapNode,
+    Problems,
     Scalar,
+    TooManyProblemsError,
 )
 from permission_guard.errors import ConfigurationDocumentError, InputError, Problem
 from permission_guard.offline.input_file import bytes_of
@@ -53,13 +55,17 @@ _HELP: Final = {
     "found unexpected end of stream": "the quote is not closed. Close it.",
     "could not find expected ':'": "a key without a colon. Write key: value, with the keys of one mapping aligned.",
     "did not find expected key": "this line does not belong to the mapping before it. Align its keys.",
-    "did not find expected '-' indicator": "this line does not belong to the list before it. Align its dashes.",
+    "did not find expected '-' indicator": "this line does not belong to the list before it. Align it.",
     "did not find expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
 }
 """What libyaml reports, and what to do."""
 
-_STARTS_EARLIER: Final = ("found unexpected end of stream", "could not find expected ':'")
-"""These are reported where the text ends; the mistake is where the quote or the key starts."""
+_STARTS_EARLIER: Final = (
+    "found unexpected end of stream",
+    "could not find expected ':'",
+    "did not find expected ',' or",
+)
+"""These are reported where the text ends; the mistake is where the quote, key or bracket starts."""
 
 
 def compose_file(path: Path) -> Node | None:
@@ -102,21 +108,22 @@ class _Composer:
     def __init__(self, text: str) -> None:
         self._events = yaml.parse(text, _LOADER)
         self._count = 0
-        self._problems: list[Problem] = []
+        self._problems = Problems()
 
     def document(self) -> Node | None:
         """Return the only document."""
         node: Node | None = None
-        documents = 0
-        for event in self._events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._add(event, "the file has several documents. Write one: remove the line with ---.")
-                    break
-                node = self._node(next(self._events), 1)
-        if self._problems:
-            raise ConfigurationDocumentError(self._problems)
+        try:
+            for event in self._events:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    if node is not None:
+                        self._add(event, "the file has several documents. Write one: remove the line with ---.")
+                        break
+                    node = self._node(next(self._events), 1)
+        except TooManyProblemsError:
+            pass
+        if self._problems.found:
+            raise ConfigurationDocumentError(self._problems.found)
         return node
 
     def _node(self, event: Any, depth: int) -> Node:
@@ -124,7 +131,7 @@ class _Composer:
         self._count += 1
         if depth > MAX_DEPTH or self._count > MAX_NODES:
             problem = Problem("", TOO_DEEP if depth > MAX_DEPTH else TOO_MANY_NODES, line, column)
-            raise ConfigurationDocumentError([*self._problems, problem])
+            raise ConfigurationDocumentError([*self._problems.found, problem])
         if isinstance(event, yaml.AliasEvent):
             self._add(event, f"aliases (*{event.anchor:.40}) are not supported. Write the value itself.")
             return Scalar(None, "", line, column)
@@ -145,7 +152,7 @@ class _Composer:
         return MapNode(tuple(entries), line, column)
 
     def _add(self, event: Any, message: str) -> None:
-        self._problems.append(Problem("", message, *_place(event)))
+        self._problems.add(Scalar(None, "", *_place(event)), "", message)
 
 
 def _scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
