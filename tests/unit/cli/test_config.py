@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -170,6 +171,24 @@ def test_the_tables_show_what_is_set() -> None:
         "The shop is [red]public[/red].",
     ] in rows
     assert ["functions: tmp-*", "They are deleted every night."] in rows
+
+
+def test_the_tables_of_the_default_configuration_are_the_settings_and_the_rules() -> None:
+    """Without exceptions there is no table of them."""
+    code, output, _ = run("show", "-", stdin="{}")
+    assert code == 0
+    assert "all rules" in output
+    assert "exception" not in output
+    assert "excluded" not in output
+
+
+def test_without_pyyaml_the_message_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other commands run without it."""
+    monkeypatch.setitem(sys.modules, "permission_guard.offline.configuration_file", None)
+    assert run("validate", "-", stdin="{}")[::2] == (
+        2,
+        "-: reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'\n",
+    )
 
 
 def test_an_expired_exception_is_shown_as_such_and_is_not_valid() -> None:

@@ -134,6 +134,14 @@ def test_the_number_of_exceptions_is_bounded() -> None:
     ]
 
 
+def test_the_number_of_tags_is_bounded() -> None:
+    """A function has at most fifty."""
+    tags = ", ".join(f"t{number}: a" for number in range(51))
+    assert mistakes(f"exclusions: [{{tags: {{{tags}}}, reason: r}}]") == [
+        "1:21: exclusions[0].tags: the mapping has 51 tags. Write at most 50."
+    ]
+
+
 def test_long_texts_are_mistakes() -> None:
     """What is quoted in the message is shortened."""
     long = ENTRY.replace("reason: r", f"reason: {'r' * 1001}") % ("a" * 65)
@@ -172,6 +180,8 @@ def test_long_texts_are_mistakes() -> None:
         "&",
         "!",
         "%",
+        "\ud800",
+        "baseline: !<%1b[2J> digest",
     ],
     ids=lambda text: repr(text[:20]),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from permission_guard.config.nodes import ListNode, MapNode, Problems, Scalar, child, described, quoted
+from permission_guard.config.nodes import ListNode, MapNode, Problems, Scalar, child, described, quoted, written
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -152,7 +152,11 @@ class ListOf(Generic[_T]):
     def read(self, node: Node, path: str, reading: Reading) -> tuple[_T, ...] | None:
         """Return the values in their order. None if one of them has a problem."""
         if not isinstance(node, ListNode):
-            fix = f"Write [{node.text:.40}]." if isinstance(node, Scalar) and node.value is not None else _empty("[]")
+            fix = (
+                f"Write [{written(node.text)}]."
+                if isinstance(node, Scalar) and node.value is not None
+                else _empty("[]")
+            )
             reading.add(node, path, f"{described(node)} is not a list of {self.what}. {fix}")
             return None
         if not self.least <= len(node.items) <= self.most:
@@ -184,11 +188,11 @@ class MapOf(Generic[_T]):
             return None
         found: dict[str, _T] = {}
         is_valid = True
-        for written, value in unique_entries(node, path, reading):
-            key = self.key.read(written, child(path, written.text), reading)
-            item = self.value.read(value, child(path, written.text), reading)
+        for name, value in unique_entries(node, path, reading):
+            key = self.key.read(name, child(path, name.text), reading)
+            item = self.value.read(value, child(path, name.text), reading)
             if key is not None and key in found:
-                reading.add(written, child(path, written.text), f"{key} is given twice. Remove one of them.")
+                reading.add(name, child(path, name.text), f"{key} is given twice. Remove one of them.")
             if key is None or item is None or key in found:
                 is_valid = False
                 continue
@@ -228,10 +232,10 @@ class ObjectOf(Generic[_T]):
         before = len(reading.found)
         keys = {key.name: key for key in self.keys}
         given: dict[str, Any] = {}
-        for written, value in unique_entries(node, path, reading):
-            key = keys.get(written.text)
+        for name, value in unique_entries(node, path, reading):
+            key = keys.get(name.text)
             if key is None:
-                _add_unknown(written, path, keys, reading)
+                _add_unknown(name, path, keys, reading)
             else:
                 given[key.name] = key.form.read(value, child(path, key.name), reading)
         for key in self.keys:
@@ -267,10 +271,10 @@ def did_you_mean(text: str, known: Iterable[str]) -> str:
     return f" Did you mean {compared[nearest[0]]}?" if nearest else ""
 
 
-def _add_unknown(written: Scalar, path: str, keys: Mapping[str, Key], reading: Reading) -> None:
-    missing_underscores = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", written.text[:100])
+def _add_unknown(name: Scalar, path: str, keys: Mapping[str, Key], reading: Reading) -> None:
+    missing_underscores = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.text[:100])
     hint = did_you_mean(missing_underscores, keys) or f" The keys are: {', '.join(keys)}."
-    reading.add(written, child(path, written.text), f"there is no key {quoted(written.text)} here.{hint}")
+    reading.add(name, child(path, name.text), f"there is no key {quoted(name.text)} here.{hint}")
 
 
 def _within_sentence(text: str) -> str:

@@ -26,6 +26,7 @@ from permission_guard.config.nodes import (
     Problems,
     Scalar,
     TooManyProblemsError,
+    quoted,
 )
 from permission_guard.errors import ConfigurationDocumentError, InputError, Problem
 from permission_guard.offline.input_file import bytes_of
@@ -41,7 +42,7 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _HIDDEN: Final = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """Control characters, and those that change the direction of text: what is shown would not be what is read."""
 
@@ -98,8 +99,6 @@ def compose_yaml(text: str) -> Node | None:
         return composer.document()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(text, error) from None
-    except yaml.YAMLError as error:
-        raise ConfigurationDocumentError([Problem("", f"this is not YAML: {error}.")]) from None
 
 
 class _Composer:
@@ -138,7 +137,7 @@ class _Composer:
         if event.anchor is not None:
             self._add(event, f"anchors (&{event.anchor:.40}) are not supported. Write the value where it is needed.")
         if event.tag is not None:
-            self._add(event, f"tags ({event.tag:.40}) are not supported. Remove it; a text can have quotes.")
+            self._add(event, f"tags ({quoted(event.tag)}) are not supported. Remove it; a text can have quotes.")
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event, line, column)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -173,19 +172,16 @@ def _place(event: Any) -> tuple[int, int]:
 
 def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocumentError:
     """Return the error of a text that is not YAML, in plain words where there are some."""
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        return ConfigurationDocumentError([Problem("", f"this is not YAML: {error.problem}.")])
     reported = str(error.problem)
     message = next((help_ for problem, help_ in _HELP.items() if problem in reported), None)
-    if error.context_mark is not None and any(problem in reported for problem in _STARTS_EARLIER):
-        mark = error.context_mark
-    lines = text.splitlines()
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    if line[: mark.column + 1].endswith("\t") or line.startswith("\t"):
+    starts_earlier = any(problem in reported for problem in _STARTS_EARLIER)
+    mark = error.context_mark if starts_earlier and error.context_mark is not None else error.problem_mark
+    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    shown = text.splitlines()[line : line + 1]
+    if shown and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t")):
         message = "a tab cannot indent. Use spaces."
     message = message or f"this is not YAML: {reported}. Check the colons, quotes and indentation."
-    return ConfigurationDocumentError([Problem("", message, mark.line + 1, mark.column + 1)])
+    return ConfigurationDocumentError([Problem("", message, line + 1, column + 1)])
 
 
 def _mistake(text: str, offset: int, message: str) -> ConfigurationDocumentError:
