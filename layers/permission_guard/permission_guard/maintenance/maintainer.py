@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from permission_guard.config.document import GuardConfig
     from permission_guard.findings.baseline import Baseline
-    from permission_guard.findings.checkpoint import RecordedFindings
+    from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.maintenance.state import MaintenanceState
     from permission_guard.model.digests import Digest
@@ -48,7 +48,7 @@ class Findings(Protocol):
     def keys_of(self, status: Status) -> Iterable[tuple[FindingTarget, str]]:
         """List the target and the id of each finding with a status."""
 
-    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         """Return every recorded finding of a function or a role."""
 
     def put_finding(self, change: Change) -> None:
@@ -226,7 +226,7 @@ class Maintainer:
         place = {"account": self._account, "region": self._region}
         return tally.digest(**place, now=now, command=self._command, unread=unread)
 
-    def _recorded(self, target: FindingTarget, run: _Run) -> RecordedFindings | None:
+    def _recorded(self, target: FindingTarget, run: _Run) -> StoredFindings | None:
         try:
             return self._findings.findings_of(target)
         except Exception as error:  # noqa: BLE001 - the findings of the other targets must be counted

@@ -17,7 +17,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.findings.checkpoint import RecordedFindings
+    from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.findings import Finding, Transition
     from permission_guard.model.targets import RoleTarget
@@ -82,7 +82,7 @@ class OpenFindings(Protocol):
     def targets_with_open_findings(self) -> Iterable[FindingTarget]:
         """List the functions and roles that have an open or suppressed finding, each once."""
 
-    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         """Return every recorded finding of a function or a role."""
 
     def put_finding(self, change: Change) -> None:
@@ -245,7 +245,7 @@ class Sweeper:
             return frozenset()
         return frozenset(target for target, role in roles.items() if not users.get(role))
 
-    def _resolve(self, recorded: RecordedFindings) -> None:
+    def _resolve(self, recorded: StoredFindings) -> None:
         for finding in recorded.findings:
             if finding.status is not Status.RESOLVED:
                 self._findings.put_finding(resolved(finding, "No function uses the role.", self._clock()))
