@@ -77,7 +77,7 @@ def _expected() -> dict[str, set[str]]:
         | KEEP_FAILED
         | uses("aws/readers/functions", "roles_of_functions")
         | uses("aws/tables/role_index", "rebuild")
-        | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+        | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
         | uses("aws/tables/sweep_cursor")
         | uses("aws/senders/event_bus")
         | uses("aws/senders/check_queue", service="sqs"),
@@ -209,7 +209,7 @@ def test_calls_are_found_in_the_code() -> None:
         "lambda:ListAliases",
         "lambda:ListVersionsByFunction",
     }
-    assert uses("aws/tables/findings", "functions_with_open_findings") == {"dynamodb:Query"}
+    assert uses("aws/tables/findings", "targets_with_open_findings") == {"dynamodb:Query"}
     assert uses("aws/readers/inventories/events", service="events") == {
         "events:ListEventBuses",
         "events:ListRules",
@@ -460,7 +460,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "SweepAccountRole": {
             "FindingsTable": uses("aws/tables/role_index", "rebuild")
-            | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+            | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
             | uses("aws/tables/sweep_cursor"),
             "FindingsBus": uses("aws/senders/event_bus"),
             "SweepInvokePolicyQueue": request,

@@ -181,7 +181,7 @@ class RoleTrustTooBroad(RoleRule):
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=f"trust/{role.name}/{_name(statement)}",
-            title=f"{few[0].upper()}{few[1:]} can assume the role {role.name}",
+            title=f"{few[0].upper()}{few[1:]} can assume {role.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join([*what[:_MOST_SHOWN], *([f"{len(what) - _MOST_SHOWN} more can do so."] if more else [])]),
             evidence={
