@@ -219,8 +219,8 @@ class ObjectOf(Generic[_T]):
         """Return the record. None if it has a problem."""
         if not isinstance(node, MapNode):
             names = ", ".join(key.name for key in self.keys)
-            message = f"expected a mapping with the keys {names}; got {described(node)}. {_empty('{}')}"
-            reading.add(node, path, message)
+            fix = _empty("{}") if path else "Write key: value lines, such as version: 1."
+            reading.add(node, path, f"expected a mapping with the keys {names}; got {described(node)}. {fix}")
             return None
         before = len(reading.found)
         keys = {key.name: key for key in self.keys}
@@ -233,7 +233,7 @@ class ObjectOf(Generic[_T]):
                 given[key.name] = key.form.read(value, child(path, key.name), reading)
         for key in self.keys:
             if key.is_required and key.name not in given:
-                reading.add(node, path, f"the key {key.name} is missing. {key.description}")
+                reading.add(node, path, f"the key {key.name} is missing. Add it. {key.description}")
         problem = self.mistake(given) if self.mistake else None
         if problem is not None:
             reading.add(node, path, problem)
