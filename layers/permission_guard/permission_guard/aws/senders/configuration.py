@@ -98,7 +98,9 @@ class ConfigurationSender:
             raise
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
         if missing := [output for output in _OUTPUTS.values() if output not in outputs]:
-            text = f"the stack {self._stack} in {self.region} has no output {missing[0]}: deploy this version of it first"
+            text = (
+                f"the stack {self._stack} in {self.region} has no output {missing[0]}: deploy this version of it first"
+            )
             raise ConfigurationError(text)
         return {name: outputs[output] for name, output in _OUTPUTS.items()}
 
@@ -115,7 +117,9 @@ def _errors(what: str) -> Iterator[None]:
     except ClientError as error:
         code, message = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
         if code == _IN_PROGRESS:
-            text = f"{what}: another deployment is in progress. Wait for its end, or stop it in the console of AppConfig"
+            text = (
+                f"{what}: another deployment is in progress. Wait for its end, or stop it in the console of AppConfig"
+            )
             raise ConflictError(text) from error
         if code == _REFUSED:
             raise ConfigurationError(message) from error
