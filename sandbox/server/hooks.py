@@ -38,7 +38,9 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     """Replace every hook. `report` gets the writes of CloudFormation."""
     handlers = {service.service: service.wrap_handle_request for service in own}
     wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
-        pin.IAM_ACTION: lambda inner: bus_policy.wrap_iam_action(policy_keys.wrap_iam_action(inner)),
+        pin.IAM_ACTION: lambda inner: bus_policy.wrap_iam_action(
+            policy_keys.wrap_iam_action(app_config.wrap_iam_action(inner))
+        ),
         pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
         pin.RESOURCE_ARN: resource_names.wrap_resource_arn,
         pin.CONTEXT: policy_keys.wrap_context,

@@ -12,7 +12,7 @@ from permission_guard.findings.lifecycle import reconcile
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Severity
-from permission_guard.rules import RULES
+from permission_guard.rules import RULES, Rule
 from permission_guard.rules.configured import configured
 from permission_guard.rules.execution_role import RULES as ROLE_RULES
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
@@ -39,7 +39,7 @@ def test_without_configuration_the_rules_are_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_disabled_rule_evaluates_nothing_and_has_a_reason(rule: type) -> None:
+def test_a_disabled_rule_evaluates_nothing_and_has_a_reason(rule: type[Rule]) -> None:
     """Nor is it skipped in checks that would skip the rule: its findings have to be resolved."""
     config = GuardConfig(rules={rule.id: RuleConfig(enabled=False)})
     (disabled,) = configured([rule], config)
