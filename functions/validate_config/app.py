@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bootstrap.validation import validator
-from permission_guard.errors import ConfigurationError
+from permission_guard.errors import PermissionGuardError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG
     """Return if AppConfig may deploy the document. An error refuses it; its message has every problem."""
     try:
         validator(os.environ)(event)
-    except ConfigurationError as error:
+    except PermissionGuardError as error:
         about = {"version": str(event.get("configurationVersion")), "reason": str(error)}
         logger.warning("configuration refused", extra=about)
         metrics.add_metric(name="ConfigurationsRefused", unit=MetricUnit.Count, value=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer

@@ -1,8 +1,8 @@
 """AppConfig's Lambda validators, and what its data plane authorizes.
 
-MiniStack deploys without asking a validator. AWS asks at the start of a deployment and in ValidateConfiguration, as the
-service, so that the function's policy must allow it. AWS does not document what it sends as `aws:SourceArn`; here it is
-the configuration profile.
+MiniStack authorizes no call of the data plane, and deploys without asking a validator. AWS asks at the start of a
+deployment and in ValidateConfiguration, as the service, so that the function's policy must allow it. AWS does not
+document what it sends as `aws:SourceArn`; here it is the configuration profile.
 https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-creating-configuration-and-profile-validators.html
 """
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Item = Mapping[str, Any]
 
 SERVICE = "appconfig.amazonaws.com"
+DATA_PLANE = frozenset({"/configurationsessions", "/configuration"})
+"""The paths of StartConfigurationSession and GetLatestConfiguration."""
 _INVALID = "InvalidConfiguration"
 
 
@@ -115,6 +117,16 @@ def _may_invoke(policy: Any, function: str, source_arn: str) -> bool:
         service_context=keys,
     )
     return bool(evaluate_resource_policy(policy or "", context, service=SERVICE).decision == "Allow")
+
+
+def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Authorize the data plane, whose calls are signed for `appconfig`, too."""
+
+    def extract_iam_action(service: str, method: str, path: str, *rest: Any) -> str | None:
+        is_data_plane = service == "appconfig" and path in DATA_PLANE
+        return inner("appconfigdata" if is_data_plane else service, method, path, *rest)
+
+    return extract_iam_action
 
 
 def configuration_arn(body: bytes, query: Mapping[str, list[str]]) -> str:

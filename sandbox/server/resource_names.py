@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PARTIAL_ARN = re.compile(r"(?:\d{12}:)?function:(?P<rest>.+)")
-_APP_CONFIG = frozenset({"appconfig", "appconfigdata"})
-_CONFIGURATION_PATHS = frozenset({"/configurationsessions", "/configuration"})
 _POLICY_PATH = re.compile(r"/2026-07-09/resource-policy/(?P<arn>.+)")
 
 
@@ -32,7 +30,7 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
         if service == "lambda":
             return _function(path) or inner(service, method, path, *rest)
         headers, body, query = rest[:3]
-        if service in _APP_CONFIG and path in _CONFIGURATION_PATHS:
+        if service == "appconfig" and path in app_config.DATA_PLANE:
             return app_config.configuration_arn(body, query)
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
         if action == "elasticfilesystem:DescribeAccessPoints":

@@ -6,6 +6,7 @@ and secrets that no log and no message may contain. What is not listed here does
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,7 +63,9 @@ ENVIRONMENT: Final = {
     "CHECK_QUEUE_URL": CHECK_QUEUE,
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
-    "GRACE_PERIOD_SECONDS": "0",
+    "CONFIGURATION_APPLICATION": "abc1234",
+    "CONFIGURATION_ENVIRONMENT": "ghi9012",
+    "CONFIGURATION_PROFILE": "def5678",
     "EVENT_BUS": BUS,
     "FIX_MODE": "approve",
     "TICKET_SYSTEM": "opsitem",
@@ -256,7 +259,15 @@ class FakeAws:
         return {"OpsItem": self.ops_items[params["OpsItemId"]]}
 
 
+DOCUMENT: Final = json.dumps({"version": 1, "grace_period_seconds": 0})
+"""The configuration document."""
+
 _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]]] = {
+    "appconfigdata:StartConfigurationSession": lambda _aws, _params: {"InitialConfigurationToken": "t"},
+    "appconfigdata:GetLatestConfiguration": lambda _aws, _params: {
+        "Configuration": io.BytesIO(DOCUMENT.encode()),
+        "NextPollConfigurationToken": "t",
+    },
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
     "dynamodb:BatchWriteItem": lambda aws, params: aws.tables.batch_write_item(params),
     "dynamodb:GetItem": lambda aws, params: aws.tables.get_item(params),
@@ -289,7 +300,8 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
 
 
 def _is_read(operation: str) -> bool:
-    return operation.startswith(("Get", "List", "Describe", "Query", "BatchGet", "Head", "Simulate"))
+    reading = ("Get", "List", "Describe", "Query", "BatchGet", "Head", "Simulate", "StartConfigurationSession")
+    return operation.startswith(reading)
 
 
 def _rejected(code: str, message: str) -> dict[str, Any]:

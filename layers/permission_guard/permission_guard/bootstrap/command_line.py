@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from permission_guard.aws.senders.configuration import ConfigurationSender
 from permission_guard.aws.senders.decisions import send_decision
 
-__all__ = ["send_decision"]
+__all__ = ["ConfigurationSender", "send_decision"]
