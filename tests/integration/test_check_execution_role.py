@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from permission_guard.aws import clients
 from permission_guard.model.findings import Status
-from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
+from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
