@@ -40,34 +40,42 @@ def schema() -> str:
 
 
 def _schema(form: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any]
     match form:
         case Flag():
-            return {"type": "boolean"}
+            found = {"type": "boolean"}
         case Integer(least=least, most=most):
-            return {"const": least} if least == most else {"type": "integer", "minimum": least, "maximum": most}
+            found = {"const": least} if least == most else {"type": "integer", "minimum": least, "maximum": most}
         case Text():
-            return _text(form)
+            found = _text(form)
         case Choice(choices=choices):
-            return {"enum": [str(choice) for choice in choices]}
+            found = {"enum": [str(choice) for choice in choices]}
         case RuleReference():
-            return {"enum": [*RULE_NAMES, *RULE_NAMES.values()]}
+            found = {"enum": [*RULE_NAMES, *RULE_NAMES.values()]}
         case Expiry():
-            return {"type": "string", "pattern": f"^{MOMENT_PATTERN}$"}
+            found = {"type": "string", "pattern": f"^{MOMENT_PATTERN}$"}
         case ListOf(item=item, least=least, most=most):
             bounds = {"minItems": least} if least else {}
-            return {"type": "array", "items": _schema(item, definitions), **bounds, "maxItems": most}
+            found = {"type": "array", "items": _schema(item, definitions), **bounds, "maxItems": most}
+        case _:
+            found = _mapping(form, definitions)
+    return found
+
+
+def _mapping(form: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    match form:
         case MapOf(key=RuleReference(), value=value):
             return _of_rules(_schema(value, definitions))
         case MapOf(key=key, value=value, most=most):
             names = {name: item for name, item in _schema(key, definitions).items() if name != "type"}
             values = _schema(value, definitions)
             return {"type": "object", "propertyNames": names, "additionalProperties": values, "maxProperties": most}
-        case ObjectOf(record=record):
-            if record not in _DEFINED:
-                return _object(form, definitions)
+        case ObjectOf(record=record) if record in _DEFINED:
             if record.__name__ not in definitions:
                 definitions[record.__name__] = _object(form, definitions)
             return {"$ref": f"#/$defs/{record.__name__}"}
+        case ObjectOf():
+            return _object(form, definitions)
     raise TypeError(f"no schema for {form}")
 
 

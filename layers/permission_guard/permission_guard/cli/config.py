@@ -15,13 +15,12 @@ from rich.table import Table
 from permission_guard.cli.starting_file import starting_file
 from permission_guard.config.canonical import canonical
 from permission_guard.config.read import config_of
-from permission_guard.errors import ConfigurationDocumentError
+from permission_guard.errors import ConfigurationDocumentError, Problem
 from permission_guard.reports.terminal import echo, echo_error, literal
 from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
     from permission_guard.config.document import ExceptionEntry, GuardConfig
-    from permission_guard.errors import Problem
 
 INVALID_USAGE = 2
 
@@ -124,8 +123,11 @@ def show(
 
 def read_document(path: Path, *, rejects_expired: bool) -> GuardConfig:
     """Read a file in YAML or JSON. ConfigurationDocumentError has every mistake with its line and column."""
-    from permission_guard.offline.configuration_file import compose_file  # noqa: PLC0415 - loads PyYAML, as above
-
+    try:
+        from permission_guard.offline.configuration_file import compose_file  # noqa: PLC0415 - loads PyYAML, as above
+    except ModuleNotFoundError as error:
+        problem = Problem("", "reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'")
+        raise ConfigurationDocumentError([problem]) from error
     return config_of(compose_file(path), now=datetime.now(UTC), rejects_expired=rejects_expired)
 
 

@@ -23,6 +23,8 @@ _HEAD = """\
 # permission-guard config validate checks this file; docs/configuration.md describes it.
 """
 
+_INSTEAD = "# For example, in place of the line above:"
+
 _EXAMPLES = {
     "rules": """\
 public-function-url:
@@ -61,11 +63,11 @@ def starting_file(now: datetime) -> str:
         else:
             lines.append(f"{key.name}: {_written(defaults[key.name])}")
         if key.name in _EXAMPLES:
-            example = _EXAMPLES[key.name].replace("{expires}", expires)
+            example = _EXAMPLES[key.name].replace("{expires}", expires).splitlines()
             lines += [
                 "# For example, in place of the line above:",
                 f"# {key.name}:",
-                *(f"#   {line}" for line in example.splitlines()),
+                *(f"#   {line}" for line in example),
             ]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)

@@ -120,6 +120,9 @@ def _narrows(value: object) -> bool:
 def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
         return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
+    subject = given.get("subject")
+    if subject is not None:
+        given = {**given, "subject": subject.rpartition("/")[2]}  # statement/* is every statement
     if any(_narrows(given[key]) for key in NARROWING if key in given):
         return None
     rules = ", ".join(given.get("rules") or ["its rules"])

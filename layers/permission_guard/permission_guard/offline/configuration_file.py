@@ -23,7 +23,10 @@ from permission_guard.config.nodes import (
     TOO_MANY_NODES,
     ListNode,
     MapNode,
+    Problems,
     Scalar,
+    TooManyProblemsError,
+    quoted,
 )
 from permission_guard.errors import ConfigurationDocumentError, InputError, Problem
 from permission_guard.offline.input_file import bytes_of
@@ -39,7 +42,7 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _HIDDEN: Final = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """Control characters, and those that change the direction of text: what is shown would not be what is read."""
 
@@ -53,13 +56,17 @@ _HELP: Final = {
     "found unexpected end of stream": "the quote is not closed. Close it.",
     "could not find expected ':'": "a key without a colon. Write key: value, with the keys of one mapping aligned.",
     "did not find expected key": "this line does not belong to the mapping before it. Align its keys.",
-    "did not find expected '-' indicator": "this line does not belong to the list before it. Align its dashes.",
+    "did not find expected '-' indicator": "this line does not belong to the list before it. Align it.",
     "did not find expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
 }
 """What libyaml reports, and what to do."""
 
-_STARTS_EARLIER: Final = ("found unexpected end of stream", "could not find expected ':'")
-"""These are reported where the text ends; the mistake is where the quote or the key starts."""
+_STARTS_EARLIER: Final = (
+    "found unexpected end of stream",
+    "could not find expected ':'",
+    "did not find expected ',' or",
+)
+"""These are reported where the text ends; the mistake is where the quote, key or bracket starts."""
 
 
 def compose_file(path: Path) -> Node | None:
@@ -92,8 +99,6 @@ def compose_yaml(text: str) -> Node | None:
         return composer.document()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(text, error) from None
-    except yaml.YAMLError as error:
-        raise ConfigurationDocumentError([Problem("", f"this is not YAML: {error}.")]) from None
 
 
 class _Composer:
@@ -102,21 +107,22 @@ class _Composer:
     def __init__(self, text: str) -> None:
         self._events = yaml.parse(text, _LOADER)
         self._count = 0
-        self._problems: list[Problem] = []
+        self._problems = Problems()
 
     def document(self) -> Node | None:
         """Return the only document."""
         node: Node | None = None
-        documents = 0
-        for event in self._events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._add(event, "the file has several documents. Write one: remove the line with ---.")
-                    break
-                node = self._node(next(self._events), 1)
-        if self._problems:
-            raise ConfigurationDocumentError(self._problems)
+        try:
+            for event in self._events:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    if node is not None:
+                        self._add(event, "the file has several documents. Write one: remove the line with ---.")
+                        break
+                    node = self._node(next(self._events), 1)
+        except TooManyProblemsError:
+            pass
+        if self._problems.found:
+            raise ConfigurationDocumentError(self._problems.found)
         return node
 
     def _node(self, event: Any, depth: int) -> Node:
@@ -124,14 +130,14 @@ class _Composer:
         self._count += 1
         if depth > MAX_DEPTH or self._count > MAX_NODES:
             problem = Problem("", TOO_DEEP if depth > MAX_DEPTH else TOO_MANY_NODES, line, column)
-            raise ConfigurationDocumentError([*self._problems, problem])
+            raise ConfigurationDocumentError([*self._problems.found, problem])
         if isinstance(event, yaml.AliasEvent):
             self._add(event, f"aliases (*{event.anchor:.40}) are not supported. Write the value itself.")
             return Scalar(None, "", line, column)
         if event.anchor is not None:
             self._add(event, f"anchors (&{event.anchor:.40}) are not supported. Write the value where it is needed.")
         if event.tag is not None:
-            self._add(event, f"tags ({event.tag:.40}) are not supported. Remove it; a text can have quotes.")
+            self._add(event, f"tags ({quoted(event.tag)}) are not supported. Remove it; a text can have quotes.")
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event, line, column)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -145,7 +151,7 @@ class _Composer:
         return MapNode(tuple(entries), line, column)
 
     def _add(self, event: Any, message: str) -> None:
-        self._problems.append(Problem("", message, *_place(event)))
+        self._problems.add(Scalar(None, "", *_place(event)), "", message)
 
 
 def _scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
@@ -166,19 +172,16 @@ def _place(event: Any) -> tuple[int, int]:
 
 def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocumentError:
     """Return the error of a text that is not YAML, in plain words where there are some."""
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        return ConfigurationDocumentError([Problem("", f"this is not YAML: {error.problem}.")])
     reported = str(error.problem)
     message = next((help_ for problem, help_ in _HELP.items() if problem in reported), None)
-    if error.context_mark is not None and any(problem in reported for problem in _STARTS_EARLIER):
-        mark = error.context_mark
-    lines = text.splitlines()
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    if line[: mark.column + 1].endswith("\t") or line.startswith("\t"):
+    starts_earlier = any(problem in reported for problem in _STARTS_EARLIER)
+    mark = error.context_mark if starts_earlier and error.context_mark is not None else error.problem_mark
+    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    shown = text.splitlines()[line : line + 1]
+    if shown and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t")):
         message = "a tab cannot indent. Use spaces."
     message = message or f"this is not YAML: {reported}. Check the colons, quotes and indentation."
-    return ConfigurationDocumentError([Problem("", message, mark.line + 1, mark.column + 1)])
+    return ConfigurationDocumentError([Problem("", message, line + 1, column + 1)])
 
 
 def _mistake(text: str, offset: int, message: str) -> ConfigurationDocumentError:
