@@ -11,11 +11,11 @@ import pytest
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest, CheckResult
 from permission_guard.config.document import ExceptionEntry, Exclusion, FunctionTags, GuardConfig, RuleConfig
-from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Status, SuppressedBy
 from permission_guard.model.state import Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Severity
+from permission_guard.rules.configured import configured
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from tests.fakes import (
     FUNCTION_ARN,
@@ -51,7 +51,8 @@ class Account:
 
     def check(self, config: GuardConfig | None = None, **request: Any) -> CheckResult:
         """Check the function with a configuration."""
-        rules = [EventSourceReadMissing(TrustSet(frozenset()))]
+        config = config or GuardConfig()
+        rules = configured([EventSourceReadMissing], config)
         scope, reads = Direction.EXECUTION_ROLE, self.state.tags
 
         def tags(target: Any) -> Any:
@@ -105,7 +106,7 @@ def test_a_disabled_rule_is_not_evaluated_and_its_finding_is_resolved() -> None:
     account = Account()
     account.check()
     account.check(GuardConfig(rules={"PG201": RuleConfig(enabled=False)}))
-    assert account.store.one().resolution == "The configuration disables PG201."
+    assert account.store.one().resolution == "The rule PG201 is disabled in the configuration."
     account.check()
     assert account.store.one().status is Status.OPEN
 

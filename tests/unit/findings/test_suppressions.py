@@ -17,7 +17,7 @@ from permission_guard.model.findings import (
     Suppression,
     Transition,
 )
-from permission_guard.model.verdicts import Outcome, Severity, Verdict
+from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
 from permission_guard.rules.report import Report
@@ -158,14 +158,11 @@ def test_only_new_findings_belong_to_the_baseline() -> None:
     assert not again.finding.baseline
 
 
-def test_the_configuration_sets_the_severity_and_ends_what_it_disables() -> None:
-    """At the next check, without another alert."""
-    lower = replace(report(violation()), severities={"PG201": Severity.LOW})
-    (change,) = reconcile([a_finding()], lower, now=LATER)
-    assert (change.finding.severity, change.is_transition) == (Severity.LOW, False)
-    disabled = Report(TARGET, {}, (), not_evaluated={"PG201": "The configuration disables PG201."})
-    (change,) = reconcile([a_finding()], disabled, now=LATER)
-    assert (change.finding.status, change.finding.resolution) == (Status.RESOLVED, "The configuration disables PG201.")
+def test_what_the_configuration_excludes_is_resolved_with_the_reason() -> None:
+    """A rule that is not evaluated for another reason changes nothing."""
+    excluded = Report(TARGET, {}, (), not_evaluated={"PG201": "The configuration excludes the function: A test."})
+    (change,) = reconcile([a_finding()], excluded, now=LATER)
+    assert change.finding.resolution == "The configuration excludes the function: A test."
     assert reconcile([a_finding()], Report(TARGET, {}, ()), now=LATER) == ()
 
 

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
-        ConditionCheckTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
     )
