@@ -220,7 +220,7 @@ class Fixer:
             return self._apply(target, owned, fix)
 
     def _exempt(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot) -> str:
-        """Return why the configuration exempts a finding, empty if it does not: it may be newer than the finding's status.
+        """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
 
         Tags that could not be read exempt nothing; the guards of every fix refuse without them.
         """
