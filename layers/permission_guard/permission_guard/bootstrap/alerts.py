@@ -10,6 +10,7 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.notices import send_notice
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from permission_guard.bus.events import BusEvent
     from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.notices import Notice
     from permission_guard.delivery.ledger import DeliveryResult
 
 
@@ -51,6 +53,17 @@ def alert_sender(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequenc
     ConfigurationError if a setting is missing.
     """
     return _sender(AlertSettings.from_environment(environment))
+
+
+def notice_sender(environment: Mapping[str, str]) -> Callable[[Notice], Sequence[DeliveryResult]]:
+    """Return what sends a notice to every channel. ConfigurationError if a setting is missing."""
+    return _notice_sender(AlertSettings.from_environment(environment))
+
+
+@cache
+def _notice_sender(settings: AlertSettings) -> Callable[[Notice], Sequence[DeliveryResult]]:
+    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+    return partial(send_notice, channels=channels_for(settings, client), ledger=ledger)
 
 
 @cache

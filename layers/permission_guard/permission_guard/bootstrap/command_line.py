@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from permission_guard.aws.senders.decisions import send_decision
+from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request
 
-__all__ = ["send_decision"]
+__all__ = ["send_decision", "send_finding_request"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.bus.events import BusEvent, read_event
+from permission_guard.bus.events import BusEvent, event_of, read_message
 from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
@@ -22,8 +22,12 @@ def process_batch(
     handle: Callable[[BusEvent], None],
     logger: Logger,
     metrics: Metrics,
+    *,
+    others: Mapping[str, Callable[[JSON], None]] | None = None,
 ) -> dict[str, JSON]:
     """Pass each message's event to `handle`; return Lambda's partial batch response.
+
+    `others` handle the `detail` of messages that are not about a finding, by their detail-type.
 
     An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
     in the end. An event about a transition that was never recorded is refused: it is logged and counted, not retried.
@@ -32,7 +36,12 @@ def process_batch(
     for record in event["Records"]:
         finding_id = "unknown"
         try:
-            received = read_event(record["body"])
+            message = read_message(record["body"])
+            other = next((one for name, one in (others or {}).items() if name == message.get("detail-type")), None)
+            if other is not None:
+                other(message.get("detail"))
+                continue
+            received = event_of(message)
             finding_id = received.finding_id
             handle(received)
         except UnrecordedTransitionError as error:

@@ -13,7 +13,7 @@ from permission_guard.model.verdicts import FINDING_ID
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import JSON, FunctionTarget
 
 SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
@@ -38,14 +38,24 @@ class BusEvent:
         return parse_function_arn(self.function_arn)[0]
 
 
-def read_event(body: str) -> BusEvent:
-    """Read a queue message that carries an event of the bus; MalformedEventError when it does not."""
+def read_message(body: str) -> Mapping[str, JSON]:
+    """Read a queue message of this package; MalformedEventError when it is none."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the message is not JSON") from error
     if not isinstance(event, Mapping) or event.get("source") != SOURCE:
         raise MalformedEventError("the message is not an event of the permission-guard bus")
+    return event
+
+
+def read_event(body: str) -> BusEvent:
+    """Read a queue message that carries an event of the bus; MalformedEventError when it does not."""
+    return event_of(read_message(body))
+
+
+def event_of(event: Mapping[str, JSON]) -> BusEvent:
+    """Return what an event of the bus names; MalformedEventError when it has another form."""
     detail = event.get("detail")
     if not isinstance(detail, Mapping):
         raise MalformedEventError("the event has no `detail` object")

@@ -175,6 +175,31 @@ def deliver(
     return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=repaired)
 
 
+def deliver_once(
+    ledger: DeliveryLedger,
+    channel: str,
+    key: str,
+    send: Callable[[], str | None],
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> DeliveryResult:
+    """Deliver a message that is not about a finding to a channel, unless it was delivered.
+
+    `key` must not have the form of a finding's id: the ledger has both. DeliveryBusyError while another invocation
+    delivers the same message.
+    """
+    claim = ledger.claim(key, channel, 1, clock())
+    if isinstance(claim, Skip):
+        return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
+    try:
+        reference = send()
+    except BaseException:
+        ledger.release(claim)
+        raise
+    ledger.complete(claim, reference, clock() + KEEP_RESOLVED)
+    return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
+
+
 def _claim(
     ledger: DeliveryLedger,
     channel: str,

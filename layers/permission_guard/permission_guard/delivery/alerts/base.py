@@ -15,6 +15,7 @@ from permission_guard.model.findings import Transition
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from permission_guard.delivery.alerts.notices import Notice
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
@@ -50,6 +51,12 @@ class AlertChannel(Protocol):
         `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
         """
 
+    def send_notice(self, notice: Notice) -> str | None:
+        """Send a message that is not about one finding; DeliveryError when the system did not accept it.
+
+        Return the reference of this delivery, None if it has none.
+        """
+
 
 def send(
     finding: Finding, current: Current, channels: Sequence[AlertChannel], ledger: DeliveryLedger
@@ -68,12 +75,15 @@ def send(
             results.append(deliver(ledger, channel.name, finding, partial(_send, channel), current=current))
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
+    require_delivered(f"revision {finding.revision} of finding {finding.id}", failures)
+    return results
+
+
+def require_delivered(what: str, failures: Sequence[tuple[str, Exception]]) -> None:
+    """Raise one DeliveryError that names the channels that failed, if there are any."""
     if failures:
         reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
-        raise DeliveryError(
-            f"revision {finding.revision} of finding {finding.id} was not delivered: {reasons}"
-        ) from failures[0][1]
-    return results
+        raise DeliveryError(f"{what} was not delivered: {reasons}") from failures[0][1]
 
 
 def _send(channel: AlertChannel, finding: Finding, reference: str | None) -> str | None:

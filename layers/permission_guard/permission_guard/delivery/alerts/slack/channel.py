@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.alerts.slack.message import notice_payload, payload
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from permission_guard.delivery.alerts.notices import Notice
     from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
 
 
 _URL_IS_STALE = frozenset({401, 403, 404, 410})
@@ -34,10 +36,17 @@ class SlackChannel:
 
     def send(self, finding: Finding, reference: str | None) -> None:  # noqa: ARG002 - a webhook leaves no reference
         """Post the finding; DeliveryError when Slack did not accept it."""
+        self._post(payload(finding))
+
+    def send_notice(self, notice: Notice) -> None:
+        """Post a notice; DeliveryError when Slack did not accept it."""
+        self._post(notice_payload(notice))
+
+    def _post(self, content: dict[str, JSON]) -> None:
         # slack_sdk is imported only when a message is sent: it takes longer than the rest of the cold start.
         from permission_guard.delivery.alerts.slack.webhook import post  # noqa: PLC0415
 
-        result = post(self._webhook_url.get(), payload(finding))
+        result = post(self._webhook_url.get(), content)
         if result.accepted:
             return
         if result.status in _URL_IS_STALE:

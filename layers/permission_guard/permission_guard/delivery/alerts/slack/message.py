@@ -19,6 +19,7 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from permission_guard.delivery.alerts.notices import Notice
     from permission_guard.delivery.message import FindingMessage, Section
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
@@ -48,6 +49,17 @@ def payload(finding: Finding) -> dict[str, JSON]:
     return {
         "text": escape(message.headline, _MAX_FALLBACK),
         "blocks": blocks(finding, message),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def notice_payload(notice: Notice) -> dict[str, JSON]:
+    """Return the body of the POST for a message that is not about one finding."""
+    header = {"type": "plain_text", "text": escape(notice.headline, MAX_HEADER), "emoji": False}
+    return {
+        "text": escape(notice.headline, _MAX_FALLBACK),
+        "blocks": [{"type": "header", "text": header}, _rich_text([_text(_cut(notice.text, _MAX_SECTION))])],
         "unfurl_links": False,
         "unfurl_media": False,
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.message import compose
+from permission_guard.delivery.text import cut_bytes
 from permission_guard.model import limits
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.delivery.alerts.notices import Notice
     from permission_guard.model.findings import Finding
 
 MAX_SUBJECT = limits.TOPIC_SUBJECT_CHARACTERS
@@ -47,6 +49,12 @@ def publication(finding: Finding) -> Publication:
             "region": finding.region,
         },
     )
+
+
+def notice_publication(notice: Notice) -> Publication:
+    """Return a message that is not about one finding as an SNS message."""
+    message = cut_bytes(f"{notice.headline}\n\n{notice.text}\n", MAX_MESSAGE_BYTES)
+    return Publication(_subject(notice.headline), message, {"notice": notice.kind})
 
 
 def _subject(headline: str) -> str:
