@@ -11,7 +11,7 @@ from permission_guard.bootstrap.alerts import alert_sender, notice_sender
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
-from permission_guard.delivery.alerts.notices import of_test
+from permission_guard.delivery.alerts.notice import of_test
 from permission_guard.delivery.transitions import log_deliveries
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from permission_guard.config.settings import (
     CheckSettings,
     DecideSettings,
     FixSettings,
+    ManageSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
@@ -32,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "OpenTicketFunction": TicketSettings,
     "ApplyFixFunction": FixSettings,
     "DecideFixFunction": DecideSettings,
+    "ManageFindingsFunction": ManageSettings,
 }
 
 # Optional variables with a default, for tests and experts; the template does not set them.

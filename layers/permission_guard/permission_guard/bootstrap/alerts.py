@@ -9,8 +9,7 @@ from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.config.settings import AlertSettings
-from permission_guard.delivery.alerts.base import send
-from permission_guard.delivery.alerts.notices import send_notice
+from permission_guard.delivery.alerts.base import send, send_notice
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from permission_guard.bus.events import BusEvent
     from permission_guard.delivery.alerts.base import AlertChannel
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.ledger import DeliveryResult
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver, deliver_once
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
@@ -75,11 +75,27 @@ def send(
             results.append(deliver(ledger, channel.name, finding, partial(_send, channel), current=current))
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
-    require_delivered(f"revision {finding.revision} of finding {finding.id}", failures)
+    _require_delivered(f"revision {finding.revision} of finding {finding.id}", failures)
     return results
 
 
-def require_delivered(what: str, failures: Sequence[tuple[str, Exception]]) -> None:
+def send_notice(notice: Notice, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
+    """Send a notice to every channel, once each.
+
+    After all channels were tried, raise one DeliveryError that names those that failed. The retry sends only to them.
+    """
+    results: list[DeliveryResult] = []
+    failures: list[tuple[str, Exception]] = []
+    for channel in channels:
+        try:
+            results.append(deliver_once(ledger, channel.name, notice.key, partial(channel.send_notice, notice)))
+        except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
+            failures.append((channel.name, error))
+    _require_delivered(notice.key, failures)
+    return results
+
+
+def _require_delivered(what: str, failures: Sequence[tuple[str, Exception]]) -> None:
     """Raise one DeliveryError that names the channels that failed, if there are any."""
     if failures:
         reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)

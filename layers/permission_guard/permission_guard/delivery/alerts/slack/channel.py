@@ -8,7 +8,7 @@ from permission_guard.delivery.alerts.slack.message import notice_payload, paylo
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 

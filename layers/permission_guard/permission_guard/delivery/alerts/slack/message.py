@@ -19,7 +19,7 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.message import FindingMessage, Section
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import PublishInputTypeDef
 
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.alerts.sns.message import Publication
     from permission_guard.model.findings import Finding
 

@@ -15,7 +15,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.delivery.alerts.notices import Notice
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.model.findings import Finding
 
 MAX_SUBJECT = limits.TOPIC_SUBJECT_CHARACTERS

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE
-from permission_guard.delivery.alerts.base import require_delivered
-from permission_guard.delivery.ledger import deliver_once
 from permission_guard.delivery.text import one_line
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from permission_guard.bus.alert_tests import AlertTest
-    from permission_guard.delivery.alerts.base import AlertChannel
-    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
 
 _LONGEST_LINE = 1_000
 
@@ -33,22 +26,6 @@ class Notice:
     kind: str
     headline: str
     text: str
-
-
-def send_notice(notice: Notice, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
-    """Send a notice to every channel, once each.
-
-    After all channels were tried, raise one DeliveryError that names those that failed. The retry sends only to them.
-    """
-    results: list[DeliveryResult] = []
-    failures: list[tuple[str, Exception]] = []
-    for channel in channels:
-        try:
-            results.append(deliver_once(ledger, channel.name, notice.key, partial(channel.send_notice, notice)))
-        except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
-            failures.append((channel.name, error))
-    require_delivered(notice.key, failures)
-    return results
 
 
 def of_test(test: AlertTest) -> Notice:
