@@ -17,6 +17,7 @@ TABLE_ITEM: Final = 400 * 1024
 TRANSACTION: Final = 4 * 1024 * 1024
 TRANSACTION_ACTIONS: Final = 100
 BATCH_WRITE_ITEMS: Final = 25
+BATCH_GET_ITEMS: Final = 100
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 QUEUE_MESSAGE: Final = 256 * 1024
