@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError, WriteFailedError
-from permission_guard.findings.checkpoint import CheckRun
+from permission_guard.findings.checkpoint import CheckRun, StoredFindings
 from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.iam import parse_policy
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
-from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
+from permission_guard.model.targets import Direction, FindingTarget, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import Severity, finding_id
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ def a_finding(**more: Any) -> Finding:
         "transition": Transition.OPENED,
         "opened_at": NOW,
         "changed_at": NOW,
+        "first_seen": NOW,
+        "last_seen": NOW,
     }
     return Finding(**{**values, **more})
 
@@ -186,14 +188,13 @@ class Clock:
 
 @dataclass
 class InMemoryFindings:
-    """A findings table as strict as the deployed one: documents are JSON, writes are conditional, checks are numbered.
+    """A findings table as strict as the deployed one: documents are JSON, writes are conditional, checks are counted.
 
     It includes the role index. `before_write` runs before every write, to simulate another writer. `queries` counts how
-    often the findings of a function were read.
+    often recorded findings were read, beside the start of a check.
     """
 
     documents: dict[tuple[str, str], str] = field(default_factory=dict)
-    run: dict[tuple[str, Direction], int] = field(default_factory=dict)
     written: dict[tuple[str, Direction], int] = field(default_factory=dict)
     unknowns: list[str] = field(default_factory=list)
     history: list[Finding] = field(default_factory=list)
@@ -211,10 +212,8 @@ class InMemoryFindings:
 
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         key = (target.arn, direction)
-        self.run[key] = self.run.get(key, 0) + 1
-        if key not in self.checkpoints:
-            return CheckRun(self.run[key])
-        return CheckRun.after(self.run[key], self.checkpoints[key], self.seen_at.get(key, ""))
+        text, seen_at = self.checkpoints.get(key, ""), self.seen_at.get(key, "")
+        return CheckRun.after(self.written.get(key, 0), text, seen_at, self._recorded(target))
 
     def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
         return CheckRun.after(0, self.checkpoints.get((target.arn, direction), ""), "").checkpoint
@@ -231,14 +230,14 @@ class InMemoryFindings:
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
         return {role: tuple(sorted(self.users.get(role, ()))) for role in roles}
 
-    def unreadable_of(self, target: FunctionTarget) -> frozenset[str]:
-        return frozenset()
-
-    def findings_of(self, target: FunctionTarget) -> tuple[Finding, ...]:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         self.queries += 1
-        return tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn)
+        return self._recorded(target)
 
-    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+    def _recorded(self, target: FindingTarget) -> StoredFindings:
+        return StoredFindings(tuple(_parse(text) for (arn, _), text in self.documents.items() if arn == target.arn))
+
+    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
         text = self.documents.get((target.arn, finding_id))
         return _parse(text) if text else None
 
@@ -255,15 +254,12 @@ class InMemoryFindings:
     ) -> bool:
         self.before_write()
         key = (target.arn, direction)
-        if self.written.get(key, 0) > run.number or self.checkpoints.get(key, checkpoint.to_json()) not in {
-            run.text,
-            checkpoint.to_json(),
-        }:
+        if self.written.get(key, 0) != run.number:
             return False
         assert len({change.finding.id for change in changes}) == len(changes), "a transaction takes an item once"
         for change in changes:
             self._check(change)
-        self.written[key] = run.number
+        self.written[key] = run.number + 1
         self.checkpoints[key] = checkpoint.to_json()
         if checkpoint.is_complete:
             self.seen_at[key] = now
@@ -278,15 +274,14 @@ class InMemoryFindings:
 
     def put_finding(self, change: Change) -> None:
         self.before_write()
-        if self.finding(parse_function_arn(change.finding.function_arn)[0], change.finding.id) == change.finding:
+        if self.finding(finding_target(change.finding.target_arn), change.finding.id) == change.finding:
             return
         self._check(change)
         self.put(change.finding)
 
     def put(self, finding: Finding) -> None:
         """Write a finding, whatever is there."""
-        arn = ":".join(finding.function_arn.split(":")[:7])
-        self.documents[arn, finding.id] = json.dumps(finding.to_document())
+        self.documents[finding_target(finding.target_arn).arn, finding.id] = json.dumps(finding.to_document())
         self.history.append(finding)
 
     def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
@@ -302,8 +297,7 @@ class InMemoryFindings:
         return _parse(text)
 
     def _check(self, change: Change) -> None:
-        arn = ":".join(change.finding.function_arn.split(":")[:7])
-        text = self.documents.get((arn, change.finding.id))
+        text = self.documents.get((finding_target(change.finding.target_arn).arn, change.finding.id))
         held = _parse(text) if text else None
         if (held.revision if held else None) != change.expected_revision:
             raise ConflictError(change.finding.id)
@@ -324,6 +318,7 @@ class InMemoryState:
     error: Exception | None = None
     stack: str | Unread | None = None
     owner: ManagedBy | Unread | None = None
+    function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
     reads: int = 0
@@ -353,6 +348,9 @@ class InMemoryState:
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         return self.owner
+
+    def tags(self, target: FunctionTarget) -> Mapping[str, str] | Unread:
+        return self.function_tags
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         return self.managed[arn]

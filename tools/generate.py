@@ -15,10 +15,11 @@ from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.offline import managed_policies, service_actions
 from permission_guard.rules import RULES
-from tools import generate_managed_policies, generate_service_actions, licenses
+from tools import config_schema, generate_managed_policies, generate_service_actions, licenses
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
+CONFIG_SCHEMA = ROOT / "docs" / "schemas" / "guard.v1.json"
 RULE_PAGES = ROOT / "docs" / "rules"
 LICENSES = ROOT / "docs" / "licenses.md"
 README = ROOT / "README.md"
@@ -66,6 +67,7 @@ def rule_table() -> str:
 def generated() -> dict[Path, str]:
     """Return every generated file with its content."""
     files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": page(rule) for rule in RULES}}
+    files[CONFIG_SCHEMA] = config_schema.schema()
     files[LICENSES] = licenses.page()
     files[NAMES] = name_table()
     readme = README.read_text()

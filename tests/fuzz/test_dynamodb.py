@@ -87,7 +87,7 @@ def use_findings(use: Use) -> None:
     use(findings.finding, target, "missing")
     use(findings.transition, target, finding.id, 2)
     use(findings.put_finding, Change(finding_of(ORDERS, 1), None))
-    use(lambda: list(findings.functions_with_open_findings()))
+    use(lambda: list(findings.targets_with_open_findings()))
     for fix in ("a#1", "b#1", "a#1", "c#1"):
         use(findings.take_fix_quota, "2026-11-20T09", 2, fix)
     use.put("COUNT", pk="")

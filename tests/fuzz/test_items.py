@@ -144,7 +144,8 @@ def test_a_damaged_finding_does_not_hide_the_others() -> None:
         aws.start()
         for item in (*items, *items_of([good]), *transition_items()):
             aws.tables.put(FINDINGS, item)
-        found, unreadable = table.findings_of(target_of(ORDERS)), table.unreadable_of(target_of(ORDERS))
+        recorded = table.findings_of(target_of(ORDERS))
+        found, unreadable = recorded.findings, recorded.unreadable
         assert good in found, seed
         identifiers = {one.id for one in found} | unreadable
         assert identifiers == {good.id, *(item["sk"]["S"].removeprefix("FINDING#") for item in items)}, seed
@@ -277,7 +278,7 @@ def test_a_damaged_cursor_does_not_end_all_sweeps() -> None:
     assert all(number > COUNT * 0.05 for number in steps.values()), steps
 
 
-def test_a_damaged_finding_does_not_hide_functions_with_open_findings() -> None:
+def test_a_damaged_finding_does_not_hide_targets_with_open_findings() -> None:
     """The sweep has all of them checked."""
     aws = FakeAws()
     table = FindingsTable(aws.client("dynamodb"), FINDINGS)
@@ -289,7 +290,7 @@ def test_a_damaged_finding_does_not_hide_functions_with_open_findings() -> None:
             aws.tables.put(FINDINGS, {**item, "pk": {"S": pk}})
         for item in good_items()[OTHERS[0]]:
             aws.tables.put(FINDINGS, dict(item))
-        assert target_of(OTHERS[0]) in set(table.functions_with_open_findings()), seed
+        assert target_of(OTHERS[0]) in set(table.targets_with_open_findings()), seed
 
 
 def test_a_damaged_entry_does_not_hide_the_functions_of_a_role() -> None:

@@ -17,7 +17,8 @@ from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.time_limit import TimeLimit
 from permission_guard.bootstrap import checks
 from permission_guard.checks.batch import CheckBatch
-from permission_guard.checks.checker import Checker, CheckRequest, CheckResult
+from permission_guard.checks.checker import Checker
+from permission_guard.checks.requests import CheckRequest, CheckResult
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Status
 from permission_guard.model.targets import Direction
@@ -83,7 +84,7 @@ def check(aws: Aws, store: InMemoryFindings) -> CheckResult:
 
 def findings_of(store: InMemoryFindings) -> list[Finding]:
     """Return the recorded findings."""
-    return list(store.findings_of(TARGET))
+    return list(store.findings_of(TARGET).findings)
 
 
 def missing(finding: Finding) -> list[Grant]:
@@ -367,7 +368,7 @@ class NoRequests:
         """Fail: nothing waits for the grace period."""
         pytest.fail("a check was requested again")
 
-    def request_full(self, *_: object) -> None:
+    def request_full(self, *_: object, **__: object) -> None:
         """Fail: the role is not shared."""
         pytest.fail("checks were requested")
 

@@ -62,7 +62,7 @@ def test_a_second_sweep_causes_no_new_alert(swept: Account) -> None:
     for _ in range(2):
         swept.run("sweep_account", SCHEDULED)
         swept.run("check_execution_role", sqs_event(*swept.received("execution-role")))
-    (finding,) = swept.table.findings_of(TARGET)
+    (finding,) = swept.table.findings_of(TARGET).findings
     assert finding.revision == 1
 
 

@@ -17,7 +17,8 @@ from permission_guard.checks.batch import (
     RESERVED_MILLIS,
     CheckBatch,
 )
-from permission_guard.checks.checker import Checker, CheckRequest
+from permission_guard.checks.checker import Checker
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.iam import TrustSet
 from permission_guard.intake.check_requests import check_request_body
@@ -98,7 +99,7 @@ class Requests:
         self.sent.append(request)
         self._send(self.rechecks, [target])
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> None:
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> None:
         self._send(self.full_checks, targets)
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:
@@ -201,13 +202,19 @@ def test_a_function_that_is_named_by_itself_and_by_its_role_is_checked_once(logg
 def test_all_checks_of_a_batch_are_started_before_the_first_read(logged: Logged) -> None:
     """State read for the first function, such as a role, is shared, so it must not be older than any check."""
     account = Account(logged, directory=Directory({"shared": (TARGET, OTHER)}))
+    started: list[FunctionTarget] = []
     started_at_read: list[int] = []
-    read = account.state.snapshot
+    read, start = account.state.snapshot, account.store.start_check
+
+    def start_check(target: FunctionTarget, direction: Direction) -> CheckRun:
+        started.append(target)
+        return start(target, direction)
 
     def snapshot(target: FunctionTarget, direction: Direction, **more: Any) -> Snapshot:
-        started_at_read.append(len(account.store.run))
+        started_at_read.append(len(started))
         return read(target, direction, **more)
 
+    account.store.start_check = start_check  # type: ignore[method-assign]
     account.state.snapshot = snapshot  # type: ignore[method-assign]
     account.handle(message(0, record("put_role_policy", roleName="shared")))
     assert started_at_read == [2, 2]
@@ -482,14 +489,16 @@ def overtake(account: Account) -> None:
     account.state.snapshot = snapshot  # type: ignore[method-assign]
 
 
-def test_an_overtaken_check_is_not_recorded_and_not_retried(logged: Logged) -> None:
-    """The newer check has read newer state."""
+def test_an_overtaken_check_is_made_again_and_then_requested_again(logged: Logged) -> None:
+    """The other check may have read an older state."""
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
-    assert logged.line("a newer check was recorded first")["function_arn"] == FUNCTION_ARN
+    assert account.state.reads == 2
+    assert logged.line("another check was recorded meanwhile")["function_arn"] == FUNCTION_ARN
     assert logged.counts["ChecksOvertaken"] == 1
     assert account.store.history == []
+    assert [request.after_grace_period for request in account.requests.sent] == [True]
 
 
 def test_a_finding_whose_details_change_is_not_published(logged: Logged) -> None:
@@ -554,7 +563,13 @@ def test_a_check_that_is_requested_again_keeps_its_causes(logged: Logged) -> Non
     account.handle(message(0, changed), message(1, other), message(2, check_request_body([third], since)))
     change, sweep = account.requests.sent
     caller = other["detail"]["userIdentity"]["arn"]
-    assert change == CheckRequest(event_ids=("trail-8",), tool="terraform", changed_by=caller)
+    assert change == CheckRequest(
+        event_ids=("trail-8",),
+        tool="terraform",
+        changed_by=caller,
+        changed_from=other["detail"]["sourceIPAddress"],
+        changed_with=changed["detail"]["userAgent"],
+    )
     assert sweep == CheckRequest(
         event_ids=("check-request/m2",), requested_at=1795167000.123, after_grace_period=True, full=True
     )

@@ -24,7 +24,7 @@ from tests.paths import EVENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from permission_guard.checks.checker import CheckRequest
+    from permission_guard.checks.requests import CheckRequest
     from permission_guard.model.state import DeniedCall, ManagedBy, Unread
     from permission_guard.model.targets import PolicyTarget, RoleTarget
     from tests.unit.conftest import Logged
@@ -136,7 +136,7 @@ class Account:
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         raise AssertionError
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> None:
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> None:
         assert not list(targets)
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> None:

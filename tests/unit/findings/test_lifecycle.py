@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.findings.lifecycle import Change, reconcile, suppressed
 from permission_guard.iam import TrustSet
-from permission_guard.model.findings import MAX_EVENT_IDS, Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import (
+    MAX_EVENT_IDS,
+    Cause,
+    Finding,
+    FixRecord,
+    FixResult,
+    Status,
+    SuppressedBy,
+    Suppression,
+    Transition,
+)
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict, finding_id
 from permission_guard.rules import RULES
@@ -46,7 +56,9 @@ def report(*verdicts: Verdict, deleted: bool = False) -> Report:
 
 OPEN = a_finding()
 RESOLVED = a_finding(status=Status.RESOLVED, transition=Transition.RESOLVED, revision=2, resolution="Resolved.")
-SUPPRESSED = a_finding(status=Status.SUPPRESSED, transition=Transition.SUPPRESSED, revision=2)
+SUPPRESSION = Suppression(by=SuppressedBy.PERSON, reason="Known.", owner="arn", until="2026-12-01T00:00:00+00:00")
+SUPPRESSED = suppressed(OPEN, SUPPRESSION, NOW).finding
+ENDED = replace(SUPPRESSED, suppression=replace(SUPPRESSION, until=NOW))
 
 V, P, U = Outcome.VIOLATION, Outcome.PASS, Outcome.UNKNOWN
 
@@ -75,6 +87,8 @@ TABLE = [
     Row(RESOLVED, U, None),
     Row(RESOLVED, None, None),
     Row(SUPPRESSED, V, Status.SUPPRESSED, Transition.SUPPRESSED, 2),
+    Row(ENDED, V, Status.OPEN, Transition.REOPENED, 3),
+    Row(ENDED, U, None),
     Row(SUPPRESSED, P, Status.RESOLVED, Transition.RESOLVED, 3),
     Row(SUPPRESSED, U, None),
     Row(SUPPRESSED, None, Status.RESOLVED, Transition.RESOLVED, 3),
@@ -87,7 +101,7 @@ TABLE = [
 def test_each_status_and_verdict_has_one_expected_change(row: Row) -> None:
     """Only a violation of an open finding is not in this table: it may change the details."""
     new_report = report(verdict(row.outcome)) if row.outcome else report()
-    changes = reconcile([row.recorded] if row.recorded else [], new_report, now=LATER, event_ids=["e1"])
+    changes = reconcile([row.recorded] if row.recorded else [], new_report, now=LATER, cause=Cause(("e1",)))
     if row.status is None:
         assert changes == ()
         return
@@ -102,7 +116,7 @@ def test_each_status_and_verdict_has_one_expected_change(row: Row) -> None:
 
 def test_a_new_finding_has_the_details_of_the_verdict() -> None:
     """It has the rule's name and severity, the event ids, and the current time."""
-    (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=["e1", "e2"])
+    (change,) = reconcile([], report(verdict(V)), now=NOW, cause=Cause(("e1", "e2")))
     finding = change.finding
     assert change.is_transition
     assert finding.id == finding_id("PG201", FUNCTION_ARN, MAPPING_SUBJECT)
@@ -115,7 +129,7 @@ def test_a_new_finding_has_the_details_of_the_verdict() -> None:
 
 def test_the_number_of_event_ids_of_a_finding_is_limited() -> None:
     """The size of the document must not depend on the number of events."""
-    (change,) = reconcile([], report(verdict(V)), now=NOW, event_ids=[f"e{number}" for number in range(20)])
+    (change,) = reconcile([], report(verdict(V)), now=NOW, cause=Cause(tuple(f"e{number}" for number in range(20))))
     assert change.finding.event_ids == tuple(f"e{number}" for number in range(MAX_EVENT_IDS))
 
 
@@ -265,7 +279,7 @@ def test_the_same_report_changes_nothing_the_second_time(recorded: dict[str, Fin
     """A message that is delivered twice sends one alert."""
     apply(recorded, reconcile(list(recorded.values()), new_report, now=LATER))
     repeated = Report(new_report.target, new_report.rules, new_report.verdicts, deleted=new_report.deleted)
-    assert reconcile(list(recorded.values()), repeated, now="2026-11-20T11:00:00.000+00:00", event_ids=["e9"]) == ()
+    assert reconcile(list(recorded.values()), repeated, now="2026-11-20T11:00:00.000+00:00", cause=Cause(("e9",))) == ()
 
 
 @given(records(), reports())

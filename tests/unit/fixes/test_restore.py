@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.checks.checker import Checker, CheckRequest
+from permission_guard.checks.checker import Checker
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
@@ -75,7 +76,7 @@ class Story:
     @property
     def finding(self) -> Finding:
         """Return the finding of PG201."""
-        (finding,) = [one for one in self.store.findings_of(TARGET) if one.rule_id == "PG201"]
+        (finding,) = [one for one in self.store.findings_of(TARGET).findings if one.rule_id == "PG201"]
         return finding
 
     def reject(self) -> None:
@@ -401,7 +402,7 @@ def test_a_function_with_many_mappings_is_restored_too() -> None:
     story = Story()
     story.check(polling(a_role(attached={SQS_POLICY_ARN: a_policy(SQS_POLICY)}), mappings=many))
     story.check(polling(a_role(), mappings=many), DETACHED)
-    first = story.store.findings_of(TARGET)[0]
+    first = story.store.findings_of(TARGET).findings[0]
     outcome = story.setup.fixer(clock=story.clock).handle(TARGET, first.id)
     assert outcome.result is FixResult.APPLIED
 

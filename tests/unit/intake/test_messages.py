@@ -109,7 +109,14 @@ def test_a_message_has_its_own_id_and_the_event_id_of_its_record() -> None:
     sample = load("cloudtrail/attach_role_policy.json")
     detail = sample["detail"]
     caller = detail["userIdentity"]["arn"]
-    assert read_one(sample) == QueueMessage("m0", detail["eventID"], (ROLE,), changed_by=caller)
+    assert read_one(sample) == QueueMessage(
+        "m0",
+        detail["eventID"],
+        (ROLE,),
+        changed_by=caller,
+        changed_from=detail["sourceIPAddress"],
+        changed_with=detail["userAgent"],
+    )
 
 
 @pytest.mark.parametrize("name", ["detach_role_policy", "put_role_policy", "delete_role_policy"])

@@ -12,7 +12,7 @@ from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
-from permission_guard.checks.checker import CheckRequest
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model import limits

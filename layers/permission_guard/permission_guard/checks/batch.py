@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from permission_guard.checks.checker import CheckRequest
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.intake.messages import merge, read_batch
 from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger, Metrics
 
-    from permission_guard.checks.checker import Checker, CheckResult
+    from permission_guard.checks.checker import Checker
+    from permission_guard.checks.requests import CheckResult
     from permission_guard.findings.checkpoint import CheckRun
     from permission_guard.intake.messages import QueueMessage
     from permission_guard.model.state import Unread
@@ -47,7 +48,7 @@ class CheckRequests(Protocol):
     def recheck(self, target: FunctionTarget, request: CheckRequest) -> None:
         """Request another check of a function after the grace period."""
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> object:
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> object:
         """Request full checks of functions that did not change just now."""
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> object:
@@ -269,13 +270,13 @@ class CheckBatch:
         request = _check_request(messages)
         try:
             result = self._checker.check(target, run, request)
-            if result.stale and (request.denied_calls or request.role_changes):
-                # The checkpoint keeps them. SQS would retry in minutes; most often two events came at the same time.
+            if result.stale:
+                # Most often two events came at the same time, and the other check may have read an older state.
                 result = self._checker.check(target, self._checker.start_again(target), request)
             if result.recheck:
                 self._requests.recheck(target, result.recheck)
             if result.related:
-                self._requests.request_full(result.related)
+                self._requests.request_full(result.related, baseline=request.baseline)
         except Exception:  # noqa: BLE001 - as above
             self._failed("check failed", target, messages)
             return False
@@ -314,7 +315,7 @@ class CheckBatch:
             self._logger.info("function deleted: its findings are resolved", extra=about)
             self._count("FunctionsDeleted")
         if result.stale:
-            self._logger.info("a newer check was recorded first", extra=about)
+            self._logger.info("another check was recorded meanwhile", extra=about)
             self._count("ChecksOvertaken")
         for finding_id in sorted(result.unreadable):
             self._logger.error(
@@ -371,6 +372,7 @@ class CheckBatch:
 
 
 def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
+    changed = next((message for message in reversed(messages) if message.changed_by or message.changed_from), None)
     return CheckRequest(
         event_ids=tuple(dict.fromkeys(event_id for message in messages for event_id in message.event_ids)),
         tool=next((message.tool for message in messages if message.tool), ""),
@@ -378,9 +380,13 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         after_grace_period=all(message.after_grace_period for message in messages),
         full=any(message.full for message in messages),
         denied_calls=tuple(message.denied_call for message in messages if message.denied_call),
-        changed_by=next((message.changed_by for message in reversed(messages) if message.changed_by), ""),
+        changed_by=changed.changed_by if changed else "",
+        changed_from=changed.changed_from if changed else "",
+        changed_with=changed.changed_with if changed else "",
         role_changes=tuple(dict.fromkeys(change for message in messages for change in message.role_changes)),
         iam_change=any(message.is_of_iam for message in messages),
+        # An event names the function: its findings are alerted by themselves.
+        baseline=all(message.baseline for message in messages),
     )
 
 

@@ -8,6 +8,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate, merge_versions
+from permission_guard.checks.requests import CheckRequest, CheckResult
 from permission_guard.checks.role_findings import owner_of, role_reports
 from permission_guard.config.document import GuardConfig
 from permission_guard.findings.checkpoint import still_relevant
@@ -16,7 +17,7 @@ from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclu
 from permission_guard.findings.lifecycle import Change, reconcile, resolved
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
-from permission_guard.model.findings import Cause, Status
+from permission_guard.model.findings import Status
 from permission_guard.model.state import Function, ManagedBy, Unread
 from permission_guard.model.targets import Direction, FunctionTarget, NamedRole, including
 from permission_guard.needs.function_health import is_being_changed
@@ -26,7 +27,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
     from permission_guard.model.role_permissions import RequiredPermissions, RoleChange
@@ -69,60 +70,6 @@ class RoleUsers(Protocol):
 
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
         """List the functions that use each of the roles, by name."""
-
-
-@record
-class CheckRequest:
-    """Why a function is checked.
-
-    `event_ids` are those of the events that led to it; `tool` is the infrastructure code that made the change, where an
-    event names it. `requested_at` is when the check was requested, in seconds since 1970: what is read once for many
-    functions, such as all triggers, is read after it. `after_grace_period` is true where nothing was changed just now:
-    rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
-    `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
-    permissions from its roles. `changed_by` is the ARN of who made the last change, `changed_from` the address and
-    `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy was
-    changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the first
-    sweep requested: one digest reports its findings.
-    """
-
-    event_ids: tuple[str, ...] = ()
-    tool: str = ""
-    changed_by: str = ""
-    changed_from: str = ""
-    changed_with: str = ""
-    requested_at: float = 0.0
-    after_grace_period: bool = False
-    full: bool = False
-    denied_calls: tuple[DeniedCall, ...] = ()
-    role_changes: tuple[RoleChange, ...] = ()
-    iam_change: bool = False
-    baseline: bool = False
-
-    @property
-    def cause(self) -> Cause:
-        """What led to the changes that the check finds."""
-        return Cause(self.event_ids, self.changed_by, self.changed_from, self.changed_with)
-
-
-@record
-class CheckResult:
-    """What a check found. `stale` is true where another check was recorded meanwhile, so that nothing was written.
-
-    `recheck` is the check that has to follow after the grace period: a new violation waits for it, IAM still has to
-    propagate a change, or AWS still creates or updates the function. `related` are functions to check because this one
-    began or ceased to share their role. `unreadable` are the ids of recorded findings that cannot be read: they stay as
-    they are.
-    """
-
-    target: FunctionTarget
-    report: Report
-    changes: tuple[Change, ...]
-    unread: tuple[Unread, ...]
-    stale: bool
-    recheck: CheckRequest | None = None
-    related: tuple[FunctionTarget, ...] = ()
-    unreadable: frozenset[str] = frozenset()
 
 
 class Checker:
@@ -295,7 +242,7 @@ class Checker:
         run: CheckRun,
         request: CheckRequest,
         tags: Mapping[str, str] | Unread | None,
-        recorded: RecordedFindings | None,
+        recorded: StoredFindings | None,
     ) -> tuple[bool, tuple[Change, ...], frozenset[str]]:
         """Write the result; return whether it was written, the changes, and what is recorded but cannot be read."""
         report, now = evaluated.report, self._clock()
@@ -311,7 +258,7 @@ class Checker:
             baseline=request.baseline,
         )
         changes = [change for change in found if change.finding.id not in recorded.unreadable]
-        unreadable, digests = recorded.unreadable, dict[str, Mapping[str, str]]()
+        unreadable, digests = recorded.unreadable, {}
         for about in role_reports(report, self._owned(evaluated, run), evaluated.users, now):
             before = run.checkpoint.role_digests.get(about.role_arn, {})
             digests[about.role_arn] = {**before, **about.digests}
@@ -359,10 +306,10 @@ class Checker:
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if that
-    was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a later
-    read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a change
-    of its role (`is_propagating`).
+    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if
+    that was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a
+    later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a
+    change of its role (`is_propagating`).
     """
 
     report: Report

@@ -1,8 +1,8 @@
 """Findings about a role, which several functions may use: recorded by the checks of one of them.
 
-The first function that uses a role, by name, records its findings. So they are protected by the count of that function's
-checks, like its own findings, and a check of another function needs no read for them. Each function that begins or
-ceases to use a role causes a full check of the first one.
+The first function that uses a role, by name, records its findings. So they are protected by the count of that
+function's checks, like its own findings, and a check of another function needs no read for them. Each function that
+begins or ceases to use a role causes a full check of the first one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.findings.exceptions import exclusion_of
 from permission_guard.findings.lifecycle import reconcile
-from permission_guard.model.targets import NamedRole
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from permission_guard.config.document import GuardConfig
-    from permission_guard.findings.checkpoint import RecordedFindings
+    from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change, SuppressionOf
     from permission_guard.model.findings import Cause
     from permission_guard.model.targets import FunctionTarget
@@ -49,7 +48,7 @@ class RoleReport:
 
     def changes(
         self,
-        recorded: RecordedFindings,
+        recorded: StoredFindings,
         *,
         now: str,
         cause: Cause,
@@ -84,10 +83,14 @@ def role_reports(
         verdicts = tuple(verdict for verdict in about if verdict.role_arn in ("", role_arn))
         functions = tuple(user.arn for user in users[role_arn]) if users is not None else None
         day = now[: len("2026-11-20")]
-        shown = {"severities": {}, "not_evaluated": report.not_evaluated, "day": day}
         digests = {
             rule_id: _digest(
-                [shown, report.severities.get(rule_id), [_content(v) for v in verdicts if v.rule_id == rule_id]]
+                [
+                    day,
+                    report.severities.get(rule_id),
+                    report.not_evaluated.get(rule_id),
+                    [_content(verdict) for verdict in verdicts if verdict.rule_id == rule_id],
+                ]
             )
             for rule_id in {*rules, *report.not_evaluated}
         }
@@ -102,22 +105,9 @@ def owner_of(users: Sequence[FunctionTarget], config: GuardConfig) -> FunctionTa
     return next((user for user in users if exclusion_of(config, user, None) is None), users[0])
 
 
-def target_of(report: RoleReport) -> NamedRole:
-    """Return the target of the role's findings."""
-    return NamedRole(report.role_arn)
-
-
 def _content(verdict: Verdict) -> list[object]:
-    remedies = [remedy.text for remedy in verdict.remedies]
-    return [
-        verdict.subject,
-        verdict.outcome,
-        verdict.title,
-        verdict.reason,
-        verdict.severity,
-        verdict.evidence,
-        remedies,
-    ]
+    texts = [verdict.title, verdict.reason, *(remedy.text for remedy in verdict.remedies)]
+    return [verdict.subject, verdict.outcome, verdict.severity, verdict.evidence, texts]
 
 
 def _digest(value: object) -> str:

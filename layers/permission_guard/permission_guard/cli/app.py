@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from permission_guard import __version__
-from permission_guard.cli import findings, fixes, rules
+from permission_guard.cli import config, findings, fixes, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.evaluate import evaluate
 
@@ -27,6 +27,7 @@ app.command()(evaluate)
 app.add_typer(rules.app, name="rules")
 app.add_typer(findings.app, name="findings")
 app.add_typer(fixes.app, name="fixes")
+app.add_typer(config.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:

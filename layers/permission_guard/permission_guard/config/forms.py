@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from permission_guard.config.nodes import ListNode, MapNode, Problems, Scalar, child, described, quoted
+from permission_guard.config.nodes import ListNode, MapNode, Problems, Scalar, child, described, quoted, written
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Flag:
             return node.value
         meant = _BOOLEANS.get(node.text.lower()) or node.text.lower() if isinstance(node, Scalar) else ""
         fix = f"Write {meant}, without quotes." if meant in {"true", "false"} else "Write true or false."
-        reading.add(node, path, f"expected true or false; got {described(node)}. {fix}")
+        reading.add(node, path, f"{described(node)} is neither true nor false. {fix}")
         return None
 
 
@@ -68,7 +68,7 @@ class Integer:
         if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
             return value
         wanted = str(self.least) if self.least == self.most else f"a whole number from {self.least} to {self.most}"
-        reading.add(node, path, f"expected {wanted}; got {described(node)}. Write {wanted}.")
+        reading.add(node, path, f"{described(node)} is not allowed. Write {wanted}.")
         return None
 
 
@@ -98,8 +98,9 @@ class Text:
             text = " ".join(node.text.split()) if self.is_prose else node.text
             problem = self._problem(text, node.text)
         else:
-            quotes = f' Write it in quotes: "{node.text:.40}".' if isinstance(node, Scalar) and node.text else ""
-            problem = f"expected {self.shape}; got {described(node)}.{quotes or f' Write {self.shape}.'}"
+            is_written = isinstance(node, Scalar) and node.value is not None
+            fix = f"it in quotes: {quoted(node.text)}" if isinstance(node, Scalar) and is_written else self.shape
+            problem = f"{described(node)} is not a text. Write {fix}."
         if problem is None:
             return text
         reading.add(node, path, problem)
@@ -109,13 +110,15 @@ class Text:
         if len(written) > self.longest:
             return f"the text has {len(written):,} characters. The limit is {self.longest:,}: shorten it."
         hidden = next((char for char in text if not char.isprintable()), None)
+        if hidden == "\n":
+            return f"{quoted(text)} has a line break. Write it on one line."
         if hidden is not None:
             return f"{quoted(text)} has the invisible character U+{ord(hidden):04X}. Remove it."
         if not text.strip():
             return f"the text is blank. Write {self.shape}."
         found = self.mistake(text) if self.mistake else None
         if found is None and not re.fullmatch(self.pattern, text, re.ASCII):
-            found = f"{quoted(text)} is not {self.shape}."
+            found = f"{quoted(text)} is not valid here. Write {self.shape}."
         return found
 
 
@@ -132,9 +135,8 @@ class Choice(Generic[_Choice]):
         if text in known:
             return self.choices(text)
         hint = did_you_mean(text, known) if text is not None else ""
-        reading.add(
-            node, path, f"expected one of {', '.join(known)}; got {described(node)}.{hint or f' Write {known[0]}.'}"
-        )
+        fix = hint or " Write one of them."
+        reading.add(node, path, f"{described(node)} is not one of {', '.join(known)}.{fix}")
         return None
 
 
@@ -150,8 +152,12 @@ class ListOf(Generic[_T]):
     def read(self, node: Node, path: str, reading: Reading) -> tuple[_T, ...] | None:
         """Return the values in their order. None if one of them has a problem."""
         if not isinstance(node, ListNode):
-            fix = f"Write [{node.text:.40}]." if isinstance(node, Scalar) and node.value is not None else _empty("[]")
-            reading.add(node, path, f"expected a list of {self.what}; got {described(node)}. {fix}")
+            fix = (
+                f"Write [{written(node.text)}]."
+                if isinstance(node, Scalar) and node.value is not None
+                else _empty("[]")
+            )
+            reading.add(node, path, f"{described(node)} is not a list of {self.what}. {fix}")
             return None
         if not self.least <= len(node.items) <= self.most:
             limit = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most:,}"
@@ -174,7 +180,7 @@ class MapOf(Generic[_T]):
     def read(self, node: Node, path: str, reading: Reading) -> dict[str, _T] | None:
         """Return the values under their keys. None if one of them has a problem."""
         if not isinstance(node, MapNode):
-            reading.add(node, path, f"expected a mapping of {self.what}; got {described(node)}. {_empty('{}')}")
+            reading.add(node, path, f"{described(node)} is not a mapping of {self.what}. {_empty('key: value lines')}")
             return None
         if len(node.entries) > self.most:
             message = f"the mapping has {len(node.entries):,} {self.what}. Write at most {self.most:,}."
@@ -182,11 +188,11 @@ class MapOf(Generic[_T]):
             return None
         found: dict[str, _T] = {}
         is_valid = True
-        for written, value in unique_entries(node, path, reading):
-            key = self.key.read(written, child(path, written.text), reading)
-            item = self.value.read(value, child(path, written.text), reading)
+        for name, value in unique_entries(node, path, reading):
+            key = self.key.read(name, child(path, name.text), reading)
+            item = self.value.read(value, child(path, name.text), reading)
             if key is not None and key in found:
-                reading.add(written, child(path, written.text), f"{key} is given twice. Remove one of them.")
+                reading.add(name, child(path, name.text), f"{key} is given twice. Remove one of them.")
             if key is None or item is None or key in found:
                 is_valid = False
                 continue
@@ -219,21 +225,22 @@ class ObjectOf(Generic[_T]):
         """Return the record. None if it has a problem."""
         if not isinstance(node, MapNode):
             names = ", ".join(key.name for key in self.keys)
-            message = f"expected a mapping with the keys {names}; got {described(node)}. {_empty('{}')}"
+            remove = ", or remove it" if path else ""
+            message = f"{described(node)} is not a mapping. Write key: value lines with the keys {names}{remove}."
             reading.add(node, path, message)
             return None
         before = len(reading.found)
         keys = {key.name: key for key in self.keys}
         given: dict[str, Any] = {}
-        for written, value in unique_entries(node, path, reading):
-            key = keys.get(written.text)
+        for name, value in unique_entries(node, path, reading):
+            key = keys.get(name.text)
             if key is None:
-                _add_unknown(written, path, keys, reading)
+                _add_unknown(name, path, keys, reading)
             else:
                 given[key.name] = key.form.read(value, child(path, key.name), reading)
         for key in self.keys:
             if key.is_required and key.name not in given:
-                reading.add(node, path, f"the key {key.name} is missing. {key.description}")
+                reading.add(node, path, f"the key {key.name} is missing. Add it: {_within_sentence(key.description)}")
         problem = self.mistake(given) if self.mistake else None
         if problem is not None:
             reading.add(node, path, problem)
@@ -264,10 +271,14 @@ def did_you_mean(text: str, known: Iterable[str]) -> str:
     return f" Did you mean {compared[nearest[0]]}?" if nearest else ""
 
 
-def _add_unknown(written: Scalar, path: str, keys: Mapping[str, Key], reading: Reading) -> None:
-    missing_underscores = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", written.text[:100])
+def _add_unknown(name: Scalar, path: str, keys: Mapping[str, Key], reading: Reading) -> None:
+    missing_underscores = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.text[:100])
     hint = did_you_mean(missing_underscores, keys) or f" The keys are: {', '.join(keys)}."
-    reading.add(written, child(path, written.text), f"there is no key {quoted(written.text)} here.{hint}")
+    reading.add(name, child(path, name.text), f"there is no key {quoted(name.text)} here.{hint}")
+
+
+def _within_sentence(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _empty(value: str) -> str:

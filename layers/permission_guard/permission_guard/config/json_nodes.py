@@ -39,8 +39,8 @@ def compose_json(text: str) -> Node | None:
         value = json.loads(
             content,
             object_pairs_hook=_Pairs,
-            parse_int=_number,
-            parse_float=_number,
+            parse_int=number,
+            parse_float=number,
             parse_constant=_reject_constant,
         )
         return _Composer().node(value, 1)
@@ -51,7 +51,7 @@ def compose_json(text: str) -> Node | None:
         raise ConfigurationDocumentError([Problem("", TOO_DEEP)]) from None
 
 
-def _number(text: str) -> Scalar:
+def number(text: str) -> Scalar:
     """Return a number. One with so many digits that Python takes long to read it is a float, which no key accepts."""
     if text.lstrip("-").isdigit() and len(text) <= _LONGEST_NUMBER:
         return Scalar(int(text), text)

@@ -33,9 +33,11 @@ MAX_TAGS: Final = 50
 MAX_GRACE_PERIOD_SECONDS: Final = 900
 """The maximum DelaySeconds of an SQS message."""
 
-_FUNCTION_ARN: Final = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9-_.]+"
-_NARROWING: Final = ("functions", "roles", "accounts", "subject", "sid", "tags")
+_FUNCTION_ARN: Final = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_.-]+"
+NARROWING: Final = ("functions", "roles", "accounts", "subject", "sid", "tags")
 """The keys that narrow an exception to some of the findings of its rules."""
+EXCLUSION_NARROWING: Final = ("functions", "accounts", "tags")
+"""The keys that narrow an exclusion to some of the functions."""
 
 
 def _function_mistake(text: str) -> str | None:
@@ -67,7 +69,7 @@ _ORGANIZATION: Final = Text(
 _FUNCTION: Final = Text(
     shape="a function name, a glob such as orders-*, or the ARN of a function",
     longest=256,
-    pattern=rf"[a-zA-Z0-9-_.*?]{{1,{LONGEST_FUNCTION_NAME}}}|{_FUNCTION_ARN}",
+    pattern=rf"[a-zA-Z0-9_.*?-]{{1,{LONGEST_FUNCTION_NAME}}}|{_FUNCTION_ARN}",
     mistake=_function_mistake,
 )
 _ROLE: Final = Text(
@@ -79,14 +81,14 @@ _ROLE: Final = Text(
 _QUALIFIER: Final = Text(
     shape="$LATEST, the number of a version, or the name of an alias",
     longest=LONGEST_QUALIFIER,
-    pattern=r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+",
+    pattern=r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+",
     takes_numbers=True,
 )
 _SUBJECT: Final = Text(shape="the subject of a finding, or a glob such as statement/photos-*", longest=1_000)
 _SID: Final = Text(
     shape="the Sid of a statement, or a glob such as photos-*",
     longest=100,
-    pattern=r"[a-zA-Z0-9-_.*?]+",
+    pattern=r"[a-zA-Z0-9_.*?-]+",
     mistake=_glob_mistake,
 )
 _TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True)
@@ -118,16 +120,19 @@ def _narrows(value: object) -> bool:
 def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
         return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
-    if any(_narrows(given[key]) for key in _NARROWING if key in given):
+    subject = given.get("subject")
+    if subject is not None:
+        given = {**given, "subject": subject.rpartition("/")[2]}  # statement/* is every statement
+    if any(_narrows(given[key]) for key in NARROWING if key in given):
         return None
     rules = ", ".join(given.get("rules") or ["its rules"])
-    return f"this exception would hide all findings of {rules}. Add one of {', '.join(_NARROWING)}, narrower than *."
+    return f"this exception would hide all findings of {rules}. Add one of {', '.join(NARROWING)}, narrower than *."
 
 
 def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
-    if any(_narrows(given[key]) for key in ("functions", "accounts", "tags") if key in given):
+    if any(_narrows(given[key]) for key in EXCLUSION_NARROWING if key in given):
         return None
-    return "this exclusion would stop all checks. Add one of functions, accounts, tags, narrower than *."
+    return f"this exclusion would stop all checks. Add one of {', '.join(EXCLUSION_NARROWING)}, narrower than *."
 
 
 TRUST: Final = ObjectOf(

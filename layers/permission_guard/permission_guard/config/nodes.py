@@ -21,7 +21,7 @@ TOO_DEEP: Final = f"the document is nested deeper than {MAX_DEPTH} levels. No ke
 TOO_MANY_NODES: Final = f"the document has more than {MAX_NODES:,} values. Remove what is not needed."
 
 _SHOWN_CHARACTERS: Final = 60
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 @record
@@ -80,6 +80,11 @@ def quoted(text: str) -> str:
     return json.dumps(shown)
 
 
+def written(text: str) -> str:
+    """Return a text as a document can have it: in quotes unless it is short and plain."""
+    return text if _PLAIN.fullmatch(text) else quoted(text)
+
+
 def described(node: Node) -> str:
     """Return what a value is, for messages."""
     match node:
@@ -88,7 +93,7 @@ def described(node: Node) -> str:
         case MapNode():
             return "a mapping"
         case Scalar(value=None):
-            return "nothing"
+            return "an empty value"
         case Scalar(value=str()):
             return f"the text {quoted(node.text)}"
         case Scalar(value=bool()):
@@ -98,6 +103,6 @@ def described(node: Node) -> str:
 
 def child(path: str, key: str) -> str:
     """Return the path of a key: `rules.PG107`, or `tags["a b"]` for a key that could be confused with the path."""
-    if not _PLAIN_KEY.fullmatch(key):
+    if not _PLAIN.fullmatch(key):
         return f"{path}[{quoted(key)}]"
     return f"{path}.{key}" if path else key

@@ -31,15 +31,15 @@ class RuleReference:
         """Return the id of the rule."""
         text = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
         if text is None:
-            wanted = "the id or name of a rule, such as PG107 or public-function-url"
-            reading.add(node, path, f"expected {wanted}; got {described(node)}. Write {wanted}.")
+            fix = "Write its id or name, such as PG107 or public-function-url."
+            reading.add(node, path, f"{described(node)} is not a rule. {fix}")
         elif text in RULE_NAMES:
             return text
         elif text in _IDS:
             return _IDS[text]
         else:
-            hint = did_you_mean(text, [*RULE_NAMES, *_IDS])
-            fix = hint or " permission-guard rules list has all rules."
+            hint = f" Did you mean {text.upper()}?" if text.upper() in RULE_NAMES else did_you_mean(text, _IDS)
+            fix = hint or " All rules: permission-guard rules list."
             reading.add(node, path, f"there is no rule {quoted(text)}.{fix}")
         return None
 
@@ -50,7 +50,7 @@ class Expiry:
     def read(self, node: Node, path: str, reading: Reading) -> datetime | None:
         """Return the time in UTC. A past time is a problem only if the reading rejects it."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
-            reading.add(node, path, f"expected {_EXAMPLES}; got {described(node)}. Write {_EXAMPLES}.")
+            reading.add(node, path, f"{described(node)} is not a date. Write {_EXAMPLES}.")
             return None
         try:
             moment = _moment(node.text)

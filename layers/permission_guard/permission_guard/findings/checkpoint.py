@@ -35,8 +35,8 @@ class Checkpoint:
 
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
     within a day. `permissions` are what the roles' identity policies allowed, and `role_changes` the calls of a day
-    that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record: a
-    digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
+    that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record:
+    a digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
     depend on; it is not part of the JSON.
     """
 
@@ -91,7 +91,7 @@ class Checkpoint:
 
 
 @record
-class RecordedFindings:
+class StoredFindings:
     """The recorded findings of a function or a role. `unreadable` are the ids of those that cannot be read."""
 
     findings: tuple[Finding, ...] = ()
@@ -109,10 +109,10 @@ class CheckRun:
     number: int
     checkpoint: Checkpoint = Checkpoint()
     seen_at: str = ""
-    recorded: RecordedFindings = RecordedFindings()
+    recorded: StoredFindings = StoredFindings()
 
     @classmethod
-    def after(cls, number: int, text: str, seen_at: str, recorded: RecordedFindings = RecordedFindings()) -> Self:  # noqa: B008 - a record is immutable
+    def after(cls, number: int, text: str, seen_at: str, recorded: StoredFindings = StoredFindings()) -> Self:  # noqa: B008 - a record is immutable
         """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
         checkpoint, time = Checkpoint(), ""
         with suppress(*UNREADABLE):

@@ -63,21 +63,17 @@ class Exceptions:
         return datetime.fromisoformat(self.now)
 
     def _matches(self, entry: ExceptionEntry, finding: Finding) -> bool:
-        if finding.rule_id not in entry.rules:
-            return False
-        if entry.roles and not (finding.role_arn and _any_glob(entry.roles, [_role_name(finding)])):
-            return False
-        if entry.accounts and finding.account not in entry.accounts:
-            return False
-        if entry.subject is not None and not _fits(entry.subject, finding.subject):
-            return False
-        if entry.sid is not None and not _fits(f"statement/{entry.sid}", finding.subject):
-            return False
-        if not _names_functions(entry.functions, finding):
-            return False
-        if entry.qualifiers and _qualifier(finding) not in entry.qualifiers:
-            return False
-        return not entry.tags or (not finding.role_arn and has_tags(self.tags, entry.tags))
+        """Return whether a finding matches everything that an exception names."""
+        subject = entry.subject if entry.sid is None else f"statement/{entry.sid}"
+        return (
+            finding.rule_id in entry.rules
+            and (not entry.roles or (bool(finding.role_arn) and _any_glob(entry.roles, [_role_name(finding)])))
+            and (not entry.accounts or finding.account in entry.accounts)
+            and (subject is None or _fits(subject, finding.subject))
+            and _names_functions(entry.functions, finding)
+            and (not entry.qualifiers or _qualifier(finding) in entry.qualifiers)
+            and (not entry.tags or (not finding.role_arn and has_tags(self.tags, entry.tags)))
+        )
 
     def _by_tag(self, finding: Finding) -> Suppression | None:
         """Return the suppression by the function's own tags, where the configuration allows it."""

@@ -160,10 +160,8 @@ def suppressed(finding: Finding, suppression: Suppression, now: str, cause: Caus
 
 def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change:
     """Return the change that opens a resolved or suppressed finding again."""
-    after = replace(
-        advanced(finding, Transition.REOPENED, now, cause), status=Status.OPEN, opened_at=now, resolution=""
-    )
-    return Change(after, finding.revision)
+    after = _changed(finding, Transition.REOPENED, now, cause)
+    return Change(replace(after, status=Status.OPEN, opened_at=now, resolution=""), finding.revision)
 
 
 def suppression_text(suppression: Suppression) -> str:

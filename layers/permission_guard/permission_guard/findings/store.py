@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
+    from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import Direction, FindingTarget, FunctionTarget
@@ -19,7 +19,7 @@ class FindingStore(Protocol):
     def start_check(self, target: FunctionTarget, direction: Direction) -> CheckRun:
         """Start a check: return what the last one left, and what is recorded. Call it before anything is read."""
 
-    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         """Return every recorded finding of a function, with its versions and aliases, or of a role."""
 
     def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:

@@ -35,8 +35,9 @@ class RecordTargets:
     """The targets of one record, or none and the reason.
 
     `tool` is the infrastructure code that made the change, "" if it is unknown or nothing was changed. `denied_call` is
-    the call that AWS denied because of the execution role, if there was one. `changed_by` is the ARN of the caller, ""
-    if it is unknown; `role_change` is the call if it can have removed a permission from a role.
+    the call that AWS denied because of the execution role, if there was one. `changed_by` is the ARN of the caller,
+    `changed_from` the address and `changed_with` the user agent, each "" if it is unknown; `role_change` is the call if
+    it can have removed a permission from a role.
     """
 
     event_id: str
@@ -45,6 +46,8 @@ class RecordTargets:
     tool: str = ""
     denied_call: DeniedCall | None = None
     changed_by: str = ""
+    changed_from: str = ""
+    changed_with: str = ""
     role_change: RoleChange | None = None
 
 
@@ -74,6 +77,8 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
         tool="" if why_not else record.tool,
         denied_call=denied_call,
         changed_by=record.caller,
+        changed_from=record.address,
+        changed_with=record.user_agent,
         role_change=_role_change(record, target) if row.removes else None,
     )
 

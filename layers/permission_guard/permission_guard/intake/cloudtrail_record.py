@@ -35,6 +35,9 @@ _TERRAFORM_PRODUCT = re.compile(r"(?<![^\s\[])(?:Terraform|OpenTofu)/")
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[!-~]{1,700}", re.ASCII)
 
 
+_NOT_SHOWN = re.compile(r"[^ -~]")
+_LONGEST_TEXT = 200
+
 _LONGEST_EVENT_ID = 100
 """CloudTrail's event ids are UUIDs. A longer one would not fit what carries it on."""
 
@@ -44,8 +47,8 @@ class CloudTrailRecord:
     """The parts of a CloudTrail record that are used.
 
     `tool` is the infrastructure code that made the call, "" if it is unknown. `time` is ISO-8601, "" if the record has
-    none. `named` are the ARNs in the record's `resources`. `caller` is the ARN of the principal that made the call, ""
-    if the record names none.
+    none. `named` are the ARNs in the record's `resources`. `caller` is the ARN of the principal that made the call,
+    `address` is from where and `user_agent` with what it was made; each is "" if the record does not have it.
     """
 
     event_id: str
@@ -61,6 +64,8 @@ class CloudTrailRecord:
     time: str = ""
     named: tuple[str, ...] = ()
     caller: str = ""
+    address: str = ""
+    user_agent: str = ""
 
     @property
     def api(self) -> str:
@@ -88,6 +93,8 @@ def parse_record(event: JSON) -> CloudTrailRecord:
         time=str(detail.get("eventTime") or ""),
         named=tuple(_named(detail)),
         caller=_caller(detail),
+        address=shown_text(detail.get("sourceIPAddress")),
+        user_agent=shown_text(detail.get("userAgent")),
     )
 
 
@@ -117,6 +124,12 @@ def _caller(detail: Mapping[str, JSON]) -> str:
     identity = detail.get("userIdentity")
     arn = identity.get("arn") if isinstance(identity, Mapping) else None
     return arn if isinstance(arn, str) and is_principal_or_unknown(arn) else ""
+
+
+def shown_text(value: JSON) -> str:
+    """Return a caller's own text, cut and without what is not printable ASCII: anyone can write any user agent."""
+    text = value if isinstance(value, str) else ""
+    return _NOT_SHOWN.sub("?", text[:_LONGEST_TEXT])
 
 
 def is_principal_or_unknown(arn: JSON) -> bool:

@@ -17,6 +17,7 @@ from permission_guard.intake.cloudtrail_record import (
     is_principal_or_unknown,
     parse_record,
     short_event_id,
+    shown_text,
 )
 from permission_guard.model.arns import is_policy_arn, parse_function_arn
 from permission_guard.model.findings import MAX_EVENT_IDS
@@ -41,7 +42,8 @@ class QueueMessage:
     was requested, in seconds since 1970; 0 for an event, and where the request has no time. `causes` are the events
     that led to a requested check. `denied_call` is the call that AWS denied because of the execution role, if there was
     one. `times_received` is how often SQS has delivered the message, this time included. `after_iam_change` is true for
-    a check request that a change of a role or a policy led to.
+    a check request that a change of a role or a policy led to. `changed_by`, `changed_from` and `changed_with` are who
+    made the change, from where and with which user agent. `baseline` is true for a request of the first sweep.
     """
 
     message_id: str
@@ -58,6 +60,9 @@ class QueueMessage:
     # Compared, but not hashed: a configuration is a mapping.
     denied_call: DeniedCall | None = field(default=None, hash=False)
     changed_by: str = ""
+    changed_from: str = ""
+    changed_with: str = ""
+    baseline: bool = False
     role_changes: tuple[RoleChange, ...] = ()
     after_iam_change: bool = False
 
@@ -114,6 +119,8 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
         times_received=_times_received(record),
         denied_call=found.denied_call,
         changed_by=found.changed_by,
+        changed_from=found.changed_from,
+        changed_with=found.changed_with,
         role_changes=(found.role_change,) if found.role_change else (),
     )
 
@@ -169,6 +176,9 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
         full=full,
         causes=tuple(map(short_event_id, causes[:MAX_EVENT_IDS])),
         changed_by=changed_by,
+        changed_from=shown_text(detail.get("changed_from")),
+        changed_with=shown_text(detail.get("changed_with")),
+        baseline=detail.get("baseline") is True,
         role_changes=role_changes,
         after_iam_change=detail.get("iam_change") is True,
         times_received=times_received,

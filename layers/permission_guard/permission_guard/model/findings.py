@@ -152,8 +152,8 @@ class Finding:
     problem, to within a day. The first of `remedies` is for the tool that manages the function, if that is known.
     `changed_by` is the ARN of who made the change that led to the last transition, `changed_from` the address and
     `changed_with` the user agent of that call, if an event names them. `suppression` is kept while a finding is
-    resolved: it counts again if the problem returns before its end. `baseline` is true for a finding that the digest of the first
-    sweep reports, instead of an alert and a ticket.
+    resolved: it counts again if the problem returns before its end. `baseline` is true for a finding that the digest of
+    the first sweep reports, instead of an alert and a ticket.
     """
 
     id: str

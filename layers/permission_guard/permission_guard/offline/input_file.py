@@ -26,7 +26,7 @@ def read(path: Path) -> Any:
     """
     try:
         with outside_time_bound():  # a command that writes to a pipe may take its time
-            content = _bytes(path)
+            content = bytes_of(path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
@@ -40,7 +40,7 @@ def read(path: Path) -> Any:
     return parse(text)
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
     """Return at most one byte more than a file may have: a device has no end."""
     if str(path) == STDIN:
         if sys.stdin is None:

@@ -17,6 +17,11 @@ def literal(text: str) -> str:
     return escape(listing(text))
 
 
+def echo(text: str) -> None:
+    """Print a message that names files or resources to standard output."""
+    typer.echo(listing(text))
+
+
 def echo_error(text: str) -> None:
     """Print an error message, which quotes names from files and from AWS, to standard error."""
     typer.echo(listing(text), err=True)

@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from permission_guard.aws.senders.check_queue import CheckQueue
-from permission_guard.checks.checker import CheckRequest
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.messages import read_batch
 from permission_guard.model.targets import Direction, FunctionTarget

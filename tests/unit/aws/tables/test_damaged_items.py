@@ -103,8 +103,8 @@ def test_a_finding_that_no_write_could_change_cannot_be_read(
     damage(dynamodb, TABLE_NAME, FINDING_KEY, name, value)
     with pytest.raises(UNREADABLE):
         table.finding(TARGET, FINDING_ID)
-    assert table.findings_of(TARGET) == ()
-    assert table.unreadable_of(TARGET) == {FINDING_ID}
+    assert table.findings_of(TARGET).findings == ()
+    assert table.findings_of(TARGET).unreadable == {FINDING_ID}
 
 
 def test_a_finding_of_an_older_version_without_an_owner_is_read(table: FindingsTable, dynamodb: DynamoDBClient) -> None:

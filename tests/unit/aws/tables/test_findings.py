@@ -20,16 +20,28 @@ from permission_guard.findings.fit import document_size
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model import limits
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
-from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
+from permission_guard.model.targets import Direction, FunctionTarget, NamedRole, RoleTarget
 from permission_guard.model.verdicts import finding_id
 from tests import aws_limits
 from tests.aws_limits import item_size
-from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
+from tests.fakes import (
+    FINDING_ID,
+    FUNCTION_ARN,
+    NOW,
+    OTHER,
+    ROLE_ARN,
+    ROLE_TARGET,
+    TABLE,
+    TABLE_NAME,
+    TARGET,
+    a_finding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 SCOPE = Direction.EXECUTION_ROLE
 PK = f"FUNCTION#{FUNCTION_ARN}"
@@ -87,20 +99,58 @@ def many(count: int) -> list[Finding]:
 # ── Checks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_check_has_a_higher_number_than_the_one_before(table: FindingsTable) -> None:
-    """Each function and each scope has its own counter."""
-    assert [table.start_check(TARGET, SCOPE).number for _ in range(3)] == [1, 2, 3]
-    assert table.start_check(TARGET, Direction.INVOKE_POLICY).number == 1
-    assert table.start_check(OTHER, SCOPE).number == 1
+def test_a_check_has_the_number_of_those_written_before(table: FindingsTable) -> None:
+    """Each function and each scope has its own count."""
+    numbers = []
+    for _ in range(3):
+        run = table.start_check(TARGET, SCOPE)
+        numbers.append(run.number)
+        assert commit(table, run)
+    assert numbers == [0, 1, 2]
+    assert table.start_check(TARGET, Direction.INVOKE_POLICY).number == 0
+    assert table.start_check(OTHER, SCOPE).number == 0
+
+
+def test_a_check_starts_with_what_is_recorded(table: FindingsTable) -> None:
+    """One read has the checkpoint and the findings."""
+    assert commit(table, table.start_check(TARGET, SCOPE), [Change(a_finding(), None)], checkpoint=CHECKPOINT)
+    run = table.start_check(TARGET, SCOPE)
+    assert (run.checkpoint, run.recorded.findings) == (CHECKPOINT, (a_finding(),))
+
+
+def test_an_unchanged_check_is_one_read_and_one_conditional_write(moto_account: None) -> None:
+    """A sweep checks thousands of functions, and most did not change."""
+    client = boto3.client("dynamodb")
+    table = FindingsTable(client, TABLE_NAME)
+    with Stubber(client) as stubber:
+        query = {"TableName": TABLE_NAME, "ConsistentRead": True}
+        check = {"sk": {"S": f"CHECK#{SCOPE}"}, "written": {"N": "7"}}
+        stubber.add_response(
+            "query", {"Items": [check]}, {**query, "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY}
+        )
+        stubber.add_response(
+            "update_item",
+            {},
+            {
+                "TableName": TABLE_NAME,
+                "Key": {"pk": {"S": PK}, "sk": {"S": f"CHECK#{SCOPE}"}},
+                "UpdateExpression": ANY,
+                "ConditionExpression": "written = :before",
+                "ExpressionAttributeNames": ANY,
+                "ExpressionAttributeValues": ANY,
+            },
+        )
+        assert commit(table, table.start_check(TARGET, SCOPE))
+        stubber.assert_no_pending_responses()
 
 
 def test_a_check_is_written_with_its_changes_time_and_unknowns(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
     """The item of the check has its time and its unknown outcomes for the operator."""
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run, [Change(a_finding(), None)], ["PG201: denied"])
-    assert table.findings_of(TARGET) == (a_finding(),)
+    assert table.findings_of(TARGET).findings == (a_finding(),)
     check = item(dynamodb, PK, "CHECK#execution_role")
-    assert (check["written"], check["started"], check["checked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
+    assert (check["written"], check["schema"], check["checked_at"]) == ({"N": "1"}, {"N": "1"}, {"S": NOW})
     assert check["unknowns"] == {"L": [{"S": "PG201: denied"}]}
 
 
@@ -126,16 +176,17 @@ def test_an_overtaken_check_writes_nothing(table: FindingsTable) -> None:
     """Neither the check nor its findings are written."""
     older, newer = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
     assert commit(table, newer)
-    assert not commit(table, older, [Change(a_finding(), None)])
-    assert table.findings_of(TARGET) == ()
+    for changes in ([Change(a_finding(), None)], []):
+        assert not commit(table, older, changes)
+    assert table.findings_of(TARGET).findings == ()
 
 
-def test_the_same_check_may_be_written_again(table: FindingsTable) -> None:
-    """A write is retried after a conflict or a lost response."""
+def test_a_check_is_written_once(table: FindingsTable) -> None:
+    """After a lost reply the caller cannot know who wrote: it checks again, and finds what is recorded."""
     run = table.start_check(TARGET, SCOPE)
-    assert commit(table, run)
     assert commit(table, run, [Change(a_finding(), None)])
-    assert table.findings_of(TARGET) == (a_finding(),)
+    assert not commit(table, run, [Change(a_finding(), None)])
+    assert table.start_check(TARGET, SCOPE).recorded.findings == (a_finding(),)
 
 
 def test_a_conflict_changes_nothing(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -146,8 +197,8 @@ def test_a_conflict_changes_nothing(table: FindingsTable, dynamodb: DynamoDBClie
     moved = replace(first, status=Status.RESOLVED, revision=8)
     with pytest.raises(ConflictError):
         commit(table, run, [Change(moved, 7), Change(second, None)])
-    assert table.findings_of(TARGET) == (first,)
-    assert "written" not in item(dynamodb, PK, "CHECK#execution_role")
+    assert table.findings_of(TARGET).findings == (first,)
+    assert table.start_check(TARGET, SCOPE).number == 0
 
 
 def test_a_finding_that_was_opened_meanwhile_is_a_conflict(table: FindingsTable) -> None:
@@ -162,7 +213,7 @@ def test_more_changes_than_fit_a_transaction_are_all_written(table: FindingsTabl
     findings = many(250)
     run = table.start_check(TARGET, SCOPE)
     assert commit(table, run, [Change(finding, None) for finding in findings])
-    assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
+    assert {finding.id for finding in table.findings_of(TARGET).findings} == {finding.id for finding in findings}
 
 
 def test_concurrent_transactions_are_a_conflict_and_other_errors_are_raised(moto_account: None) -> None:
@@ -202,7 +253,7 @@ def test_findings_of_aliases_are_stored_with_their_function(table: FindingsTable
     longer = FunctionTarget("aws", "us-east-1", "123456789012", "orders-2")
     for finding in (a_finding(), alias, a_finding(id="longer", function_arn=longer.arn)):
         table.put_finding(Change(finding, None))
-    assert {finding.id for finding in table.findings_of(TARGET)} == {FINDING_ID, "alias"}
+    assert {finding.id for finding in table.findings_of(TARGET).findings} == {FINDING_ID, "alias"}
     assert table.finding(TARGET, "alias") == alias
 
 
@@ -210,25 +261,20 @@ def test_findings_that_do_not_fit_a_page_are_all_read(table: FindingsTable) -> N
     """DynamoDB limits a page to one megabyte."""
     for finding in many(12):
         table.put_finding(Change(replace(finding, evidence={"statement": "x" * 100_000}), None))
-    assert len(table.findings_of(TARGET)) == 12
+    assert len(table.findings_of(TARGET).findings) == 12
 
 
-def test_a_check_that_starts_while_another_is_written_gets_its_number(moto_account: None) -> None:
-    """DynamoDB rejects the update for a moment. A retry of the message would take minutes."""
+def test_a_check_that_is_written_while_another_is_is_a_conflict(moto_account: None) -> None:
+    """DynamoDB rejects the update for a moment: the caller reads and reconciles again."""
     client = boto3.client("dynamodb")
     table = FindingsTable(client, TABLE_NAME)
     with Stubber(client) as stubber:
-        for _ in range(2):
-            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
-        stubber.add_response("update_item", {"Attributes": {"started": {"N": "7"}}})
-        assert table.start_check(TARGET, Direction.EXECUTION_ROLE).number == 7
-        for _ in range(4):
-            stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
+        stubber.add_client_error("update_item", "TransactionConflictException", "ongoing", 400)
         with pytest.raises(ConflictError, match="is being written"):
-            table.start_check(TARGET, Direction.EXECUTION_ROLE)
+            commit(table, CheckRun(1))
         stubber.add_client_error("update_item", "AccessDeniedException", "no", 400)
         with pytest.raises(client.exceptions.ClientError):
-            table.start_check(TARGET, Direction.EXECUTION_ROLE)
+            commit(table, CheckRun(1))
 
 
 def test_findings_are_read_consistently(moto_account: None) -> None:
@@ -243,7 +289,7 @@ def test_findings_are_read_consistently(moto_account: None) -> None:
             "query", {"Items": []}, {**query, "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY}
         )
         assert table.finding(TARGET, FINDING_ID) is None
-        assert table.findings_of(TARGET) == ()
+        assert table.findings_of(TARGET).findings == ()
         stubber.assert_no_pending_responses()
 
 
@@ -297,7 +343,7 @@ def test_a_transition_is_an_item_of_its_own(table: FindingsTable, dynamodb: Dyna
     assert table.transition(TARGET, FINDING_ID, 1) == a_finding()
     assert table.transition(TARGET, FINDING_ID, 2) == table.finding(TARGET, FINDING_ID) == resolved
     assert table.transition(TARGET, FINDING_ID, 3) is None
-    assert table.findings_of(TARGET) == (resolved,)
+    assert table.findings_of(TARGET).findings == (resolved,)
     expires = datetime.fromtimestamp(int(item(dynamodb, PK, f"HISTORY#{FINDING_ID}#1")["expires_at"]["N"]), UTC)
     assert expires == datetime.fromisoformat(NOW).replace(microsecond=0) + KEEP_HISTORY
 
@@ -348,8 +394,8 @@ def test_a_finding_under_the_key_of_another_cannot_be_read(
     stored = item(dynamodb, PK, f"FINDING#{FINDING_ID}")
     document = json.dumps({**a_finding().to_document(), **change})
     dynamodb.put_item(TableName=TABLE_NAME, Item={**stored, "document": {"S": document}})
-    assert table.findings_of(TARGET) == ()
-    assert table.unreadable_of(TARGET) == {FINDING_ID}
+    assert table.findings_of(TARGET).findings == ()
+    assert table.findings_of(TARGET).unreadable == table.start_check(TARGET, SCOPE).recorded.unreadable == {FINDING_ID}
 
 
 def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -> None:
@@ -364,7 +410,7 @@ def test_a_write_that_fails_for_another_reason_is_an_error(moto_account: None) -
 # ── Open findings and fixes per hour ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
+def test_targets_with_open_findings_are_listed_once_each(table: FindingsTable) -> None:
     """Findings of aliases and suppressed findings count; resolved findings do not."""
     for finding in (
         *many(2),
@@ -372,10 +418,11 @@ def test_functions_with_open_findings_are_listed_once_each(table: FindingsTable)
         a_finding(id="resolved", function_arn=f"{FUNCTION_ARN}-resolved", status=Status.RESOLVED),
         a_finding(id="suppressed", function_arn=f"{FUNCTION_ARN}-suppressed", status=Status.SUPPRESSED),
         a_finding(id="suppressed", status=Status.SUPPRESSED),
+        a_finding(id="role", function_arn="", role_arn=ROLE_ARN),
     ):
         table.put_finding(Change(finding, None))
     suppressed = FunctionTarget("aws", "us-east-1", "123456789012", "orders-suppressed")
-    assert sorted(table.functions_with_open_findings()) == [OTHER, TARGET, suppressed]
+    assert set(table.targets_with_open_findings()) == {OTHER, TARGET, suppressed, NamedRole(ROLE_ARN)}
 
 
 def test_each_hour_has_its_own_quota_of_fixes(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -392,7 +439,7 @@ def test_each_hour_has_its_own_quota_of_fixes(table: FindingsTable, dynamodb: Dy
 
 # ── Checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-CHECKPOINT = Checkpoint(roles=frozenset({ROLE_TARGET}), has_findings=False)
+CHECKPOINT = Checkpoint(roles=frozenset({ROLE_TARGET}))
 
 
 def index_of(dynamodb: DynamoDBClient) -> list[str]:
@@ -402,9 +449,9 @@ def index_of(dynamodb: DynamoDBClient) -> list[str]:
 
 
 def test_a_check_reads_the_checkpoint_of_the_last_one(table: FindingsTable) -> None:
-    """The first check has no checkpoint and must assume that findings exist."""
+    """The first check has no checkpoint."""
     first = table.start_check(TARGET, SCOPE)
-    assert first.checkpoint == Checkpoint(frozenset(), (), has_findings=True)
+    assert first.checkpoint == Checkpoint()
     assert commit(table, first, checkpoint=CHECKPOINT)
     assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
     assert table.start_check(TARGET, Direction.INVOKE_POLICY).checkpoint == Checkpoint()
@@ -414,7 +461,7 @@ def test_a_check_that_started_from_an_older_checkpoint_is_not_written(table: Fin
     """Both started before either was written, so the second does not know the findings of the first."""
     first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
     assert commit(table, first, checkpoint=CHECKPOINT)
-    assert not commit(table, second, checkpoint=Checkpoint(has_findings=False))
+    assert not commit(table, second, checkpoint=Checkpoint())
     assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
 
 
@@ -432,11 +479,14 @@ def test_a_checkpoint_of_another_version_does_not_block_checks(
     assert commit(table, table.start_check(TARGET, SCOPE), checkpoint=Checkpoint())
 
 
-def test_two_checks_with_the_same_checkpoint_are_both_written(table: FindingsTable) -> None:
-    """No state of either check is lost."""
-    first, second = table.start_check(TARGET, SCOPE), table.start_check(TARGET, SCOPE)
-    assert commit(table, first, checkpoint=CHECKPOINT)
-    assert commit(table, second, checkpoint=CHECKPOINT)
+@pytest.mark.parametrize("kept", [{}, {"written": {"S": "7"}}, {"written": {"N": "0"}}, {"started": {"N": "9"}}])
+def test_a_count_that_cannot_be_read_is_replaced(
+    table: FindingsTable, dynamodb: DynamoDBClient, kept: dict[str, AttributeValueTypeDef]
+) -> None:
+    """No damaged item stops the checks of its function."""
+    dynamodb.put_item(TableName=TABLE_NAME, Item={"pk": {"S": PK}, "sk": {"S": f"CHECK#{SCOPE}"}, **kept})
+    assert commit(table, table.start_check(TARGET, SCOPE))
+    assert table.start_check(TARGET, SCOPE).number == 1
 
 
 def test_the_role_index_is_written_together_with_the_check(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -454,7 +504,7 @@ def test_a_check_with_more_changes_than_fit_a_transaction_is_written_with_its_ch
     """The later transactions find the checkpoint that the first one wrote."""
     changes = [Change(finding, None) for finding in many(250)]
     assert commit(table, table.start_check(TARGET, SCOPE), changes, checkpoint=CHECKPOINT)
-    assert len(table.findings_of(TARGET)) == 250
+    assert len(table.findings_of(TARGET).findings) == 250
     assert table.start_check(TARGET, SCOPE).checkpoint == CHECKPOINT
 
 
@@ -468,7 +518,7 @@ def test_transactions_are_cut_by_bytes(table: FindingsTable, dynamodb: DynamoDBC
     large = {"a": "x" * (limits.FINDING_DOCUMENT - bare - 100)}
     findings = [replace(finding, evidence=large) for finding in many(60)]
     assert commit(table, table.start_check(TARGET, SCOPE), [Change(finding, None) for finding in findings])
-    assert {finding.id for finding in table.findings_of(TARGET)} == {finding.id for finding in findings}
+    assert {finding.id for finding in table.findings_of(TARGET).findings} == {finding.id for finding in findings}
 
 
 def test_unknowns_do_not_make_a_check_too_large(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -491,9 +541,9 @@ def test_a_finding_that_cannot_be_read_is_named_and_the_others_are_read(
         UpdateExpression="SET document = :text",
         ExpressionAttributeValues={":text": {"S": document}},
     )
-    assert table.findings_of(TARGET) == (second,)
-    assert table.unreadable_of(TARGET) == {first.id}
-    assert table.unreadable_of(OTHER) == frozenset()
+    assert table.findings_of(TARGET).findings == (second,)
+    assert table.findings_of(TARGET).unreadable == {first.id}
+    assert table.findings_of(OTHER).unreadable == frozenset()
 
 
 def test_items_of_others_are_not_listed(table: FindingsTable, dynamodb: DynamoDBClient) -> None:
@@ -504,4 +554,4 @@ def test_items_of_others_are_not_listed(table: FindingsTable, dynamodb: DynamoDB
             TableName=TABLE_NAME,
             Item={"pk": {"S": pk}, "sk": {"S": "x"}, "status": {"S": "open"}, "changed_at": {"S": NOW}},
         )
-    assert list(table.functions_with_open_findings()) == [TARGET]
+    assert list(table.targets_with_open_findings()) == [TARGET]

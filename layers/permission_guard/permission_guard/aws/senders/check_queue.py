@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.senders.batches import batches
+from permission_guard.checks.requests import CheckRequest
 from permission_guard.clock import utc_now
 from permission_guard.errors import DeliveryError
 from permission_guard.intake.check_requests import check_request_body
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from permission_guard.checks.checker import CheckRequest
     from permission_guard.model.targets import FunctionTarget
 
 
@@ -37,9 +37,12 @@ class CheckQueue:
         delay, after = self._grace_period_seconds, request.after_grace_period
         self._send([target], request, utc_now(after=delay), delay=delay, after_grace_period=after, full=request.full)
 
-    def request_full(self, targets: Iterable[FunctionTarget]) -> int:
-        """Request full checks of functions that did not change just now; return how many."""
-        return self._send(targets, None, utc_now())
+    def request_full(self, targets: Iterable[FunctionTarget], *, baseline: bool = False) -> int:
+        """Request full checks of functions that did not change just now; return how many.
+
+        `baseline` is true for the first sweep: one digest reports what its checks find.
+        """
+        return self._send(targets, CheckRequest(baseline=baseline), utc_now())
 
     def request_again(self, targets: Iterable[FunctionTarget], request: CheckRequest) -> int:
         """Request the checks that a batch was asked for and leaves to another one; return how many.
@@ -52,7 +55,7 @@ class CheckQueue:
     def _send(
         self,
         targets: Iterable[FunctionTarget],
-        request: CheckRequest | None,
+        request: CheckRequest,
         requested_at: str | None,
         *,
         delay: int = 0,
@@ -64,17 +67,16 @@ class CheckQueue:
         Each function has a message of its own, so that one failure does not retry others. What functions share is read
         after `requested_at`. The delay is in seconds. The causes of the `request` are passed on.
         """
-        because: dict[str, Any] = (
-            {
-                "causes": request.event_ids,
-                "tool": request.tool,
-                "changed_by": request.changed_by,
-                "role_changes": request.role_changes,
-                "iam_change": request.iam_change,
-            }
-            if request
-            else {}
-        )
+        because: dict[str, Any] = {
+            "causes": request.event_ids,
+            "tool": request.tool,
+            "changed_by": request.changed_by,
+            "changed_from": request.changed_from,
+            "changed_with": request.changed_with,
+            "role_changes": request.role_changes,
+            "iam_change": request.iam_change,
+            "baseline": request.baseline,
+        }
         sent = 0
         requests = (
             check_request_body([target], requested_at, after_grace_period=after_grace_period, full=full, **because)

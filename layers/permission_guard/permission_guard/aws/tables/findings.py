@@ -39,7 +39,7 @@ from permission_guard.aws.tables.finding_items import (
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.errors import UNREADABLE, ConflictError, error_code
-from permission_guard.findings.checkpoint import Checkpoint, CheckRun, RecordedFindings
+from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
 from permission_guard.model import limits
 from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status
@@ -82,7 +82,7 @@ class FindingsTable(FindingReader):
         recorded = _recorded(item for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
         return CheckRun.after(_number(check), text, seen_at, recorded)
 
-    def findings_of(self, target: FindingTarget) -> RecordedFindings:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         """Return every recorded finding of a function, with its versions and aliases, or of a role."""
         return _recorded(self._items(target, FINDING_PREFIX, FINDING_PREFIX))
 
@@ -301,7 +301,7 @@ def _size(write: TransactWriteItemTypeDef) -> int:
     return len(item.get("document", {"S": ""})["S"]) + _BYTES_BESIDES
 
 
-def _recorded(items: Iterable[Mapping[str, Any]]) -> RecordedFindings:
+def _recorded(items: Iterable[Mapping[str, Any]]) -> StoredFindings:
     """Read the items of findings; name those that cannot be read."""
     found: list[Finding] = []
     unreadable: set[str] = set()
@@ -310,7 +310,7 @@ def _recorded(items: Iterable[Mapping[str, Any]]) -> RecordedFindings:
             found.append(read_finding(item))
         except UNREADABLE:
             unreadable.add(item["sk"]["S"].removeprefix(FINDING_PREFIX))
-    return RecordedFindings(tuple(found), frozenset(unreadable))
+    return StoredFindings(tuple(found), frozenset(unreadable))
 
 
 def _number(check: Mapping[str, Any]) -> int:

@@ -1,0 +1,226 @@
+"""`permission-guard config`: write, validate and show the configuration document."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from permission_guard.cli.starting_file import starting_file
+from permission_guard.config.canonical import canonical
+from permission_guard.config.read import config_of
+from permission_guard.errors import ConfigurationDocumentError, Problem
+from permission_guard.reports.terminal import echo, echo_error, literal
+from permission_guard.rules import RULES
+
+if TYPE_CHECKING:
+    from permission_guard.config.document import ExceptionEntry, GuardConfig
+
+INVALID_USAGE = 2
+
+app = typer.Typer(
+    help="Write, validate and show the configuration document guard.yaml.",
+    no_args_is_help=True,
+)
+
+DocumentPath = Annotated[Path, typer.Argument(help="The document, in YAML or JSON. - for standard input.")]
+
+_DEFAULT = Path("guard.yaml")
+
+
+class ValidateFormat(StrEnum):
+    """The output format of the mistakes."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ShowFormat(StrEnum):
+    """The output format of the configuration."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@app.command("init")
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write, in YAML.")] = _DEFAULT,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a starting file: every key with its description and default, and examples as comments.
+
+    Exit codes: 0 written, 2 the file exists or cannot be written.
+    """
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(starting_file(datetime.now(UTC)))
+    except FileExistsError as error:
+        echo_error(f"{path} exists. Choose another name, or replace it with --force.")
+        raise typer.Exit(INVALID_USAGE) from error
+    except OSError as error:
+        echo_error(f"{path} cannot be written: {error.strerror}")
+        raise typer.Exit(INVALID_USAGE) from error
+    echo(f"Wrote {path}. Check it with: permission-guard config validate {path}")
+
+
+@app.command("validate")
+def validate(
+    path: DocumentPath = _DEFAULT,
+    format_: Annotated[ValidateFormat, typer.Option("--format", help="The output format.")] = ValidateFormat.TEXT,
+) -> None:
+    """Report every mistake of a document: file, line, column, key, and what to write.
+
+    Exit codes: 0 valid, 2 mistakes or a file that cannot be read.
+    """
+    problems: tuple[Problem, ...] = ()
+    config = None
+    try:
+        config = read_document(path, rejects_expired=True)
+    except ConfigurationDocumentError as error:
+        problems = error.problems
+    if format_ is ValidateFormat.JSON:
+        found = [{"file": str(path), **problem._asdict()} for problem in problems]
+        typer.echo(json.dumps({"valid": not problems, "problems": found}, indent=2))
+    elif config is not None:
+        echo(f"{path} is valid: {_summary(config)}.")
+    else:
+        echo_problems(path, problems)
+    if problems:
+        raise typer.Exit(INVALID_USAGE)
+
+
+@app.command("show")
+def show(
+    path: DocumentPath = _DEFAULT,
+    format_: Annotated[ShowFormat, typer.Option("--format", help="The output format.")] = ShowFormat.TABLE,
+) -> None:
+    """Show the effective configuration: the document with every default, and every rule with its severity.
+
+    Exit codes: 0 shown, 2 the document has mistakes.
+    """
+    try:
+        config = read_document(path, rejects_expired=False)
+    except ConfigurationDocumentError as error:
+        echo_problems(path, error.problems)
+        raise typer.Exit(INVALID_USAGE) from error
+    document = {**canonical(config), "rules": _effective_rules(config)}
+    if format_ is ShowFormat.JSON:
+        typer.echo(json.dumps(document, indent=2))
+    elif format_ is ShowFormat.YAML:
+        import yaml  # noqa: PLC0415 - other commands run without PyYAML
+
+        typer.echo(yaml.safe_dump(document, sort_keys=False, width=120), nl=False)
+    else:
+        _print_tables(config)
+
+
+def read_document(path: Path, *, rejects_expired: bool) -> GuardConfig:
+    """Read a file in YAML or JSON. ConfigurationDocumentError has every mistake with its line and column."""
+    try:
+        from permission_guard.offline.configuration_file import compose_file  # noqa: PLC0415 - loads PyYAML, as above
+    except ModuleNotFoundError as error:
+        problem = Problem("", "reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'")
+        raise ConfigurationDocumentError([problem]) from error
+    return config_of(compose_file(path), now=datetime.now(UTC), rejects_expired=rejects_expired)
+
+
+def echo_problems(path: Path, problems: tuple[Problem, ...]) -> None:
+    """Print each mistake on a line, as compilers do, so that editors find its place."""
+    for problem in problems:
+        echo_error(f"{path}{':' if problem.line is not None else ': '}{problem}")
+
+
+def _summary(config: GuardConfig) -> str:
+    counts = {
+        "exception": len(config.exceptions),
+        "exclusion": len(config.exclusions),
+        "changed rule": len(config.rules),
+    }
+    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+
+
+def _effective_rules(config: GuardConfig) -> dict[str, dict[str, Any]]:
+    """Return every rule. `severity_set` says whether the document sets the severity, or the rule decides it."""
+    rules = {}
+    for rule in RULES:
+        found = config.rules.get(rule.id)
+        severity = found.severity if found else None
+        rules[rule.id] = {
+            "name": rule.name,
+            "enabled": found.enabled if found else True,
+            "severity": str(severity or rule.severity),
+            "severity_set": severity is not None,
+        }
+    return rules
+
+
+def _print_tables(config: GuardConfig) -> None:
+    console = Console(highlight=False)
+    settings = _table("setting", "value")
+    for name, value in _settings(config).items():
+        settings.add_row(name, literal(value))
+    console.print(settings)
+    rules = _table("id", "name", "enabled", "severity")
+    for rule_id, rule in _effective_rules(config).items():
+        severity = f"{rule['severity']} (set here)" if rule["severity_set"] else rule["severity"]
+        rules.add_row(rule_id, rule["name"], "yes" if rule["enabled"] else "no", severity)
+    console.print(rules)
+    if config.exceptions:
+        exceptions = _table("exception", "rules", "only", "expires", "owner", "reason")
+        for entry in config.exceptions:
+            expires = f"{entry.expires:%Y-%m-%d %H:%M} UTC"
+            if entry.expires <= datetime.now(UTC):
+                expires += " (expired)"
+            cells = (entry.id, ", ".join(entry.rules), _narrowed(entry), expires, entry.owner, entry.reason)
+            exceptions.add_row(*map(literal, cells))
+        console.print(exceptions)
+    if config.exclusions:
+        exclusions = _table("excluded", "reason")
+        for exclusion in config.exclusions:
+            exclusions.add_row(literal(_keys(canonical(exclusion), {"reason"})), literal(exclusion.reason))
+        console.print(exclusions)
+
+
+def _settings(config: GuardConfig) -> dict[str, str]:
+    """Return what is not a list of its own."""
+    tags = config.function_tags
+    return {
+        "trust.accounts": ", ".join(config.trust.accounts) or "-",
+        "trust.organizations": ", ".join(config.trust.organizations) or "-",
+        "grace_period_seconds": str(config.grace_period_seconds),
+        "function_tags.enabled": "yes" if tags.enabled else "no",
+        "function_tags.rules": ", ".join(tags.rules) or "all rules",
+        "alerts.min_severity": str(config.alerts.min_severity),
+        "tickets.min_severity": str(config.tickets.min_severity),
+        "baseline": str(config.baseline),
+    }
+
+
+def _narrowed(entry: ExceptionEntry) -> str:
+    return _keys(canonical(entry), {"id", "rules", "reason", "owner", "expires"})
+
+
+def _keys(document: dict[str, Any], without: set[str]) -> str:
+    """Return the keys of an exception or exclusion that are given, as text."""
+    given = {name: value for name, value in document.items() if value and name not in without}
+    return "; ".join(f"{name}: {_text(value)}" for name, value in given.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _table(*headings: str) -> Table:
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -1,0 +1,81 @@
+"""The starting file of `permission-guard config init`, from the keys that the reader knows."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.config.canonical import canonical
+from permission_guard.config.document import GuardConfig
+from permission_guard.config.forms import ObjectOf
+from permission_guard.config.keys import GUARD
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_WIDTH = 100
+
+_HEAD = """\
+# yaml-language-server: $schema=docs/schemas/guard.v1.json
+#
+# The configuration of Permission Guard. Every key below has its default and can be removed.
+# permission-guard config validate checks this file; docs/configuration.md describes it.
+"""
+
+_INSTEAD = "# For example, in place of the line above:"
+
+_EXAMPLES = {
+    "rules": """\
+public-function-url:
+  severity: critical
+PG209:
+  enabled: false
+""",
+    "exceptions": """\
+- id: public-shop
+  rules: [public-function-url]
+  functions: [shop-*]
+  reason: The shop is public, and its code authenticates the callers.
+  owner: team-shop
+  expires: {expires}
+""",
+    "exclusions": """\
+- functions: [sandbox-*]
+  tags: {stage: experiment}
+  reason: They are deleted every night.
+""",
+}
+
+
+def starting_file(now: datetime) -> str:
+    """Return a document with every key, its description and default, and commented examples that are valid now."""
+    expires = f"{now.replace(year=now.year + 1, day=1):%Y-%m-%d}"
+    defaults = canonical(GuardConfig())
+    parts = [_HEAD]
+    for key in GUARD.keys:
+        lines = _comment(key.description, "")
+        if isinstance(key.form, ObjectOf):
+            lines.append(f"{key.name}:")
+            for inner in key.form.keys:
+                lines += _comment(inner.description, "  ")
+                lines.append(f"  {inner.name}: {_written(defaults[key.name][inner.name])}")
+        else:
+            lines.append(f"{key.name}: {_written(defaults[key.name])}")
+        if key.name in _EXAMPLES:
+            example = _EXAMPLES[key.name].replace("{expires}", expires).splitlines()
+            lines += [
+                "# For example, in place of the line above:",
+                f"# {key.name}:",
+                *(f"#   {line}" for line in example),
+            ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return [f"{indent}# {line}" for line in textwrap.wrap(text, _WIDTH - len(indent) - 2, break_on_hyphens=False)]
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,207 @@
+"""Read the configuration document from a file in YAML or JSON: every mistake has its line and column.
+
+YAML is read as JSON's data model, so that what is pushed is what is written. Only true and false are booleans, dates
+and numbers with leading zeros are texts. Anchors, aliases, tags and merge keys are not supported: each exception can be
+read by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from permission_guard.config.json_nodes import number
+from permission_guard.config.nodes import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_NODES,
+    TOO_DEEP,
+    TOO_LARGE,
+    TOO_MANY_NODES,
+    ListNode,
+    MapNode,
+    Problems,
+    Scalar,
+    TooManyProblemsError,
+    quoted,
+)
+from permission_guard.errors import ConfigurationDocumentError, InputError, Problem
+from permission_guard.offline.input_file import bytes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from permission_guard.config.nodes import Node
+
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Only its parser is used. PyYAML without libyaml has it in Python."""
+
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
+_HIDDEN: Final = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""Control characters, and those that change the direction of text: what is shown would not be what is read."""
+
+_SURROGATES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+"""How JSON writes a character beyond U+FFFF."""
+
+_HELP: Final = {
+    "mapping values are not allowed": "a colon is not expected here. Put a text that contains a colon in quotes.",
+    "found character that cannot start any token": "a text cannot start with this character. Put it in quotes.",
+    "did not find expected node content": "a value is missing here, or a bracket before it is not closed.",
+    "found unexpected end of stream": "the quote is not closed. Close it.",
+    "could not find expected ':'": "a key without a colon. Write key: value, with the keys of one mapping aligned.",
+    "did not find expected key": "this line does not belong to the mapping before it. Align its keys.",
+    "did not find expected '-' indicator": "this line does not belong to the list before it. Align it.",
+    "did not find expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
+}
+"""What libyaml reports, and what to do."""
+
+_STARTS_EARLIER: Final = (
+    "found unexpected end of stream",
+    "could not find expected ':'",
+    "did not find expected ',' or",
+)
+"""These are reported where the text ends; the mistake is where the quote, key or bracket starts."""
+
+
+def compose_file(path: Path) -> Node | None:
+    """Return the node of a file, None if it is empty. ConfigurationDocumentError if it is neither YAML nor JSON."""
+    try:
+        content = bytes_of(path)
+    except (OSError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationDocumentError([Problem("", f"the file cannot be read: {reason}.")]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigurationDocumentError([Problem("", TOO_LARGE)])
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        raise _mistake(before, len(before), "the file is not UTF-8 text. Save it as UTF-8.") from None
+    return compose_yaml(text.removeprefix("\ufeff"))
+
+
+def compose_yaml(text: str) -> Node | None:
+    """Return the node of a text in YAML or JSON, None if it is empty. The same error as `compose_file`."""
+    hidden = _HIDDEN.search(text)
+    if hidden is not None:
+        message = f"the invisible character U+{ord(hidden[0]):04X} is not allowed. Remove it."
+        raise _mistake(text, hidden.start(), message)
+    if _is_json(text):
+        text = _SURROGATES.sub(_as_one_escape, text.replace("\t", " "))
+    composer = _Composer(text)
+    try:
+        return composer.document()
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(text, error) from None
+
+
+class _Composer:
+    """Makes nodes of the parser's events, within bounds."""
+
+    def __init__(self, text: str) -> None:
+        self._events = yaml.parse(text, _LOADER)
+        self._count = 0
+        self._problems = Problems()
+
+    def document(self) -> Node | None:
+        """Return the only document."""
+        node: Node | None = None
+        try:
+            for event in self._events:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    if node is not None:
+                        self._add(event, "the file has several documents. Write one: remove the line with ---.")
+                        break
+                    node = self._node(next(self._events), 1)
+        except TooManyProblemsError:
+            pass
+        if self._problems.found:
+            raise ConfigurationDocumentError(self._problems.found)
+        return node
+
+    def _node(self, event: Any, depth: int) -> Node:
+        line, column = _place(event)
+        self._count += 1
+        if depth > MAX_DEPTH or self._count > MAX_NODES:
+            problem = Problem("", TOO_DEEP if depth > MAX_DEPTH else TOO_MANY_NODES, line, column)
+            raise ConfigurationDocumentError([*self._problems.found, problem])
+        if isinstance(event, yaml.AliasEvent):
+            self._add(event, f"aliases (*{event.anchor:.40}) are not supported. Write the value itself.")
+            return Scalar(None, "", line, column)
+        if event.anchor is not None:
+            self._add(event, f"anchors (&{event.anchor:.40}) are not supported. Write the value where it is needed.")
+        if event.tag is not None:
+            self._add(event, f"tags ({quoted(event.tag)}) are not supported. Remove it; a text can have quotes.")
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event, line, column)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
+                items.append(self._node(item, depth + 1))
+            return ListNode(tuple(items), line, column)
+        entries = []
+        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
+            entries.append((self._node(key, depth + 1), self._node(next(self._events), depth + 1)))
+        return MapNode(tuple(entries), line, column)
+
+    def _add(self, event: Any, message: str) -> None:
+        self._problems.add(Scalar(None, "", *_place(event)), "", message)
+
+
+def _scalar(event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
+    """Return a scalar: what is in quotes, or is no number, boolean or null of JSON, is a text."""
+    text: str = event.value
+    if event.style:  # libyaml gives plain scalars an empty style
+        return Scalar(text, text, line, column)
+    if text in _CONSTANTS:
+        return Scalar(_CONSTANTS[text], text, line, column)
+    if _NUMBER.fullmatch(text):
+        return Scalar(number(text).value, text, line, column)
+    return Scalar(text, text, line, column)
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocumentError:
+    """Return the error of a text that is not YAML, in plain words where there are some."""
+    reported = str(error.problem)
+    message = next((help_ for problem, help_ in _HELP.items() if problem in reported), None)
+    starts_earlier = any(problem in reported for problem in _STARTS_EARLIER)
+    mark = error.context_mark if starts_earlier and error.context_mark is not None else error.problem_mark
+    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    shown = text.splitlines()[line : line + 1]
+    if shown and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t")):
+        message = "a tab cannot indent. Use spaces."
+    message = message or f"this is not YAML: {reported}. Check the colons, quotes and indentation."
+    return ConfigurationDocumentError([Problem("", message, line + 1, column + 1)])
+
+
+def _mistake(text: str, offset: int, message: str) -> ConfigurationDocumentError:
+    """Return the error of a place in a text."""
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    return ConfigurationDocumentError([Problem("", message, line, column)])
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text is JSON, which may have tabs and surrogate pairs that YAML does not have."""
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _as_one_escape(match: re.Match[str]) -> str:
+    code = 0x10000 + ((int(match[2], 16) - 0xD800) << 10) + (int(match[3], 16) - 0xDC00)
+    return f"{match[1]}\\U{code:08x}"

@@ -1,0 +1,202 @@
+"""`permission-guard config` writes, validates and shows the configuration document."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from permission_guard.cli.app import app
+from permission_guard.cli.starting_file import starting_file
+from permission_guard.config.document import GuardConfig
+from permission_guard.config.keys import GUARD
+from permission_guard.config.read import config_of, read_config
+from permission_guard.offline.configuration_file import compose_yaml
+from permission_guard.rules import RULES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+DOCUMENT = f"""\
+rules:
+  PG107: {{severity: critical}}
+  role-shared: {{enabled: false}}
+exceptions:
+  - id: public-shop
+    rules: [PG107]
+    functions: [shop]
+    tags: {{team: shop}}
+    reason: The shop is [red]public[/red].
+    owner: team-shop
+    expires: {TOMORROW}
+exclusions:
+  - functions: [tmp-*]
+    reason: They are deleted every night.
+"""
+
+
+def run(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+    """Run the command and return its exit code, its output and its errors."""
+    done = CliRunner().invoke(app, ["config", *arguments], input=stdin, env={"COLUMNS": "200"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in a folder of its own: the default file is guard.yaml there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_starting_file_is_written_and_is_valid(tmp_path: Path) -> None:
+    """It is the default configuration."""
+    assert run("init") == (0, "Wrote guard.yaml. Check it with: permission-guard config validate guard.yaml\n", "")
+    assert run("validate") == (0, "guard.yaml is valid: 0 exceptions, 0 exclusions, 0 changed rules.\n", "")
+    text = (tmp_path / "guard.yaml").read_text()
+    assert config_of(compose_yaml(text), now=datetime.now(UTC), rejects_expired=True) == GuardConfig()
+    assert all(f"\n{key.name}:" in text for key in GUARD.keys)
+
+
+@pytest.mark.parametrize(
+    "now", [datetime(2026, 11, 29, 12, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)]
+)
+def test_the_examples_of_the_starting_file_are_valid(now: datetime) -> None:
+    """Without the comment sign, and without the empty value above them."""
+    text = re.sub(r"^(rules|exceptions|exclusions): .*\n", "", starting_file(now), flags=re.MULTILINE)
+    text = re.sub(r"^# ((?:rules|exceptions|exclusions):$|  .*$)", r"\1", text, flags=re.MULTILINE)
+    config = config_of(compose_yaml(text), now=now, rejects_expired=True)
+    assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (2, 1, 1)
+
+
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
+    """Unless it is to be replaced."""
+    (tmp_path / "guard.yaml").write_text("version: 1\n")
+    code, _, errors = run("init")
+    assert (code, errors) == (2, "guard.yaml exists. Choose another name, or replace it with --force.\n")
+    assert (tmp_path / "guard.yaml").read_text() == "version: 1\n"
+    assert run("init", "--force")[0] == 0
+    assert (tmp_path / "guard.yaml").read_text() != "version: 1\n"
+    assert run("init", "absent/guard.yaml")[::2] == (
+        2,
+        "absent/guard.yaml cannot be written: No such file or directory\n",
+    )
+
+
+def test_every_mistake_is_a_line_as_compilers_print_it(tmp_path: Path) -> None:
+    """Editors find the place; control characters of the file are escaped."""
+    (tmp_path / "my.yaml").write_text('versin: 1\nbaseline: "\\e[2J"\n')
+    code, output, errors = run("validate", "my.yaml")
+    assert (code, output) == (2, "")
+    assert errors.splitlines() == [
+        'my.yaml:1:1: versin: there is no key "versin" here. Did you mean version?',
+        'my.yaml:2:11: baseline: the text "\\u001b[2J" is not one of digest, alert-each. Write one of them.',
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake_without_a_place() -> None:
+    """By either command that reads one."""
+    for command in ("validate", "show"):
+        assert run(command, "absent.yaml")[::2] == (
+            2,
+            "absent.yaml: the file cannot be read: No such file or directory.\n",
+        )
+
+
+def test_mistakes_are_json_for_programs() -> None:
+    """With line and column as numbers. - is standard input."""
+    code, output, _ = run("validate", "-", "--format", "json", stdin="versin: 1\n")
+    assert code == 2
+    assert json.loads(output) == {
+        "valid": False,
+        "problems": [
+            {
+                "file": "-",
+                "path": "versin",
+                "message": 'there is no key "versin" here. Did you mean version?',
+                "line": 1,
+                "column": 1,
+            }
+        ],
+    }
+    assert json.loads(run("validate", "-", "--format", "json", stdin="{}")[1]) == {"valid": True, "problems": []}
+
+
+def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
+    """A severity that the document does not set is the rule's."""
+    code, output, _ = run("show", "-", "--format", "json", stdin=DOCUMENT)
+    document = json.loads(output)
+    assert code == 0
+    assert document["grace_period_seconds"] == 120
+    assert document["rules"].keys() == {rule.id for rule in RULES}
+    assert document["rules"]["PG107"] == {
+        "name": "public-function-url",
+        "enabled": True,
+        "severity": "critical",
+        "severity_set": True,
+    }
+    assert document["rules"]["PG209"] == {
+        "name": "role-shared",
+        "enabled": False,
+        "severity": "low",
+        "severity_set": False,
+    }
+    assert document["exceptions"][0]["expires"] == f"{TOMORROW}T00:00:00Z"
+    assert yaml.safe_load(run("show", "-", "--format", "yaml", stdin=DOCUMENT)[1]) == document
+    assert read_config(json.dumps({**document, "rules": {}}), now=datetime.now(UTC)).exclusions
+
+
+def test_the_tables_show_what_is_set() -> None:
+    """Text of the document is printed as it is written."""
+    code, output, _ = run("show", "-", stdin=DOCUMENT)
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
+    assert code == 0
+    assert ["grace_period_seconds", "120"] in rows
+    assert ["PG107", "public-function-url", "yes", "critical (set here)"] in rows
+    assert ["PG209", "role-shared", "no", "low"] in rows
+    assert [
+        "public-shop",
+        "PG107",
+        "functions: shop; tags: team=shop",
+        f"{TOMORROW} 00:00 UTC",
+        "team-shop",
+        "The shop is [red]public[/red].",
+    ] in rows
+    assert ["functions: tmp-*", "They are deleted every night."] in rows
+
+
+def test_the_tables_of_the_default_configuration_are_the_settings_and_the_rules() -> None:
+    """Without exceptions there is no table of them."""
+    code, output, _ = run("show", "-", stdin="{}")
+    assert code == 0
+    assert "all rules" in output
+    assert "exception" not in output
+    assert "excluded" not in output
+
+
+def test_without_pyyaml_the_message_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other commands run without it."""
+    monkeypatch.setitem(sys.modules, "permission_guard.offline.configuration_file", None)
+    assert run("validate", "-", stdin="{}")[::2] == (
+        2,
+        "-: reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'\n",
+    )
+
+
+def test_an_expired_exception_is_shown_as_such_and_is_not_valid() -> None:
+    """It suppresses nothing any more."""
+    expired = DOCUMENT.replace(TOMORROW, "2026-01-01")
+    code, output, _ = run("show", "-", stdin=expired)
+    assert code == 0
+    assert "2026-01-01 00:00 UTC (expired)" in output
+    code, _, errors = run("validate", "-", stdin=expired)
+    assert code == 2
+    assert '"2026-01-01" is in the past' in errors
