@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.alerts.notice import Notice
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -38,6 +42,9 @@ class Channel:
             raise self.failures.pop(0)
         self.sent.append(finding.revision)
         return None
+
+    def send_notice(self, notice: Notice) -> str | None:
+        raise NotImplementedError
 
 
 def test_every_channel_gets_the_alert() -> None:
