@@ -25,7 +25,7 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 from permission_guard.aws import clients
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.bootstrap import alerts, callers, checks, decisions, fixes, publisher, sweep, tickets
+from permission_guard.bootstrap import alerts, callers, checks, decisions, findings, fixes, publisher, sweep, tickets
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
     QUEUE_ARN,
@@ -314,7 +314,7 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    for module in (alerts, callers, checks, clients, decisions, fixes, publisher, sweep, tickets):
+    for module in (alerts, callers, checks, clients, decisions, findings, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()
