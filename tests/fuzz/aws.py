@@ -34,6 +34,7 @@ TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 WEBHOOK_SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
 CHECK_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/checks"
 OTHER_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/other-checks"
+ALERT_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/alerts"
 
 WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
 PASSWORD: Final = "hunter2-of-the-function"
@@ -49,6 +50,7 @@ FUNCTIONS: Final = (ORDERS, *OTHERS)
 MAPPINGS: Final = {name: f"0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a1{number}" for number, name in enumerate(FUNCTIONS)}
 
 DECIDE_FIX_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:decide_fix"
+MANAGE_FINDINGS_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:manage_findings"
 
 ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -62,6 +64,7 @@ ENVIRONMENT: Final = {
     "CHECK_QUEUE_URL": CHECK_QUEUE,
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
+    "ALERT_QUEUE_URL": ALERT_QUEUE,
     "GRACE_PERIOD_SECONDS": "0",
     "EVENT_BUS": BUS,
     "FIX_MODE": "approve",
@@ -281,6 +284,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "secretsmanager:GetSecretValue": lambda _aws, _params: {"SecretString": WEBHOOK},
     "sns:Publish": FakeAws._publish,
     "sqs:GetQueueAttributes": lambda _aws, _params: {"Attributes": {"QueueArn": QUEUE_ARN}},
+    "sqs:SendMessage": lambda _aws, _params: {"MessageId": "1", "MD5OfMessageBody": ""},
     "sqs:SendMessageBatch": FakeAws._send_messages,
     "ssm:CreateOpsItem": FakeAws._create_ops_item,
     "ssm:GetOpsItem": FakeAws._ops_item,
