@@ -71,8 +71,10 @@ build: .venv/.synced ## Build the functions and the layer with SAM, without Dock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 
 .PHONY: deploy
-deploy: build ## Deploy to the AWS account of your credentials (PARAMETERS="FixMode=plan AlertEmail=you@example.com")
+deploy: build ## Deploy to the AWS account of your credentials (PARAMETERS="FixMode=plan AlertEmail=you@example.com"; CONFIG=guard.yaml deploys that configuration too)
+	@$(if $(CONFIG),$(BIN)/permission-guard config validate "$(CONFIG)")
 	@$(BIN)/sam deploy --stack-name $(STACK) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+	@$(if $(CONFIG),$(BIN)/permission-guard config push "$(CONFIG)" --stack-name $(STACK) --yes)
 
 # ── What CI does ────────────────────────────────────────────────────────────────────────────────────────────────────
 

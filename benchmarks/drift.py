@@ -5,7 +5,7 @@ which changes the role to the recorded finding: event bus, queue, two checks wit
 table. A resolution takes one check and does not wait. Beside it the sandbox's own time: from the event bus to a
 queue, with nothing of the bot.
 
-On AWS the trail adds its own minutes before the bus, and `GracePeriodSeconds` is 120 by default.
+On AWS the trail adds its own minutes before the bus, and the grace period is 120 seconds by default.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
+from sandbox.client import configuration
 from sandbox.client.drift import SOURCES, WAYS, Reader
 from sandbox.client.engineer import Engineer
 from sandbox.client.process import ACCOUNT, REGION, Sandbox, SandboxError
@@ -54,7 +55,8 @@ def round_trip(aws: Sandbox) -> Callable[[], float]:
 
 def measure(aws: Sandbox) -> None:
     """Print a row for each source and way, and then the yardstick."""
-    outputs = aws.deploy("permission-guard", {"FixMode": "off", "GracePeriodSeconds": str(_GRACE_PERIOD)})
+    document = {"version": 1, "grace_period_seconds": _GRACE_PERIOD}
+    outputs = configuration.deploy(aws, "permission-guard", {"FixMode": "off"}, document)
     engineer, watcher = Engineer(aws), Watcher(aws, outputs)
     trip = round_trip(aws)
     print(f"{'source':<8} {'way':<20} {'opened':>8} {'resolved':>9}   median of {_TRIES}, seconds")
@@ -69,7 +71,7 @@ def measure(aws: Sandbox) -> None:
     trips = median(trip() for _ in range(_ROUND_TRIPS))
     print(f"\nopened: includes {_GRACE_PERIOD} s of grace period.")
     print(f"EventBridge to SQS alone, in the same sandbox: {trips:.3f} s.")
-    print("On AWS the trail adds its own minutes, and GracePeriodSeconds is 120 by default.")
+    print("On AWS the trail adds its own minutes, and the grace period is 120 seconds by default.")
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.fixes import fixer
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
 
 logger = function_logger("apply_fix")
 metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
@@ -26,12 +28,16 @@ metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Handle findings that opened or reopened, and approved fixes; return the messages to deliver again."""
-    return process_batch(event, _fix, logger, metrics)
+
+    def fix(config: GuardConfig) -> dict[str, Any]:
+        return process_batch(event, lambda one: _fix(one, config), logger, metrics)
+
+    return with_configuration(event, os.environ, logger, metrics, fix)
 
 
-def _fix(event: BusEvent) -> None:
+def _fix(event: BusEvent, config: GuardConfig) -> None:
     # Only the names come from the event; state and decisions are read from the tables and from AWS.
-    outcome = fixer(RULES, os.environ).handle(event.target, event.finding_id)
+    outcome = fixer(RULES, os.environ, config).handle(event.target, event.finding_id)
     logger.info(
         outcome.summary,
         extra={

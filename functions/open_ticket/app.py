@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
+from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bootstrap.tickets import ticket_updater
 from permission_guard.bus.batch import process_batch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
 
 logger = function_logger("open_ticket")
 metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
@@ -25,10 +27,14 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Update the tickets for a batch of transitions; return the messages to deliver again."""
-    return process_batch(event, _ticket, logger, metrics)
+
+    def ticket(config: GuardConfig) -> dict[str, Any]:
+        return process_batch(event, lambda one: _ticket(one, config), logger, metrics)
+
+    return with_configuration(event, os.environ, logger, metrics, ticket)
 
 
-def _ticket(event: BusEvent) -> None:
-    update = ticket_updater(os.environ)
+def _ticket(event: BusEvent, config: GuardConfig) -> None:
+    update = ticket_updater(os.environ, config)
     if update is not None:
         log_deliveries(event, update(event), logger, metrics)

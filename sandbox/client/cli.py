@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.client import configuration
 from sandbox.client.activity import Activity
 from sandbox.client.process import ACCOUNT, REGION, Sandbox, SandboxError, shell_setup
 from sandbox.client.watcher import Watcher
@@ -43,6 +46,9 @@ def serve(
     port: Annotated[int, typer.Option(help="The loopback port to serve on.")] = 4566,
     deploy: Annotated[bool, typer.Option("--deploy", help="Deploy the built stack first.")] = False,
     stack_name: Annotated[str, typer.Option(help="The name of the stack that --deploy creates.")] = STACK,
+    config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The configuration for --deploy, as JSON.")
+    ] = None,
 ) -> None:
     """Serve AWS on this machine until Ctrl-C. Print each Lambda and IAM write, and what the bot does."""
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
@@ -50,7 +56,7 @@ def serve(
     try:
         with Sandbox.start(port) as aws:
             print(banner(aws))
-            activity = Activity(_deploy(aws, stack_name, parameters or [])) if deploy else None
+            activity = Activity(_deploy(aws, stack_name, parameters or [], config)) if deploy else None
             follow(aws, activity)
     except SandboxError as error:
         typer.echo(str(error), err=True)
@@ -69,14 +75,17 @@ def banner(aws: Sandbox) -> str:
     return "\n".join([*lines, *shell_setup(aws.port), "", _TERRAFORM])
 
 
-def _deploy(aws: Sandbox, stack_name: str, arguments: list[str]) -> Watcher:
+def _deploy(aws: Sandbox, stack_name: str, arguments: list[str], config: Path | None) -> Watcher:
     wrong = [argument for argument in arguments if "=" not in argument]
     if wrong:
         raise SandboxError(f"Stack parameters must be KEY=VALUE; got {wrong[0]!r}.")
     start = time.monotonic()
     print(f"Deploying {stack_name} ...", flush=True)
-    given = dict(argument.split("=", 1) for argument in arguments)
-    outputs = aws.deploy(stack_name, {**_PARAMETERS, **given})
+    given = {**_PARAMETERS, **dict(argument.split("=", 1) for argument in arguments)}
+    if config is None:
+        outputs = aws.deploy(stack_name, given)
+    else:
+        outputs = configuration.deploy(aws, stack_name, given, json.loads(config.read_text()))
     print(f"Deployed in {time.monotonic() - start:.1f} s.")
     for name, value in outputs.items():
         print(f"  {name} = {value}")

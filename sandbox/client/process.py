@@ -233,6 +233,10 @@ class Sandbox:
         """Make the next `count` calls of an operation fail with `code`, `status`, `message`; throttling by default."""
         self._control("POST", "faults", {"service": service, "operation": operation, **fault})
 
+    def end_environments(self) -> None:
+        """End every execution environment: the next invocation of each function is a cold start."""
+        self._control("DELETE", "environments")
+
     def clear_faults(self) -> None:
         """Remove the remaining faults."""
         self._control("DELETE", "faults")

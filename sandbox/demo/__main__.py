@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.client import configuration
 from sandbox.client.engineer import Engineer, document
 from sandbox.client.process import ACCOUNT, Sandbox, SandboxError, shell_setup
 from sandbox.client.watcher import Watcher
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 STACK = "permission-guard"
-_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem", "GracePeriodSeconds": "1"}
+_PARAMETERS = {"FixMode": "auto", "TicketSystem": "opsitem"}
+_CONFIGURATION = {"version": 1, "grace_period_seconds": 1}
 _LOG_LINES = 12
 
 
@@ -67,7 +69,7 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
     start = time.monotonic()
     try:
         with screen.doing("Deployed template.yaml with SAM"):
-            outputs = aws.deploy(STACK, _PARAMETERS)
+            outputs = configuration.deploy(aws, STACK, _PARAMETERS, _CONFIGURATION)
         rows = Story(
             Engineer(aws),
             Engineer(aws, screen.called),

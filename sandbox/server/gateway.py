@@ -1,7 +1,8 @@
 """Forward every request to MiniStack unchanged, and record the calls of Lambda and IAM in the trail.
 
 `/_sandbox/` is the API of the sandbox: `GET health`, `GET trail?since=N`, `POST trail` (a record to deliver unchanged),
-`POST delivery` (hold, delay, copies), `POST` and `DELETE faults`.
+`POST delivery` (hold, delay, copies), `POST` and `DELETE faults`, `DELETE environments` (the next invocation of every
+function is a cold start).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs
 from ministack.app import app as ministack
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import api, records
+from sandbox.server import api, inside, records
 from sandbox.server.caller import signed_scope, user_identity
 from sandbox.server.context import current_call, current_key
 
@@ -68,6 +69,9 @@ class Gateway:
         if service in {"lambda", "iam"}:
             await self._watched(service, scope, headers, receive, send)
             return
+        if service == "appconfig" and path.startswith("/configuration"):
+            await self._faulty("appconfigdata", scope, headers, receive, send)
+            return
         await ministack(scope, receive, send)
         if path == _RESET:
             self.reset()
@@ -94,6 +98,18 @@ class Gateway:
         await ministack(scope, _replay(body, receive), _tee(copy, send, request_id))
         if call is not None and records.is_recorded(call):
             self._record(call, request, scope, copy)
+
+    async def _faulty(self, service: str, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """Serve a call that is not recorded, and that can have a fault."""
+        body = await _whole_body(receive)
+        query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
+        call = api.parse(service, api.Request(scope["method"], scope["path"], query, headers, body))
+        request_id = str(uuid.uuid4())
+        fault = self.faults.take(call, request_id) if call else None
+        if fault is None:
+            await ministack(scope, _replay(body, receive), send)
+        else:
+            await _send(send, fault, request_id)
 
     def _record(self, call: Call, request: Request, scope: Scope, response: _Response) -> None:
         """Record one call. The caller already has the response, so an error here is only printed and counted."""
@@ -146,8 +162,9 @@ class Gateway:
                 return asdict(self.trail.configure(document))
             case "POST", "faults":
                 return asdict(self.faults.add(document))
-            case "DELETE", "faults":
-                self.faults.clear()
+            case "DELETE", "faults" | "environments":
+                end = {"faults": self.faults.clear, "environments": inside.end_environments}
+                end[path]()
                 return {}
             case _:
                 raise LookupError(f"{method} {CONTROL}{path} does not exist")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.server import (
     admission,
+    app_config,
     authorization,
     bus_policy,
     deliveries,
@@ -37,7 +38,9 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     """Replace every hook. `report` gets the writes of CloudFormation."""
     handlers = {service.service: service.wrap_handle_request for service in own}
     wraps: Mapping[pin.Hook, Callable[[Any], Any]] = {
-        pin.IAM_ACTION: lambda inner: bus_policy.wrap_iam_action(policy_keys.wrap_iam_action(inner)),
+        pin.IAM_ACTION: lambda inner: bus_policy.wrap_iam_action(
+            policy_keys.wrap_iam_action(app_config.wrap_iam_action(inner))
+        ),
         pin.LAMBDA_ACTION: policy_keys.wrap_lambda_action,
         pin.RESOURCE_ARN: resource_names.wrap_resource_arn,
         pin.CONTEXT: policy_keys.wrap_context,
@@ -74,6 +77,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.SSM_REQUEST: handlers["ssm"],
         pin.LOGS_REQUEST: handlers["logs"],
         pin.IOT_REQUEST: handlers["iot"],
+        pin.APP_CONFIG_REQUEST: app_config.wrap_handle_request,
         pin.ORGANIZATIONS_REQUEST: organization.wrap_handle_request,
         pin.SECRETS: listings.wrap_list_secrets,
         pin.SUBSCRIPTION_FILTERS: listings.wrap_subscription_filters,
@@ -102,6 +106,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     health = "DescribeTargetHealth"
     inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
     _tick_every_second()
+    _shorten_deployments()
     _call_over_tls()
 
 
@@ -112,6 +117,14 @@ def _tick_every_second() -> None:
         if not hasattr(target, name):
             raise pin.PinError(f"The hook ministack.services.{module}.{name} is missing.")
         setattr(target, name, 1)
+
+
+def _shorten_deployments() -> None:
+    """Let a minute of AppConfig's deployments last a second."""
+    target = importlib.import_module("ministack.services.appconfig")
+    if not hasattr(target, "_DEPLOYMENT_MINUTE_SECONDS"):
+        raise pin.PinError("The hook ministack.services.appconfig._DEPLOYMENT_MINUTE_SECONDS is missing.")
+    target._DEPLOYMENT_MINUTE_SECONDS = 1.0  # type: ignore[attr-defined]  # noqa: SLF001 - a hook
 
 
 def _call_over_tls() -> None:

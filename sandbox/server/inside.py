@@ -23,8 +23,20 @@ from ministack.core.iam_evaluator import (
 from ministack.core.lambda_runtime import (
     ProvidedWorker,
 )
+from ministack.core.lambda_runtime import (
+    reset as end_environments,
+)
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
+)
+from ministack.services.appconfig import (
+    _config_profiles as configuration_profiles,
+)
+from ministack.services.appconfig import (
+    _hosted_versions as configuration_versions,
+)
+from ministack.services.appconfig import (
+    _sessions as configuration_sessions,
 )
 from ministack.services.cloudformation import (
     _stacks as stacks,
@@ -93,6 +105,9 @@ from ministack.services.lambda_svc import (
     _functions as functions,
 )
 from ministack.services.lambda_svc import (
+    _invoke as invoke,
+)
+from ministack.services.lambda_svc import (
     _resolve_request_scoped_name_and_qualifier as resolve_function,
 )
 from ministack.services.lambda_svc import (
@@ -138,6 +153,10 @@ __all__ = [
     "complete_message",
     "composite_alarms",
     "conditions_met",
+    "configuration_profiles",
+    "configuration_sessions",
+    "configuration_versions",
+    "end_environments",
     "event_bus_policies",
     "event_buses",
     "event_rules",
@@ -145,6 +164,7 @@ __all__ = [
     "event_view",
     "function_urls",
     "functions",
+    "invoke",
     "key_aliases",
     "make_organization",
     "managed_policies",

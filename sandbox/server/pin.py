@@ -94,6 +94,9 @@ SERVICE_SENDS = Hook(_SQS, "queue_policy_allows", "queue_arn service source_arn 
 SSM_REQUEST = Hook("ministack.services.ssm", "handle_request", _REQUEST)
 LOGS_REQUEST = Hook("ministack.services.cloudwatch_logs", "handle_request", _REQUEST)
 IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
+APP_CONFIG_REQUEST = Hook(
+    "ministack.services.appconfig", "handle_request", "method path headers body_bytes query_params"
+)
 ORGANIZATIONS_REQUEST = Hook("ministack.services.organizations", "handle_request", _REQUEST)
 SECRETS = Hook("ministack.services.secretsmanager", "_list_secrets", "data")
 SUBSCRIPTION_FILTERS = Hook("ministack.services.cloudwatch_logs", "_describe_subscription_filters", "data")
@@ -149,6 +152,7 @@ HOOKS: tuple[Hook, ...] = (
     SSM_REQUEST,
     LOGS_REQUEST,
     IOT_REQUEST,
+    APP_CONFIG_REQUEST,
     ORGANIZATIONS_REQUEST,
     SECRETS,
     SUBSCRIPTION_FILTERS,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import inside
+from sandbox.server import app_config, inside
 from sandbox.server.context import current_call
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def wrap_resource_arn(inner: Callable[..., str]) -> Callable[..., str]:
         if service == "lambda":
             return _function(path) or inner(service, method, path, *rest)
         headers, body, query = rest[:3]
+        if service == "appconfig" and path in app_config.DATA_PLANE:
+            return app_config.configuration_arn(body, query)
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
         if action == "elasticfilesystem:DescribeAccessPoints":
             return _access_point(query)

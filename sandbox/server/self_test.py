@@ -67,6 +67,7 @@ async def run(gateway: Gateway) -> None:
         await _try_invoking_services(gateway)
         await _try_bus_policy(gateway)
         await _try_queue_policy(gateway)
+        await _try_app_config(gateway)
         await _try_admission(gateway)
         await _try_deployments(gateway)
         await _try_trail(gateway)
@@ -224,6 +225,31 @@ def _sends(rule: str, queue: str) -> dict[str, Any]:
             "StringEquals": {"aws:PrincipalServiceName": "events.amazonaws.com"},
         },
     }
+
+
+async def _try_app_config(gateway: Gateway) -> None:
+    """Deploy a configuration whose validator does not exist."""
+    made: dict[str, str] = {}
+    for path, document in (
+        ("applications", {"Name": "probe"}),
+        ("environments", {"Name": "probe"}),
+        ("configurationprofiles", {"Name": "probe", "Validators": [{"Type": "LAMBDA", "Content": f"{_ROLE}-lost"}]}),
+        ("hostedconfigurationversions", {}),
+    ):
+        within = f"/applications/{made['applications']}" if made else ""
+        if path == "hostedconfigurationversions":
+            within += f"/configurationprofiles/{made['configurationprofiles']}"
+        body = json.dumps(document).encode()
+        reply = await _call(gateway, "POST", f"{within}/{path}", "appconfig", body=body)
+        made[path] = reply.json().get("Id", "")
+    deployment = {
+        "ConfigurationProfileId": made["configurationprofiles"],
+        "ConfigurationVersion": "1",
+        "DeploymentStrategyId": "AppConfig.AllAtOnce",
+    }
+    path = f"/applications/{made['applications']}/environments/{made['environments']}/deployments"
+    reply = await _call(gateway, "POST", path, "appconfig", body=json.dumps(deployment).encode())
+    _require("not authorized to invoke the validator" in reply.body, pin.APP_CONFIG_REQUEST, reply)
 
 
 async def _try_admission(gateway: Gateway) -> None:

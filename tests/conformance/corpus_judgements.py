@@ -273,7 +273,7 @@ FAMILIES: Final = (
     Family(
         "Another account, or a principal in it",
         ("PG106",),
-        "The named account is not this account. If the access is intended, add the account to `TrustedAccounts`.",
+        "The named account is not this account. If the access is intended, add the account to `trust.accounts`.",
         (
             "aws:account-root | InvokeFunction | no-conditions",
             "aws:role | InvokeFunctionUrl | FunctionUrlAuthType=AWS_IAM",
@@ -294,7 +294,7 @@ FAMILIES: Final = (
         "An organization",
         ("PG106",),
         "All accounts of an organization may invoke, and this account does not belong to it. In an account of that "
-        "organization the same statement passes; in other accounts, add it to `TrustedOrganizations`.",
+        "organization the same statement passes; in other accounts, add it to `trust.organizations`.",
         ("principal:* | InvokeFunction | PrincipalOrgID",),
     ),
     Family(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sandbox.client import configuration
 from sandbox.client.engineer import Engineer, document
 from sandbox.client.process import ACCOUNT, REGION, Sandbox, poll
 from sandbox.client.watcher import DEADLINE, Watcher
@@ -29,6 +30,8 @@ READERS = {
 """The function that reads each queue, by the beginning of its logical id."""
 GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
+CONFIGURATION = {"version": 1, "grace_period_seconds": GRACE_PERIOD}
+"""The configuration document of the stack, unless a test pushes another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ def deployed(**parameters: str) -> Iterator[Bot]:
     The grace period is one second: a finding is unknown at first, as on AWS, and the delayed check reports it.
     """
     with Sandbox.start() as aws:
-        given = {"GracePeriodSeconds": str(GRACE_PERIOD), "OperatorRoleArns": OPERATORS, **parameters}
-        bot = Bot(aws, outputs := aws.deploy(STACK, given), Engineer(aws), Watcher(aws, outputs))
+        given = {"OperatorRoleArns": OPERATORS, **parameters}
+        outputs = configuration.deploy(aws, STACK, given, CONFIGURATION)
+        bot = Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))
         bot.principal("operators", {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
         yield bot

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sandbox.client.process import ROOT, exports, poll, shell_setup
+from tests.e2e.bot import CONFIGURATION
 
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
@@ -40,7 +41,9 @@ def test_serve_with_the_stack_prints_findings_alerts_and_tickets(tmp_path: Path,
     def wait_for(*texts: str) -> None:
         poll(lambda: all(text in shown.read_text() for text in texts), deadline=20, what=f"{texts} on the screen")
 
-    command = [sys.executable, "-m", "sandbox", "serve", "--port", str(port), "--deploy", "GracePeriodSeconds=1"]
+    document = tmp_path / "guard.json"
+    document.write_text(json.dumps(CONFIGURATION))
+    command = [sys.executable, "-m", "sandbox", "serve", "--port", str(port), "--deploy", "--config", str(document)]
     environment = {**os.environ, **exports(port)}
     with (
         shown.open("w") as output,

@@ -6,6 +6,7 @@ and secrets that no log and no message may contain. What is not listed here does
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,7 +66,9 @@ ENVIRONMENT: Final = {
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
     "ALERT_QUEUE_URL": ALERT_QUEUE,
-    "GRACE_PERIOD_SECONDS": "0",
+    "CONFIGURATION_APPLICATION": "abc1234",
+    "CONFIGURATION_ENVIRONMENT": "ghi9012",
+    "CONFIGURATION_PROFILE": "def5678",
     "EVENT_BUS": BUS,
     "FIX_MODE": "approve",
     "TICKET_SYSTEM": "opsitem",
@@ -259,7 +262,15 @@ class FakeAws:
         return {"OpsItem": self.ops_items[params["OpsItemId"]]}
 
 
+DOCUMENT: Final = json.dumps({"version": 1, "grace_period_seconds": 0})
+"""The configuration document."""
+
 _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]]] = {
+    "appconfigdata:StartConfigurationSession": lambda _aws, _params: {"InitialConfigurationToken": "t"},
+    "appconfigdata:GetLatestConfiguration": lambda _aws, _params: {
+        "Configuration": io.BytesIO(DOCUMENT.encode()),
+        "NextPollConfigurationToken": "t",
+    },
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
     "dynamodb:BatchWriteItem": lambda aws, params: aws.tables.batch_write_item(params),
     "dynamodb:GetItem": lambda aws, params: aws.tables.get_item(params),
@@ -284,7 +295,6 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "secretsmanager:GetSecretValue": lambda _aws, _params: {"SecretString": WEBHOOK},
     "sns:Publish": FakeAws._publish,
     "sqs:GetQueueAttributes": lambda _aws, _params: {"Attributes": {"QueueArn": QUEUE_ARN}},
-    "sqs:SendMessage": lambda _aws, _params: {"MessageId": "1", "MD5OfMessageBody": ""},
     "sqs:SendMessageBatch": FakeAws._send_messages,
     "ssm:CreateOpsItem": FakeAws._create_ops_item,
     "ssm:GetOpsItem": FakeAws._ops_item,
@@ -293,7 +303,8 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
 
 
 def _is_read(operation: str) -> bool:
-    return operation.startswith(("Get", "List", "Describe", "Query", "BatchGet", "Head", "Simulate"))
+    reading = ("Get", "List", "Describe", "Query", "BatchGet", "Head", "Simulate", "StartConfigurationSession")
+    return operation.startswith(reading)
 
 
 def _rejected(code: str, message: str) -> dict[str, Any]:

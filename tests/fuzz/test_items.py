@@ -278,7 +278,7 @@ def test_a_damaged_cursor_does_not_end_all_sweeps() -> None:
     assert all(number > COUNT * 0.05 for number in steps.values()), steps
 
 
-def test_a_damaged_finding_does_not_hide_targets_with_open_findings() -> None:
+def test_a_damaged_finding_does_not_hide_functions_with_open_findings() -> None:
     """The sweep has all of them checked."""
     aws = FakeAws()
     table = FindingsTable(aws.client("dynamodb"), FINDINGS)

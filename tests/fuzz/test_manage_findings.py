@@ -171,18 +171,17 @@ def is_as_requested(call: Call, write: Write) -> bool:
     event = call.event
     if write.operation == "sqs:SendMessageBatch":
         (entry,) = write.params["Entries"]
-        functions = json.loads(entry["MessageBody"])["detail"]["functions"]
-        is_own = functions == [":".join(event["target_arn"].split(":")[:7])]
-        return event["kind"] == "recheck" and is_own and write.params["QueueUrl"] in (CHECK_QUEUE, OTHER_QUEUE)
-    if write.operation == "sqs:SendMessage":
-        detail = json.loads(write.params["MessageBody"])["detail"]
-        is_own = (detail["id"], detail["by"]) == (event["nonce"], call.caller)
-        return event["kind"] == "test-message" and is_own and write.params["QueueUrl"] == ALERT_QUEUE
+        detail, queue = json.loads(entry["MessageBody"])["detail"], write.params["QueueUrl"]
+        if queue == ALERT_QUEUE:
+            is_own = (detail["id"], detail["by"]) == (event["nonce"], call.caller)
+            return bool(event["kind"] == "test-message" and is_own)
+        is_own = detail["functions"] == [":".join(event["target_arn"].split(":")[:7])]
+        return bool(event["kind"] == "recheck" and is_own and queue in (CHECK_QUEUE, OTHER_QUEUE))
     document = stored(event)
     if event["kind"] == "unsuppress":
         return bool(document["status"] == "open" and document["suppression"] is None)
     given = {"owner": call.caller, "until": event["until"], "reason": event["reason"].strip(), "by": "person"}
-    return event["kind"] == "suppress" and document["suppression"] == {**given, "exception": ""}
+    return bool(event["kind"] == "suppress" and document["suppression"] == {**given, "exception": ""})
 
 
 def invoke(app: Any, call: Call, context: Any) -> bool:
@@ -219,7 +218,7 @@ def is_suppressed(aws: FakeAws, number: int, _identifier: str) -> bool:
     """Return whether the finding of the good request is suppressed."""
     finding = finding_of(OTHERS[number])
     item = aws.tables.items[FINDINGS][f"FUNCTION#{finding.function_arn}", f"FINDING#{finding.id}"]
-    return item["status"] == {"S": "suppressed"}
+    return bool(item["status"] == {"S": "suppressed"})
 
 
 def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
@@ -227,8 +226,8 @@ def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
     if write.operation == "dynamodb:TransactWriteItems":
         finding, transition = (one["Put"] for one in write.params["TransactItems"])
         is_pair = transition["Item"]["sk"]["S"].startswith(finding["Item"]["sk"]["S"].replace("FINDING", "HISTORY"))
-        return is_pair and finding["TableName"] == transition["TableName"] == FINDINGS
-    return write.operation in ("sqs:SendMessage", "sqs:SendMessageBatch")
+        return bool(is_pair and finding["TableName"] == transition["TableName"] == FINDINGS)
+    return write.operation == "sqs:SendMessageBatch"
 
 
 FUZZ = Fuzz(

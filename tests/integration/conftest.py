@@ -23,9 +23,22 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from permission_guard.aws import clients
+from permission_guard.aws.readers.configuration import ConfigurationRead
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.bootstrap import alerts, callers, checks, decisions, findings, fixes, publisher, sweep, tickets
+from permission_guard.bootstrap import (
+    alerts,
+    callers,
+    checks,
+    configuration,
+    decisions,
+    findings,
+    fixes,
+    publisher,
+    sweep,
+    tickets,
+)
+from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
     QUEUE_ARN,
@@ -91,6 +104,8 @@ class Account:
     calls: list[str] = field(default_factory=list)
     urls: dict[str, str] = field(default_factory=dict)
     remaining_time_in_millis: Callable[[], int] = lambda: 180_000
+    config: GuardConfig = field(default_factory=lambda: GuardConfig(grace_period_seconds=0))
+    """The deployed configuration: moto has no data plane of AppConfig."""
 
     def __post_init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
@@ -314,7 +329,8 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    for module in (alerts, callers, checks, clients, decisions, findings, fixes, publisher, sweep, tickets):
+    every = (alerts, callers, checks, clients, configuration, decisions, findings, fixes, publisher, sweep, tickets)
+    for module in every:
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()
@@ -329,7 +345,9 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "AWS_DEFAULT_REGION": "us-east-1",
         "FINDINGS_TABLE": TABLE_NAME,
         "CHECK_QUEUE_URL": "to be made",
-        "GRACE_PERIOD_SECONDS": "0",
+        "CONFIGURATION_APPLICATION": "abc1234",
+        "CONFIGURATION_ENVIRONMENT": "ghi9012",
+        "CONFIGURATION_PROFILE": "def5678",
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
         "FIX_MODE": "off",
@@ -348,5 +366,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         account = Account(lambda: capsys.readouterr().out)
         monkeypatch.setenv("CHECK_QUEUE_URL", account.queue("checks"))
+        read = SimpleNamespace(read=lambda: ConfigurationRead(account.config))
+        monkeypatch.setattr(configuration, "_deployed", lambda _settings: read)
         yield account
     clear_caches()

@@ -275,3 +275,19 @@ def test_a_release_whose_reply_was_lost_is_no_error(ledger: DeliveryTable, dynam
     lose_replies(dynamodb, "UpdateItem", 1)
     ledger.release(claim)
     assert take(ledger)
+
+
+def test_what_is_withheld_can_be_delivered_later_but_nothing_older(ledger: DeliveryTable) -> None:
+    """The record has the revision before, in the table too."""
+    newer = replace(OPENED, revision=3)
+    withheld = deliver(
+        ledger, "sns", newer, lambda *_: None, current=lambda: newer, is_withheld=lambda *_: True, clock=lambda: NOW
+    )
+    assert withheld.outcome is DeliveryOutcome.BELOW_THRESHOLD
+    sent: list[int] = []
+    for revision in (1, 2, 3):
+        finding = replace(OPENED, revision=revision)
+        deliver(
+            ledger, "sns", finding, lambda one, _: sent.append(one.revision), current=lambda: newer, clock=lambda: NOW
+        )
+    assert sent == [3]

@@ -11,6 +11,7 @@ import pytest
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.inventories import InventoryReader
 from permission_guard.bootstrap import checks
+from permission_guard.config.document import GuardConfig
 from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
@@ -67,11 +68,9 @@ def test_a_rule_without_a_statement_is_reported_by_the_sweep_and_resolved(accoun
     assert account.finding.status is Status.RESOLVED
 
 
-def test_a_permission_deleted_before_its_rule_is_rechecked_without_an_alert(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_permission_deleted_before_its_rule_is_rechecked_without_an_alert(account: Account) -> None:
     """CloudFormation deletes them in this order."""
-    monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
+    account.config = GuardConfig()
     set_up_nightly(account)
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("remove_permission")))
     assert run.failed == []
@@ -82,9 +81,9 @@ def test_a_permission_deleted_before_its_rule_is_rechecked_without_an_alert(
     assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
-def test_a_deleted_topic_is_a_finding_after_the_grace_period(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_topic_is_a_finding_after_the_grace_period(account: Account) -> None:
     """Other accounts cannot recreate it, so the severity is low."""
-    monkeypatch.setenv("GRACE_PERIOD_SECONDS", "120")
+    account.config = GuardConfig()
     account.make_role()
     account.make_function()
     account.lambda_.add_permission(

@@ -79,6 +79,12 @@ def test_a_decision_with_an_old_signature_is_refused(orders: Account) -> None:
     assert run.calls == []
 
 
+def test_the_sample_of_appconfig_is_accepted(account: Account) -> None:
+    """AppConfig needs no answer: an error refuses the document."""
+    run = account.run("validate_config", sample("validation/validate_config"))
+    assert (run.answer, run.counts, run.calls) == (None, {"ConfigurationsValid": 1}, [])
+
+
 @pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])
 def test_the_senders_accept_their_samples(account: Account, sender: str) -> None:
     """Without a channel, a ticket system or a finding, no message fails."""

@@ -11,12 +11,14 @@ import pytest
 from permission_guard.config.settings import (
     AlertSettings,
     CheckSettings,
+    ConfigurationSettings,
     DecideSettings,
     FixSettings,
     ManageSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
+    ValidationSettings,
 )
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, referred, walk
@@ -34,7 +36,16 @@ SETTINGS: dict[str, Any] = {
     "ApplyFixFunction": FixSettings,
     "DecideFixFunction": DecideSettings,
     "ManageFindingsFunction": ManageSettings,
+    "ValidateConfigFunction": ValidationSettings,
 }
+CONFIGURED = (
+    "CheckInvokePolicyFunction",
+    "CheckExecutionRoleFunction",
+    "SendAlertFunction",
+    "OpenTicketFunction",
+    "ApplyFixFunction",
+)
+"""The functions that read the configuration document."""
 
 # Optional variables with a default, for tests and experts; the template does not set them.
 NOT_SET = {"SLACK_WEBHOOK_PREFIX", "MAX_FIXES_AN_HOUR"}
@@ -97,6 +108,8 @@ def test_a_functions_environment_has_exactly_what_its_settings_read(
     for stack in (template, deployed()):
         environment = Watched(stack.environment_of(function))
         assert SETTINGS[function].from_environment(environment)
+        if function in CONFIGURED:
+            assert ConfigurationSettings.from_environment(environment)
         assert environment.read - environment.keys() <= NOT_SET
         assert environment.keys() - environment.read == set()
 
@@ -111,15 +124,6 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
     """The same parameter decides on its permissions."""
     environment = deployed(FixMode=mode).environment_of("ApplyFixFunction")
     assert FixSettings.from_environment(environment).mode == mode
-
-
-def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: Template) -> None:
-    """Checker and fixer have to agree on which permissions are findings."""
-    checkers = ("CheckInvokePolicyFunction", "CheckExecutionRoleFunction", "ApplyFixFunction")
-    trusts = [SETTINGS[name].from_environment(template.environment_of(name)).trust for name in checkers]
-    assert trusts[0].accounts == {"111122223333", "999999999999"}
-    assert trusts[0].organizations == {"o-exampleorgid"}
-    assert trusts == [trusts[0]] * 3
 
 
 @pytest.mark.parametrize(
@@ -137,6 +141,11 @@ def test_the_trusted_accounts_and_organizations_are_the_same_for_all(template: T
         ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),
         ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
+        *[
+            (function, f"CONFIGURATION_{part.upper()}", f"Configuration{part}")
+            for function in CONFIGURED
+            for part in ("Application", "Environment", "Profile")
+        ],
     ],
 )
 def test_a_variable_refers_to_its_resource(template: Template, function: str, variable: str, resource: str) -> None:
@@ -165,7 +174,14 @@ def test_every_function_has_its_own_log_group_with_a_retention(template: Templat
 STACKS = ("template", "iam_events_stack")
 
 NAMED = {
-    "template": {"FindingsBus"},  # users add their own rules to it
+    # Users add their own rules to the bus. AppConfig requires names, which need not be unique.
+    "template": {
+        "FindingsBus",
+        "ConfigurationApplication",
+        "ConfigurationEnvironment",
+        "ConfigurationProfile",
+        "ConfigurationStrategy",
+    },
     "iam_events_stack": {"IamRoleEvents"},  # the trust policy of its role, which is created first, names it
 }
 
@@ -217,7 +233,8 @@ def test_only_resources_that_users_refer_to_have_a_name(stack: tuple[str, Templa
     named = {
         name
         for name, resource in template.resources.items()
-        if any(key in resource.get("Properties", {}) for key in (*names, "LayerName", "ManagedPolicyName"))
+        if resource["Type"] != "AWS::Lambda::Permission"  # its name is that of the function
+        and any(key in resource.get("Properties", {}) for key in (*names, "LayerName", "ManagedPolicyName"))
     }
     assert named == NAMED[kind]
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
-from permission_guard.config.settings import AutoFix, CheckSettings, FixMode
+from permission_guard.config.settings import AutoFix, FixMode
 from tests.template.sam_template import EVERYTHING, Template
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
@@ -24,8 +24,6 @@ ACCEPTED = {
         SECRET.replace("aws:", "aws-us-gov:", 1).replace("us-east-1", "us-gov-west-1"),
         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/chat/slack_web.hook+=@-AbCdEf",
     ],
-    "TrustedAccounts": ["", "111122223333", "111122223333,999999999999"],
-    "TrustedOrganizations": ["", "o-exampleorgid", "o-exampleorgid,o-a1b2c3d4e5"],
     "OperatorRoleArns": [
         "",
         OPERATOR,
@@ -48,16 +46,6 @@ REFUSED = {
         SECRET + "*",
         SECRET + ",arn",
         "*",
-    ],
-    "TrustedAccounts": ["*", "11112222333", "1111222233334", "111122223333,", "111122223333, 999999999999", "root"],
-    "TrustedOrganizations": [
-        "*",
-        "exampleorgid",
-        "o-short",
-        "o-EXAMPLEORGID",
-        "o-exampleorgid,",
-        "r-ab12",
-        "o-" + "x" * 33,
     ],
     "OperatorRoleArns": [
         "*",
@@ -144,23 +132,12 @@ def test_the_ticket_systems_are_those_of_the_code(template: Template) -> None:
     assert template.parameters["TicketSystem"]["AllowedValues"] == list(TICKET_SYSTEMS)
 
 
-def test_the_grace_period_is_limited_by_the_delay_of_sqs(template: Template) -> None:
-    """SQS delays a message for at most 15 minutes. The code has the same limit as the template."""
-    parameter = template.parameters["GracePeriodSeconds"]
-    assert (parameter["MinValue"], parameter["MaxValue"]) == (0, 900)
-    required = {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"}
-    for seconds in (0, parameter["Default"], 900):
-        settings = CheckSettings.from_environment({**required, "GRACE_PERIOD_SECONDS": str(seconds)})
-        assert settings.grace_period_seconds == seconds
-
-
 def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
-    """There are no fixes, no tickets, no trusted accounts but the own, and no secrets."""
+    """There are no fixes, no tickets and no secrets."""
     defaults = {name: parameter["Default"] for name, parameter in template.parameters.items()}
     assert defaults.pop("FixMode") == "off"
     assert defaults.pop("AutoFix") == "restore"
     assert defaults.pop("TicketSystem") == "none"
-    assert defaults.pop("GracePeriodSeconds") == 120  # as long as IAM may take to propagate
     assert set(defaults.values()) == {""}
 
 

@@ -198,10 +198,12 @@ def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedules(templ
     """The schedules invoke their function directly: an event every 15 minutes is no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
     assert types.pop("DecideFixFunction") == types.pop("ManageFindingsFunction") == set()  # people invoke them
+    assert types.pop("ValidateConfigFunction") == set()  # AppConfig invokes it
     assert types.pop("SweepAccountFunction") == {"Schedule"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
     assert set().union(*types.values()) == {"SQS"}
-    assert not template.of_type("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping")
+    permissions = template.of_type("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping")
+    assert permissions.keys() == {"ValidateConfigPermission"}
 
 
 def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) -> None:
@@ -331,7 +333,7 @@ def test_the_roles_may_use_the_customers_key_and_no_other(
     template: Template, deployed: Callable[..., Template]
 ) -> None:
     """SQS, SNS and DynamoDB use it on behalf of the functions."""
-    for role in template.of_type("AWS::IAM::Role"):
+    for role in template.of_type("AWS::IAM::Role").keys() - {"ValidateConfigRole", "ConfigurationMonitorRole"}:
         (statement,) = [one for one in template.statements(role) if one["Sid"] == "UseTheKey"]
         assert (statement["Action"], statement["Resource"]) == (list(USE_KEY), {"Ref": "KmsKeyArn"}), role
         assert not any(one["Sid"] == "UseTheKey" for one in deployed().statements(role)), role

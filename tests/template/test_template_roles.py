@@ -31,6 +31,10 @@ OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 KEEP_FAILED = {"sqs:SendMessage"}
+READ_CONFIGURATION = {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
+"""Actions of Powertools, with the client that it gets."""
+MONITOR_ROLE = "ConfigurationMonitorRole"
+"""The role of AppConfig. All other roles are of functions."""
 """Actions that Lambda itself makes with a function's role, so the code does not call them."""
 
 
@@ -64,9 +68,15 @@ def _expected() -> dict[str, set[str]]:
     fixed = [rule for rule in RULES if fix_for(rule.id)]
     fixer_reads = set().union(*(READS[rule.direction] | rule.reads for rule in fixed))
     return {
-        "CheckInvokePolicyFunction": OWN_LOGS | RECEIVE | record | again | _reads(Direction.INVOKE_POLICY),
+        "CheckInvokePolicyFunction": OWN_LOGS
+        | RECEIVE
+        | READ_CONFIGURATION
+        | record
+        | again
+        | _reads(Direction.INVOKE_POLICY),
         "CheckExecutionRoleFunction": OWN_LOGS
         | RECEIVE
+        | READ_CONFIGURATION
         | record
         | again
         | _reads(Direction.EXECUTION_ROLE)
@@ -77,24 +87,27 @@ def _expected() -> dict[str, set[str]]:
         | KEEP_FAILED
         | uses("aws/readers/functions", "roles_of_functions")
         | uses("aws/tables/role_index", "rebuild")
-        | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+        | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
         | uses("aws/tables/sweep_cursor")
         | uses("aws/senders/event_bus")
         | uses("aws/senders/check_queue", service="sqs"),
         "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("aws/senders/event_bus"),
         "SendAlertFunction": OWN_LOGS
         | RECEIVE
+        | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
         | uses("delivery/alerts/sns/channel")
         | uses("aws/readers/secrets"),
         "OpenTicketFunction": OWN_LOGS
         | RECEIVE
+        | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
         | uses("delivery/tickets/ops_item/system"),
         "ApplyFixFunction": OWN_LOGS
         | RECEIVE
+        | READ_CONFIGURATION
         | fixer_reads
         | set().union(*(fix.writes | fix.reads for fix in FIXES))
         | uses("aws/readers/functions", "tags")
@@ -110,14 +123,16 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
         | again
-        | uses("aws/senders/alert_queue"),
+        | uses("aws/senders/event_queue", "send_test", service="sqs"),
+        "ValidateConfigFunction": OWN_LOGS,
     }
 
 
 @pytest.mark.parametrize("function", _expected())
 def test_a_role_allows_what_its_function_needs_and_nothing_else(template: Template, function: str) -> None:
     """Compared with every option enabled: the actions of the code and those of the role."""
-    allowed, expected = template.allowed(template.role_of(function)), _expected()[function] | USE_KEY
+    key = set() if function == "ValidateConfigFunction" else USE_KEY  # it has neither a queue nor a table
+    allowed, expected = template.allowed(template.role_of(function)), _expected()[function] | key
     assert {"missing": expected - allowed, "too much": allowed - expected} == {"missing": set(), "too much": set()}
 
 
@@ -125,7 +140,7 @@ def test_the_permissions_of_every_function_are_tested(template: Template) -> Non
     """Each function has one role, and the role has no policies but the ones tested here."""
     assert _expected().keys() == template.functions.keys()
     roles = [template.role_of(function) for function in template.functions]
-    assert sorted(roles) == sorted(template.of_type("AWS::IAM::Role"))
+    assert sorted([*roles, MONITOR_ROLE]) == sorted(template.of_type("AWS::IAM::Role"))
     for function in template.functions.values():
         assert "Policies" not in function
     for role in template.of_type("AWS::IAM::Role").values():
@@ -214,7 +229,7 @@ def test_calls_are_found_in_the_code() -> None:
         "lambda:ListAliases",
         "lambda:ListVersionsByFunction",
     }
-    assert uses("aws/tables/findings", "functions_with_open_findings") == {"dynamodb:Query"}
+    assert uses("aws/tables/findings", "targets_with_open_findings") == {"dynamodb:Query"}
     assert uses("aws/readers/inventories/events", service="events") == {
         "events:ListEventBuses",
         "events:ListRules",
@@ -227,8 +242,10 @@ def test_calls_are_found_in_the_code() -> None:
 def test_every_action_exists(template: Template) -> None:
     """A misspelt action allows nothing, without an error."""
     services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
+    data_plane = operations("appconfigdata").values()
     services |= {source.client for source in sources.SERVICES.values()}
     known = {action for service in services for action in operations(service).values()}
+    known |= {f"appconfig:{action.split(':')[1]}" for action in data_plane}
     known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
     strange = set().union(*(template.allowed(role) for role in template.of_type("AWS::IAM::Role"))) - known
     assert strange == NOT_OPERATIONS.keys()
@@ -319,7 +336,7 @@ def test_inline_policies_are_never_written(template: Template) -> None:
 @pytest.mark.parametrize("function", ["CheckInvokePolicyFunction", "CheckExecutionRoleFunction"])
 def test_a_checker_only_reads_the_resources_that_it_checks(template: Template, function: str) -> None:
     """It writes only its findings and logs, deletes its messages, and requests rechecks."""
-    own = OWN_LOGS | RECEIVE | USE_KEY | uses("aws/senders/check_queue", service="sqs")
+    own = OWN_LOGS | RECEIVE | USE_KEY | READ_CONFIGURATION | uses("aws/senders/check_queue", service="sqs")
     own |= uses("aws/tables/findings", "start_check", "findings_of", "commit_check")
     reading = ("Get", "List", "Describe", "Simulate", "GET")
     for action in template.allowed(template.role_of(function)) - own:
@@ -465,7 +482,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "SweepAccountRole": {
             "FindingsTable": uses("aws/tables/role_index", "rebuild")
-            | uses("aws/tables/findings", "functions_with_open_findings", "findings_of")
+            | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
             | uses("aws/tables/sweep_cursor"),
             "FindingsBus": uses("aws/senders/event_bus"),
             "SweepInvokePolicyQueue": request,
@@ -502,12 +519,13 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
             "InvokePolicyQueue": request,
             "ExecutionRoleQueue": request,
-            "AlertQueue": uses("aws/senders/alert_queue"),
+            "AlertQueue": uses("aws/senders/event_queue", "send_test", service="sqs"),
         },
     }
-    return {
+    with_key = {
         role: {role.removesuffix("Role") + "Logs": OWN_LOGS, "KmsKeyArn": USE_KEY, **on} for role, on in needed.items()
     }
+    return {**with_key, "ValidateConfigRole": {"ValidateConfigLogs": OWN_LOGS}}
 
 
 @pytest.mark.parametrize("role", _on_own_resources())
@@ -567,7 +585,8 @@ def test_a_disabled_option_has_no_permission(
 
 def test_only_lambda_may_assume_the_roles_of_functions(template: Template) -> None:
     """Users and other services must not assume them."""
-    for role in template.of_type("AWS::IAM::Role").values():
+    for name, role in template.of_type("AWS::IAM::Role").items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        service = "appconfig" if name == MONITOR_ROLE else "lambda"
+        assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")

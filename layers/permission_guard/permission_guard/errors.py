@@ -12,7 +12,8 @@ PermissionGuardError
 │   ├── ConflictError       another writer changed the same item first
 │   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
 │   ├── FixInProgressError  another invocation is applying the fix
-│   └── OutOfTimeError      a check took so long that AWS is not called any more
+│   ├── OutOfTimeError      a check took so long that AWS is not called any more
+│   └── ConfigurationUnavailableError  the configuration document could not be read, and none was read before
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
@@ -107,6 +108,10 @@ class FixInProgressError(RetryableError):
 
 class OutOfTimeError(RetryableError):
     """A check took so long that AWS is not called any more; the next try has more time."""
+
+
+class ConfigurationUnavailableError(RetryableError):
+    """The deployed configuration document could not be read, and none was read before."""
 
 
 class EventRejectedError(PermissionGuardError):

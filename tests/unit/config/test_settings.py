@@ -9,17 +9,24 @@ import pytest
 from permission_guard.config.settings import (
     AlertSettings,
     CheckSettings,
+    ConfigurationSettings,
     DecideSettings,
     FixMode,
     FixSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
+    ValidationSettings,
 )
 from permission_guard.errors import ConfigurationError
-from permission_guard.iam import TrustSet
 
 WHOLE: dict[Any, dict[str, str]] = {
+    ConfigurationSettings: {
+        "CONFIGURATION_APPLICATION": "abc1234",
+        "CONFIGURATION_ENVIRONMENT": "ghi9012",
+        "CONFIGURATION_PROFILE": "def5678",
+    },
+    ValidationSettings: {"TICKET_SYSTEM": "none"},
     CheckSettings: {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"},
     SweepSettings: {
         "EVENT_BUS": "permission-guard",
@@ -61,43 +68,6 @@ def test_the_required_variables_are_enough(settings: Any) -> None:
 def test_the_sweep_has_both_queues_in_the_order_of_the_directions() -> None:
     """The queue of the invoke policies is first."""
     assert SweepSettings.from_environment(WHOLE[SweepSettings]).queue_urls == ("https://sqs/invoke", "https://sqs/role")
-
-
-@pytest.mark.parametrize("value", ["", "-1", "901", "1000", "two minutes", "1.5", "*"])
-def test_a_grace_period_that_sqs_cannot_delay_is_rejected(value: str) -> None:
-    """When the settings are read, not when the first message is sent."""
-    with pytest.raises(ConfigurationError, match="must be a number from 0 to 900"):
-        CheckSettings.from_environment({**WHOLE[CheckSettings], "GRACE_PERIOD_SECONDS": value})
-
-
-def test_trusted_accounts_and_organizations_are_lists_with_commas() -> None:
-    """Spaces and empty items are ignored."""
-    settings = CheckSettings.from_environment(
-        {
-            "FINDINGS_TABLE": " findings ",
-            "CHECK_QUEUE_URL": "https://sqs/own",
-            "TRUSTED_ACCOUNTS": "111122223333, 999999999999,",
-            "TRUSTED_ORGANIZATIONS": "o-exampleorgid",
-        }
-    )
-    trust = TrustSet(frozenset({"111122223333", "999999999999"}), frozenset({"o-exampleorgid"}))
-    assert settings == CheckSettings("findings", "https://sqs/own", 120, trust)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TRUSTED_ACCOUNTS", "12345"),
-        ("TRUSTED_ACCOUNTS", "111122223333;999999999999"),
-        ("TRUSTED_ACCOUNTS", "arn:aws:iam::111122223333:root"),
-        ("TRUSTED_ORGANIZATIONS", "example"),
-        ("TRUSTED_ORGANIZATIONS", "o-short"),
-    ],
-)
-def test_an_invalid_trusted_account_or_organization_is_rejected(name: str, value: str) -> None:
-    """A typing mistake must not change silently what is trusted."""
-    with pytest.raises(ConfigurationError, match=f"{name} contains .* which does not match"):
-        CheckSettings.from_environment({**WHOLE[CheckSettings], name: value})
 
 
 def test_alert_channels_are_absent_unless_they_are_named() -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FAILING = [path for path in RULE_CASES if path.name.split(".")[-2] == "fail"]
 Finding = tuple[str, str, str]
-TRUSTED = re.compile(r"^# Add (\d{12}) to the parameter TrustedAccounts", re.MULTILINE)
+TRUSTED = re.compile(r"^# Add (\d{12}) to trust\.accounts in guard\.yaml", re.MULTILINE)
 
 
 def name_of(path: Path) -> str:

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.aws.tables.maintenance import DigestReader
+from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import AlertSettings
-from permission_guard.delivery.alerts.base import send, send_notice
+from permission_guard.delivery.alerts.alert_tests import send_test
+from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.base import AlertChannel
-    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.ledger import DeliveryResult
 
 
@@ -46,34 +51,51 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
 """Every channel by name: a function that creates it, or returns None if the settings do not enable it."""
 
 
-def alert_sender(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
+def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
     """Return what sends the alerts of the transition that an event names.
 
     ConfigurationError if a setting is missing.
     """
-    return _sender(AlertSettings.from_environment(environment))
+    return _sender(AlertSettings.from_environment(environment), config)
 
 
-def notice_sender(environment: Mapping[str, str]) -> Callable[[Notice], Sequence[DeliveryResult]]:
-    """Return what sends a notice to every channel. ConfigurationError if a setting is missing."""
-    return _notice_sender(AlertSettings.from_environment(environment))
+def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[DeliveryResult]]:
+    """Return what sends the digest with an id. ConfigurationError if a setting is missing."""
+    settings = AlertSettings.from_environment(environment)
+    return partial(
+        send_digest,
+        digests=DigestReader(client("dynamodb"), settings.findings_table),
+        channels=_channels(settings),
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+    )
 
 
-@cache
-def _notice_sender(settings: AlertSettings) -> Callable[[Notice], Sequence[DeliveryResult]]:
+def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
+    """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
+    settings = AlertSettings.from_environment(environment)
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send_notice, channels=channels_for(settings, client), ledger=ledger)
+    return partial(send_test, channels=_channels(settings), ledger=ledger)
 
 
-@cache
-def _sender(settings: AlertSettings) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-    """Create the channels once per execution environment: the Slack channel caches its webhook."""
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+@latest
+def _sender(settings: AlertSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
     return partial(
         deliver_event,
         findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(send, channels=channels_for(settings, client), ledger=ledger),
+        send=partial(
+            send,
+            channels=_channels(settings),
+            ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+            min_severity=config.alerts.min_severity,
+            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+        ),
     )
+
+
+@cache
+def _channels(settings: AlertSettings) -> list[AlertChannel]:
+    """Create the channels once per execution environment: the Slack channel caches its webhook."""
+    return channels_for(settings, client)
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:

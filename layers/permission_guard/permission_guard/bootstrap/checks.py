@@ -14,10 +14,12 @@ from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.bootstrap.configuration import latest
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import CheckSettings
+from permission_guard.rules.configured import configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from permission_guard.aws.readers.inventories import InventoryReader
+    from permission_guard.config.document import GuardConfig
     from permission_guard.model.targets import Direction
     from permission_guard.rules import Rule
 
@@ -33,37 +36,51 @@ Rules = tuple[type["Rule"], ...]
 
 
 def check_batch(
-    direction: Direction, rules: Rules, environment: Mapping[str, str], logger: Logger, metrics: Metrics
+    direction: Direction,
+    rules: Rules,
+    environment: Mapping[str, str],
+    config: GuardConfig,
+    *,
+    logger: Logger,
+    metrics: Metrics,
 ) -> CheckBatch:
     """Return what processes the batches of a checker's queue. ConfigurationError if a setting is missing.
 
     `rules` are those of the direction. Each function imports only its own, because imports delay a cold start.
     """
-    return _check_batch(direction, rules, CheckSettings.from_environment(environment), logger, metrics)
+    return _check_batch(
+        direction, rules, CheckSettings.from_environment(environment), config, logger=logger, metrics=metrics
+    )
 
 
-@cache
+@latest
 def _check_batch(
-    direction: Direction, rules: Rules, settings: CheckSettings, logger: Logger, metrics: Metrics
+    direction: Direction,
+    rules: Rules,
+    settings: CheckSettings,
+    config: GuardConfig,
+    *,
+    logger: Logger,
+    metrics: Metrics,
 ) -> CheckBatch:
     functions = FunctionReader(client("lambda"))
     roles = RoleReader(client("iam"), _aws_managed_policies())
     index = RoleIndex(client("dynamodb"), settings.findings_table, functions)
     checker = Checker(
         direction,
-        tuple(rule(settings.trust) for rule in rules),
+        configured(rules, config),
         state_reader(functions, roles),
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
         users=index,
-        grace_period=settings.grace_period_seconds > 0,
+        grace_period=config.grace_period_seconds > 0,
     )
     return CheckBatch(
         direction,
         checker,
         index,
         roles,
-        CheckQueue(client("sqs"), settings.check_queue_url, settings.grace_period_seconds),
+        CheckQueue(client("sqs"), settings.check_queue_url, config.grace_period_seconds),
         time_limit=TIME_LIMIT,
         logger=logger,
         metrics=metrics,

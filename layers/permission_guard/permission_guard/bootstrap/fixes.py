@@ -17,30 +17,33 @@ from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
+from permission_guard.bootstrap.configuration import latest
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings
 from permission_guard.fixes.fixer import Fixer
+from permission_guard.rules.configured import configured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.bootstrap.checks import Rules
+    from permission_guard.config.document import GuardConfig
 
 
-def fixer(rules: Rules, environment: Mapping[str, str]) -> Fixer:
+def fixer(rules: Rules, environment: Mapping[str, str], config: GuardConfig) -> Fixer:
     """Return what fixes findings of the rules. ConfigurationError if a setting is missing or invalid."""
-    return _fixer(rules, FixSettings.from_environment(environment))
+    return _fixer(rules, FixSettings.from_environment(environment), config)
 
 
-@cache
-def _fixer(rules: Rules, settings: FixSettings) -> Fixer:
+@latest
+def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
     return Fixer(
         mode=settings.mode,
         auto_fix=settings.auto_fix,
         decide_fix_arn=settings.decide_fix_arn,
         max_fixes_an_hour=settings.max_fixes_an_hour,
-        rules={rule.id: rule(settings.trust) for rule in rules},
+        rules={rule.id: rule for rule in configured(rules, config)},
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
         fix_state=LiveFixState(client("iam"), _stacks()),
         store=table,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
+from permission_guard.aws.tables.maintenance import DigestReader
+from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.delivery.transitions import deliver_event
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
 
@@ -34,16 +37,18 @@ TICKET_SYSTEMS: Mapping[str, Callable[[Callable[[Any], Any]], TicketSystem | Non
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 
 
-def ticket_updater(environment: Mapping[str, str]) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
+def ticket_updater(
+    environment: Mapping[str, str], config: GuardConfig
+) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
     """Return what updates the ticket of the finding that an event names, None for no tickets.
 
     ConfigurationError for an invalid setting.
     """
-    return _updater(TicketSettings.from_environment(environment))
+    return _updater(TicketSettings.from_environment(environment), config)
 
 
-@cache
-def _updater(settings: TicketSettings) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
+@latest
+def _updater(settings: TicketSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
     system = ticket_system(settings.ticket_system, client)
     if system is None:
         return None
@@ -51,7 +56,13 @@ def _updater(settings: TicketSettings) -> Callable[[BusEvent], Sequence[Delivery
     return partial(
         deliver_event,
         findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(update_ticket, system=system, ledger=ledger),
+        send=partial(
+            update_ticket,
+            system=system,
+            ledger=ledger,
+            min_severity=config.tickets.min_severity,
+            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+        ),
     )
 
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
-from permission_guard.model.arns import parse_function_arn
+from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Transition
+from permission_guard.model.targets import NamedRole
 from permission_guard.model.verdicts import FINDING_ID
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from permission_guard.model.targets import JSON, FunctionTarget
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON, FindingTarget
 
 SOURCE = "permission-guard"
 """The name of the bus, and the source of every event on it."""
@@ -21,7 +23,7 @@ SOURCE = "permission-guard"
 
 @record
 class BusEvent:
-    """What an event of the bus names: a finding, its function and a revision.
+    """What an event of the bus names: a finding, its function or role, and a revision.
 
     Events are news, never orders: whoever acts on one reads the rest in the findings table. `transition` is the event's
     detail-type.
@@ -29,48 +31,62 @@ class BusEvent:
 
     transition: Transition
     finding_id: str
-    function_arn: str
+    target_arn: str
     revision: int
 
     @property
-    def target(self) -> FunctionTarget:
-        """The function; `read_event` has checked its ARN."""
-        return parse_function_arn(self.function_arn)[0]
+    def target(self) -> FindingTarget:
+        """The function or role; `read_event` has checked its ARN."""
+        return finding_target(self.target_arn)
 
 
-def read_message(body: str) -> Mapping[str, JSON]:
-    """Read a queue message of this package; MalformedEventError when it is none."""
+def read_message(body: str) -> tuple[JSON, Mapping[str, JSON]]:
+    """Return the detail-type and the detail of a queue message of the bot; MalformedEventError when it is not one."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the message is not JSON") from error
     if not isinstance(event, Mapping) or event.get("source") != SOURCE:
         raise MalformedEventError("the message is not an event of the permission-guard bus")
-    return event
+    detail = event.get("detail")
+    if not isinstance(detail, Mapping):
+        raise MalformedEventError("the event has no `detail` object")
+    return event.get("detail-type"), detail
 
 
 def read_event(body: str) -> BusEvent:
     """Read a queue message that carries an event of the bus; MalformedEventError when it does not."""
-    return event_of(read_message(body))
+    return event_of(*read_message(body))
 
 
-def event_of(event: Mapping[str, JSON]) -> BusEvent:
-    """Return what an event of the bus names; MalformedEventError when it has another form."""
-    detail = event.get("detail")
-    if not isinstance(detail, Mapping):
-        raise MalformedEventError("the event has no `detail` object")
-    if event.get("detail-type") not in list(Transition):
-        raise MalformedEventError(f"the event's detail-type is {event.get('detail-type')!r:.100}")
-    finding_id, function_arn = detail.get("id"), detail.get("function_arn")
-    if not isinstance(finding_id, str) or not isinstance(function_arn, str):
-        raise MalformedEventError("the event's detail lacks `id` or `function_arn`")
+def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
+    """Return the event of the bus with a detail-type and a detail; MalformedEventError when it is not one."""
+    if detail_type not in list(Transition):
+        raise MalformedEventError(f"the event's detail-type is {detail_type!r:.100}")
+    finding_id, role_arn = detail.get("id"), detail.get("role_arn", "")
+    target_arn = role_arn or detail.get("function_arn")
+    if not isinstance(finding_id, str) or not isinstance(target_arn, str):
+        raise MalformedEventError("the event's detail lacks `id`, or `function_arn` and `role_arn`")
     if not FINDING_ID.fullmatch(finding_id):
         raise MalformedEventError("the event's `id` is not the id of a finding")
     try:
-        parse_function_arn(function_arn)
+        target = finding_target(target_arn)
     except ValueError as error:
-        raise MalformedEventError(f"the event's `function_arn` is {error}") from error
+        raise MalformedEventError(f"the event's target is {error}") from error
+    if isinstance(target, NamedRole) is not bool(role_arn):
+        raise MalformedEventError("the event's `function_arn` is the ARN of a role, or its `role_arn` is none")
     revision = detail.get("revision")
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
         raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
-    return BusEvent(Transition(event["detail-type"]), finding_id, function_arn, revision)
+    return BusEvent(Transition(detail_type), finding_id, target_arn, revision)
+
+
+def event_body(finding: Finding) -> str:
+    """Return the body of a queue message about a finding's last transition. It has only what `read_event` reads."""
+    detail = {
+        "id": finding.id,
+        "function_arn": finding.function_arn,
+        "role_arn": finding.role_arn,
+        "revision": finding.revision,
+    }
+    return json.dumps({"source": SOURCE, "detail-type": str(finding.transition), "detail": detail})

@@ -13,6 +13,7 @@ import typer
 from permission_guard import __version__
 from permission_guard.cli import config, findings, fixes, rules
 from permission_guard.cli.check import check
+from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(evaluate)
 app.add_typer(rules.app, name="rules")
 app.add_typer(findings.app, name="findings")
 app.add_typer(fixes.app, name="fixes")
+config.app.command()(push)
 app.add_typer(config.app, name="config")
 
 

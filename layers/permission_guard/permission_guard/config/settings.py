@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from permission_guard.errors import ConfigurationError
-from permission_guard.iam import TrustSet
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-_MAX_DELAY_SECONDS = 900  # the maximum DelaySeconds of an SQS message
 
 
 class FixMode(StrEnum):
@@ -36,17 +33,44 @@ class AutoFix(StrEnum):
 
 
 @record
+class ConfigurationSettings:
+    """Where AppConfig has the configuration document: the ids of the application, environment and profile."""
+
+    application: str
+    environment: str
+    profile: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing."""
+        return cls(
+            application=_required(environment, "CONFIGURATION_APPLICATION"),
+            environment=_required(environment, "CONFIGURATION_ENVIRONMENT"),
+            profile=_required(environment, "CONFIGURATION_PROFILE"),
+        )
+
+
+@record
+class ValidationSettings:
+    """What is deployed, for the function that validates configuration documents."""
+
+    ticket_system: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing."""
+        return cls(ticket_system=_required(environment, "TICKET_SYSTEM"))
+
+
+@record
 class CheckSettings:
     """The settings of the checker functions.
 
-    `check_queue_url` is their own queue, for requests to check a function again. After a recent change they check it
-    again after `grace_period_seconds`; with 0, they do not.
+    `check_queue_url` is their own queue, for requests to check a function again.
     """
 
     findings_table: str
     check_queue_url: str
-    grace_period_seconds: int
-    trust: TrustSet
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -54,29 +78,52 @@ class CheckSettings:
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             check_queue_url=_required(environment, "CHECK_QUEUE_URL"),
-            grace_period_seconds=_grace_period_seconds(environment),
-            trust=_trust(environment),
         )
 
 
 @record
 class SweepSettings:
-    """The settings of the sweep function. `queue_urls` are its own queues, one for each checker."""
+    """The settings of the sweep function. `queue_urls` are its own queues, one for each checker.
+
+    The other queues are those of the functions behind the bus; None for a function that is not enabled.
+    """
 
     findings_table: str
-    event_bus: str
     queue_urls: tuple[str, str]
+    alert_queue_url: str
+    ticket_queue_url: str | None
+    fix_queue_url: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
-            event_bus=_required(environment, "EVENT_BUS"),
             queue_urls=(
                 _required(environment, "INVOKE_POLICY_QUEUE_URL"),
                 _required(environment, "EXECUTION_ROLE_QUEUE_URL"),
             ),
+            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+            ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
+            fix_queue_url=environment.get("FIX_QUEUE_URL") or None,
+        )
+
+
+@record
+class MaintenanceSettings:
+    """The settings of the maintenance function. `stack_name` is for the commands that its digests show."""
+
+    findings_table: str
+    alert_queue_url: str
+    stack_name: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+            stack_name=_required(environment, "STACK_NAME"),
         )
 
 
@@ -141,7 +188,6 @@ class FixSettings:
 
     findings_table: str
     decisions_table: str
-    trust: TrustSet
     mode: FixMode
     auto_fix: AutoFix
     max_fixes_an_hour: int
@@ -156,7 +202,6 @@ class FixSettings:
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             decisions_table=_required(environment, "DECISIONS_TABLE"),
-            trust=_trust(environment),
             mode=_one_of(FixMode, "FIX_MODE", _required(environment, "FIX_MODE")),
             auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
@@ -212,30 +257,8 @@ def _one_of(choices: type[Choice], name: str, value: str) -> Choice:
     return choices(value)
 
 
-def _grace_period_seconds(environment: Mapping[str, str]) -> int:
-    seconds = environment.get("GRACE_PERIOD_SECONDS", "120")
-    if not re.fullmatch(r"\d{1,3}", seconds) or int(seconds) > _MAX_DELAY_SECONDS:
-        raise ConfigurationError(f"GRACE_PERIOD_SECONDS is {seconds!r:.50}; it must be a number from 0 to 900")
-    return int(seconds)
-
-
-def _trust(environment: Mapping[str, str]) -> TrustSet:
-    return TrustSet(
-        accounts=frozenset(_list(environment, "TRUSTED_ACCOUNTS", r"\d{12}")),
-        organizations=frozenset(_list(environment, "TRUSTED_ORGANIZATIONS", r"o-[a-z0-9]{10,32}")),
-    )
-
-
 def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name, "").strip()
     if not value:
         raise ConfigurationError(f"the environment variable {name} is not set; template.yaml sets it")
     return value
-
-
-def _list(environment: Mapping[str, str], name: str, pattern: str) -> list[str]:
-    values = [value.strip() for value in environment.get(name, "").split(",") if value.strip()]
-    for value in values:
-        if not re.fullmatch(pattern, value):
-            raise ConfigurationError(f"{name} contains {value!r:.50}, which does not match {pattern}")
-    return values

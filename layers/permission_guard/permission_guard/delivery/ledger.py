@@ -13,6 +13,7 @@ finding and channel, deliveries run one at a time, and revisions only increase:
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -48,6 +49,9 @@ class DeliveryOutcome(StrEnum):
     SUPERSEDED = "superseded by a newer revision"
     NOT_ALERTED = "no alert for this transition"
     EXPIRED = "expired: a newer transition follows"
+    BELOW_THRESHOLD = "below the severity threshold"
+    IN_DIGEST = "reported in the digest of the first sweep"
+    NOT_ANNOUNCED = "no alert: none was sent about the finding before"
 
 
 @record(kw_only=True)
@@ -144,6 +148,8 @@ def deliver(
     send: Callable[[Finding, str | None], str | None],
     *,
     current: Callable[[], Finding | None],
+    is_withheld: Callable[[Finding, str | None], bool] = lambda _finding, _reference: False,
+    instead: Callable[[Finding, str | None], DeliveryOutcome | None] = lambda _finding, _reference: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
@@ -152,18 +158,33 @@ def deliver(
     `send` takes the finding and the reference of the last delivery, and returns the reference to record (None keeps the
     last one). Its errors are raised after the lock is released. `current` reads the finding as it is now: if the ledger
     has a higher revision, it is repaired, and the finding as it is now is delivered.
+
+    A finding that `is_withheld`, given the same, is not sent. The record then has the revision before: older ones are
+    skipped, and this one is delivered by a later event if the severity has risen meanwhile. Neither is a finding for
+    which `instead` returns an outcome; that counts as delivered.
     """
-    claim = _claim(ledger, channel, finding, clock, wait)
+    claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
     # Read after the ledger: whoever delivered a revision had read it in the table.
     is_superseded = isinstance(claim, Skip) and claim.outcome is DeliveryOutcome.SUPERSEDED
     if is_superseded and (latest := current()) is not None and claim.revision > latest.revision:
         ledger.repair(finding.id, channel, claim.revision)
         finding, repaired = latest, True
-        claim = _claim(ledger, channel, finding, clock, wait)
+        claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
+        outcome = instead(finding, claim.reference)
+        if outcome is not None:
+            ledger.complete(claim, None, _expiry(finding, clock()))
+            return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
+        if is_withheld(finding, claim.reference):
+            latest = current()
+            if latest is None or latest.revision != finding.revision or is_withheld(latest, claim.reference):
+                ledger.complete(replace(claim, revision=claim.revision - 1), None, _expiry(finding, clock()))
+                outcome = DeliveryOutcome.BELOW_THRESHOLD
+                return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
+            finding = latest
         reference = send(finding, claim.reference)
     except BaseException:
         ledger.release(claim)
@@ -178,17 +199,17 @@ def deliver(
 def deliver_once(
     ledger: DeliveryLedger,
     channel: str,
-    key: str,
+    identifier: str,
     send: Callable[[], str | None],
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
-    """Deliver a message that is not about a finding to a channel, unless it was delivered.
+    """Deliver what has no later revision, such as a digest, to a channel, unless it was delivered.
 
-    `key` must not have the form of a finding's id: the ledger has both. DeliveryBusyError while another invocation
-    delivers the same message.
+    `send` returns the reference to record. Its errors are raised after the lock is released.
     """
-    claim = ledger.claim(key, channel, 1, clock())
+    claim = _claim(ledger, channel, identifier, 1, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
     try:
@@ -203,7 +224,9 @@ def deliver_once(
 def _claim(
     ledger: DeliveryLedger,
     channel: str,
-    finding: Finding,
+    identifier: str,
+    revision: int,
+    *,
     clock: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> Claim | Skip:
@@ -213,10 +236,10 @@ def _claim(
     """
     for delay in BUSY_WAITS:
         try:
-            return ledger.claim(finding.id, channel, finding.revision, clock())
+            return ledger.claim(identifier, channel, revision, clock())
         except DeliveryBusyError:
             wait(delay)
-    return ledger.claim(finding.id, channel, finding.revision, clock())
+    return ledger.claim(identifier, channel, revision, clock())
 
 
 def _expiry(finding: Finding, now: datetime) -> datetime | None:

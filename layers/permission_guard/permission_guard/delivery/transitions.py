@@ -15,13 +15,13 @@ from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aws_lambda_powertools import Logger, Metrics
 
     from permission_guard.bus.events import BusEvent
     from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import JSON, FindingTarget
 
     Current = Callable[[], Finding | None]
     """Reads the finding as it is now, None if it does not exist."""
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 class RecordedFindings(Protocol):
     """Reads findings, consistently."""
 
-    def finding(self, target: FunctionTarget, finding_id: str) -> Finding | None:
+    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
         """Return a finding as it is now, None if there is none."""
 
-    def transition(self, target: FunctionTarget, finding_id: str, revision: int) -> Finding | None:
+    def transition(self, target: FindingTarget, finding_id: str, revision: int) -> Finding | None:
         """Return a finding as its transition to a revision left it, None if there was none or it has expired."""
 
 
@@ -57,8 +57,13 @@ def deliver_event(
 def log_deliveries(event: BusEvent, results: Sequence[DeliveryResult], logger: Logger, metrics: Metrics) -> None:
     """Log what became of an event at each channel; count the repairs of the ledger."""
     about = {"finding_id": event.finding_id, "revision": event.revision, "transition": event.transition}
+    log_results(about, results, logger, metrics)
+
+
+def log_results(about: Mapping[str, JSON], results: Sequence[DeliveryResult], logger: Logger, metrics: Metrics) -> None:
+    """Log what became of a message at each channel; count the repairs of the ledger. `about` names the message."""
     for result in results:
-        logger.info(result.outcome, extra=about | {"channel": result.channel, "reference": result.reference})
+        logger.info(result.outcome, extra={**about, "channel": result.channel, "reference": result.reference})
         if result.repaired:
             logger.error("delivery record repaired: its revision was above the finding's", extra=about)
             metrics.add_metric(name="DeliveriesRepaired", unit=MetricUnit.Count, value=1)

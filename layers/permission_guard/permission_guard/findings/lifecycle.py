@@ -262,6 +262,8 @@ def _seen(finding: Finding, now: str) -> Finding:
 
 def _resolution(finding: Finding, report: Report) -> str | None:
     """Return why a finding is no longer violated; None when that is unknown."""
+    if disabled := report.rules[finding.rule_id].resolution:
+        return disabled
     own = [verdict for verdict in report.verdicts if verdict.rule_id == finding.rule_id]
     for verdict in own:
         if verdict.outcome is Outcome.PASS and verdict.finding_id == finding.id:

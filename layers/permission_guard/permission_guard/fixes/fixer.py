@@ -22,6 +22,7 @@ from permission_guard.findings.lifecycle import Change, advanced, is_about, owne
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.base import Fix, FixState, Plan, Writer
     from permission_guard.fixes.decisions import Decision
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import Direction, FunctionTarget
+    from permission_guard.model.targets import Direction, FindingTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -110,12 +111,14 @@ class Fixer:
     token: Callable[[], str]
     verify_after: Sequence[float] = VERIFY_AFTER_SECONDS
 
-    def handle(self, target: FunctionTarget, finding_id: str) -> FixOutcome:
+    def handle(self, target: FindingTarget, finding_id: str) -> FixOutcome:
         """Do what the mode and the decisions allow about one finding; a repeated request changes nothing.
 
         RetryableError when a call to AWS or the table failed, or while another invocation applies the fix: nothing is
         lost, and the message is delivered again.
         """
+        if not isinstance(target, FunctionTarget):
+            return FixOutcome(finding_id, None, "there is no fix for findings about a role")
         finding = self.store.finding(target, finding_id)
         fix = fix_for(finding.rule_id) if finding else None
         if finding is None:

@@ -22,6 +22,11 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    def is_below(self, other: Severity) -> bool:
+        """Return whether the other severity is the more serious one."""
+        ranks = list(Severity)
+        return ranks.index(self) < ranks.index(other)
+
 
 class Outcome(StrEnum):
     """The outcome of a rule for one subject. Unknown is not a pass."""

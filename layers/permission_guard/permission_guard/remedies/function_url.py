@@ -64,7 +64,7 @@ def choose_to_trust(
 ) -> tuple[Remedy, ...]:
     """Return the choices for a caller of an account that is not trusted, and has half of what a URL requires."""
     last = f"Trust account {account}, and add the other half"
-    before = f"# Add {account} to the parameter TrustedAccounts of this stack, or PG106 reports the statements."
+    before = f"# Add {account} to trust.accounts in guard.yaml, or PG106 reports the statements."
     changes = f"Without the statement, {permission.principal} has no half left. With both, it can call the function."
     return tuple(_choice(*_removal(removals, statement), f"{last}\n{before}", [permission], changes))
 

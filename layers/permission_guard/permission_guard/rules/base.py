@@ -36,6 +36,7 @@ class Rule(ABC):
     - `of_role` is true if a finding is about a role: whichever of its functions is checked, it is the same finding.
     - `of_inventories` is true if the rule evaluates what is set up to invoke the function, or which sources exist. An
       inventory that was read before a finding was opened must not resolve it.
+    - `resolution` says why all findings of the rule are resolved, whatever the state is. Only a disabled rule has one.
     """
 
     id: ClassVar[str]
@@ -49,6 +50,7 @@ class Rule(ABC):
     of_function_state: ClassVar[bool] = False
     of_inventories: ClassVar[bool] = False
     of_role: ClassVar[bool] = False
+    resolution: ClassVar[str] = ""
     reads: ClassVar[frozenset[str]]
 
     def __init__(self, trust: TrustSet) -> None:

@@ -1,20 +1,28 @@
-"""Request a check of every function, and publish open findings again: events may be late or lost."""
+"""Request a check of every function, and hand open findings to the senders again: events may be late or lost."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from permission_guard.clock import utc_now
 from permission_guard.errors import ConflictError
+from permission_guard.findings.lifecycle import resolved
+from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
+from permission_guard.model.targets import FindingTarget, FunctionTarget, NamedRole
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.findings.checkpoint import StoredFindings
+    from permission_guard.findings.lifecycle import Change
+    from permission_guard.model.findings import Finding, Transition
+    from permission_guard.model.targets import RoleTarget
+
+Named = TypeVar("Named", FunctionTarget, FindingTarget)
 
 FUNCTIONS_A_PART: Final = 50
 """After how many functions the cursor moves: a run that is cut off loses no more."""
@@ -30,12 +38,12 @@ class Step(StrEnum):
     """The steps of a sweep, in their order."""
 
     REQUEST_CHECKS = "request checks"
-    PUBLISH_FINDINGS = "publish findings"
+    HAND_OVER_FINDINGS = "hand over findings"
 
 
 @record
 class Cursor:
-    """Where a sweep continues: in `step`, after the function with the ARN `after`. Without a step none is in progress.
+    """Where a sweep continues: in `step`, after the target with the ARN `after`. Without a step none is in progress.
 
     `revision` counts the moves.
     """
@@ -64,25 +72,37 @@ class FunctionIndex(Protocol):
         Return those functions, and the indexed functions that no longer exist.
         """
 
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, Sequence[FunctionTarget]]:
+        """List the functions that use each of the roles."""
+
 
 class OpenFindings(Protocol):
-    """Lists open findings."""
+    """Lists and resolves open findings."""
 
-    def functions_with_open_findings(self) -> Iterable[FunctionTarget]:
-        """List the functions that have an open finding, each once."""
+    def targets_with_open_findings(self) -> Iterable[FindingTarget]:
+        """List the functions and roles that have an open or suppressed finding, each once."""
 
-    def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
-        """Return every recorded finding of a function that can be read."""
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
+        """Return every recorded finding of a function or a role."""
 
-    def unreadable_of(self, target: FunctionTarget) -> Iterable[str]:
-        """Return the ids of the findings that the last `findings_of` could not read."""
+    def put_finding(self, change: Change) -> None:
+        """Write one finding. ConflictError if it changed since it was read."""
 
 
-class FindingsPublisher(Protocol):
-    """Publishes findings."""
+class CheckRequester(Protocol):
+    """Requests checks from one checker."""
 
-    def publish_all(self, findings: Iterable[Finding]) -> Mapping[str, Exception]:
-        """Publish the last transitions of findings. Return why a finding could not be published, by its id."""
+    def __call__(self, targets: Iterable[FunctionTarget], *, baseline: bool) -> int:
+        """Request checks of functions; return how many. What `baseline` checks find goes to one digest."""
+
+
+@record
+class Receiver:
+    """A function behind the bus that is enabled: `send` hands findings to it, `transitions` are those it acts on."""
+
+    name: str
+    transitions: Collection[Transition]
+    send: Callable[[Iterable[Finding]], None]
 
 
 class Outcome(StrEnum):
@@ -98,7 +118,7 @@ class Outcome(StrEnum):
 class Sweep:
     """What one run did: the numbers of existing functions, of deleted ones with entries or findings, of open findings.
 
-    `failures` names what could not be read or published, with the reason.
+    `failures` names what could not be read or handed over, with the reason.
     """
 
     outcome: Outcome
@@ -110,7 +130,7 @@ class Sweep:
 
 @record
 class _Part:
-    """What was done up to the function with the ARN `last`."""
+    """What was done up to the target with the ARN `last`."""
 
     last: str
     functions: int = 0
@@ -120,14 +140,17 @@ class _Part:
 
 
 class Sweeper:
-    """Requests a check of every existing or deleted function, in both directions, and publishes open findings again.
+    """Requests a check of every existing or deleted function, in both directions, and hands open findings to senders.
 
     The index of roles is rebuilt first, so that the checks find it complete. The requests wait in queues: they are
-    processed at the rate that AWS allows, and failed ones are retried like events. Channels ignore findings that they
-    delivered before; a channel or mode that was enabled since, or a fix that had to wait, takes them up. A finding that
-    cannot be read or published does not keep the others back.
+    processed at the rate that AWS allows, and failed ones are retried like events.
 
-    Functions are handled in the order of their ARNs, part by part. After each part the cursor is stored. So a sweep of
+    Open findings are put into the queues of the enabled receivers, not on the bus: other targets there get each
+    transition once. Channels ignore findings that they delivered before; a channel or mode that was enabled since, or a
+    fix that had to wait, takes them up. A finding that cannot be read or handed over does not keep the others back. The
+    findings about a role that no function uses any more are resolved.
+
+    Targets are handled in the order of their ARNs, part by part. After each part the cursor is stored. So a sweep of
     any size gets to its end, in as many runs as it needs, even where Lambda cuts a run off. The lists are read again in
     each run: a function that exists all the time is skipped by none.
     """
@@ -136,15 +159,20 @@ class Sweeper:
         self,
         index: FunctionIndex,
         findings: OpenFindings,
-        request_checks: Sequence[Callable[[Iterable[FunctionTarget]], int]],
-        bus: FindingsPublisher,
+        request_checks: Sequence[CheckRequester],
+        receivers: Sequence[Receiver],
         cursors: Cursors,
+        *,
+        is_baseline: Callable[[], bool],
+        clock: Callable[[], str] = utc_now,
     ) -> None:
         self._index = index
         self._findings = findings
         self._request_checks = request_checks
-        self._bus = bus
+        self._receivers = receivers
         self._cursors = cursors
+        self._is_baseline = is_baseline
+        self._clock = clock
 
     def run(self, remaining_time_in_millis: Callable[[], int], *, start: bool) -> Sweep:
         """Continue the sweep that is in progress; if there is none and `start` is true, start one.
@@ -155,7 +183,7 @@ class Sweeper:
         cursor, parts = self._cursors.read(), list[_Part]()
         if cursor.step is None and not start:
             return Sweep(Outcome.IDLE)
-        steps = {Step.REQUEST_CHECKS: self._requests, Step.PUBLISH_FINDINGS: self._publications}
+        steps = {Step.REQUEST_CHECKS: self._requests, Step.HAND_OVER_FINDINGS: self._handovers}
         try:
             if cursor.step is None:
                 cursor = self._cursors.move(cursor, Step.REQUEST_CHECKS)
@@ -172,34 +200,65 @@ class Sweeper:
 
     def _requests(self, after: str) -> Iterator[_Part]:
         """Request the checks of each part from every checker."""
+        is_baseline = self._is_baseline()  # before the index, whose existence says that this is not the first sweep
         existing, unindexed = map(frozenset, self._index.rebuild())
-        for part in _parts({*existing, *unindexed, *self._findings.functions_with_open_findings()}, after):
+        with_findings = (one for one in self._findings.targets_with_open_findings() if isinstance(one, FunctionTarget))
+        for part in _parts({*existing, *unindexed, *with_findings}, after):
             for request in self._request_checks:
-                request(part)
+                request(part, baseline=is_baseline)
             functions = sum(target in existing for target in part)
             yield _Part(part[-1].arn, functions=functions, deleted=len(part) - functions)
 
-    def _publications(self, after: str) -> Iterator[_Part]:
-        """Publish the open findings of each part."""
-        for part in _parts(self._findings.functions_with_open_findings(), after):
+    def _handovers(self, after: str) -> Iterator[_Part]:
+        """Hand the open findings of each part to every receiver."""
+        for part in _parts(self._findings.targets_with_open_findings(), after):
             found: list[Finding] = []
             failures: list[str] = []
+            unused = self._unused_roles(part, failures)
             for target in part:
                 try:
-                    found += [one for one in self._findings.findings_of(target) if one.status is Status.OPEN]
-                except Exception as error:  # noqa: BLE001 - the findings of the other functions must be published
+                    recorded = self._findings.findings_of(target)
+                    if target in unused:
+                        self._resolve(recorded)
+                        continue
+                except Exception as error:  # noqa: BLE001 - the findings of the other targets must be handed over
                     failures.append(_failure(target.arn, error))
                     continue
-                failures += [f"{finding_id}: cannot be read" for finding_id in self._findings.unreadable_of(target)]
-            failures += [_failure(finding_id, error) for finding_id, error in self._bus.publish_all(found).items()]
+                found += [finding for finding in recorded.findings if finding.status is Status.OPEN]
+                failures += [f"{finding_id}: cannot be read" for finding_id in sorted(recorded.unreadable)]
+            for receiver in self._receivers:
+                try:
+                    receiver.send(finding for finding in found if finding.transition in receiver.transitions)
+                except Exception as error:  # noqa: BLE001 - the other receivers must get the findings
+                    failures.append(_failure(receiver.name, error))
             yield _Part(part[-1].arn, open_findings=len(found), failures=tuple(failures))
 
+    def _unused_roles(self, part: Iterable[FindingTarget], failures: list[str]) -> frozenset[NamedRole]:
+        """Return the roles of a part that no function uses; none if that cannot be read."""
+        roles = {target: role_target(target.arn) for target in part if isinstance(target, NamedRole)}
+        if not roles:
+            return frozenset()
+        try:
+            users = self._index.functions_of_roles(roles.values())
+        except Exception as error:  # noqa: BLE001 - the findings must be handed over all the same
+            failures.append(_failure("the index of roles", error))
+            return frozenset()
+        return frozenset(target for target, role in roles.items() if not users.get(role))
 
-_NEXT: Final[Mapping[Step, Step | None]] = {Step.REQUEST_CHECKS: Step.PUBLISH_FINDINGS, Step.PUBLISH_FINDINGS: None}
+    def _resolve(self, recorded: StoredFindings) -> None:
+        for finding in recorded.findings:
+            if finding.status is not Status.RESOLVED:
+                self._findings.put_finding(resolved(finding, "No function uses the role.", self._clock()))
 
 
-def _parts(targets: Iterable[FunctionTarget], after: str) -> Iterator[tuple[FunctionTarget, ...]]:
-    """Yield the functions after an ARN in parts, each function once, in the order of the ARNs."""
+_NEXT: Final[Mapping[Step, Step | None]] = {
+    Step.REQUEST_CHECKS: Step.HAND_OVER_FINDINGS,
+    Step.HAND_OVER_FINDINGS: None,
+}
+
+
+def _parts(targets: Iterable[Named], after: str) -> Iterator[tuple[Named, ...]]:
+    """Yield the targets after an ARN in parts, each target once, in the order of the ARNs."""
     by_arn = {target.arn: target for target in targets}
     remaining = (by_arn[arn] for arn in sorted(by_arn) if arn > after)
     while part := tuple(islice(remaining, FUNCTIONS_A_PART)):

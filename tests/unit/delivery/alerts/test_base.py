@@ -15,11 +15,13 @@ from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.ledger import Delivery, DeliveryOutcome
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
+from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.digests import Digest
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -43,7 +45,10 @@ class Channel:
         self.sent.append(finding.revision)
         return None
 
-    def send_notice(self, notice: Notice) -> str | None:
+    def send_digest(self, digest: Digest) -> str | None:
+        raise NotImplementedError
+
+    def send_test(self, test: AlertTest) -> str | None:
         raise NotImplementedError
 
 
@@ -110,3 +115,40 @@ def test_a_repaired_ledger_sends_no_alert_for_a_transition_that_has_none() -> No
     approved = replace(OPENED, revision=3, transition=Transition.FIX_APPROVED)
     (result,) = send(OPENED, lambda: approved, [channel], ledger)
     assert (result.outcome, result.repaired, channel.sent) == (DeliveryOutcome.DELIVERED, True, [])
+
+
+def test_below_the_severity_threshold_nothing_is_sent() -> None:
+    """The finding is a high one."""
+    channel, ledger = Channel("sns"), MemoryLedger()
+    (result,) = send(OPENED, lambda: OPENED, [channel], ledger, Severity.CRITICAL)
+    assert result.outcome is DeliveryOutcome.BELOW_THRESHOLD
+    assert channel.sent == []
+
+
+@pytest.mark.parametrize("threshold", [Severity.LOW, Severity.MEDIUM, Severity.HIGH])
+def test_at_the_severity_threshold_an_alert_is_sent(threshold: Severity) -> None:
+    """It is the lowest severity that sends one."""
+    channel = Channel("sns")
+    assert OPENED.severity is Severity.HIGH
+    (result,) = send(OPENED, unread, [channel], MemoryLedger(), threshold)
+    assert (result.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
+
+
+def test_a_finding_whose_severity_rises_is_sent() -> None:
+    """With its next transition, or when the same one is published again."""
+    channel, ledger = Channel("sns"), MemoryLedger()
+    low = replace(OPENED, severity=Severity.LOW)
+    send(low, lambda: low, [channel], ledger, Severity.HIGH)
+    (again,) = send(low, lambda: OPENED, [channel], ledger, Severity.HIGH)
+    assert (again.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
+    send(replace(OPENED, revision=2, transition=Transition.REOPENED), unread, [channel], ledger, Severity.HIGH)
+    assert channel.sent == [1, 2]
+
+
+def test_an_older_transition_is_not_sent_after_one_below_the_threshold() -> None:
+    """Its severity was another one then."""
+    channel, ledger = Channel("sns"), MemoryLedger()
+    newer = replace(OPENED, revision=3, severity=Severity.LOW)
+    send(newer, lambda: newer, [channel], ledger, Severity.HIGH)
+    (late,) = send(replace(OPENED, revision=2), lambda: newer, [channel], ledger, Severity.HIGH)
+    assert (late.outcome, channel.sent) == (DeliveryOutcome.ALREADY_DELIVERED, [])

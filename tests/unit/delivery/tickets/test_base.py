@@ -12,6 +12,7 @@ from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.delivery.tickets.base import update_ticket
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
@@ -120,3 +121,33 @@ def test_an_unknown_system_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="TicketSystem is 'jira'; it can be none, opsitem"):
         ticket_system("jira", lambda _service: None)
     assert list(TICKET_SYSTEMS) == ["none", "opsitem"]
+
+
+def test_below_the_severity_threshold_no_ticket_is_opened() -> None:
+    """Nor is one closed that does not exist."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    low = replace(OPENED, severity=Severity.LOW)
+    (result,) = update_ticket(low, lambda: low, tickets, ledger, Severity.HIGH)
+    assert result.outcome is DeliveryOutcome.BELOW_THRESHOLD
+    update_ticket(replace(RESOLVED, severity=Severity.LOW), unread, tickets, ledger, Severity.HIGH)
+    assert tickets.tickets == {}
+
+
+def test_a_ticket_that_exists_is_updated_and_closed_below_the_threshold() -> None:
+    """The threshold came later."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    update_ticket(OPENED, unread, tickets, ledger, Severity.LOW)
+    reopened = replace(OPENED, revision=2, severity=Severity.LOW)
+    update_ticket(reopened, unread, tickets, ledger, Severity.HIGH)
+    assert tickets.tickets == {"T-1": "open, revision 2"}
+    update_ticket(replace(RESOLVED, revision=3, severity=Severity.LOW), unread, tickets, ledger, Severity.HIGH)
+    assert tickets.tickets == {"T-1": "resolved, revision 3"}
+
+
+def test_a_ticket_is_opened_when_the_severity_rises() -> None:
+    """The same transition is published again."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    low = replace(OPENED, severity=Severity.LOW)
+    update_ticket(low, lambda: low, tickets, ledger, Severity.HIGH)
+    update_ticket(low, lambda: OPENED, tickets, ledger, Severity.HIGH)
+    assert tickets.tickets == {"T-1": "open, revision 1"}

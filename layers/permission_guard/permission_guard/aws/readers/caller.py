@@ -88,15 +88,11 @@ class CallerIdentity:
         try:
             reply = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())
         except (BotoCoreError, HTTPClientError) as error:
-            raise RetryableError(
-                f"AWS STS could not be asked who signed: {type(error).__name__}"
-            ) from error
+            raise RetryableError(f"AWS STS could not be asked who signed: {type(error).__name__}") from error
         try:
             return self._arn(reply)
         except (ResponseParserError, *UNREADABLE) as error:
-            raise RetryableError(
-                f"AWS STS could not be asked who signed: HTTP {reply.status_code}"
-            ) from error
+            raise RetryableError(f"AWS STS could not be asked who signed: HTTP {reply.status_code}") from error
 
     def _arn(self, reply: AWSResponse) -> str:
         """Return the ARN in a reply. ResponseParserError or one of UNREADABLE if it is not a reply of STS."""

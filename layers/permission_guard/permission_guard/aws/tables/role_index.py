@@ -69,6 +69,12 @@ class RoleIndex:
             self._is_complete = "Item" in reply
         return self._is_complete
 
+    def functions(self) -> tuple[FunctionTarget, ...] | None:
+        """Return the indexed functions, in the order of their ARNs; None as long as the index is not complete."""
+        if not self.is_complete:
+            return None
+        return tuple(sorted({function for (_, function), _ in self._entries(_ENTRIES)}, key=lambda one: one.arn))
+
     def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
         """List the functions that run with each of the roles, sorted by name. A denied call raises."""
         wanted = tuple(dict.fromkeys(roles))

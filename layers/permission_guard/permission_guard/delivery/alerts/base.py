@@ -8,16 +8,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver, deliver_once
+from permission_guard.delivery.announcements import instead_of_alert, no_baseline
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
+from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 
@@ -51,55 +55,61 @@ class AlertChannel(Protocol):
         `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
         """
 
-    def send_notice(self, notice: Notice) -> str | None:
-        """Send a message that is not about one finding; DeliveryError when the system did not accept it.
+    def send_digest(self, digest: Digest) -> str | None:
+        """Send a digest; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
-        Return the reference of this delivery, None if it has none.
-        """
+    def send_test(self, test: AlertTest) -> str | None:
+        """Send a test message; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
 
 def send(
-    finding: Finding, current: Current, channels: Sequence[AlertChannel], ledger: DeliveryLedger
+    finding: Finding,
+    current: Current,
+    channels: Sequence[AlertChannel],
+    ledger: DeliveryLedger,
+    *,
+    min_severity: Severity = Severity.LOW,
+    baseline: ReadBaseline = no_baseline,
 ) -> list[DeliveryResult]:
     """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
+
+    Below the severity threshold nothing is sent, and nothing about what was never announced.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
     """
     if finding.transition not in ALERTED:
         return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_ALERTED) for channel in channels]
+    return to_every_channel(
+        channels,
+        lambda channel: deliver(
+            ledger,
+            channel.name,
+            finding,
+            partial(_send, channel),
+            current=current,
+            is_withheld=lambda one, _reference: one.severity.is_below(min_severity),
+            instead=lambda one, _reference: instead_of_alert(one, baseline),
+        ),
+        what=f"revision {finding.revision} of finding {finding.id}",
+    )
+
+
+def to_every_channel(
+    channels: Sequence[AlertChannel], send: Callable[[AlertChannel], DeliveryResult], *, what: str
+) -> list[DeliveryResult]:
+    """Send something to every channel; after all were tried, raise one DeliveryError that names those that failed."""
     results: list[DeliveryResult] = []
     failures: list[tuple[str, Exception]] = []
     for channel in channels:
         try:
-            results.append(deliver(ledger, channel.name, finding, partial(_send, channel), current=current))
+            results.append(send(channel))
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
-    _require_delivered(f"revision {finding.revision} of finding {finding.id}", failures)
-    return results
-
-
-def send_notice(notice: Notice, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
-    """Send a notice to every channel, once each.
-
-    After all channels were tried, raise one DeliveryError that names those that failed. The retry sends only to them.
-    """
-    results: list[DeliveryResult] = []
-    failures: list[tuple[str, Exception]] = []
-    for channel in channels:
-        try:
-            results.append(deliver_once(ledger, channel.name, notice.key, partial(channel.send_notice, notice)))
-        except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
-            failures.append((channel.name, error))
-    _require_delivered(notice.key, failures)
-    return results
-
-
-def _require_delivered(what: str, failures: Sequence[tuple[str, Exception]]) -> None:
-    """Raise one DeliveryError that names the channels that failed, if there are any."""
     if failures:
         reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
         raise DeliveryError(f"{what} was not delivered: {reasons}") from failures[0][1]
+    return results
 
 
 def _send(channel: AlertChannel, finding: Finding, reference: str | None) -> str | None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
 from permission_guard.delivery.ledger import DeliveryResult, deliver
 from permission_guard.model.findings import Status
+from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
+    from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
@@ -42,11 +45,18 @@ class TicketSystem(Protocol):
 
 
 def update_ticket(
-    finding: Finding, current: Current, system: TicketSystem, ledger: DeliveryLedger
+    finding: Finding,
+    current: Current,
+    system: TicketSystem,
+    ledger: DeliveryLedger,
+    *,
+    min_severity: Severity = Severity.LOW,
+    baseline: ReadBaseline = no_baseline,
 ) -> tuple[DeliveryResult]:
     """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
 
-    `current` reads the finding as it is now.
+    `current` reads the finding as it is now. Below the severity threshold no ticket is opened, but one that exists is
+    updated and closed. Neither is one opened for what the digest of the first sweep reports.
     """
     result = deliver(
         ledger,
@@ -54,6 +64,10 @@ def update_ticket(
         finding,
         lambda finding, reference: _apply_status(system, finding, reference),
         current=current,
+        is_withheld=lambda one, reference: (
+            reference is None and one.status is Status.OPEN and one.severity.is_below(min_severity)
+        ),
+        instead=lambda one, reference: instead_of_ticket(one, reference, baseline),
     )
     return (result,)
 

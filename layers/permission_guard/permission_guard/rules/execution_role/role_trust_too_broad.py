@@ -76,8 +76,8 @@ class RoleTrustTooBroad(RoleRule):
 
     Remove every principal except Lambda from the trust policy, and give it its own role. If the access is intended,
     limit it: a named role instead of the account, a condition on `sub` for an identity provider, `aws:SourceArn` or
-    `aws:SourceAccount` for a service that sends them. Add intended accounts and organizations to the parameters
-    `TrustedAccounts` and `TrustedOrganizations` of this stack.
+    `aws:SourceAccount` for a service that sends them. Add intended accounts and organizations to
+    `trust.accounts` and `trust.organizations` in `guard.yaml`.
 
     ## Fix safety
 
@@ -85,10 +85,10 @@ class RoleTrustTooBroad(RoleRule):
 
     ## Limits
 
-    - If the own organization cannot be read, a statement for an organization that is not in `TrustedOrganizations` is
+    - If the own organization cannot be read, a statement for an organization that is not in `trust.organizations` is
       unknown.
     - A member account cannot list the accounts of its organization: an account that the trust policy names by its id
-      must be in `TrustedAccounts`.
+      must be in `trust.accounts`.
     - Lambda's name in a regional form or with the domain of China, such as `lambda.amazonaws.com.cn`, passes: PG207
       evaluates whether Lambda can assume the role.
     - The rule does not check which principals of the account are allowed to assume or to pass the role.
@@ -181,7 +181,7 @@ class RoleTrustTooBroad(RoleRule):
         return self.violation(
             function_arn=snapshot.target.arn,
             subject=f"trust/{role.name}/{_name(statement)}",
-            title=f"{few[0].upper()}{few[1:]} can assume the role {role.name}",
+            title=f"{few[0].upper()}{few[1:]} can assume {role.name}",
             reason=f"The trust policy of {role.arn} allows {who}. The function only needs Lambda to assume the role.",
             impact=" ".join([*what[:_MOST_SHOWN], *([f"{len(what) - _MOST_SHOWN} more can do so."] if more else [])]),
             evidence={

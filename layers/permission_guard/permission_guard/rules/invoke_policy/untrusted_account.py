@@ -33,8 +33,8 @@ class UntrustedAccount(StatementRule):
     ## What it flags
 
     A statement that allows an untrusted account, organization or identity provider to invoke the function, or a service
-    for a source in an untrusted account. Only the function's own account and organization, and those in the parameters
-    `TrustedAccounts` and `TrustedOrganizations`, are trusted.
+    for a source in an untrusted account. Only the function's own account and organization, and those under `trust` in
+    `guard.yaml`, are trusted.
 
     ## Why it matters
 
@@ -43,7 +43,7 @@ class UntrustedAccount(StatementRule):
 
     ## How to fix
 
-    If the access is intended, add the account or the organization to the parameters of this stack. All statements that
+    If the access is intended, add the account or the organization to `trust` in `guard.yaml`. All statements that
     allow it pass from then on. If it is not intended, remove the statement, or remove the account or organization from
     its principals and conditions.
 
@@ -54,7 +54,7 @@ class UntrustedAccount(StatementRule):
     ## Limits
 
     A member account cannot read which accounts belong to its organization. List the other accounts of the organization
-    in `TrustedAccounts`, or allow them with `aws:PrincipalOrgID`. If the own organization cannot be read, the outcome
+    in `trust.accounts`, or allow them with `aws:PrincipalOrgID`. If the own organization cannot be read, the outcome
     for a statement that names an organization is unknown.
 
     ## References
@@ -97,7 +97,7 @@ class UntrustedAccount(StatementRule):
             title=f"{_callers(outside, accounts, organizations, providers)} can invoke {allowed.function}",
             reason=(
                 f"The statement allows {listed(names)}. Only this account, its organization, and those in the "
-                "parameters TrustedAccounts and TrustedOrganizations are trusted."
+                "configuration (trust.accounts and trust.organizations) are trusted."
             ),
             impact=f"Anyone who controls {listed(names)} can invoke the function with any input.",
             evidence={

@@ -46,6 +46,7 @@ _HISTORY = "history"
 _STATUS = "status"
 _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
+_MAX_RESOURCES = 10
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
@@ -76,7 +77,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         "finding_id": finding.id,
         "rule_id": finding.rule_id,
         _STATUS: str(finding.status),
-        "function_name": one_line(_function_name(finding.function_arn), MAX_TAG),
+        "function_name": one_line(_function_name(finding), MAX_TAG),
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
@@ -104,7 +105,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         priority=_PRIORITIES[finding.severity],
         data={_key(key): _limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
-        tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.function_arn)},
+        tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.target_arn)},
     )
 
 
@@ -129,14 +130,16 @@ def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
     return is_newer and opened_at >= finding.opened_at
 
 
-def _function_name(arn: str) -> str:
-    return arn.split(":function:", 1)[-1]
+def _function_name(finding: Finding) -> str:
+    """Return the name of the function, with its qualifier, or that of the role which a finding is about."""
+    return finding.function_arn.partition(":function:")[2] or finding.role_arn.rpartition("/")[2]
 
 
 def _resources(finding: Finding) -> list[str]:
-    """Return the ARNs that OpsCenter shows as related: the function, and the role if the finding is about one."""
-    role_arn = finding.evidence.get("role_arn")
-    return [finding.function_arn, *([role_arn] if isinstance(role_arn, str) and role_arn.startswith("arn:") else [])]
+    """Return the ARNs that OpsCenter shows as related: the functions, and the role if the finding names one."""
+    named = finding.evidence.get("role_arn")
+    role_arn = named if isinstance(named, str) and named.startswith("arn:") else ""
+    return list(filter(None, dict.fromkeys([finding.target_arn, role_arn, *finding.functions[:_MAX_RESOURCES]])))
 
 
 def _remedies(finding: Finding) -> dict[str, str]:

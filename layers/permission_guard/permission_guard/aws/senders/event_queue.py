@@ -1,0 +1,52 @@
+"""Put messages into the queues behind the bus, without the bus: your own targets there get each transition once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.aws.senders.batches import batches
+from permission_guard.bus.alert_tests import alert_test_body
+from permission_guard.bus.digests import digest_body
+from permission_guard.bus.events import event_body
+from permission_guard.errors import DeliveryError
+from permission_guard.model import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_sqs import SQSClient
+
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.findings import Finding
+
+
+class EventQueue:
+    """The queue of one function behind the bus."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._sqs = client
+        self._url = queue_url
+
+    def send_findings(self, findings: Iterable[Finding]) -> None:
+        """Send messages about the last transitions of findings. DeliveryError if SQS did not accept them all."""
+        self._send(map(event_body, findings))
+
+    def send_digest(self, digest_id: str) -> None:
+        """Have a digest sent. DeliveryError if SQS did not accept the message."""
+        self._send([digest_body(digest_id)])
+
+    def send_test(self, test: AlertTest) -> None:
+        """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""
+        self._send([alert_test_body(test)])
+
+    def _send(self, messages: Iterable[str]) -> None:
+        # The messages of a batch together must not be larger than one message may be. JSON is ASCII here.
+        for bodies in batches(messages, len, most=limits.QUEUE_BATCH_MESSAGES, most_bytes=limits.QUEUE_MESSAGE):
+            reply = self._sqs.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+            )
+            if failed := reply.get("Failed"):
+                raise DeliveryError(
+                    f"SQS did not accept {len(failed)} of {len(bodies)} messages: {failed[0].get('Message')}"
+                )

@@ -1,0 +1,303 @@
+"""The maintenance run: end suppressions, suppress what the configuration excepts, report exceptions and baseline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Protocol
+
+from permission_guard.errors import ConflictError
+from permission_guard.findings.baseline import Baselines, BaselineStatus
+from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.maintenance.baseline import BaselineTally
+from permission_guard.maintenance.exceptions import exceptions_digest, review
+from permission_guard.maintenance.state import MaintenanceStates
+from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
+from permission_guard.model.findings import Status
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from permission_guard.config.document import GuardConfig
+    from permission_guard.findings.baseline import Baseline
+    from permission_guard.findings.checkpoint import StoredFindings
+    from permission_guard.findings.lifecycle import Change
+    from permission_guard.maintenance.state import MaintenanceState
+    from permission_guard.model.digests import Digest
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FindingTarget, FunctionTarget
+
+MIN_MILLIS: Final = 60_000
+"""The remaining time below which nothing else is started: one target takes milliseconds, a throttled one seconds."""
+
+SETTLE: Final = timedelta(minutes=1)
+"""How long after the end of a baseline its digest is made: until then, checks write what they found before the end."""
+
+_COMPARISONS: Final = 2
+"""How many runs compare open findings with a new configuration: a check may have used the one before meanwhile."""
+
+_FUNCTIONS_A_REQUEST: Final = 50
+
+
+class Findings(Protocol):
+    """Reads and changes findings."""
+
+    def keys_of(self, status: Status) -> Iterable[tuple[FindingTarget, str]]:
+        """List the target and the id of each finding with a status."""
+
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
+        """Return every recorded finding of a function or a role."""
+
+    def put_finding(self, change: Change) -> None:
+        """Write one finding. ConflictError if it changed since it was read."""
+
+
+class FirstList(Protocol):
+    """The functions that the first sweep has listed."""
+
+    def functions(self) -> Sequence[FunctionTarget] | None:
+        """Return the functions, in the order of their ARNs; None if the list is not complete yet."""
+
+
+class MaintenanceStore(MaintenanceStates, Baselines, Protocol):
+    """Stores the state, the baseline and digests; says which functions were checked."""
+
+    def put_digest(self, digest: Digest) -> None:
+        """Store a digest, unless one with its id is stored already."""
+
+    def unchecked(self, functions: Sequence[FunctionTarget]) -> Sequence[FunctionTarget]:
+        """Return which of at most 50 functions were not checked in both directions."""
+
+
+class DigestSender(Protocol):
+    """Has digests sent."""
+
+    def send_digest(self, digest_id: str) -> None:
+        """Have a stored digest sent; it is sent once, however often this is called."""
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    COMPLETE = "maintenance complete"
+    STOPPED = "maintenance stopped: too little time left; the next run continues it"
+    OVERTAKEN = "maintenance stopped: another run is in progress"
+
+
+@record
+class Maintenance:
+    """What one run did. `unreadable` are ids of findings, and `failures` says what failed, with the reason."""
+
+    outcome: Outcome
+    reopened: int = 0
+    suppressed: int = 0
+    digests: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+class Maintainer:
+    """Maintains the findings of one account and region.
+
+    A run that has too little time left stops, and the next one continues with the target after the last. What cannot be
+    read is counted, and keeps nothing else back.
+    """
+
+    def __init__(
+        self,
+        findings: Findings,
+        store: MaintenanceStore,
+        first_list: FirstList,
+        queue: DigestSender,
+        *,
+        config: Callable[[], GuardConfig],
+        clock: Callable[[], str],
+        account: str,
+        region: str,
+        command: str,
+    ) -> None:
+        self._findings = findings
+        self._store = store
+        self._first_list = first_list
+        self._queue = queue
+        self._config = config
+        self._clock = clock
+        self._account = account
+        self._region = region
+        self._command = command
+
+    def run(self, remaining_time_in_millis: Callable[[], int]) -> Maintenance:
+        """Do what is due. ConfigurationUnavailableError if the configuration cannot be read: then nothing is done."""
+        run = _Run(self._config(), remaining_time_in_millis)
+        state = self._store.state()
+        try:
+            state = self._exceptions(self._comparison(self._suppressed(state, run), run), run)
+            self._store.put_state(state)
+            self._baseline(run)
+        except ConflictError:
+            return run.result(Outcome.OVERTAKEN)
+        return run.result(Outcome.STOPPED if run.is_stopped else Outcome.COMPLETE)
+
+    def _suppressed(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Reopen the findings whose suppression has ended, and see which exceptions suppress something."""
+
+        def change_of(finding: Finding) -> Change | None:
+            change = of_suppressed(finding, run.config, self._clock())
+            suppression = (change.finding if change else finding).suppression
+            if finding.status is Status.SUPPRESSED and suppression is not None:
+                run.matched.add(suppression.exception)
+            return change
+
+        after = self._handled(Status.SUPPRESSED, state.suppressed_after, change_of, run)
+        return replace(state, suppressed_after=after)
+
+    def _comparison(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Suppress the open findings that a new configuration excepts."""
+        configuration = configuration_digest(run.config)
+        if state.configuration != configuration:
+            state = replace(state, configuration=configuration, comparisons=_COMPARISONS, open_after="")
+        if not state.comparisons or run.is_stopped:
+            return state
+
+        def change_of(finding: Finding) -> Change | None:
+            change = of_open(finding, run.config, self._clock())
+            if change is not None and change.finding.suppression is not None:
+                run.matched.add(change.finding.suppression.exception)
+            return change
+
+        after = self._handled(Status.OPEN, state.open_after, change_of, run)
+        return replace(state, open_after=after, comparisons=state.comparisons - (not after))
+
+    def _exceptions(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Report the exceptions that expire soon or match nothing."""
+        now = self._clock()
+        found = review(state.exceptions, run.config, run.matched, now)
+        digest = exceptions_digest(found, account=self._account, region=self._region, now=now)
+        if digest is not None:
+            self._send(digest, run)
+        return replace(state, exceptions=found.memory)
+
+    def _baseline(self, run: _Run) -> None:
+        baseline, now = self._store.baseline(), self._clock()
+        if baseline is None or run.is_stopped:
+            return
+        if baseline.status is BaselineStatus.OPEN:
+            after = self._checked_up_to(baseline, now)
+            if after != baseline:
+                self._store.put_baseline(after)
+            return
+        is_settled = baseline.closed_at and datetime.fromisoformat(now) >= (
+            datetime.fromisoformat(baseline.closed_at) + SETTLE
+        )
+        if baseline.status is BaselineStatus.CLOSING and is_settled:
+            digest = self._baseline_digest(baseline, now, run)
+            self._send(digest, run)
+            self._store.put_baseline(replace(baseline, status=BaselineStatus.CLOSED, digest_id=digest.id))
+
+    def _checked_up_to(self, baseline: Baseline, now: str) -> Baseline:
+        """Return an open baseline after a look at the next functions: it ends if all are checked or it is overdue."""
+        functions, is_overdue = self._first_list.functions(), baseline.is_overdue(now)
+        unchecked = 0
+        remaining = iter([one for one in functions or () if one.arn > baseline.after])
+        while part := tuple(islice(remaining, _FUNCTIONS_A_REQUEST)):
+            unchecked += len(self._store.unchecked(part))
+            if unchecked and not is_overdue:
+                return baseline
+            if not unchecked:
+                baseline = replace(baseline, after=part[-1].arn)
+        if functions is None and not is_overdue:
+            return baseline
+        return replace(baseline, status=BaselineStatus.CLOSING, closed_at=now, unchecked=unchecked)
+
+    def _baseline_digest(self, baseline: Baseline, now: str, run: _Run) -> Digest:
+        tally, unread = BaselineTally(baseline), 0
+        for target in self._targets(Status.OPEN):
+            # A digest with a note is better than none: the next run would have no more time.
+            recorded = None if run.is_stopped else self._recorded(target, run)
+            if recorded is None:
+                unread += 1
+                continue
+            run.unreadable |= recorded.unreadable
+            for finding in recorded.findings:
+                tally.add(finding)
+        place = {"account": self._account, "region": self._region}
+        return tally.digest(**place, now=now, command=self._command, unread=unread)
+
+    def _recorded(self, target: FindingTarget, run: _Run) -> StoredFindings | None:
+        try:
+            return self._findings.findings_of(target)
+        except Exception as error:  # noqa: BLE001 - the findings of the other targets must be counted
+            run.failures.append(_failure(target, error))
+            return None
+
+    def _handled(self, status: Status, after: str, change_of: Callable[[Finding], Change | None], run: _Run) -> str:
+        """Change the findings with a status, target by target; return after which ARN to continue, empty for none."""
+        for target in self._targets(status):
+            if target.arn <= after:
+                continue
+            if run.is_stopped:
+                return after
+            try:
+                retry_on_conflict(lambda target=target: self._change(target, change_of, run))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - the findings of the other targets must be handled
+                run.failures.append(_failure(target, error))
+            after = target.arn
+        return ""
+
+    def _change(self, target: FindingTarget, change_of: Callable[[Finding], Change | None], run: _Run) -> None:
+        recorded = self._findings.findings_of(target)
+        run.unreadable |= recorded.unreadable
+        for finding in recorded.findings:
+            change = change_of(finding)
+            if change is None:
+                continue
+            self._findings.put_finding(change)
+            if change.is_transition:
+                run.changed[change.finding.status] += 1
+
+    def _targets(self, status: Status) -> Iterator[FindingTarget]:
+        """Yield the functions and roles with a finding that has a status, each once, in the order of their ARNs."""
+        by_arn = {target.arn: target for target, _ in self._findings.keys_of(status)}
+        return (by_arn[arn] for arn in sorted(by_arn))
+
+    def _send(self, digest: Digest, run: _Run) -> None:
+        """Store a digest and have it sent. If the run fails after that, the next one repeats it: it is sent once."""
+        self._store.put_digest(digest)
+        self._queue.send_digest(digest.id)
+        run.digests.append(digest.id)
+
+
+class _Run:
+    """What a run has done so far."""
+
+    def __init__(self, config: GuardConfig, remaining_time_in_millis: Callable[[], int]) -> None:
+        self.config = config
+        self._remaining_time_in_millis = remaining_time_in_millis
+        self.matched: set[str] = set()
+        self.changed = {Status.OPEN: 0, Status.SUPPRESSED: 0}
+        self.digests: list[str] = []
+        self.unreadable: frozenset[str] = frozenset()
+        self.failures: list[str] = []
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether too little time is left to start anything else."""
+        return self._remaining_time_in_millis() < MIN_MILLIS
+
+    def result(self, outcome: Outcome) -> Maintenance:
+        """Return what the run did."""
+        return Maintenance(
+            outcome,
+            self.changed[Status.OPEN],
+            self.changed[Status.SUPPRESSED],
+            tuple(self.digests),
+            tuple(sorted(self.unreadable)),
+            tuple(self.failures),
+        )
+
+
+def _failure(target: FindingTarget, error: Exception) -> str:
+    return f"{target.arn}: {type(error).__name__}: {error}"

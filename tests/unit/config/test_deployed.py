@@ -1,0 +1,49 @@
+"""What is deployed is what differs from the defaults, and what the stack can do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from permission_guard.config.deployed import to_deploy, validate_for
+from permission_guard.config.document import GuardConfig, RuleConfig, Tickets, Trust
+from permission_guard.config.read import read_config
+from permission_guard.config.settings import ValidationSettings
+from permission_guard.errors import ConfigurationDocumentError
+from permission_guard.model.verdicts import Severity
+
+NOW = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
+WITH_TICKETS, WITHOUT = ValidationSettings("opsitem"), ValidationSettings("none")
+CONFIG = GuardConfig(
+    trust=Trust(accounts=("111122223333",)),
+    rules={"PG113": RuleConfig(enabled=False)},
+    tickets=Tickets(min_severity=Severity.HIGH),
+)
+
+
+def test_only_what_differs_from_the_defaults_is_deployed() -> None:
+    """Reading it gives the same configuration."""
+    document = json.loads(to_deploy(CONFIG))
+    assert document.keys() == {"version", "trust", "rules", "tickets"}
+    assert read_config(to_deploy(CONFIG), now=NOW) == CONFIG
+    assert json.loads(to_deploy(GuardConfig())) == {"version": 1}
+
+
+def test_tickets_need_a_ticket_system() -> None:
+    """Otherwise the key would have no effect."""
+    assert validate_for(to_deploy(CONFIG), WITH_TICKETS, now=NOW) == CONFIG
+    with pytest.raises(ConfigurationDocumentError) as refused:
+        validate_for(to_deploy(CONFIG), WITHOUT, now=NOW)
+    assert str(refused.value) == (
+        "tickets: no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+    )
+    assert validate_for(to_deploy(GuardConfig()), WITHOUT, now=NOW) == GuardConfig()
+
+
+def test_an_invalid_document_is_refused_with_every_problem() -> None:
+    """As `config validate` refuses it."""
+    with pytest.raises(ConfigurationDocumentError) as refused:
+        validate_for('{"version": 2, "rulez": {}}', WITH_TICKETS, now=NOW)
+    assert {problem.path for problem in refused.value.problems} == {"version", "rulez"}
