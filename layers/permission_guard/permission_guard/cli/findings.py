@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -323,11 +323,11 @@ def _require_id(finding_id: str) -> None:
 
 
 def _end(until: str) -> str:
-    """Return the end of a suppression in UTC: of a day, the next midnight. Exit if there is no such time."""
+    """Return the end of a suppression in UTC: of a day, its last second. Exit if there is no such time."""
     try:
         day = date.fromisoformat(until)
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
+        end = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+    except ValueError:
         end = _time(until)
     return end.isoformat(timespec="seconds")
 
