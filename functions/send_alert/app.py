@@ -1,4 +1,4 @@
-"""Send alerts about findings, and digests, to SNS and Slack."""
+"""Send alerts about findings, digests and test messages to SNS and Slack."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
-from permission_guard.bootstrap.alerts import alert_sender, digest_sender
+from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
 from permission_guard.delivery.transitions import log_deliveries, log_results
@@ -46,5 +47,10 @@ def _digest(detail: Mapping[str, Any]) -> None:
     log_results({"digest_id": digest_id}, digest_sender(os.environ)(digest_id), logger, metrics)
 
 
-OTHERS = {DIGEST_DETAIL_TYPE: _digest}
+def _test(detail: Mapping[str, Any]) -> None:
+    test = read_alert_test(detail)
+    log_results({"test_message": test.id, "by": test.by}, test_sender(os.environ)(test), logger, metrics)
+
+
+OTHERS = {DIGEST_DETAIL_TYPE: _digest, TEST_DETAIL_TYPE: _test}
 """What handles the messages that are not about a finding, by their detail-type."""

@@ -35,6 +35,7 @@ TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 WEBHOOK_SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
 CHECK_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/checks"
 OTHER_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/other-checks"
+ALERT_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/alerts"
 
 WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
 PASSWORD: Final = "hunter2-of-the-function"
@@ -50,6 +51,7 @@ FUNCTIONS: Final = (ORDERS, *OTHERS)
 MAPPINGS: Final = {name: f"0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a1{number}" for number, name in enumerate(FUNCTIONS)}
 
 DECIDE_FIX_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:decide_fix"
+MANAGE_FINDINGS_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:manage_findings"
 
 ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -63,6 +65,7 @@ ENVIRONMENT: Final = {
     "CHECK_QUEUE_URL": CHECK_QUEUE,
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
+    "ALERT_QUEUE_URL": ALERT_QUEUE,
     "CONFIGURATION_APPLICATION": "abc1234",
     "CONFIGURATION_ENVIRONMENT": "ghi9012",
     "CONFIGURATION_PROFILE": "def5678",

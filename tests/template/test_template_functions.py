@@ -14,6 +14,7 @@ from permission_guard.config.settings import (
     ConfigurationSettings,
     DecideSettings,
     FixSettings,
+    ManageSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
@@ -34,6 +35,7 @@ SETTINGS: dict[str, Any] = {
     "OpenTicketFunction": TicketSettings,
     "ApplyFixFunction": FixSettings,
     "DecideFixFunction": DecideSettings,
+    "ManageFindingsFunction": ManageSettings,
     "ValidateConfigFunction": ValidationSettings,
 }
 CONFIGURED = (

@@ -11,6 +11,7 @@ from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import AlertSettings
+from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
@@ -19,6 +20,7 @@ from permission_guard.delivery.transitions import deliver_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.base import AlertChannel
@@ -66,6 +68,13 @@ def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[De
         channels=_channels(settings),
         ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
     )
+
+
+def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
+    """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
+    settings = AlertSettings.from_environment(environment)
+    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+    return partial(send_test, channels=_channels(settings), ledger=ledger)
 
 
 @latest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,10 @@ from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+
+if TYPE_CHECKING:
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.digests import Digest
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -39,6 +44,12 @@ class Channel:
             raise self.failures.pop(0)
         self.sent.append(finding.revision)
         return None
+
+    def send_digest(self, digest: Digest) -> str | None:
+        raise NotImplementedError
+
+    def send_test(self, test: AlertTest) -> str | None:
+        raise NotImplementedError
 
 
 def test_every_channel_gets_the_alert() -> None:

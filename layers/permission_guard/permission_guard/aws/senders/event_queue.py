@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.senders.batches import batches
+from permission_guard.bus.alert_tests import alert_test_body
 from permission_guard.bus.digests import digest_body
 from permission_guard.bus.events import event_body
 from permission_guard.errors import DeliveryError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.model.findings import Finding
 
 
@@ -32,6 +34,10 @@ class EventQueue:
     def send_digest(self, digest_id: str) -> None:
         """Have a digest sent. DeliveryError if SQS did not accept the message."""
         self._send([digest_body(digest_id)])
+
+    def send_test(self, test: AlertTest) -> None:
+        """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""
+        self._send([alert_test_body(test)])
 
     def _send(self, messages: Iterable[str]) -> None:
         # The messages of a batch together must not be larger than one message may be. JSON is ASCII here.

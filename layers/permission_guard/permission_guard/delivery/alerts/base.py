@@ -17,6 +17,7 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
@@ -56,6 +57,9 @@ class AlertChannel(Protocol):
 
     def send_digest(self, digest: Digest) -> str | None:
         """Send a digest; DeliveryError when the system did not accept it. Return the delivery's reference."""
+
+    def send_test(self, test: AlertTest) -> str | None:
+        """Send a test message; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
 
 def send(

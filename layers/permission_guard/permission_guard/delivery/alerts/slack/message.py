@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alert_tests import compose_test
 from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import ELLIPSIS, one_line
@@ -20,6 +21,7 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.message import FindingMessage, Section
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
@@ -41,7 +43,8 @@ _SIGNS = {Severity.CRITICAL: "‼", Severity.HIGH: "❗", Severity.MEDIUM: "⚠"
 _CLOSED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _DIGEST_SIGN = "☰"
-_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id", "Digest id")
+_TEST_SIGN = "⚙"
+_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id", "Digest id", "Requested at")
 _TOO_LONG = "Too long for Slack: see the finding in the findings table."
 
 
@@ -55,6 +58,12 @@ def digest_payload(digest: Digest) -> dict[str, JSON]:
     """Return the body of the POST about a digest."""
     message = compose_digest(digest)
     return _payload(message, _blocks(message, _DIGEST_SIGN))
+
+
+def test_payload(test: AlertTest) -> dict[str, JSON]:
+    """Return the body of the POST of a test message."""
+    message = compose_test(test)
+    return _payload(message, _blocks(message, _TEST_SIGN))
 
 
 def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:

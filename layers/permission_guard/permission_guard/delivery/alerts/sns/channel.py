@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.delivery.alerts.sns.message import digest_publication, publication
+from permission_guard.delivery.alerts.sns.message import digest_publication, publication, test_publication
 from permission_guard.errors import DeliveryError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import PublishInputTypeDef
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.alerts.sns.message import Publication
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
@@ -34,6 +35,10 @@ class SnsChannel:
     def send_digest(self, digest: Digest) -> str:
         """Publish a digest; DeliveryError when SNS did not accept it."""
         return self._publish(digest_publication(digest), digest.id, digest.id)
+
+    def send_test(self, test: AlertTest) -> str:
+        """Publish a test message; DeliveryError when SNS did not accept it."""
+        return self._publish(test_publication(test), test.key, test.key)
 
     def _publish(self, content: Publication, group: str, deduplication_id: str) -> str:
         try:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE
+from permission_guard.delivery.alert_tests import compose_test
 from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.message import compose
 from permission_guard.model import limits
@@ -15,6 +17,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
@@ -58,6 +61,16 @@ def digest_publication(digest: Digest) -> Publication:
         subject=_subject(message.headline),
         message=message.body_within(MAX_MESSAGE_BYTES),
         attributes={"digest": str(digest.kind), "account": digest.account, "region": digest.region},
+    )
+
+
+def test_publication(test: AlertTest) -> Publication:
+    """Return a test message as an SNS message. A subscription filter can name what it is."""
+    message = compose_test(test)
+    return Publication(
+        subject=_subject(message.headline),
+        message=message.body,
+        attributes={"notice": TEST_DETAIL_TYPE, "account": test.account, "region": test.region},
     )
 
 
