@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.bootstrap.decisions import decider
 from permission_guard.bootstrap.logs import function_logger
-from permission_guard.errors import CallerUnprovenError, DecisionRefusedError
+from permission_guard.errors import CallerUnprovenError, RequestRefusedError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     audience = ":".join(context.invoked_function_arn.split(":")[:7])
     try:
         decision = decider(os.environ)(event, audience)
-    except DecisionRefusedError as error:
+    except RequestRefusedError as error:
         logger.warning("decision refused", extra={"reason": str(error)})
         unproven = isinstance(error, CallerUnprovenError)
         metrics.add_metric(name="CallersUnproven" if unproven else "DecisionsRefused", unit=MetricUnit.Count, value=1)

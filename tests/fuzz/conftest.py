@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.aws import clients
-from permission_guard.bootstrap import alerts, checks, configuration, decisions, fixes, publisher, sweep, tickets
+from permission_guard.bootstrap import (
+    alerts,
+    callers,
+    checks,
+    configuration,
+    decisions,
+    fixes,
+    publisher,
+    sweep,
+    tickets,
+)
 from tests.fuzz.aws import ENVIRONMENT
 from tests.fuzz.harness import Fuzz, load
 
@@ -35,7 +45,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fuzz], Any]]:
 
 
 def _clear_caches() -> None:
-    for module in (alerts, checks, configuration, decisions, fixes, publisher, sweep, tickets):
+    for module in (alerts, callers, checks, configuration, decisions, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()

@@ -19,7 +19,7 @@ from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.delivery.ledger import Claim
-from permission_guard.errors import ConflictError, DecisionRefusedError, DeliveryBusyError
+from permission_guard.errors import ConflictError, DeliveryBusyError, RequestRefusedError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import Status
@@ -48,7 +48,7 @@ class Use:
         """Note the result of a call, or its error."""
         try:
             self.answers.append(call(*arguments))
-        except (ConflictError, DecisionRefusedError, DeliveryBusyError, ClientError) as error:
+        except (ConflictError, RequestRefusedError, DeliveryBusyError, ClientError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
             self.answers.append((type(error).__name__, code))
         return self.answers[-1]

@@ -26,7 +26,17 @@ from permission_guard.aws import clients
 from permission_guard.aws.readers.configuration import ConfigurationRead
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.findings import FindingsTable
-from permission_guard.bootstrap import alerts, checks, configuration, decisions, fixes, publisher, sweep, tickets
+from permission_guard.bootstrap import (
+    alerts,
+    callers,
+    checks,
+    configuration,
+    decisions,
+    fixes,
+    publisher,
+    sweep,
+    tickets,
+)
 from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests.fakes import (
@@ -318,7 +328,7 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    for module in (alerts, checks, clients, configuration, decisions, fixes, publisher, sweep, tickets):
+    for module in (alerts, callers, checks, clients, configuration, decisions, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()

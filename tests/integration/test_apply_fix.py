@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from permission_guard.aws.senders import decisions
+from permission_guard.aws.senders import signed_requests
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
@@ -73,7 +73,7 @@ def decide(account: Account, command: str) -> dict[str, Any]:
         plan_hash=options["--plan"],
         nonce="f" * 32,
     )
-    signature = decisions._signature(
+    signature = signed_requests._signature(
         boto3.Session(region_name="us-east-1"), "us-east-1", request.digest(options["--decide-fix"])
     )
     answer: dict[str, Any] = account.run("decide_fix", {**asdict(request), "signature": signature}).answer

@@ -14,6 +14,7 @@ from permission_guard.config.settings import (
     ConfigurationSettings,
     DecideSettings,
     FixSettings,
+    ManageSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
@@ -35,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "ApplyFixFunction": FixSettings,
     "DecideFixFunction": DecideSettings,
     "ValidateConfigFunction": ValidationSettings,
+    "ManageFindingsFunction": ManageSettings,
 }
 CONFIGURED = (
     "CheckInvokePolicyFunction",

@@ -197,7 +197,7 @@ def test_changes_never_wait_behind_a_sweep(template: Template) -> None:
 def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedules(template: Template) -> None:
     """The schedules invoke their function directly: an event every 15 minutes is no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
-    assert types.pop("DecideFixFunction") == set()  # people invoke it
+    assert types.pop("DecideFixFunction") == types.pop("ManageFindingsFunction") == set()  # people invoke them
     assert types.pop("ValidateConfigFunction") == set()  # AppConfig invokes it
     assert types.pop("SweepAccountFunction") == {"Schedule"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
@@ -414,6 +414,7 @@ def test_forged_events_raise_an_alarm(template: Template) -> None:
         ("DeliveriesRepaired", "send_alert"),
         ("DeliveriesRepaired", "open_ticket"),
         ("CallersUnproven", "decide_fix"),
+        ("CallersUnproven", "manage_findings"),
     }
     (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"]} - {"forged"} == set(re.findall(r"FILL\((\w+), 0\)", total))

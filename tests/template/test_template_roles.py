@@ -120,6 +120,11 @@ def _expected() -> dict[str, set[str]]:
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
         | uses("aws/tables/decisions", "decision"),
         "ValidateConfigFunction": OWN_LOGS,
+        "ManageFindingsFunction": OWN_LOGS
+        | uses("aws/tables/finding_reader", "finding")
+        | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
+        | again
+        | uses("aws/senders/alert_queue"),
     }
 
 
@@ -509,6 +514,12 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         "DecideFixRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # no transaction of it updates
             "DecisionsTable": uses("aws/tables/decisions", "decision") | write - {"dynamodb:UpdateItem"},
+        },
+        "ManageFindingsRole": {
+            "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
+            "InvokePolicyQueue": request,
+            "ExecutionRoleQueue": request,
+            "AlertQueue": uses("aws/senders/alert_queue"),
         },
     }
     with_key = {

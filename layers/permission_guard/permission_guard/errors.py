@@ -17,7 +17,7 @@ PermissionGuardError
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
-├── DecisionRefusedError    a decision about a fix is not recorded; carries the reason
+├── RequestRefusedError     a request of a person is refused; carries the reason
 │   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
 └── InputError              a file given to the command line cannot be read or evaluated
@@ -126,12 +126,12 @@ class FixRefusedError(PermissionGuardError):
     """A guard refused a fix, or could not be evaluated."""
 
 
-class DecisionRefusedError(PermissionGuardError):
-    """A decision about a fix is not recorded: the request is invalid, its caller unproven, or the proposal another."""
+class RequestRefusedError(PermissionGuardError):
+    """A request of a person is refused: it is invalid, its caller unproven, or what it is about has changed."""
 
 
-class CallerUnprovenError(DecisionRefusedError):
-    """The signature of a decision does not prove who made it."""
+class CallerUnprovenError(RequestRefusedError):
+    """The signature of a request does not prove who made it."""
 
 
 class UnknownStateError(PermissionGuardError):

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.readers.caller import MAX_AGE, SIGNED_HEADER, CallerIdentity, sts_url
-from permission_guard.aws.senders import decisions
-from permission_guard.aws.senders.decisions import send_decision
-from permission_guard.errors import CallerUnprovenError, ConfigurationError, DecisionRefusedError, RetryableError
+from permission_guard.aws.senders import signed_requests
+from permission_guard.aws.senders.signed_requests import send_decision
+from permission_guard.errors import CallerUnprovenError, ConfigurationError, RequestRefusedError, RetryableError
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from tests import sts
 from tests.fakes import FINDING_ID, FUNCTION_ARN
@@ -52,7 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
 
 def signature(digest: str = DIGEST) -> dict[str, str]:
     """Return the signature of the caller's command line."""
-    return decisions._signature(boto3.Session(region_name="us-east-1"), "us-east-1", digest)
+    return signed_requests._signature(boto3.Session(region_name="us-east-1"), "us-east-1", digest)
 
 
 def arn_of(signed: Any, digest: str = DIGEST, *, later: timedelta = timedelta()) -> str:
@@ -243,7 +243,7 @@ def test_the_credentials_are_not_sent(server: sts.Sts, monkeypatch: pytest.Monke
     [
         (
             Invoked({"recorded": False, "reason": "the finding is resolved"}),
-            DecisionRefusedError,
+            RequestRefusedError,
             "the finding is resolved",
         ),
         (Invoked({"errorMessage": "x"}, FunctionError="Unhandled"), RetryableError, "decide_fix failed"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from permission_guard.bootstrap import command_line
 from permission_guard.cli.app import app
-from permission_guard.errors import DecisionRefusedError
+from permission_guard.errors import RequestRefusedError
 from tests.fakes import FINDING_ID, FUNCTION_ARN
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_answer_can_be_read_by_programs(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_decision_that_is_refused_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is on standard error."""
-    result = run(monkeypatch, Sender(DecisionRefusedError("the finding is resolved")), "approve", FINDING_ID)
+    result = run(monkeypatch, Sender(RequestRefusedError("the finding is resolved")), "approve", FINDING_ID)
     assert result.exit_code == 1
     assert "Not recorded: the finding is resolved" in result.stderr
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permission_guard.config.settings import FixMode
-from permission_guard.errors import UNREADABLE, ConflictError, DecisionRefusedError
+from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, SQS_POLICY_ARN, InMemoryFindings, a_finding
@@ -70,7 +70,7 @@ def test_a_decision_is_recorded_with_who_made_it(
 @pytest.mark.parametrize("mode", [FixMode.OFF, FixMode.PLAN])
 def test_modes_without_approvals_take_no_decision(store: InMemoryFindings, mode: FixMode) -> None:
     """It would never have an effect."""
-    with pytest.raises(DecisionRefusedError, match=f"FixMode is {mode}"):
+    with pytest.raises(RequestRefusedError, match=f"FixMode is {mode}"):
         decide_on(store, mode=mode)
 
 
@@ -89,7 +89,7 @@ def test_a_decision_about_another_proposal_is_refused(
     store: InMemoryFindings, change: dict[str, Any], reason: str
 ) -> None:
     """A person decides on what they have read."""
-    with pytest.raises(DecisionRefusedError, match=reason):
+    with pytest.raises(RequestRefusedError, match=reason):
         decide_on(store, **change)
     assert store.decisions == {}
     assert store.one() == PROPOSED
@@ -109,7 +109,7 @@ def test_only_a_proposal_that_waits_is_decided(finding: Any, reason: str) -> Non
     """Anything else has no plan that a person could have read."""
     store = InMemoryFindings()
     store.put(finding)
-    with pytest.raises(DecisionRefusedError, match=reason):
+    with pytest.raises(RequestRefusedError, match=reason):
         decide_on(store)
 
 
@@ -118,7 +118,7 @@ def test_the_same_decision_again_changes_nothing(store: InMemoryFindings) -> Non
     first = decide_on(store)
     assert decide_on(store, nonce="f" * 32) == first
     assert store.one().revision == 3
-    with pytest.raises(DecisionRefusedError, match=f"{JANE} decided to approve it"):
+    with pytest.raises(RequestRefusedError, match=f"{JANE} decided to approve it"):
         decide_on(store, kind="reject")
 
 
@@ -135,14 +135,14 @@ def test_of_two_decisions_at_the_same_time_one_is_recorded(store: InMemoryFindin
 )
 def test_a_principal_of_another_account_decides_nothing(store: InMemoryFindings, caller: str) -> None:
     """Even if it may invoke the function."""
-    with pytest.raises(DecisionRefusedError, match="is not a principal of account 123456789012"):
+    with pytest.raises(RequestRefusedError, match="is not a principal of account 123456789012"):
         decide_on(store, caller=caller)
 
 
 def test_the_account_is_that_of_the_function(store: InMemoryFindings) -> None:
     """A damaged document of the finding cannot let a principal of another account decide."""
     store.put(replace(PROPOSED, account="999999999999"))
-    with pytest.raises(DecisionRefusedError, match="is not a principal of account 123456789012"):
+    with pytest.raises(RequestRefusedError, match="is not a principal of account 123456789012"):
         decide_on(store, caller="arn:aws:iam::999999999999:user/mallory")
     assert decide_on(store).by == JANE
 
@@ -158,7 +158,7 @@ def test_what_is_recorded_but_cannot_be_read_is_not_decided(
         raise error
 
     monkeypatch.setattr(store, reader, fail)
-    with pytest.raises(DecisionRefusedError, match="cannot be read"):
+    with pytest.raises(RequestRefusedError, match="cannot be read"):
         decide_on(store)
     assert (store.decisions, store.one()) == ({}, PROPOSED)
 
@@ -186,7 +186,7 @@ INVALID: dict[str, tuple[Any, ...]] = {
 )
 def test_an_invalid_request_is_refused(document: Any) -> None:
     """The request comes from whoever may invoke the function."""
-    with pytest.raises(DecisionRefusedError):
+    with pytest.raises(RequestRefusedError):
         DecisionRequest.from_document(document)
 
 

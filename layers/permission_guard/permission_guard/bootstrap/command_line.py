@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from permission_guard.aws.senders.configuration import ConfigurationSender
-from permission_guard.aws.senders.decisions import send_decision
+from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request
 
-__all__ = ["ConfigurationSender", "send_decision"]
+__all__ = ["ConfigurationSender", "send_decision", "send_finding_request"]

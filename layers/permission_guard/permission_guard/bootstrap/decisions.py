@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.readers.caller import CallerIdentity
 from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.bootstrap.callers import proven_caller
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import DecideSettings
 from permission_guard.fixes.decisions import Decision, DecisionRequest, decide
@@ -31,14 +30,9 @@ def decider(environment: Mapping[str, str]) -> Callable[[JSON, str], Decision]:
 def _decide(settings: DecideSettings, document: JSON, audience: str) -> Decision:
     request = DecisionRequest.from_document(document)
     now = utc_now()
-    caller = _callers().arn_of(document.get("signature"), request.digest(audience), datetime.fromisoformat(now))
+    caller = proven_caller(request, document, audience, now)
     findings, decisions = _tables(settings)
     return decide(request, caller=caller, mode=settings.mode, findings=findings, decisions=decisions, now=now)
-
-
-@cache
-def _callers() -> CallerIdentity:
-    return CallerIdentity(client("sts"))
 
 
 @cache

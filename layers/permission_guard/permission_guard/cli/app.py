@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from permission_guard import __version__
-from permission_guard.cli import config, fixes, rules
+from permission_guard.cli import config, findings, fixes, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(evaluate)
 app.add_typer(rules.app, name="rules")
+app.add_typer(findings.app, name="findings")
 app.add_typer(fixes.app, name="fixes")
 config.app.command()(push)
 app.add_typer(config.app, name="config")

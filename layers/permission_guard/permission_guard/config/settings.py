@@ -227,6 +227,30 @@ class DecideSettings:
         )
 
 
+@record
+class ManageSettings:
+    """The settings of the function that takes requests about findings.
+
+    `check_queue_urls` are the queues of the checkers, one for each, and `alert_queue_url` that of `send_alert`.
+    """
+
+    findings_table: str
+    check_queue_urls: tuple[str, str]
+    alert_queue_url: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. ConfigurationError names a variable that is missing."""
+        return cls(
+            findings_table=_required(environment, "FINDINGS_TABLE"),
+            check_queue_urls=(
+                _required(environment, "INVOKE_POLICY_QUEUE_URL"),
+                _required(environment, "EXECUTION_ROLE_QUEUE_URL"),
+            ),
+            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+        )
+
+
 def _one_of(choices: type[Choice], name: str, value: str) -> Choice:
     if value not in list(choices):
         raise ConfigurationError(f"{name} is {value!r:.50}; it must be one of {', '.join(choices)}")

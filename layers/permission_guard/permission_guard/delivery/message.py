@@ -29,7 +29,7 @@ HAPPENED: Mapping[Transition, str] = {
     Transition.OPENED: "A problem was found.",
     Transition.REOPENED: "A problem that was resolved exists again.",
     Transition.RESOLVED: "The problem no longer exists.",
-    Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until it is resolved.",
+    Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until that ends.",
     Transition.FIX_PROPOSED: "A fix is proposed. Nothing was changed yet.",
     Transition.FIX_APPROVED: "The fix was approved. It is about to be applied.",
     Transition.FIX_REJECTED: "The proposed fix was rejected. Nothing was changed.",
@@ -74,7 +74,7 @@ class Section:
 class FindingMessage:
     """A message for people, in the order of its parts. Each has a maximum length and only printable characters.
 
-    `resource` is the ARN of the function.
+    `resource` is the ARN of the function or the role.
     """
 
     headline: str
@@ -112,12 +112,20 @@ def compose(finding: Finding) -> FindingMessage:
     """Return the message about a finding and its last transition."""
     return FindingMessage(
         headline=headline(finding),
-        resource=one_line(finding.function_arn, _FACT),
-        happened=HAPPENED[finding.transition],
+        resource=one_line(finding.target_arn, _FACT),
+        happened=_happened(finding),
         sections=tuple(_sections(finding)),
         facts=tuple((label, one_line(value, _FACT)) for label, value in _facts(finding) if value),
         evidence=tuple(_evidence(finding)),
     )
+
+
+def _happened(finding: Finding) -> str:
+    """Return what happened: the end of a suppression opens a finding again whose problem was never resolved."""
+    before = [past.transition for past in finding.history if past.revision == finding.revision - 1]
+    if finding.transition is Transition.REOPENED and before == [Transition.SUPPRESSED]:
+        return "The finding is no longer suppressed. The problem still exists."
+    return HAPPENED[finding.transition]
 
 
 def headline(finding: Finding) -> str:
@@ -150,6 +158,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "Opened at", finding.opened_at
     yield "Changed at", finding.changed_at
     yield "Changed by", finding.changed_by
+    yield "Changed from", finding.changed_from
+    yield "Changed with", finding.changed_with
     yield "CloudTrail", ", ".join(finding.event_ids[:_EVENTS_SHOWN])
     yield "Finding id", finding.id
 
@@ -163,6 +173,10 @@ def _sections(finding: Finding) -> Iterator[Section]:
     yield _prose("What was wrong" if is_resolved else "What is wrong", finding.reason)
     if needs_fix and finding.impact:
         yield _prose("Why it matters", finding.impact)
+    if finding.functions:
+        yield _listing(
+            f"Functions that use the role ({finding.function_count})", "\n".join(map(_name, finding.functions))
+        )
     if needs_fix and finding.managed_by is not None:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_fix:
@@ -182,6 +196,10 @@ def _evidence(finding: Finding) -> Iterator[Section]:
         yield _listing("After", as_json(finding.fix.after))
     if finding.evidence and finding.status is not Status.RESOLVED:
         yield _listing("Evidence", _values(finding.evidence))
+
+
+def _name(arn: str) -> str:
+    return one_line(arn, _FACT)
 
 
 def _where(managed_by: ManagedBy) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.config.settings import FixMode
-from permission_guard.errors import UNREADABLE, DecisionRefusedError
+from permission_guard.errors import UNREADABLE, RequestRefusedError
 from permission_guard.findings.lifecycle import Change, advanced
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import Cause, FixResult, Status, Transition
+from permission_guard.model.signed_requests import ARN, NONCE, digest_of, require_object, texts_of
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -52,41 +49,39 @@ class DecisionRequest:
 
     @classmethod
     def from_document(cls, document: JSON) -> Self:
-        """Read a request. DecisionRefusedError names what is invalid."""
-        if not isinstance(document, Mapping):
-            raise DecisionRefusedError("the request is not a JSON object")
-        for name, pattern in _PATTERNS.items():
-            value = document.get(name)
-            if not isinstance(value, str) or not re.fullmatch(pattern, value):
-                raise DecisionRefusedError(f"the request has no valid `{name}`")
+        """Read a request. RequestRefusedError names what is invalid."""
+        document = require_object(document)
+        texts = texts_of(document, _PATTERNS)
         revision = document.get("revision")
         if not isinstance(revision, int) or isinstance(revision, bool) or not 1 <= revision <= _MAX_REVISION:
-            raise DecisionRefusedError(f"the request has no valid `revision`, a whole number from 1 to {_MAX_REVISION}")
-        texts = {name: str(document[name]) for name in _PATTERNS if name != "kind"}
-        request = cls(kind=DecisionKind(document["kind"]), revision=revision, **texts)
+            raise RequestRefusedError(f"the request has no valid `revision`, a whole number from 1 to {_MAX_REVISION}")
+        request = cls(kind=DecisionKind(texts.pop("kind")), revision=revision, **texts)
         _ = request.target
         return request
 
     @property
     def target(self) -> FunctionTarget:
-        """The function. DecisionRefusedError if the ARN is not one of a function."""
+        """The function. RequestRefusedError if the ARN is not one of a function."""
         try:
             return parse_function_arn(self.function_arn)[0]
         except ValueError as error:
-            raise DecisionRefusedError(str(error)) from error
+            raise RequestRefusedError(str(error)) from error
+
+    def to_document(self) -> dict[str, JSON]:
+        """Return the request as JSON values, without its signature."""
+        return asdict(self)
 
     def digest(self, audience: str) -> str:
         """Return the hash that the caller signs. `audience` is the ARN of the function that takes the decision."""
-        signed = json.dumps({**asdict(self), "audience": audience}, sort_keys=True)
-        return hashlib.sha256(signed.encode()).hexdigest()
+        return digest_of(self.to_document(), audience)
 
 
 _PATTERNS = {
     "kind": "approve|reject",
     "finding_id": "[0-9a-f]{32}",
-    "function_arn": "arn:[!-~]{1,300}",
+    "function_arn": ARN,
     "plan_hash": "[0-9a-f]{64}",
-    "nonce": "[0-9a-f]{32}",
+    "nonce": NONCE,
 }
 
 
@@ -132,24 +127,24 @@ def decide(
 ) -> Decision:
     """Record a decision about a proposal; the same request again changes nothing.
 
-    `caller` is the proven ARN of who decides. DecisionRefusedError if the proposal is not the current one, or what is
+    `caller` is the proven ARN of who decides. RequestRefusedError if the proposal is not the current one, or what is
     recorded cannot be read; ConflictError if it changed meanwhile.
     """
     if mode not in (FixMode.APPROVE, FixMode.AUTO):
-        raise DecisionRefusedError(f"FixMode is {mode}: no fix is applied")
+        raise RequestRefusedError(f"FixMode is {mode}: no fix is applied")
     if require_arn(caller).account != request.target.account:
-        raise DecisionRefusedError(f"{caller} is not a principal of account {request.target.account}")
+        raise RequestRefusedError(f"{caller} is not a principal of account {request.target.account}")
     try:
         finding = findings.finding(request.target, request.finding_id)
         recorded = decisions.decision(request.finding_id, request.revision)
     except UNREADABLE as error:
-        raise DecisionRefusedError("the finding, or a decision about it, is recorded but cannot be read") from error
+        raise RequestRefusedError("the finding, or a decision about it, is recorded but cannot be read") from error
     if finding is None or finding.function_arn != request.function_arn:
-        raise DecisionRefusedError("the finding does not exist")
+        raise RequestRefusedError("the finding does not exist")
     if recorded is not None:
         if recorded.kind is request.kind and recorded.plan_hash == request.plan_hash:
             return recorded
-        raise DecisionRefusedError(f"{recorded.by} decided to {recorded.kind} it at {recorded.at}")
+        raise RequestRefusedError(f"{recorded.by} decided to {recorded.kind} it at {recorded.at}")
     decision = Decision(
         kind=request.kind,
         finding_id=finding.id,
@@ -166,11 +161,11 @@ def decide(
 def _decided(finding: Finding, decision: Decision) -> Finding:
     """Return the finding after a decision about its current proposal."""
     if finding.status is not Status.OPEN:
-        raise DecisionRefusedError(f"the finding is {finding.status}")
+        raise RequestRefusedError(f"the finding is {finding.status}")
     if finding.fix is None or finding.transition is not Transition.FIX_PROPOSED or not finding.fix.approve:
-        raise DecisionRefusedError("the finding has no proposed fix that waits for an approval")
+        raise RequestRefusedError("the finding has no proposed fix that waits for an approval")
     if finding.revision != decision.revision or finding.fix.plan_hash != decision.plan_hash:
-        raise DecisionRefusedError("the proposal has changed: read the current one")
+        raise RequestRefusedError("the proposal has changed: read the current one")
     approved = decision.kind is DecisionKind.APPROVE
     transition = Transition.FIX_APPROVED if approved else Transition.FIX_REJECTED
     fix = replace(

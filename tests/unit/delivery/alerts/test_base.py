@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.alerts.notice import Notice
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -39,6 +43,9 @@ class Channel:
             raise self.failures.pop(0)
         self.sent.append(finding.revision)
         return None
+
+    def send_notice(self, notice: Notice) -> str | None:
+        raise NotImplementedError
 
 
 def test_every_channel_gets_the_alert() -> None:

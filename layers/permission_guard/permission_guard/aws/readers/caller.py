@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-SIGNED_HEADER: Final = "x-permission-guard-decision"
+SIGNED_HEADER: Final = "x-permission-guard-request"
 BODY: Final = "Action=GetCallerIdentity&Version=2011-06-15"
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded; charset=utf-8"
 MAX_AGE: Final = timedelta(minutes=5)
@@ -88,11 +88,11 @@ class CallerIdentity:
         try:
             reply = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())
         except (BotoCoreError, HTTPClientError) as error:
-            raise RetryableError(f"AWS STS could not be asked who decided: {type(error).__name__}") from error
+            raise RetryableError(f"AWS STS could not be asked who signed: {type(error).__name__}") from error
         try:
             return self._arn(reply)
         except (ResponseParserError, *UNREADABLE) as error:
-            raise RetryableError(f"AWS STS could not be asked who decided: HTTP {reply.status_code}") from error
+            raise RetryableError(f"AWS STS could not be asked who signed: HTTP {reply.status_code}") from error
 
     def _arn(self, reply: AWSResponse) -> str:
         """Return the ARN in a reply. ResponseParserError or one of UNREADABLE if it is not a reply of STS."""
@@ -106,7 +106,7 @@ class CallerIdentity:
             return str(parsed["Arn"])
         code = parsed["Error"]["Code"]
         if reply.status_code >= 500 or code in TEMPORARY:  # noqa: PLR2004 - HTTP
-            raise RetryableError(f"AWS STS could not be asked who decided: {code}")
+            raise RetryableError(f"AWS STS could not be asked who signed: {code}")
         raise CallerUnprovenError(f"AWS STS does not accept the signature: {code}")
 
 

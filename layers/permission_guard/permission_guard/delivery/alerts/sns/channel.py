@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.delivery.alerts.sns.message import digest_publication, publication
+from permission_guard.delivery.alerts.sns.message import notice_publication, publication
 from permission_guard.errors import DeliveryError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import PublishInputTypeDef
 
+    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.alerts.sns.message import Publication
-    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 
@@ -31,19 +31,19 @@ class SnsChannel:
         """Publish the finding; DeliveryError when SNS did not accept it."""
         return self._publish(publication(finding), finding.id, f"{finding.id}-{finding.revision}")
 
-    def send_digest(self, digest: Digest) -> str:
-        """Publish a digest; DeliveryError when SNS did not accept it."""
-        return self._publish(digest_publication(digest), digest.id, digest.id)
+    def send_notice(self, notice: Notice) -> str:
+        """Publish a notice; DeliveryError when SNS did not accept it."""
+        return self._publish(notice_publication(notice), notice.key, notice.key)
 
-    def _publish(self, content: Publication, group: str, deduplication_id: str) -> str:
+    def _publish(self, content: Publication, group: str, deduplication: str) -> str:
         try:
-            return self._sns.publish(**self._request(content, group, deduplication_id))["MessageId"]
+            return self._sns.publish(**self._request(content, group, deduplication))["MessageId"]
         except ClientError as error:
             raise DeliveryError(f"SNS did not accept the message for {self._topic_arn}: {error_code(error)}") from error
         except BotoCoreError as error:
             raise DeliveryError(f"the call to SNS failed: {type(error).__name__}") from error
 
-    def _request(self, content: Publication, group: str, deduplication_id: str) -> PublishInputTypeDef:
+    def _request(self, content: Publication, group: str, deduplication: str) -> PublishInputTypeDef:
         request: PublishInputTypeDef = {
             "TopicArn": self._topic_arn,
             "Subject": content.subject,
@@ -54,5 +54,5 @@ class SnsChannel:
         }
         if self._topic_arn.endswith(".fifo"):
             request["MessageGroupId"] = group
-            request["MessageDeduplicationId"] = deduplication_id
+            request["MessageDeduplicationId"] = deduplication
         return request

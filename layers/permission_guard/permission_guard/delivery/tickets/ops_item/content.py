@@ -76,7 +76,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         "finding_id": finding.id,
         "rule_id": finding.rule_id,
         _STATUS: str(finding.status),
-        "function_name": one_line(_function_name(finding.function_arn), MAX_TAG),
+        f"{_kind(finding)}_name": one_line(_name(finding), MAX_TAG),
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
@@ -104,7 +104,10 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         priority=_PRIORITIES[finding.severity],
         data={_key(key): _limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
-        tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.function_arn)},
+        tags={
+            "permission-guard:rule": _tag(finding.rule_id),
+            f"permission-guard:{_kind(finding)}": _tag(finding.target_arn),
+        },
     )
 
 
@@ -129,14 +132,23 @@ def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
     return is_newer and opened_at >= finding.opened_at
 
 
-def _function_name(arn: str) -> str:
-    return arn.split(":function:", 1)[-1]
+def _kind(finding: Finding) -> Literal["function", "role"]:
+    """Return what the finding is about."""
+    return "role" if finding.role_arn else "function"
+
+
+def _name(finding: Finding) -> str:
+    if finding.role_arn:
+        return finding.role_arn.rpartition("/")[2]
+    return finding.function_arn.split(":function:", 1)[-1]
 
 
 def _resources(finding: Finding) -> list[str]:
-    """Return the ARNs that OpsCenter shows as related: the function, and the role if the finding is about one."""
+    """Return the ARNs that OpsCenter shows as related: the function or role, and the role that the evidence names."""
     role_arn = finding.evidence.get("role_arn")
-    return [finding.function_arn, *([role_arn] if isinstance(role_arn, str) and role_arn.startswith("arn:") else [])]
+    if role_arn == finding.target_arn:
+        return [finding.target_arn]
+    return [finding.target_arn, *([role_arn] if isinstance(role_arn, str) and role_arn.startswith("arn:") else [])]
 
 
 def _remedies(finding: Finding) -> dict[str, str]:

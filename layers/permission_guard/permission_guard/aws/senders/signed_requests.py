@@ -1,9 +1,8 @@
-"""Send a decision about a proposed fix to the function `decide_fix`, signed by who decides."""
+"""Send the requests of people to the functions that take them, signed by who makes them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,41 +12,54 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from permission_guard.aws.readers.caller import BODY, CONTENT_TYPE, SIGNED_HEADER, sts_url
-from permission_guard.errors import ConfigurationError, DecisionRefusedError, RetryableError, error_code
+from permission_guard.errors import ConfigurationError, RequestRefusedError, RetryableError, error_code
 from permission_guard.iam.arn import require_arn
 
 if TYPE_CHECKING:
+    from permission_guard.findings.requests import FindingRequest
     from permission_guard.fixes.decisions import DecisionRequest
+    from permission_guard.model.signed_requests import SignedRequest
     from permission_guard.model.targets import JSON
 
-# A decision is recorded once, however often it is sent; but a person waits for the answer.
+# A request has its effect once, however often it is sent; but a person waits for the answer.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=35)
 
 
 def send_decision(request: DecisionRequest, decide_fix_arn: str, profile: str | None = None) -> JSON:
     """Sign a decision with the credentials of the caller, send it, and return the answer of `decide_fix`.
 
-    ConfigurationError without valid credentials or permissions; DecisionRefusedError with the reason if the decision is
+    ConfigurationError without valid credentials or permissions; RequestRefusedError with the reason if the decision is
     not recorded; RetryableError if the function failed.
     """
-    region = require_arn(decide_fix_arn).region
+    return _sent(request, decide_fix_arn, profile, function="decide_fix", done="recorded")
+
+
+def send_finding_request(request: FindingRequest, manage_findings_arn: str, profile: str | None = None) -> JSON:
+    """Sign a request about findings, send it, and return the answer of `manage_findings`.
+
+    The same errors as `send_decision`.
+    """
+    return _sent(request, manage_findings_arn, profile, function="manage_findings", done="done")
+
+
+def _sent(request: SignedRequest, arn: str, profile: str | None, *, function: str, done: str) -> JSON:
+    """Return the answer of a function to a request. `done` is the key that says whether the request had its effect."""
+    region = require_arn(arn).region
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
-        signature = _signature(session, region, request.digest(decide_fix_arn))
-        payload = json.dumps({**asdict(request), "signature": signature})
-        invoked = session.client("lambda", config=_CONFIG).invoke(FunctionName=decide_fix_arn, Payload=payload.encode())
+        signature = _signature(session, region, request.digest(arn))
+        payload = json.dumps({**request.to_document(), "signature": signature})
+        invoked = session.client("lambda", config=_CONFIG).invoke(FunctionName=arn, Payload=payload.encode())
     except ClientError as error:
         message = error.response.get("Error", {}).get("Message", "")
-        raise ConfigurationError(f"{decide_fix_arn} could not be invoked: {error_code(error)}: {message}") from error
+        raise ConfigurationError(f"{arn} could not be invoked: {error_code(error)}: {message}") from error
     except BotoCoreError as error:
         raise ConfigurationError(f"AWS could not be called: {error}") from error
     answer = json.loads(invoked["Payload"].read() or b"null")
     if invoked.get("FunctionError") or not isinstance(answer, dict):
-        raise RetryableError(
-            "decide_fix failed: see its log; the decision may be recorded, and sending it again is safe"
-        )
-    if answer.get("recorded") is not True:
-        raise DecisionRefusedError(str(answer.get("reason")))
+        raise RetryableError(f"{function} failed: see its log; it may be {done}, and sending it again is safe")
+    if answer.get(done) is not True:
+        raise RequestRefusedError(str(answer.get("reason")))
     return answer
 
 

@@ -1,0 +1,349 @@
+"""`permission-guard findings`: list and show what the bot found, suppress it, and check functions again."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from permission_guard.cli.finding_filters import Filters, Statuses
+from permission_guard.cli.progress import counting
+from permission_guard.cli.regions import require_region
+from permission_guard.errors import PermissionGuardError
+from permission_guard.findings.requests import FindingRequest
+from permission_guard.model.arns import parse_function_name
+from permission_guard.model.findings import Status
+from permission_guard.model.verdicts import Severity
+from permission_guard.reports.findings import (
+    Unreadable,
+    counted,
+    print_csv,
+    print_finding,
+    print_finding_json,
+    print_json,
+    print_table,
+    target_name,
+    worst_first,
+)
+from permission_guard.reports.terminal import echo_error, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.bootstrap.deployment import Deployment
+    from permission_guard.findings.listed import ItemKey
+    from permission_guard.model.findings import Finding
+
+NOT_DONE = 1
+INVALID_USAGE = 2
+NOT_READ = 3
+
+_STACK_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{6,32}", re.ASCII)
+_CANDIDATES_SHOWN = 5
+
+app = typer.Typer(
+    help="List the findings of a deployed stack, suppress them, and check functions again. Reading needs "
+    "cloudformation:DescribeStacks, dynamodb:Query and dynamodb:BatchGetItem. Writing needs lambda:InvokeFunction on "
+    "the stack's function manage_findings.",
+    no_args_is_help=True,
+)
+
+
+class ListFormat(StrEnum):
+    """The output format of a list."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class ShowFormat(StrEnum):
+    """The output format of one finding."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile to use.", show_default="environment")]
+Region = Annotated[str | None, typer.Option("--region", help="The region of the stack.", show_default="environment")]
+StackName = Annotated[str, typer.Option("--stack-name", help="The name of the deployed stack.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a finding, or its first six or more characters.")]
+
+_STACK = "permission-guard"
+
+
+@app.command("list")
+def list_findings(  # noqa: PLR0917 - Typer passes every option
+    status: Annotated[Statuses, typer.Option("--status", help="Only findings with this status.")] = Statuses.OPEN,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", help="Only findings of this rule: its id or name. Can be repeated.")
+    ] = None,
+    severity: Annotated[
+        Severity, typer.Option("--severity", help="Only findings of this severity or a higher one.")
+    ] = Severity.LOW,
+    function: Annotated[
+        str | None, typer.Option("--function", help="Only functions whose name matches, such as 'orders-*'.")
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="Only findings about roles whose name matches, such as 'app-*'.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Show only so many, the worst first.")] = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.TABLE,
+    profile: Profile = None,
+    region: Region = None,
+    stack_name: StackName = _STACK,
+) -> None:
+    """List findings, the worst first.
+
+    Examples:
+      permission-guard findings list
+      permission-guard findings list --severity high --function 'orders-*'
+      permission-guard findings list --status suppressed --format csv > suppressed.csv
+
+    Exit codes: 0 listed, 1 not listed, 2 invalid usage, 3 listed, but some items could not be read.
+
+    """
+    try:
+        filters = Filters.of(status, rule or [], severity, function, role)
+    except ValueError as error:
+        _fail(INVALID_USAGE, str(error))
+    deployed = _deployment(stack_name, profile, region)
+    try:
+        with counting("findings read") as progress:
+            listed = deployed.findings.read(deployed.findings.keys(filters.statuses), progress)
+    except PermissionGuardError as error:
+        _fail(NOT_DONE, str(error))
+    matching = worst_first([one for one in listed.findings if filters.matches(one)])
+    shown, unreadable = matching[:limit], Unreadable(tuple(map(str, listed.unreadable)))
+    if format_ is ListFormat.JSON:
+        print_json(shown, len(matching), unreadable)
+    elif format_ is ListFormat.CSV:
+        print_csv(shown, unreadable)
+    else:
+        print_table(shown, len(matching), unreadable, now=datetime.now(UTC), what=filters.what)
+    raise typer.Exit(NOT_READ if listed.unreadable else 0)
+
+
+@app.command("show")
+def show(
+    finding_id: Id,
+    format_: Annotated[ShowFormat, typer.Option("--format", help="The output format.")] = ShowFormat.TEXT,
+    profile: Profile = None,
+    region: Region = None,
+    stack_name: StackName = _STACK,
+) -> None:
+    """Show all of a finding: what, why, since when, who changed it, how to fix it, and its history.
+
+    Example:
+      permission-guard findings show 3f9a1c
+
+    Exit codes: 0 shown, 1 not found, 2 invalid usage, 3 it is recorded but could not be read.
+
+    """
+    _require_id(finding_id)
+    finding = _find(_deployment(stack_name, profile, region), finding_id)
+    if format_ is ShowFormat.JSON:
+        print_finding_json(finding)
+    else:
+        print_finding(finding, now=datetime.now(UTC))
+
+
+@app.command("suppress")
+def suppress(  # noqa: PLR0917 - Typer passes every option
+    finding_id: Id,
+    until: Annotated[
+        str, typer.Option("--until", help="The last day, such as 2026-12-31, or a time such as 2026-12-31T18:00+01:00.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in at most 500 characters. Everybody can read it.")],
+    profile: Profile = None,
+    region: Region = None,
+    stack_name: StackName = _STACK,
+) -> None:
+    """Suppress a finding: no more alerts and no fix until then, and its ticket is closed with the reason.
+
+    You are recorded as its owner. If the problem still exists at the end, the finding opens again.
+
+    Example:
+      permission-guard findings suppress 3f9a1c --until 2026-12-31 --reason "Public on purpose, see ADR 12"
+
+    Exit codes: 0 suppressed, 1 refused or not sent, 2 invalid usage, 3 it is recorded but could not be read.
+
+    """
+    _require_id(finding_id)
+    end = _end(until)
+    deployed = _deployment(stack_name, profile, region)
+    finding = _find(deployed, finding_id)
+    answer = _manage(
+        deployed, kind="suppress", finding_id=finding.id, target_arn=finding.target_arn, until=end, reason=reason
+    )
+    done = "Suppressed" if answer.get("changed") is True else "Already suppressed"
+    typer.echo(f"{done} until {end} by {literal(str(answer.get('by')))}: {literal(_named(finding))}.")
+
+
+@app.command("unsuppress")
+def unsuppress(
+    finding_id: Id,
+    profile: Profile = None,
+    region: Region = None,
+    stack_name: StackName = _STACK,
+) -> None:
+    """End the suppression of a finding: it is open again, with an alert and its ticket.
+
+    What an exception of the configuration or a tag of the function suppresses is ended there.
+
+    Example:
+      permission-guard findings unsuppress 3f9a1c
+
+    Exit codes: 0 open again, 1 refused or not sent, 2 invalid usage, 3 it is recorded but could not be read.
+
+    """
+    _require_id(finding_id)
+    deployed = _deployment(stack_name, profile, region)
+    finding = _find(deployed, finding_id)
+    answer = _manage(deployed, kind="unsuppress", finding_id=finding.id, target_arn=finding.target_arn)
+    done = "Open again" if answer.get("changed") is True else "Was open already"
+    typer.echo(f"{done}: {literal(_named(finding))}.")
+
+
+@app.command("recheck")
+def recheck(
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", help="The name or ARN of a function.")],
+    profile: Profile = None,
+    region: Region = None,
+    stack_name: StackName = _STACK,
+) -> None:
+    """Check a function again, in both directions: who may invoke it, and what its role allows.
+
+    Example:
+      permission-guard findings recheck orders
+
+    Exit codes: 0 requested, 1 refused or not sent, 2 invalid usage.
+
+    """
+    try:
+        parse_function_name(function, region="us-east-1", account="0" * 12)
+    except ValueError as error:
+        _fail(INVALID_USAGE, str(error))
+    deployed = _deployment(stack_name, profile, region)
+    own = deployed.stack.arn
+    target, _ = parse_function_name(function, region=own.region, account=own.account)
+    _manage(deployed, kind="recheck", target_arn=target.arn)
+    typer.echo(f"Two checks of {literal(target.name)} are requested. In a minute: permission-guard findings list")
+
+
+@app.command("test")
+def send_test(profile: Profile = None, region: Region = None, stack_name: StackName = _STACK) -> None:
+    """Send a test message to every configured channel: SNS and Slack.
+
+    It is marked as a test, and nothing is recorded as a finding. A subscription with a filter policy gets it only if
+    the policy accepts the attribute `notice` with the value `Test Message`.
+
+    Example:
+      permission-guard findings test
+
+    Exit codes: 0 requested, 1 refused or not sent, 2 invalid usage.
+
+    """
+    _manage(_deployment(stack_name, profile, region), kind="test-message")
+    typer.echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
+
+
+# ── What the commands share ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _deployment(stack_name: str, profile: str | None, region: str | None) -> Deployment:
+    """Return the deployed stack, or exit with what is wrong."""
+    if not _STACK_NAME.fullmatch(stack_name):
+        _fail(INVALID_USAGE, f"--stack-name requires the name of a stack, such as {_STACK}; got {stack_name!r}")
+    try:
+        if region is not None:
+            require_region("--region", region)
+    except ValueError as error:
+        _fail(INVALID_USAGE, str(error))
+    from permission_guard.bootstrap import deployment  # noqa: PLC0415 - loads boto3, which other commands do not need
+
+    try:
+        return deployment.deployment(stack_name, profile=profile, region=region)
+    except PermissionGuardError as error:
+        _fail(NOT_DONE, str(error))
+
+
+def _find(deployed: Deployment, finding_id: str) -> Finding:
+    """Return the only finding whose id starts so, or exit with what is wrong."""
+    try:
+        with counting("ids compared") as progress:
+            found = _starting_with(deployed, finding_id, progress)
+        listed = deployed.findings.read(found[:1])
+    except PermissionGuardError as error:
+        _fail(NOT_DONE, str(error))
+    if len(found) > 1:
+        names = ", ".join(key.finding_id for key in found[:_CANDIDATES_SHOWN])
+        start = f"{counted(len(found), 'finding')} start with {finding_id}"
+        _fail(INVALID_USAGE, f"{start}: {names}. Give more characters.")
+    if listed.unreadable:
+        _fail(NOT_READ, str(Unreadable(tuple(map(str, listed.unreadable)))))
+    if not listed.findings:
+        _fail(NOT_DONE, f"There is no finding {finding_id}: see permission-guard findings list --status all")
+    return listed.findings[0]
+
+
+def _starting_with(deployed: Deployment, finding_id: str, progress: Callable[[int], None]) -> list[ItemKey]:
+    found = set()
+    for number, key in enumerate(deployed.findings.keys(Status)):
+        progress(number)
+        if key.finding_id.startswith(finding_id):
+            found.add(key)
+    return sorted(found)
+
+
+def _manage(deployed: Deployment, **fields: str) -> Any:
+    """Send a request; return the answer, or exit with why it is not done."""
+    try:
+        request = FindingRequest.from_document({"nonce": secrets.token_hex(16), **fields})
+    except PermissionGuardError as error:
+        _fail(INVALID_USAGE, f"Not sent: {error}")
+    try:
+        return deployed.manage(request)
+    except PermissionGuardError as error:
+        _fail(NOT_DONE, f"Not done: {error}")
+
+
+def _named(finding: Finding) -> str:
+    return f"{finding.rule_id} {target_name(finding)}: {finding.title}"
+
+
+def _require_id(finding_id: str) -> None:
+    if not _ID.fullmatch(finding_id):
+        _fail(INVALID_USAGE, f"ID requires 6 to 32 characters of a finding's id, such as 3f9a1c; got {finding_id!r}")
+
+
+def _end(until: str) -> str:
+    """Return the end of a suppression in UTC: of a day, the next midnight. Exit if there is no such time."""
+    try:
+        day = date.fromisoformat(until)
+        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        end = _time(until)
+    return end.isoformat(timespec="seconds")
+
+
+def _time(until: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(until)
+        in_utc = given.astimezone(UTC) if given.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
+        example = "a day such as 2026-12-31, or a time with its zone such as 2026-12-31T18:00Z"
+        _fail(INVALID_USAGE, f"--until requires {example}; got {until!r}")
+    return in_utc
+
+
+def _fail(code: int, message: str) -> NoReturn:
+    echo_error(message)
+    raise typer.Exit(code)
