@@ -174,9 +174,8 @@ def _sections(finding: Finding) -> Iterator[Section]:
     if needs_fix and finding.impact:
         yield _prose("Why it matters", finding.impact)
     if finding.functions:
-        yield _listing(
-            f"Functions that use the role ({finding.function_count})", "\n".join(map(_name, finding.functions))
-        )
+        title = f"Functions that use the role ({finding.function_count})"
+        yield _listing(title, "\n".join(one_line(arn, _FACT) for arn in finding.functions))
     if needs_fix and finding.managed_by is not None:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_fix:
@@ -196,10 +195,6 @@ def _evidence(finding: Finding) -> Iterator[Section]:
         yield _listing("After", as_json(finding.fix.after))
     if finding.evidence and finding.status is not Status.RESOLVED:
         yield _listing("Evidence", _values(finding.evidence))
-
-
-def _name(arn: str) -> str:
-    return one_line(arn, _FACT)
 
 
 def _where(managed_by: ManagedBy) -> str:
