@@ -137,7 +137,13 @@ def test_a_finding_whose_severity_rises_is_sent() -> None:
     send(low, lambda: low, [channel], ledger, min_severity=Severity.HIGH)
     (again,) = send(low, lambda: OPENED, [channel], ledger, min_severity=Severity.HIGH)
     assert (again.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
-    send(replace(OPENED, revision=2, transition=Transition.REOPENED), unread, [channel], ledger, min_severity=Severity.HIGH)
+    send(
+        replace(OPENED, revision=2, transition=Transition.REOPENED),
+        unread,
+        [channel],
+        ledger,
+        min_severity=Severity.HIGH,
+    )
     assert channel.sent == [1, 2]
 
 

@@ -140,7 +140,9 @@ def test_a_ticket_that_exists_is_updated_and_closed_below_the_threshold() -> Non
     reopened = replace(OPENED, revision=2, severity=Severity.LOW)
     update_ticket(reopened, unread, tickets, ledger, min_severity=Severity.HIGH)
     assert tickets.tickets == {"T-1": "open, revision 2"}
-    update_ticket(replace(RESOLVED, revision=3, severity=Severity.LOW), unread, tickets, ledger, min_severity=Severity.HIGH)
+    update_ticket(
+        replace(RESOLVED, revision=3, severity=Severity.LOW), unread, tickets, ledger, min_severity=Severity.HIGH
+    )
     assert tickets.tickets == {"T-1": "resolved, revision 3"}
 
 
