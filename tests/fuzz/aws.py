@@ -33,6 +33,9 @@ DECISIONS: Final = "decisions"
 BUS: Final = "permission-guard"
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 WEBHOOK_SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
+ALERT_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/alerts"
+TICKET_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/tickets"
+FIX_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/fixes"
 CHECK_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/checks"
 OTHER_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/other-checks"
 
@@ -63,6 +66,10 @@ ENVIRONMENT: Final = {
     "CHECK_QUEUE_URL": CHECK_QUEUE,
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
+    "ALERT_QUEUE_URL": ALERT_QUEUE,
+    "TICKET_QUEUE_URL": TICKET_QUEUE,
+    "FIX_QUEUE_URL": FIX_QUEUE,
+    "STACK_NAME": "permission-guard",
     "CONFIGURATION_APPLICATION": "abc1234",
     "CONFIGURATION_ENVIRONMENT": "ghi9012",
     "CONFIGURATION_PROFILE": "def5678",
@@ -269,6 +276,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
         "NextPollConfigurationToken": "t",
     },
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
+    "dynamodb:BatchGetItem": lambda _aws, _params: {"Responses": {}},
     "dynamodb:BatchWriteItem": lambda aws, params: aws.tables.batch_write_item(params),
     "dynamodb:GetItem": lambda aws, params: aws.tables.get_item(params),
     "dynamodb:PutItem": lambda aws, params: aws.tables.put_item(params),
@@ -292,6 +300,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "secretsmanager:GetSecretValue": lambda _aws, _params: {"SecretString": WEBHOOK},
     "sns:Publish": FakeAws._publish,
     "sqs:GetQueueAttributes": lambda _aws, _params: {"Attributes": {"QueueArn": QUEUE_ARN}},
+    "sqs:SendMessage": lambda _aws, _params: {"MessageId": "1"},
     "sqs:SendMessageBatch": FakeAws._send_messages,
     "ssm:CreateOpsItem": FakeAws._create_ops_item,
     "ssm:GetOpsItem": FakeAws._ops_item,
