@@ -44,8 +44,9 @@ def _value_size(value: dict[str, Any]) -> int:
 
 def written_items(params: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the items that a TransactWriteItems request writes; of an update, the key and what it sets."""
-    writes = (action for action in params["TransactItems"] if "ConditionCheck" not in action)
-    return [action["Put"]["Item"] if "Put" in action else _updated(action["Update"]) for action in writes]
+    return [
+        action["Put"]["Item"] if "Put" in action else _updated(action["Update"]) for action in params["TransactItems"]
+    ]
 
 
 def publication_size(params: dict[str, Any]) -> int:

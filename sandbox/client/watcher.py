@@ -45,16 +45,16 @@ class Watcher:
         aws.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
         return str(url)
 
-    def findings(self, function_arn: str | None = None) -> list[Finding]:
-        """Return the recorded findings of one function or of all functions."""
+    def findings(self, target_arn: str | None = None) -> list[Finding]:
+        """Return the recorded findings of one function or role, or all findings."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         items = (item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("FINDING#"))
         found = [json.loads(item["document"]["S"]) for item in items]
-        return [one for one in found if function_arn is None or one["function_arn"] == function_arn]
+        return [one for one in found if target_arn is None or (one["role_arn"] or one["function_arn"]) == target_arn]
 
     def finding(
         self,
-        function_arn: str,
+        target_arn: str,
         rule_id: str,
         so_far: Callable[[Finding], bool] = lambda _: True,
         *,
@@ -64,10 +64,10 @@ class Watcher:
         """Wait for a finding of a rule for which `so_far` is true."""
 
         def probe() -> Finding | None:
-            found = self.findings(function_arn)
+            found = self.findings(target_arn)
             return next((one for one in found if one["rule_id"] == rule_id and so_far(one)), None)
 
-        return poll(probe, deadline=deadline, what=f"{rule_id} of {function_arn} {what}".strip())
+        return poll(probe, deadline=deadline, what=f"{rule_id} of {target_arn} {what}".strip())
 
     def checked(self, function_arn: str, direction: str, *, more_than: int = 0, deadline: float = DEADLINE) -> int:
         """Wait until a check of a function is recorded, and return its number."""
@@ -76,7 +76,7 @@ class Watcher:
         def probe() -> int:
             item = self._dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
             written = int(item.get("written", {"N": "0"})["N"])
-            return written if written > more_than and written == int(item["started"]["N"]) else 0
+            return written if written > more_than else 0
 
         return poll(probe, deadline=deadline, what=f"check of {function_arn} ({direction})")
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from ministack.app import app as ministack
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import api, inside, records
+from sandbox.server import api, environments, records
 from sandbox.server.caller import signed_scope, user_identity
 from sandbox.server.context import current_call, current_key
 
@@ -163,7 +163,7 @@ class Gateway:
             case "POST", "faults":
                 return asdict(self.faults.add(document))
             case "DELETE", "faults" | "environments":
-                end = {"faults": self.faults.clear, "environments": inside.end_environments}
+                end = {"faults": self.faults.clear, "environments": environments.end_all}
                 end[path]()
                 return {}
             case _:

@@ -24,7 +24,13 @@ from ministack.core.lambda_runtime import (
     ProvidedWorker,
 )
 from ministack.core.lambda_runtime import (
-    reset as end_environments,
+    _lock as environments_lock,
+)
+from ministack.core.lambda_runtime import (
+    _workers as environments,
+)
+from ministack.core.lambda_runtime import (
+    kill_workers as end_processes,
 )
 from ministack.services.alb import (
     _ACTION_MAP as LOAD_BALANCING_HANDLERS,
@@ -156,7 +162,9 @@ __all__ = [
     "configuration_profiles",
     "configuration_sessions",
     "configuration_versions",
-    "end_environments",
+    "end_processes",
+    "environments",
+    "environments_lock",
     "event_bus_policies",
     "event_buses",
     "event_rules",

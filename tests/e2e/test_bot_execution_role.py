@@ -225,7 +225,7 @@ def test_a_destination_is_checked_because_of_its_own_event(bot: Bot, unique: str
 
 
 def test_a_role_shared_by_two_functions_is_one_finding_that_names_both(bot: Bot, unique: str) -> None:
-    """It belongs to the first function by name, and resolves when the other gets its own role.
+    """It is about the role, and resolves when the other function gets its own role.
 
     Before the first sweep only a full check knows who shares a role.
     """
@@ -234,17 +234,17 @@ def test_a_role_shared_by_two_functions_is_one_finding_that_names_both(bot: Bot,
     first = bot.engineer.function(f"{unique}-a", role)
     bot.watcher.checked(first, "execution_role")
     second = bot.engineer.function(f"{unique}-b", role)
-    finding = bot.watcher.finding(first, "PG209", is_open)
-    assert finding["evidence"]["functions"] == [f"{unique}-a", f"{unique}-b"]
+    finding = bot.watcher.finding(role, "PG209", is_open)
+    assert finding["functions"] == [first, second]
     all_done(bot)
-    assert rules_of(bot, second) == set()
+    assert rules_of(bot, first) == rules_of(bot, second) == set()
 
     own = bot.engineer.role(f"{unique}-own-role")
     bot.engineer.functions.update_function_configuration(FunctionName=f"{unique}-b", Role=own)
-    bot.watcher.finding(first, "PG209", is_resolved)
+    bot.watcher.finding(role, "PG209", is_resolved)
     all_done(bot)
-    assert rules_of(bot, first) == {("PG209", "resolved")}
-    assert rules_of(bot, second) == set()
+    assert rules_of(bot, role) == {("PG209", "resolved")}
+    assert rules_of(bot, first) == rules_of(bot, second) == set()
 
 
 def test_after_a_sweep_the_functions_of_a_changed_role_come_from_the_index(bot: Bot, unique: str) -> None:

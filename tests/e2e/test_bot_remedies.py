@@ -42,6 +42,10 @@ def shows(rule_id: str) -> Callable[[Callable[[Bot, str], str]], Callable[[Bot, 
     return register
 
 
+OF_ROLE = ("PG208", "PG209")
+"""The rules whose findings are about the role."""
+
+
 def function(bot: Bot, name: str, *policies: str, **settings: Any) -> str:
     """Create a function with a role of its own."""
     return bot.engineer.function(name, bot.engineer.role(f"{name}-role", *policies), **settings)
@@ -375,15 +379,18 @@ def test_the_commands_of_a_finding_resolve_it_as_they_are_printed(
 ) -> None:
     """In another default region. Only what a person must decide is filled in."""
     arn = prepared[rule_id]
-    finding = bot.watcher.finding(arn, rule_id, is_open)
-    before = {one["id"] for one in bot.watcher.findings(arn)}
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/remedy-{rule_id.lower()}-role"
+    about = role_arn if rule_id in OF_ROLE else arn
+    finding = bot.watcher.finding(about, rule_id, is_open)
+    before = {one["id"] for target in (arn, role_arn) for one in bot.watcher.findings(target)}
     for remedy in (Remedy(**one) for one in finding["remedies"] if one["kind"] == "aws-cli"):
         shell(remedy.text)
         if remedy.needs_decision:
             for text in decided(remedy)[:1]:
                 shell(text)
-    bot.watcher.finding(arn, rule_id, is_resolved)
+    bot.watcher.finding(about, rule_id, is_resolved)
     bot.wait_for_delivery()
     for queue in ("ExecutionRoleQueue", "InvokePolicyQueue"):
         bot.wait_until_empty(queue)
-    assert [one for one in bot.watcher.findings(arn) if is_open(one) and one["id"] not in before] == []
+    found = [one for target in (arn, role_arn) for one in bot.watcher.findings(target)]
+    assert [one for one in found if is_open(one) and one["id"] not in before] == []

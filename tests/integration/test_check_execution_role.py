@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from permission_guard.aws import clients
 from permission_guard.model.findings import Status
-from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
+from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ def test_one_mapping_with_one_managed_policy_takes_ten_calls_at_most(account: Ac
     assert len(run.calls) <= 10
     assert sorted(run.calls) == [
         "dynamodb:Query",
-        "dynamodb:TransactWriteItems",
         "dynamodb:UpdateItem",
         "iam:GetRole",
         "iam:ListAttachedRolePolicies",
@@ -115,8 +114,9 @@ def test_a_change_of_a_role_checks_every_function_that_uses_it(account: Account)
     account.map_queue("invoices", QUEUE_ARN.replace("orders", "invoices"))
     account.map_queue("returns", QUEUE_ARN.replace("orders", "returns"))
     run = account.run("check_execution_role", sqs_event(cloudtrail("detach_role_policy", roleName=ROLE)))
-    found = sorted((finding.rule_id, finding.function_arn.rsplit(":", 1)[-1]) for finding in account.findings)
-    assert found == [("PG201", "invoices"), ("PG201", "orders"), ("PG209", "invoices")]
+    found = sorted((finding.rule_id, finding.target_arn) for finding in account.findings)
+    invoices = FUNCTION_ARN.replace("orders", "invoices")
+    assert found == [("PG201", invoices), ("PG201", FUNCTION_ARN), ("PG209", ROLE_ARN)]
     assert run.calls.count("iam:GetRole") == 1
     assert run.counts["FunctionsChecked"] == 2
 

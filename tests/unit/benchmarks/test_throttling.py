@@ -35,10 +35,10 @@ STANDARD = {"mode": "standard", "total_max_attempts": 3}
 
 
 def test_a_check_that_is_not_throttled_takes_the_time_of_its_calls(clock: Clock) -> None:
-    """Seven calls on Lambda's API and three on the table."""
+    """Seven calls on Lambda's API and two on the table."""
     (environment,) = throttling.of_share(0, checks=2)(STANDARD)
     assert (environment.attempts, environment.throttled, environment.failed) == (14, 0, 0)
-    assert environment.seconds == [pytest.approx(10 * throttling.LATENCY)] * 2
+    assert environment.seconds == [pytest.approx(9 * throttling.LATENCY)] * 2
 
 
 def test_a_check_of_which_every_attempt_is_throttled_fails(clock: Clock) -> None:

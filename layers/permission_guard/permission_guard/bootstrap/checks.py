@@ -73,6 +73,7 @@ def _check_batch(
         FindingsTable(client("dynamodb"), settings.findings_table),
         utc_now,
         users=index,
+        config=config,
         grace_period=config.grace_period_seconds > 0,
     )
     return CheckBatch(

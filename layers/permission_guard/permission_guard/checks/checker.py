@@ -89,9 +89,7 @@ class Checker:
     ) -> None:
         self._direction = direction
         self._config = config or GuardConfig()
-        self._rules = [rule for rule in rules if self._is_enabled(rule)]
-        self._disabled = {rule.id: _disabled(rule) for rule in rules if not self._is_enabled(rule)}
-        self._severities = {rule_id: set_.severity for rule_id, set_ in self._config.rules.items() if set_.severity}
+        self._rules = rules
         self._source = source
         self._store = store
         self._users = users
@@ -201,7 +199,7 @@ class Checker:
             snapshot = replace(snapshot, role_users=users)
         report = merge_versions(evaluate(snapshot, rules, limit=MAX_VIOLATIONS))
         return _Evaluated(
-            replace(report, severities=self._severities, not_evaluated=not_evaluated),
+            replace(report, not_evaluated=not_evaluated),
             snapshot.unread,
             checkpoint,
             set(snapshot.role_arns.values()),
@@ -212,20 +210,17 @@ class Checker:
             is_propagating,
         )
 
-    def _is_enabled(self, rule: Rule) -> bool:
-        return rule.id not in self._config.rules or self._config.rules[rule.id].enabled
-
     def _included(self, target: FunctionTarget) -> tuple[Sequence[Rule], Mapping[str, str]]:
         """Return the rules to evaluate, and why the others are not, by their ids."""
         tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
         exclusion = exclusion_of(self._config, target, tags)
         if exclusion is None:
-            return self._rules, self._disabled
+            return self._rules, {}
         is_by_name = exclusion_of(self._config, target, None) is not None
         # Other functions may use the role, too: only the names of functions exclude it.
         rules = [] if is_by_name else [rule for rule in self._rules if rule.of_role]
         reason = f"The configuration excludes the function: {exclusion.reason}"
-        return rules, self._disabled | {rule.id: reason for rule in self._rules if rule not in rules}
+        return rules, {rule.id: reason for rule in self._rules if rule not in rules}
 
     def _last_opened(self, recorded: Iterable[Finding]) -> float:
         """Return when the last finding that depends on inventories was opened, in seconds since 1970; 0 for none.
@@ -327,10 +322,6 @@ def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:
     """Return the violations that have no open finding. The findings of roles are recorded apart, and have no delay."""
     known = {finding.id for finding in recorded if finding.status is not Status.RESOLVED}
     return tuple(verdict for verdict in report.violations if not verdict.role_arn and verdict.finding_id not in known)
-
-
-def _disabled(rule: Rule) -> str:
-    return f"The configuration disables {rule.id}."
 
 
 def _within_grace_period(new: Iterable[Verdict], report: Report) -> tuple[Verdict, ...]:

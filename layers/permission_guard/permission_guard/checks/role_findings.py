@@ -87,8 +87,8 @@ def role_reports(
             rule_id: _digest(
                 [
                     day,
-                    report.severities.get(rule_id),
                     report.not_evaluated.get(rule_id),
+                    [rules[rule_id].resolution, rules[rule_id].severity] if rule_id in rules else [],
                     [_content(verdict) for verdict in verdicts if verdict.rule_id == rule_id],
                 ]
             )

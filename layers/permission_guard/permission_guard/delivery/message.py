@@ -47,6 +47,7 @@ _HEADLINE = 500
 _FACT = 300
 _PROSE = 4_000
 _LISTING = 20_000
+_FUNCTIONS_SHOWN = 10
 _EVENTS_SHOWN = 3
 _OMITTED = "Omitted because of the size limit"
 _NOTE_BYTES = 2_000
@@ -155,6 +156,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "Rule", f"{finding.rule_id} {finding.rule_name}"
     yield "Subject", finding.subject
     yield "Status", str(finding.status)
+    yield "Functions", _functions(finding)
+    yield "First seen", finding.first_seen if finding.first_seen != finding.opened_at else ""
     yield "Opened at", finding.opened_at
     yield "Changed at", finding.changed_at
     yield "Changed by", finding.changed_by
@@ -162,6 +165,13 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "Changed with", finding.changed_with
     yield "CloudTrail", ", ".join(finding.event_ids[:_EVENTS_SHOWN])
     yield "Finding id", finding.id
+
+
+def _functions(finding: Finding) -> str:
+    """Return the names of the functions that use the role which a finding is about, and how many more there are."""
+    names = [arn.rpartition(":")[2] for arn in finding.functions[:_FUNCTIONS_SHOWN]]
+    more = finding.function_count - len(names)
+    return ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
 
 
 def _sections(finding: Finding) -> Iterator[Section]:

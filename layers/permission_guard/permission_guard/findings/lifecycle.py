@@ -191,7 +191,7 @@ def _found(
     return fit(
         replace(
             finding,
-            severity=report.severities.get(rule.id) or verdict.severity or rule.severity,
+            severity=verdict.severity or rule.severity,
             title=verdict.title,
             reason=verdict.reason,
             impact=verdict.impact,

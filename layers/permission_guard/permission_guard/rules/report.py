@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from permission_guard.model.state import ManagedBy
     from permission_guard.model.targets import FunctionTarget
-    from permission_guard.model.verdicts import Severity
     from permission_guard.rules.base import Rule
 
 
@@ -21,9 +20,8 @@ class Report:
     """The verdicts of one check of one function.
 
     `deleted` is true if the function does not exist. The report then has verdicts on denied calls only. `managed_by` is
-    the infrastructure code that owns the function, or None if the check found none. `severities` are those that the
-    configuration sets, by the id of the rule. `not_evaluated` says, by the id of each rule that the configuration
-    disables for the function, why its findings are resolved.
+    the infrastructure code that owns the function, or None if the check found none. `not_evaluated` says,
+    by the id of each rule that the configuration excludes for the function, why its findings are resolved.
     """
 
     target: FunctionTarget
@@ -31,7 +29,6 @@ class Report:
     verdicts: tuple[Verdict, ...]
     deleted: bool = False
     managed_by: ManagedBy | None = None
-    severities: Mapping[str, Severity] = field(default_factory=dict)
     not_evaluated: Mapping[str, str] = field(default_factory=dict)
 
     @property

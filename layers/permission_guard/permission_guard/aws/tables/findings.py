@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
-        ConditionCheckTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
     )
@@ -146,15 +145,14 @@ class FindingsTable(FindingReader):
         # A finding and its transition are in one transaction. More than one is rare. Each is consistent by itself, and
         # if one fails the check is repeated. Only the last one counts the check: the others keep the number.
         *parts, last = _transactions(writes)
-        before: ConditionCheckTypeDef = {
-            "TableName": self._name,
-            "Key": written["Key"],
-            "ConditionExpression": written["ConditionExpression"],
+        unwritten: UpdateTypeDef = {
+            **written,
+            "UpdateExpression": "SET #schema = :schema",
             "ExpressionAttributeValues": {
-                name: value for name, value in values.items() if name in (":before", ":type")
+                name: value for name, value in values.items() if name in (":before", ":type", ":schema")
             },
         }
-        return all(self._transact([{"ConditionCheck": before}, *part]) for part in parts) and self._transact(
+        return all(self._transact([{"Update": unwritten}, *part]) for part in parts) and self._transact(
             [{"Update": written}, *last]
         )
 

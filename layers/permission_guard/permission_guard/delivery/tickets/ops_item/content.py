@@ -46,6 +46,7 @@ _HISTORY = "history"
 _STATUS = "status"
 _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
+_MAX_RESOURCES = 10
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
@@ -76,7 +77,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         "finding_id": finding.id,
         "rule_id": finding.rule_id,
         _STATUS: str(finding.status),
-        f"{_kind(finding)}_name": one_line(_name(finding), MAX_TAG),
+        "function_name": one_line(_function_name(finding), MAX_TAG),
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
@@ -104,10 +105,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         priority=_PRIORITIES[finding.severity],
         data={_key(key): _limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
-        tags={
-            "permission-guard:rule": _tag(finding.rule_id),
-            f"permission-guard:{_kind(finding)}": _tag(finding.target_arn),
-        },
+        tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.target_arn)},
     )
 
 
@@ -132,23 +130,16 @@ def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
     return is_newer and opened_at >= finding.opened_at
 
 
-def _kind(finding: Finding) -> Literal["function", "role"]:
-    """Return what the finding is about."""
-    return "role" if finding.role_arn else "function"
-
-
-def _name(finding: Finding) -> str:
-    if finding.role_arn:
-        return finding.role_arn.rpartition("/")[2]
-    return finding.function_arn.split(":function:", 1)[-1]
+def _function_name(finding: Finding) -> str:
+    """Return the name of the function, with its qualifier, or that of the role which a finding is about."""
+    return finding.function_arn.partition(":function:")[2] or finding.role_arn.rpartition("/")[2]
 
 
 def _resources(finding: Finding) -> list[str]:
-    """Return the ARNs that OpsCenter shows as related: the function or role, and the role that the evidence names."""
-    role_arn = finding.evidence.get("role_arn")
-    if role_arn == finding.target_arn:
-        return [finding.target_arn]
-    return [finding.target_arn, *([role_arn] if isinstance(role_arn, str) and role_arn.startswith("arn:") else [])]
+    """Return the ARNs that OpsCenter shows as related: the functions, and the role if the finding names one."""
+    named = finding.evidence.get("role_arn")
+    role_arn = named if isinstance(named, str) and named.startswith("arn:") else ""
+    return list(filter(None, dict.fromkeys([finding.target_arn, role_arn, *finding.functions[:_MAX_RESOURCES]])))
 
 
 def _remedies(finding: Finding) -> dict[str, str]:
