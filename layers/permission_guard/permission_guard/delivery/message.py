@@ -183,9 +183,6 @@ def _sections(finding: Finding) -> Iterator[Section]:
     yield _prose("What was wrong" if is_resolved else "What is wrong", finding.reason)
     if needs_fix and finding.impact:
         yield _prose("Why it matters", finding.impact)
-    if finding.functions:
-        title = f"Functions that use the role ({finding.function_count})"
-        yield _listing(title, "\n".join(one_line(arn, _FACT) for arn in finding.functions))
     if needs_fix and finding.managed_by is not None:
         yield _prose("Where to fix it", _where(finding.managed_by))
     if needs_fix:
