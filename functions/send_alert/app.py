@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
-from permission_guard.bootstrap.alerts import alert_sender, digest_sender, notice_sender
+from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
-from permission_guard.delivery.alerts.notice import of_test
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
-    from permission_guard.model.targets import JSON
 
 logger = function_logger("send_alert")
 metrics = Metrics(namespace="PermissionGuard", service="send_alert")
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Send the alerts for a batch of messages; return the messages to deliver again."""
 
     def alert(config: GuardConfig) -> dict[str, Any]:
-        return process_batch(event, lambda one: _alert(one, config), logger, metrics, others=OTHERS)
+        return process_batch(event, lambda one: _alert(one, config), logger, metrics, OTHERS)
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 
@@ -42,16 +42,15 @@ def _alert(event: BusEvent, config: GuardConfig) -> None:
     log_deliveries(event, alert_sender(os.environ, config)(event), logger, metrics)
 
 
-def _test(detail: JSON) -> None:
-    test = read_alert_test(detail)
-    for result in notice_sender(os.environ)(of_test(test)):
-        logger.info("test message", extra={"channel": result.channel, "outcome": result.outcome, "by": test.by})
-
-
-def _digest(detail: JSON) -> None:
+def _digest(detail: Mapping[str, Any]) -> None:
     digest_id = read_digest_id(detail)
     log_results({"digest_id": digest_id}, digest_sender(os.environ)(digest_id), logger, metrics)
 
 
-OTHERS = {TEST_DETAIL_TYPE: _test, DIGEST_DETAIL_TYPE: _digest}
+def _test(detail: Mapping[str, Any]) -> None:
+    test = read_alert_test(detail)
+    log_results({"test_message": test.id, "by": test.by}, test_sender(os.environ)(test), logger, metrics)
+
+
+OTHERS = {DIGEST_DETAIL_TYPE: _digest, TEST_DETAIL_TYPE: _test}
 """What handles the messages that are not about a finding, by their detail-type."""

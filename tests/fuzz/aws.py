@@ -53,6 +53,7 @@ FUNCTIONS: Final = (ORDERS, *OTHERS)
 MAPPINGS: Final = {name: f"0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a1{number}" for number, name in enumerate(FUNCTIONS)}
 
 DECIDE_FIX_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:decide_fix"
+MANAGE_FINDINGS_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:manage_findings"
 
 ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "testing",

@@ -14,6 +14,7 @@ from permission_guard.bootstrap import (
     checks,
     configuration,
     decisions,
+    findings,
     fixes,
     publisher,
     sweep,
@@ -45,7 +46,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fuzz], Any]]:
 
 
 def _clear_caches() -> None:
-    for module in (alerts, callers, checks, configuration, decisions, fixes, publisher, sweep, tickets):
+    for module in (alerts, callers, checks, configuration, decisions, findings, fixes, publisher, sweep, tickets):
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()

@@ -1,21 +1,26 @@
-"""Mutated events to the function that sends alerts."""
+"""Mutated events and test messages to the function that sends alerts."""
 
 from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from permission_guard.bus.alert_tests import AlertTest, alert_test_body
+from tests.fakes import ACCOUNT, NOW, REGION
 from tests.fuzz.aws import OTHERS, TOPIC, FakeAws, Write
 from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.material import finding_of
+from tests.fuzz.material import CALLER, finding_of
 from tests.fuzz.senders import sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.fuzz.mutations import Mutator
 
 GOOD = [finding_of(name).id for name in OTHERS]
 
@@ -33,7 +38,18 @@ def may_send(write: Write) -> bool:
     return write.operation == "slack:Post" or (write.operation == "sns:Publish" and write.params["TopicArn"] == TOPIC)
 
 
-FUZZ = sender("send_alert", is_sent, may_send, ("sns", "slack"))
+EVENTS = sender("send_alert", is_sent, may_send, ("sns", "slack"))
+TEST = AlertTest(id="0" * 32, by=CALLER, at=NOW, account=ACCOUNT, region=REGION)
+
+
+def mutate(mutator: Mutator) -> str:
+    """Return a mutated event, or a mutated request of a test message."""
+    if mutator.random.random() < 0.8:
+        return str(EVENTS.mutate(mutator))
+    return mutator.text(json.loads(alert_test_body(replace(TEST, id=f"{mutator.random.getrandbits(128):032x}"))))
+
+
+FUZZ = replace(EVENTS, mutate=mutate)
 
 
 @pytest.fixture

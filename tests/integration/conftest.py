@@ -32,6 +32,7 @@ from permission_guard.bootstrap import (
     checks,
     configuration,
     decisions,
+    findings,
     fixes,
     publisher,
     sweep,
@@ -328,7 +329,8 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    for module in (alerts, callers, checks, clients, configuration, decisions, fixes, publisher, sweep, tickets):
+    every = (alerts, callers, checks, clients, configuration, decisions, findings, fixes, publisher, sweep, tickets)
+    for module in every:
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()

@@ -100,7 +100,7 @@ def _expected() -> dict[str, set[str]]:
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
         | uses("aws/tables/maintenance")
         | uses("aws/tables/role_index", "is_complete")
-        | uses("aws/senders/alert_queue")
+        | uses("aws/senders/event_queue")
         | READ_CONFIGURATION,
         "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("aws/senders/event_bus"),
         "SendAlertFunction": OWN_LOGS
@@ -130,12 +130,12 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
         | uses("aws/tables/decisions", "decision"),
-        "ValidateConfigFunction": OWN_LOGS,
         "ManageFindingsFunction": OWN_LOGS
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
         | again
-        | uses("aws/senders/alert_queue"),
+        | uses("aws/senders/event_queue", "send_test", service="sqs"),
+        "ValidateConfigFunction": OWN_LOGS,
     }
 
 
@@ -509,7 +509,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
-            "AlertQueue": uses("aws/senders/alert_queue"),
+            "AlertQueue": uses("aws/senders/event_queue"),
             "MaintenanceDeadLetterQueue": KEEP_FAILED,
         },
         "PublishFindingsRole": {
@@ -542,7 +542,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
             "InvokePolicyQueue": request,
             "ExecutionRoleQueue": request,
-            "AlertQueue": uses("aws/senders/alert_queue"),
+            "AlertQueue": uses("aws/senders/event_queue", "send_test", service="sqs"),
         },
     }
     with_key = {

@@ -11,18 +11,19 @@ from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import AlertSettings
-from permission_guard.delivery.alerts.base import send, send_notice
-from permission_guard.delivery.alerts.digest import deliver_digest
+from permission_guard.delivery.alerts.alert_tests import send_test
+from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.base import AlertChannel
-    from permission_guard.delivery.alerts.notice import Notice
     from permission_guard.delivery.ledger import DeliveryResult
 
 
@@ -58,18 +59,22 @@ def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> Callabl
     return _sender(AlertSettings.from_environment(environment), config)
 
 
-def notice_sender(environment: Mapping[str, str]) -> Callable[[Notice], Sequence[DeliveryResult]]:
-    """Return what sends a notice to every channel. ConfigurationError if a setting is missing."""
+def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[DeliveryResult]]:
+    """Return what sends the digest with an id. ConfigurationError if a setting is missing."""
+    settings = AlertSettings.from_environment(environment)
+    return partial(
+        send_digest,
+        digests=DigestReader(client("dynamodb"), settings.findings_table),
+        channels=_channels(settings),
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+    )
+
+
+def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
+    """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
     settings = AlertSettings.from_environment(environment)
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send_notice, channels=_channels(settings), ledger=ledger)
-
-
-def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[DeliveryResult]]:
-    """Return what sends the digest with an id to every channel. ConfigurationError if a setting is missing."""
-    settings = AlertSettings.from_environment(environment)
-    digests = DigestReader(client("dynamodb"), settings.findings_table)
-    return partial(deliver_digest, digests=digests, send=notice_sender(environment))
+    return partial(send_test, channels=_channels(settings), ledger=ledger)
 
 
 @latest

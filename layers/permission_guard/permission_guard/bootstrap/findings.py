@@ -6,8 +6,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
-from permission_guard.aws.senders.alert_queue import AlertQueue
 from permission_guard.aws.senders.check_queue import CheckQueue
+from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.bootstrap.callers import proven_caller
 from permission_guard.clock import utc_now
@@ -38,7 +38,7 @@ def _manage(settings: ManageSettings, document: JSON, audience: str) -> Managed:
         audience=audience,
         findings=_table(settings.findings_table),
         request_checks=partial(_request_checks, settings),
-        send_test=lambda test: AlertQueue(client("sqs"), settings.alert_queue_url).send_test(test),
+        send_test=EventQueue(client("sqs"), settings.alert_queue_url).send_test,
         now=now,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.functions import FunctionReader
-from permission_guard.aws.senders.alert_queue import AlertQueue
+from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
@@ -33,7 +33,7 @@ def maintainer(
         FindingsTable(dynamodb, table),
         MaintenanceTable(dynamodb, table),
         RoleIndex(dynamodb, table, FunctionReader(client("lambda"))),
-        AlertQueue(client("sqs"), settings.alert_queue_url),
+        EventQueue(client("sqs"), settings.alert_queue_url),
         config=partial(logged_configuration, configuration, logger, metrics),
         clock=utc_now,
         account=account,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,8 @@ from permission_guard.model.names import REGION
 from permission_guard.records import record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from permission_guard.model.targets import JSON
 
 TEST_DETAIL_TYPE: Final = "Test Message"
@@ -32,19 +33,23 @@ class AlertTest:
     account: str
     region: str
 
+    @property
+    def key(self) -> str:
+        """The key in the delivery ledger. It has not the form of a finding's id, which a caller could choose as `id`."""
+        return f"test-message/{self.id}"
+
 
 def alert_test_body(test: AlertTest) -> str:
     """Return the body of the message."""
     return json.dumps({"source": SOURCE, "detail-type": TEST_DETAIL_TYPE, "detail": asdict(test)})
 
 
-def read_alert_test(detail: JSON) -> AlertTest:
+def read_alert_test(detail: Mapping[str, JSON]) -> AlertTest:
     """Read the `detail` of the message; MalformedEventError if it is not one."""
-    texts = detail if isinstance(detail, Mapping) else {}
     for name, pattern in _PATTERNS.items():
-        if not isinstance(texts.get(name), str) or not re.fullmatch(pattern, texts[name]):
+        if not isinstance(detail.get(name), str) or not re.fullmatch(pattern, detail[name]):
             raise MalformedEventError(f"the test message has no valid `{name}`")
-    at, region = texts.get("at"), texts.get("region")
+    at, region = detail.get("at"), detail.get("region")
     if not isinstance(region, str) or not REGION.match(region):
         raise MalformedEventError("the test message has no valid `region`")
     try:
@@ -53,4 +58,4 @@ def read_alert_test(detail: JSON) -> AlertTest:
         at = None
     if at is None:
         raise MalformedEventError("the test message has no valid `at`")
-    return AlertTest(id=texts["id"], by=texts["by"], at=at, account=texts["account"], region=region)
+    return AlertTest(id=detail["id"], by=detail["by"], at=at, account=detail["account"], region=region)

@@ -1,4 +1,4 @@
-"""Process a batch of events of the bus `permission-guard`, one by one, and report each message that failed."""
+"""Process a batch of messages behind the bus `permission-guard`, one by one, and report each message that failed."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
+    Handler = Callable[[Mapping[str, JSON]], None]
+    """Handles the detail of a message."""
+
 
 def process_batch(
     event: Mapping[str, JSON],
     handle: Callable[[BusEvent], None],
     logger: Logger,
     metrics: Metrics,
-    *,
-    others: Mapping[str, Callable[[JSON], None]] | None = None,
+    others: Mapping[str, Handler] | None = None,
 ) -> dict[str, JSON]:
     """Pass each message's event to `handle`; return Lambda's partial batch response.
 
-    `others` handle the `detail` of messages that are not about a finding, by their detail-type.
+    `others` handle the messages that are not about a finding, by their detail-type: each gets the detail.
 
     An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
     in the end. An event about a transition that was never recorded is refused: it is logged and counted, not retried.
+    So is a message about a digest that was never recorded.
     """
     failed = []
     for record in event["Records"]:
         finding_id = "unknown"
         try:
-            message = read_message(record["body"])
-            other = next((one for name, one in (others or {}).items() if name == message.get("detail-type")), None)
+            detail_type, detail = read_message(record["body"])
+            other = others.get(detail_type) if others and isinstance(detail_type, str) else None
             if other is not None:
-                other(message.get("detail"))
+                other(detail)
                 continue
-            received = event_of(message)
+            received = event_of(detail_type, detail)
             finding_id = received.finding_id
             handle(received)
         except UnrecordedTransitionError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.bus.events import SOURCE
@@ -11,6 +10,8 @@ from permission_guard.errors import MalformedEventError
 from permission_guard.model.digests import DIGEST_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from permission_guard.model.targets import JSON
 
 DIGEST_DETAIL_TYPE: Final = "Digest Due"
@@ -21,9 +22,9 @@ def digest_body(digest_id: str) -> str:
     return json.dumps({"source": SOURCE, "detail-type": DIGEST_DETAIL_TYPE, "detail": {"digest_id": digest_id}})
 
 
-def read_digest_id(detail: JSON) -> str:
+def read_digest_id(detail: Mapping[str, JSON]) -> str:
     """Read the `detail` of the message; MalformedEventError if it names no digest."""
-    digest_id = detail.get("digest_id") if isinstance(detail, Mapping) else None
+    digest_id = detail.get("digest_id")
     if not isinstance(digest_id, str) or not DIGEST_ID.fullmatch(digest_id):
         raise MalformedEventError("the message has no valid `digest_id`")
     return digest_id

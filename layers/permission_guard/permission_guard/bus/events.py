@@ -40,27 +40,27 @@ class BusEvent:
         return finding_target(self.target_arn)
 
 
-def read_message(body: str) -> Mapping[str, JSON]:
-    """Read a queue message of this package; MalformedEventError when it is none."""
+def read_message(body: str) -> tuple[JSON, Mapping[str, JSON]]:
+    """Return the detail-type and the detail of a queue message of the bot; MalformedEventError when it is not one."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the message is not JSON") from error
     if not isinstance(event, Mapping) or event.get("source") != SOURCE:
         raise MalformedEventError("the message is not an event of the permission-guard bus")
-    return event
+    detail = event.get("detail")
+    if not isinstance(detail, Mapping):
+        raise MalformedEventError("the event has no `detail` object")
+    return event.get("detail-type"), detail
 
 
 def read_event(body: str) -> BusEvent:
     """Read a queue message that carries an event of the bus; MalformedEventError when it does not."""
-    return event_of(read_message(body))
+    return event_of(*read_message(body))
 
 
-def event_of(event: Mapping[str, JSON]) -> BusEvent:
-    """Return what an event of the bus names; MalformedEventError when it has another form."""
-    detail, detail_type = event.get("detail"), event.get("detail-type")
-    if not isinstance(detail, Mapping):
-        raise MalformedEventError("the event has no `detail` object")
+def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
+    """Return the event of the bus with a detail-type and a detail; MalformedEventError when it is not one."""
     if detail_type not in list(Transition):
         raise MalformedEventError(f"the event's detail-type is {detail_type!r:.100}")
     finding_id, role_arn = detail.get("id"), detail.get("role_arn", "")

@@ -199,18 +199,17 @@ def deliver(
 def deliver_once(
     ledger: DeliveryLedger,
     channel: str,
-    key: str,
+    identifier: str,
     send: Callable[[], str | None],
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
-    """Deliver a message that is not about a finding to a channel, unless it was delivered.
+    """Deliver what has no later revision, such as a digest, to a channel, unless it was delivered.
 
-    `key` must not have the form of a finding's id: the ledger has both. `send` returns the reference to record. Its
-    errors are raised after the lock is released.
+    `send` returns the reference to record. Its errors are raised after the lock is released.
     """
-    claim = _claim(ledger, channel, key, 1, clock=clock, wait=wait)
+    claim = _claim(ledger, channel, identifier, 1, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
     try:
@@ -225,7 +224,7 @@ def deliver_once(
 def _claim(
     ledger: DeliveryLedger,
     channel: str,
-    key: str,
+    identifier: str,
     revision: int,
     *,
     clock: Callable[[], datetime],
@@ -237,10 +236,10 @@ def _claim(
     """
     for delay in BUSY_WAITS:
         try:
-            return ledger.claim(key, channel, revision, clock())
+            return ledger.claim(identifier, channel, revision, clock())
         except DeliveryBusyError:
             wait(delay)
-    return ledger.claim(key, channel, revision, clock())
+    return ledger.claim(identifier, channel, revision, clock())
 
 
 def _expiry(finding: Finding, now: datetime) -> datetime | None:

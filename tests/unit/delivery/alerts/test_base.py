@@ -20,7 +20,8 @@ from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.digests import Digest
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -44,7 +45,10 @@ class Channel:
         self.sent.append(finding.revision)
         return None
 
-    def send_notice(self, notice: Notice) -> str | None:
+    def send_digest(self, digest: Digest) -> str | None:
+        raise NotImplementedError
+
+    def send_test(self, test: AlertTest) -> str | None:
         raise NotImplementedError
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
-from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver, deliver_once
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
 from permission_guard.model.verdicts import Severity
@@ -17,10 +17,11 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 
@@ -54,11 +55,11 @@ class AlertChannel(Protocol):
         `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
         """
 
-    def send_notice(self, notice: Notice) -> str | None:
-        """Send a message that is not about one finding; DeliveryError when the system did not accept it.
+    def send_digest(self, digest: Digest) -> str | None:
+        """Send a digest; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
-        Return the reference of this delivery, None if it has none.
-        """
+    def send_test(self, test: AlertTest) -> str | None:
+        """Send a test message; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
 
 def send(
@@ -79,7 +80,7 @@ def send(
     """
     if finding.transition not in ALERTED:
         return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_ALERTED) for channel in channels]
-    return _to_every_channel(
+    return to_every_channel(
         channels,
         lambda channel: deliver(
             ledger,
@@ -94,19 +95,7 @@ def send(
     )
 
 
-def send_notice(notice: Notice, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
-    """Send a notice to every channel, once each.
-
-    After all channels were tried, raise one DeliveryError that names those that failed. The retry sends only to them.
-    """
-    return _to_every_channel(
-        channels,
-        lambda channel: deliver_once(ledger, channel.name, notice.key, partial(channel.send_notice, notice)),
-        what=notice.key,
-    )
-
-
-def _to_every_channel(
+def to_every_channel(
     channels: Sequence[AlertChannel], send: Callable[[AlertChannel], DeliveryResult], *, what: str
 ) -> list[DeliveryResult]:
     """Send something to every channel; after all were tried, raise one DeliveryError that names those that failed."""

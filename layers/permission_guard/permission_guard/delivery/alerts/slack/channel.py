@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.alerts.slack.message import notice_payload, payload
+from permission_guard.delivery.alerts.slack.message import digest_payload, payload, test_payload
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -38,9 +39,13 @@ class SlackChannel:
         """Post the finding; DeliveryError when Slack did not accept it."""
         self._post(payload(finding))
 
-    def send_notice(self, notice: Notice) -> None:
-        """Post a notice; DeliveryError when Slack did not accept it."""
-        self._post(notice_payload(notice))
+    def send_digest(self, digest: Digest) -> None:
+        """Post a digest; DeliveryError when Slack did not accept it."""
+        self._post(digest_payload(digest))
+
+    def send_test(self, test: AlertTest) -> None:
+        """Post a test message; DeliveryError when Slack did not accept it."""
+        self._post(test_payload(test))
 
     def _post(self, content: dict[str, JSON]) -> None:
         # slack_sdk is imported only when a message is sent: it takes longer than the rest of the cold start.

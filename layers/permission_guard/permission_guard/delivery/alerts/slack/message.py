@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alert_tests import compose_test
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.text import ELLIPSIS, one_line
 from permission_guard.model import limits
@@ -19,8 +21,9 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.message import FindingMessage, Section
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -39,39 +42,45 @@ _MAX_FALLBACK = 300
 _SIGNS = {Severity.CRITICAL: "‼", Severity.HIGH: "❗", Severity.MEDIUM: "⚠", Severity.LOW: "ℹ"}  # noqa: RUF001 - the sign is meant
 _CLOSED_SIGNS = {Status.RESOLVED: "✔", Status.SUPPRESSED: "⏸"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id")
+_DIGEST_SIGN = "☰"
+_TEST_SIGN = "⚙"
+_IN_CONTEXT = ("Opened at", "Changed at", "CloudTrail", "Finding id", "Digest id", "Requested at")
 _TOO_LONG = "Too long for Slack: see the finding in the findings table."
 
 
 def payload(finding: Finding) -> dict[str, JSON]:
     """Return the body of the POST to the webhook: blocks, and one line for notifications and screen readers."""
     message = compose(finding)
-    return {
-        "text": escape(message.headline, _MAX_FALLBACK),
-        "blocks": blocks(finding, message),
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    return _payload(message, blocks(finding, message))
 
 
-def notice_payload(notice: Notice) -> dict[str, JSON]:
-    """Return the body of the POST for a message that is not about one finding: a block for each paragraph."""
-    header = {"type": "plain_text", "text": escape(notice.headline, MAX_HEADER), "emoji": False}
-    paragraphs = _cut(notice.text, _MAX_SECTIONS).split("\n\n", MAX_BLOCKS - 2)
-    return {
-        "text": escape(notice.headline, _MAX_FALLBACK),
-        "blocks": [
-            {"type": "header", "text": header},
-            *(_rich_text([_text(_cut(one, _MAX_SECTION))]) for one in paragraphs),
-        ],
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+def digest_payload(digest: Digest) -> dict[str, JSON]:
+    """Return the body of the POST about a digest."""
+    message = compose_digest(digest)
+    return _payload(message, _blocks(message, _DIGEST_SIGN))
+
+
+def test_payload(test: AlertTest) -> dict[str, JSON]:
+    """Return the body of the POST of a test message."""
+    message = compose_test(test)
+    return _payload(message, _blocks(message, _TEST_SIGN))
 
 
 def blocks(finding: Finding, message: FindingMessage) -> list[dict[str, JSON]]:
     """Return a message as Block Kit blocks."""
-    sign = _CLOSED_SIGNS.get(finding.status, _SIGNS[finding.severity])
+    return _blocks(message, _CLOSED_SIGNS.get(finding.status, _SIGNS[finding.severity]))
+
+
+def _payload(message: FindingMessage, content: list[dict[str, JSON]]) -> dict[str, JSON]:
+    return {
+        "text": escape(message.headline, _MAX_FALLBACK),
+        "blocks": content,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _blocks(message: FindingMessage, sign: str) -> list[dict[str, JSON]]:
     above: list[dict[str, JSON]] = [
         {
             "type": "header",

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE
+from permission_guard.delivery.alert_tests import compose_test
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.message import compose
-from permission_guard.delivery.text import cut_bytes
 from permission_guard.model import limits
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.delivery.alerts.notice import Notice
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 MAX_SUBJECT = limits.TOPIC_SUBJECT_CHARACTERS
@@ -51,10 +54,24 @@ def publication(finding: Finding) -> Publication:
     )
 
 
-def notice_publication(notice: Notice) -> Publication:
-    """Return a message that is not about one finding as an SNS message."""
-    message = cut_bytes(f"{notice.headline}\n\n{notice.text}\n", MAX_MESSAGE_BYTES)
-    return Publication(_subject(notice.headline), message, {"notice": notice.kind})
+def digest_publication(digest: Digest) -> Publication:
+    """Return a digest as an SNS message. A subscription filter can name its kind."""
+    message = compose_digest(digest)
+    return Publication(
+        subject=_subject(message.headline),
+        message=message.body_within(MAX_MESSAGE_BYTES),
+        attributes={"digest": str(digest.kind), "account": digest.account, "region": digest.region},
+    )
+
+
+def test_publication(test: AlertTest) -> Publication:
+    """Return a test message as an SNS message. A subscription filter can name what it is."""
+    message = compose_test(test)
+    return Publication(
+        subject=_subject(message.headline),
+        message=message.body,
+        attributes={"notice": TEST_DETAIL_TYPE, "account": test.account, "region": test.region},
+    )
 
 
 def _subject(headline: str) -> str:

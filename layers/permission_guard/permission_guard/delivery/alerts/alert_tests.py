@@ -1,0 +1,28 @@
+"""How a test message reaches every alert channel, once each."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.ledger import deliver_once
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+
+
+def send_test(test: AlertTest, channels: Sequence[AlertChannel], ledger: DeliveryLedger) -> list[DeliveryResult]:
+    """Send a test message to every channel, once each.
+
+    After all channels were tried, DeliveryError names those that failed.
+    """
+    return to_every_channel(
+        channels,
+        lambda channel: deliver_once(ledger, channel.name, test.key, partial(channel.send_test, test)),
+        what=test.key,
+    )

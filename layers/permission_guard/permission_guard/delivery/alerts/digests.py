@@ -1,0 +1,42 @@
+"""How a digest reaches every alert channel, once each."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.ledger import deliver_once
+from permission_guard.errors import UnrecordedTransitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+    from permission_guard.model.digests import Digest
+
+
+class RecordedDigests(Protocol):
+    """Reads digests."""
+
+    def digest(self, digest_id: str) -> Digest | None:
+        """Return a digest, None if there is none."""
+
+
+def send_digest(
+    digest_id: str, digests: RecordedDigests, channels: Sequence[AlertChannel], ledger: DeliveryLedger
+) -> list[DeliveryResult]:
+    """Send the digest that a message names to every channel, once each.
+
+    UnrecordedTransitionError if there is no such digest. After all channels were tried, DeliveryError names those that
+    failed.
+    """
+    digest = digests.digest(digest_id)
+    if digest is None:
+        raise UnrecordedTransitionError(f"a message names the digest {digest_id}, which does not exist")
+    return to_every_channel(
+        channels,
+        lambda channel: deliver_once(ledger, channel.name, digest.id, partial(channel.send_digest, digest)),
+        what=f"digest {digest.id}",
+    )
