@@ -239,7 +239,7 @@ class FakeAws:
 
     def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
         entries = params["Entries"]
-        if len(entries) > limits.EVENT_REQUEST_ENTRIES or sum(map(entry_size, entries)) > limits.EVENT_ENTRY:
+        if len(entries) != 1 or entry_size(entries[0]) > limits.EVENT_ENTRY:
             raise RejectedError("ValidationException", "The request has too many entries, or is over the limit.")
         results = [_put_event(entry) for entry in entries]
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}

@@ -13,7 +13,6 @@ from botocore.stub import Stubber
 from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.bus.events import BusEvent, read_event
 from permission_guard.errors import DeliveryError, EventRejectedError
-from permission_guard.model import limits
 from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Remedy
 from tests.aws_limits import entry_size

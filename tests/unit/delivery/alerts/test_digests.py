@@ -99,9 +99,9 @@ def test_a_command_that_is_too_long_is_omitted() -> None:
 
 def test_the_digest_that_a_message_names_is_sent_once_by_every_channel() -> None:
     """It is read in the table: the message has only its id. One channel that fails is tried again alone."""
-    message = read_message(digest_body(ID))
-    assert message["detail-type"] == DIGEST_DETAIL_TYPE
-    digest_id = read_digest_id(message["detail"])
+    detail_type, detail = read_message(digest_body(ID))
+    assert detail_type == DIGEST_DETAIL_TYPE
+    digest_id = read_digest_id(detail)
     ledger, sns, slack = MemoryLedger(), Channel("sns"), Channel("slack", DeliveryError("HTTP 500"))
     with pytest.raises(DeliveryError, match=f"digest {ID} was not delivered: slack: HTTP 500"):
         send_digest(digest_id, Digests({ID: DIGEST}), [slack, sns], ledger)
