@@ -28,14 +28,18 @@ PAST, FUTURE = (datetime.now(UTC) + timedelta(days=days) for days in (-31, 60))
 
 
 @dataclass(frozen=True)
-class Swept:
-    """The stack after its first sweep: the findings of before it, and one that an event opened meanwhile."""
+class Maintained:
+    """The deployed stack, and an open finding of a function that an event named."""
 
     bot: Bot
-    before: list[Finding]
-    by_event: Finding
+    finding: Finding
 
-    def maintain(self) -> dict[str, Any]:
+    def push(self, **changes: Any) -> None:
+        """Deploy a configuration, and let maintenance read it at once."""
+        configuration.push(self.bot.aws, self.bot.outputs, {**DIGEST, **changes})
+        self.bot.aws.end_environments()
+
+    def run(self) -> dict[str, Any]:
         """Run maintenance, as its schedule does."""
         function = self.bot.resource("MaintainFindingsFunction")
         reply = self.bot.aws.client("lambda").invoke(FunctionName=function, Payload=b"{}")
@@ -48,11 +52,11 @@ class Swept:
         reply = self.bot.aws.client("lambda").invoke(FunctionName=self.bot.outputs["SweepAccountFunctionName"])
         assert json.loads(reply["Payload"].read())["complete"]
         for queue in ("SweepInvokePolicyQueue", "SweepExecutionRoleQueue", "AlertQueue", "TicketQueue"):
-            self.bot.wait_until_empty(queue, deadline=90)
+            self.bot.wait_until_empty(queue, deadline=120)
 
-    def subjects(self, beginning: str) -> list[str]:
-        """Return the subjects of the notifications that begin so."""
-        return [one["Subject"] for one in self.bot.watcher.inbox() if one["Subject"].startswith(beginning)]
+    def mails(self, beginning: str) -> list[dict[str, Any]]:
+        """Return the notifications whose subject begins so."""
+        return [one for one in self.bot.watcher.inbox() if one["Subject"].startswith(beginning)]
 
     def change(self, pk: str, sk: str, **values: Any) -> None:
         """Change the document of an item of the findings table."""
@@ -64,41 +68,19 @@ class Swept:
 
 
 @pytest.fixture(scope="module")
-def swept() -> Iterator[Swept]:
-    """Deploy the stack next to an account's functions, and run its first sweep."""
+def maintained() -> Iterator[Maintained]:
+    """Deploy the stack; it has not swept yet."""
     with deployed(DIGEST, FixMode="off", TicketSystem="none") as bot:
-        role = bot.engineer.role("before-role")
-        with bot.events_lost():
-            arns = [bot.engineer.function(f"before-{number}", role) for number in range(FUNCTIONS)]
-            for number in range(FUNCTIONS * STATEMENTS):
-                bot.engineer.permit(f"before-{number % FUNCTIONS}", f"broad{number}", "s3.amazonaws.com")
-        swept = Swept(bot, [], {})
-        swept.sweep()
-        named = bot.engineer.function("named", bot.engineer.role("named-role"))
+        arn = bot.engineer.function("named", bot.engineer.role("named-role"))
         bot.engineer.permit("named", "broad", "s3.amazonaws.com")
-        by_event = bot.watcher.finding(named, "PG102")
-        bot.watcher.alert(by_event["id"], "Finding Opened")
-        before = [one for arn in arns for one in bot.watcher.findings(arn)]
-        bot.watcher.checked(named, "execution_role")
-        swept.maintain()
-        yield Swept(bot, before, by_event)
+        finding = bot.watcher.finding(arn, "PG102")
+        bot.watcher.alert(finding["id"], "Finding Opened")
+        yield Maintained(bot, finding)
 
 
-def test_the_findings_of_the_first_sweep_send_no_alert(swept: Swept) -> None:
-    """An event that names a function alerts as always, at the same time."""
-    assert len(swept.before) >= FUNCTIONS * STATEMENTS
-    assert all(one["baseline"] and one["status"] == "open" for one in swept.before)
-    assert not swept.by_event["baseline"]
-    swept.bot.wait_until_empty("AlertQueue", deadline=60)
-    alerted = {one["MessageAttributes"]["transition"]["Value"] for one in swept.bot.watcher.inbox()}
-    assert alerted == {"Finding Opened"}
-    texts = "\n".join(one["Message"] for one in swept.bot.watcher.inbox())
-    assert not any(one["id"] in texts for one in swept.before)
-
-
-def test_an_exception_suppresses_open_findings_and_reopens_them_when_it_expires(swept: Swept) -> None:
+def test_an_exception_suppresses_open_findings_and_reopens_them_when_it_expires(maintained: Maintained) -> None:
     """No check and no event is needed: maintenance compares the findings with what is deployed."""
-    bot, finding = swept.bot, swept.by_event
+    bot, finding = maintained.bot, maintained.finding
     exception = {
         "id": "uploads",
         "rules": ["PG102"],
@@ -107,23 +89,21 @@ def test_an_exception_suppresses_open_findings_and_reopens_them_when_it_expires(
         "owner": "team-orders",
         "expires": f"{FUTURE:%Y-%m-%d}",
     }
-    configuration.push(bot.aws, bot.outputs, {**DIGEST, "exceptions": [exception]})
-    bot.aws.end_environments()
-    assert swept.maintain()["suppressed"] == 1
+    maintained.push(exceptions=[exception])
+    assert maintained.run()["suppressed"] == 1
     alert = bot.watcher.alert(finding["id"], "Finding Suppressed")
     assert "Suppressed by team-orders until" in alert["Message"]
 
     suppressed = bot.watcher.finding(finding["function_arn"], "PG102")
     ended = {**suppressed["suppression"], "by": "person", "exception": "", "until": PAST.isoformat()}
-    configuration.push(bot.aws, bot.outputs, DIGEST)
-    bot.aws.end_environments()
-    swept.change(f"FUNCTION#{finding['function_arn']}", f"FINDING#{finding['id']}", suppression=ended)
-    assert swept.maintain()["reopened"] == 1
+    maintained.push()
+    maintained.change(f"FUNCTION#{finding['function_arn']}", f"FINDING#{finding['id']}", suppression=ended)
+    assert maintained.run()["reopened"] == 1
     alert = bot.watcher.alert(finding["id"], "Finding Reopened")
     assert "The finding is no longer suppressed. The problem still exists." in alert["Message"]
 
 
-def test_an_exception_that_matches_nothing_is_reported_once(swept: Swept) -> None:
+def test_an_exception_that_matches_nothing_is_reported_once(maintained: Maintained) -> None:
     """Thirty days after it was first seen, and in one digest with one that expires within a week."""
     soon = datetime.now(UTC) + timedelta(days=5)
     common = {"rules": ["PG107"], "functions": ["nothing-*"], "reason": "Migration", "owner": "team-orders"}
@@ -131,47 +111,79 @@ def test_an_exception_that_matches_nothing_is_reported_once(swept: Swept) -> Non
         {"id": "unused", "expires": f"{FUTURE:%Y-%m-%d}", **common},
         {"id": "ending", "expires": f"{soon:%Y-%m-%d}", **common},
     ]
-    configuration.push(swept.bot.aws, swept.bot.outputs, {**DIGEST, "exceptions": exceptions[:1]})
-    swept.bot.aws.end_environments()
-    swept.maintain()
-    assert swept.subjects("Exceptions") == []
-    swept.change("MAINTENANCE", "STATE", exceptions={"unused": {"first_seen": PAST.isoformat()}})
-    configuration.push(swept.bot.aws, swept.bot.outputs, {**DIGEST, "exceptions": exceptions})
-    swept.bot.aws.end_environments()
+    maintained.push(exceptions=exceptions[:1])
+    maintained.run()
+    assert maintained.mails("Exceptions") == []
+    maintained.change("MAINTENANCE", "STATE", exceptions={"unused": {"first_seen": PAST.isoformat()}})
+    maintained.push(exceptions=exceptions)
     for _ in range(2):
-        swept.maintain()
-        poll(lambda: swept.subjects("Exceptions"), deadline=20, what="digest about exceptions")
-        swept.bot.wait_until_empty("AlertQueue")
-    assert swept.subjects("Exceptions") == ["Exceptions: 1 expire soon, 1 match nothing"]
-    (text,) = [one["Message"] for one in swept.bot.watcher.inbox() if one["Subject"].startswith("Exceptions")]
+        maintained.run()
+        poll(lambda: maintained.mails("Exceptions"), deadline=20, what="digest about exceptions")
+        maintained.bot.wait_until_empty("AlertQueue")
+    (mail,) = maintained.mails("Exceptions")
+    assert mail["Subject"] == "Exceptions: 1 expire soon, 1 match nothing"
+    text = mail["Message"]
     assert f"ending: team-orders, until {soon:%Y-%m-%d}. Migration" in text
     assert "unused: team-orders, never matched. Migration" in text
 
 
-def test_a_ticket_system_that_is_enabled_later_catches_up(swept: Swept) -> None:
+@pytest.fixture(scope="module")
+def before(maintained: Maintained) -> list[Finding]:
+    """Run the first sweep; return the findings of functions that no event named."""
+    bot = maintained.bot
+    role = bot.engineer.role("before-role")
+    with bot.events_lost():
+        arns = [bot.engineer.function(f"before-{number}", role) for number in range(FUNCTIONS)]
+        for number in range(FUNCTIONS * STATEMENTS):
+            bot.engineer.permit(f"before-{number % FUNCTIONS}", f"broad{number}", "s3.amazonaws.com")
+    maintained.sweep()
+    found = [one for arn in arns for one in bot.watcher.findings(arn)]
+    assert len(found) >= FUNCTIONS * STATEMENTS
+    assert all(one["baseline"] and one["status"] == "open" for one in found)
+    return found
+
+
+def test_a_function_that_an_event_names_alerts_during_the_first_sweep(
+    maintained: Maintained, before: list[Finding]
+) -> None:
+    """What the sweep finds sends no alert."""
+    bot = maintained.bot
+    bot.engineer.permit("named", "broader", "sns.amazonaws.com")
+    second = bot.watcher.finding(
+        maintained.finding["function_arn"], "PG102", lambda one: one["subject"] == "statement/broader"
+    )
+    bot.watcher.alert(second["id"], "Finding Opened")
+    assert not second["baseline"]
+    texts = "\n".join(one["Message"] for one in bot.watcher.inbox())
+    assert not any(one["id"] in texts for one in before)
+    maintained.run()
+
+
+def test_a_ticket_system_that_is_enabled_later_catches_up(maintained: Maintained, before: list[Finding]) -> None:
     """By itself, at the next sweep: no alert is sent again, and no ticket is opened for what the digest reports."""
-    alerts = len(swept.bot.watcher.inbox())
-    parameters = {"OperatorRoleArns": OPERATORS, "FixMode": "off", "TicketSystem": "opsitem"}
-    swept.bot.aws.deploy(STACK, parameters)
-    swept.sweep()
-    swept.bot.watcher.ops_item(swept.by_event["id"], "Open")
-    assert len(swept.bot.watcher.tickets()) == 1
-    assert len(swept.bot.watcher.inbox()) == alerts
+    bot = maintained.bot
+    alerts = len(bot.watcher.inbox())
+    bot.aws.deploy(STACK, {"OperatorRoleArns": OPERATORS, "FixMode": "off", "TicketSystem": "opsitem"})
+    maintained.sweep()
+    bot.watcher.ops_item(maintained.finding["id"], "Open")
+    assert len(bot.watcher.tickets()) == 2
+    assert len(bot.watcher.inbox()) == alerts
+    assert len(before) > 2
 
 
-def test_the_first_sweep_ends_in_exactly_one_digest(swept: Swept) -> None:
+def test_the_first_sweep_ends_in_exactly_one_digest(maintained: Maintained, before: list[Finding]) -> None:
     """It counts all findings, names the ten worst, and has the command that lists them."""
 
-    def digest() -> list[str]:
-        swept.maintain()
-        return swept.subjects("First sweep")
+    def digest() -> list[dict[str, Any]]:
+        maintained.run()
+        return maintained.mails("First sweep")
 
-    poll(digest, deadline=90, what="digest of the first sweep")
-    swept.maintain()
-    swept.bot.wait_until_empty("AlertQueue")
-    (text,) = [one["Message"] for one in swept.bot.watcher.inbox() if one["Subject"].startswith("First sweep")]
-    assert f"First sweep: {len(swept.before)} findings in" in text
-    assert f"{FUNCTIONS * STATEMENTS} high: PG102 source-missing" in text
-    assert text.count("[HIGH] PG102 ") == 10
-    assert f"permission-guard findings list --stack-name {STACK}" in text
-    assert "Not complete" not in text
+    poll(digest, deadline=120, what="digest of the first sweep")
+    maintained.run()
+    maintained.bot.wait_until_empty("AlertQueue")
+    (mail,) = maintained.mails("First sweep")
+    assert mail["Subject"].startswith(f"First sweep: {len(before)} findings in")
+    assert f"{FUNCTIONS * STATEMENTS} high: PG102 source-missing" in mail["Message"]
+    assert mail["Message"].count("[HIGH] PG102 ") == 10
+    assert f"permission-guard findings list --stack-name {STACK}" in mail["Message"]
+    assert "Not complete" not in mail["Message"]

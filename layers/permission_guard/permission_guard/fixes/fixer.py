@@ -205,7 +205,7 @@ class Fixer:
         if not self.quota.take_fix_quota(
             self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
         ):
-            # Not recorded as refused, which would be final: the sweep publishes open findings again, for a retry.
+            # Not recorded as refused, which would be final: the sweep hands open findings over again, for a retry.
             reached = f"the limit of {self.max_fixes_an_hour} fixes per hour is reached"
             return FixOutcome(finding.id, None, reached, is_postponed=True)
         intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
