@@ -87,11 +87,11 @@ def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
     """Return whether a call writes a finding, the state of maintenance or a digest, or has a digest sent."""
     params = write.params
     if write.operation == "dynamodb:PutItem":
-        return params["Item"]["pk"]["S"].startswith(("MAINTENANCE", "BASELINE", "DIGEST#"))
+        return str(params["Item"]["pk"]["S"]).startswith(("MAINTENANCE", "BASELINE", "DIGEST#"))
     if write.operation == "dynamodb:TransactWriteItems":
         keys = [action["Put"]["Item"]["sk"]["S"] for action in params["TransactItems"]]
         return all(key.startswith(("FINDING#", "HISTORY#")) for key in keys)
-    return write.operation == "sqs:SendMessage" and params["QueueUrl"] == ALERT_QUEUE
+    return write.operation == "sqs:SendMessageBatch" and params["QueueUrl"] == ALERT_QUEUE
 
 
 def prepare(aws: FakeAws, random: Random) -> None:

@@ -18,7 +18,8 @@ from tests.unit.sweep.account import Account, Cursors, Queue, all_of, not_first,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FindingTarget, FunctionTarget
 
 
 class CutOffError(BaseException):
@@ -66,7 +67,7 @@ class Sweeping:
 
     def __init__(self, watch: Watch, order: tuple[str, ...] = ("a", "b", "c", "d", "e")) -> None:
         names = [named(name) for name in order]
-        findings = {
+        findings: dict[FindingTarget, list[Finding]] = {
             target: [a_finding(id=f"{target.name}{number}", function_arn=target.arn) for number in range(2)]
             for target in [*names[1:], named("deleted")]
         }
