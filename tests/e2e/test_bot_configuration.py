@@ -86,7 +86,7 @@ def denied(bot: Bot, function: str, queue: str) -> Iterator[Callable[[], None]]:
     Messages of its queue are delivered again after seconds.
     """
     iam, sqs, role = bot.engineer.iam, bot.aws.client("sqs"), bot.resource(f"{function}Role")
-    sqs.set_queue_attributes(QueueUrl=bot.resource(queue), Attributes={"VisibilityTimeout": "6"})
+    sqs.set_queue_attributes(QueueUrl=bot.resource(queue), Attributes={"VisibilityTimeout": "15"})
     iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=document(_DENY))
     bot.aws.end_environments()
 
