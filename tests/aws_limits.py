@@ -68,7 +68,7 @@ def _updated(update: dict[str, Any]) -> dict[str, Any]:
 
 def _put_events(params: dict[str, Any], **_more: Any) -> None:
     entries = params["Entries"]
-    if len(entries) > limits.EVENT_REQUEST_ENTRIES or sum(map(entry_size, entries)) > limits.EVENT_ENTRY:
+    if len(entries) != 1 or entry_size(entries[0]) > limits.EVENT_ENTRY:
         raise _rejected("PutEvents", "Total size of the entries in the request is over the limit.")
 
 

@@ -25,7 +25,7 @@ metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Request the checks and publish open findings again; return the numbers of this run, and whether it is the last.
+    """Request the checks and hand open findings over; return the numbers of this run, and whether it is the last.
 
     The event `CONTINUE` continues a sweep; every other event also starts one.
     """
@@ -34,12 +34,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "SweepsCompleted": int(swept.outcome is Outcome.COMPLETE),
         "FunctionsSwept": swept.functions,
         "FindingsOpen": swept.open_findings,
-        "FindingsNotPublished": len(swept.failures),
+        "FindingsNotSent": len(swept.failures),
     }.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     logger.info(str(swept.outcome), extra={**asdict(swept), "failures": swept.failures[:_FAILURES_SHOWN]})
     if swept.failures:
-        logger.error("findings not published", extra={"failures": swept.failures[:_FAILURES_SHOWN]})
+        logger.error("findings not sent", extra={"failures": swept.failures[:_FAILURES_SHOWN]})
     return {
         "complete": swept.outcome is Outcome.COMPLETE,
         "functions": swept.functions,

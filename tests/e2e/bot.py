@@ -15,7 +15,7 @@ from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 STACK = "permission-guard"
 OPERATORS = f"arn:aws:iam::{ACCOUNT}:role/operators"
@@ -30,7 +30,7 @@ READERS = {
 """The function that reads each queue, by the beginning of its logical id."""
 GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
-CONFIGURATION = {"version": 1, "grace_period_seconds": GRACE_PERIOD}
+CONFIGURATION = {"version": 1, "grace_period_seconds": GRACE_PERIOD, "baseline": "alert-each"}
 """The configuration document of the stack, unless a test pushes another one."""
 
 
@@ -167,14 +167,15 @@ def deployed_statements(role: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def deployed(**parameters: str) -> Iterator[Bot]:
+def deployed(document: Mapping[str, Any] = CONFIGURATION, **parameters: str) -> Iterator[Bot]:
     """Start a sandbox of its own and deploy the stack in it.
 
-    The grace period is one second: a finding is unknown at first, as on AWS, and the delayed check reports it.
+    The grace period is one second: a finding is unknown at first, as on AWS, and the delayed check reports it. The
+    first sweep sends an alert for each finding, unless the `document` says otherwise.
     """
     with Sandbox.start() as aws:
         given = {"OperatorRoleArns": OPERATORS, **parameters}
-        outputs = configuration.deploy(aws, STACK, given, CONFIGURATION)
+        outputs = configuration.deploy(aws, STACK, given, document)
         bot = Bot(aws, outputs, Engineer(aws), Watcher(aws, outputs))
         bot.principal("operators", {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
         yield bot

@@ -33,9 +33,11 @@ DECISIONS: Final = "decisions"
 BUS: Final = "permission-guard"
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 WEBHOOK_SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
+ALERT_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/alerts"
+TICKET_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/tickets"
+FIX_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/fixes"
 CHECK_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/checks"
 OTHER_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/other-checks"
-ALERT_QUEUE: Final = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/alerts"
 
 WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
 PASSWORD: Final = "hunter2-of-the-function"
@@ -66,6 +68,9 @@ ENVIRONMENT: Final = {
     "INVOKE_POLICY_QUEUE_URL": CHECK_QUEUE,
     "EXECUTION_ROLE_QUEUE_URL": OTHER_QUEUE,
     "ALERT_QUEUE_URL": ALERT_QUEUE,
+    "TICKET_QUEUE_URL": TICKET_QUEUE,
+    "FIX_QUEUE_URL": FIX_QUEUE,
+    "STACK_NAME": "permission-guard",
     "CONFIGURATION_APPLICATION": "abc1234",
     "CONFIGURATION_ENVIRONMENT": "ghi9012",
     "CONFIGURATION_PROFILE": "def5678",
@@ -234,7 +239,7 @@ class FakeAws:
 
     def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
         entries = params["Entries"]
-        if len(entries) > limits.EVENT_REQUEST_ENTRIES or sum(map(entry_size, entries)) > limits.EVENT_ENTRY:
+        if len(entries) != 1 or entry_size(entries[0]) > limits.EVENT_ENTRY:
             raise RejectedError("ValidationException", "The request has too many entries, or is over the limit.")
         results = [_put_event(entry) for entry in entries]
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
@@ -272,6 +277,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
         "NextPollConfigurationToken": "t",
     },
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
+    "dynamodb:BatchGetItem": lambda _aws, _params: {"Responses": {}},
     "dynamodb:BatchWriteItem": lambda aws, params: aws.tables.batch_write_item(params),
     "dynamodb:GetItem": lambda aws, params: aws.tables.get_item(params),
     "dynamodb:PutItem": lambda aws, params: aws.tables.put_item(params),
@@ -295,6 +301,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "secretsmanager:GetSecretValue": lambda _aws, _params: {"SecretString": WEBHOOK},
     "sns:Publish": FakeAws._publish,
     "sqs:GetQueueAttributes": lambda _aws, _params: {"Attributes": {"QueueArn": QUEUE_ARN}},
+    "sqs:SendMessage": lambda _aws, _params: {"MessageId": "1"},
     "sqs:SendMessageBatch": FakeAws._send_messages,
     "ssm:CreateOpsItem": FakeAws._create_ops_item,
     "ssm:GetOpsItem": FakeAws._ops_item,

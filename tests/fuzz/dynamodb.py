@@ -150,7 +150,7 @@ def _tokens(expression: str) -> tuple[str, ...]:
 
 
 def _holds(expression: str, item: Item, request: Mapping[str, Any]) -> bool:
-    """Evaluate a condition: comparisons, size, the functions below, NOT, AND, OR, parentheses."""
+    """Evaluate a condition: comparisons, BETWEEN, size, the functions below, NOT, AND, OR, parentheses."""
     parser = _Parser(_tokens(expression), item, request)
     result = parser.alternatives()
     assert not parser.rest, f"unknown syntax: {expression}"
@@ -213,7 +213,12 @@ class _Parser:
             return not self._condition()
         if self.rest[-1] in _FUNCTIONS:
             return self._function()
-        first, operator, second = self.value(), self.next(*_OPERATORS), self.value()
+        first = self.value()
+        if self.is_next("BETWEEN"):
+            self.next()
+            low, _, high = self.value(), self.next("AND"), self.value()
+            return _compare(low, first, "<=") and _compare(first, high, "<=")
+        operator, second = self.next(*_OPERATORS), self.value()
         return _compare(first, second, operator)
 
     def _function(self) -> bool:

@@ -116,7 +116,7 @@ def use_index(use: Use) -> None:
     use(cursors.move, use(cursors.read), Step.REQUEST_CHECKS, target_of(ORDERS).arn)
     use(cursors.move, Cursor(), Step.REQUEST_CHECKS)
     use.put("CURSOR", pk="SWEEP", revision={"S": "one"})
-    use(cursors.move, use(cursors.read), Step.PUBLISH_FINDINGS)
+    use(cursors.move, use(cursors.read), Step.HAND_OVER_FINDINGS)
 
 
 def use_ledger(use: Use) -> None:

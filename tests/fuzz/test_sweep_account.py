@@ -7,7 +7,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.sweep.sweep import CONTINUE
-from tests.fuzz.aws import BUS, CHECK_QUEUE, FINDINGS, OTHER_QUEUE, OTHERS, FakeAws, Write, function_arn
+from tests.fuzz.aws import (
+    ALERT_QUEUE,
+    CHECK_QUEUE,
+    FINDINGS,
+    FIX_QUEUE,
+    OTHER_QUEUE,
+    OTHERS,
+    TICKET_QUEUE,
+    FakeAws,
+    Write,
+    function_arn,
+)
 from tests.fuzz.harness import Fuzz, run
 from tests.fuzz.material import DOCUMENTS, KEYS, cursor_items, finding_items, finding_of, good_items, role_items
 from tests.fuzz.mutations import Mutator
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
+SENDERS = {ALERT_QUEUE, TICKET_QUEUE, FIX_QUEUE}
 SCHEDULE = json.loads((EVENTS / "schedule" / "sweep_account.json").read_text())
 
 
@@ -40,28 +52,32 @@ def stored(payloads: dict[str, Any], mutator: Mutator, aws: FakeAws) -> dict[str
 
 
 def is_swept(aws: FakeAws, number: int, _identifier: str) -> bool:
-    """Return whether checks of the function are requested, and its finding is published again."""
+    """Return whether checks of the function are requested, and its finding is handed to every sender."""
     arn, finding = function_arn(OTHERS[number]), finding_of(OTHERS[number])
     requested = {
         params["QueueUrl"]
         for params in aws.written("sqs:SendMessageBatch")
         if any(arn in entry["MessageBody"] for entry in params["Entries"])
     }
-    entries = [entry for params in aws.written("events:PutEvents") for entry in params["Entries"]]
-    published = {json.loads(entry["Detail"])["id"] for entry in entries}
-    return requested == {CHECK_QUEUE, OTHER_QUEUE} and finding.id in published
+    handed_over = {
+        params["QueueUrl"]
+        for params in aws.written("sqs:SendMessageBatch")
+        if any(finding.id in entry["MessageBody"] for entry in params["Entries"])
+    }
+    return requested >= {CHECK_QUEUE, OTHER_QUEUE} and handed_over == SENDERS
 
 
 def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
-    """Return whether a call requests checks, writes the index of roles, moves the cursor, or publishes."""
+    """Return whether a call requests checks, hands findings over, or writes the index of roles, cursor or baseline."""
     params = write.params
     if write.operation == "dynamodb:PutItem":
-        return params["Item"]["pk"]["S"] in ("ROLES", "SWEEP")
+        return params["Item"]["pk"]["S"] in ("ROLES", "SWEEP", "BASELINE")
     if write.operation == "dynamodb:BatchWriteItem":
         return all(one["PutRequest"]["Item"]["pk"]["S"] == "ROLES" for one in params["RequestItems"][FINDINGS])
-    if write.operation == "sqs:SendMessageBatch":
-        return params["QueueUrl"] in (CHECK_QUEUE, OTHER_QUEUE)
-    return write.operation == "events:PutEvents" and all(entry["EventBusName"] == BUS for entry in params["Entries"])
+    if write.operation == "dynamodb:TransactWriteItems":  # findings about roles that no function uses
+        items = [action["Put"]["Item"] for action in params["TransactItems"]]
+        return all(item["pk"]["S"].startswith("ROLE#") for item in items)
+    return write.operation == "sqs:SendMessageBatch" and params["QueueUrl"] in {CHECK_QUEUE, OTHER_QUEUE, *SENDERS}
 
 
 def prepare(aws: FakeAws, random: Random) -> None:
@@ -92,5 +108,5 @@ FUZZ = Fuzz(
 
 
 def test_no_item_stops_the_sweep(loaded: Callable[[Fuzz], Any]) -> None:
-    """Checks of every function are requested, and readable findings are published again."""
+    """Checks of every function are requested, and readable findings are handed to the senders."""
     run(FUZZ, continuing(loaded(FUZZ)))

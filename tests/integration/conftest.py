@@ -350,6 +350,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         "CONFIGURATION_PROFILE": "def5678",
         "DELIVERIES_TABLE": DELIVERIES,
         "EVENT_BUS": BUS,
+        "STACK_NAME": "permission-guard",
         "FIX_MODE": "off",
         "DECISIONS_TABLE": DECISIONS,
         "DECIDE_FIX_ARN": DECIDE_FIX,
@@ -366,6 +367,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         account = Account(lambda: capsys.readouterr().out)
         monkeypatch.setenv("CHECK_QUEUE_URL", account.queue("checks"))
+        monkeypatch.setenv("ALERT_QUEUE_URL", account.queue("alerts"))
         read = SimpleNamespace(read=lambda: ConfigurationRead(account.config))
         monkeypatch.setattr(configuration, "_deployed", lambda _settings: read)
         yield account

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.bus.events import BusEvent, read_event
+from permission_guard.config.document import Baseline, GuardConfig
 from permission_guard.errors import ConfigurationError
 from permission_guard.findings.lifecycle import Change
-from permission_guard.model.findings import Status
-from tests.fakes import OTHER, TARGET, a_finding
+from permission_guard.model.findings import Status, Transition
+from tests.fakes import FINDING_ID, FUNCTION_ARN, OTHER, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
 
 if TYPE_CHECKING:
@@ -68,10 +70,10 @@ def test_a_second_sweep_causes_no_new_alert(swept: Account) -> None:
 
 def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
     """It lists functions and findings, updates the role index, sends one batch to each queue, and moves its cursor."""
+    swept.run("sweep_account", SCHEDULED)
     run = swept.run("sweep_account", SCHEDULED)
     assert Counter(run.calls) == {
-        "dynamodb:BatchWriteItem": 1,
-        "dynamodb:GetItem": 1,
+        "dynamodb:GetItem": 2,
         "dynamodb:PutItem": 5,
         "dynamodb:Query": 5,
         "lambda:ListFunctions": 1,
@@ -80,7 +82,7 @@ def test_a_sweep_reads_no_function_itself(swept: Account) -> None:
 
 
 def test_a_run_without_time_left_is_continued_by_the_schedule_that_continues_sweeps(swept: Account) -> None:
-    """It publishes what the first run did not, and starts no other sweep."""
+    """It hands over what the first run did not, and starts no other sweep."""
     swept.table.put_finding(Change(a_finding(), None))
     swept.remaining_time_in_millis = lambda: 5_000
     run = swept.run("sweep_account", SCHEDULED)
@@ -109,3 +111,44 @@ def test_a_missing_setting_is_named(swept: Account, monkeypatch: pytest.MonkeyPa
         pytest.raises(ConfigurationError, match="EXECUTION_ROLE_QUEUE_URL is not set"),
     ):
         swept.run("sweep_account", SCHEDULED)
+
+
+def test_the_checks_of_the_first_sweep_belong_to_the_baseline(swept: Account) -> None:
+    """What they find goes to one digest, and no alert and no ticket is sent for it. A later sweep's is alerted."""
+    swept.run("sweep_account", SCHEDULED)
+    for checker, queue in (("check_invoke_policy", "invoke-policy"), ("check_execution_role", "execution-role")):
+        swept.run(checker, sqs_event(*swept.received(queue)))
+    assert {(finding.rule_id, finding.baseline) for finding in swept.findings} == {("PG102", True), ("PG201", True)}
+
+
+@pytest.mark.parametrize("choice", [Baseline.ALERT_EACH, Baseline.DIGEST])
+def test_a_stack_that_wants_every_alert_or_has_swept_before_has_no_baseline(swept: Account, choice: Baseline) -> None:
+    """An upgraded stack has the index of roles, and no item of a baseline."""
+    if choice is Baseline.DIGEST:
+        swept.dynamodb.put_item(TableName=TABLE_NAME, Item={"pk": {"S": "ROLES"}, "sk": {"S": "COMPLETE"}})
+    swept.config = GuardConfig(baseline=choice)
+    swept.run("sweep_account", SCHEDULED)
+    swept.run("check_invoke_policy", sqs_event(*swept.received("invoke-policy")))
+    assert not swept.finding.baseline
+
+
+def test_an_open_finding_goes_to_what_was_enabled_later_and_not_to_the_bus(
+    swept: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets of your own on the bus get each transition once; the senders' ledger skips what they delivered."""
+    monkeypatch.setenv("TICKET_QUEUE_URL", swept.queue("tickets"))
+    monkeypatch.setenv("FIX_QUEUE_URL", "")
+    swept.table.put_finding(Change(a_finding(), None))
+    run = swept.run("sweep_account", SCHEDULED)
+    assert "events:PutEvents" not in run.calls
+    for queue in ("alerts", "tickets"):
+        (message,) = swept.received(queue)
+        assert read_event(message) == BusEvent(Transition.OPENED, FINDING_ID, FUNCTION_ARN, 1)
+
+
+def test_the_finding_about_a_role_without_functions_is_resolved(swept: Account) -> None:
+    """The last function was deleted, and the event was lost."""
+    role = ROLE_ARN.replace("orders-role", "unused-role")
+    swept.table.put_finding(Change(a_finding(function_arn="", role_arn=role), None))
+    assert swept.run("sweep_account", SCHEDULED).answer["open_findings"] == 0
+    assert (swept.finding.status, swept.finding.resolution) == (Status.RESOLVED, "No function uses the role.")

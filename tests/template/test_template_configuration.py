@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.template.sam_template import Template, listed, referred
-from tests.template.test_template_functions import CONFIGURED
+from tests.template.test_template_functions import CONFIGURED, WITH_BATCHES
 from tests.template.test_template_roles import MONITOR_ROLE, READ_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -97,14 +97,20 @@ def test_the_monitor_only_describes_alarms(template: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("alarm", "metric"),
-    [("ConfigurationUnreadAlarm", "ConfigurationUnread"), ("BatchesCrashedAlarm", "BatchesCrashed")],
+    ("alarm", "metric", "counting"),
+    [
+        # The sweep reads the document once, and fails without it.
+        ("ConfigurationUnreadAlarm", "ConfigurationUnread", (*WITH_BATCHES, "MaintainFindingsFunction")),
+        ("BatchesCrashedAlarm", "BatchesCrashed", WITH_BATCHES),
+    ],
 )
-def test_an_alarm_counts_in_every_function_that_reads_the_document(template: Template, alarm: str, metric: str) -> None:
+def test_an_alarm_counts_in_every_function_that_reads_the_document(
+    template: Template, alarm: str, metric: str, counting: tuple[str, ...]
+) -> None:
     """The first one goes off."""
     own = properties(template, alarm)
     stats = [one["MetricStat"]["Metric"] for one in own["Metrics"] if "MetricStat" in one]
-    folders = [template.functions[function]["CodeUri"].removeprefix("functions/") for function in CONFIGURED]
+    folders = [template.functions[function]["CodeUri"].removeprefix("functions/") for function in counting]
     assert [stat["Dimensions"][0]["Value"] for stat in stats] == folders
     assert {stat["MetricName"] for stat in stats} == {metric}
     (total,) = [one["Expression"] for one in own["Metrics"] if "Expression" in one]

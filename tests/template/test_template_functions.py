@@ -14,6 +14,7 @@ from permission_guard.config.settings import (
     ConfigurationSettings,
     DecideSettings,
     FixSettings,
+    MaintenanceSettings,
     ManageSettings,
     PublishSettings,
     SweepSettings,
@@ -35,16 +36,19 @@ SETTINGS: dict[str, Any] = {
     "OpenTicketFunction": TicketSettings,
     "ApplyFixFunction": FixSettings,
     "DecideFixFunction": DecideSettings,
-    "ManageFindingsFunction": ManageSettings,
     "ValidateConfigFunction": ValidationSettings,
+    "ManageFindingsFunction": ManageSettings,
+    "MaintainFindingsFunction": MaintenanceSettings,
 }
-CONFIGURED = (
+WITH_BATCHES = (
     "CheckInvokePolicyFunction",
     "CheckExecutionRoleFunction",
     "SendAlertFunction",
     "OpenTicketFunction",
     "ApplyFixFunction",
 )
+"""The functions that read the configuration document before each batch of messages."""
+CONFIGURED = (*WITH_BATCHES, "MaintainFindingsFunction", "SweepAccountFunction")
 """The functions that read the configuration document."""
 
 # Optional variables with a default, for tests and experts; the template does not set them.
@@ -136,6 +140,12 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SweepAccountFunction", "FINDINGS_TABLE", "FindingsTable"),
         ("SweepAccountFunction", "INVOKE_POLICY_QUEUE_URL", "SweepInvokePolicyQueue"),
         ("SweepAccountFunction", "EXECUTION_ROLE_QUEUE_URL", "SweepExecutionRoleQueue"),
+        ("SweepAccountFunction", "ALERT_QUEUE_URL", "AlertQueue"),
+        ("SweepAccountFunction", "TICKET_QUEUE_URL", "TicketQueue"),
+        ("SweepAccountFunction", "FIX_QUEUE_URL", "FixQueue"),
+        ("MaintainFindingsFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("MaintainFindingsFunction", "ALERT_QUEUE_URL", "AlertQueue"),
+        ("MaintainFindingsFunction", "STACK_NAME", "AWS::StackName"),
         ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.bootstrap.sweep import FIXED
+from permission_guard.delivery.alerts.base import ALERTED
 from permission_guard.delivery.ledger import LOCK_FOR
 from permission_guard.sweep.sweep import CONTINUE
 from tests.paths import REPOSITORY
@@ -170,7 +172,34 @@ def test_a_rule_sends_to_a_queue_and_never_invokes_a_function(template: Template
 def queues_of_the_sweep(template: Template) -> set[str]:
     """Return the queues to which the sweep sends its requests."""
     variables = template.functions["SweepAccountFunction"]["Environment"]["Variables"]
-    return {referred(value) for name, value in variables.items() if name.endswith("_QUEUE_URL")}
+    return {referred(variables[name]) for name in ("INVOKE_POLICY_QUEUE_URL", "EXECUTION_ROLE_QUEUE_URL")}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "enabled"),
+    [
+        ({}, {"ALERT_QUEUE_URL": "AlertQueue"}),
+        ({"TicketSystem": "opsitem"}, {"ALERT_QUEUE_URL": "AlertQueue", "TICKET_QUEUE_URL": "TicketQueue"}),
+        ({"FixMode": "plan"}, {"ALERT_QUEUE_URL": "AlertQueue", "FIX_QUEUE_URL": "FixQueue"}),
+    ],
+)
+def test_the_sweep_hands_findings_only_to_what_is_enabled(
+    deployed: Callable[..., Template], parameters: dict[str, str], enabled: dict[str, str]
+) -> None:
+    """Each message to another function would cost an invocation for nothing."""
+    variables = deployed(**parameters).functions["SweepAccountFunction"]["Environment"]["Variables"]
+    named = {name: variables[name] for name in ("ALERT_QUEUE_URL", "TICKET_QUEUE_URL", "FIX_QUEUE_URL")}
+    assert {name: referred(value) for name, value in named.items() if value} == enabled
+
+
+@pytest.mark.parametrize(
+    ("rule", "transitions"), [("AlertEvents", ALERTED), ("TicketEvents", ALERTED), ("FixEvents", FIXED)]
+)
+def test_the_sweep_hands_over_the_transitions_that_the_rules_deliver(
+    template: Template, rule: str, transitions: frozenset[str]
+) -> None:
+    """A receiver gets from the sweep what it would have got from the bus."""
+    assert set(template.of_type("AWS::Events::Rule")[rule]["EventPattern"]["detail-type"]) == transitions
 
 
 def test_every_queue_has_a_sender_and_one_consumer(template: Template) -> None:
@@ -195,11 +224,11 @@ def test_changes_never_wait_behind_a_sweep(template: Template) -> None:
 
 
 def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedules(template: Template) -> None:
-    """The schedules invoke their function directly: an event every 15 minutes is no burst."""
+    """The schedules invoke their function directly: an event every ten minutes is no burst."""
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
     assert types.pop("DecideFixFunction") == types.pop("ManageFindingsFunction") == set()  # people invoke them
     assert types.pop("ValidateConfigFunction") == set()  # AppConfig invokes it
-    assert types.pop("SweepAccountFunction") == {"Schedule"}
+    assert types.pop("SweepAccountFunction") == types.pop("MaintainFindingsFunction") == {"Schedule"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
     assert set().union(*types.values()) == {"SQS"}
     permissions = template.of_type("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping")
@@ -295,15 +324,15 @@ def test_every_queue_denies_requests_without_tls(template: Template) -> None:
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, queue
 
 
-def test_only_the_roles_that_publish_may_put_events_on_the_bus(template: Template) -> None:
+def test_only_the_role_that_publishes_may_put_events_on_the_bus(template: Template) -> None:
     """Nothing else is denied: the owner keeps rules, policy and deletion."""
     (policy,) = template.of_type("AWS::Events::EventBusPolicy").values()
     statement = policy["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "events:PutEvents")
     assert referred(statement["Resource"]) == referred(policy["EventBusName"]) == "FindingsBus"
     publishers = [role for role in template.of_type("AWS::IAM::Role") if "events:PutEvents" in template.allowed(role)]
-    exempt = [referred(arn) for arn in statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]]
-    assert sorted(exempt) == sorted(publishers) == ["PublishFindingsRole", "SweepAccountRole"]
+    exempt = referred(statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"])
+    assert [exempt] == publishers == ["PublishFindingsRole"]
     assert statement["Condition"].keys() == {"ArnNotEquals"}
 
 
@@ -346,14 +375,25 @@ def test_findings_outlive_the_stack(template: Template) -> None:
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
 
 
-def test_a_failed_sweep_is_kept(template: Template) -> None:
-    """A schedule may fail to invoke it, or the function may fail."""
-    function = template.functions["SweepAccountFunction"]
+@pytest.mark.parametrize(
+    ("name", "queue"),
+    [("SweepAccountFunction", "SweepDeadLetterQueue"), ("MaintainFindingsFunction", "MaintenanceDeadLetterQueue")],
+)
+def test_a_failed_run_of_a_schedule_is_kept(template: Template, name: str, queue: str) -> None:
+    """A schedule may fail to invoke the function, or the function may fail."""
+    function = template.functions[name]
     destination = function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-    assert destination == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["SweepDeadLetterQueue", "Arn"]}}
+    assert destination == {"Type": "SQS", "Destination": {"Fn::GetAtt": [queue, "Arn"]}}
     for event in function["Events"].values():
-        assert event["Properties"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["SweepDeadLetterQueue", "Arn"]}}
+        assert event["Properties"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+
+
+def test_maintenance_runs_every_ten_minutes(template: Template) -> None:
+    """Within that time an expired exception opens its findings again."""
+    function = template.functions["MaintainFindingsFunction"]
+    assert function["Timeout"] == 900
+    assert [event["Properties"]["Schedule"] for event in function["Events"].values()] == ["rate(10 minutes)"]
 
 
 def test_a_sweep_has_the_longest_timeout_and_is_continued_within_15_minutes(template: Template) -> None:
@@ -394,7 +434,8 @@ def test_findings_that_stay_hidden_raise_an_alarm(template: Template) -> None:
     assert {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in metrics} == {
         ("EventsRejected", "publish_findings"),
         ("RecordsMalformed", "publish_findings"),
-        ("FindingsNotPublished", "sweep_account"),
+        ("FindingsNotSent", "sweep_account"),
+        ("FindingsUnreadable", "maintain_findings"),
         ("FindingsUnreadable", "check_invoke_policy"),
         ("FindingsUnreadable", "check_execution_role"),
     }

@@ -86,11 +86,22 @@ def _expected() -> dict[str, set[str]]:
         "SweepAccountFunction": OWN_LOGS
         | KEEP_FAILED
         | uses("aws/readers/functions", "roles_of_functions")
-        | uses("aws/tables/role_index", "rebuild")
-        | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
+        | uses("aws/tables/role_index", "rebuild", "is_complete", "functions_of_roles")
+        | uses("aws/tables/findings", "targets_with_open_findings", "keys_of", "findings_of")
+        | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
+        | uses("aws/tables/maintenance", "baseline", "put_baseline")
         | uses("aws/tables/sweep_cursor")
-        | uses("aws/senders/event_bus")
-        | uses("aws/senders/check_queue", service="sqs"),
+        | uses("aws/senders/event_queue")
+        | uses("aws/senders/check_queue", service="sqs")
+        | READ_CONFIGURATION,
+        "MaintainFindingsFunction": OWN_LOGS
+        | KEEP_FAILED
+        | uses("aws/tables/findings", "keys_of", "findings_of")
+        | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
+        | uses("aws/tables/maintenance")
+        | uses("aws/tables/role_index", "is_complete")
+        | uses("aws/senders/event_queue")
+        | READ_CONFIGURATION,
         "PublishFindingsFunction": OWN_LOGS | READ_STREAM | KEEP_FAILED | uses("aws/senders/event_bus"),
         "SendAlertFunction": OWN_LOGS
         | RECEIVE
@@ -481,13 +492,25 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "SweepExecutionRoleQueue": RECEIVE,
         },
         "SweepAccountRole": {
-            "FindingsTable": uses("aws/tables/role_index", "rebuild")
-            | uses("aws/tables/findings", "targets_with_open_findings", "findings_of")
+            "FindingsTable": uses("aws/tables/role_index", "rebuild", "is_complete", "functions_of_roles")
+            | uses("aws/tables/findings", "targets_with_open_findings", "keys_of", "findings_of")
+            | write - {"dynamodb:UpdateItem"}  # no transaction of it updates
+            | uses("aws/tables/maintenance", "baseline", "put_baseline")
             | uses("aws/tables/sweep_cursor"),
-            "FindingsBus": uses("aws/senders/event_bus"),
+            "AlertQueue": uses("aws/senders/event_queue"),
+            "TicketQueue": uses("aws/senders/event_queue"),
+            "FixQueue": uses("aws/senders/event_queue"),
             "SweepInvokePolicyQueue": request,
             "SweepExecutionRoleQueue": request,
             "SweepDeadLetterQueue": KEEP_FAILED,
+        },
+        "MaintainFindingsRole": {
+            "FindingsTable": uses("aws/tables/findings", "keys_of", "findings_of")
+            | write - {"dynamodb:UpdateItem"}  # as above
+            | uses("aws/tables/maintenance")
+            | uses("aws/tables/role_index", "is_complete"),
+            "AlertQueue": uses("aws/senders/event_queue"),
+            "MaintenanceDeadLetterQueue": KEEP_FAILED,
         },
         "PublishFindingsRole": {
             "FindingsTable": READ_STREAM,
@@ -552,7 +575,7 @@ def test_what_only_one_role_may_do(template: Template) -> None:
     assert may("iam:AttachRolePolicy") == {"ApplyFixRole"}
     assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole"}
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
-    assert may("events:PutEvents") == {"PublishFindingsRole", "SweepAccountRole"}
+    assert may("events:PutEvents") == {"PublishFindingsRole"}
     assert may("sns:Publish") == may("secretsmanager:GetSecretValue") == {"SendAlertRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}

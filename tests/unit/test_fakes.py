@@ -11,25 +11,32 @@ from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.senders.event_bus import EventBus
+from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.decisions import DecisionReader, DecisionTable
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.maintenance import DigestReader, MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bus.publisher import TransitionPublisher
 from permission_guard.checks.batch import CheckRequests, FunctionDirectory
 from permission_guard.checks.checker import RoleUsers, SnapshotSource
+from permission_guard.delivery.alerts.digests import RecordedDigests
 from permission_guard.delivery.ledger import DeliveryLedger
 from permission_guard.delivery.transitions import RecordedFindings
+from permission_guard.findings.baseline import Baselines
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixes.base import FixState, Writer
 from permission_guard.fixes.decisions import DecisionStore
 from permission_guard.fixes.fixer import Decisions, FixQuota, FixStateSource
-from permission_guard.sweep.sweep import Cursors, FindingsPublisher, FunctionIndex, OpenFindings
+from permission_guard.maintenance.maintainer import DigestSender, FirstList, MaintenanceStore
+from permission_guard.maintenance.maintainer import Findings as MaintainedFindings
+from permission_guard.sweep.sweep import Cursors, FunctionIndex, OpenFindings
 from tests.fakes import InMemoryFindings, InMemoryState
 from tests.unit.delivery.memory_ledger import MemoryLedger
+from tests.unit.maintenance import account as maintained
 from tests.unit.sweep import account
 
 
@@ -63,8 +70,16 @@ from tests.unit.sweep import account
         (FunctionIndex, account.Account),
         (Cursors, SweepCursor),
         (Cursors, account.Cursors),
-        (FindingsPublisher, EventBus),
-        (FindingsPublisher, account.Account),
+        (MaintenanceStore, MaintenanceTable),
+        (MaintenanceStore, maintained.Account),
+        (FirstList, RoleIndex),
+        (FirstList, maintained.Account),
+        (DigestSender, EventQueue),
+        (DigestSender, maintained.Account),
+        (RecordedDigests, DigestReader),
+        (Baselines, MaintenanceTable),
+        (MaintainedFindings, FindingsTable),
+        (MaintainedFindings, maintained.Account),
         (CheckRequests, CheckQueue),
         (TransitionPublisher, EventBus),
     ],

@@ -13,6 +13,7 @@ from permission_guard.config.settings import (
     DecideSettings,
     FixMode,
     FixSettings,
+    MaintenanceSettings,
     PublishSettings,
     SweepSettings,
     TicketSettings,
@@ -29,10 +30,15 @@ WHOLE: dict[Any, dict[str, str]] = {
     ValidationSettings: {"TICKET_SYSTEM": "none"},
     CheckSettings: {"FINDINGS_TABLE": "findings", "CHECK_QUEUE_URL": "https://sqs/own"},
     SweepSettings: {
-        "EVENT_BUS": "permission-guard",
+        "ALERT_QUEUE_URL": "https://sqs/alerts",
         "FINDINGS_TABLE": "findings",
         "INVOKE_POLICY_QUEUE_URL": "https://sqs/invoke",
         "EXECUTION_ROLE_QUEUE_URL": "https://sqs/role",
+    },
+    MaintenanceSettings: {
+        "FINDINGS_TABLE": "findings",
+        "ALERT_QUEUE_URL": "https://sqs/alerts",
+        "STACK_NAME": "permission-guard",
     },
     PublishSettings: {"EVENT_BUS": "permission-guard"},
     AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries"},
@@ -68,6 +74,14 @@ def test_the_required_variables_are_enough(settings: Any) -> None:
 def test_the_sweep_has_both_queues_in_the_order_of_the_directions() -> None:
     """The queue of the invoke policies is first."""
     assert SweepSettings.from_environment(WHOLE[SweepSettings]).queue_urls == ("https://sqs/invoke", "https://sqs/role")
+
+
+def test_the_sweep_hands_findings_only_to_what_is_enabled() -> None:
+    """The template leaves the queues of the others empty."""
+    whole = {**WHOLE[SweepSettings], "TICKET_QUEUE_URL": "", "FIX_QUEUE_URL": "https://sqs/fixes"}
+    settings = SweepSettings.from_environment(whole)
+    assert (settings.alert_queue_url, settings.ticket_queue_url) == ("https://sqs/alerts", None)
+    assert settings.fix_queue_url == "https://sqs/fixes"
 
 
 def test_alert_channels_are_absent_unless_they_are_named() -> None:

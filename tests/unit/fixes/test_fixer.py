@@ -426,7 +426,7 @@ def test_a_finding_that_keeps_coming_back_requires_manual_action() -> None:
 
 
 def test_the_number_of_fixes_per_hour_is_limited() -> None:
-    """The limit is per account. The fix is not refused: the sweep publishes the finding again, for a retry."""
+    """The limit is per account. The fix is not refused: the sweep hands the finding over again, for a retry."""
     store = InMemoryFindings(fixes={"2026-11-20T09": {"one#1", "two#1"}})
     setup = Setup(store=store, limit=2)
     outcome = setup.handle()
@@ -677,7 +677,7 @@ def test_a_role_that_is_not_in_the_finding_is_not_changed() -> None:
 
 
 def test_a_proposal_of_mode_plan_is_applied_in_mode_auto() -> None:
-    """The sweep publishes the finding again, and the mode allows the fix now."""
+    """The sweep hands the finding over again, and the mode allows the fix now."""
     setup = Setup(FixMode.PLAN)
     setup.handle()
     assert setup.handle().summary == "already handled: Fix Proposed"

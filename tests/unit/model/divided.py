@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.senders.check_queue import CheckQueue
-from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.checks.requests import CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
@@ -28,43 +28,6 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
 
 SCOPE = Direction.EXECUTION_ROLE
-
-
-def publish(some: list[Finding]) -> list[dict[str, Any]]:
-    """Publish findings; return the requests."""
-    events = Client(
-        "events", lambda params: {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}] * len(params["Entries"])}
-    )
-    assert EventBus(events.client, "permission-guard").publish_all(some) == {}
-    return events.of("PutEvents")
-
-
-def published(requests: list[dict[str, Any]], some: list[Finding], size: Callable[[dict[str, Any]], int]) -> Sent:
-    """Return what was published of findings."""
-    details = [json.loads(entry["Detail"]) for request in requests for entry in request["Entries"]]
-    return Sent(list(map(size, requests)), details == [finding.to_document() for finding in some])
-
-
-def total_size(request: dict[str, Any]) -> int:
-    """Return the size of the entries of a PutEvents request."""
-    return sum(map(aws_limits.entry_size, request["Entries"]))
-
-
-def event_entry(extra: int) -> Sent:
-    """Publish two findings whose entries have the size limit together."""
-
-    def two(count: int) -> list[Finding]:
-        first, second = findings(2, evidence={"a": "x" * 130_000})
-        return [first, replace(second, evidence={"a": "x" * count})]
-
-    some = filled(two, lambda some: sum(map(total_size, publish(some))), limits.EVENT_ENTRY + extra)
-    return published(publish(some), some, total_size)
-
-
-def event_request_entries(extra: int) -> Sent:
-    """Publish as many findings as a request has entries."""
-    some = findings(limits.EVENT_REQUEST_ENTRIES + extra)
-    return published(publish(some), some, lambda request: len(request["Entries"]))
 
 
 def write(some: Sequence[Finding], roles: int = 0, client: Any = None) -> list[dict[str, Any]]:
@@ -118,6 +81,16 @@ def batch_write_items(extra: int) -> Sent:
     return Sent(list(map(len, requests)), len(keys) == len(every))
 
 
+def batch_get_items(extra: int) -> Sent:
+    """Ask which functions were checked, in two directions each."""
+    dynamodb = Client("dynamodb", lambda _params: {"Responses": {}})
+    every = functions(limits.BATCH_GET_ITEMS // 2 + extra)
+    assert MaintenanceTable(dynamodb.client, TABLE_NAME).unchecked(every) == tuple(every)
+    requests = [params["RequestItems"][TABLE_NAME]["Keys"] for params in dynamodb.of("BatchGetItem")]
+    keys = {json.dumps(key) for request in requests for key in request}
+    return Sent(list(map(len, requests)), len(keys) == 2 * len(every))
+
+
 def request_checks(
     targets: Sequence[FunctionTarget], request: CheckRequest, size: Callable[[dict[str, Any]], int]
 ) -> Sent:
@@ -152,11 +125,10 @@ def queue_message(extra: int) -> Sent:
 
 
 DIVIDED: Mapping[str, Callable[[int], Sent]] = {
-    "EVENT_ENTRY": event_entry,
-    "EVENT_REQUEST_ENTRIES": event_request_entries,
     "TRANSACTION": transaction,
     "TRANSACTION_ACTIONS": transaction_actions,
     "BATCH_WRITE_ITEMS": batch_write_items,
+    "BATCH_GET_ITEMS": batch_get_items,
     "QUEUE_MESSAGE": queue_message,
     "QUEUE_BATCH_MESSAGES": queue_batch_messages,
 }

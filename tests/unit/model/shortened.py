@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.delivery.alerts.slack import message as slack
 from permission_guard.delivery.alerts.sns.channel import SnsChannel
@@ -54,6 +55,15 @@ def table_item(_extra: int) -> Sent:
     texts = {value["S"] for item in items for value in item.values() if "S" in value}
     is_complete = texts >= {checkpoint.to_json(), json.dumps(finding.to_document(), sort_keys=True)}
     return Sent(list(map(aws_limits.item_size, items)), is_complete)
+
+
+def event_entry(_extra: int) -> Sent:
+    """Publish the largest finding."""
+    events = Client("events", lambda _params: {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
+    finding = fit(a_finding(evidence={"a": "x" * limits.FINDING_DOCUMENT}))
+    EventBus(events.client, "permission-guard").publish(finding)
+    (entry,) = [entry for request in events.of("PutEvents") for entry in request["Entries"]]
+    return Sent([aws_limits.entry_size(entry)], json.loads(entry["Detail"]) == finding.to_document())
 
 
 def finding_document(extra: int) -> Sent:
@@ -245,5 +255,5 @@ SHORTENED: Mapping[str, Callable[[int], Sent]] = {
 }
 """By limit: sends what has its size and some bytes, characters or blocks more."""
 
-NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {"TABLE_ITEM": table_item}
+NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {"EVENT_ENTRY": event_entry, "TABLE_ITEM": table_item}
 """Nothing is as large: our own limits on documents and checkpoints are lower."""

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.errors import ConflictError
-from permission_guard.sweep.sweep import Cursor, Step
+from permission_guard.findings.checkpoint import StoredFindings
+from permission_guard.model.findings import Transition
+from permission_guard.sweep.sweep import Cursor, Receiver, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from permission_guard.findings.lifecycle import Change
     from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import FindingTarget, FunctionTarget, RoleTarget
 
 Watch = Callable[[], None]
 """Called before each call, to cut a run off or to change the account."""
@@ -24,56 +27,78 @@ def plenty_of_time() -> int:
     return 900_000
 
 
+def not_first() -> bool:
+    """Say that a sweep is not the first one."""
+    return False
+
+
 def nothing() -> None:
     """Change nothing."""
 
 
 @dataclass
 class Account:
-    """Existing functions, functions with open findings, and deleted functions of the role index."""
+    """Existing functions, targets with open findings, and deleted functions of the role index.
+
+    `users` are the functions of roles. `batches` are the findings that the receiver got, one list for each request.
+    """
 
     existing: list[FunctionTarget]
-    with_findings: list[FunctionTarget] = field(default_factory=list)
-    findings: dict[FunctionTarget, list[Finding]] = field(default_factory=dict)
-    published: list[Finding] = field(default_factory=list)
-    batches: list[list[str]] = field(default_factory=list)
+    with_findings: list[FindingTarget] = field(default_factory=list)
+    findings: dict[FindingTarget, list[Finding]] = field(default_factory=dict)
+    batches: list[list[Finding]] = field(default_factory=list)
     deleted_in_index: list[FunctionTarget] = field(default_factory=list)
-    unreadable: dict[FunctionTarget, list[str]] = field(default_factory=dict)
-    rejected: dict[str, Exception] = field(default_factory=dict)
+    unreadable: dict[FindingTarget, list[str]] = field(default_factory=dict)
+    users: dict[RoleTarget, tuple[FunctionTarget, ...]] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
     watch: Watch = nothing
+
+    @property
+    def handed_over(self) -> list[Finding]:
+        """Return every finding that the receiver got."""
+        return [finding for batch in self.batches for finding in batch]
+
+    @property
+    def receiver(self) -> Receiver:
+        """Return what takes every finding."""
+        return Receiver("send_alert", frozenset(Transition), self.send)
 
     def rebuild(self) -> tuple[Iterable[FunctionTarget], Iterable[FunctionTarget]]:
         self.watch()
         return iter(self.existing), iter(self.deleted_in_index)
 
-    def functions_with_open_findings(self) -> Iterable[FunctionTarget]:
+    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> dict[RoleTarget, tuple[FunctionTarget, ...]]:
+        self.watch()
+        return {role: self.users.get(role, ()) for role in roles}
+
+    def targets_with_open_findings(self) -> Iterable[FindingTarget]:
         self.watch()
         return iter(self.with_findings)
 
-    def findings_of(self, target: FunctionTarget) -> Iterable[Finding]:
+    def findings_of(self, target: FindingTarget) -> StoredFindings:
         self.watch()
-        return self.findings.get(target, [])
+        return StoredFindings(tuple(self.findings.get(target, ())), frozenset(self.unreadable.get(target, ())))
 
-    def unreadable_of(self, target: FunctionTarget) -> Iterable[str]:
-        return self.unreadable.get(target, ())
-
-    def publish_all(self, findings: Iterable[Finding]) -> dict[str, Exception]:
+    def put_finding(self, change: Change) -> None:
         self.watch()
-        batch = list(findings)
-        self.published += [finding for finding in batch if finding.id not in self.rejected]
-        self.batches.append([finding.id for finding in batch])
-        return {finding.id: self.rejected[finding.id] for finding in batch if finding.id in self.rejected}
+        self.changes.append(change)
+
+    def send(self, findings: Iterable[Finding]) -> None:
+        self.watch()
+        self.batches.append(list(findings))
 
 
 class Queue(list["FunctionTarget"]):
-    """A checker's queue."""
+    """A checker's queue. `baseline` has whether each request belonged to the baseline."""
 
     def __init__(self, watch: Watch = nothing) -> None:
         super().__init__()
         self.watch = watch
+        self.baseline: list[bool] = []
 
-    def request(self, targets: Iterable[FunctionTarget]) -> int:
+    def request(self, targets: Iterable[FunctionTarget], *, baseline: bool) -> int:
         self.watch()
+        self.baseline.append(baseline)
         before = len(self)
         self.extend(targets)
         return len(self) - before

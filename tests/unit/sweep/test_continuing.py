@@ -13,12 +13,13 @@ from permission_guard.errors import DeliveryError
 from permission_guard.sweep import sweep as module
 from permission_guard.sweep.sweep import MIN_MILLIS_FOR_A_PART, Cursor, Outcome, Step, Sweeper
 from tests.fakes import TARGET, a_finding
-from tests.unit.sweep.account import Account, Cursors, Queue, all_of, plenty_of_time
+from tests.unit.sweep.account import Account, Cursors, Queue, all_of, not_first, plenty_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FindingTarget, FunctionTarget
 
 
 class CutOffError(BaseException):
@@ -66,7 +67,7 @@ class Sweeping:
 
     def __init__(self, watch: Watch, order: tuple[str, ...] = ("a", "b", "c", "d", "e")) -> None:
         names = [named(name) for name in order]
-        findings = {
+        findings: dict[FindingTarget, list[Finding]] = {
             target: [a_finding(id=f"{target.name}{number}", function_arn=target.arn) for number in range(2)]
             for target in [*names[1:], named("deleted")]
         }
@@ -77,7 +78,7 @@ class Sweeping:
         """Run a sweep in a new execution environment."""
         requests = [self.invoke.request, self.role.request]
         return (
-            Sweeper(self.account, self.account, requests, self.account, self.cursors)
+            Sweeper(self.account, self.account, requests, [self.account.receiver], self.cursors, is_baseline=not_first)
             .run(remaining, start=start)
             .outcome
         )
@@ -91,9 +92,9 @@ class Sweeping:
         raise AssertionError
 
     def assert_nothing_was_skipped(self) -> None:
-        """Every function was requested from both checkers, and every open finding was published."""
+        """Every function was requested from both checkers, and every open finding was handed over."""
         assert set(self.invoke) == set(self.role) >= all_of(self.account)
-        assert {finding.id for finding in self.account.published} == {
+        assert {finding.id for finding in self.account.handed_over} == {
             finding.id for target in self.account.with_findings for finding in self.account.findings[target]
         }
 
@@ -133,7 +134,7 @@ def test_a_run_that_is_cut_off_repeats_one_part_at_most() -> None:
         swept.until_complete()
         repeated = len(swept.invoke) - len(set(swept.invoke))
         assert repeated <= 2, cut_off_at
-        assert len(swept.account.published) <= 10 + 4, cut_off_at
+        assert len(swept.account.handed_over) <= 10 + 4, cut_off_at
 
 
 @pytest.mark.parametrize("parts", range(1, 8))
@@ -145,7 +146,7 @@ def test_a_run_stops_when_little_time_is_left_and_the_next_one_continues(parts: 
     swept.until_complete(remaining)
     swept.assert_nothing_was_skipped()
     assert len(swept.invoke) == len(swept.role) == 7
-    assert len(swept.account.published) == 10
+    assert len(swept.account.handed_over) == 10
 
 
 def test_every_run_handles_a_part_however_little_time_the_lists_have_left() -> None:
@@ -183,7 +184,7 @@ def test_functions_that_are_created_and_deleted_meanwhile_make_it_skip_no_other(
             break
     kept = before - {named("a")}  # never had a finding, and no entry in the index
     assert set(swept.invoke) == set(swept.role) >= kept
-    assert {finding.function_arn for finding in swept.account.published} == {
+    assert {finding.function_arn for finding in swept.account.handed_over} == {
         target.arn for target in swept.account.with_findings
     }
 
@@ -194,11 +195,11 @@ def test_a_resolved_finding_is_no_reason_to_skip_another() -> None:
     swept.run(lambda: 0, start=True)
     while swept.cursors.stored.step is Step.REQUEST_CHECKS:
         swept.run(lambda: 0)
-    first = swept.account.batches[0]
+    first = [finding.id for finding in swept.account.batches[0]]
     swept.account.with_findings.remove(named("b"))
     swept.until_complete(lambda: 0)
     assert first == ["b0", "b1", "c0", "c1"]
-    assert {finding.id for finding in swept.account.published} >= {f"{name}0" for name in ("c", "d", "e", "deleted")}
+    assert {finding.id for finding in swept.account.handed_over} >= {f"{name}0" for name in ("c", "d", "e", "deleted")}
 
 
 def test_a_queue_error_keeps_the_cursor() -> None:
@@ -206,10 +207,10 @@ def test_a_queue_error_keeps_the_cursor() -> None:
     swept = Sweeping(Watch())
     request, times = swept.role.request, count(1)
 
-    def fail_once(targets: tuple[FunctionTarget, ...]) -> int:
+    def fail_once(targets: tuple[FunctionTarget, ...], *, baseline: bool) -> int:
         if next(times) == 2:
             raise DeliveryError("SQS did not accept 2 of 2 requests")
-        return request(targets)
+        return request(targets, baseline=baseline)
 
     swept.role.request = fail_once  # type: ignore[method-assign,assignment]
     with pytest.raises(DeliveryError):

@@ -21,8 +21,9 @@ def compose_digest(digest: Digest) -> FindingMessage:
     """Return a digest as a message. Its names come from others: each line is bounded and shows only what is visible."""
     sections = [_listing(part) for part in digest.parts]
     command = listing(digest.command).strip()
+    # Half a command does something else. What to do comes first.
     if command and len(command) <= _COMMAND:
-        sections.append(Section("See all of them", command, SectionStyle.COMMAND))
+        sections.insert(0, Section("See all of them", command, SectionStyle.COMMAND))
     return FindingMessage(
         headline=one_line(digest.title, _HEADLINE),
         resource=one_line(f"{digest.account} {digest.region}", _LINE),

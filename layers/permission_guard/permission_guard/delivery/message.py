@@ -29,7 +29,7 @@ HAPPENED: Mapping[Transition, str] = {
     Transition.OPENED: "A problem was found.",
     Transition.REOPENED: "A problem that was resolved exists again.",
     Transition.RESOLVED: "The problem no longer exists.",
-    Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until it is resolved.",
+    Transition.SUPPRESSED: "The finding was suppressed. The problem still exists. No alerts until that ends.",
     Transition.FIX_PROPOSED: "A fix is proposed. Nothing was changed yet.",
     Transition.FIX_APPROVED: "The fix was approved. It is about to be applied.",
     Transition.FIX_REJECTED: "The proposed fix was rejected. Nothing was changed.",
@@ -75,7 +75,7 @@ class Section:
 class FindingMessage:
     """A message for people, in the order of its parts. Each has a maximum length and only printable characters.
 
-    `resource` is the ARN of the function.
+    `resource` is the ARN of the function or the role.
     """
 
     headline: str
@@ -114,11 +114,19 @@ def compose(finding: Finding) -> FindingMessage:
     return FindingMessage(
         headline=headline(finding),
         resource=one_line(finding.target_arn, _FACT),
-        happened=HAPPENED[finding.transition],
+        happened=_happened(finding),
         sections=tuple(_sections(finding)),
         facts=tuple((label, one_line(value, _FACT)) for label, value in _facts(finding) if value),
         evidence=tuple(_evidence(finding)),
     )
+
+
+def _happened(finding: Finding) -> str:
+    """Return what happened: the end of a suppression opens a finding again whose problem was never resolved."""
+    before = [past.transition for past in finding.history if past.revision == finding.revision - 1]
+    if finding.transition is Transition.REOPENED and before == [Transition.SUPPRESSED]:
+        return "The finding is no longer suppressed. The problem still exists."
+    return HAPPENED[finding.transition]
 
 
 def headline(finding: Finding) -> str:

@@ -70,10 +70,8 @@ class BaselineTally:
     def _gaps(self, unread: int) -> list[str]:
         lines = []
         if self._baseline.unchecked:
-            lines.append(
-                f"{self._baseline.unchecked} functions were not checked within three hours. Their findings send alerts "
-                "as always."
-            )
+            late = self._baseline.unchecked
+            lines.append(f"Functions not checked within three hours: {late}. Their findings send alerts as always.")
         if unread:
-            lines.append(f"The findings of {unread} functions and roles could not be read.")
+            lines.append(f"Functions and roles whose findings could not be read: {unread}.")
         return lines

@@ -39,7 +39,7 @@ SETTLE: Final = timedelta(minutes=1)
 _COMPARISONS: Final = 2
 """How many runs compare open findings with a new configuration: a check may have used the one before meanwhile."""
 
-_FUNCTIONS_A_REQUEST: Final = 50
+_FUNCTIONS_A_PART: Final = 50
 
 
 class Findings(Protocol):
@@ -69,7 +69,7 @@ class MaintenanceStore(MaintenanceStates, Baselines, Protocol):
         """Store a digest, unless one with its id is stored already."""
 
     def unchecked(self, functions: Sequence[FunctionTarget]) -> Sequence[FunctionTarget]:
-        """Return which of at most 50 functions were not checked in both directions."""
+        """Return which functions were not checked in both directions."""
 
 
 class DigestSender(Protocol):
@@ -202,7 +202,7 @@ class Maintainer:
         functions, is_overdue = self._first_list.functions(), baseline.is_overdue(now)
         unchecked = 0
         remaining = iter([one for one in functions or () if one.arn > baseline.after])
-        while part := tuple(islice(remaining, _FUNCTIONS_A_REQUEST)):
+        while part := tuple(islice(remaining, _FUNCTIONS_A_PART)):
             unchecked += len(self._store.unchecked(part))
             if unchecked and not is_overdue:
                 return baseline

@@ -9,8 +9,7 @@ from typing import Final
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 EVENT_ENTRY: Final = 256 * 1024
-"""All entries of a PutEvents request together: their source, detail-type, resources and detail."""
-EVENT_REQUEST_ENTRIES: Final = 10
+"""The entry of a PutEvents request: its source, detail-type, resources and detail."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 TABLE_ITEM: Final = 400 * 1024

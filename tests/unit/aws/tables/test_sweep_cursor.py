@@ -45,12 +45,12 @@ def test_what_is_stored_is_read(cursor: SweepCursor, step: Step, after: str) -> 
 
 def test_a_complete_sweep_leaves_no_step(cursor: SweepCursor) -> None:
     """The revision still counts on, so that a late run of that sweep cannot move the next one's cursor."""
-    late = cursor.move(cursor.read(), Step.PUBLISH_FINDINGS, FUNCTION_ARN)
+    late = cursor.move(cursor.read(), Step.HAND_OVER_FINDINGS, FUNCTION_ARN)
     cursor.move(late, None)
     assert cursor.read() == Cursor(2)
     cursor.move(cursor.read(), Step.REQUEST_CHECKS)
     with pytest.raises(ConflictError):
-        cursor.move(late, Step.PUBLISH_FINDINGS, FUNCTION_ARN)
+        cursor.move(late, Step.HAND_OVER_FINDINGS, FUNCTION_ARN)
     assert cursor.read() == Cursor(3, Step.REQUEST_CHECKS)
 
 

@@ -120,7 +120,7 @@ def test_a_repaired_ledger_sends_no_alert_for_a_transition_that_has_none() -> No
 def test_below_the_severity_threshold_nothing_is_sent() -> None:
     """The finding is a high one."""
     channel, ledger = Channel("sns"), MemoryLedger()
-    (result,) = send(OPENED, lambda: OPENED, [channel], ledger, Severity.CRITICAL)
+    (result,) = send(OPENED, lambda: OPENED, [channel], ledger, min_severity=Severity.CRITICAL)
     assert result.outcome is DeliveryOutcome.BELOW_THRESHOLD
     assert channel.sent == []
 
@@ -130,7 +130,7 @@ def test_at_the_severity_threshold_an_alert_is_sent(threshold: Severity) -> None
     """It is the lowest severity that sends one."""
     channel = Channel("sns")
     assert OPENED.severity is Severity.HIGH
-    (result,) = send(OPENED, unread, [channel], MemoryLedger(), threshold)
+    (result,) = send(OPENED, unread, [channel], MemoryLedger(), min_severity=threshold)
     assert (result.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
 
 
@@ -138,10 +138,16 @@ def test_a_finding_whose_severity_rises_is_sent() -> None:
     """With its next transition, or when the same one is published again."""
     channel, ledger = Channel("sns"), MemoryLedger()
     low = replace(OPENED, severity=Severity.LOW)
-    send(low, lambda: low, [channel], ledger, Severity.HIGH)
-    (again,) = send(low, lambda: OPENED, [channel], ledger, Severity.HIGH)
+    send(low, lambda: low, [channel], ledger, min_severity=Severity.HIGH)
+    (again,) = send(low, lambda: OPENED, [channel], ledger, min_severity=Severity.HIGH)
     assert (again.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
-    send(replace(OPENED, revision=2, transition=Transition.REOPENED), unread, [channel], ledger, Severity.HIGH)
+    send(
+        replace(OPENED, revision=2, transition=Transition.REOPENED),
+        unread,
+        [channel],
+        ledger,
+        min_severity=Severity.HIGH,
+    )
     assert channel.sent == [1, 2]
 
 
@@ -149,6 +155,6 @@ def test_an_older_transition_is_not_sent_after_one_below_the_threshold() -> None
     """Its severity was another one then."""
     channel, ledger = Channel("sns"), MemoryLedger()
     newer = replace(OPENED, revision=3, severity=Severity.LOW)
-    send(newer, lambda: newer, [channel], ledger, Severity.HIGH)
-    (late,) = send(replace(OPENED, revision=2), lambda: newer, [channel], ledger, Severity.HIGH)
+    send(newer, lambda: newer, [channel], ledger, min_severity=Severity.HIGH)
+    (late,) = send(replace(OPENED, revision=2), lambda: newer, [channel], ledger, min_severity=Severity.HIGH)
     assert (late.outcome, channel.sent) == (DeliveryOutcome.ALREADY_DELIVERED, [])

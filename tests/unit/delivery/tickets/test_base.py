@@ -127,20 +127,22 @@ def test_below_the_severity_threshold_no_ticket_is_opened() -> None:
     """Nor is one closed that does not exist."""
     ledger, tickets = MemoryLedger(), Tickets()
     low = replace(OPENED, severity=Severity.LOW)
-    (result,) = update_ticket(low, lambda: low, tickets, ledger, Severity.HIGH)
+    (result,) = update_ticket(low, lambda: low, tickets, ledger, min_severity=Severity.HIGH)
     assert result.outcome is DeliveryOutcome.BELOW_THRESHOLD
-    update_ticket(replace(RESOLVED, severity=Severity.LOW), unread, tickets, ledger, Severity.HIGH)
+    update_ticket(replace(RESOLVED, severity=Severity.LOW), unread, tickets, ledger, min_severity=Severity.HIGH)
     assert tickets.tickets == {}
 
 
 def test_a_ticket_that_exists_is_updated_and_closed_below_the_threshold() -> None:
     """The threshold came later."""
     ledger, tickets = MemoryLedger(), Tickets()
-    update_ticket(OPENED, unread, tickets, ledger, Severity.LOW)
+    update_ticket(OPENED, unread, tickets, ledger, min_severity=Severity.LOW)
     reopened = replace(OPENED, revision=2, severity=Severity.LOW)
-    update_ticket(reopened, unread, tickets, ledger, Severity.HIGH)
+    update_ticket(reopened, unread, tickets, ledger, min_severity=Severity.HIGH)
     assert tickets.tickets == {"T-1": "open, revision 2"}
-    update_ticket(replace(RESOLVED, revision=3, severity=Severity.LOW), unread, tickets, ledger, Severity.HIGH)
+    update_ticket(
+        replace(RESOLVED, revision=3, severity=Severity.LOW), unread, tickets, ledger, min_severity=Severity.HIGH
+    )
     assert tickets.tickets == {"T-1": "resolved, revision 3"}
 
 
@@ -148,6 +150,6 @@ def test_a_ticket_is_opened_when_the_severity_rises() -> None:
     """The same transition is published again."""
     ledger, tickets = MemoryLedger(), Tickets()
     low = replace(OPENED, severity=Severity.LOW)
-    update_ticket(low, lambda: low, tickets, ledger, Severity.HIGH)
-    update_ticket(low, lambda: OPENED, tickets, ledger, Severity.HIGH)
+    update_ticket(low, lambda: low, tickets, ledger, min_severity=Severity.HIGH)
+    update_ticket(low, lambda: OPENED, tickets, ledger, min_severity=Severity.HIGH)
     assert tickets.tickets == {"T-1": "open, revision 1"}

@@ -16,6 +16,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables import schema
@@ -28,7 +29,7 @@ from permission_guard.model.digests import Digest
 from permission_guard.model.targets import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -114,28 +115,27 @@ class MaintenanceTable(DigestReader):
             self._dynamodb.put_item(TableName=self._name, Item=item, ConditionExpression="attribute_not_exists(pk)")
 
     def unchecked(self, functions: Sequence[FunctionTarget]) -> tuple[FunctionTarget, ...]:
-        """Return which functions were not checked in both directions, of as many as one request takes."""
-        keys = [
-            {"pk": {"S": partition_key(function)}, "sk": {"S": f"CHECK#{direction}"}}
-            for function in functions
-            for direction in Direction
-        ]
+        """Return which functions were not checked in both directions."""
+        keys = {function: [_check_key(function, direction) for direction in Direction] for function in functions}
+        every = iter([key for own in keys.values() for key in own])
         checked: set[tuple[str, str]] = set()
+        while part := list(islice(every, limits.BATCH_GET_ITEMS)):
+            checked |= self._written(part)
+        return tuple(function for function, own in keys.items() if not checked.issuperset(map(_texts, own)))
+
+    def _written(self, keys: list[Any]) -> set[tuple[str, str]]:
+        """Return the keys of the checks that were written."""
+        found: set[tuple[str, str]] = set()
         for _ in range(_TRIES):
-            if not keys:
-                break
             reply = self._dynamodb.batch_get_item(
                 RequestItems={self._name: {"Keys": keys, "ProjectionExpression": "pk, sk, written"}}
             )
-            checked |= set(map(_key, _written(reply["Responses"].get(self._name, ()))))
-            keys = reply.get("UnprocessedKeys", {}).get(self._name, {"Keys": []})["Keys"]  # type: ignore[assignment]
-        if keys:
-            raise DeliveryError(f"DynamoDB did not return {len(keys)} checks")
-        return tuple(
-            function
-            for function in functions
-            if any((partition_key(function), f"CHECK#{direction}") not in checked for direction in Direction)
-        )
+            found |= {_texts(item) for item in reply["Responses"].get(self._name, ()) if "written" in item}
+            unprocessed: Any = reply.get("UnprocessedKeys", {}).get(self._name, {})
+            keys = unprocessed.get("Keys", [])
+            if not keys:
+                return found
+        raise DeliveryError(f"DynamoDB did not return {len(keys)} checks")
 
     def _put(self, key: Any, document: dict[str, JSON], before: int, revision: int) -> None:
         item = {
@@ -158,16 +158,12 @@ class MaintenanceTable(DigestReader):
             raise ConflictError(f"another run has written the item {key['pk']['S']}") from error
 
 
-FUNCTIONS_A_REQUEST: Final = limits.BATCH_GET_ITEMS // len(Direction)
-"""How many functions `MaintenanceTable.unchecked` takes."""
+def _check_key(function: FunctionTarget, direction: Direction) -> Any:
+    return {"pk": {"S": partition_key(function)}, "sk": {"S": f"CHECK#{direction}"}}
 
 
-def _written(items: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    return (item for item in items if "written" in item)
-
-
-def _key(item: Mapping[str, Any]) -> tuple[str, str]:
-    return item["pk"]["S"], item["sk"]["S"]
+def _texts(key: Mapping[str, Any]) -> tuple[str, str]:
+    return key["pk"]["S"], key["sk"]["S"]
 
 
 def _digest_key(digest_id: str) -> Any:
