@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -306,6 +307,35 @@ def test_a_decision_without_a_proof_is_refused_and_alarmed(
     assert bot.engineer.attached(f"{unique}-role") == [LOGS_POLICY]
 
 
+def test_a_request_about_findings_without_a_proof_is_refused(
+    bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str
+) -> None:
+    """Whoever may invoke manage_findings cannot suppress in another's name; others change nothing."""
+    bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{unique}"
+    finding = bot.watcher.finding(arn, "PG102")
+    request = {
+        "kind": "suppress",
+        "finding_id": finding["id"],
+        "target_arn": arn,
+        "until": (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds"),
+        "reason": "nothing to see here",
+        "nonce": "f" * 32,
+        "signature": {"authorization": "AWS4-HMAC-SHA256 Credential=x", "x-amz-date": "20261120T093000Z"},
+    }
+    function = bot.outputs["ManageFindingsFunctionArn"]
+    mallory = bot.principal(
+        f"{unique}-invoker", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
+    )
+    reply = mallory("lambda").invoke(FunctionName=function, Payload=json.dumps(request))
+    assert json.loads(reply["Payload"].read())["done"] is False
+    bot.wait_for_log("ManageFindings", message="request refused")
+    stranger = attacker("events:*", "sqs:*", "dynamodb:GetItem")
+    assert denied(lambda: stranger("lambda").invoke(FunctionName=function, Payload=json.dumps(request)))
+    assert bot.watcher.finding(arn, "PG102")["status"] == "open"
+
+
 def test_a_person_approves_with_their_own_credentials(bot: Bot, unique: str) -> None:
     """The record names them, and the fix is applied once."""
     finding = proposal(bot, unique)
@@ -466,6 +496,9 @@ def attempts(bot: Bot, principal: Callable[..., Client], unique: str) -> dict[st
         "invoke decide_fix": lambda: principal("lambda").invoke(
             FunctionName=bot.outputs["DecideFixFunctionArn"], Payload=b"{}"
         ),
+        "invoke manage_findings": lambda: principal("lambda").invoke(
+            FunctionName=bot.outputs["ManageFindingsFunctionArn"], Payload=b"{}"
+        ),
     }
     return {name: not denied(call) for name, call in calls.items()}
 
@@ -479,6 +512,7 @@ MAY = {
     "OpenTicketRole": set[str](),
     "ApplyFixRole": {"write findings", "attach policies"},
     "DecideFixRole": {"write findings", "write decisions"},
+    "ManageFindingsRole": {"write findings"},
 }
 """What each role may do of the dangerous things."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.model.findings import Transition
 from tests.integration.conftest import EVENTS, LOGS_POLICY_ARN, sqs_event
+from tests.integration.requests import make_queues
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account
@@ -83,6 +84,15 @@ def test_the_sample_of_appconfig_is_accepted(account: Account) -> None:
     """AppConfig needs no answer: an error refuses the document."""
     run = account.run("validate_config", sample("validation/validate_config"))
     assert (run.answer, run.counts, run.calls) == (None, {"ConfigurationsValid": 1}, [])
+
+
+def test_a_request_with_an_old_signature_is_refused(orders: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample was signed long ago; nobody is asked about it."""
+    make_queues(orders, monkeypatch)
+    run = orders.run("manage_findings", sample("requests/suppress"))
+    assert run.answer["done"] is False
+    assert "older than five minutes" in run.answer["reason"]
+    assert run.calls == []
 
 
 @pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])

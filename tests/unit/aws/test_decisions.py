@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,14 +15,15 @@ from botocore.exceptions import ClientError
 
 from permission_guard.aws.readers.caller import MAX_AGE, SIGNED_HEADER, CallerIdentity, sts_url
 from permission_guard.aws.senders import signed_requests
-from permission_guard.aws.senders.signed_requests import send_decision
+from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request
 from permission_guard.errors import CallerUnprovenError, ConfigurationError, RequestRefusedError, RetryableError
+from permission_guard.findings.requests import FindingRequest, FindingRequestKind
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from tests import sts
 from tests.fakes import FINDING_ID, FUNCTION_ARN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide-fix"
 REQUEST = DecisionRequest(
@@ -208,15 +210,19 @@ class Invoked:
         return {"Payload": io.BytesIO(json.dumps(self.answer).encode()), **self.more}
 
 
-def sent(monkeypatch: pytest.MonkeyPatch, invoked: Invoked) -> Any:
-    """Send a decision to a function that is not AWS's."""
+def sent(
+    monkeypatch: pytest.MonkeyPatch,
+    invoked: Invoked,
+    send: Callable[[], Any] = partial(send_decision, REQUEST, DECIDE_FIX),
+) -> Any:
+    """Send a decision, or another request, to a function that is not AWS's."""
     make = boto3.Session.client
     monkeypatch.setattr(
         boto3.Session,
         "client",
         lambda self, name, **more: invoked if name == "lambda" else make(self, name, **more),
     )
-    return send_decision(REQUEST, DECIDE_FIX)
+    return send()
 
 
 def test_a_decision_is_sent_with_a_signature_that_the_function_accepts(
@@ -272,3 +278,22 @@ def test_without_credentials_nothing_is_sent(server: sts.Sts, monkeypatch: pytes
     with pytest.raises(ConfigurationError, match="aws configure"):
         sent(monkeypatch, invoked)
     assert invoked.payloads == []
+
+
+def test_a_request_about_findings_is_sent_in_the_same_way(server: sts.Sts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer says `done`. A signature of one function's request proves nothing to the other."""
+    request = FindingRequest(kind=FindingRequestKind.RECHECK, nonce="f" * 32, target_arn=FUNCTION_ARN)
+    function = DECIDE_FIX.replace("decide-fix", "manage-findings")
+    invoked = Invoked({"done": True, "by": sts.CALLER})
+    assert sent(monkeypatch, invoked, partial(send_finding_request, request, function))["by"] == sts.CALLER
+    (payload,) = invoked.payloads
+    signed = payload.pop("signature")
+    assert payload == request.to_document()
+    assert arn_of(signed, request.digest(function)) == sts.CALLER
+    with pytest.raises(CallerUnprovenError, match="SignatureDoesNotMatch"):
+        arn_of(signed, request.digest(DECIDE_FIX))
+    with pytest.raises(RequestRefusedError, match="the finding is resolved"):
+        refused = Invoked({"done": False, "reason": "the finding is resolved"})
+        sent(monkeypatch, refused, partial(send_finding_request, request, function))
+    with pytest.raises(RetryableError, match="manage_findings failed"):
+        sent(monkeypatch, Invoked(None), partial(send_finding_request, request, function))

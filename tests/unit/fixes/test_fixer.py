@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     ConflictError,
@@ -108,6 +109,7 @@ class Setup:
             "max_fixes_an_hour": self.limit,
             "decide_fix_arn": DECIDE_FIX,
             "rules": RULE_OBJECTS,
+            "config": GuardConfig(),
             "source": self.state,
             "fix_state": self.state,
             "store": self.store,
@@ -133,6 +135,40 @@ def fix_of(finding: Finding) -> FixRecord:
 
 
 # ── Fixing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+EXCEPTION = ExceptionEntry(
+    id="known",
+    rules=("PG201",),
+    functions=("orders",),
+    reason="Known.",
+    owner="team web",
+    expires=datetime.fromisoformat("2026-12-31T00:00:00+00:00"),
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (GuardConfig(exceptions=(EXCEPTION,)), "the finding is to be suppressed: Known."),
+        (
+            GuardConfig(exceptions=(replace(EXCEPTION, functions=(), tags={"stage": "dev"}),)),
+            "the finding is to be suppressed: Known.",
+        ),
+        (
+            GuardConfig(exclusions=(Exclusion(reason="A test.", functions=("ord*",)),)),
+            "the configuration excludes the function: A test.",
+        ),
+    ],
+)
+def test_what_the_configuration_exempts_is_not_fixed(config: GuardConfig, reason: str) -> None:
+    """Also in the minutes in which the finding is still open."""
+    setup = Setup()
+    setup.state.state = replace(setup.state.state, tags={"stage": "dev"})
+    outcome = setup.handle(config=config)
+    assert (outcome.result, outcome.summary) == (None, reason)
+    assert setup.state.attached == []
+    assert setup.store.one() == a_finding()
 
 
 def test_in_auto_mode_the_policy_is_attached_verified_and_recorded() -> None:

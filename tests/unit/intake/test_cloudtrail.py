@@ -744,14 +744,14 @@ def test_a_web_function_in_place_of_a_function_is_ignored_with_a_reason() -> Non
     expect(targets_of(changed("add_permission", requestParameters=request)), "web functions are not checked")
 
 
-@pytest.mark.parametrize("api", sorted(IGNORED_APIS))
 @pytest.mark.parametrize("suffix", ["", "20250307", "20260404v2"])
-def test_an_api_that_needs_no_check_is_ignored_with_a_reason(api: str, suffix: str) -> None:
+def test_an_api_that_needs_no_check_is_ignored_with_a_reason(suffix: str) -> None:
     """Whatever its parameters are, and whether or not it succeeded."""
-    for direction in Direction:
-        for detail in ({}, {"requestParameters": None}, {"errorCode": "AccessDenied"}):
-            found = targets_of(changed("add_permission", eventName=api + suffix, **detail), direction)
-            expect(found, f"{api}: {IGNORED_APIS[api]}")
+    for api in IGNORED_APIS:
+        for direction in Direction:
+            for detail in ({}, {"requestParameters": None}, {"errorCode": "AccessDenied"}):
+                found = targets_of(changed("add_permission", eventName=api + suffix, **detail), direction)
+                expect(found, f"{api}: {IGNORED_APIS[api]}")
 
 
 def test_an_api_that_needs_no_check_is_one_of_lambda() -> None:

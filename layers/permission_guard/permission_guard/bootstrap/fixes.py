@@ -44,6 +44,7 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         decide_fix_arn=settings.decide_fix_arn,
         max_fixes_an_hour=settings.max_fixes_an_hour,
         rules={rule.id: rule for rule in configured(rules, config)},
+        config=config,
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
         fix_state=LiveFixState(client("iam"), _stacks()),
         store=table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -29,7 +29,7 @@ from permission_guard.reports.findings import (
     target_name,
     worst_first,
 )
-from permission_guard.reports.terminal import echo_error, literal
+from permission_guard.reports.terminal import echo, echo_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ def suppress(  # noqa: PLR0917 - Typer passes every option
         deployed, kind="suppress", finding_id=finding.id, target_arn=finding.target_arn, until=end, reason=reason
     )
     done = "Suppressed" if answer.get("changed") is True else "Already suppressed"
-    typer.echo(f"{done} until {end} by {literal(str(answer.get('by')))}: {literal(_named(finding))}.")
+    echo(f"{done} until {end} by {answer.get('by')!s}: {_named(finding)}.")
 
 
 @app.command("unsuppress")
@@ -207,7 +207,7 @@ def unsuppress(
     finding = _find(deployed, finding_id)
     answer = _manage(deployed, kind="unsuppress", finding_id=finding.id, target_arn=finding.target_arn)
     done = "Open again" if answer.get("changed") is True else "Was open already"
-    typer.echo(f"{done}: {literal(_named(finding))}.")
+    echo(f"{done}: {_named(finding)}.")
 
 
 @app.command("recheck")
@@ -233,7 +233,7 @@ def recheck(
     own = deployed.stack.arn
     target, _ = parse_function_name(function, region=own.region, account=own.account)
     _manage(deployed, kind="recheck", target_arn=target.arn)
-    typer.echo(f"Two checks of {literal(target.name)} are requested. In a minute: permission-guard findings list")
+    echo(f"Two checks of {target.name} are requested. In a minute: permission-guard findings list")
 
 
 @app.command("test")
@@ -250,7 +250,7 @@ def send_test(profile: Profile = None, region: Region = None, stack_name: StackN
 
     """
     _manage(_deployment(stack_name, profile, region), kind="test-message")
-    typer.echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
+    echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
 
 
 # ── What the commands share ─────────────────────────────────────────────────────────────────────────────────────────
@@ -323,11 +323,11 @@ def _require_id(finding_id: str) -> None:
 
 
 def _end(until: str) -> str:
-    """Return the end of a suppression in UTC: of a day, the next midnight. Exit if there is no such time."""
+    """Return the end of a suppression in UTC: of a day, its last second. Exit if there is no such time."""
     try:
         day = date.fromisoformat(until)
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
+        end = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+    except ValueError:
         end = _time(until)
     return end.isoformat(timespec="seconds")
 

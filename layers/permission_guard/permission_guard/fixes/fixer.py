@@ -18,6 +18,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.restore import reasons_to_wait, removals
@@ -29,6 +30,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from permission_guard.config.document import GuardConfig
     from permission_guard.findings.store import FindingStore
     from permission_guard.fixes.base import Fix, FixState, Plan, Writer
     from permission_guard.fixes.decisions import Decision
@@ -100,6 +102,7 @@ class Fixer:
     max_fixes_an_hour: int
     decide_fix_arn: str
     rules: Mapping[str, Rule]
+    config: GuardConfig
     source: FixStateSource
     fix_state: FixState
     store: FindingStore
@@ -187,6 +190,8 @@ class Fixer:
         snapshot, verdict = self._check(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
+        if exempt := self._exempt(target, finding, snapshot):
+            return FixOutcome(finding.id, None, exempt)
         plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
         planned = FixRecord(
             name=fix.name,
@@ -213,6 +218,16 @@ class Fixer:
         owned = self._own(finding, replace(intent, result=FixResult.APPLYING))
         with self._lease(target, owned):
             return self._apply(target, owned, fix)
+
+    def _exempt(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot) -> str:
+        """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
+
+        Tags that could not be read exempt nothing; the guards of every fix refuse without them.
+        """
+        if exclusion := exclusion_of(self.config, target, snapshot.tags):
+            return f"the configuration excludes the function: {exclusion.reason}"
+        suppression = Exceptions(self.config, snapshot.tags, self.clock()).suppression_of(finding)
+        return f"the finding is to be suppressed: {suppression.reason}" if suppression else ""
 
     def _approval(self, finding: Finding, planned: FixRecord) -> Decision | None:
         """Return the valid approval of exactly this plan, None if there is none. An event approves nothing."""

@@ -18,7 +18,7 @@ from permission_guard.iam.arn import parse_arn
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
-from permission_guard.reports.terminal import echo_error, literal
+from permission_guard.reports.terminal import echo_error, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +110,7 @@ def print_table(shown: Sequence[Finding], found: int, unreadable: Unreadable, *,
     """Print findings as a table with a summary. `what` names the findings that were asked for."""
     console = _console()
     if not shown:
-        console.print(f"There are no {literal(what)}.", soft_wrap=True)
+        console.print(plain(f"There are no {what}."), soft_wrap=True)
         _warn_of(unreadable)
         return
     table = Table()
@@ -122,12 +122,11 @@ def print_table(shown: Sequence[Finding], found: int, unreadable: Unreadable, *,
         table.add_column(heading, no_wrap=True)
     for one in shown:
         cells = (one.rule_id, target_name(one), one.title, str(one.status), age(since(one), now), one.id[:SHORT_ID])
-        table.add_row(f"[{COLOURS[one.severity]}]{one.severity}[/]", *map(literal, cells))
+        table.add_row(plain(one.severity, COLOURS[one.severity]), *map(plain, cells))
     console.print(table)
     left_out = f" The worst {len(shown)} are shown: see --limit." if found > len(shown) else ""
-    console.print(
-        f"{literal(counted_of(found, what))}.{left_out} Details: permission-guard findings show ID", soft_wrap=True
-    )
+    details = "Details: permission-guard findings show ID"
+    console.print(plain(f"{counted_of(found, what)}.{left_out} {details}"), soft_wrap=True)
     _warn_of(unreadable)
 
 
@@ -183,12 +182,12 @@ def print_finding_json(finding: Finding) -> None:
 def print_finding(finding: Finding, *, now: datetime) -> None:
     """Print all of a finding: what, why, since when, who changed it, its suppression, its history, remedies and fix."""
     console = _console()
-    severity = f"[{COLOURS[finding.severity]}]{str(finding.severity).upper()}[/]"
-    console.print(f"{severity} [bold]{literal(one_line(finding.title, 500))}[/bold]", soft_wrap=True)
-    width = max(len(label) for label, _ in _facts(finding, now)) + 2
-    for label, value in _facts(finding, now):
-        if value:
-            console.print(f"{f'{label}:':<{width}}{literal(one_line(value, 2_000))}", soft_wrap=True)
+    severity = plain(f"{finding.severity.upper()} ", COLOURS[finding.severity])
+    console.print(severity + plain(one_line(finding.title, 500), "bold"), soft_wrap=True)
+    facts = [(label, one_line(value, 2_000)) for label, value in _facts(finding, now) if value]
+    width = max(len(label) for label, _ in facts) + 2
+    for label, value in facts:
+        console.print(plain(f"{f'{label}:':<{width}}{value}"), soft_wrap=True)
     for heading, text in (("What is wrong", finding.reason), ("Why it matters", finding.impact)):
         _print_block(console, heading, text)
     _print_suppression(console, finding, now)
@@ -245,7 +244,7 @@ def _print_remedies(console: Console, finding: Finding) -> None:
         after = ", after a decision" if remedy.needs_decision else ""
         _print_block(console, f"Remedy ({kind}{after})", remedy.text)
         if remedy.changes:
-            console.print(f"  What else changes: {literal(remedy.changes)}", soft_wrap=True)
+            console.print(plain(f"  What else changes: {remedy.changes}"), soft_wrap=True)
 
 
 def _print_fix(console: Console, finding: Finding) -> None:
@@ -267,7 +266,7 @@ def _print_history(console: Console, finding: Finding) -> None:
         table.add_column(heading, overflow="fold")
     for past in reversed(finding.history):
         cells = (past.at, str(past.transition), past.by, past.address, past.tool, past.event_id)
-        table.add_row(*(literal(one_line(cell, 300)) for cell in cells))
+        table.add_row(*(plain(one_line(cell, 300)) for cell in cells))
     console.print()
     console.print(table)
 
@@ -275,9 +274,9 @@ def _print_history(console: Console, finding: Finding) -> None:
 def _print_block(console: Console, heading: str, text: str) -> None:
     if not text:
         return
-    console.print(f"\n[bold]{literal(heading)}[/bold]", soft_wrap=True)
+    console.print(plain(f"\n{heading}", "bold"), soft_wrap=True)
     for line in listing(text).split("\n"):
-        console.print(f"  {literal(line)}", soft_wrap=True)
+        console.print(plain(f"  {line}"), soft_wrap=True)
 
 
 def _console() -> Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from permission_guard.delivery.text import listing
 
@@ -15,6 +16,14 @@ def literal(text: str) -> str:
     a bidirectional control could show a command in another order than it is pasted.
     """
     return escape(listing(text))
+
+
+def plain(text: str, style: str = "") -> Text:
+    r"""Return what Rich prints as `literal` does, whatever is at its end: `literal` doubles a backslash there.
+
+    A command of several lines has one at the end of each.
+    """
+    return Text(listing(text), style)
 
 
 def echo(text: str) -> None:

@@ -170,6 +170,14 @@ def test_a_state_that_is_not_known_is_no_success(aws: Aws, state: str, expected:
     assert expected.has_ended is (expected in {RolloutState.COMPLETE, RolloutState.ROLLED_BACK})
 
 
+@pytest.mark.parametrize("failure", [UNREACHABLE, error("ThrottlingException")])
+def test_a_deployment_that_cannot_be_read_for_now_can_be_read_later(aws: Aws, failure: Exception) -> None:
+    """Who follows it tries again."""
+    aws.failures["get_deployment"] = failure
+    with pytest.raises(DeliveryError, match="the deployment could not be read"):
+        ConfigurationSender("permission-guard").rollout(3)
+
+
 def test_a_rollback_says_what_started_it(aws: Aws) -> None:
     """The events come with the newest first."""
     aws.deployment = {

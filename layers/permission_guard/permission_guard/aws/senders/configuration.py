@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from permission_guard import __version__
+from permission_guard.aws.calls import is_temporary
 from permission_guard.aws.clients import client_as
 from permission_guard.config.rollout import Rollout, RolloutState
 from permission_guard.errors import ConfigurationError, ConflictError, DeliveryError, error_code
@@ -123,4 +124,6 @@ def _errors(what: str) -> Iterator[None]:
             raise ConflictError(text) from error
         if code == _REFUSED:
             raise ConfigurationError(message) from error
+        if is_temporary(error):
+            raise DeliveryError(f"{what}: {code}: {message}") from error
         raise ConfigurationError(f"{what}: {code}: {message}") from error
