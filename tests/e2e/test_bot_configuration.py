@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.client.watcher import Finding
 
 PARTNER = "111122223333"
-PUSHED_WITHIN = 60.0
+WITHIN = 60.0
 _DENY = {"Effect": "Deny", "Action": ["appconfig:StartConfigurationSession"], "Resource": "*"}
 _NOT_READ = "configuration not read: the messages stay in the queue"
 
@@ -34,9 +34,10 @@ def bot() -> Iterator[Bot]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def first_configuration(bot: Bot) -> None:
-    """Begin with the configuration of the other tests."""
+@pytest.fixture
+def changed(bot: Bot) -> Iterator[None]:
+    """Leave the configuration as it was."""
+    yield
     push_at_once(bot)
 
 
@@ -44,6 +45,23 @@ def push_at_once(bot: Bot, **changes: Any) -> None:
     """Deploy a configuration, and let every function read it at once."""
     configuration.push(bot.aws, bot.outputs, {**CONFIGURATION, **changes})
     bot.aws.end_environments()
+
+
+def finding_of(bot: Bot, arn: str, rule: str, **values: Any) -> Finding:
+    """Wait for a finding that has these values. Every function starts anew, also on a busy machine."""
+    return bot.watcher.finding(
+        arn, rule, lambda finding: all(finding[name] == value for name, value in values.items()), deadline=WITHIN
+    )
+
+
+def line_of(bot: Bot, function: str, **values: Any) -> dict[str, Any]:
+    """Wait for a line in the log of a function that has these values."""
+
+    def probe() -> dict[str, Any]:
+        lines = bot.log_lines(function)
+        return next((line for line in lines if all(line.get(name) == value for name, value in values.items())), {})
+
+    return poll(probe, deadline=WITHIN, what=f"line of {function} with {values}")
 
 
 def push_by_command(bot: Bot, tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
@@ -56,14 +74,9 @@ def push_by_command(bot: Bot, tmp_path: Path, text: str) -> subprocess.Completed
         env=bot.aws.env(),
         capture_output=True,
         text=True,
-        timeout=PUSHED_WITHIN,
+        timeout=WITHIN,
         check=False,
     )
-
-
-def has(**values: Any) -> Callable[[Finding], bool]:
-    """Return whether a finding has these values."""
-    return lambda finding: all(finding[name] == value for name, value in values.items())
 
 
 @contextmanager
@@ -88,18 +101,14 @@ def denied(bot: Bot, function: str, queue: str) -> Iterator[Callable[[], None]]:
         sqs.set_queue_attributes(QueueUrl=bot.resource(queue), Attributes={"VisibilityTimeout": "360"})
 
 
-def unread(bot: Bot, function: str) -> list[dict[str, Any]]:
-    """Return the lines of a function that had no configuration. The calls are retried for up to 15 seconds."""
-    return [line for line in bot.log_lines(function) if line.get("message") == _NOT_READ]
-
-
+@pytest.mark.usefixtures("changed")
 def test_a_pushed_configuration_takes_effect(bot: Bot, unique: str, tmp_path: Path) -> None:
     """With the command, from a file in YAML: a rule is disabled, another one has a severity, an account is trusted."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
     bot.engineer.permit(unique, "partner", PARTNER)
     for rule in ("PG102", "PG106"):
-        bot.watcher.finding(arn, rule, has(status="open"))
+        finding_of(bot, arn, rule, status="open")
     text = f"""
         grace_period_seconds: 1
         trust:
@@ -114,24 +123,26 @@ def test_a_pushed_configuration_takes_effect(bot: Bot, unique: str, tmp_path: Pa
     bot.aws.end_environments()
 
     bot.engineer.permit(unique, "owner", "s3.amazonaws.com", SourceArn=f"arn:aws:s3:::{unique}")
-    disabled = bot.watcher.finding(arn, "PG102", has(status="resolved"))
+    disabled = finding_of(bot, arn, "PG102", status="resolved")
     assert disabled["resolution"] == "The rule PG102 is disabled in the configuration."
-    bot.watcher.finding(arn, "PG106", has(status="resolved"))
-    bot.watcher.finding(arn, "PG103", has(status="open", severity="critical"))
-    bot.watcher.alert(disabled["id"], "Finding Resolved")
+    finding_of(bot, arn, "PG106", status="resolved")
+    finding_of(bot, arn, "PG103", status="open", severity="critical")
+    bot.watcher.alert(disabled["id"], "Finding Resolved", deadline=WITHIN)
 
 
+@pytest.mark.usefixtures("changed")
 def test_alerts_and_tickets_begin_at_their_severities(bot: Bot, unique: str) -> None:
     """A high finding has an alert, and no ticket."""
     push_at_once(bot, alerts={"min_severity": "high"}, tickets={"min_severity": "critical"})
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-    finding = bot.watcher.finding(arn, "PG102", has(severity="high"))
-    bot.watcher.alert(finding["id"], "Finding Opened")
-    bot.wait_for_log("OpenTicket", message="below the severity threshold", finding_id=finding["id"])
+    finding = finding_of(bot, arn, "PG102", severity="high")
+    bot.watcher.alert(finding["id"], "Finding Opened", deadline=WITHIN)
+    line_of(bot, "OpenTicket", message="below the severity threshold", finding_id=finding["id"])
     assert bot.watcher.ops_items(finding["id"]) == []
 
 
+@pytest.mark.usefixtures("changed")
 def test_a_broken_push_is_refused_and_the_last_good_document_stays(bot: Bot, unique: str) -> None:
     """The validator runs in AppConfig, so a document that no command has validated is refused too."""
     push_at_once(bot, rules={"PG102": {"severity": "low"}})
@@ -139,11 +150,11 @@ def test_a_broken_push_is_refused_and_the_last_good_document_stays(bot: Bot, uni
         with pytest.raises(ClientError) as refused:
             configuration.push(bot.aws, bot.outputs, broken)
         assert refused.value.response["Error"]["Code"] == "BadRequestException"
-    assert bot.wait_for_log("ValidateConfig", message="configuration refused")["reason"]
+    assert line_of(bot, "ValidateConfig", message="configuration refused")["reason"]
     bot.aws.end_environments()
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-    bot.watcher.finding(arn, "PG102", has(severity="low"))
+    finding_of(bot, arn, "PG102", severity="low")
 
 
 def test_a_push_is_rolled_back_by_an_alarm_of_the_stack(bot: Bot, unique: str, tmp_path: Path) -> None:
@@ -160,7 +171,7 @@ def test_a_push_is_rolled_back_by_an_alarm_of_the_stack(bot: Bot, unique: str, t
     bot.aws.end_environments()
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-    bot.watcher.finding(arn, "PG102", has(status="open"))
+    finding_of(bot, arn, "PG102", status="open")
 
 
 def test_a_mistake_never_leaves_the_machine(bot: Bot, tmp_path: Path) -> None:
@@ -173,7 +184,7 @@ def test_a_mistake_never_leaves_the_machine(bot: Bot, tmp_path: Path) -> None:
 def test_while_appconfig_is_unreachable_messages_stay_in_the_queue(bot: Bot, unique: str) -> None:
     """Nothing was read before: the defaults are no substitute. The check is made as soon as AppConfig answers."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    bot.watcher.checked(arn, "invoke_policy")
+    bot.watcher.checked(arn, "invoke_policy", deadline=WITHIN)
     sqs, queue = bot.aws.client("sqs"), bot.resource("InvokePolicyQueue")
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "20"})
     fault = {"code": "InternalServerException", "message": "unreachable", "status": 500, "count": 1_000}
@@ -181,14 +192,13 @@ def test_while_appconfig_is_unreachable_messages_stay_in_the_queue(bot: Bot, uni
     bot.aws.end_environments()
     try:
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-        lines = poll(lambda: unread(bot, "CheckInvokePolicy"), deadline=60, what="line about the outage")
-        assert "InternalServerException" in lines[0]["reason"]
+        assert "InternalServerException" in line_of(bot, "CheckInvokePolicy", message=_NOT_READ)["reason"]
         assert bot.watcher.findings(arn) == []
         assert bot.waiting("InvokePolicyQueue") > 0
     finally:
         bot.aws.clear_faults()
     try:
-        bot.watcher.finding(arn, "PG102", has(status="open"), deadline=60)
+        finding_of(bot, arn, "PG102", status="open")
     finally:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
 
@@ -197,11 +207,11 @@ def test_a_configuration_that_was_read_is_kept_through_an_outage(bot: Bot, uniqu
     """The checks go on."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "account", "s3.amazonaws.com", SourceArn=f"arn:aws:s3:::{unique}")
-    bot.watcher.finding(arn, "PG103", has(status="open"))
+    finding_of(bot, arn, "PG103", status="open")
     bot.aws.inject_fault("appconfigdata", "GetLatestConfiguration", count=1_000)
     try:
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-        bot.watcher.finding(arn, "PG102", has(status="open"))
+        finding_of(bot, arn, "PG102", status="open")
     finally:
         bot.aws.clear_faults()
 
@@ -211,12 +221,12 @@ def test_a_sender_that_may_not_read_the_configuration_sends_nothing(bot: Bot, un
     with denied(bot, "SendAlert", "AlertQueue") as allow:
         arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-        finding = bot.watcher.finding(arn, "PG102", has(status="open"))
-        line = bot.wait_for_log("SendAlert", message=_NOT_READ)
+        finding = finding_of(bot, arn, "PG102", status="open")
+        line = line_of(bot, "SendAlert", message=_NOT_READ)
         assert "AccessDenied" in line["reason"]
         assert bot.watcher.alerts(finding["id"]) == []
         allow()
-        bot.watcher.alert(finding["id"], "Finding Opened")
+        bot.watcher.alert(finding["id"], "Finding Opened", deadline=WITHIN)
 
 
 def test_the_fixer_refuses_without_a_configuration(bot: Bot, unique: str) -> None:
@@ -224,12 +234,12 @@ def test_the_fixer_refuses_without_a_configuration(bot: Bot, unique: str) -> Non
     role = f"{unique}-role"
     arn = bot.engineer.function(unique, bot.engineer.role(role, SQS_POLICY))
     bot.engineer.mapping(unique, bot.engineer.queue(f"{unique}-queue"))
-    bot.watcher.checked(arn, "execution_role")
+    bot.watcher.checked(arn, "execution_role", deadline=WITHIN)
     with denied(bot, "ApplyFix", "FixQueue") as allow:
         bot.engineer.detach(role, SQS_POLICY)
-        finding = bot.watcher.finding(arn, "PG201", has(status="open"))
-        bot.wait_for_log("ApplyFix", message=_NOT_READ)
+        finding = finding_of(bot, arn, "PG201", status="open")
+        line_of(bot, "ApplyFix", message=_NOT_READ)
         assert SQS_POLICY not in bot.engineer.attached(role)
         assert bot.watcher.finding(arn, "PG201")["fix"] is None
         allow()
-        poll(lambda: SQS_POLICY in bot.engineer.attached(role), deadline=30, what=f"fix of {finding['id']}")
+        poll(lambda: SQS_POLICY in bot.engineer.attached(role), deadline=WITHIN, what=f"fix of {finding['id']}")
