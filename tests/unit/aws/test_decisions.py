@@ -35,6 +35,7 @@ REQUEST = DecisionRequest(
     nonce="f" * 32,
 )
 DIGEST = REQUEST.digest(DECIDE_FIX)
+SEND = partial(send_decision, REQUEST, DECIDE_FIX)
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ class Invoked:
 def sent(
     monkeypatch: pytest.MonkeyPatch,
     invoked: Invoked,
-    send: Callable[[], Any] = partial(send_decision, REQUEST, DECIDE_FIX),
+    send: Callable[[], Any] = SEND,
 ) -> Any:
     """Send a decision, or another request, to a function that is not AWS's."""
     make = boto3.Session.client
@@ -292,8 +293,8 @@ def test_a_request_about_findings_is_sent_in_the_same_way(server: sts.Sts, monke
     assert arn_of(signed, request.digest(function)) == sts.CALLER
     with pytest.raises(CallerUnprovenError, match="SignatureDoesNotMatch"):
         arn_of(signed, request.digest(DECIDE_FIX))
+    refused = Invoked({"done": False, "reason": "the finding is resolved"})
     with pytest.raises(RequestRefusedError, match="the finding is resolved"):
-        refused = Invoked({"done": False, "reason": "the finding is resolved"})
         sent(monkeypatch, refused, partial(send_finding_request, request, function))
     with pytest.raises(RetryableError, match="manage_findings failed"):
         sent(monkeypatch, Invoked(None), partial(send_finding_request, request, function))

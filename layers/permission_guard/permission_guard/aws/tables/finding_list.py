@@ -36,7 +36,8 @@ class FindingList:
         self._wait = wait
 
     def keys(self, statuses: Iterable[Status]) -> Iterator[ItemKey]:
-        """Yield the keys of every finding with one of these statuses. They may be a second old."""
+        """Yield the keys of every finding with one of these statuses, each once. They may be a second old."""
+        seen: set[ItemKey] = set()  # a finding whose status changes meanwhile is in the index twice
         for status in statuses:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._name,
@@ -46,8 +47,10 @@ class FindingList:
                 ExpressionAttributeValues={":status": {"S": status}},
             )
             with plain_errors("dynamodb:Query", f"the index {STATUS_INDEX} of the table {self._name}"):
-                for page in pages:
-                    yield from (ItemKey(item["pk"]["S"], item["sk"]["S"]) for item in page["Items"])
+                for item in (item for page in pages for item in page["Items"]):
+                    if (key := ItemKey(item["pk"]["S"], item["sk"]["S"])) not in seen:
+                        seen.add(key)
+                        yield key
 
     def read(self, keys: Iterable[ItemKey], progress: Callable[[int], None] = lambda _count: None) -> ListedFindings:
         """Read the findings of these keys, consistently; those that were deleted meanwhile are left out.
@@ -71,7 +74,7 @@ class FindingList:
         """Yield the items of at most a hundred keys. DynamoDB leaves out what exceeds its limits."""
         wanted: Any = {
             self._name: {
-                "Keys": [{"pk": {"S": key.partition}, "sk": {"S": key.sort}} for key in dict.fromkeys(keys)],
+                "Keys": [{"pk": {"S": key.partition}, "sk": {"S": key.sort}} for key in keys],
                 "ConsistentRead": True,
             }
         }
