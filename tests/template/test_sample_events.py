@@ -20,7 +20,7 @@ README = (EVENTS / "README.md").read_text()
 
 INVOKED = {
     folder: sorted(path.relative_to(EVENTS).as_posix() for path in (EVENTS / folder).glob("*.json"))
-    for folder in ("decisions", "sqs", "schedule", "stream", "validation")
+    for folder in ("decisions", "requests", "sqs", "schedule", "stream", "validation")
 }
 
 
