@@ -506,7 +506,8 @@ def attempts(bot: Bot, principal: Callable[..., Client], unique: str) -> dict[st
 MAY = {
     "CheckInvokePolicyRole": {"write findings"},
     "CheckExecutionRoleRole": {"write findings"},
-    "SweepAccountRole": {"write findings", "put events"},
+    "SweepAccountRole": {"write findings", "send to apply_fix"},
+    "MaintainFindingsRole": {"write findings"},
     "PublishFindingsRole": {"put events"},
     "SendAlertRole": set[str](),
     "OpenTicketRole": set[str](),
