@@ -31,7 +31,14 @@ TRUST = {
 
 
 _SHARE_A_STACK = {
-    "reporting": ("bot_execution_role", "bot_findings_cli", "bot_invoke_rules", "bot_reporting", "bot_role_drift", "demo"),
+    "reporting": (
+        "bot_execution_role",
+        "bot_findings_cli",
+        "bot_invoke_rules",
+        "bot_reporting",
+        "bot_role_drift",
+        "demo",
+    ),
     "fixing": ("attacks", "bot_fixing"),
 }
 

@@ -514,6 +514,8 @@ MAY = {
     "ApplyFixRole": {"write findings", "attach policies"},
     "DecideFixRole": {"write findings", "write decisions"},
     "ManageFindingsRole": {"write findings"},
+    "ValidateConfigRole": set[str](),
+    "ConfigurationMonitorRole": set[str](),
 }
 """What each role may do of the dangerous things."""
 
