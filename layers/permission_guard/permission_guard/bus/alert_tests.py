@@ -35,7 +35,7 @@ class AlertTest:
 
     @property
     def key(self) -> str:
-        """The key in the delivery ledger. It has not the form of a finding's id, which a caller could choose as `id`."""
+        """The key in the delivery ledger. A caller chooses `id`, so it must not have the form of a finding's id."""
         return f"test-message/{self.id}"
 
 
