@@ -79,6 +79,16 @@ def push_by_command(bot: Bot, tmp_path: Path, text: str) -> subprocess.Completed
     )
 
 
+def wait_until_unread(bot: Bot, function: str, reason: str) -> None:
+    """Wait until a function says that it left messages in its queue for a reason."""
+
+    def probe() -> bool:
+        lines = [line for line in bot.log_lines(function) if line.get("message") == _NOT_READ]
+        return any(reason in line["reason"] for line in lines)
+
+    poll(probe, deadline=WITHIN, what=f"line of {function} about {reason}")
+
+
 @contextmanager
 def denied(bot: Bot, function: str, queue: str) -> Iterator[Callable[[], None]]:
     """Deny a function to read the configuration, until what is yielded is called.
@@ -86,7 +96,7 @@ def denied(bot: Bot, function: str, queue: str) -> Iterator[Callable[[], None]]:
     Messages of its queue are delivered again after seconds.
     """
     iam, sqs, role = bot.engineer.iam, bot.aws.client("sqs"), bot.resource(f"{function}Role")
-    sqs.set_queue_attributes(QueueUrl=bot.resource(queue), Attributes={"VisibilityTimeout": "6"})
+    sqs.set_queue_attributes(QueueUrl=bot.resource(queue), Attributes={"VisibilityTimeout": "15"})
     iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=document(_DENY))
     bot.aws.end_environments()
 
@@ -192,7 +202,7 @@ def test_while_appconfig_is_unreachable_messages_stay_in_the_queue(bot: Bot, uni
     bot.aws.end_environments()
     try:
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-        assert "InternalServerException" in line_of(bot, "CheckInvokePolicy", message=_NOT_READ)["reason"]
+        wait_until_unread(bot, "CheckInvokePolicy", "InternalServerException")
         assert bot.watcher.findings(arn) == []
         assert bot.waiting("InvokePolicyQueue") > 0
     finally:
@@ -222,8 +232,7 @@ def test_a_sender_that_may_not_read_the_configuration_sends_nothing(bot: Bot, un
         arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
         finding = finding_of(bot, arn, "PG102", status="open")
-        line = line_of(bot, "SendAlert", message=_NOT_READ)
-        assert "AccessDenied" in line["reason"]
+        wait_until_unread(bot, "SendAlert", "AccessDenied")
         assert bot.watcher.alerts(finding["id"]) == []
         allow()
         bot.watcher.alert(finding["id"], "Finding Opened", deadline=WITHIN)
@@ -238,7 +247,7 @@ def test_the_fixer_refuses_without_a_configuration(bot: Bot, unique: str) -> Non
     with denied(bot, "ApplyFix", "FixQueue") as allow:
         bot.engineer.detach(role, SQS_POLICY)
         finding = finding_of(bot, arn, "PG201", status="open")
-        line_of(bot, "ApplyFix", message=_NOT_READ)
+        wait_until_unread(bot, "ApplyFix", "AccessDenied")
         assert SQS_POLICY not in bot.engineer.attached(role)
         assert bot.watcher.finding(arn, "PG201")["fix"] is None
         allow()
