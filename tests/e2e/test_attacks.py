@@ -506,13 +506,16 @@ def attempts(bot: Bot, principal: Callable[..., Client], unique: str) -> dict[st
 MAY = {
     "CheckInvokePolicyRole": {"write findings"},
     "CheckExecutionRoleRole": {"write findings"},
-    "SweepAccountRole": {"write findings", "put events"},
+    "SweepAccountRole": {"write findings", "send to apply_fix"},
+    "MaintainFindingsRole": {"write findings"},
     "PublishFindingsRole": {"put events"},
     "SendAlertRole": set[str](),
     "OpenTicketRole": set[str](),
     "ApplyFixRole": {"write findings", "attach policies"},
     "DecideFixRole": {"write findings", "write decisions"},
     "ManageFindingsRole": {"write findings"},
+    "ValidateConfigRole": set[str](),
+    "ConfigurationMonitorRole": set[str](),
 }
 """What each role may do of the dangerous things."""
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 
 from permission_guard.delivery.message import HAPPENED, FindingMessage, SectionStyle, compose
+from permission_guard.findings.lifecycle import advanced
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Remedy
+from tests.fakes import NOW, a_finding
 from tests.paths import FINDINGS
 
 
@@ -147,3 +149,13 @@ def test_evidence_comes_last_and_shows_lists_and_documents_as_json_and_no_empty_
     message = compose(replace(OPENED, evidence={"a": "x\ny", "b": None, "c": "", "d": 3, "e": ["z"], "f": False}))
     assert titles(message)[-1] == "Evidence"
     assert message.evidence[-1].text == 'a: x y\nd: 3\ne: [\n  "z"\n]\nf: false'
+
+
+def test_the_end_of_a_suppression_does_not_say_that_the_problem_was_resolved() -> None:
+    """It existed all the time."""
+    opened = a_finding(revision=0)
+    suppressed = advanced(advanced(opened, Transition.OPENED, NOW), Transition.SUPPRESSED, NOW)
+    reopened = advanced(suppressed, Transition.REOPENED, NOW)
+    assert compose(reopened).happened == "The finding is no longer suppressed. The problem still exists."
+    resolved = advanced(advanced(reopened, Transition.RESOLVED, NOW), Transition.REOPENED, NOW)
+    assert compose(resolved).happened == HAPPENED[Transition.REOPENED]

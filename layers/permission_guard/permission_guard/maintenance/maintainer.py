@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -241,7 +242,7 @@ class Maintainer:
             if run.is_stopped:
                 return after
             try:
-                retry_on_conflict(lambda target=target: self._change(target, change_of, run))  # type: ignore[misc]
+                retry_on_conflict(partial(self._change, target, change_of, run))
             except Exception as error:  # noqa: BLE001 - the findings of the other targets must be handled
                 run.failures.append(_failure(target, error))
             after = target.arn
