@@ -516,6 +516,7 @@ MAY = {
     "ManageFindingsRole": {"write findings"},
     "ValidateConfigRole": set[str](),
     "ConfigurationMonitorRole": set[str](),
+    "MaintenanceScheduleRole": set[str](),
 }
 """What each role may do of the dangerous things."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.template.sam_template import Template, listed, referred
 from tests.template.test_template_functions import CONFIGURED, WITH_BATCHES
-from tests.template.test_template_roles import MONITOR_ROLE, READ_CONFIGURATION
+from tests.template.test_template_roles import READ_CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,12 +88,12 @@ def test_what_breaks_the_bot_rolls_a_deployment_back(template: Template) -> None
         "AlertDeadLettersAlarm",
     ]
     for monitor in properties(template, "ConfigurationEnvironment")["Monitors"]:
-        assert monitor["AlarmRoleArn"] == {"Fn::GetAtt": [MONITOR_ROLE, "Arn"]}
+        assert monitor["AlarmRoleArn"] == {"Fn::GetAtt": ["ConfigurationMonitorRole", "Arn"]}
 
 
 def test_the_monitor_only_describes_alarms(template: Template) -> None:
     """AppConfig does nothing else with its role."""
-    assert template.allowed(MONITOR_ROLE) == {"cloudwatch:DescribeAlarms"}
+    assert template.allowed("ConfigurationMonitorRole") == {"cloudwatch:DescribeAlarms"}
 
 
 @pytest.mark.parametrize(

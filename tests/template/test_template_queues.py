@@ -228,7 +228,8 @@ def test_functions_are_invoked_only_by_queues_the_stream_and_the_schedules(templ
     types = {name: {e["Type"] for e in function["Events"].values()} for name, function in template.functions.items()}
     assert types.pop("DecideFixFunction") == types.pop("ManageFindingsFunction") == set()  # people invoke them
     assert types.pop("ValidateConfigFunction") == set()  # AppConfig invokes it
-    assert types.pop("SweepAccountFunction") == types.pop("MaintainFindingsFunction") == {"Schedule"}
+    assert types.pop("SweepAccountFunction") == {"Schedule"}
+    assert types.pop("MaintainFindingsFunction") == {"ScheduleV2"}
     assert types.pop("PublishFindingsFunction") == {"DynamoDB"}
     assert set().union(*types.values()) == {"SQS"}
     permissions = template.of_type("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping")
@@ -393,7 +394,9 @@ def test_maintenance_runs_every_ten_minutes(template: Template) -> None:
     """Within that time an expired exception opens its findings again."""
     function = template.functions["MaintainFindingsFunction"]
     assert function["Timeout"] == 900
-    assert [event["Properties"]["Schedule"] for event in function["Events"].values()] == ["rate(10 minutes)"]
+    (schedule,) = (event["Properties"] for event in function["Events"].values())
+    assert schedule["ScheduleExpression"] == "rate(10 minutes)"
+    assert schedule["RoleArn"] == {"Fn::GetAtt": ["MaintenanceScheduleRole", "Arn"]}
 
 
 def test_a_sweep_has_the_longest_timeout_and_is_continued_within_15_minutes(template: Template) -> None:

@@ -31,10 +31,11 @@ OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 RECEIVE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 KEEP_FAILED = {"sqs:SendMessage"}
+INVOKE = "lambda:InvokeFunction"
 READ_CONFIGURATION = {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
 """Actions of Powertools, with the client that it gets."""
-MONITOR_ROLE = "ConfigurationMonitorRole"
-"""The role of AppConfig. All other roles are of functions."""
+ROLES_OF_SERVICES = {"ConfigurationMonitorRole": "appconfig", "MaintenanceScheduleRole": "scheduler"}
+"""The roles that AWS's services assume. All other roles are of functions."""
 """Actions that Lambda itself makes with a function's role, so the code does not call them."""
 
 
@@ -151,7 +152,7 @@ def test_the_permissions_of_every_function_are_tested(template: Template) -> Non
     """Each function has one role, and the role has no policies but the ones tested here."""
     assert _expected().keys() == template.functions.keys()
     roles = [template.role_of(function) for function in template.functions]
-    assert sorted([*roles, MONITOR_ROLE]) == sorted(template.of_type("AWS::IAM::Role"))
+    assert sorted([*roles, *ROLES_OF_SERVICES]) == sorted(template.of_type("AWS::IAM::Role"))
     for function in template.functions.values():
         assert "Policies" not in function
     for role in template.of_type("AWS::IAM::Role").values():
@@ -259,7 +260,7 @@ def test_every_action_exists(template: Template) -> None:
     known |= {f"appconfig:{action.split(':')[1]}" for action in data_plane}
     known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
     strange = set().union(*(template.allowed(role) for role in template.of_type("AWS::IAM::Role"))) - known
-    assert strange == NOT_OPERATIONS.keys()
+    assert strange == {*NOT_OPERATIONS, INVOKE}
     for action, operation in NOT_OPERATIONS.items():
         assert f"{action.split(':')[0]}:{operation}" in known
 
@@ -273,8 +274,18 @@ def _writes(actions: set[str]) -> set[str]:
     return {
         action
         for action in actions
-        if action.startswith(("iam:", "lambda:")) and not action.split(":")[1].startswith(reading)
+        if action.startswith(("iam:", "lambda:")) and not action.split(":")[1].startswith(reading) and action != INVOKE
     }
+
+
+def test_only_the_schedule_may_invoke_a_function_and_only_its_own(template: Template) -> None:
+    """It may keep a failed start, too, and nothing else."""
+    found = {role for role in template.of_type("AWS::IAM::Role") if INVOKE in template.allowed(role)}
+    assert found == {"MaintenanceScheduleRole"}
+    invoke, keep = (one for one in template.statements("MaintenanceScheduleRole") if one["Sid"] != "UseTheKey")
+    assert (invoke["Action"], invoke["Resource"]) == (INVOKE, {"Fn::GetAtt": ["MaintainFindingsFunction", "Arn"]})
+    queue = {"Fn::GetAtt": ["MaintenanceDeadLetterQueue", "Arn"]}
+    assert (keep["Action"], keep["Resource"]) == ("sqs:SendMessage", queue)
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
@@ -607,9 +618,10 @@ def test_a_disabled_option_has_no_permission(
 
 
 def test_only_lambda_may_assume_the_roles_of_functions(template: Template) -> None:
-    """Users and other services must not assume them."""
+    """Users and other services must not assume them. EventBridge Scheduler only for this account."""
     for name, role in template.of_type("AWS::IAM::Role").items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        service = "appconfig" if name == MONITOR_ROLE else "lambda"
+        service = ROLES_OF_SERVICES.get(name, "lambda")
+        assert ("Condition" in statement) is (service == "scheduler")
         assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
