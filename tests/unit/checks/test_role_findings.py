@@ -18,6 +18,7 @@ from permission_guard.rules.execution_role.role_shared import RoleShared
 from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
 from tests.fakes import (
     ACCOUNT,
+    DENIED,
     ROLE_ARN,
     ROLE_TARGET,
     TARGET,
@@ -57,13 +58,14 @@ class Account:
         function = a_function(target, role_arn)
         role = self.role if role_arn == ROLE_ARN else a_role(arn=role_arn)
         snapshot = Snapshot(target, function, versions={target.arn: function}, roles={role_arn: role})
-        return self._check(target, snapshot, full)
+        return self.check_state(target, snapshot, full=full)
 
     def delete(self, target: FunctionTarget) -> CheckResult:
         """Check a function that was deleted."""
-        return self._check(target, Snapshot(target, None), False)
+        return self.check_state(target, Snapshot(target, None))
 
-    def _check(self, target: FunctionTarget, snapshot: Snapshot, full: bool) -> CheckResult:
+    def check_state(self, target: FunctionTarget, snapshot: Snapshot, *, full: bool = False) -> CheckResult:
+        """Check a function in a state."""
         rules = [rule(TrustSet(frozenset())) for rule in (RoleTrustTooBroad, RoleShared)]
         state = InMemoryState(snapshot)
         scope = Direction.EXECUTION_ROLE
@@ -149,6 +151,19 @@ def test_findings_of_a_role_that_no_function_uses_are_resolved(*, is_complete: b
     result = account.check(SECOND, OTHER_ROLE)
     assert account.of_role("PG208").resolution == "No function uses the role."
     assert [change.finding.rule_id for change in result.changes if change.finding.role_arn == ROLE_ARN] == ["PG208"]
+
+
+def test_a_function_that_cannot_be_read_still_records_the_findings_of_its_role() -> None:
+    """Its configuration was denied once; the next event of the role is recorded by it, as before."""
+    account = Account()
+    account.check(FIRST)
+    account.check(SECOND)
+    unread = Snapshot(FIRST, DENIED)
+    account.check_state(FIRST, unread, full=True)
+    assert account.of_role("PG208").status is Status.OPEN
+    account.role = a_role()
+    account.check(FIRST)
+    assert account.of_role("PG208").status is Status.RESOLVED
 
 
 def test_two_last_functions_that_leave_at_the_same_time_leave_no_finding() -> None:

@@ -116,7 +116,8 @@ class CheckBatch:
         failed = {message.message_id for message in received if self._is_unreadable(message)}
         with self._time_limit(lambda: remaining_time_in_millis() < RESERVED_MILLIS):
             functions = self._functions(merge(received), failed)
-            waiting = dict(sorted(functions.items(), key=_times_received, reverse=True))
+            times = {target: max(one.times_received for one in asked) for target, asked in functions.items()}
+            waiting = {target: functions[target] for target in sorted(times, key=times.__getitem__, reverse=True)}
             runs = self._start_all(waiting, remaining_time_in_millis)
             self._check_all(runs, waiting, failed, remaining_time_in_millis)
             self._postpone(waiting, failed)
@@ -388,10 +389,6 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         # An event names the function: its findings are alerted by themselves.
         baseline=all(message.baseline for message in messages),
     )
-
-
-def _times_received(asked: tuple[FunctionTarget, tuple[QueueMessage, ...]]) -> int:
-    return max(message.times_received for message in asked[1])
 
 
 def _together(some: tuple[QueueMessage, ...], more: tuple[QueueMessage, ...]) -> tuple[QueueMessage, ...]:

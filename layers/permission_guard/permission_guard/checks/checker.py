@@ -253,7 +253,7 @@ class Checker:
             baseline=request.baseline,
         )
         changes = [change for change in found if change.finding.id not in recorded.unreadable]
-        unreadable, digests = recorded.unreadable, {}
+        unreadable, digests = recorded.unreadable, _kept_digests(run, evaluated)
         for about in role_reports(report, self._owned(evaluated, run), evaluated.users, now):
             before = run.checkpoint.role_digests.get(about.role_arn, {})
             digests[about.role_arn] = {**before, **about.digests}
@@ -316,6 +316,16 @@ class _Evaluated:
     related: tuple[FunctionTarget, ...] = ()
     is_being_changed: bool = False
     is_propagating: bool = False
+
+
+def _kept_digests(run: CheckRun, evaluated: _Evaluated) -> dict[str, Mapping[str, str]]:
+    """Return what was recorded of the roles that this check could not read: the function may still use them."""
+    known = evaluated.checkpoint.roles
+    return {
+        arn: digests
+        for arn, digests in run.checkpoint.role_digests.items()
+        if arn not in evaluated.role_arns and role_target(arn) in known
+    }
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:
