@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 
 from permission_guard.errors import UNREADABLE
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.findings.lifecycle import suppressed
+from permission_guard.model.findings import (
+    Finding,
+    FixRecord,
+    FixResult,
+    Status,
+    SuppressedBy,
+    Suppression,
+    Transition,
+)
 from permission_guard.model.state import DisabledBy, Snapshot
 from permission_guard.model.targets import RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
@@ -44,9 +53,14 @@ FIXED = a_finding(
         undo="aws iam detach-role-policy",
     ),
 )
+SUPPRESSED = suppressed(
+    a_finding(function_arn="", role_arn=ROLE_ARN, functions=(FUNCTION_ARN,), function_count=1),
+    Suppression(by=SuppressedBy.PERSON, reason="Known.", owner="jo", until="2026-12-01T00:00:00+00:00"),
+    NOW,
+).finding
 
 
-@pytest.mark.parametrize("finding", [a_finding(), FIXED], ids=["bare", "with everything"])
+@pytest.mark.parametrize("finding", [a_finding(), FIXED, SUPPRESSED], ids=["bare", "fixed", "suppressed"])
 def test_a_finding_survives_being_stored_as_json(finding: Finding) -> None:
     """The finding that is read is equal, including its enumerations and tuples."""
     read = Finding.from_document(json.loads(json.dumps(finding.to_document())))
@@ -91,6 +105,16 @@ def test_a_document_of_an_older_version_can_lack_fields_with_a_default() -> None
     assert Finding.from_document(document) == a_finding()
 
 
+def test_a_document_of_the_first_schema_is_read() -> None:
+    """It was first and last seen when it was opened, is about its function, and has no history and no suppression."""
+    added = {"role_arn", "functions", "function_count", "first_seen", "last_seen", "suppression", "history", "baseline"}
+    added |= {"changed_from", "changed_with"}
+    document = {name: value for name, value in FIXED.to_document().items() if name not in added}
+    read = Finding.from_document(document)
+    assert read == FIXED
+    assert (read.first_seen, read.last_seen, read.target_arn) == (NOW, NOW, FUNCTION_ARN)
+
+
 def test_a_document_of_a_newer_version_is_read_without_its_new_fields() -> None:
     """After a rollback, the findings of the newer version can still be read."""
     document = FIXED.to_document()
@@ -125,6 +149,16 @@ def test_a_document_of_a_newer_version_is_read_without_its_new_fields() -> None:
         ({"managed_by": "terraform"}, TypeError),
         ({"changed_at": "\ud800"}, ValueError),
         ({"opened_at": "yesterday"}, ValueError),
+        ({"last_seen": "yesterday"}, ValueError),
+        ({"functions": "arn"}, TypeError),
+        ({"baseline": 1}, TypeError),
+        ({"history": [{"revision": 1}]}, KeyError),
+        ({"history": [[]]}, TypeError),
+        ({"history": [{"revision": "1", "transition": "Finding Opened", "at": NOW}]}, TypeError),
+        ({"suppression": {"by": "person"}}, TypeError),
+        ({"suppression": {"by": "nobody", "reason": "", "owner": "", "until": NOW}}, ValueError),
+        ({"suppression": {"by": "person", "reason": "", "owner": "", "until": "2026-11-20"}}, ValueError),
+        ({"suppression": []}, TypeError),
     ],
 )
 def test_a_document_that_is_not_a_finding_is_an_error(change: dict[str, object], error: type[Exception]) -> None:
