@@ -66,10 +66,11 @@ def _mapping(form: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     match form:
         case MapOf(key=RuleReference(), value=value):
             return _of_rules(_schema(value, definitions))
-        case MapOf(key=key, value=value, most=most):
+        case MapOf(key=key, value=value, most=most, least=least):
             names = {name: item for name, item in _schema(key, definitions).items() if name != "type"}
             values = _schema(value, definitions)
-            return {"type": "object", "propertyNames": names, "additionalProperties": values, "maxProperties": most}
+            bounds = {**({"minProperties": least} if least else {}), "maxProperties": most}
+            return {"type": "object", "propertyNames": names, "additionalProperties": values, **bounds}
         case ObjectOf(record=record) if record in _DEFINED:
             if record.__name__ not in definitions:
                 definitions[record.__name__] = _object(form, definitions)

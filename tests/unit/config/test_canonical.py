@@ -28,4 +28,6 @@ def test_every_key_is_read_as_it_was() -> None:
     document = canonical(config)
     assert document["exceptions"][0]["expires"] == "2027-01-31T00:00:00Z"
     assert "sid" not in document["exceptions"][0]
+    assert "roles" not in document["exceptions"][0]
+    assert document["exclusions"] == [{"functions": ["tmp-*"], "reason": "They are deleted every night."}]
     assert validate_config(json.dumps(document), now=NOW) == config

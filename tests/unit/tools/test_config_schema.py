@@ -35,7 +35,6 @@ NOT_IN_THE_SCHEMA: Final = {
     "time without an offset": "an editor accepts it while it is typed",
     "exception for all functions": "what a glob matches",
     "exception for all functions among others": "what a glob matches",
-    "exception with an empty list": "what a list matches",
     "exception for all statements": "what a glob matches",
     "Sid that matches everything": "what a glob matches",
     "exclusion for all functions": "what a glob matches",

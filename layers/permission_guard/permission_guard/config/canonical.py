@@ -6,8 +6,10 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.config.document import ExceptionEntry, Exclusion
+
 if TYPE_CHECKING:
-    from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig
+    from permission_guard.config.document import GuardConfig
 
 
 def canonical(config: GuardConfig | ExceptionEntry | Exclusion) -> dict[str, Any]:
@@ -19,6 +21,8 @@ def canonical(config: GuardConfig | ExceptionEntry | Exclusion) -> dict[str, Any
 def _document(value: Any) -> Any:
     if is_dataclass(value):
         found = {item.name: getattr(value, item.name) for item in fields(value)}
+        if isinstance(value, ExceptionEntry | Exclusion):  # an empty key narrows nothing, and is refused there
+            found = {name: item for name, item in found.items() if item}
         return {name: _document(item) for name, item in found.items() if item is not None}
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")

@@ -41,7 +41,7 @@ class ExceptionEntry:
     """Findings that are suppressed until a date. A finding must match every key that is given.
 
     `rules` are ids. `functions`, `roles`, `subject`, `sid` and the values of `tags` are globs with `*` and `?`;
-    `functions` also has full ARNs. An empty list matches everything.
+    `functions` also has full ARNs. What is empty matches everything; a document leaves it out.
     """
 
     id: str

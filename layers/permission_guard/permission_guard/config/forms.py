@@ -152,12 +152,7 @@ class ListOf(Generic[_T]):
     def read(self, node: Node, path: str, reading: Reading) -> tuple[_T, ...] | None:
         """Return the values in their order. None if one of them has a problem."""
         if not isinstance(node, ListNode):
-            fix = (
-                f"Write [{written(node.text)}]."
-                if isinstance(node, Scalar) and node.value is not None
-                else _empty("[]")
-            )
-            reading.add(node, path, f"{described(node)} is not a list of {self.what}. {fix}")
+            reading.add(node, path, f"{described(node)} is not a list of {self.what}. {self._fix(node)}")
             return None
         if not self.least <= len(node.items) <= self.most:
             limit = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most:,}"
@@ -166,6 +161,14 @@ class ListOf(Generic[_T]):
         values = [self.item.read(item, f"{path}[{index}]", reading) for index, item in enumerate(node.items)]
         valid = tuple(value for value in values if value is not None)
         return valid if len(valid) == len(values) else None
+
+    def _fix(self, node: Scalar | MapNode) -> str:
+        """Return what to write. Never to remove a list that narrows: less would be left out."""
+        if isinstance(node, MapNode) or node.text.startswith("-"):
+            return "Write each on its own line with a dash and a space: - ..."
+        if node.value is not None:
+            return f"Write [{written(node.text)}]."
+        return "Write at least one." if self.least else "Write [], or remove the key."
 
 
 @record
@@ -176,15 +179,17 @@ class MapOf(Generic[_T]):
     value: Form[_T]
     what: str
     most: int
+    least: int = 0
 
     def read(self, node: Node, path: str, reading: Reading) -> dict[str, _T] | None:
         """Return the values under their keys. None if one of them has a problem."""
         if not isinstance(node, MapNode):
-            reading.add(node, path, f"{described(node)} is not a mapping of {self.what}. {_empty('key: value lines')}")
+            fix = "Write key: value lines" if self.least else "Write key: value lines, or remove the key"
+            reading.add(node, path, f"{described(node)} is not a mapping of {self.what}. {fix}.")
             return None
-        if len(node.entries) > self.most:
-            message = f"the mapping has {len(node.entries):,} {self.what}. Write at most {self.most:,}."
-            reading.add(node, path, message)
+        if not self.least <= len(node.entries) <= self.most:
+            limit = f"at least {self.least}" if len(node.entries) < self.least else f"at most {self.most:,}"
+            reading.add(node, path, f"the mapping has {len(node.entries):,} {self.what}. Write {limit}.")
             return None
         found: dict[str, _T] = {}
         is_valid = True
@@ -279,7 +284,3 @@ def _add_unknown(name: Scalar, path: str, keys: Mapping[str, Key], reading: Read
 
 def _within_sentence(text: str) -> str:
     return text[:1].lower() + text[1:]
-
-
-def _empty(value: str) -> str:
-    return f"Write {value}, or remove the key."

@@ -96,9 +96,9 @@ _TAG_VALUE: Final = Text(shape="the value of a tag, or a glob such as team-*", l
 _REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True)
 _OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200)
 
-_FUNCTIONS: Final = ListOf(_FUNCTION, "functions", MAX_ITEMS)
-_ACCOUNTS: Final = ListOf(_ACCOUNT, "account IDs", MAX_ITEMS)
-_TAGS: Final = MapOf(_TAG_KEY, _TAG_VALUE, "tags", MAX_TAGS)
+_FUNCTIONS: Final = ListOf(_FUNCTION, "functions", MAX_ITEMS, least=1)
+_ACCOUNTS: Final = ListOf(_ACCOUNT, "account IDs", MAX_ITEMS, least=1)
+_TAGS: Final = MapOf(_TAG_KEY, _TAG_VALUE, "tags", MAX_TAGS, least=1)
 _TAGS_DESCRIPTION: Final = (
     "Only functions with all of these tags. A value is a glob: * is any characters, ? is one character."
 )
@@ -186,13 +186,13 @@ EXCEPTION: Final = ObjectOf(
         Key(name="functions", form=_FUNCTIONS, description=_FUNCTIONS_DESCRIPTION),
         Key(
             name="roles",
-            form=ListOf(_ROLE, "roles", MAX_ITEMS),
+            form=ListOf(_ROLE, "roles", MAX_ITEMS, least=1),
             description="Only findings about these roles (PG208, PG209): names or globs, without the path.",
         ),
         Key(name="accounts", form=_ACCOUNTS, description=_ACCOUNTS_DESCRIPTION),
         Key(
             name="qualifiers",
-            form=ListOf(_QUALIFIER, "qualifiers", MAX_ITEMS),
+            form=ListOf(_QUALIFIER, "qualifiers", MAX_ITEMS, least=1),
             description="Only these qualifiers: $LATEST, the number of a version, or the name of an alias.",
         ),
         Key(
