@@ -76,6 +76,13 @@ def test_accounts_need_no_quotes() -> None:
     assert found.trust == Trust(accounts=("111122223333", "012345678901", "999999999999", "000000000000"))
 
 
+@pytest.mark.parametrize("subject", ["trust/shop-role/*", "statement/photos-?", "statement/p*", "function-url"])
+def test_a_subject_that_names_something_narrows(subject: str) -> None:
+    """Without a wildcard, or with one after a name."""
+    entry = f"{{id: a, rules: [PG101], subject: {subject}, reason: r, owner: o, expires: 2027-01-31}}"
+    assert config(f"exceptions: [{entry}]").exceptions[0].subject == subject
+
+
 def test_values_of_tags_are_as_they_are_written() -> None:
     """A number would lose its zeros."""
     entry = "{id: a, rules: [PG107], tags: {1: 1.10, b: 007}, reason: r, owner: o, expires: 2027-01-31}"

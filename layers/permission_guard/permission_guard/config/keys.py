@@ -117,13 +117,20 @@ def _narrows(value: object) -> bool:
     return value is None or bool(value)
 
 
+def _narrowing_value(key: str, value: object) -> object:
+    """Return what narrows in a value. A subject with a wildcard narrows by the name that is written after its kind.
+
+    `statement/*`, `s*` and `*t*` are every statement; `trust/shop-role/*` is one role.
+    """
+    if key != "subject" or not isinstance(value, str) or not re.search("[*?]", value):
+        return value
+    return re.split("[*?]", value)[0].partition("/")[2].strip("/")
+
+
 def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
         return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
-    subject = given.get("subject")
-    if subject is not None:
-        given = {**given, "subject": subject.rpartition("/")[2]}  # statement/* is every statement
-    if any(_narrows(given[key]) for key in NARROWING if key in given):
+    if any(_narrows(_narrowing_value(key, given[key])) for key in NARROWING if key in given):
         return None
     rules = ", ".join(given.get("rules") or ["its rules"])
     return f"this exception would hide all findings of {rules}. Add one of {', '.join(NARROWING)}, narrower than *."
