@@ -10,8 +10,8 @@ from permission_guard.config.canonical import canonical
 from permission_guard.config.document import ExceptionEntry, Exclusion, RuleConfig
 from permission_guard.config.forms import Choice, Flag, Integer, ListOf, MapOf, ObjectOf, Text
 from permission_guard.config.keys import EXCLUSION_NARROWING, GUARD, NARROWING
-from permission_guard.config.rule_names import RULE_NAMES
-from permission_guard.config.special_forms import MOMENT_PATTERN, Expiry, RuleReference
+from permission_guard.config.rule_names import ROLE_RULES, RULE_NAMES
+from permission_guard.config.special_forms import MOMENT_PATTERN, Expiry, FunctionRuleReference, RuleReference
 
 _TOGETHER: Final[dict[Any, dict[str, Any]]] = {
     ExceptionEntry: {
@@ -50,6 +50,8 @@ def _schema(form: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             found = _text(form)
         case Choice(choices=choices):
             found = {"enum": [str(choice) for choice in choices]}
+        case FunctionRuleReference():
+            found = {"enum": [text for entry in RULE_NAMES.items() if entry[0] not in ROLE_RULES for text in entry]}
         case RuleReference():
             found = {"enum": [*RULE_NAMES, *RULE_NAMES.values()]}
         case Expiry():

@@ -48,10 +48,11 @@ def schema() -> str:
 
 
 def name_table() -> str:
-    """Return the module with the id and name of each rule, which has everything but its table already."""
+    """Return the module with the id and name of each rule, which has everything but its tables already."""
     head = NAMES.read_text().partition("] = {\n")[0]
     lines = [f'    "{rule.id}": "{rule.name}",\n' for rule in RULES]
-    return f"{head}] = {{\n{''.join(lines)}}}\n"
+    of_roles = ", ".join(f'"{rule.id}"' for rule in RULES if rule.of_role)
+    return f"{head}] = {{\n{''.join(lines)}}}\n\nROLE_RULES: frozenset[str] = frozenset({{{of_roles}}})\n"
 
 
 def rule_table() -> str:

@@ -23,7 +23,7 @@ from permission_guard.config.document import (
 )
 from permission_guard.config.nodes import MAX_BYTES, MAX_NODES, MAX_PROBLEMS
 from permission_guard.config.read import read_config, validate_config
-from permission_guard.config.rule_names import RULE_NAMES
+from permission_guard.config.rule_names import ROLE_RULES, RULE_NAMES
 from permission_guard.errors import ConfigurationDocumentError, Problem
 from permission_guard.model.verdicts import Severity
 from permission_guard.rules import RULES
@@ -67,13 +67,12 @@ def test_every_key_has_its_value() -> None:
                 "rules": ["role-shared", "PG208"],
                 "roles": ["shared-*"],
                 "accounts": ["123456789012"],
-                "qualifiers": ["$LATEST", "3", "live"],
                 "sid": "photos-?",
-                "tags": {"team": "payments-*"},
                 "reason": "One role,\n  agreed.",
                 "owner": "team",
                 "expires": "2027-01-31T09:00:00+02:00",
             },
+            {**EXCEPTION, "id": "live", "qualifiers": ["$LATEST", "3", "live"], "tags": {"team": "payments-*"}},
         ],
         "exclusions": [{"functions": ["tmp-*"], "reason": "They are deleted within a day."}],
         "function_tags": {"enabled": True, "rules": ["PG107"]},
@@ -99,12 +98,20 @@ def test_every_key_has_its_value() -> None:
                 rules=("PG209", "PG208"),
                 roles=("shared-*",),
                 accounts=("123456789012",),
-                qualifiers=("$LATEST", "3", "live"),
                 sid="photos-?",
-                tags={"team": "payments-*"},
                 reason="One role, agreed.",
                 owner="team",
                 expires=datetime(2027, 1, 31, 7, tzinfo=UTC),
+            ),
+            ExceptionEntry(
+                id="live",
+                rules=("PG107",),
+                functions=("shop",),
+                qualifiers=("$LATEST", "3", "live"),
+                tags={"team": "payments-*"},
+                reason="The shop is public.",
+                owner="team-shop",
+                expires=datetime(2027, 1, 31, tzinfo=UTC),
             ),
         ),
         exclusions=(Exclusion(functions=("tmp-*",), reason="They are deleted within a day."),),
@@ -188,6 +195,7 @@ def test_a_malformed_exception_is_never_a_wider_one() -> None:
 def test_the_names_of_the_rules_are_those_of_the_rules() -> None:
     """The table is generated, because a reader of documents must not import the rules."""
     assert {rule.id: rule.name for rule in RULES} == RULE_NAMES
+    assert {rule.id for rule in RULES if rule.of_role} == ROLE_RULES
 
 
 def test_reading_imports_neither_yaml_nor_the_rules() -> None:

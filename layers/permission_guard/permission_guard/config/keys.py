@@ -18,7 +18,8 @@ from permission_guard.config.document import (
 )
 from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
 from permission_guard.config.nodes import quoted
-from permission_guard.config.special_forms import Expiry, RuleReference
+from permission_guard.config.rule_names import ROLE_RULES
+from permission_guard.config.special_forms import Expiry, FunctionRuleReference, RuleReference
 from permission_guard.model.names import LONGEST_FUNCTION_NAME, LONGEST_QUALIFIER, ORGANIZATION_ID
 from permission_guard.model.verdicts import Severity
 
@@ -36,6 +37,8 @@ MAX_GRACE_PERIOD_SECONDS: Final = 900
 _FUNCTION_ARN: Final = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_.-]+"
 NARROWING: Final = ("functions", "roles", "accounts", "subject", "sid", "tags")
 """The keys that narrow an exception to some of the findings of its rules."""
+OF_FUNCTIONS: Final = ("qualifiers", "tags")
+"""The keys of an exception that no finding about a role matches."""
 EXCLUSION_NARROWING: Final = ("functions", "accounts", "tags")
 """The keys that narrow an exclusion to some of the functions."""
 
@@ -131,9 +134,25 @@ def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
         return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
     if any(_narrows(_narrowing_value(key, given[key])) for key in NARROWING if key in given):
-        return None
+        return _never_matches(given)
     rules = ", ".join(given.get("rules") or ["its rules"])
     return f"this exception would hide all findings of {rules}. Add one of {', '.join(NARROWING)}, narrower than *."
+
+
+def _never_matches(given: Mapping[str, Any]) -> str | None:
+    """Return why an exception matches no finding: roles are of findings about a role, qualifiers and tags of others."""
+    rules = given.get("rules")
+    of_functions = [key for key in OF_FUNCTIONS if given.get(key)]
+    if rules is None:
+        return None
+    if given.get("roles") and not ROLE_RULES.intersection(rules):
+        known = " or ".join(sorted(ROLE_RULES))
+        return f"roles never matches: only {known} are about roles. Remove roles, or add one of these rules."
+    if of_functions and given.get("roles"):
+        return f"roles and {of_functions[0]} never match together. Write two exceptions, one of them for roles."
+    if of_functions and ROLE_RULES.issuperset(rules):
+        return f"{of_functions[0]} never matches findings about roles ({', '.join(rules)}). Write roles or functions."
+    return None
 
 
 def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
@@ -200,7 +219,8 @@ EXCEPTION: Final = ObjectOf(
         Key(
             name="qualifiers",
             form=ListOf(_QUALIFIER, "qualifiers", MAX_ITEMS, least=1),
-            description="Only these qualifiers: $LATEST, the number of a version, or the name of an alias.",
+            description="Only these qualifiers: $LATEST, the number of a version, or the name of an alias. Findings "
+            "about roles have none.",
         ),
         Key(
             name="subject",
@@ -281,8 +301,9 @@ GUARD: Final = ObjectOf(
                     ),
                     Key(
                         name="rules",
-                        form=ListOf(_RULE, "rules", MAX_ITEMS),
-                        description="The rules whose findings tags may suppress. An empty list means all rules.",
+                        form=ListOf(FunctionRuleReference(), "rules", MAX_ITEMS),
+                        description="The rules whose findings tags may suppress: not PG208 and PG209, which are about "
+                        "roles. An empty list means all others.",
                     ),
                 ),
             ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.config.forms import did_you_mean
 from permission_guard.config.nodes import Scalar, described, quoted
-from permission_guard.config.rule_names import RULE_NAMES
+from permission_guard.config.rule_names import ROLE_RULES, RULE_NAMES
 
 if TYPE_CHECKING:
     from permission_guard.config.forms import Reading
@@ -41,6 +41,18 @@ class RuleReference:
             hint = f" Did you mean {text.upper()}?" if text.upper() in RULE_NAMES else did_you_mean(text, _IDS)
             fix = hint or " All rules: permission-guard rules list."
             reading.add(node, path, f"there is no rule {quoted(text)}.{fix}")
+        return None
+
+
+class FunctionRuleReference(RuleReference):
+    """The id or name of a rule whose findings are about functions: the tags of a function never suppress others."""
+
+    def read(self, node: Node, path: str, reading: Reading) -> str | None:
+        """Return the id of the rule."""
+        rule_id = super().read(node, path, reading)
+        if rule_id not in ROLE_RULES:
+            return rule_id
+        reading.add(node, path, f"{rule_id} is about roles: tags of functions never suppress it. Remove it.")
         return None
 
 
