@@ -76,6 +76,7 @@ class Integer:
 class Text:
     """A text of a pattern. `shape` says what it is, with an example.
 
+    `bounds_length`: the pattern does, so that a text that is too long is one of another shape, and nothing to shorten.
     `takes_numbers`: digits need no quotes, and are taken as they are written. `is_prose`: several lines become one.
     `mistake` returns what else is wrong with a text, as a sentence with the fix.
     """
@@ -83,6 +84,7 @@ class Text:
     shape: str
     longest: int
     pattern: str = ".*"
+    bounds_length: bool = False
     takes_numbers: bool = False
     is_prose: bool = False
     mistake: Callable[[str], str | None] | None = None
@@ -107,7 +109,7 @@ class Text:
         return None
 
     def _problem(self, text: str, written: str) -> str | None:
-        if len(written) > self.longest:
+        if len(written) > self.longest and not self.bounds_length:
             return f"the text has {len(written):,} characters. The limit is {self.longest:,}: shorten it."
         hidden = next((char for char in text if not char.isprintable()), None)
         if hidden == "\n":

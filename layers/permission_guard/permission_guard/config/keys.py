@@ -62,12 +62,17 @@ def _glob_mistake(text: str) -> str | None:
 
 _RULE: Final = RuleReference()
 _ACCOUNT: Final = Text(
-    shape="an account ID of twelve digits, such as 111122223333", longest=12, pattern=r"\d{12}", takes_numbers=True
+    shape="an account ID of twelve digits, such as 111122223333",
+    longest=12,
+    pattern=r"\d{12}",
+    bounds_length=True,
+    takes_numbers=True,
 )
 _ORGANIZATION: Final = Text(
     shape="the ID of an organization, such as o-exampleorgid",
     longest=ORGANIZATION_ID.longest,
     pattern=ORGANIZATION_ID.pattern,
+    bounds_length=True,
 )
 _FUNCTION: Final = Text(
     shape="a function name, a glob such as orders-*, or the ARN of a function",
