@@ -60,6 +60,15 @@ def _glob_mistake(text: str) -> str | None:
     return f"{quoted(text)} seems to be a regular expression. Write a glob: * is any characters, ? is one character."
 
 
+def _qualifier_mistake(text: str) -> str | None:
+    """Return what is wrong with a text that looks like a qualifier and is none that a function can have."""
+    if text in {"LATEST", "$Latest", "$latest"}:
+        return f"{quoted(text)} is not a qualifier. Write $LATEST."
+    if re.fullmatch(r"0\d*|-\d+", text, re.ASCII):
+        return f"{quoted(text)} is not a version: versions are numbers from 1. Write $LATEST, a version or an alias."
+    return None
+
+
 _RULE: Final = RuleReference()
 _ACCOUNT: Final = Text(
     shape="an account ID of twelve digits, such as 111122223333",
@@ -91,8 +100,11 @@ _QUALIFIER: Final = Text(
     longest=LONGEST_QUALIFIER,
     pattern=r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+",
     takes_numbers=True,
+    mistake=_qualifier_mistake,
 )
-_SUBJECT: Final = Text(shape="the subject of a finding, or a glob such as statement/photos-*", longest=1_000)
+_SUBJECT: Final = Text(
+    shape="the subject of a finding, or a glob such as statement/photos-*", longest=1_000, mistake=_glob_mistake
+)
 _SID: Final = Text(
     shape="the Sid of a statement, or a glob such as photos-*",
     longest=100,
@@ -100,7 +112,9 @@ _SID: Final = Text(
     mistake=_glob_mistake,
 )
 _TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True)
-_TAG_VALUE: Final = Text(shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True)
+_TAG_VALUE: Final = Text(
+    shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True, mistake=_glob_mistake
+)
 _REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True)
 _OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200)
 
