@@ -83,6 +83,14 @@ def test_a_subject_that_names_something_narrows(subject: str) -> None:
     assert config(f"exceptions: [{entry}]").exceptions[0].subject == subject
 
 
+def test_blanks_around_an_owner_and_a_reason_are_removed() -> None:
+    """Those that YAML and editors leave there, and those that nobody sees. A mark stays on its letter."""
+    texts = r'owner: " team\n", reason: "\u3164why e\u0301\u2800"'
+    entry = f"id: a, rules: [PG101], functions: [a], expires: 2027-01-31, {texts}"
+    [found] = config(f"exceptions: [{{{entry}}}]").exceptions
+    assert (found.owner, found.reason) == ("team", "why e\u0301")
+
+
 def test_values_of_tags_are_as_they_are_written() -> None:
     """A number would lose its zeros."""
     entry = "{id: a, rules: [PG107], tags: {1: 1.10, b: 007}, reason: r, owner: o, expires: 2027-01-31}"

@@ -53,6 +53,7 @@ NOT_IN_THE_SCHEMA: Final = {
     "regular expression as the value of a tag": "the same",
     "versions that no function has": "the same",
     "invisible character": "which characters are invisible",
+    "texts of blank letters": "the same",
     "line break in an owner": "the same",
     "merge key": "how a parser expands it",
     "anchor and alias": "the same",

@@ -8,7 +8,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from permission_guard.config.nodes import ListNode, MapNode, Problems, Scalar, child, described, quoted, written
+from permission_guard.config.nodes import (
+    ListNode,
+    MapNode,
+    Problems,
+    Scalar,
+    child,
+    described,
+    is_blank,
+    quoted,
+    without_blanks_around,
+    written,
+)
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -78,6 +89,7 @@ class Text:
 
     `bounds_length`: the pattern does, so that a text that is too long is one of another shape, and nothing to shorten.
     `takes_numbers`: digits need no quotes, and are taken as they are written. `is_prose`: several lines become one.
+    `is_for_people`: blanks around the text are removed.
     `mistake` returns what else is wrong with a text, as a sentence with the fix.
     """
 
@@ -87,6 +99,7 @@ class Text:
     bounds_length: bool = False
     takes_numbers: bool = False
     is_prose: bool = False
+    is_for_people: bool = False
     mistake: Callable[[str], str | None] | None = None
 
     def read(self, node: Node, path: str, reading: Reading) -> str | None:
@@ -98,6 +111,7 @@ class Text:
             or (self.takes_numbers and isinstance(node.value, int | float) and not isinstance(node.value, bool))
         ):
             text = " ".join(node.text.split()) if self.is_prose else node.text
+            text = without_blanks_around(text) if self.is_for_people else text
             problem = self._problem(text, node.text)
         else:
             is_written = isinstance(node, Scalar) and node.value is not None
@@ -111,13 +125,13 @@ class Text:
     def _problem(self, text: str, written: str) -> str | None:
         if len(written) > self.longest and not self.bounds_length:
             return f"the text has {len(written):,} characters. The limit is {self.longest:,}: shorten it."
+        if is_blank(text):
+            return f"the text is blank. Write {self.shape}."
         hidden = next((char for char in text if not char.isprintable()), None)
         if hidden == "\n":
             return f"{quoted(text)} has a line break. Write it on one line."
         if hidden is not None:
             return f"{quoted(text)} has the invisible character U+{ord(hidden):04X}. Remove it."
-        if not text.strip():
-            return f"the text is blank. Write {self.shape}."
         found = self.mistake(text) if self.mistake else None
         if found is None and not re.fullmatch(self.pattern, text, re.ASCII):
             found = f"{quoted(text)} is not valid here. Write {self.shape}."

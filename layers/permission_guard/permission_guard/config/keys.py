@@ -115,8 +115,8 @@ _TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True
 _TAG_VALUE: Final = Text(
     shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True, mistake=_glob_mistake
 )
-_REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True)
-_OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200)
+_REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True, is_for_people=True)
+_OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200, is_for_people=True)
 
 _FUNCTIONS: Final = ListOf(_FUNCTION, "functions", MAX_ITEMS, least=1)
 _ACCOUNTS: Final = ListOf(_ACCOUNT, "account IDs", MAX_ITEMS, least=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Final
 
 from permission_guard.errors import Problem
@@ -19,6 +20,11 @@ MAX_PROBLEMS: Final = 500
 TOO_LARGE: Final = f"the document is larger than {MAX_BYTES // 1_000_000} MB. Remove what is not needed."
 TOO_DEEP: Final = f"the document is nested deeper than {MAX_DEPTH} levels. No key needs that."
 TOO_MANY_NODES: Final = f"the document has more than {MAX_NODES:,} values. Remove what is not needed."
+
+_BLANK_CATEGORIES: Final = ("Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me")
+"""Spaces, what controls or formats the text, and marks, which show only on a character before them."""
+_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+"""Fillers of Hangul, the Braille pattern without dots and the null notehead, which Unicode counts as visible."""
 
 _SHOWN_CHARACTERS: Final = 60
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -72,6 +78,22 @@ class Problems:
             message = f"only the first {MAX_PROBLEMS} mistakes are listed. Correct them and validate again."
             self.found.append(Problem("", message))
             raise TooManyProblemsError
+
+
+def without_blanks_around(text: str) -> str:
+    """Return a text from its first visible character to its last one, with the marks on it."""
+    visible = [index for index, char in enumerate(text) if not is_blank(char)]
+    if not visible:
+        return ""
+    end = visible[-1] + 1
+    while end < len(text) and unicodedata.category(text[end]) in {"Mn", "Me"}:
+        end += 1
+    return text[visible[0] : end]
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text is visible."""
+    return all(char in _BLANK_LETTERS or unicodedata.category(char) in _BLANK_CATEGORIES for char in text)
 
 
 def quoted(text: str) -> str:
