@@ -91,6 +91,14 @@ def test_blanks_around_an_owner_and_a_reason_are_removed() -> None:
     assert (found.owner, found.reason) == ("team", "why e\u0301")
 
 
+def test_slashes_in_texts_are_no_comments() -> None:
+    """In quotes or without, where JSON seems to be meant and where it is not."""
+    entry = '{"functions": ["a"], "reason": "see https://x \\" // y"}'
+    for text in (f'{{"exclusions": [{entry}],}}', f"{{exclusions: [{entry}]}}", f"exclusions: [{entry}]"):
+        assert config(text).exclusions[0].reason == 'see https://x " // y'
+    assert config("{exclusions: [{functions: [a], reason: a // b}]}").exclusions[0].reason == "a // b"
+
+
 def test_values_of_tags_are_as_they_are_written() -> None:
     """A number would lose its zeros."""
     entry = "{id: a, rules: [PG107], tags: {1: 1.10, b: 007}, reason: r, owner: o, expires: 2027-01-31}"
@@ -197,6 +205,9 @@ def test_long_texts_are_mistakes() -> None:
         "%",
         "\ud800",
         "baseline: !<%1b[2J> digest",
+        '{"' + '\\"' * 200_000,
+        "{" + " " * 200_000,
+        "{," + " /" * 200_000,
     ],
     ids=lambda text: repr(text[:20]),
 )

@@ -58,6 +58,7 @@ NOT_IN_THE_SCHEMA: Final = {
     "merge key": "how a parser expands it",
     "anchor and alias": "the same",
     "text that changes its direction": "a comment",
+    "JSON with a comment after a comma": "the same",
 }
 """Mistakes that only the reader finds, and why."""
 

@@ -57,14 +57,21 @@ _HELP: Final = {
     "could not find expected ':'": "a key without a colon. Write key: value, with the keys of one mapping aligned.",
     "did not find expected key": "this line does not belong to the mapping before it. Align its keys.",
     "did not find expected '-' indicator": "this line does not belong to the list before it. Align it.",
-    "did not find expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
+    "expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
 }
-"""What libyaml reports, and what to do."""
+"""What libyaml and PyYAML report, and what to do."""
+
+_SEPARATOR: Final = "expected ',' or"
+_SEPARATOR_MISSING: Final = "a comma or a bracket is missing before this. Add it after the value before."
+_COMMENT_IN_JSON: Final = "JSON has no comments. Remove it, or write the file as YAML, with # before a comment."
+
+_TEXT_OR_COMMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|(?<=[{\[,}\]"])\s*+(//|/\*)|\A\s*+(//|/\*)', re.DOTALL)
+"""A text in quotes, or what other languages have as a comment where JSON has a key, a value or a comma."""
 
 _STARTS_EARLIER: Final = (
     "found unexpected end of stream",
     "could not find expected ':'",
-    "did not find expected ',' or",
+    _SEPARATOR,
 )
 """These are reported where the text ends; the mistake is where the quote, key or bracket starts."""
 
@@ -94,6 +101,8 @@ def compose_yaml(text: str) -> Node | None:
         raise _mistake(text, hidden.start(), message)
     if _is_json(text):
         text = _SURROGATES.sub(_as_one_escape, text.replace("\t", " "))
+    else:
+        _require_no_comment_of_json(text)
     composer = _Composer(text)
     try:
         return composer.document()
@@ -177,11 +186,26 @@ def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocume
     starts_earlier = any(problem in reported for problem in _STARTS_EARLIER)
     mark = error.context_mark if starts_earlier and error.context_mark is not None else error.problem_mark
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    end = error.problem_mark
+    is_before_the_end = end is not None and text[end.index :].strip() != ""
+    if _SEPARATOR in reported and is_before_the_end and (_seems_json(text) or end.line == line):
+        line, column, message = end.line, end.column, _SEPARATOR_MISSING
     shown = text.splitlines()[line : line + 1]
-    if shown and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t")):
+    is_tab = bool(shown) and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t"))
+    if is_tab and not _seems_json(text):
         message = "a tab cannot indent. Use spaces."
     message = message or f"this is not YAML: {reported}. Check the colons, quotes and indentation."
     return ConfigurationDocumentError([Problem("", message, line + 1, column + 1)])
+
+
+def _require_no_comment_of_json(text: str) -> None:
+    """Raise the error of a comment in a text that seems to be JSON, which YAML would read as a part of a value."""
+    if not _seems_json(text):
+        return
+    for match in _TEXT_OR_COMMENT.finditer(text):
+        group = match.lastindex
+        if group is not None:
+            raise _mistake(text, match.start(group), _COMMENT_IN_JSON)
 
 
 def _mistake(text: str, offset: int, message: str) -> ConfigurationDocumentError:
@@ -189,6 +213,10 @@ def _mistake(text: str, offset: int, message: str) -> ConfigurationDocumentError
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return ConfigurationDocumentError([Problem("", message, line, column)])
+
+
+def _seems_json(text: str) -> bool:
+    return text.lstrip().startswith(("{", "//", "/*"))
 
 
 def _is_json(text: str) -> bool:
