@@ -49,6 +49,13 @@ _HIDDEN: Final = re.compile(
 _SURROGATES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 """How JSON writes a character beyond U+FFFF."""
 
+_WRONG_ESCAPE: Final = "this escape does not exist. Write two backslashes for one, or use single quotes."
+_SEVERAL: Final = "the file has more text after its document. Write one document: remove what is after it."
+_NO_NAME: Final = "a text that starts with & or * needs quotes. Put it in quotes."
+_DIRECTIVE: Final = "directives (lines that start with %) are not supported. Remove the line, or quote the text."
+_TAG: Final = "a text that starts with an exclamation mark needs quotes. Put it in quotes."
+_BLOCK: Final = "only a line break may follow | or >. Write the text on the next lines, or put it in quotes."
+
 _HELP: Final = {
     "mapping values are not allowed": "a colon is not expected here. Put a text that contains a colon in quotes.",
     "found character that cannot start any token": "a text cannot start with this character. Put it in quotes.",
@@ -57,6 +64,20 @@ _HELP: Final = {
     "could not find expected ':'": "a key without a colon. Write key: value, with the keys of one mapping aligned.",
     "did not find expected key": "this line does not belong to the mapping before it. Align its keys.",
     "did not find expected '-' indicator": "this line does not belong to the list before it. Align it.",
+    "unknown escape character": _WRONG_ESCAPE,
+    "hexdecimal number": _WRONG_ESCAPE,
+    "hexadecimal numbers": _WRONG_ESCAPE,
+    "invalid Unicode character escape code": _WRONG_ESCAPE,
+    "<document start>": _SEVERAL,
+    "alphabetic or numeric character": _NO_NAME,
+    "found incompatible YAML document": _DIRECTIVE,
+    "unknown directive name": _DIRECTIVE,
+    "expected version number": _DIRECTIVE,
+    "found duplicate %YAML directive": _DIRECTIVE,
+    "found undefined tag handle": _TAG,
+    "did not find the expected '>'": _TAG,
+    "expected comment or line break": _BLOCK,
+    "sequence entries are not allowed": "a list cannot start here. Start it on the next line, each item with a dash.",
     "expected ',' or": "the bracket is not closed. Close it, or separate the values by commas.",
 }
 """What libyaml and PyYAML report, and what to do."""
@@ -194,8 +215,15 @@ def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocume
     is_tab = bool(shown) and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t"))
     if is_tab and not _seems_json(text):
         message = "a tab cannot indent. Use spaces."
+    if message == _HELP["mapping values are not allowed"] and _has_dash_without_space(text, line):
+        message = "a dash needs a space after it. Write - before the key."
     message = message or f"this is not YAML: {reported}. Check the colons, quotes and indentation."
     return ConfigurationDocumentError([Problem("", message, line + 1, column + 1)])
+
+
+def _has_dash_without_space(text: str, line: int) -> bool:
+    """Return whether a line or the one before it starts with a dash and a key."""
+    return any(re.match(r"\s*-[A-Za-z_]+:", shown) for shown in text.splitlines()[max(line - 1, 0) : line + 1])
 
 
 def _require_no_comment_of_json(text: str) -> None:
