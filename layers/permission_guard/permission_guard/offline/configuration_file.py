@@ -208,8 +208,8 @@ def _syntax_error(text: str, error: yaml.MarkedYAMLError) -> ConfigurationDocume
     mark = error.context_mark if starts_earlier and error.context_mark is not None else error.problem_mark
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
     end = error.problem_mark
-    is_before_the_end = end is not None and text[end.index :].strip() != ""
-    if _SEPARATOR in reported and is_before_the_end and (_seems_json(text) or end.line == line):
+    is_separator = _SEPARATOR in reported and (_seems_json(text) or (end is not None and end.line == line))
+    if is_separator and end is not None and text[end.index :].strip():
         line, column, message = end.line, end.column, _SEPARATOR_MISSING
     shown = text.splitlines()[line : line + 1]
     is_tab = bool(shown) and (shown[0].startswith("\t") or shown[0][: column + 1].endswith("\t"))
