@@ -154,6 +154,15 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
     assert read_config(json.dumps({**document, "rules": {}}), now=datetime.now(UTC)).exclusions
 
 
+@pytest.mark.parametrize("format_", ["json", "yaml"])
+def test_the_effective_configuration_is_for_reading_as_its_help_says(format_: str) -> None:
+    """It is no document: it has what only the rules have."""
+    shown = run("show", "-", "--format", format_, stdin=DOCUMENT)[1]
+    code, _, errors = run("validate", "-", stdin=shown)
+    assert (code, 'there is no key "severity_set"' in errors) == (2, True)
+    assert "`config push` refuse it" in run("show", "--help")[1]
+
+
 def test_the_tables_show_what_is_set() -> None:
     """Text of the document is printed as it is written."""
     code, output, _ = run("show", "-", stdin=DOCUMENT)

@@ -103,6 +103,9 @@ def show(
 ) -> None:
     """Show the effective configuration: the document with every default, and every rule with its severity.
 
+    The output of every format is for reading: it also has the rules' names and defaults, so `config validate` and
+    `config push` refuse it. Push the document itself.
+
     Exit codes: 0 shown, 2 the document has mistakes.
     """
     try:
