@@ -57,6 +57,14 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_help_says_what_the_commands_do() -> None:
+    """And where the account and the region come from that no option names."""
+    overview = run("--help")[1]
+    assert "Write, validate, show and deploy the configuration document" in overview
+    assert run("push", "--help")[1].count("[default: (environment)]") == 2
+    assert "2 mistakes or a file that cannot be read" in run("show", "--help")[1]
+
+
 def test_a_starting_file_is_written_and_is_valid(tmp_path: Path) -> None:
     """It is the default configuration."""
     assert run("init") == (0, "Wrote guard.yaml. Check it with: permission-guard config validate guard.yaml\n", "")

@@ -1,4 +1,4 @@
-"""`permission-guard config`: write, validate and show the configuration document."""
+"""`permission-guard config`: write, validate, show and deploy the configuration document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INVALID_USAGE = 2
 
 app = typer.Typer(
-    help="Write, validate and show the configuration document guard.yaml.",
+    help="Write, validate, show and deploy the configuration document guard.yaml.",
     no_args_is_help=True,
 )
 
@@ -106,7 +106,9 @@ def show(
     The output of every format is for reading: it also has the rules' names and defaults, so `config validate` and
     `config push` refuse it. Push the document itself.
 
-    Exit codes: 0 shown, 2 the document has mistakes.
+    An exception that has expired is shown as such; `config validate` and `config push` refuse it.
+
+    Exit codes: 0 shown, 2 mistakes or a file that cannot be read.
     """
     try:
         config = read_document(path, rejects_expired=False)
