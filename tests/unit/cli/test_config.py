@@ -74,6 +74,13 @@ def test_a_starting_file_is_written_and_is_valid(tmp_path: Path) -> None:
     assert all(f"\n{key.name}:" in text for key in GUARD.keys)
 
 
+def test_a_starting_file_is_printed_for_a_dash(tmp_path: Path) -> None:
+    """As `validate` reads standard input for one."""
+    code, output, errors = run("init", "-")
+    assert (code, errors, list(tmp_path.iterdir())) == (0, "", [])
+    assert run("validate", "-", stdin=output) == (0, "- is valid: 0 exceptions, 0 exclusions, 0 changed rules.\n", "")
+
+
 @pytest.mark.parametrize(
     "now", [datetime(2026, 11, 29, 12, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)]
 )

@@ -32,6 +32,7 @@ app = typer.Typer(
 DocumentPath = Annotated[Path, typer.Argument(help="The document, in YAML or JSON. - for standard input.")]
 
 _DEFAULT = Path("guard.yaml")
+_STANDARD_STREAM = Path("-")
 
 
 class ValidateFormat(StrEnum):
@@ -51,16 +52,20 @@ class ShowFormat(StrEnum):
 
 @app.command("init")
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write, in YAML.")] = _DEFAULT,
+    path: Annotated[Path, typer.Argument(help="The file to write, in YAML. - for standard output.")] = _DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a starting file: every key with its description and default, and examples as comments.
 
     Exit codes: 0 written, 2 the file exists or cannot be written.
     """
+    text = starting_file(datetime.now(UTC))
+    if path == _STANDARD_STREAM:
+        typer.echo(text, nl=False)
+        return
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(starting_file(datetime.now(UTC)))
+            file.write(text)
     except FileExistsError as error:
         echo_error(f"{path} exists. Choose another name, or replace it with --force.")
         raise typer.Exit(INVALID_USAGE) from error
