@@ -172,7 +172,7 @@ def _effective_rules(config: GuardConfig) -> dict[str, dict[str, Any]]:
 
 
 def _print_tables(config: GuardConfig) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     settings = _table("setting", "value")
     for name, value in _settings(config).items():
         settings.add_row(name, literal(value))
