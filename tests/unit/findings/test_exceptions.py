@@ -82,6 +82,8 @@ def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named
         (STATEMENT, {"functions": ("order",)}),
         (STATEMENT, {"functions": ("[o]rders",)}),
         (STATEMENT, {"functions": ("ORDERS",)}),
+        (STATEMENT, {"functions": ("a*", "*function*", "*-1*", "*:orders", "arn*")}),
+        (OF_ALIAS, {"functions": ("*live", "*:live")}),
         (STATEMENT, {"functions": (f"{FUNCTION_ARN}:live",)}),
         (STATEMENT, {"functions": ("orders",), "qualifiers": ("live",)}),
         (OF_ALIAS, {"functions": ("orders",), "qualifiers": ("$LATEST",)}),
@@ -196,6 +198,7 @@ def test_tags_are_read_only_if_something_depends_on_them() -> None:
     [
         (Exclusion(reason="x", functions=("ord*",)), None, True),
         (Exclusion(reason="x", functions=("inv*",)), None, False),
+        (Exclusion(reason="x", functions=("a*", "*function*", "*-1*")), None, False),
         (Exclusion(reason="x", functions=(FUNCTION_ARN,)), None, True),
         (Exclusion(reason="x", functions=("ord*",), accounts=("111122223333",)), None, False),
         (Exclusion(reason="x", tags={"stage": "dev"}), {"stage": "dev"}, True),

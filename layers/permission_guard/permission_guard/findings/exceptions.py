@@ -120,7 +120,7 @@ def exclusion_of(
     for exclusion in config.exclusions:
         if exclusion.accounts and target.account not in exclusion.accounts:
             continue
-        if exclusion.functions and not _any_glob(exclusion.functions, [target.name, target.arn]):
+        if exclusion.functions and not names_function(exclusion.functions, target):
             continue
         if exclusion.tags and not has_tags(tags, exclusion.tags):
             continue
@@ -147,7 +147,15 @@ def _names_functions(globs: tuple[str, ...], finding: Finding) -> bool:
 
 def _names_function(globs: tuple[str, ...], function_arn: str) -> bool:
     target = parse_function_arn(function_arn)[0]
-    return _any_glob(globs, [target.name, target.arn, function_arn])
+    return names_function(globs, target)
+
+
+def names_function(globs: tuple[str, ...], target: FunctionTarget) -> bool:
+    """Return whether one of some globs names a function: by its ARN if it begins with `arn:`, else by its name.
+
+    Qualifiers are not compared: anyone who may create an alias chooses its name.
+    """
+    return any(_fits(glob, target.arn if glob.startswith("arn:") else target.name) for glob in globs)
 
 
 def _any_glob(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
