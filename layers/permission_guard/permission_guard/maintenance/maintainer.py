@@ -176,7 +176,8 @@ class Maintainer:
         """Report the exceptions that expire soon or match nothing."""
         now = self._clock()
         found = review(state.exceptions, run.config, run.matched, now)
-        digest = exceptions_digest(found, account=self._account, region=self._region, now=now)
+        place = {"account": self._account, "region": self._region}
+        digest = exceptions_digest(found, **place, now=now, revision=state.revision)
         if digest is not None:
             self._send(digest, run)
         return replace(state, exceptions=found.memory)
