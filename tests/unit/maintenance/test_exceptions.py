@@ -10,6 +10,7 @@ from permission_guard.delivery.alerts.slack.message import digest_payload
 from permission_guard.delivery.alerts.sns.message import digest_publication
 from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
 from permission_guard.model.findings import SuppressedBy
+from tests.fakes import ACCOUNT
 from tests.unit.maintenance.account import START, Account, an_exception, at
 from tests.unit.maintenance.test_suppressions import suppressed
 
@@ -132,3 +133,13 @@ def test_an_end_that_is_moved_there_and_back_is_reported_each_time() -> None:
         account.config = GuardConfig(exceptions=(an_exception(id="soon", expires=expires),))
         account.run(minutes=10)
     assert len(account.digests) == len(account.sent) == 3
+
+
+def test_an_exception_of_another_account_is_not_reported() -> None:
+    """All accounts have one configuration: there it may match, and its owner is warned there."""
+    elsewhere = {"accounts": ("111122223333",)}
+    entries = (an_exception(id="unused", **elsewhere), an_exception(id="soon", expires=SOON.expires, **elsewhere))
+    account = Account(GuardConfig(exceptions=entries))
+    assert [account.run(days=days).digests for days in (0, 5, 30)] == [()] * 3
+    account.config = GuardConfig(exceptions=(an_exception(id="unused", accounts=("111122223333", ACCOUNT)),))
+    assert [len(account.run(days=days).digests) for days in (0, 31)] == [0, 1]

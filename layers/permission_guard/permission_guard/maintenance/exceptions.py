@@ -39,14 +39,16 @@ class Review:
     about: tuple[str, ...] = ()
 
 
-def review(memory: Mapping[str, ExceptionMemory], config: GuardConfig, matched: Collection[str], now: str) -> Review:
+def review(
+    memory: Mapping[str, ExceptionMemory], config: GuardConfig, matched: Collection[str], *, account: str, now: str
+) -> Review:
     """Return what to remember and to report of the exceptions; `matched` are the ids of those that suppress a finding.
 
-    What left the configuration is forgotten. `about` names what is reported: the same
+    What left the configuration, or is only for other accounts, is forgotten. `about` names what is reported: the same
     until it was remembered. What is not reported yet is due in the next run, too.
     """
     time = datetime.fromisoformat(now)
-    own = config.exceptions
+    own = [entry for entry in config.exceptions if not entry.accounts or account in entry.accounts]
     after = {entry.id: memory.get(entry.id) or ExceptionMemory(first_seen=now) for entry in own}
     after |= {name: replace(known, last_matched=now) for name, known in after.items() if name in matched}
     # What ends first is reported first.

@@ -175,7 +175,7 @@ class Maintainer:
     def _exceptions(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
         """Report the exceptions that expire soon or match nothing."""
         now = self._clock()
-        found = review(state.exceptions, run.config, run.matched, now)
+        found = review(state.exceptions, run.config, run.matched, account=self._account, now=now)
         place = {"account": self._account, "region": self._region}
         digest = exceptions_digest(found, **place, now=now, revision=state.revision)
         if digest is not None:
