@@ -121,13 +121,14 @@ def test_tags_that_were_not_read_suppress_nothing_new(tags: Any) -> None:
 
 
 def test_what_depends_on_tags_stays_suppressed_while_they_cannot_be_read() -> None:
-    """Until its end, and as long as the configuration has the exception."""
+    """Until its end, and as long as the configuration has the exception for it."""
     by_tags = entry(tags={"stage": "dev"})
     found = suppression(STATEMENT, by_tags, tags={"stage": "dev"})
     held = replace(STATEMENT, suppression=found)
     assert suppression(held, by_tags, tags=UNREAD) == found
     assert suppression(held, by_tags, tags={}) is None
     assert suppression(held, tags=UNREAD) is None
+    assert suppression(held, replace(by_tags, functions=("invoices",)), tags=UNREAD) is None
     assert suppression(held, by_tags, tags=UNREAD, now="2026-12-31T00:00:00+00:00") is None
 
 

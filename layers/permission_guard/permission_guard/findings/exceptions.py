@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,18 @@ class Exceptions:
                 )
         return self._by_tag(finding) or self._while_tags_are_unread(finding)
 
+    def may_match_by_tags(self, finding: Finding) -> bool:
+        """Return whether the exception that suppresses a finding is in force and matches in all that is not a tag."""
+        known = finding.suppression
+        return known is not None and any(
+            entry.id == known.exception
+            and entry.tags
+            and not finding.role_arn
+            and entry.expires > self._time
+            and self._matches(replace(entry, tags={}), finding)
+            for entry in self.config.exceptions
+        )
+
     @property
     def _time(self) -> datetime:
         return datetime.fromisoformat(self.now)
@@ -99,8 +112,7 @@ class Exceptions:
             return None
         if known.by is SuppressedBy.FUNCTION_TAG:
             return known if self.config.function_tags.enabled else None
-        with_tags = {entry.id for entry in self.config.exceptions if entry.tags}
-        return known if known.exception in with_tags else None
+        return known if self.may_match_by_tags(finding) else None
 
 
 def needs_tags(config: GuardConfig) -> bool:
