@@ -61,6 +61,8 @@ def suppression(finding: Finding, *entries: ExceptionEntry, tags: Any = None, no
         (OF_ROLE, {"roles": ("orders-*",)}),
         (OF_ROLE, {"functions": ("orders", "invoices")}),
         (OF_ROLE, {"subject": "trust/*"}),
+        (OF_ROLE, {"sid": "x"}),
+        (OF_ROLE, {"sid": "?", "roles": ("orders-role",)}),
     ],
 )
 def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named: dict[str, Any]) -> None:
@@ -89,6 +91,10 @@ def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named
         (STATEMENT, {"functions": ("orders",), "sid": "private"}),
         (STATEMENT, {"sid": "publi"}),
         (STATEMENT, {"subject": "statement"}),
+        (replace(STATEMENT, subject="public"), {"sid": "public"}),
+        (replace(STATEMENT, subject="mapping/public"), {"sid": "public"}),
+        (OF_ROLE, {"sid": "y"}),
+        (OF_ROLE, {"sid": "orders-role*"}),
         (STATEMENT, {"tags": {"stage": "prod"}}),
         (STATEMENT, {"tags": {"stage": "*", "team": "*"}}),
         (STATEMENT, {"roles": ("*",)}),

@@ -77,12 +77,12 @@ class Exceptions:
 
     def _matches(self, entry: ExceptionEntry, finding: Finding) -> bool:
         """Return whether a finding matches everything that an exception names."""
-        subject = entry.subject if entry.sid is None else f"statement/{entry.sid}"
         return (
             finding.rule_id in entry.rules
             and (not entry.roles or (bool(finding.role_arn) and _any_glob(entry.roles, [_role_name(finding)])))
             and (not entry.accounts or finding.account in entry.accounts)
-            and (subject is None or _fits(subject, finding.subject))
+            and (entry.subject is None or _fits(entry.subject, finding.subject))
+            and (entry.sid is None or _fits_sid(entry.sid, finding.subject))
             and _names_functions(entry.functions, finding)
             and (not entry.qualifiers or _qualifier(finding) in entry.qualifiers)
             and (not entry.tags or (not finding.role_arn and has_tags(self.tags, entry.tags)))
@@ -168,6 +168,14 @@ def _any_glob(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
 
 def _fits(glob: str, text: str) -> bool:
     return compile_glob(glob).matches(text)
+
+
+def _fits_sid(glob: str, subject: str) -> bool:
+    """Return whether a subject is about a statement of a resource-based policy or a trust policy with such a Sid."""
+    kind, _, rest = subject.partition("/")
+    if kind == "trust":
+        rest = rest.partition("/")[2]  # after the name of the role
+    return kind in ("statement", "trust") and _fits(glob, rest)
 
 
 def _role_name(finding: Finding) -> str:
