@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -58,18 +59,30 @@ class Exceptions:
                 )
         return self._by_tag(finding) or self._while_tags_are_unread(finding)
 
+    def may_match_by_tags(self, finding: Finding) -> bool:
+        """Return whether the exception that suppresses a finding is in force and matches in all that is not a tag."""
+        known = finding.suppression
+        return known is not None and any(
+            entry.id == known.exception
+            and entry.tags
+            and not finding.role_arn
+            and entry.expires > self._time
+            and self._matches(replace(entry, tags={}), finding)
+            for entry in self.config.exceptions
+        )
+
     @property
     def _time(self) -> datetime:
         return datetime.fromisoformat(self.now)
 
     def _matches(self, entry: ExceptionEntry, finding: Finding) -> bool:
         """Return whether a finding matches everything that an exception names."""
-        subject = entry.subject if entry.sid is None else f"statement/{entry.sid}"
         return (
             finding.rule_id in entry.rules
             and (not entry.roles or (bool(finding.role_arn) and _any_glob(entry.roles, [_role_name(finding)])))
             and (not entry.accounts or finding.account in entry.accounts)
-            and (subject is None or _fits(subject, finding.subject))
+            and (entry.subject is None or _fits(entry.subject, finding.subject))
+            and (entry.sid is None or _fits_sid(entry.sid, finding.subject))
             and _names_functions(entry.functions, finding)
             and (not entry.qualifiers or _qualifier(finding) in entry.qualifiers)
             and (not entry.tags or (not finding.role_arn and has_tags(self.tags, entry.tags)))
@@ -99,8 +112,7 @@ class Exceptions:
             return None
         if known.by is SuppressedBy.FUNCTION_TAG:
             return known if self.config.function_tags.enabled else None
-        with_tags = {entry.id for entry in self.config.exceptions if entry.tags}
-        return known if known.exception in with_tags else None
+        return known if self.may_match_by_tags(finding) else None
 
 
 def needs_tags(config: GuardConfig) -> bool:
@@ -164,6 +176,14 @@ def _any_glob(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
 
 def _fits(glob: str, text: str) -> bool:
     return compile_glob(glob).matches(text)
+
+
+def _fits_sid(glob: str, subject: str) -> bool:
+    """Return whether a subject is about a statement of a resource-based policy or a trust policy with such a Sid."""
+    kind, _, rest = subject.partition("/")
+    if kind == "trust":
+        rest = rest.partition("/")[2]  # after the name of the role
+    return kind in ("statement", "trust") and _fits(glob, rest)
 
 
 def _role_name(finding: Finding) -> str:
