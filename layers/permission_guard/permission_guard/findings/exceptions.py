@@ -90,10 +90,7 @@ class Exceptions:
 
     def _by_tag(self, finding: Finding) -> Suppression | None:
         """Return the suppression by the function's own tags, where the configuration allows it."""
-        allowed = self.config.function_tags
-        if not allowed.enabled or (allowed.rules and finding.rule_id not in allowed.rules):
-            return None
-        if finding.role_arn or self.tags is None or isinstance(self.tags, Unread):
+        if not self._allows_tags_for(finding) or self.tags is None or isinstance(self.tags, Unread):
             return None
         named = {text.upper() for text in _BETWEEN_RULES.split(self.tags.get(IGNORE_TAG, ""))}
         until = _end(self.tags.get(IGNORE_UNTIL_TAG, ""))
@@ -106,12 +103,17 @@ class Exceptions:
             until=_utc(until),
         )
 
+    def _allows_tags_for(self, finding: Finding) -> bool:
+        """Return whether the configuration lets a function's own tags suppress a finding."""
+        allowed = self.config.function_tags
+        return allowed.enabled and not finding.role_arn and (not allowed.rules or finding.rule_id in allowed.rules)
+
     def _while_tags_are_unread(self, finding: Finding) -> Suppression | None:
         known = finding.suppression
         if known is None or not isinstance(self.tags, Unread) or datetime.fromisoformat(known.until) <= self._time:
             return None
         if known.by is SuppressedBy.FUNCTION_TAG:
-            return known if self.config.function_tags.enabled else None
+            return known if self._allows_tags_for(finding) else None
         return known if self.may_match_by_tags(finding) else None
 
 
