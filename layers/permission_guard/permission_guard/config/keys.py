@@ -119,7 +119,10 @@ def _narrows(value: object) -> bool:
 
 def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
-        return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
+        return (
+            "both subject and sid are given. Remove one: sid: photos matches the subjects statement/photos and, "
+            "of any role, trust/<role>/photos."
+        )
     subject = given.get("subject")
     if subject is not None:
         given = {**given, "subject": subject.rpartition("/")[2]}  # statement/* is every statement
@@ -200,7 +203,14 @@ EXCEPTION: Final = ObjectOf(
             form=_SUBJECT,
             description="Only findings with this subject, as findings show it. A glob.",
         ),
-        Key(name="sid", form=_SID, description="Only findings about the statement with this Sid. A glob."),
+        Key(
+            name="sid",
+            form=_SID,
+            description=(
+                "Only findings about the statement with this Sid, "
+                "of a resource-based policy or of a trust policy (PG208). A glob."
+            ),
+        ),
         Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
         Key(
             name="reason",
