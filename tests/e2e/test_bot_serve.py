@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sandbox.client.process import ROOT, exports, poll, shell_setup
+from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import CONFIGURATION
 
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -39,7 +40,7 @@ def test_serve_with_the_stack_prints_findings_alerts_and_tickets(tmp_path: Path,
         subprocess.run(["bash", "-euc", script], env={"PATH": path}, capture_output=True, check=True)
 
     def wait_for(*texts: str) -> None:
-        poll(lambda: all(text in shown.read_text() for text in texts), deadline=20, what=f"{texts} on the screen")
+        poll(lambda: all(text in shown.read_text() for text in texts), deadline=DEADLINE, what=f"{texts} on the screen")
 
     document = tmp_path / "guard.json"
     document.write_text(json.dumps(CONFIGURATION))

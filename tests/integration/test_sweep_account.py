@@ -146,6 +146,19 @@ def test_an_open_finding_goes_to_what_was_enabled_later_and_not_to_the_bus(
         assert read_event(message) == BusEvent(Transition.OPENED, FINDING_ID, FUNCTION_ARN, 1)
 
 
+def test_tickets_catch_up_with_open_findings_whatever_happened_to_them_last(
+    swept: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person decided about a fix is not alerted, but the problem still needs a ticket."""
+    monkeypatch.setenv("TICKET_QUEUE_URL", swept.queue("tickets"))
+    decided = {Transition.FIX_REJECTED, Transition.FIX_APPROVED, Transition.FIX_UNDO_REQUESTED}
+    for number, transition in enumerate(decided):
+        swept.table.put_finding(Change(a_finding(id=f"{number:032x}", transition=transition), None))
+    swept.run("sweep_account", SCHEDULED)
+    assert {event.transition for event in map(read_event, swept.received("tickets"))} == decided
+    assert swept.received("alerts") == []
+
+
 def test_the_finding_about_a_role_without_functions_is_resolved(swept: Account) -> None:
     """The last function was deleted, and the event was lost."""
     role = ROLE_ARN.replace("orders-role", "unused-role")

@@ -47,10 +47,10 @@ def make_roles(account: Account, count: int) -> str:
 
 
 def test_one_change_of_a_role_with_fifty_functions_is_one_batch(swept: Account) -> None:
-    """The index finds them with one query, and role and queue are read once. Each function takes four more calls.
+    """The index finds them with one query, and role and queue are read once. Each function takes five more calls.
 
-    The findings of one function are read, because it reports the shared role; the others never had any. Tags are
-    read for functions with a new finding.
+    A query reads a function's check and findings together, and one transaction writes the check with the new finding.
+    Tags are read for functions with a new finding.
     """
     make_sharing(swept, 50)
     swept.iam.delete_role_policy(RoleName=ROLE, PolicyName="queue")
@@ -58,8 +58,7 @@ def test_one_change_of_a_role_with_fifty_functions_is_one_batch(swept: Account) 
     assert (run.failed, run.counts["FunctionsChecked"], run.counts["FindingsOpened"]) == ([], 50, 50)
     assert Counter(run.calls) == {
         "dynamodb:GetItem": 1,
-        "dynamodb:Query": 1 + 1,
-        "dynamodb:UpdateItem": 50,
+        "dynamodb:Query": 1 + 50,
         "dynamodb:TransactWriteItems": 50,
         "iam:GetRole": 1,
         "iam:ListAttachedRolePolicies": 1,
@@ -104,7 +103,10 @@ def test_a_managed_policy_of_a_hundred_roles_is_resolved_by_the_index(swept: Acc
 
 
 def test_two_changes_of_a_policy_before_the_first_sweep_are_one_batch(account: Account) -> None:
-    """Roles and functions are listed once, and shared resources of the fifty functions are read once."""
+    """Roles and functions are listed once, and shared resources of the fifty functions are read once.
+
+    No tags are read: the new finding is about the shared role.
+    """
     policy = make_roles(account, 100)
     for number in range(50):
         account.make_function(f"orders-{number}", f"{ROLE_ARN}-0")
@@ -124,6 +126,5 @@ def test_two_changes_of_a_policy_before_the_first_sweep_are_one_batch(account: A
         "iam:GetPolicyVersion": 2,
         "lambda:GetFunctionConfiguration": 50,
         "lambda:ListFunctionEventInvokeConfigs": 50,
-        "lambda:ListTags": 1,  # for the function that reports the shared role
         "sqs:GetQueueAttributes": 1,
     }

@@ -22,7 +22,8 @@ from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bus.publisher import TransitionPublisher
 from permission_guard.checks.batch import CheckRequests, FunctionDirectory
-from permission_guard.checks.checker import RoleUsers, SnapshotSource
+from permission_guard.checks.checker import SnapshotSource
+from permission_guard.checks.role_findings import RoleUsers
 from permission_guard.delivery.alerts.digests import RecordedDigests
 from permission_guard.delivery.ledger import DeliveryLedger
 from permission_guard.delivery.transitions import RecordedFindings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +17,11 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.rules.configured import configured
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from tests.fakes import (
-    FUNCTION_ARN,
     SQS_POLICY,
     TARGET,
     Clock,
     InMemoryFindings,
     InMemoryState,
-    a_function,
-    a_mapping,
     a_role,
     polling,
 )
@@ -120,6 +116,25 @@ def test_the_configured_severity_is_that_of_new_and_recorded_findings() -> None:
     assert account.store.one().revision == 1
 
 
+def test_while_the_tags_that_could_exclude_a_function_are_unread_nothing_changes() -> None:
+    """The message stays in the queue, and what is recorded stays as it is."""
+    account = Account()
+    account.check()
+    account.state.function_tags = UNREAD
+    account.state.state = polling(a_role(SQS_POLICY))
+    result = account.check(GuardConfig(exclusions=(Exclusion(reason="A test.", tags={"stage": "dev"}),)))
+    assert (result.report.verdicts, result.unread) == ((), (UNREAD,))
+    assert account.store.one().status is Status.OPEN
+
+
+def test_tags_that_an_exception_needs_and_cannot_be_read_are_read_again() -> None:
+    """The finding is recorded, and the message stays in the queue."""
+    account = Account()
+    account.state.function_tags = UNREAD
+    result = account.check(GuardConfig(function_tags=FunctionTags(enabled=True)))
+    assert (result.unread, account.store.one().status) == ((UNREAD,), Status.OPEN)
+
+
 @pytest.mark.parametrize(
     "exclusion", [Exclusion(reason="A test.", functions=("ord*",)), Exclusion(reason="A test.", tags={"stage": "dev"})]
 )
@@ -153,21 +168,3 @@ def test_a_finding_names_who_changed_it_from_where_and_with_what() -> None:
     finding = account.store.one()
     assert (finding.changed_from, finding.changed_with) == ("203.0.113.7", "Terraform/1.9")
     assert finding.history[-1].by == "arn:aws:iam::123456789012:user/jo"
-
-
-def test_a_version_with_the_same_problem_as_the_function_has_no_finding_of_its_own() -> None:
-    """One with another cause has. Both are of the same rule."""
-    version = f"{FUNCTION_ARN}:3"
-    function = a_function()
-    of_version = replace(function, arn=version)
-    mapping = a_mapping()
-    same = replace(mapping, function_arn=version)
-    state = polling(a_role(), mappings=(mapping, same), versions={FUNCTION_ARN: function, version: of_version})
-    account = Account()
-    account.state.state = state
-    account.check()
-    assert account.store.one().function_arn == FUNCTION_ARN
-    other = replace(same, uuid="9f6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a22", event_source_arn=f"{mapping.event_source_arn}-2")
-    account.state.state = replace(state, mappings=(mapping, same, other))
-    account.check()
-    assert {one.function_arn for one in account.store.findings_of(TARGET).findings} == {FUNCTION_ARN, version}

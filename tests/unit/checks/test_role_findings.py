@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest
-from permission_guard.config.document import Exclusion, GuardConfig
+from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig
 from permission_guard.iam import TrustSet, parse_policy
 from permission_guard.model.findings import Finding, Status
 from permission_guard.model.state import Snapshot
@@ -72,7 +73,8 @@ class Account:
         checker = Checker(
             scope, rules, state, self.store, Clock(), users=self.store, config=self.config, grace_period=False
         )
-        return checker.check(target, checker.start(target), CheckRequest(full=full))
+        request = CheckRequest(full=full)
+        return checker.resolve_unused_roles(checker.check(target, checker.start(target), request), request)
 
     def of_role(self, rule_id: str, role_arn: str = ROLE_ARN) -> Finding:
         """Return the only finding of a rule about a role."""
@@ -187,6 +189,50 @@ def test_an_excluded_function_does_not_record_the_findings_of_a_role_that_others
     account.config = GuardConfig(exclusions=(Exclusion(reason="A sandbox.", functions=("*a",)),))
     account.check(FIRST, full=True)
     assert account.of_role("PG208").resolution == "The configuration excludes the function: A sandbox."
+
+
+def test_an_exclusion_of_the_first_function_hands_the_role_over_at_once() -> None:
+    """Its next check, of whatever cause, resolves nothing that concerns the other functions."""
+    account = Account()
+    for target in (FIRST, SECOND):
+        account.check(target, full=True)
+    account.check(FIRST, full=True)
+    account.config = GuardConfig(exclusions=(Exclusion(reason="A sandbox.", functions=("alpha",)),))
+    result = account.check(FIRST)
+    assert account.of_role("PG208").status is Status.OPEN
+    assert result.related == (SECOND,)
+    account.check(SECOND, full=True)
+    account.role = a_role()
+    account.check(SECOND)
+    assert account.of_role("PG208").status is Status.RESOLVED
+
+
+def test_a_finding_that_an_event_opens_names_the_functions_of_the_role() -> None:
+    """So an exception for them applies from the start."""
+    account = Account()
+    account.role = a_role()
+    for target in (FIRST, SECOND):
+        account.check(target, full=True)
+    account.check(FIRST, full=True)
+    account.role = BROAD
+    expires = datetime.fromisoformat("2026-12-31T00:00:00+00:00")
+    entry = ExceptionEntry(
+        id="known", rules=("PG208",), functions=("alpha", "beta"), reason="Known.", owner="web", expires=expires
+    )
+    account.config = GuardConfig(exceptions=(entry,))
+    account.check(FIRST)
+    assert account.of_role("PG208").functions == (FIRST.arn, SECOND.arn)
+    assert account.of_role("PG208").status is Status.SUPPRESSED
+
+
+def test_a_role_that_was_created_again_under_another_path_leaves_no_finding() -> None:
+    """Events and the index name roles without their path."""
+    account = Account()
+    account.check(FIRST)
+    account.check(SECOND)
+    account.check(FIRST, full=True)
+    account.check(FIRST, ROLE_ARN.replace("service-role/", ""))
+    assert account.of_role("PG208").resolution == "No function uses the role."
 
 
 def test_a_role_of_another_path_is_another_role() -> None:

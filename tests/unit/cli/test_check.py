@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.model.targets import Direction
+from permission_guard.model.verdicts import Outcome, Remedy, Verdict
+from permission_guard.reports.check import Checked, Results, print_table
 from permission_guard.rules import RULES
 from tests.unit.cli.conftest import run
 
@@ -290,10 +292,27 @@ def test_the_table_has_each_finding_with_its_reason_and_its_remedy(tmp_path: Pat
 
 
 def test_text_of_a_file_is_not_read_as_markup(tmp_path: Path) -> None:
-    """A Sid is printed unchanged."""
+    """A Sid is printed unchanged: styles and names of emojis are a part of it."""
     file = tmp_path / "policy.json"
-    file.write_text(json.dumps(policy({**BROAD, "Sid": "[bold]x[/red]"})))
-    assert "[bold]x[/red]" in run(str(file))[1]
+    file.write_text(json.dumps(policy({**BROAD, "Sid": "[bold]x:bell:[/red]"})))
+    assert "[bold]x:bell:[/red]" in run(str(file))[1]
+
+
+def test_a_remedy_is_printed_as_it_is_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where a backslash continues a command on the next line."""
+    text = "aws lambda add-permission \\\n  --source-arn 'arn:aws:events:us-east-1:123456789012:rule/a[b]:bell:'\\"
+    remedies = (Remedy("aws-cli", text),)
+    verdict = Verdict(
+        rule_id="PG102",
+        function_arn=ARN,
+        subject="statement/Broad",
+        outcome=Outcome.VIOLATION,
+        reason="It is broad.",
+    )
+    rule = next(one for one in RULES if one.id == "PG102")
+    checked = Checked("policy.json", "orders", "Broad", rule, verdict, remedies, in_template=False)
+    print_table(Results(findings=[checked], files=1))
+    assert "".join(f"  {line}\n" for line in text.split("\n")) in capsys.readouterr().out
 
 
 # ── Imports ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,14 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_help_says_what_the_commands_do() -> None:
+    """And where the account and the region come from that no option names."""
+    overview = run("--help")[1]
+    assert "Write, validate, show and deploy the configuration document" in overview
+    assert run("push", "--help")[1].count("[default: (environment)]") == 2
+    assert "2 mistakes or a file that cannot be read" in run("show", "--help")[1]
+
+
 def test_a_starting_file_is_written_and_is_valid(tmp_path: Path) -> None:
     """It is the default configuration."""
     assert run("init") == (0, "Wrote guard.yaml. Check it with: permission-guard config validate guard.yaml\n", "")
@@ -64,6 +72,13 @@ def test_a_starting_file_is_written_and_is_valid(tmp_path: Path) -> None:
     text = (tmp_path / "guard.yaml").read_text()
     assert config_of(compose_yaml(text), now=datetime.now(UTC), rejects_expired=True) == GuardConfig()
     assert all(f"\n{key.name}:" in text for key in GUARD.keys)
+
+
+def test_a_starting_file_is_printed_for_a_dash(tmp_path: Path) -> None:
+    """As `validate` reads standard input for one."""
+    code, output, errors = run("init", "-")
+    assert (code, errors, list(tmp_path.iterdir())) == (0, "", [])
+    assert run("validate", "-", stdin=output) == (0, "- is valid: 0 exceptions, 0 exclusions, 0 changed rules.\n", "")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +167,15 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
     assert document["exceptions"][0]["expires"] == f"{TOMORROW}T00:00:00Z"
     assert yaml.safe_load(run("show", "-", "--format", "yaml", stdin=DOCUMENT)[1]) == document
     assert read_config(json.dumps({**document, "rules": {}}), now=datetime.now(UTC)).exclusions
+
+
+@pytest.mark.parametrize("format_", ["json", "yaml"])
+def test_the_effective_configuration_is_for_reading_as_its_help_says(format_: str) -> None:
+    """It is no document: it has what only the rules have."""
+    shown = run("show", "-", "--format", format_, stdin=DOCUMENT)[1]
+    code, _, errors = run("validate", "-", stdin=shown)
+    assert (code, 'there is no key "severity_set"' in errors) == (2, True)
+    assert "`config push` refuse it" in run("show", "--help")[1]
 
 
 def test_the_tables_show_what_is_set() -> None:

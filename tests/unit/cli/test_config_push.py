@@ -107,9 +107,23 @@ def test_a_document_with_mistakes_is_not_sent(push: Push) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--stack-name", "a b", "--stack-name requires the name of a stack, such as permission-guard; got 'a b'\n"),
+        ("--region", "mars-1", "--region requires a region such as us-east-1; got 'mars-1'\n"),
+    ],
+)
+def test_an_invalid_option_is_invalid_usage(push: Push, option: str, value: str, message: str) -> None:
+    """As for `findings`: AWS is not called."""
+    sender = Sender(COMPLETE)
+    assert push(sender, "--yes", option, value) == (2, message)
+    assert (sender.sent, sender.stack) == ([], ())
+
+
+@pytest.mark.parametrize(
     "error",
     [
-        ConfigurationError("there is no stack permission-guard in eu-west-1: deploy it"),
+        ConfigurationError("there is no stack permission-guard in eu-west-1: name it with --stack-name"),
         ConfigurationError("tickets: no ticket system is deployed."),
         ConflictError("another deployment is in progress"),
         LOST,

@@ -47,3 +47,9 @@ def test_an_invalid_document_is_refused_with_every_problem() -> None:
     with pytest.raises(ConfigurationDocumentError) as refused:
         validate_for('{"version": 2, "rulez": {}}', WITH_TICKETS, now=NOW)
     assert {problem.path for problem in refused.value.problems} == {"version", "rulez"}
+
+
+@pytest.mark.parametrize("settings", [WITH_TICKETS, WITHOUT])
+def test_an_empty_document_is_accepted_by_every_stack(settings: ValidationSettings) -> None:
+    """It is what people deploy when nothing else is accepted."""
+    assert validate_for("{}", settings, now=NOW) == GuardConfig()

@@ -49,6 +49,14 @@ def test_a_checkpoint_that_is_too_large_forgets_the_permissions_only() -> None:
     assert half.within() == half
 
 
+def test_a_checkpoint_with_hundreds_of_roles_forgets_what_was_recorded_of_them() -> None:
+    """It would fit no item. The next full check records the findings of the roles again."""
+    digests = {f"arn:aws:iam::123456789012:role/{'p' * 500}/{number}": {"PG208": "x" * 16} for number in range(600)}
+    checkpoint = Checkpoint(frozenset({ROLE_TARGET}), role_digests=digests)
+    assert len(checkpoint.to_json()) > limits.CHECKPOINT
+    assert checkpoint.within() == Checkpoint(frozenset({ROLE_TARGET}))
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"roles": [["1"]], "denied_calls": []}'])
 def test_text_that_is_no_checkpoint_is_an_error(text: str) -> None:
     """Only this code writes checkpoints."""

@@ -61,6 +61,8 @@ def suppression(finding: Finding, *entries: ExceptionEntry, tags: Any = None, no
         (OF_ROLE, {"roles": ("orders-*",)}),
         (OF_ROLE, {"functions": ("orders", "invoices")}),
         (OF_ROLE, {"subject": "trust/*"}),
+        (OF_ROLE, {"sid": "x"}),
+        (OF_ROLE, {"sid": "?", "roles": ("orders-role",)}),
     ],
 )
 def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named: dict[str, Any]) -> None:
@@ -82,6 +84,8 @@ def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named
         (STATEMENT, {"functions": ("order",)}),
         (STATEMENT, {"functions": ("[o]rders",)}),
         (STATEMENT, {"functions": ("ORDERS",)}),
+        (STATEMENT, {"functions": ("a*", "*function*", "*-1*", "*:orders", "arn*")}),
+        (OF_ALIAS, {"functions": ("*live", "*:live")}),
         (STATEMENT, {"functions": (f"{FUNCTION_ARN}:live",)}),
         (STATEMENT, {"functions": ("orders",), "qualifiers": ("live",)}),
         (OF_ALIAS, {"functions": ("orders",), "qualifiers": ("$LATEST",)}),
@@ -89,6 +93,10 @@ def test_a_finding_that_matches_everything_is_suppressed(finding: Finding, named
         (STATEMENT, {"functions": ("orders",), "sid": "private"}),
         (STATEMENT, {"sid": "publi"}),
         (STATEMENT, {"subject": "statement"}),
+        (replace(STATEMENT, subject="public"), {"sid": "public"}),
+        (replace(STATEMENT, subject="mapping/public"), {"sid": "public"}),
+        (OF_ROLE, {"sid": "y"}),
+        (OF_ROLE, {"sid": "orders-role*"}),
         (STATEMENT, {"tags": {"stage": "prod"}}),
         (STATEMENT, {"tags": {"stage": "*", "team": "*"}}),
         (STATEMENT, {"roles": ("*",)}),
@@ -121,13 +129,14 @@ def test_tags_that_were_not_read_suppress_nothing_new(tags: Any) -> None:
 
 
 def test_what_depends_on_tags_stays_suppressed_while_they_cannot_be_read() -> None:
-    """Until its end, and as long as the configuration has the exception."""
+    """Until its end, and as long as the configuration has the exception for it."""
     by_tags = entry(tags={"stage": "dev"})
     found = suppression(STATEMENT, by_tags, tags={"stage": "dev"})
     held = replace(STATEMENT, suppression=found)
     assert suppression(held, by_tags, tags=UNREAD) == found
     assert suppression(held, by_tags, tags={}) is None
     assert suppression(held, tags=UNREAD) is None
+    assert suppression(held, replace(by_tags, functions=("invoices",)), tags=UNREAD) is None
     assert suppression(held, by_tags, tags=UNREAD, now="2026-12-31T00:00:00+00:00") is None
 
 
@@ -196,6 +205,7 @@ def test_tags_are_read_only_if_something_depends_on_them() -> None:
     [
         (Exclusion(reason="x", functions=("ord*",)), None, True),
         (Exclusion(reason="x", functions=("inv*",)), None, False),
+        (Exclusion(reason="x", functions=("a*", "*function*", "*-1*")), None, False),
         (Exclusion(reason="x", functions=(FUNCTION_ARN,)), None, True),
         (Exclusion(reason="x", functions=("ord*",), accounts=("111122223333",)), None, False),
         (Exclusion(reason="x", tags={"stage": "dev"}), {"stage": "dev"}, True),

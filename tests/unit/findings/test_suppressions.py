@@ -158,6 +158,21 @@ def test_only_new_findings_belong_to_the_baseline() -> None:
     assert not again.finding.baseline
 
 
+def test_an_event_during_the_baseline_announces_the_finding_by_itself() -> None:
+    """Once: not a later event, and not another check of the sweep."""
+    (opened,) = reconcile([], report(violation()), now=NOW, baseline=True)
+    known = opened.finding
+    assert reconcile([known], report(violation()), now=LATER, cause=CAUSE, baseline=True) == ()
+    assert reconcile([known], report(violation()), now=LATER) == ()
+    assert not any(
+        change.is_transition for change in reconcile([known], report(violation()), now=DAYS_LATER, cause=CAUSE)
+    )
+    (named,) = reconcile([known], report(violation()), now=LATER, cause=CAUSE)
+    finding = named.finding
+    assert (finding.transition, finding.revision, finding.baseline) == (Transition.OPENED, 2, False)
+    assert reconcile([finding], report(violation()), now=LATER, cause=CAUSE) == ()
+
+
 def test_what_the_configuration_excludes_is_resolved_with_the_reason() -> None:
     """A rule that is not evaluated for another reason changes nothing."""
     excluded = Report(TARGET, {}, (), not_evaluated={"PG201": "The configuration excludes the function: A test."})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.findings.baseline import Baseline, BaselineStatus
+from permission_guard.model import limits
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from tests.fakes import OTHER, TARGET, a_finding
@@ -84,6 +86,21 @@ def test_the_digest_counts_by_rule_and_severity_and_names_the_ten_worst() -> Non
     assert named.lines[0] == f"[CRITICAL] PG101 {OTHER.arn}: anyone may invoke"
     assert len(named.lines) == 10
     assert digest.command == COMMAND
+
+
+def test_a_digest_of_very_long_texts_fits_an_item() -> None:
+    """Others choose the names in a title, and a digest that cannot be stored would stop maintenance."""
+    account = Account(first=OPEN, listed=[TARGET])
+    for number in range(20):
+        name = f"rule-{number % 2}-" + "n" * 50_000
+        account.add(a_finding(id=f"f{number}", title="t" * 50_000, rule_name=name, baseline=True, first_seen=at()))
+    digest = digest_of(account)
+    counts, named = digest.parts
+    assert [len(part.lines) for part in digest.parts] == [2, 10]
+    assert {len(line) for line in (*counts.lines, *named.lines)} == {300}
+    assert all(line.endswith("…") for line in named.lines)
+    assert named.lines[0].startswith(f"[HIGH] PG201 {TARGET.arn}: ttt")
+    assert len(json.dumps(digest.to_document())) < limits.TABLE_ITEM
 
 
 def test_it_reports_only_open_findings_that_the_baseline_opened() -> None:

@@ -11,7 +11,7 @@ import pytest
 from permission_guard.config.document import FunctionTags, GuardConfig
 from permission_guard.maintenance.maintainer import Outcome
 from permission_guard.model.findings import Finding, Status, SuppressedBy, Suppression, Transition
-from tests.fakes import OTHER, TARGET, a_finding
+from tests.fakes import ACCOUNT, OTHER, ROLE_ARN, TARGET, a_finding
 from tests.unit.maintenance.account import START, Account, an_exception, at
 
 if TYPE_CHECKING:
@@ -51,21 +51,47 @@ def test_a_finding_is_reopened_when_its_time_has_passed(by: SuppressedBy) -> Non
     [
         (an_exception(), False),
         (an_exception(tags=TAGGED), False),
+        (an_exception(tags=TAGGED, functions=("ord*",), accounts=(ACCOUNT,), qualifiers=("$LATEST",)), False),
+        (an_exception(tags=TAGGED, rules=("PG202",)), True),
+        (an_exception(tags=TAGGED, functions=("invoices",)), True),
+        (an_exception(tags=TAGGED, accounts=("111122223333",)), True),
+        (an_exception(tags=TAGGED, qualifiers=("live",)), True),
+        (an_exception(tags=TAGGED, subject="other/*"), True),
+        (an_exception(tags=TAGGED, roles=("orders-role",)), True),
         (an_exception(id="other", tags=TAGGED), True),
         (an_exception(rules=("PG202",)), True),
         (an_exception(expires=START), True),
         (an_exception(expires=START, tags=TAGGED), True),
         (None, True),
     ],
-    ids=["matches", "judged by checks", "another with tags", "no match", "expired", "expired, with tags", "removed"],
+    ids=[
+        "matches",
+        "judged by checks",
+        "narrowed, and matches",
+        *(f"with other {name}" for name in ("rules", "functions", "accounts", "qualifiers", "subject", "roles")),
+        "another with tags",
+        "no match",
+        "expired",
+        "expired, with tags",
+        "removed",
+    ],
 )
 def test_a_finding_is_reopened_when_its_exception_no_longer_matches(
     entry: ExceptionEntry | None, *, is_open: bool
 ) -> None:
-    """Checks read the tags of functions: an exception with tags stays until the next one, if it is still there."""
+    """Checks read the tags of functions: an exception with tags stays until the next one, if it fits otherwise."""
     config = GuardConfig(exceptions=(entry,) if entry else ())
     finding = after(suppressed(SuppressedBy.EXCEPTION, "uploads"), config)
     assert (finding.status is Status.OPEN) is is_open
+
+
+def test_a_finding_about_a_role_is_reopened_when_its_exception_got_tags() -> None:
+    """The tags are those of functions: no check would find them."""
+    of_role = suppressed(
+        SuppressedBy.EXCEPTION, "uploads", function_arn="", role_arn=ROLE_ARN, functions=(TARGET.arn,), function_count=1
+    )
+    assert after(of_role, GuardConfig(exceptions=(an_exception(),))).status is Status.SUPPRESSED
+    assert after(of_role, GuardConfig(exceptions=(an_exception(tags=TAGGED),))).status is Status.OPEN
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,13 @@ def _sweeper(settings: SweepSettings, configuration: ConfigurationSettings) -> S
 
 
 def _receivers(settings: SweepSettings) -> Iterator[Receiver]:
-    """Yield the functions behind the bus that are enabled. A ticket has the transitions that alerts have."""
+    """Yield the functions behind the bus that are enabled.
+
+    A ticket is opened for an open finding, whatever happened to it last: the status decides, not the transition.
+    """
     for name, url, transitions in (
         ("send_alert", settings.alert_queue_url, ALERTED),
-        ("open_ticket", settings.ticket_queue_url, ALERTED),
+        ("open_ticket", settings.ticket_queue_url, frozenset(Transition)),
         ("apply_fix", settings.fix_queue_url, FIXED),
     ):
         if url is not None:

@@ -274,10 +274,11 @@ class CheckBatch:
             if result.stale:
                 # Most often two events came at the same time, and the other check may have read an older state.
                 result = self._checker.check(target, self._checker.start_again(target), request)
+            if result.related:  # first, because nothing else requests them
+                self._requests.request_full(result.related, baseline=request.baseline)
             if result.recheck:
                 self._requests.recheck(target, result.recheck)
-            if result.related:
-                self._requests.request_full(result.related, baseline=request.baseline)
+            result = self._checker.resolve_unused_roles(result, request)
         except Exception:  # noqa: BLE001 - as above
             self._failed("check failed", target, messages)
             return False

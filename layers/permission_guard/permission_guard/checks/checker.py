@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate, merge_versions
 from permission_guard.checks.requests import CheckRequest, CheckResult
-from permission_guard.checks.role_findings import owner_of, role_reports
+from permission_guard.checks.role_findings import RoleChanges, RoleFindings, Roles, RoleUsers
 from permission_guard.config.document import GuardConfig
 from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclusions_by_tag, needs_tags
-from permission_guard.findings.lifecycle import Change, reconcile, resolved
+from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Status, SuppressedBy
 from permission_guard.model.state import Function, ManagedBy, Unread
-from permission_guard.model.targets import Direction, FunctionTarget, NamedRole, including
+from permission_guard.model.targets import Direction, FunctionTarget, including
 from permission_guard.needs.function_health import is_being_changed
 from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
@@ -61,17 +61,6 @@ class SnapshotSource(Protocol):
         """Forget what was read: the next call reads it again."""
 
 
-class RoleUsers(Protocol):
-    """Lists the functions that use a role."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the index is complete: a sweep has built it."""
-
-    def functions_of_roles(self, roles: Iterable[RoleTarget]) -> Mapping[RoleTarget, tuple[FunctionTarget, ...]]:
-        """List the functions that use each of the roles, by name."""
-
-
 class Checker:
     """Checks functions, in one direction. Without `grace_period` every violation is reported immediately."""
 
@@ -92,6 +81,7 @@ class Checker:
         self._rules = rules
         self._source = source
         self._store = store
+        self._roles = RoleFindings(self._config, users, store, clock)
         self._users = users
         self._clock = clock
         self._has_grace_period = grace_period
@@ -138,13 +128,12 @@ class Checker:
             report = replace(report, managed_by=owner or (ManagedBy(request.tool) if request.tool else None))
         evaluated = replace(evaluated, report=report)
         tags = self._source.tags(target) if report.violations and needs_tags(self._config) else None
+        unread = (*unread, *([tags] if isinstance(tags, Unread) else []))
         # The first try uses what was read; after a conflict the findings are read again.
         reads = chain([run.recorded], repeat(None))
-        written, changes, unreadable = retry_on_conflict(
+        written, changes, of_roles, unreadable = retry_on_conflict(
             lambda: self._record(evaluated, run, request, tags, next(reads))
         )
-        if written:
-            changes += self._resolved_of_unused_roles(evaluated.left_roles, request)
         waits = bool(deferred) or not written or evaluated.is_being_changed
         # If IAM alone is the reason, a later change can cause what the next check finds: that has its own grace period.
         following = replace(request, after_grace_period=waits, iam_change=False)
@@ -155,9 +144,16 @@ class Checker:
             unread,
             stale=not written,
             recheck=following if waits or evaluated.is_propagating else None,
-            related=evaluated.related,
-            unreadable=unreadable,
+            related=tuple(dict.fromkeys((*evaluated.related, *of_roles.owners))) if written else evaluated.related,
+            unreadable=unreadable | of_roles.unreadable,
+            roles=evaluated.roles,
         )
+
+    def resolve_unused_roles(self, result: CheckResult, request: CheckRequest) -> CheckResult:
+        """Resolve the findings about roles that the function was the last to use, after its check was recorded."""
+        if result.stale or result.roles is None or not result.roles.left:
+            return result
+        return replace(result, changes=(*result.changes, *self._roles.resolve_unused(result.roles, request.cause)))
 
     def _evaluate(
         self, target: FunctionTarget, run: CheckRun, request: CheckRequest, *, not_before: float
@@ -182,11 +178,11 @@ class Checker:
             role_changes=role_changes,
             is_complete=found is not None,
         )
-        left_roles = tuple(arn for arn in before.role_digests if role_target(arn) not in roles)
         is_followed = self._has_grace_period and not request.after_grace_period and snapshot.function is not None
         is_being_changed = is_followed and _is_being_changed(snapshot)
         is_propagating = is_followed and request.iam_change and bool(roles)
-        rules, not_evaluated = self._included(target)
+        tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
+        rules, not_evaluated = self._included(target, tags)
         # Another check follows, and can read what AWS then says of the function.
         rules = [rule for rule in rules if not (rule.of_function_state and is_being_changed)]
         users, related = None, tuple[FunctionTarget, ...]()
@@ -197,25 +193,46 @@ class Checker:
             related = _related(target, of_roles, roles) if of_roles and self._users.is_complete else ()
             users = _role_users(snapshot, of_roles)
             snapshot = replace(snapshot, role_users=users)
-        report = merge_versions(evaluate(snapshot, rules, limit=MAX_VIOLATIONS))
+        report = merge_versions(evaluate(snapshot, rules, limit=MAX_VIOLATIONS), self._stays_apart(run))
+        is_role_check = self._direction is Direction.EXECUTION_ROLE
         return _Evaluated(
             replace(report, not_evaluated=not_evaluated),
-            snapshot.unread,
+            (*snapshot.unread, *([tags] if isinstance(tags, Unread) else [])),
             checkpoint,
-            set(snapshot.role_arns.values()),
-            users,
-            left_roles,
+            Roles(
+                frozenset(snapshot.role_arns.values()) if is_role_check else frozenset(),
+                users,
+                before.role_digests,
+                is_read=not _has_unread_part(snapshot),
+            ),
             related,
             is_being_changed,
             is_propagating,
         )
 
-    def _included(self, target: FunctionTarget) -> tuple[Sequence[Rule], Mapping[str, str]]:
-        """Return the rules to evaluate, and why the others are not, by their ids."""
-        tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
+    def _stays_apart(self, run: CheckRun) -> Callable[[Verdict], bool]:
+        """Return what says whether versions keep their own findings beside one of the function.
+
+        A person who suppressed that one, or an exception for a qualifier, did not mean the versions.
+        """
+        by_person = {
+            finding.id
+            for finding in run.recorded.findings
+            if finding.suppression is not None and finding.suppression.by is SuppressedBy.PERSON
+        }
+        by_qualifier = {rule_id for entry in self._config.exceptions if entry.qualifiers for rule_id in entry.rules}
+        return lambda verdict: verdict.finding_id in by_person or verdict.rule_id in by_qualifier
+
+    def _included(
+        self, target: FunctionTarget, tags: Mapping[str, str] | Unread | None
+    ) -> tuple[Sequence[Rule], Mapping[str, str]]:
+        """Return the rules to evaluate, and why the others are not, by their ids.
+
+        While the tags cannot be read, and could exclude the function, nothing is evaluated, and all findings stay.
+        """
         exclusion = exclusion_of(self._config, target, tags)
         if exclusion is None:
-            return self._rules, {}
+            return ([] if isinstance(tags, Unread) else self._rules), {}
         is_by_name = exclusion_of(self._config, target, None) is not None
         # Other functions may use the role, too: only the names of functions exclude it.
         rules = [] if is_by_name else [rule for rule in self._rules if rule.of_role]
@@ -238,7 +255,7 @@ class Checker:
         request: CheckRequest,
         tags: Mapping[str, str] | Unread | None,
         recorded: StoredFindings | None,
-    ) -> tuple[bool, tuple[Change, ...], frozenset[str]]:
+    ) -> tuple[bool, tuple[Change, ...], RoleChanges, frozenset[str]]:
         """Write the result; return whether it was written, the changes, and what is recorded but cannot be read."""
         report, now = evaluated.report, self._clock()
         if recorded is None:
@@ -252,80 +269,39 @@ class Checker:
             suppression_of=suppression_of,
             baseline=request.baseline,
         )
-        changes = [change for change in found if change.finding.id not in recorded.unreadable]
-        unreadable, digests = recorded.unreadable, _kept_digests(run, evaluated)
-        for about in role_reports(report, self._owned(evaluated, run), evaluated.users, now):
-            before = run.checkpoint.role_digests.get(about.role_arn, {})
-            digests[about.role_arn] = {**before, **about.digests}
-            if not about.is_recorded(before):
-                of_role = self._store.findings_of(NamedRole(about.role_arn))
-                unreadable |= of_role.unreadable
-                changes += about.changes(
-                    of_role, now=now, cause=request.cause, suppression_of=suppression_of, baseline=request.baseline
-                )
+        of_roles = self._roles.changes(
+            report,
+            evaluated.roles,
+            now=now,
+            cause=request.cause,
+            suppression_of=suppression_of,
+            baseline=request.baseline,
+        )
+        of_function = (change for change in found if change.finding.id not in recorded.unreadable)
+        changes = (*of_function, *of_roles.changes)
         unknowns = [f"{verdict.rule_id}: {verdict.reason}" for verdict in report.unknowns]
-        checkpoint = replace(evaluated.checkpoint, role_digests=digests).within()
+        checkpoint = replace(evaluated.checkpoint, role_digests=of_roles.digests).within()
         written = self._store.commit_check(
             report.target, self._direction, run, checkpoint, changes=changes, unknowns=unknowns, now=now
         )
-        return written, tuple(changes) if written else (), unreadable
-
-    def _owned(self, evaluated: _Evaluated, run: CheckRun) -> set[str]:
-        """Return the ARNs of the roles whose findings this function's checks record."""
-        if self._direction is not Direction.EXECUTION_ROLE:
-            return set()
-        if evaluated.users is None:
-            return evaluated.role_arns & run.checkpoint.role_digests.keys()
-        target = evaluated.report.target
-        return {arn for arn, users in evaluated.users.items() if owner_of(users, self._config) == target}
-
-    def _resolved_of_unused_roles(self, roles: Iterable[str], request: CheckRequest) -> tuple[Change, ...]:
-        """Resolve the findings about roles that this function was the last to use.
-
-        The index of users is read after this function has been removed from it. So of several functions that cease to
-        use a role at the same time, the last one finds no other.
-        """
-        changes: list[Change] = []
-        for role_arn in roles:
-            if self._users.functions_of_roles([role_target(role_arn)])[role_target(role_arn)]:
-                continue
-            of_role = self._store.findings_of(NamedRole(role_arn))
-            for finding in of_role.findings:
-                if finding.status is not Status.RESOLVED:
-                    changes.append(resolved(finding, "No function uses the role.", self._clock(), request.cause))
-                    self._store.put_finding(changes[-1])
-        return tuple(changes)
+        return written, changes if written else (), of_roles, recorded.unreadable
 
 
 @record
 class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
-    `role_arns` are the roles of the function and its versions, `users` the functions that use each of them, None if
-    that was not read. `left_roles` are those whose findings its checks recorded, and which it no longer uses. Only a
-    later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM propagates a
-    change of its role (`is_propagating`).
+    Only a later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM
+    propagates a change of its role (`is_propagating`).
     """
 
     report: Report
     unread: tuple[Unread, ...]
     checkpoint: Checkpoint
-    role_arns: set[str]
-    users: Mapping[str, tuple[FunctionTarget, ...]] | None
-    left_roles: tuple[str, ...]
+    roles: Roles
     related: tuple[FunctionTarget, ...] = ()
     is_being_changed: bool = False
     is_propagating: bool = False
-
-
-def _kept_digests(run: CheckRun, evaluated: _Evaluated) -> dict[str, Mapping[str, str]]:
-    """Return what was recorded of the roles that this check could not read: the function may still use them."""
-    known = evaluated.checkpoint.roles
-    return {
-        arn: digests
-        for arn, digests in run.checkpoint.role_digests.items()
-        if arn not in evaluated.role_arns and role_target(arn) in known
-    }
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:
@@ -342,8 +318,13 @@ def _within_grace_period(new: Iterable[Verdict], report: Report) -> tuple[Verdic
 def _roles(snapshot: Snapshot, before: frozenset[RoleTarget]) -> frozenset[RoleTarget]:
     """Return the roles of the function and its versions; the roles of before too, where a part could not be read."""
     roles = set(map(role_target, snapshot.role_arns.values()))
+    return frozenset(roles | before if _has_unread_part(snapshot) else roles)
+
+
+def _has_unread_part(snapshot: Snapshot) -> bool:
+    """Return whether a part of the configuration that can name roles could not be read."""
     parts = (snapshot.function, snapshot.mappings, snapshot.invoke_configs, *snapshot.versions.values())
-    return frozenset(roles | before if any(isinstance(part, Unread) for part in parts) else roles)
+    return any(isinstance(part, Unread) for part in parts)
 
 
 def _is_being_changed(snapshot: Snapshot) -> bool:

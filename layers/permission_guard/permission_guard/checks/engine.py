@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.rules.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from permission_guard.model.verdicts import Verdict
     from permission_guard.rules.base import Rule
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 MAX_VIOLATIONS = 200
 """How many violations of one rule a deployed check reports of a function. Each of its hundred versions and aliases may
 have a policy of a hundred statements: all of them would take longer than a check may."""
+
+_VERSION = re.compile(r":function:[^:]+:(\d+)$", re.ASCII)
+_MAX_VERSIONS = 20
 
 
 def evaluate(snapshot: Snapshot, rules: Sequence[Rule], *, limit: int | None = None) -> Report:
@@ -35,28 +39,44 @@ def evaluate(snapshot: Snapshot, rules: Sequence[Rule], *, limit: int | None = N
     return Report(snapshot.target, {rule.id: rule for rule in rules}, verdicts, deleted=deleted)
 
 
-def merge_versions(report: Report) -> Report:
-    """Return the report with one violation where a version or an alias has the same problem as the function itself.
+def merge_versions(report: Report, stays_apart: Callable[[Verdict], bool] = lambda _: False) -> Report:
+    """Return the report with one violation where published versions have the same problem as the function itself.
 
-    It has the same one if rule, subject, severity and evidence are equal: the cause is the same role or setting.
+    It is the same one if rule, subject, severity and evidence are equal but for the version in ARNs. The violation of
+    the function names the versions. `stays_apart` says of that violation whether the versions keep theirs.
     """
-    own = {_cause(verdict): verdict for verdict in report.violations if verdict.function_arn == report.target.arn}
+    of_function = (verdict for verdict in report.violations if verdict.function_arn == report.target.arn)
+    own = {_cause(verdict, report): verdict for verdict in of_function if not stays_apart(verdict)}
+    versions: dict[str, list[str]] = {}
     verdicts = []
     for verdict in report.verdicts:
-        same = own.get(_cause(verdict)) if verdict.outcome is Outcome.VIOLATION and not verdict.role_arn else None
-        if same is None or same is verdict:
+        version = _VERSION.search(verdict.function_arn)
+        cause = _cause(verdict, report) if version and verdict.outcome is Outcome.VIOLATION else ""
+        if version is None or cause not in own:
             verdicts.append(verdict)
             continue
-        reason = "The function itself has the same problem: its finding is the same."
+        versions.setdefault(own[cause].finding_id, []).append(version[1])
+        reason = "The function itself has the same problem: its finding names the version."
         rule = report.rules[verdict.rule_id]
         verdicts.append(rule.passed(verdict.function_arn, verdict.subject or "", reason))
-    return replace(report, verdicts=tuple(verdicts))
+    return replace(report, verdicts=tuple(_with_versions(verdict, versions) for verdict in verdicts))
 
 
-def _cause(verdict: Verdict) -> str:
+def _with_versions(verdict: Verdict, versions: Mapping[str, Sequence[str]]) -> Verdict:
+    """Return a violation that names the versions with the same problem."""
+    numbers = versions.get(verdict.finding_id)
+    if numbers is None or verdict.outcome is not Outcome.VIOLATION:
+        return verdict
+    shown = [*numbers[:_MAX_VERSIONS], *([f"{len(numbers) - _MAX_VERSIONS} more"] if numbers[_MAX_VERSIONS:] else [])]
+    reason = f"{verdict.reason} Published versions have the same problem: {', '.join(shown)}."
+    evidence = {**verdict.evidence, "versions": numbers[:_MAX_VERSIONS], "version_count": len(numbers)}
+    return replace(verdict, reason=reason, evidence=evidence)
+
+
+def _cause(verdict: Verdict, report: Report) -> str:
     """Return what two violations with the same cause have in common."""
     parts = [verdict.rule_id, verdict.subject, verdict.severity, dict(verdict.evidence)]
-    return json.dumps(parts, sort_keys=True, default=str)
+    return json.dumps(parts, sort_keys=True, default=str).replace(verdict.function_arn, report.target.arn)
 
 
 def defer(report: Report, deferred: Sequence[Verdict]) -> Report:

@@ -8,6 +8,7 @@ from permission_guard.model.findings import Cause
 from permission_guard.records import record
 
 if TYPE_CHECKING:
+    from permission_guard.checks.role_findings import Roles
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.state import DeniedCall, Unread
@@ -67,3 +68,4 @@ class CheckResult:
     recheck: CheckRequest | None = None
     related: tuple[FunctionTarget, ...] = ()
     unreadable: frozenset[str] = frozenset()
+    roles: Roles | None = None

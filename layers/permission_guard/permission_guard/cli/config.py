@@ -1,4 +1,4 @@
-"""`permission-guard config`: write, validate and show the configuration document."""
+"""`permission-guard config`: write, validate, show and deploy the configuration document."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 INVALID_USAGE = 2
 
 app = typer.Typer(
-    help="Write, validate and show the configuration document guard.yaml.",
+    help="Write, validate, show and deploy the configuration document guard.yaml.",
     no_args_is_help=True,
 )
 
 DocumentPath = Annotated[Path, typer.Argument(help="The document, in YAML or JSON. - for standard input.")]
 
 _DEFAULT = Path("guard.yaml")
+_STANDARD_STREAM = Path("-")
 
 
 class ValidateFormat(StrEnum):
@@ -51,16 +52,20 @@ class ShowFormat(StrEnum):
 
 @app.command("init")
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write, in YAML.")] = _DEFAULT,
+    path: Annotated[Path, typer.Argument(help="The file to write, in YAML. - for standard output.")] = _DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a starting file: every key with its description and default, and examples as comments.
 
     Exit codes: 0 written, 2 the file exists or cannot be written.
     """
+    text = starting_file(datetime.now(UTC))
+    if path == _STANDARD_STREAM:
+        typer.echo(text, nl=False)
+        return
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(starting_file(datetime.now(UTC)))
+            file.write(text)
     except FileExistsError as error:
         echo_error(f"{path} exists. Choose another name, or replace it with --force.")
         raise typer.Exit(INVALID_USAGE) from error
@@ -103,7 +108,12 @@ def show(
 ) -> None:
     """Show the effective configuration: the document with every default, and every rule with its severity.
 
-    Exit codes: 0 shown, 2 the document has mistakes.
+    The output of every format is for reading: it also has the rules' names and defaults, so `config validate` and
+    `config push` refuse it. Push the document itself.
+
+    An exception that has expired is shown as such; `config validate` and `config push` refuse it.
+
+    Exit codes: 0 shown, 2 mistakes or a file that cannot be read.
     """
     try:
         config = read_document(path, rejects_expired=False)
@@ -162,7 +172,7 @@ def _effective_rules(config: GuardConfig) -> dict[str, dict[str, Any]]:
 
 
 def _print_tables(config: GuardConfig) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     settings = _table("setting", "value")
     for name, value in _settings(config).items():
         settings.add_row(name, literal(value))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from permission_guard.cli.config import DocumentPath, echo_problems, read_document
+from permission_guard.cli.stack_options import STACK, Profile, Region, StackName, require_stack
 from permission_guard.config.deployed import to_deploy
 from permission_guard.config.rollout import RolloutState
 from permission_guard.errors import ConfigurationDocumentError, DeliveryError, PermissionGuardError
@@ -37,15 +38,20 @@ class Sender(Protocol):
 
 def push(
     path: DocumentPath = Path("guard.yaml"),
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The name of the stack.")] = "permission-guard",
-    profile: Annotated[str | None, typer.Option("--profile", help="The AWS profile.")] = None,
-    region: Annotated[str | None, typer.Option("--region", help="The region of the stack.")] = None,
+    stack_name: StackName = STACK,
+    profile: Profile = None,
+    region: Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the deployment.")] = False,
 ) -> None:
     """Validate a document, deploy it, and wait until it is in place or rolled back by one of the stack's alarms.
 
-    Exit codes: 0 in place, 1 not deployed or rolled back, 2 mistakes or a file that cannot be read.
+    Exit codes: 0 in place, 1 not deployed or rolled back, 2 invalid usage, mistakes or a file that cannot be read.
     """
+    try:
+        require_stack(stack_name, region)
+    except ValueError as error:
+        echo_error(str(error))
+        raise typer.Exit(INVALID_USAGE) from error
     from permission_guard.bootstrap.command_line import ConfigurationSender  # noqa: PLC0415 - loads boto3, which other commands do not need
 
     try:

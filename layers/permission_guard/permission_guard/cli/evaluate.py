@@ -275,7 +275,7 @@ def _document(caller: _Caller, evaluation: _Evaluation) -> dict[str, Any]:
 
 
 def _print_table(caller: _Caller, evaluations: Sequence[_Evaluation]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     table = Table(title=literal(caller.arn), title_justify="left", show_lines=len(evaluations) > 1)
     for heading in ("action", "resource", "decision", "reason"):
         table.add_column(heading, overflow="fold")

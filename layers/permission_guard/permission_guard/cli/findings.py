@@ -12,7 +12,7 @@ import typer
 
 from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
-from permission_guard.cli.regions import require_region
+from permission_guard.cli.stack_options import STACK, Profile, Region, StackName, require_stack
 from permission_guard.errors import PermissionGuardError
 from permission_guard.findings.requests import FindingRequest
 from permission_guard.model.arns import parse_function_name
@@ -42,7 +42,6 @@ NOT_DONE = 1
 INVALID_USAGE = 2
 NOT_READ = 3
 
-_STACK_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{6,32}", re.ASCII)
 _CANDIDATES_SHOWN = 5
 
@@ -69,12 +68,7 @@ class ShowFormat(StrEnum):
     JSON = "json"
 
 
-Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile to use.", show_default="environment")]
-Region = Annotated[str | None, typer.Option("--region", help="The region of the stack.", show_default="environment")]
-StackName = Annotated[str, typer.Option("--stack-name", help="The name of the deployed stack.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a finding, or its first six or more characters.")]
-
-_STACK = "permission-guard"
 
 
 @app.command("list")
@@ -96,7 +90,7 @@ def list_findings(  # noqa: PLR0917 - Typer passes every option
     format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.TABLE,
     profile: Profile = None,
     region: Region = None,
-    stack_name: StackName = _STACK,
+    stack_name: StackName = STACK,
 ) -> None:
     """List findings, the worst first.
 
@@ -135,7 +129,7 @@ def show(
     format_: Annotated[ShowFormat, typer.Option("--format", help="The output format.")] = ShowFormat.TEXT,
     profile: Profile = None,
     region: Region = None,
-    stack_name: StackName = _STACK,
+    stack_name: StackName = STACK,
 ) -> None:
     """Show all of a finding: what, why, since when, who changed it, how to fix it, and its history.
 
@@ -162,7 +156,7 @@ def suppress(  # noqa: PLR0917 - Typer passes every option
     reason: Annotated[str, typer.Option("--reason", help="Why, in at most 500 characters. Everybody can read it.")],
     profile: Profile = None,
     region: Region = None,
-    stack_name: StackName = _STACK,
+    stack_name: StackName = STACK,
 ) -> None:
     """Suppress a finding: no more alerts and no fix until then, and its ticket is closed with the reason.
 
@@ -190,7 +184,7 @@ def unsuppress(
     finding_id: Id,
     profile: Profile = None,
     region: Region = None,
-    stack_name: StackName = _STACK,
+    stack_name: StackName = STACK,
 ) -> None:
     """End the suppression of a finding: it is open again, with an alert and its ticket.
 
@@ -215,7 +209,7 @@ def recheck(
     function: Annotated[str, typer.Argument(metavar="FUNCTION", help="The name or ARN of a function.")],
     profile: Profile = None,
     region: Region = None,
-    stack_name: StackName = _STACK,
+    stack_name: StackName = STACK,
 ) -> None:
     """Check a function again, in both directions: who may invoke it, and what its role allows.
 
@@ -237,7 +231,7 @@ def recheck(
 
 
 @app.command("test")
-def send_test(profile: Profile = None, region: Region = None, stack_name: StackName = _STACK) -> None:
+def send_test(profile: Profile = None, region: Region = None, stack_name: StackName = STACK) -> None:
     """Send a test message to every configured channel: SNS and Slack.
 
     It is marked as a test, and nothing is recorded as a finding. A subscription with a filter policy gets it only if
@@ -258,11 +252,8 @@ def send_test(profile: Profile = None, region: Region = None, stack_name: StackN
 
 def _deployment(stack_name: str, profile: str | None, region: str | None) -> Deployment:
     """Return the deployed stack, or exit with what is wrong."""
-    if not _STACK_NAME.fullmatch(stack_name):
-        _fail(INVALID_USAGE, f"--stack-name requires the name of a stack, such as {_STACK}; got {stack_name!r}")
     try:
-        if region is not None:
-            require_region("--region", region)
+        require_stack(stack_name, region)
     except ValueError as error:
         _fail(INVALID_USAGE, str(error))
     from permission_guard.bootstrap import deployment  # noqa: PLC0415 - loads boto3, which other commands do not need

@@ -151,7 +151,10 @@ def _narrowing_value(key: str, value: object) -> object:
 
 def _exception_mistake(given: Mapping[str, Any]) -> str | None:
     if "subject" in given and "sid" in given:
-        return "both subject and sid are given. Remove one: sid: photos is the same as subject: statement/photos."
+        return (
+            "both subject and sid are given. Remove one: sid: photos matches the subjects statement/photos and, "
+            "of any role, trust/<role>/photos."
+        )
     if any(_narrows(_narrowing_value(key, given[key])) for key in NARROWING if key in given):
         return _never_matches(given)
     rules = ", ".join(given.get("rules") or ["its rules"])
@@ -246,7 +249,14 @@ EXCEPTION: Final = ObjectOf(
             form=_SUBJECT,
             description="Only findings with this subject, as findings show it. A glob.",
         ),
-        Key(name="sid", form=_SID, description="Only findings about the statement with this Sid. A glob."),
+        Key(
+            name="sid",
+            form=_SID,
+            description=(
+                "Only findings about the statement with this Sid, "
+                "of a resource-based policy or of a trust policy (PG208). A glob."
+            ),
+        ),
         Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
         Key(
             name="reason",

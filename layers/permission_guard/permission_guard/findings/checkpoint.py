@@ -60,12 +60,16 @@ class Checkpoint:
         return json.dumps(document, sort_keys=True)
 
     def within(self, limit: int = limits.CHECKPOINT) -> Self:
-        """Return the checkpoint without its permissions if it has more than `limit` bytes.
+        """Return the checkpoint without what makes it longer than `limit` bytes.
 
-        Names in IAM and the calls that removed permissions can make them longer than a table item. Without them, a fix
-        waits for an approval. The other parts are bounded.
+        Names in IAM and the calls that removed permissions can make the permissions longer than a table item. Without
+        them, a fix waits for an approval. A function can have versions with hundreds of roles. Without the digests, the
+        next full check records the findings of the roles again. The other parts are bounded.
         """
-        return self if len(self.to_json()) <= limit else replace(self, permissions=RolePermissions())
+        if len(self.to_json()) <= limit:
+            return self
+        smaller = replace(self, permissions=RolePermissions())
+        return smaller if len(smaller.to_json()) <= limit else replace(smaller, role_digests={})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

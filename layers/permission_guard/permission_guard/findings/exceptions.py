@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -58,18 +59,30 @@ class Exceptions:
                 )
         return self._by_tag(finding) or self._while_tags_are_unread(finding)
 
+    def may_match_by_tags(self, finding: Finding) -> bool:
+        """Return whether the exception that suppresses a finding is in force and matches in all that is not a tag."""
+        known = finding.suppression
+        return known is not None and any(
+            entry.id == known.exception
+            and entry.tags
+            and not finding.role_arn
+            and entry.expires > self._time
+            and self._matches(replace(entry, tags={}), finding)
+            for entry in self.config.exceptions
+        )
+
     @property
     def _time(self) -> datetime:
         return datetime.fromisoformat(self.now)
 
     def _matches(self, entry: ExceptionEntry, finding: Finding) -> bool:
         """Return whether a finding matches everything that an exception names."""
-        subject = entry.subject if entry.sid is None else f"statement/{entry.sid}"
         return (
             finding.rule_id in entry.rules
             and (not entry.roles or (bool(finding.role_arn) and _any_glob(entry.roles, [_role_name(finding)])))
             and (not entry.accounts or finding.account in entry.accounts)
-            and (subject is None or _fits(subject, finding.subject))
+            and (entry.subject is None or _fits(entry.subject, finding.subject))
+            and (entry.sid is None or _fits_sid(entry.sid, finding.subject))
             and _names_functions(entry.functions, finding)
             and (not entry.qualifiers or _qualifier(finding) in entry.qualifiers)
             and (not entry.tags or (not finding.role_arn and has_tags(self.tags, entry.tags)))
@@ -77,10 +90,7 @@ class Exceptions:
 
     def _by_tag(self, finding: Finding) -> Suppression | None:
         """Return the suppression by the function's own tags, where the configuration allows it."""
-        allowed = self.config.function_tags
-        if not allowed.enabled or (allowed.rules and finding.rule_id not in allowed.rules):
-            return None
-        if finding.role_arn or self.tags is None or isinstance(self.tags, Unread):
+        if not self._allows_tags_for(finding) or self.tags is None or isinstance(self.tags, Unread):
             return None
         named = {text.upper() for text in _BETWEEN_RULES.split(self.tags.get(IGNORE_TAG, ""))}
         until = _end(self.tags.get(IGNORE_UNTIL_TAG, ""))
@@ -93,14 +103,18 @@ class Exceptions:
             until=_utc(until),
         )
 
+    def _allows_tags_for(self, finding: Finding) -> bool:
+        """Return whether the configuration lets a function's own tags suppress a finding."""
+        allowed = self.config.function_tags
+        return allowed.enabled and not finding.role_arn and (not allowed.rules or finding.rule_id in allowed.rules)
+
     def _while_tags_are_unread(self, finding: Finding) -> Suppression | None:
         known = finding.suppression
         if known is None or not isinstance(self.tags, Unread) or datetime.fromisoformat(known.until) <= self._time:
             return None
         if known.by is SuppressedBy.FUNCTION_TAG:
-            return known if self.config.function_tags.enabled else None
-        with_tags = {entry.id for entry in self.config.exceptions if entry.tags}
-        return known if known.exception in with_tags else None
+            return known if self._allows_tags_for(finding) else None
+        return known if self.may_match_by_tags(finding) else None
 
 
 def needs_tags(config: GuardConfig) -> bool:
@@ -120,7 +134,7 @@ def exclusion_of(
     for exclusion in config.exclusions:
         if exclusion.accounts and target.account not in exclusion.accounts:
             continue
-        if exclusion.functions and not _any_glob(exclusion.functions, [target.name, target.arn]):
+        if exclusion.functions and not names_function(exclusion.functions, target):
             continue
         if exclusion.tags and not has_tags(tags, exclusion.tags):
             continue
@@ -147,7 +161,15 @@ def _names_functions(globs: tuple[str, ...], finding: Finding) -> bool:
 
 def _names_function(globs: tuple[str, ...], function_arn: str) -> bool:
     target = parse_function_arn(function_arn)[0]
-    return _any_glob(globs, [target.name, target.arn, function_arn])
+    return names_function(globs, target)
+
+
+def names_function(globs: tuple[str, ...], target: FunctionTarget) -> bool:
+    """Return whether one of some globs names a function: by its ARN if it begins with `arn:`, else by its name.
+
+    Qualifiers are not compared: anyone who may create an alias chooses its name.
+    """
+    return any(_fits(glob, target.arn if glob.startswith("arn:") else target.name) for glob in globs)
 
 
 def _any_glob(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
@@ -156,6 +178,14 @@ def _any_glob(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
 
 def _fits(glob: str, text: str) -> bool:
     return compile_glob(glob).matches(text)
+
+
+def _fits_sid(glob: str, subject: str) -> bool:
+    """Return whether a subject is about a statement of a resource-based policy or a trust policy with such a Sid."""
+    kind, _, rest = subject.partition("/")
+    if kind == "trust":
+        rest = rest.partition("/")[2]  # after the name of the role
+    return kind in ("statement", "trust") and _fits(glob, rest)
 
 
 def _role_name(finding: Finding) -> str:

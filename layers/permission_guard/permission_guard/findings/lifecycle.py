@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.findings.baseline import MAX_OPEN
 from permission_guard.findings.fit import fit
 from permission_guard.model.findings import (
     MAX_EVENT_IDS,
@@ -252,8 +253,18 @@ def _violated(recorded: Finding | None, found: Finding, now: str, cause: Cause, 
         yield Change(replace(opened, baseline=baseline), None)
     elif not is_open:
         yield reopened(_seen(found, now), now, cause)
+    elif found.baseline and not baseline and cause.event_ids and _is_in_baseline(found, now):
+        yield Change(replace(_changed(found, Transition.OPENED, now, cause), baseline=False), before)
     elif found != recorded:
         yield Change(found, before)
+
+
+def _is_in_baseline(finding: Finding, now: str) -> bool:
+    """Return whether the baseline that a finding belongs to can still be open.
+
+    If an event names the function meanwhile, its findings are alerted by themselves.
+    """
+    return datetime.fromisoformat(now) - datetime.fromisoformat(finding.opened_at) < MAX_OPEN
 
 
 def _seen(finding: Finding, now: str) -> Finding:

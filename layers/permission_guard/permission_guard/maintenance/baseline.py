@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WORST: Final = 10
 """How many findings a digest names."""
 
+_LONGEST_LINE: Final = 300
+"""Messages show no more of a line, and a digest must fit an item: the titles of findings are as long as names are."""
+
 _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -35,7 +38,7 @@ class BaselineTally:
         self._counts[finding.severity, finding.rule_id, finding.rule_name] += 1
         # The ids make the order of equal ones the same in each run.
         rank = (-_RANKS[finding.severity], finding.rule_id, finding.id)
-        line = f"[{finding.severity.upper()}] {finding.rule_id} {finding.target_arn}: {finding.title}"
+        line = _cut(f"[{finding.severity.upper()}] {finding.rule_id} {finding.target_arn}: {finding.title}")
         self._worst = nsmallest(WORST, [*self._worst, (rank, line)])
 
     def digest(self, *, account: str, region: str, now: str, command: str, unread: int = 0) -> Digest:
@@ -65,7 +68,7 @@ class BaselineTally:
 
     def _lines(self) -> list[str]:
         ordered = sorted(self._counts.items(), key=lambda one: (-_RANKS[one[0][0]], -one[1], one[0][1]))
-        return [f"{count} {severity}: {rule_id} {name}" for (severity, rule_id, name), count in ordered]
+        return [_cut(f"{count} {severity}: {rule_id} {name}") for (severity, rule_id, name), count in ordered]
 
     def _gaps(self, unread: int) -> list[str]:
         lines = []
@@ -75,3 +78,7 @@ class BaselineTally:
         if unread:
             lines.append(f"Functions and roles whose findings could not be read: {unread}.")
         return lines
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

@@ -11,7 +11,7 @@ from permission_guard.model.digests import Digest, DigestKind, DigestPart, diges
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from permission_guard.config.document import ExceptionEntry, GuardConfig
 
@@ -21,7 +21,11 @@ WARN_BEFORE: Final = timedelta(days=7)
 STALE_AFTER: Final = timedelta(days=30)
 """After how long without a finding an exception is reported as stale, and then reported again."""
 
-_MOST_LINES: Final = 50
+MOST_REPORTED: Final = 24
+"""How many lines a run reports: every channel shows all of them. The next run reports the others."""
+
+_LINES_A_PART: Final = 8
+"""Slack shows 2,500 characters of a part, and a line has up to 300."""
 _DATE: Final = len("2026-11-20")
 
 
@@ -35,45 +39,46 @@ class Review:
     about: tuple[str, ...] = ()
 
 
-def review(memory: Mapping[str, ExceptionMemory], config: GuardConfig, matched: Collection[str], now: str) -> Review:
+def review(
+    memory: Mapping[str, ExceptionMemory], config: GuardConfig, matched: Collection[str], *, account: str, now: str
+) -> Review:
     """Return what to remember and to report of the exceptions; `matched` are the ids of those that suppress a finding.
 
-    What left the configuration is forgotten. `about` names what is reported: the same until it was remembered.
+    What left the configuration, or is only for other accounts, is forgotten. `about` names what is reported: the same
+    until it was remembered. What is not reported yet is due in the next run, too.
     """
     time = datetime.fromisoformat(now)
-    after: dict[str, ExceptionMemory] = {}
-    expiring: list[ExceptionEntry] = []
-    stale: list[ExceptionEntry] = []
-    about: list[str] = []
-    for entry in config.exceptions:
-        known = memory.get(entry.id) or ExceptionMemory(first_seen=now)
-        if entry.id in matched:
-            known = replace(known, last_matched=now)
-        expires = entry.expires.astimezone(UTC).isoformat(timespec="seconds")
-        if time < entry.expires <= time + WARN_BEFORE and known.warned_of != expires:
-            known = replace(known, warned_of=expires)
-            expiring.append(entry)
-            about.append(f"{entry.id} expires {expires}")
-        since = max(filter(None, (known.first_seen, known.last_matched, known.reported)), key=datetime.fromisoformat)
-        if time < entry.expires and time >= datetime.fromisoformat(since) + STALE_AFTER:
-            known = replace(known, reported=now)
-            stale.append(entry)
-            about.append(f"{entry.id} stale since {since}")
-        after[entry.id] = known
-    return Review(after, tuple(expiring), tuple(stale), tuple(about))
+    own = [entry for entry in config.exceptions if not entry.accounts or account in entry.accounts]
+    after = {entry.id: memory.get(entry.id) or ExceptionMemory(first_seen=now) for entry in own}
+    after |= {name: replace(known, last_matched=now) for name, known in after.items() if name in matched}
+    # What ends first is reported first.
+    soon = [entry for entry in own if _is_to_warn_of(entry, after[entry.id], time)]
+    expiring = sorted(soon, key=lambda entry: entry.expires)[:MOST_REPORTED]
+    unused = [entry for entry in own if _is_to_report(entry, after[entry.id], time)]
+    stale = unused[: MOST_REPORTED - len(expiring)]
+    about = (
+        *(f"{entry.id} expires {_end(entry)}" for entry in expiring),
+        *(f"{entry.id} stale since {_stale_since(after[entry.id])}" for entry in stale),
+    )
+    after |= {entry.id: replace(after[entry.id], warned_of=_end(entry)) for entry in expiring}
+    after |= {entry.id: replace(after[entry.id], reported=now) for entry in stale}
+    return Review(after, tuple(expiring), tuple(stale), about)
 
 
-def exceptions_digest(found: Review, *, account: str, region: str, now: str) -> Digest | None:
-    """Return the digest about exceptions, None if there is nothing to report."""
+def exceptions_digest(found: Review, *, account: str, region: str, now: str, revision: int) -> Digest | None:
+    """Return the digest about exceptions, None if there is nothing to report.
+
+    `revision` is that of the memory that was reviewed: no other run that is remembered has the digest's id.
+    """
     if not found.about:
         return None
     soon, unused = len(found.expiring), len(found.stale)
     parts = (
-        _part("Expire within a week", [_expiring(entry) for entry in found.expiring]),
-        _part("Matched no finding for 30 days", [_stale(entry, found.memory[entry.id]) for entry in found.stale]),
+        *_parts("Expire within a week", [_expiring(entry) for entry in found.expiring]),
+        *_parts("Matched no finding for 30 days", [_stale(entry, found.memory[entry.id]) for entry in found.stale]),
     )
     return Digest(
-        id=digest_id(DigestKind.EXCEPTIONS, account, region, *found.about),
+        id=digest_id(DigestKind.EXCEPTIONS, account, region, str(revision), *found.about),
         kind=DigestKind.EXCEPTIONS,
         account=account,
         region=region,
@@ -84,12 +89,28 @@ def exceptions_digest(found: Review, *, account: str, region: str, now: str) -> 
             if soon
             else "Remove an exception that is no longer needed from the configuration document."
         ),
-        parts=tuple(part for part in parts if part.lines),
+        parts=parts,
     )
 
 
+def _is_to_warn_of(entry: ExceptionEntry, known: ExceptionMemory, time: datetime) -> bool:
+    return time < entry.expires <= time + WARN_BEFORE and known.warned_of != _end(entry)
+
+
+def _is_to_report(entry: ExceptionEntry, known: ExceptionMemory, time: datetime) -> bool:
+    return time < entry.expires and time >= datetime.fromisoformat(_stale_since(known)) + STALE_AFTER
+
+
+def _stale_since(known: ExceptionMemory) -> str:
+    return max(filter(None, (known.first_seen, known.last_matched, known.reported)), key=datetime.fromisoformat)
+
+
+def _end(entry: ExceptionEntry) -> str:
+    return entry.expires.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def _expiring(entry: ExceptionEntry) -> str:
-    return f"{entry.id}: {entry.owner}, until {entry.expires.astimezone(UTC).isoformat()[:_DATE]}. {entry.reason}"
+    return f"{entry.id}: {entry.owner}, until {_end(entry)[:_DATE]}. {entry.reason}"
 
 
 def _stale(entry: ExceptionEntry, memory: ExceptionMemory) -> str:
@@ -97,6 +118,6 @@ def _stale(entry: ExceptionEntry, memory: ExceptionMemory) -> str:
     return f"{entry.id}: {entry.owner}, {last}. {entry.reason}"
 
 
-def _part(title: str, lines: Sequence[str]) -> DigestPart:
-    omitted = len(lines) - _MOST_LINES
-    return DigestPart(title, (*lines[:_MOST_LINES], f"and {omitted} more") if omitted > 0 else tuple(lines))
+def _parts(title: str, lines: Sequence[str]) -> Iterator[DigestPart]:
+    for start in range(0, len(lines), _LINES_A_PART):
+        yield DigestPart(f"{title}, continued" if start else title, tuple(lines[start : start + _LINES_A_PART]))

@@ -175,8 +175,9 @@ class Maintainer:
     def _exceptions(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
         """Report the exceptions that expire soon or match nothing."""
         now = self._clock()
-        found = review(state.exceptions, run.config, run.matched, now)
-        digest = exceptions_digest(found, account=self._account, region=self._region, now=now)
+        found = review(state.exceptions, run.config, run.matched, account=self._account, now=now)
+        place = {"account": self._account, "region": self._region}
+        digest = exceptions_digest(found, **place, now=now, revision=state.revision)
         if digest is not None:
             self._send(digest, run)
         return replace(state, exceptions=found.memory)

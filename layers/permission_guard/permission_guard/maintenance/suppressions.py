@@ -1,7 +1,7 @@
 """Which suppressions end, and which open findings become suppressed. Pure.
 
 Tags are judged by checks, which read them: what depends on tags ends here only by its time, or because the
-configuration no longer has it.
+configuration no longer has it for the finding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from permission_guard.model.findings import Status, SuppressedBy
 
 if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
-    from permission_guard.model.findings import Finding, Suppression
+    from permission_guard.model.findings import Finding
 
 
 def of_suppressed(finding: Finding, config: GuardConfig, now: str) -> Change | None:
@@ -58,11 +58,4 @@ def _is_in_force(finding: Finding, config: GuardConfig, now: str) -> bool:
     if suppression.by is SuppressedBy.FUNCTION_TAG:
         allowed = config.function_tags
         return allowed.enabled and (not allowed.rules or finding.rule_id in allowed.rules)
-    return _depends_on_tags(suppression, config, now)
-
-
-def _depends_on_tags(suppression: Suppression, config: GuardConfig, now: str) -> bool:
-    return any(
-        entry.id == suppression.exception and entry.tags and entry.expires > datetime.fromisoformat(now)
-        for entry in config.exceptions
-    )
+    return Exceptions(config, None, now).may_match_by_tags(finding)

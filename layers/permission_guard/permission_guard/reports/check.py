@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from permission_guard.delivery.text import listing
 from permission_guard.model.verdicts import REMEDY_NAMES, Outcome, Severity
 from permission_guard.offline.template_remedies import remedies_in
-from permission_guard.reports.terminal import echo_error, literal
+from permission_guard.reports.terminal import echo_error, literal, plain
 from permission_guard.rules import RULES
 from permission_guard.rules.execution_role.role_shared import RoleShared
 from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad
@@ -206,7 +207,7 @@ def print_json(results: Results) -> None:
 
 def print_table(results: Results) -> None:
     """Print the findings with their reasons and remedies, then the unknown outcomes and the summary."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     findings = sorted(results.findings, key=lambda one: (one.file, _WORST_FIRST.index(one.severity)))
     if findings:
         console.print(_findings_table(findings))
@@ -245,8 +246,8 @@ def _print_remedy(console: Console, remedy: Remedy) -> None:
     kind = ", ".join(filter(None, (REMEDY_NAMES.get(remedy.kind, remedy.kind), remedy.step)))
     after = ", after a decision" if remedy.needs_decision else ""
     console.print(f"Remedy ({literal(kind)}{after}):", soft_wrap=True)
-    for line in remedy.text.split("\n"):
-        console.print(f"  {literal(line)}", soft_wrap=True)
+    for line in listing(remedy.text).split("\n"):
+        console.print(plain(f"  {line}"), soft_wrap=True)
     if remedy.changes:
         console.print(f"What else changes: {literal(remedy.changes)}", soft_wrap=True)
 

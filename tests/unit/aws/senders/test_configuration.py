@@ -23,6 +23,7 @@ OUTPUTS = {
     "ConfigurationStrategyId": "jkl3456",
     "AlertTopicArn": "arn:topic",
 }
+STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/permission-guard/51af3dc0"
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://appconfig.us-east-1.amazonaws.com/")
 
 
@@ -48,7 +49,7 @@ class Aws:
                 raise self.failures[operation]
             outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
             return {
-                "describe_stacks": {"Stacks": [{"Outputs": outputs}]},
+                "describe_stacks": {"Stacks": [{"StackId": STACK, "Outputs": outputs}]},
                 "create_hosted_configuration_version": {"VersionNumber": 7},
                 "start_deployment": {"DeploymentNumber": 3},
                 "get_deployment": self.deployment,
@@ -99,10 +100,24 @@ def test_a_document_is_deployed_with_the_strategy_of_the_stack(aws: Aws) -> None
     [
         (
             error("ValidationError", "Stack with id lost does not exist"),
-            "there is no stack lost in eu-west-1: deploy it, or name another with --stack-name or --region",
+            "there is no stack lost in eu-west-1: name it with --stack-name, and its region with --region",
         ),
-        (error("AccessDenied", "not authorized"), "the stack lost could not be read: AccessDenied: not authorized"),
-        (NoCredentialsError(), "there are no AWS credentials: run `aws configure`, or name a profile with --profile"),
+        (
+            error("ValidationError", "1 validation error detected"),
+            "cloudformation:DescribeStacks on the stack lost failed: ValidationError: 1 validation error detected",
+        ),
+        (
+            error("AccessDenied", "not authorized"),
+            "AWS denied cloudformation:DescribeStacks on the stack lost: allow it to whoever runs this. not authorized",
+        ),
+        (
+            error("ExpiredToken"),
+            "the AWS credentials have expired: get new ones, for example with `aws sso login`",
+        ),
+        (
+            NoCredentialsError(),
+            "there are no AWS credentials: run `aws configure` or `aws sso login`, or name a profile with --profile",
+        ),
     ],
 )
 def test_a_stack_that_cannot_be_found_says_what_to_do(aws: Aws, failure: Exception, message: str) -> None:
@@ -116,7 +131,7 @@ def test_a_stack_that_cannot_be_found_says_what_to_do(aws: Aws, failure: Excepti
 def test_a_stack_of_an_older_version_has_to_be_deployed_first(aws: Aws) -> None:
     """It has no outputs of AppConfig."""
     aws.outputs = {"AlertTopicArn": "arn:topic"}
-    with pytest.raises(ConfigurationError, match="no output ConfigurationApplicationId: deploy this version of it"):
+    with pytest.raises(ConfigurationError, match="no output ConfigurationApplicationId: it is of an older version"):
         ConfigurationSender("permission-guard")
 
 
@@ -125,7 +140,8 @@ def test_a_stack_of_an_older_version_has_to_be_deployed_first(aws: Aws) -> None:
     [
         (error("BadRequestException", "tickets: no ticket system is deployed."), ConfigurationError, "^tickets: no"),
         (error("ConflictException"), ConflictError, "another deployment is in progress. Wait for its end"),
-        (error("AccessDeniedException"), ConfigurationError, "not deployed: AccessDeniedException: as AWS says"),
+        (error("AccessDeniedException"), ConfigurationError, "^AWS denied appconfig:StartDeployment on the con"),
+        (error("ExpiredTokenException"), ConfigurationError, "^the AWS credentials have expired: get new ones"),
     ],
 )
 def test_a_refused_document_leaves_nothing_behind(
@@ -170,11 +186,11 @@ def test_a_state_that_is_not_known_is_no_success(aws: Aws, state: str, expected:
     assert expected.has_ended is (expected in {RolloutState.COMPLETE, RolloutState.ROLLED_BACK})
 
 
-@pytest.mark.parametrize("failure", [UNREACHABLE, error("ThrottlingException")])
+@pytest.mark.parametrize("failure", [UNREACHABLE, error("ThrottlingException")], ids=["unreachable", "throttled"])
 def test_a_deployment_that_cannot_be_read_for_now_can_be_read_later(aws: Aws, failure: Exception) -> None:
     """Who follows it tries again."""
     aws.failures["get_deployment"] = failure
-    with pytest.raises(DeliveryError, match="the deployment could not be read"):
+    with pytest.raises(DeliveryError, match=r"appconfig:GetDeployment.* see it in the console of AppConfig"):
         ConfigurationSender("permission-guard").rollout(3)
 
 

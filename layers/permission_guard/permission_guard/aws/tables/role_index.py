@@ -54,11 +54,11 @@ class RoleIndex:
         self._name = table_name
         self._functions = functions
         self._clock = clock
+        self._is_complete = False
         self.forget()
 
     def forget(self) -> None:
-        """Drop the cache, so that everything is read again."""
-        self._is_complete = False
+        """Drop the cache, so that everything is read again. A complete index stays complete."""
         self._listed: Mapping[RoleTarget, tuple[FunctionTarget, ...]] | None = None
 
     @property
