@@ -6,11 +6,24 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from botocore.awsrequest import AWSResponse
 
 from permission_guard.aws import clients
+from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
-from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, allow
+from tests.fakes import (
+    FUNCTION_ARN,
+    NOW,
+    OTHER,
+    QUEUE_ARN,
+    ROLE_ARN,
+    SQS_POLICY,
+    SQS_POLICY_ARN,
+    TABLE_NAME,
+    TARGET,
+    allow,
+)
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
@@ -70,6 +83,30 @@ def test_one_mapping_with_one_managed_policy_takes_ten_calls_at_most(account: Ac
         "lambda:ListFunctionEventInvokeConfigs",
         "sqs:GetQueueAttributes",
     ]
+
+
+def test_an_unchanged_check_makes_at_most_two_reads_and_one_conditional_write_to_the_table(account: Account) -> None:
+    """The check of an event has one read, the full one of a sweep also reads who uses the role.
+
+    Once in its life, an execution environment reads whether the role index is complete.
+    """
+    polling(account)
+    account.make_role(f"{ROLE_ARN}-2")
+    account.make_function("invoices", f"{ROLE_ARN}-2")
+    complete = {"pk": {"S": "ROLES"}, "sk": {"S": "COMPLETE"}}
+    boto3.client("dynamodb").put_item(TableName=TABLE_NAME, Item=complete)  # as after the first sweep
+    event = sqs_event(cloudtrail("create_event_source_mapping"))
+    full = sqs_event(*(json.loads(check_request_body([target], NOW)) for target in (TARGET, OTHER)))
+    for first in (event, full):
+        account.run("check_execution_role", first)
+    assert {finding.status for finding in account.findings} == {Status.OPEN}
+    for unchanged, expected in (
+        (full, {"dynamodb:Query": 2 * 2, "dynamodb:UpdateItem": 2, "dynamodb:GetItem": 1}),
+        (event, {"dynamodb:Query": 1, "dynamodb:UpdateItem": 1}),
+        (full, {"dynamodb:Query": 2 * 2, "dynamodb:UpdateItem": 2, "dynamodb:GetItem": 1}),
+    ):
+        calls = account.run("check_execution_role", unchanged).calls
+        assert Counter(call for call in calls if call.startswith("dynamodb:")) == expected
 
 
 def test_a_queue_whose_policy_allows_the_role_is_no_finding(account: Account) -> None:
