@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import moto.iam.models
 import pytest
+from aws_lambda_powertools import Metrics
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
@@ -339,6 +340,7 @@ def clear_caches() -> None:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
     """Return an in-memory account, with the environment variables of template.yaml."""
+    Metrics(namespace="PermissionGuard", service="tests").clear_metrics()  # all objects share what was counted
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

@@ -16,7 +16,7 @@ from permission_guard.config.document import GuardConfig
 from permission_guard.errors import ConfigurationError, ConfigurationUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 EVENT = {"Records": [{"messageId": "m0", "body": "{}"}, {"messageId": "m1", "body": "{}"}]}
 ENVIRONMENT = {
@@ -24,6 +24,13 @@ ENVIRONMENT = {
     "CONFIGURATION_ENVIRONMENT": "ghi9012",
     "CONFIGURATION_PROFILE": "def5678",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_metrics_are_left() -> Iterator[None]:
+    """All objects share what was counted: another test must not find it."""
+    yield
+    Metrics(namespace="PermissionGuard", service="probe").clear_metrics()
 
 
 class Log:

@@ -164,6 +164,7 @@ def test_an_event_during_the_baseline_announces_the_finding_by_itself() -> None:
     known = opened.finding
     assert reconcile([known], report(violation()), now=LATER, cause=CAUSE, baseline=True) == ()
     assert reconcile([known], report(violation()), now=LATER) == ()
+    assert reconcile([known], report(violation()), now=LATER, cause=Cause(("check-request/m1",))) == ()
     assert not any(
         change.is_transition for change in reconcile([known], report(violation()), now=DAYS_LATER, cause=CAUSE)
     )

@@ -253,7 +253,7 @@ def _violated(recorded: Finding | None, found: Finding, now: str, cause: Cause, 
         yield Change(replace(opened, baseline=baseline), None)
     elif not is_open:
         yield reopened(_seen(found, now), now, cause)
-    elif found.baseline and not baseline and cause.event_ids and _is_in_baseline(found, now):
+    elif found.baseline and not baseline and cause.is_event and _is_in_baseline(found, now):
         yield Change(replace(_changed(found, Transition.OPENED, now, cause), baseline=False), before)
     elif found != recorded:
         yield Change(found, before)

@@ -20,7 +20,7 @@ from permission_guard.intake.cloudtrail_record import (
     shown_text,
 )
 from permission_guard.model.arns import is_policy_arn, parse_function_arn
-from permission_guard.model.findings import MAX_EVENT_IDS
+from permission_guard.model.findings import CHECK_REQUEST, MAX_EVENT_IDS
 from permission_guard.model.names import ROLE_NAME
 from permission_guard.model.role_permissions import role_change
 from permission_guard.model.targets import PolicyTarget, RoleTarget
@@ -168,7 +168,7 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
         raise MalformedEventError("a check request has `role_changes` with invalid names")
     return QueueMessage(
         message_id,
-        f"check-request/{message_id}",
+        f"{CHECK_REQUEST}{message_id}",
         targets,
         tool=tool,
         requested_at=requested_at,

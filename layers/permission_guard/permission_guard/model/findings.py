@@ -82,6 +82,10 @@ class PastTransition:
     event_id: str = ""
 
 
+CHECK_REQUEST: Final = "check-request/"
+"""How the id of a requested check begins, where no event led to it."""
+
+
 @record
 class Cause:
     """What led to a change of a finding: the ids of the events, and the call that the last of them names.
@@ -94,6 +98,11 @@ class Cause:
     by: str = ""
     address: str = ""
     tool: str = ""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether an event led to the change, and not only the request for a check, of a sweep or a person."""
+        return any(not event_id.startswith(CHECK_REQUEST) for event_id in self.event_ids)
 
 
 UNKNOWN_CAUSE: Final = Cause()
