@@ -137,7 +137,11 @@ def test_versions_and_aliases_with_policies_of_their_own(extreme: Extreme) -> No
         {TARGET.name: ROLE_ARN},
         versions=["$LATEST", *versions],
         aliases=aliases,
-        policies={one: policy({**anybody, "Sid": "any", "Resource": arn}) for one, arn in arns.items()},
+        # The same statement on a version would be part of the function's finding.
+        policies={
+            one: policy({**anybody, "Sid": f"any{number}", "Resource": arn})
+            for number, (one, arn) in enumerate(arns.items())
+        },
         mappings=[mapping(number, arns[aliases[number]], queue) for number, queue in enumerate(queues)],
     )
     extreme.check("check_invoke_policy", permission_changed(TARGET.name))
