@@ -236,10 +236,13 @@ class Maintainer:
             return None
 
     def _handled(self, status: Status, after: str, change_of: Callable[[Finding], Change | None], run: _Run) -> str:
-        """Change the findings with a status, target by target; return after which ARN to continue, empty for none."""
-        for target in self._targets(status):
-            if target.arn <= after:
-                continue
+        """Change the findings with a status, target by target; return after which ARN to continue, empty for none.
+
+        A run that continues another one then goes on from the beginning: whatever the item of the state says, no target
+        waits for longer than a run takes.
+        """
+        targets = sorted(self._targets(status), key=lambda target: (target.arn <= after, target.arn))
+        for target in targets:
             if run.is_stopped:
                 return after
             try:
