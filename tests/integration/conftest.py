@@ -41,6 +41,7 @@ from permission_guard.bootstrap import (
 )
 from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
+from tests import sts
 from tests.fakes import (
     QUEUE_ARN,
     ROLE_ARN,
@@ -335,6 +336,16 @@ def clear_caches() -> None:
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
                 part.cache_clear()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
+    """Run AWS STS on loopback; the account's credentials are those that it knows."""
+    with sts.running() as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
+        yield running
 
 
 @pytest.fixture

@@ -18,8 +18,6 @@ from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, a_findin
 from tests.integration.conftest import DECISIONS, LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from permission_guard.model.findings import Finding
     from tests.integration.conftest import Account
 
@@ -48,16 +46,6 @@ def never_allowed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     account.run("check_execution_role", sqs_event(cloudtrail("create_event_source_mapping")))
     monkeypatch.setenv("FIX_MODE", "auto")
     return account
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
-    """Run AWS STS on loopback; the account's credentials are those that it knows."""
-    with sts.running() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
-        yield running
 
 
 def decide(account: Account, command: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.fakes import FUNCTION_ARN, TABLE_NAME
 from tests.integration.requests import deploy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.integration.conftest import Account
 
@@ -32,16 +32,6 @@ from tests.integration.findings_command import (
     deploy_with_findings,
     listed,
 )
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
-    """Run AWS STS on loopback; the account's credentials are those that it knows."""
-    with sts.running() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
-        yield running
 
 
 @pytest.fixture

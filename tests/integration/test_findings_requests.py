@@ -17,21 +17,9 @@ from tests.fakes import FUNCTION_ARN, TABLE_NAME, TARGET
 from tests.integration.requests import MANAGE_FINDINGS, deploy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.integration.conftest import Account
 
 from tests.integration.findings_command import OPEN, RESOLVED, SOON, SUPPRESSED, Done, deploy_with_findings, listed
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
-    """Run AWS STS on loopback; the account's credentials are those that it knows."""
-    with sts.running() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
-        yield running
 
 
 @pytest.fixture

@@ -16,8 +16,6 @@ from tests.integration.conftest import sqs_event
 from tests.integration.requests import make_queues, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.integration.conftest import Account
 
 OPEN = a_finding(first_seen="2026-11-20T09:30:00.000+00:00", last_seen="2026-11-20T09:30:00.000+00:00")
@@ -28,16 +26,6 @@ FAR = "2027-01-01T00:00:00+00:00"
 def until() -> str:
     """Return an end of a suppression, a month ahead."""
     return (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[sts.Sts]:
-    """Run AWS STS on loopback; the account's credentials are those that it knows."""
-    with sts.running() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", running.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", sts.KEY_ID)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sts.SECRET)
-        yield running
 
 
 @pytest.fixture
