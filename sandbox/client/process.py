@@ -52,15 +52,20 @@ class SandboxError(Exception):
 
 
 def poll(probe: Callable[[], Found | None], *, deadline: float, what: str) -> Found:
-    """Return the first truthy result of `probe`. TimeoutError after `deadline` seconds."""
+    """Return the first truthy result of `probe`. TimeoutError after `deadline` seconds.
+
+    Watching takes at most a third of the time, so that it slows down a busy machine less.
+    """
     until = time.monotonic() + deadline
     while True:
+        asked = time.monotonic()
         found = probe()
         if found:
             return found
-        if time.monotonic() > until:
+        answered = time.monotonic()
+        if answered > until:
             raise TimeoutError(f"no {what} after {deadline:g} s")
-        time.sleep(_PAUSE)
+        time.sleep(max(_PAUSE, 2 * (answered - asked)))
 
 
 class Sandbox:
@@ -179,7 +184,7 @@ class Sandbox:
 
     def _run(self, command: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
         # The seconds that SAM waits between two reads of a stack, by default 0.5 or more; nothing throttles it here.
-        env = {**self.env(), "__SAM_CLI_APP_DIR": str(self.run_dir / "sam-cli"), "SAM_CLI_POLL_DELAY": "0.1"}
+        env = {**self.env(), "__SAM_CLI_APP_DIR": str(self.run_dir / "sam-cli"), "SAM_CLI_POLL_DELAY": "0.5"}
         return subprocess.run(
             command,
             cwd=cwd,

@@ -48,7 +48,16 @@ class Watcher:
 
     def findings(self, target_arn: str | None = None) -> list[Finding]:
         """Return the recorded findings of one function or role, or all findings."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        if target_arn is None:
+            pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        else:
+            kind, about = "ROLE" if ":role/" in target_arn else "FUNCTION", ":".join(target_arn.split(":")[:7])
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self.table,
+                KeyConditionExpression="pk = :target AND begins_with(sk, :findings)",
+                ExpressionAttributeValues={":target": {"S": f"{kind}#{about}"}, ":findings": {"S": "FINDING#"}},
+                ConsistentRead=True,
+            )
         items = (item for page in pages for item in page["Items"] if item["sk"]["S"].startswith("FINDING#"))
         found = [json.loads(item["document"]["S"]) for item in items]
         return [one for one in found if target_arn is None or (one["role_arn"] or one["function_arn"]) == target_arn]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.client import configuration
 from sandbox.client.engineer import Engineer, document
@@ -32,6 +33,12 @@ GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
 CONFIGURATION = {"version": 1, "grace_period_seconds": GRACE_PERIOD, "baseline": "alert-each"}
 """The configuration document of the stack, unless a test pushes another one."""
+
+
+class _Waiting(NamedTuple):
+    """How many messages wait in a queue. It is truthy, also for none."""
+
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +80,21 @@ class Bot:
         return sum(int(reply["Attributes"][name]) for name in names)
 
     def wait_until_empty(self, queue: str, *, deadline: float = DEADLINE) -> None:
-        """Wait until everything in a queue was worked off."""
+        """Wait until everything in a queue was worked off. TimeoutError if nothing was for `deadline` seconds."""
         try:
-            poll(lambda: self.waiting(queue) == 0, deadline=deadline, what=f"empty {queue}")
+            left = self.waiting(queue)
+            while left:
+                left = poll(partial(self._fewer_than, left, queue), deadline=deadline, what=f"progress in {queue}").left
         except TimeoutError as error:
             kind = queue.removeprefix("Sweep").removesuffix("Queue")
             if kind in READERS:
                 failed = [line for line in self.log_lines(READERS[kind]) if line.get("level") == "ERROR"]
                 error.add_note("\n".join(["the last errors of its reader:", *map(json.dumps, failed[-3:])]))
             raise
+
+    def _fewer_than(self, before: int, queue: str) -> _Waiting | None:
+        left = self.waiting(queue)
+        return _Waiting(left) if left < before else None
 
     def log_lines(self, function: str) -> list[dict[str, Any]]:
         """Return the structured log lines of one of the stack's functions, by the prefix of its logical ids."""

@@ -115,6 +115,8 @@ def test_whoever_may_map_their_own_queue_gets_no_policy_attached(
     mallory = attacker("lambda:*", "sqs:*")
     arn = bot.engineer.function(unique, role := bot.engineer.role(f"{unique}-role"))
     bot.watcher.checked(arn, "execution_role")
+    bot.wait_for_delivery()
+    bot.wait_until_empty("ExecutionRoleQueue")  # so that the next finding is caused by the attack
     since = bot.aws.last_record()
 
     sqs, functions = mallory("sqs"), mallory("lambda")
