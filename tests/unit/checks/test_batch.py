@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -494,11 +495,20 @@ def test_an_overtaken_check_is_made_again_and_then_requested_again(logged: Logge
     account = Account(logged)
     overtake(account)
     assert account.handle(message(0, check_request_body([TARGET]))) == []
-    assert account.state.reads == 2
+    assert account.state.reads == 3
     assert logged.line("another check was recorded meanwhile")["function_arn"] == FUNCTION_ARN
     assert logged.counts["ChecksOvertaken"] == 1
     assert account.store.history == []
     assert [request.after_grace_period for request in account.requests.sent] == [True]
+
+
+def test_an_overtaken_check_of_a_role_s_change_is_requested_again_with_it(logged: Logged) -> None:
+    """A redelivery of the message would take minutes."""
+    account = Account(logged)
+    overtake(account)
+    assert account.handle(message(0, record("detach_role_policy", roleName="orders-role"))) == []
+    (request,) = account.requests.sent
+    assert [change.api for change in request.role_changes] == ["DetachRolePolicy"]
 
 
 def test_a_finding_whose_details_change_is_not_published(logged: Logged) -> None:
@@ -854,7 +864,42 @@ def test_a_change_of_iam_that_another_batch_checks_is_checked_again_too(logged: 
 def test_other_changes_are_checked_once_if_nothing_is_missing(logged: Logged, name: str) -> None:
     """Lambda returns its own state as it is."""
     account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
-    account.handle(message(0, record(name)))
+    account.handle(message(0, check_request_body([TARGET])))
+    account.handle(message(1, record(name)))
+    assert account.requests.rechecks == []
+
+
+def test_the_first_check_with_a_role_is_made_again(logged: Logged) -> None:
+    """A change of the role just before named no function, and IAM may still show what was before it."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, record("create_event_source_mapping")))
+    (request,) = account.requests.sent
+    assert not request.after_grace_period
+
+
+@pytest.mark.parametrize(("changed", "rechecks"), [(timedelta(minutes=14), 1), (timedelta(minutes=16), 0)])
+def test_a_sweep_checks_a_function_again_that_was_changed_just_now(
+    logged: Logged, changed: timedelta, rechecks: int
+) -> None:
+    """Its first check may have read what IAM showed before."""
+    at = datetime.fromisoformat(Clock()()) - changed
+    modified = {"LastModified": at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
+    function = replace(a_function(), configuration=modified)
+    snapshot = replace(polling(a_role(SQS_POLICY)), function=function, versions={FUNCTION_ARN: function})
+    account = Account(logged, InMemoryState(snapshot), grace_period=True)
+    account.handle(message(0, check_request_body([TARGET])))
+    assert len(account.requests.rechecks) == rechecks
+
+
+@pytest.mark.parametrize("modified", [{}, {"LastModified": "yesterday"}, {"LastModified": "2026-11-20T09:30:00"}])
+def test_a_sweep_does_not_check_again_if_nobody_knows_when_the_function_was_changed(
+    logged: Logged, modified: dict[str, str]
+) -> None:
+    """The next sweep does."""
+    function = replace(a_function(), configuration=modified)
+    snapshot = replace(polling(a_role(SQS_POLICY)), function=function, versions={FUNCTION_ARN: function})
+    account = Account(logged, InMemoryState(snapshot), grace_period=True)
+    account.handle(message(0, check_request_body([TARGET])))
     assert account.requests.rechecks == []
 
 

@@ -15,6 +15,7 @@ from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker
 from permission_guard.clock import utc_now
@@ -104,7 +105,7 @@ def _inventories() -> InventoryReader:
     """Return the inventories that an execution environment caches."""
     from permission_guard.aws.readers.inventories import InventoryReader  # noqa: PLC0415 - not every cold start needs it
 
-    return InventoryReader(client)
+    return InventoryReader(client, pool=thread_pool)
 
 
 @cache

@@ -18,6 +18,7 @@ from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings
 from permission_guard.fixes.fixer import Fixer
@@ -60,4 +61,5 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
 @cache
 def _stacks() -> AccountStacks:
     """Return what asks CloudFormation in each region; an execution environment caches the list of regions."""
-    return AccountStacks(EnabledRegions(lambda: client("ec2")), lambda region: client_in("cloudformation", region))
+    regions = EnabledRegions(lambda: client("ec2"))
+    return AccountStacks(regions, lambda region: client_in("cloudformation", region), thread_pool)

@@ -61,6 +61,9 @@ MAX_FUNCTIONS_OF_ROLES = 50
 MIN_MILLIS_FOR_A_CHECK = 20_000
 """The time that every check has at least: most take a second, throttled ones several."""
 
+MAX_TRIES = 3
+"""How often a check is made while others of the same function are recorded meanwhile."""
+
 MAX_UNKNOWN_LINES = 20
 """How many unknown verdicts of one check are logged each; the others are counted."""
 
@@ -271,7 +274,9 @@ class CheckBatch:
         request = _check_request(messages)
         try:
             result = self._checker.check(target, run, request)
-            if result.stale:
+            for _ in range(MAX_TRIES - 1):
+                if not result.stale:
+                    break
                 # Most often two events came at the same time, and the other check may have read an older state.
                 result = self._checker.check(target, self._checker.start_again(target), request)
             if result.related:  # first, because nothing else requests them
@@ -283,8 +288,8 @@ class CheckBatch:
             self._failed("check failed", target, messages)
             return False
         self._report(result, request.event_ids)
-        # What the checkpoint keeps is lost when it was not written, so the message has to be retried.
-        return not result.unread and not (result.stale and (request.denied_calls or request.role_changes))
+        # A check that was not written is requested again, with everything but the denied calls.
+        return not result.unread and not (result.stale and request.denied_calls)
 
     def _postpone(self, waiting: Mapping[FunctionTarget, Sequence[QueueMessage]], failed: set[str]) -> None:
         """Request again the checks for which no time was left.

@@ -20,7 +20,7 @@ from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status, SuppressedBy
 from permission_guard.model.state import Function, ManagedBy, Unread
 from permission_guard.model.targets import Direction, FunctionTarget, including
-from permission_guard.needs.function_health import is_being_changed
+from permission_guard.needs.function_health import is_being_changed, was_changed_just_now
 from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
 
@@ -178,9 +178,12 @@ class Checker:
             role_changes=role_changes,
             is_complete=found is not None,
         )
-        is_followed = self._has_grace_period and not request.after_grace_period and snapshot.function is not None
+        has_grace_period = self._has_grace_period and snapshot.function is not None
+        is_followed = has_grace_period and not request.after_grace_period
         is_being_changed = is_followed and _is_being_changed(snapshot)
-        is_propagating = is_followed and request.iam_change and bool(roles)
+        # A change of a role before the function had it named no function: IAM may still show what was before it.
+        is_new_of_role = roles != before.roles and (is_followed or was_changed_just_now(snapshot.function, now))
+        is_propagating = has_grace_period and bool(roles) and ((is_followed and request.iam_change) or is_new_of_role)
         tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
         rules, not_evaluated = self._included(target, tags)
         # Another check follows, and can read what AWS then says of the function.

@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.model.state import Function
 from permission_guard.needs.features.file_systems import ElasticFileSystem, S3Files
 from permission_guard.needs.features.network import Network
 from permission_guard.records import record
@@ -15,7 +17,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.model.state import Function, Sources
+    from permission_guard.model.state import Sources, Unread
     from permission_guard.needs.base import Need
     from permission_guard.needs.features.base import Feature
 
@@ -114,3 +116,18 @@ def needs_behind(code: str, function: Function, sources: Sources) -> tuple[Need,
     """Return the needs of the role that can be the reason for a code, without recommended ones."""
     needs = (need for feature in PERMISSION_CODES.get(code, ()) for need in feature.needs(function, sources))
     return tuple(need for need in needs if not need.recommended)
+
+
+JUST_NOW: Final = timedelta(minutes=15)
+"""How long after a change of a function IAM may show another state than the one that the function was changed with."""
+
+
+def was_changed_just_now(function: Function | Unread | None, now: str) -> bool:
+    """Return whether a function was created or changed within the last minutes; false if that is unknown."""
+    if not isinstance(function, Function):
+        return False
+    try:
+        changed_at = datetime.fromisoformat(str(function.configuration.get("LastModified", "")))
+        return datetime.fromisoformat(now) - changed_at < JUST_NOW
+    except (TypeError, ValueError):
+        return False

@@ -61,9 +61,7 @@ class Reads:
     def __init__(self, *answers: bytes | Exception) -> None:
         self.aws = AppConfig(*answers)
         self.seconds = 0.0
-        self._deployed = DeployedConfiguration(
-            lambda: self.aws, SETTINGS, now=lambda: NOW, monotonic=lambda: self.seconds
-        )
+        self._deployed = DeployedConfiguration(lambda: self.aws, SETTINGS, now=lambda: NOW, clock=lambda: self.seconds)
 
     def __call__(self, after: float = 0.0) -> tuple[int, str]:
         """Return the grace period, which tells documents apart, and the problem."""

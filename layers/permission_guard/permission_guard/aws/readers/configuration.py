@@ -47,7 +47,10 @@ class ConfigurationRead:
 
 
 class DeployedConfiguration:
-    """Reads the deployed document, and keeps the last one that could be read."""
+    """Reads the deployed document, and keeps the last one that could be read.
+
+    `clock` returns seconds. Unlike `time.monotonic`, it must continue while the execution environment is frozen.
+    """
 
     def __init__(
         self,
@@ -55,22 +58,22 @@ class DeployedConfiguration:
         settings: ConfigurationSettings,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._settings = settings
         self._now = now
-        self._monotonic = monotonic
+        self._clock = clock
         self._provider: _Provider | None = None
         self._last: ConfigurationRead | None = None
         self._content: bytes | None = None
-        self._valid_until = 0.0
+        self._read_at = 0.0
 
     def read(self) -> ConfigurationRead:
         """Return the configuration, at most 45 seconds old. ConfigurationUnavailableError if none was ever read."""
-        if self._last is None or self._monotonic() >= self._valid_until:
+        if self._last is None or not 0 <= self._clock() - self._read_at < MAX_AGE_SECONDS:
             self._last = self._newest(self._last)
-            self._valid_until = self._monotonic() + MAX_AGE_SECONDS
+            self._read_at = self._clock()
         return self._last
 
     def _newest(self, last: ConfigurationRead | None) -> ConfigurationRead:

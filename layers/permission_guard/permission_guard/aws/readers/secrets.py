@@ -37,7 +37,8 @@ _PERMANENT = frozenset(
 class WebhookSecret:
     """A webhook URL in a secret: the URL itself, or JSON `{"webhook_url": "…"}`.
 
-    The URL is never in a log, a message or a `repr`. Errors name the secret, not its value.
+    The URL is never in a log, a message or a `repr`. Errors name the secret, not its value. `clock` returns seconds.
+    Unlike `time.monotonic`, it must continue while the execution environment is frozen.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class WebhookSecret:
         prefix: str = DEFAULT_WEBHOOK_PREFIX,
         *,
         max_age: float = MAX_AGE,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._secrets = client
         self._secret_arn = secret_arn
@@ -60,7 +61,7 @@ class WebhookSecret:
         """Return the URL. ConfigurationError if the secret cannot be read or has no valid URL."""
         if self._cached is not None:
             read_at, url = self._cached
-            if self._clock() - read_at < self._max_age:
+            if 0 <= self._clock() - read_at < self._max_age:
                 return url
         url = _webhook_url(self._read())
         if not _may_be_used(url, self._prefix):

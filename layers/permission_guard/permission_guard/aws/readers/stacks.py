@@ -14,6 +14,7 @@ from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from mypy_boto3_cloudformation import CloudFormationClient
 
@@ -28,12 +29,18 @@ _OF_THE_REGION = frozenset({"InvalidClientTokenId", "OptInRequired", "Unrecogniz
 class AccountStacks:
     """Reads which stack of any region owns a resource. Roles are global, and CloudFormation knows its own region only.
 
-    `client_in` returns the client of a region.
+    `client_in` returns the client of a region, and `pool` a number of threads.
     """
 
-    def __init__(self, regions: EnabledRegions, client_in: Callable[[str], CloudFormationClient]) -> None:
+    def __init__(
+        self,
+        regions: EnabledRegions,
+        client_in: Callable[[str], CloudFormationClient],
+        pool: Callable[[int], Executor] = ThreadPoolExecutor,
+    ) -> None:
         self._regions = regions
         self._client_in = client_in
+        self._pool = pool
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the stack that owns a resource, with its region if that is another one; None if no stack does.
@@ -49,7 +56,7 @@ class AccountStacks:
             return found
         # boto3 creates clients in one thread only.
         readers = [StackReader(self._client_in(region)) for region in others]
-        with ThreadPoolExecutor(_MOST_CALLS_AT_A_TIME) as pool:
+        with self._pool(_MOST_CALLS_AT_A_TIME) as pool:
             owners = list(pool.map(lambda reader: reader.stack_of(physical_id), readers))
         for region, owner in zip(others, owners, strict=True):
             if isinstance(owner, str):

@@ -91,6 +91,7 @@ class RoleNotAssumable(RoleRule):
     id = "PG207"
     name = "role-not-assumable"
     severity = Severity.HIGH
+    grace_period = True
 
     def check_role(self, role: Role | None, role_arn: str, snapshot: Snapshot) -> Iterator[Verdict]:
         """Flag a role that does not exist, or whose trust policy does not allow Lambda."""

@@ -18,6 +18,7 @@ from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from permission_guard.aws.readers.inventories.base import InvokingService
     from permission_guard.model.targets import FunctionTarget
@@ -46,7 +47,7 @@ class _Cached(Generic[T]):
 class InventoryReader:
     """Reads what is set up to invoke functions, and caches it. Make one for each execution environment.
 
-    `client` returns the boto3 client of a service. An inventory is valid for `max_age_seconds`. One that failed is
+    `client` returns the boto3 client of a service, and `pool` a number of threads. An inventory is valid for `max_age_seconds`. One that failed is
     valid for at most a minute, so that a denied or throttled call is not repeated for every function. After
     `max_seconds` for one service no call is started, and the rest is Unread.
     """
@@ -57,8 +58,10 @@ class InventoryReader:
         clock: Callable[[], float] = time.time,
         max_age_seconds: float = 300,
         max_seconds: float = 20,
+        pool: Callable[[int], Executor] = ThreadPoolExecutor,
     ) -> None:
         self._client = client
+        self._pool = pool
         self._clock = clock
         self._max_age = max_age_seconds
         self._max_seconds = max_seconds
@@ -107,14 +110,14 @@ class InventoryReader:
             return []
         # boto3 clients are thread-safe, but creating them is not.
         clients = [self._client(service.name) for service in services]
-        with ThreadPoolExecutor(len(services)) as pool:
+        with self._pool(len(services)) as pool:
             return list(pool.map(self._walk, services, clients, [target] * len(services)))
 
     def _walk(self, service: InvokingService, client: Any, target: FunctionTarget) -> Inventory:
         if not _is_offered(client.meta.service_model.endpoint_prefix, target):
             return Inventory(service.name, service.principal, frozenset())
         deadline = self._clock() + self._max_seconds
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with self._pool(_THREADS) as pool:
             walk = Walk(client, service, target, pool, lambda: self._clock() >= deadline)
             reply = attempt(service.actions[0], lambda: service.read(walk))
         return reply if isinstance(reply, Inventory) else walk.inventory(reply or ())
