@@ -20,7 +20,7 @@ from botocore.compat import HTTPHeaders
 from permission_guard.model import limits
 from tests.aws_limits import entry_size
 from tests.fakes import ACCOUNT, LOGS, QUEUE_ARN, REGION, SQS_POLICY, SQS_POLICY_ARN, TRUST_LAMBDA, allow
-from tests.fuzz.dynamodb import RejectedError, Tables
+from tests.in_memory.dynamodb import RejectedError, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -30,7 +30,7 @@ from tests.paths import EVENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.fuzz.dynamodb import Item
+    from tests.in_memory.dynamodb import Item
 
 KEYS: Final = ("pk", "sk")
 DOCUMENTS: Final = ("document", "checkpoint")

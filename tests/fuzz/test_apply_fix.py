@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
-    from tests.fuzz.dynamodb import Item
+    from tests.in_memory.dynamodb import Item
 
 FINDING = finding_of(ORDERS)
 PROPOSAL = 2

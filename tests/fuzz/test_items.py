@@ -58,7 +58,7 @@ from tests.fuzz.mutations import Mutator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.fuzz.dynamodb import Item
+    from tests.in_memory.dynamodb import Item
 
 AT = datetime.fromisoformat(NOW).astimezone(UTC)
 _A_TIME = 10

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from permission_guard.model.findings import Finding
-    from tests.fuzz.dynamodb import Item
+    from tests.in_memory.dynamodb import Item
 
 SCHEDULE = json.loads((EVENTS / "schedule" / "maintain_findings.json").read_text())
 

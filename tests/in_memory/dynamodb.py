@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.model import limits
 from tests.aws_limits import item_size
+from tests.in_memory.errors import RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,52 +31,86 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class RejectedError(Exception):
-    """What AWS answers instead: an error code, and more of the reply."""
-
-    def __init__(self, code: str, message: str = "", **reply: Any) -> None:
-        super().__init__(code)
-        self.code, self.message, self.reply = code, message, reply
-
-
 class Tables:
-    """The tables of an account. `keys` are the hash and the range key of each table, with their types."""
+    """The tables of an account. `keys` are the hash and the range key of each table, with their types.
 
-    def __init__(self, keys: Mapping[str, Mapping[str, str]]) -> None:
+    `orders` are the attributes that order what an index returns. `on_change` gets each change of an item: the table,
+    the old and the new item.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, Mapping[str, str]],
+        *,
+        orders: Mapping[str, str] | None = None,
+        on_change: Callable[[str, Item | None, Item | None], None] = lambda _table, _old, _new: None,
+    ) -> None:
         self._keys = dict(keys)
+        self._orders = orders or {}
+        self._on_change = on_change
         self.items: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in keys}
+
+    def answer(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a call."""
+        reply: dict[str, Any] = _ANSWERS[operation](self, params)
+        return reply
 
     def put(self, table: str, item: Item) -> None:
         """Store an item, without a condition."""
-        self.items[table][self._key(table, item)] = item
+        key = self._key(table, item)
+        old, self.items[table][key] = self.items[table].get(key), item
+        self._on_change(table, old, item)
+
+    def expire(self, table: str, now: float, attribute: str = "expires_at") -> None:
+        """Delete the items whose time is over. AWS does it within days."""
+        for key, item in list(self.items[table].items()):
+            if attribute in item and float(item[attribute]["N"]) <= now:
+                self._on_change(table, self.items[table].pop(key), None)
 
     def get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetItem."""
         item = self.items[request["TableName"]].get(self._key(request["TableName"], request["Key"]))
-        return {} if item is None else {"Item": copy.deepcopy(item)}
+        return {} if item is None else {"Item": _copied(item)}
 
     def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer Query in one page; the items of an index are those with its hash key."""
         condition = request["KeyConditionExpression"]
         found = [item for item in self.items[request["TableName"]].values() if _holds(condition, item, request)]
-        return {"Items": copy.deepcopy(sorted(found, key=lambda item: str(sorted(item.items()))))}
+        kinds = self._keys[request["TableName"]]
+        order = [self._orders.get(request.get("IndexName", ""), ""), *kinds]
+        found.sort(key=lambda item: [str(item.get(name)) for name in order])
+        return {"Items": [_copied(item) for item in found]}
+
+    def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer Scan in one page."""
+        return {"Items": [_copied(item) for item in self.items[request["TableName"]].values()]}
+
+    def batch_get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer BatchGetItem with whole items."""
+        found: dict[str, list[Item]] = {}
+        for table, wanted in request["RequestItems"].items():
+            if len(wanted["Keys"]) > limits.BATCH_GET_ITEMS:
+                raise RejectedError("ValidationException", "too many items")
+            items = (self.items[table].get(self._key(table, key)) for key in wanted["Keys"])
+            found[table] = [_copied(item) for item in items if item is not None]
+        return {"Responses": found, "UnprocessedKeys": {}}
 
     def put_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer PutItem."""
         self._check(request, request["Item"])
         _validate(request["Item"])
-        self.put(request["TableName"], copy.deepcopy(request["Item"]))
+        self.put(request["TableName"], _copied(request["Item"]))
         return {}
 
     def update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer UpdateItem with all new attributes."""
         self._check(request, request["Key"])
         key = self._key(request["TableName"], request["Key"])
-        item = copy.deepcopy(self.items[request["TableName"]].get(key) or request["Key"])
+        item = _copied(self.items[request["TableName"]].get(key) or request["Key"])
         _update(request["UpdateExpression"], item, request)
         _validate(item)
-        self.items[request["TableName"]][key] = item
-        return {"Attributes": copy.deepcopy(item)} if request.get("ReturnValues") == "ALL_NEW" else {}
+        self.put(request["TableName"], item)
+        return {"Attributes": _copied(item)} if request.get("ReturnValues") == "ALL_NEW" else {}
 
     def transact_write_items(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer TransactWriteItems: every action or none."""
@@ -84,7 +119,9 @@ class Tables:
         size = sum(item_size(one["Item"]) for _, one in actions if "Item" in one)
         if len(actions) > limits.TRANSACTION_ACTIONS or size > limits.TRANSACTION or len(set(keys)) < len(keys):
             raise RejectedError("ValidationException", "the transaction is too large, or has an item twice")
-        before = {name: dict(items) for name, items in self.items.items()}
+        before, on_change = {name: dict(items) for name, items in self.items.items()}, self._on_change
+        changes: list[tuple[str, Item | None, Item | None]] = []
+        self._on_change = lambda *change: changes.append(change)
         reasons = []
         for kind, one in actions:
             try:
@@ -92,9 +129,12 @@ class Tables:
                 reasons.append({"Code": "None"})
             except RejectedError as error:
                 reasons.append({"Code": error.code.removesuffix("Exception")})
+        self._on_change = on_change
         if any(reason["Code"] != "None" for reason in reasons):
             self.items = before
             raise RejectedError("TransactionCanceledException", CancellationReasons=reasons)
+        for change in changes:
+            on_change(*change)
         return {}
 
     def batch_write_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +150,7 @@ class Tables:
         held = self.items[request["TableName"]].get(self._key(request["TableName"], key))
         condition = request.get("ConditionExpression")
         if condition is not None and not _holds(condition, held or {}, request):
-            reply = {"Item": copy.deepcopy(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
+            reply = {"Item": _copied(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
             raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
 
     def _key(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
@@ -121,6 +161,23 @@ class Tables:
             raise RejectedError("ValidationException", "a key is missing, empty or too long")
         _validate({name: item[name] for name in kinds})
         return values[0], values[1]
+
+
+_ANSWERS: dict[str, Callable[[Tables, Mapping[str, Any]], dict[str, Any]]] = {
+    "BatchGetItem": Tables.batch_get_item,
+    "BatchWriteItem": Tables.batch_write_item,
+    "GetItem": Tables.get_item,
+    "PutItem": Tables.put_item,
+    "Query": Tables.query,
+    "Scan": Tables.scan,
+    "TransactWriteItems": Tables.transact_write_items,
+    "UpdateItem": Tables.update_item,
+}
+
+
+def _copied(item: Mapping[str, Any]) -> Item:
+    """Return a copy of an item. Texts and numbers need no deep copy, and most attributes are such."""
+    return {name: dict(value) if "S" in value or "N" in value else copy.deepcopy(value) for name, value in item.items()}
 
 
 def _validate(item: Item) -> None:

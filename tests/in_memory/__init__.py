@@ -1,0 +1,4 @@
+"""Services of AWS in memory, with the operations that the stack and its tests use; they reject the others loudly.
+
+The tests in `tests/contracts` compare them with moto and with MiniStack.
+"""

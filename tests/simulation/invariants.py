@@ -1,0 +1,157 @@
+"""What must hold when the system is quiet, whatever happened on the way."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from permission_guard.config.document import RuleConfig
+from permission_guard.delivery.alerts.base import ALERTED
+from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
+from tests.fakes import SQS_POLICY_ARN
+from tests.simulation.evaluation import clean_evaluation, config_of
+from tests.simulation.story import findings_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from permission_guard.model.findings import Finding
+    from tests.simulation.world import World
+
+MOST_FIXES = 3
+
+
+def broken(world: World) -> list[str]:
+    """Return what does not hold, each with the name of its invariant."""
+    findings = findings_in(world)
+    return [f"{invariant.__name__}: {words}" for invariant in _INVARIANTS for words in invariant(world, findings)]
+
+
+def equals_a_clean_evaluation(world: World, findings: list[Finding]) -> Iterator[str]:
+    """The table equals a clean full evaluation: no finding is missing, none is left, none has another severity."""
+    expected, unknown = clean_evaluation(world)
+    config = config_of(world)
+    now = {one.id: one for one in findings if one.status is not Status.RESOLVED}
+    for identifier in sorted(expected.keys() - now.keys()):
+        yield f"{identifier} is missing"
+    for identifier, finding in sorted(now.items()):
+        if identifier in expected:
+            if finding.severity is not expected[identifier]:
+                yield f"{_name(finding)} is {finding.severity}, not {expected[identifier]}"
+        elif identifier not in unknown and config.rules.get(finding.rule_id, RuleConfig()).enabled:
+            yield f"{_name(finding)} is {finding.status}, but there is no such problem"
+
+
+def suppressions_are_those_of_the_configuration(world: World, findings: list[Finding]) -> Iterator[str]:
+    """An exception suppresses what it matches, and nothing that ended suppresses anything."""
+    config = config_of(world)
+    for finding in findings:
+        matches = any(
+            finding.rule_id in entry.rules
+            and finding.function_arn.rpartition(":")[2] in entry.functions
+            and entry.expires.timestamp() > world.now
+            for entry in config.exceptions
+        )
+        if finding.status is Status.OPEN and matches:
+            yield f"{_name(finding)} is open in spite of an exception"
+        by_exception = finding.suppression is not None and finding.suppression.by is SuppressedBy.EXCEPTION
+        if finding.status is Status.SUPPRESSED and by_exception and not matches:
+            yield f"{_name(finding)} is suppressed by an exception that does not exist"
+
+
+def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
+    """No finding is in an intermediate state, and no message waits anywhere."""
+    for finding in findings:
+        if finding.fix is not None and finding.fix.result is FixResult.APPLYING:
+            yield f"the fix of {_name(finding)} is {finding.fix.result}"
+    for queue in world.queues.queues.values():
+        if queue.messages:
+            yield f"{len(queue.messages)} messages are in {queue.name}"
+    for shard in world.shards:
+        if shard.position < len(shard.records):
+            yield f"{len(shard.records) - shard.position} records of the stream are not published"
+
+
+def each_channel_has_the_last_alert(world: World, findings: list[Finding]) -> Iterator[str]:
+    """Each channel got the last alert of each finding; revisions never go backwards; none comes twice.
+
+    Twice is allowed where a crash or a failed call kept what was sent from being recorded.
+    """
+    for channel, messages in world.receivers.messages.items():
+        got: dict[str, list[int]] = defaultdict(list)
+        for message in messages:
+            identifier, _, revision = message.rpartition("-")
+            is_finding = bool(identifier) and revision.isdecimal()  # a digest has no revisions
+            got[identifier if is_finding else message].append(int(revision) if is_finding else 1)
+        for finding in findings:
+            revisions = got[finding.id]
+            alerted = _alerted(finding)
+            if alerted is not None and alerted not in revisions:
+                yield f"{channel} has no alert of revision {alerted} of {_name(finding)}: {revisions}"
+            if revisions != sorted(revisions):
+                yield f"{channel}: the revisions of {_name(finding)} go backwards: {revisions}"
+        twice = sum(count - 1 for revisions in got.values() for count in Counter(revisions).values())
+        if twice > world.unrecorded:
+            yield f"{channel}: {twice} alerts came twice, and {world.unrecorded} were sent but not recorded"
+
+
+def each_ticket_is_in_its_finding_s_state(world: World, findings: list[Finding]) -> Iterator[str]:
+    """Each finding has at most one open ticket, and an open one exactly one."""
+    unresolved: Counter[str] = Counter()
+    for item in world.receivers.ops_items.values():
+        if item["Status"] in ("Open", "InProgress"):
+            unresolved[item["OperationalData"]["finding_id"]["Value"]] += 1
+    for finding in findings:
+        expected = 1 if finding.status is Status.OPEN else 0
+        if unresolved[finding.id] != expected:
+            yield f"{_name(finding)} is {finding.status} and has {unresolved[finding.id]} unresolved tickets"
+
+
+def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[str]:
+    """Each policy that was attached had a recorded plan, of the right mode, with a decision where one is needed."""
+    mode = world.stack.environments["apply_fix"].get("FIX_MODE", "off")
+    if world.account.attached_by_us and mode not in ("approve", "auto"):
+        yield f"the mode is {mode}, and {len(world.account.attached_by_us)} policies were attached"
+    for role, policy, record in world.attachments:
+        if policy != SQS_POLICY_ARN:
+            yield f"{policy} was attached to {role}"
+        if record is None:
+            yield f"{policy} was attached to {role} without a recorded plan"
+        elif mode == "approve" and not record.decided_by:
+            yield f"{policy} was attached to {role} without a decision"
+    tries = Counter((one.id, one.fix.attempts) for one in findings if one.fix)
+    for (identifier, attempts), _ in tries.items():
+        if attempts > MOST_FIXES:
+            yield f"{identifier} was fixed {attempts} times"
+
+
+def _alerted(finding: Finding) -> int | None:
+    """Return the last revision of a finding that is alerted, None if there is none.
+
+    Nobody is told about the end of what nobody was told about: a finding that was suppressed from the start, or that
+    belongs to the digest of the first sweep.
+    """
+    last, was_open = None, False
+    for past in sorted(finding.history, key=lambda one: one.revision):
+        is_end = past.transition in _ENDS
+        if past.transition in ALERTED and (was_open or not is_end):
+            last = past.revision
+        was_open = not is_end
+    return None if finding.baseline else last
+
+
+_ENDS = (Transition.SUPPRESSED, Transition.RESOLVED)
+
+
+def _name(finding: Finding) -> str:
+    return f"{finding.rule_id} of {finding.target_arn.rpartition(':')[2]} ({finding.id[:8]})"
+
+
+_INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
+    equals_a_clean_evaluation,
+    suppressions_are_those_of_the_configuration,
+    nothing_is_stuck,
+    each_channel_has_the_last_alert,
+    each_ticket_is_in_its_finding_s_state,
+    every_write_was_planned,
+)

@@ -1,0 +1,183 @@
+"""Run one seed: the story, the faults, the order, until the system is quiet; then say what does not hold."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import time_machine
+
+from permission_guard.aws import clients
+from permission_guard.bootstrap import decisions, findings, threads
+from permission_guard.delivery.alerts.slack import channel as slack_channel
+from permission_guard.delivery.alerts.slack import webhook
+from permission_guard.delivery.alerts.slack.message import payload
+from tests.in_memory.errors import RejectedError
+from tests.simulation.choices import Choices
+from tests.simulation.environments import app, keep_for_each_environment
+from tests.simulation.invariants import broken
+from tests.simulation.stack import deployed
+from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
+from tests.simulation.threads import InlinePool
+from tests.simulation.world import START, Faults, NeverQuietError, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.simulation.stack import Stack
+
+MODES = ("off", "approve", "auto", "auto")
+_MOST_CALLS = 400
+_LONGEST_STORM = 25
+_REDRIVES = 3
+
+_running: list[World] = []
+
+
+@dataclass
+class Outcome:
+    """What became of a seed. `unusual` are its decisions that were not ordinary, by name."""
+
+    seed: int
+    broken: list[str]
+    steps: list[Step]
+    unusual: list[str]
+    deliveries: int
+    calls: int
+    seconds: float
+    words: list[str] = field(default_factory=list)
+
+
+def simulate(
+    seed: int,
+    *,
+    without_steps: frozenset[int] = frozenset(),
+    left_out: frozenset[str] = frozenset(),
+    with_words: bool = False,
+) -> Outcome:
+    """Run a seed, without some steps of its story and without some unusual decisions."""
+    started = time.process_time()
+    choices = Choices(seed, left_out)
+    steps = [step for number, step in enumerate(steps_of(seed)) if number not in without_steps]
+    words: list[str] | None = [] if with_words else None
+    mode = choices.pick("mode", MODES)
+    with _installed(deployed(mode), choices, words) as world:
+        if words is not None:
+            words.append(f"seed {seed}: FixMode {mode}")
+        try:
+            _live(world, choices, steps)
+            found = broken(world)
+        except NeverQuietError as error:
+            found = [f"becomes_quiet: {error}"]
+        seconds = time.process_time() - started
+        return Outcome(
+            seed, found, steps, choices.unusual, world.deliveries, world.calls, seconds, words if words else []
+        )
+
+
+def _live(world: World, choices: Choices, steps: list[Step]) -> None:
+    """Let the first sweep run, then the story with its faults, then what the schedules do."""
+    sweep(world)
+    world.run_until_quiet()
+    first = world.calls
+    windows = [
+        range(start, start + choices.pick("storm length", range(_LONGEST_STORM)))
+        for start in (
+            first + choices.pick("storm", range(_MOST_CALLS)) for _ in range(choices.pick("storms", range(4)))
+        )
+    ]
+    world.faults = Faults(tuple(windows))
+    at = 0.0
+    for step in steps:
+        at += step.after
+        world.later(at, step.words, lambda step=step: step.act(world))
+    world.run_until_quiet()
+    world.faults = Faults()
+    _settle(world)
+
+
+def _settle(world: World) -> None:
+    """Do what the schedules and an operator do after the last change: redrive dead letters, sweep if it is needed.
+
+    A configuration takes effect at the next check, and a lost event is found by the sweep.
+    """
+    for _ in range(_REDRIVES):
+        redriven = _redrive(world)
+        if world.dropped or world.configurations or redriven or world.has_sweep:
+            world.advance_to(world.now + 60.0)
+            sweep(world)
+            world.run_until_quiet()
+        world.advance_to(world.now + 60.0)
+        maintain(world)
+        world.run_until_quiet()
+        if not any(queue.messages for queue in world.queues.queues.values()):
+            return
+
+
+def _redrive(world: World) -> bool:
+    """Move every dead letter back, as an operator does when the cause is gone; return whether there was one."""
+    found = False
+    for queue in world.queues.queues.values():
+        if queue.dead_letters is not None and queue.dead_letters.messages:
+            found = True
+            for message in list(queue.dead_letters.messages.values()):
+                del queue.dead_letters.messages[message.id]
+                world.queues.send(queue, message.body)
+    world.run_until_quiet()
+    return found
+
+
+@contextmanager
+def _installed(stack: Stack, choices: Choices, words: list[str] | None) -> Iterator[World]:
+    """Put the simulation in the place of AWS, of the clock and of the threads."""
+    _install()
+    with time_machine.travel(START, tick=False) as traveller:
+        world = World(stack, choices, move_clock=traveller.move_to, words=words)
+        _running.append(world)
+        try:
+            for function, variables in stack.environments.items():
+                app(function).os = SimpleNamespace(environ=dict(variables))
+            yield world
+        finally:
+            _running.pop()
+
+
+def _install() -> None:
+    """Replace, once for the process, what reaches out of it."""
+    if _installed_before:
+        return
+    _installed_before.append(True)
+    os.environ |= {
+        "POWERTOOLS_LOG_LEVEL": os.environ.get("SIMULATION_LOG_LEVEL", "CRITICAL"),
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    clients._client = lambda service: _running[-1].client(service)  # noqa: SLF001 - where every client is created
+    keep_for_each_environment(lambda: _running[-1].environment)
+    clients.client = lambda service: _running[-1].client(service)  # type: ignore[assignment]
+    threads.ThreadPoolExecutor = InlinePool  # type: ignore[misc,assignment]
+    time.sleep = lambda seconds: _running[-1].sleep(seconds)  # type: ignore[assignment]
+    for module in (decisions, findings):
+        module.proven_caller = lambda *_args: PERSON  # type: ignore[attr-defined]
+    slack_channel.payload = lambda finding: {"about": f"{finding.id}-{finding.revision}", **payload(finding)}
+    slack_channel.digest_payload = lambda digest: {"about": digest.id}
+    webhook.post = _post  # type: ignore[assignment]
+
+
+_installed_before: list[bool] = []
+
+
+def _post(_url: str, content: dict[str, Any], _max_seconds: float = 0.0) -> webhook.PostResult:
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    try:
+        _running[-1].call("slack", "Post", content)
+    except (BotoCoreError, RejectedError) as error:
+        return webhook.PostResult(None, type(error).__name__)
+    return webhook.PostResult(200, "ok")

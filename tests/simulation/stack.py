@@ -1,0 +1,139 @@
+"""The stack as the template deploys it: its queues, its functions and what starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.events.models import EventPattern
+
+from tests.fakes import ACCOUNT, REGION
+from tests.paths import REPOSITORY
+from tests.template.sam_template import EVERYTHING, Template, referred
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
+TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
+"""A FIFO topic, so that each message says which revision of which finding it is about."""
+_LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """A queue. `dead_letters` is the name of its dead-letter queue, empty for none."""
+
+    name: str
+    visibility_timeout: float
+    dead_letters: str
+    max_receive_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """An event source mapping from a queue to a function."""
+
+    queue: str
+    function: str
+    batch_size: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusRule:
+    """A rule that puts events into a queue. `bus` is empty for the default one."""
+
+    name: str
+    bus: str
+    queue: str
+    pattern: EventPattern
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        """Return whether EventBridge passes an event on."""
+        return bool(self.pattern.matches_event(event))
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What is deployed. `environments` and `timeouts` are by the names of functions."""
+
+    queues: tuple[QueueSettings, ...]
+    pollers: tuple[Poller, ...]
+    rules: tuple[BusRule, ...]
+    environments: Mapping[str, Mapping[str, str]]
+    timeouts: Mapping[str, float]
+    stream_batch: int
+
+
+@cache
+def deployed(fix_mode: str) -> Stack:
+    """Return the stack with everything enabled."""
+    template = Template(REPOSITORY / "template.yaml", **{**PARAMETERS, "FixMode": fix_mode})
+    functions = template.functions
+    names = {logical: _name(logical) for logical in functions}
+    timeout = float(template.raw["Globals"]["Function"]["Timeout"])
+    streams = [one for one in _sources(functions) if one[1]["Type"] == "DynamoDB"]
+    return Stack(
+        tuple(_queue(name, properties) for name, properties in template.of_type("AWS::SQS::Queue").items()),
+        tuple(
+            Poller(
+                referred(one["Properties"]["Queue"]),
+                names[logical],
+                one["Properties"]["BatchSize"],
+                one["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", 2),
+            )
+            for logical, one in _sources(functions)
+            if one["Type"] == "SQS"
+        ),
+        tuple(
+            BusRule(name, _bus(one), referred(target["Arn"]), _pattern(one["EventPattern"]))
+            for name, one in template.of_type("AWS::Events::Rule").items()
+            if one.get("State", "ENABLED") == "ENABLED"
+            for target in one["Targets"]
+            if referred(target["Arn"]).endswith("Queue")
+        ),
+        {
+            names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
+            for logical in functions
+        },
+        {names[logical]: float(one.get("Timeout", timeout)) for logical, one in functions.items()},
+        streams[0][1]["Properties"]["BatchSize"],
+    )
+
+
+def _sources(functions: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(logical, one) for logical, properties in functions.items() for one in properties["Events"].values()]
+
+
+def _name(logical: str) -> str:
+    return _LOGICAL.sub("_", logical.removesuffix("Function")).lower()
+
+
+def _queue(name: str, properties: Mapping[str, Any]) -> QueueSettings:
+    redrive = properties.get("RedrivePolicy")
+    return QueueSettings(
+        name,
+        float(properties.get("VisibilityTimeout", 30)),
+        referred(redrive["deadLetterTargetArn"]) if redrive else "",
+        redrive["maxReceiveCount"] if redrive else 0,
+    )
+
+
+def _bus(rule: Mapping[str, Any]) -> str:
+    return referred(rule["EventBusName"]) if "EventBusName" in rule else ""
+
+
+def _pattern(pattern: Mapping[str, Any]) -> EventPattern:
+    given = {**pattern, "account": [ACCOUNT]} if "account" in pattern else dict(pattern)
+    return EventPattern(json.dumps(given), given)
+
+
+def _value(key: str, value: str) -> str:
+    """Return a variable with the addresses of the simulation instead of the template's references."""
+    if key.endswith("QUEUE_URL") and value:
+        return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{value}"
+    return TOPIC if key == "TOPIC_ARN" else value

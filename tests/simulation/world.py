@@ -1,0 +1,510 @@
+"""The world: one clock, everything that is on its way, and who goes on next.
+
+At each call of AWS an invocation hands over. The world then lets it go on, lets another invocation go on, delivers
+something, or lets a person change the account: the seed decides. If nothing can happen now, the clock moves to what
+comes next.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
+
+from botocore.exceptions import ReadTimeoutError
+from greenlet import getcurrent
+
+from tests.fakes import ACCOUNT, REGION
+from tests.in_memory.client import Client
+from tests.in_memory.dynamodb import Tables
+from tests.in_memory.errors import RejectedError
+from tests.in_memory.sqs import Message, Queue, Queues
+from tests.simulation.account import Account
+from tests.simulation.environments import Environment, Invocation
+from tests.simulation.receivers import Receivers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tests.simulation.choices import Choices
+    from tests.simulation.stack import Poller, Stack
+
+START: Final = 1_795_168_800.0
+"""When each simulation starts, in seconds since 1970."""
+MOST_STEPS: Final = 20_000
+"""The steps after which the system counts as never quiet."""
+ALMOST_NOW: Final = 0.01
+"""Seconds that a call takes."""
+
+_LAGS: Final = (0.0, 0.0, 0.0, 2.0, 9.0)
+_DELAYS: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
+_SHARDS: Final = 2
+_PREFIX: Final = "FINDING#"
+
+
+class NeverQuietError(AssertionError):
+    """The system did not become quiet."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """A shard of the table's stream: its records, and the one at which the mapping continues."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    position: int = 0
+    is_read: bool = False
+    most: int = 0
+    """The most records of the next batch; 0 for no limit. It is halved after an error, as the mapping bisects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How many faults a seed has at most, and how likely each is at a call: as a share of all calls.
+
+    They happen in windows: from which call on, and for how many.
+    """
+
+    windows: tuple[range, ...] = ()
+    throttled: float = 0.20
+    failed: float = 0.05
+    lost_reply: float = 0.02
+    crashed: float = 0.02
+
+    def may_happen(self, call: int) -> bool:
+        """Return whether a call is in a window."""
+        return any(call in window for window in self.windows)
+
+
+class World:
+    """Runs the stack in an account. `hub` is the greenlet that decides; `words` gets what happens, if anyone reads it."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        choices: Choices,
+        *,
+        move_clock: Callable[[float], None],
+        faults: Faults = Faults(),
+        words: list[str] | None = None,
+    ) -> None:
+        self.stack, self.choices, self.faults = stack, choices, faults
+        self.hub = getcurrent()
+        self.words = words
+        self._move_clock = move_clock
+        self.now = START
+        move_clock(START)
+        self.queues = Queues(lambda: self.now, ACCOUNT, REGION)
+        for settings in (*(one for one in stack.queues if not one.dead_letters), *stack.queues):
+            if settings.name not in self.queues.queues:
+                dead_letters = self.queues.queues.get(settings.dead_letters)
+                queue = Queue(settings.name, settings.visibility_timeout, 0.0, dead_letters, settings.max_receive_count)
+                self.queues.queues[settings.name] = queue
+        self.tables = Tables(
+            {
+                "FindingsTable": {"pk": "S", "sk": "S"},
+                "DeliveriesTable": {"finding_id": "S", "channel": "S"},
+                "DecisionsTable": {"finding_id": "S", "revision": "N"},
+            },
+            orders={"by-status": "changed_at"},
+            on_change=self._record_change,
+        )
+        self.account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self._trail)
+        self.receivers = Receivers()
+        self.document: str = json.dumps({"version": 1, "grace_period_seconds": 60})
+        self.shards = [Shard() for _ in range(_SHARDS)]
+        self.coming: list[tuple[float, str, Callable[[], None]]] = []
+        """What happens at a time: when, in words, and what."""
+        self.running: list[Invocation] = []
+        self.environments: dict[str, list[Environment]] = {name: [] for name in stack.environments}
+        self.calls = 0
+        self.deliveries = 0
+        self.dropped = 0
+        self.configurations = 0
+        self.has_sweep = False
+        self.attachments: list[tuple[str, str, Any]] = []
+        self.unrecorded = 0
+        """How often something was sent, and a fault kept that from being recorded."""
+        self._clients: dict[str, Client] = {}
+        self._current: Invocation | None = None
+
+    # ── The loop ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run_until_quiet(self) -> None:
+        """Run until nothing is on its way. NeverQuietError if that does not end."""
+        for _ in range(MOST_STEPS):
+            if not self._step():
+                return
+        raise NeverQuietError(f"after {MOST_STEPS} steps the system is not quiet")
+
+    def _step(self) -> bool:
+        """Let one thing happen; return whether there was anything."""
+        ready = [one for one in self.running if one.wakes_at <= self.now]
+        current = self._current if self._current in ready else None
+        if current is not None and not self.choices.happens("switch", 0.12):
+            self._go_on(current)
+            return True
+        others = [one for one in ready if one is not current]
+        possible: list[Callable[[], None]] = [*(lambda one=one: self._go_on(one) for one in others), *self._possible()]
+        if possible:
+            self.choices.pick("next", possible)()
+            return True
+        if current is not None:
+            self._go_on(current)
+            return True
+        return self._wait()
+
+    def _go_on(self, invocation: Invocation) -> None:
+        self._current = invocation
+        invocation.go_on()
+
+    def _possible(self) -> list[Callable[[], None]]:
+        """Return what can happen now besides invocations that go on."""
+        found: list[Callable[[], None]] = []
+        for number, (at, _, _) in enumerate(self.coming):
+            if at <= self.now:
+                found.append(lambda number=number: self._happen(number))
+        for poller in self.stack.pollers:
+            busy = sum(one.words.startswith(f"{poller.function} of {poller.queue}") for one in self.running)
+            if busy < poller.concurrency and self.queues.queues[poller.queue].visible(self.now):
+                found.append(lambda poller=poller: self._poll(poller))
+        for shard in self.shards:
+            if not shard.is_read and shard.position < len(shard.records):
+                found.append(lambda shard=shard: self._read_stream(shard))
+        return found
+
+    def _happen(self, number: int) -> None:
+        _, words, action = self.coming.pop(number)
+        self.tell(words)
+        action()
+
+    def _wait(self) -> bool:
+        """Move the clock to what comes next; return False if nothing does."""
+        times = [one.wakes_at for one in self.running]
+        times += [at for at, _, _ in self.coming]
+        times += [
+            message.visible_at
+            for poller in self.stack.pollers
+            for message in self.queues.queues[poller.queue].messages.values()
+        ]
+        if not times:
+            return False
+        self.advance_to(max(min(times), self.now + ALMOST_NOW))
+        return True
+
+    def advance_to(self, moment: float) -> None:
+        """Move the clock."""
+        if moment - self.now > 1:
+            self.tell(f"{moment - self.now:.0f} seconds later")
+        self.now = moment
+        self._move_clock(moment)
+        for table in self.tables.items:
+            self.tables.expire(table, moment)
+
+    def tell(self, words: str) -> None:
+        """Note what happens."""
+        if self.words is not None:
+            self.words.append(f"{self.now - START:9.2f} s  {words}")
+
+    def later(self, seconds: float, words: str, action: Callable[[], None]) -> None:
+        """Let something happen at a later time."""
+        self.coming.append((self.now + seconds, words, action))
+
+    # ── Deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _trail(self, event: dict[str, Any]) -> None:
+        """Deliver the event of a change of the account: at least once, in any order, or not at all."""
+        self.tell(f"{event['detail']['eventName']} {json.dumps(event['detail']['requestParameters'])[:160]}")
+        if self.choices.happens("drop", 0.01):
+            self.dropped += 1
+            self.tell("its event is lost")
+            return
+        self.put_event("", event)
+
+    def put_event(self, bus: str, event: Mapping[str, Any]) -> None:
+        """Pass an event to the rules of a bus."""
+        for rule in self.stack.rules:
+            if rule.bus == bus and rule.matches(event):
+                body = json.dumps(event)
+                queue = self.queues.queues[rule.queue]
+                for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
+                    delay = self.choices.pick("event delay", _DELAYS)
+                    words = f"{event['detail-type']} ({event['id']}) reaches {rule.queue}"
+                    self.later(delay, words, lambda queue=queue, body=body: self._enqueue(queue, body))
+
+    def _enqueue(self, queue: Queue, body: str) -> None:
+        self.queues.send(queue, body)
+
+    def _poll(self, poller: Poller) -> None:
+        """Invoke a function with a batch of messages."""
+        queue, batch = self.queues.queues[poller.queue], list[Message]()
+        visible = queue.visible(self.now)
+        most = min(poller.batch_size, self.choices.pick("batch", (poller.batch_size, 1, 2, 3)))
+        while visible and len(batch) < most:
+            message = visible.pop(self.choices.pick("message", range(len(visible))))
+            received = queue.receive(message, self.now)
+            if received is None:
+                self.tell(f"{poller.queue}: {message.id} becomes a dead letter")
+            else:
+                batch.append(received)
+        if not batch:
+            return
+        receipts = {message.id: message.receipt for message in batch}
+        event = {
+            "Records": [
+                {
+                    "messageId": message.id,
+                    "body": message.body,
+                    "attributes": {"ApproximateReceiveCount": str(message.times_received)},
+                }
+                for message in batch
+            ]
+        }
+        words = f"{poller.function} of {poller.queue} ({', '.join(receipts)})"
+
+        def ended(result: dict[str, Any] | None) -> None:
+            failed = None if result is None else {one["itemIdentifier"] for one in result["batchItemFailures"]}
+            if failed:
+                self.tell(f"{words}: {', '.join(sorted(failed))} failed")
+            for identifier, receipt in receipts.items():
+                message = queue.messages.get(identifier)
+                is_handled = failed is not None and identifier not in failed
+                if message is None or message.receipt != receipt or not is_handled:
+                    continue
+                if self.choices.happens("duplicate message", 0.02):
+                    message.visible_at = self.now  # delivered once more, although it was deleted
+                    self.tell(f"{identifier} is delivered again")
+                else:
+                    del queue.messages[identifier]
+
+        self.invoke(poller.function, event, ended, words)
+
+    def _read_stream(self, shard: Shard) -> None:
+        """Invoke the function that publishes with the next records of a shard."""
+        end = min(shard.position + (shard.most or self.stack.stream_batch), len(shard.records))
+        batch = shard.records[shard.position : end]
+        shard.is_read = True
+
+        def ended(result: dict[str, Any] | None) -> None:
+            shard.is_read = False
+            if result is None:  # a crash: the batch is divided, and tried again
+                shard.most = max(1, len(batch) // 2)
+                return
+            failures = [one["itemIdentifier"] for one in result["batchItemFailures"]]
+            numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
+            shard.position += numbers.index(failures[0]) if failures else len(batch)
+            shard.most = 0
+
+        self.invoke("publish_findings", {"Records": batch}, ended, f"publish_findings ({len(batch)} records)")
+
+    def invoke(
+        self, function: str, event: dict[str, Any], ended: Callable[[dict[str, Any] | None], None], words: str
+    ) -> None:
+        """Start an invocation, in an execution environment that is idle or in a new one."""
+        self.deliveries += 1
+        self.tell(words)
+        idle = [one for one in self.environments[function] if not one.is_busy]
+        environment = self.choices.pick("environment", [*idle, None]) if idle else None
+        if environment is None:
+            environment = Environment(function)
+            self.environments[function].append(environment)
+        invocation = Invocation(self, environment, event, self.stack.timeouts[function], ended, words)
+        self.running.append(invocation)
+        self._go_on(invocation)
+
+    def invoke_asynchronously(self, function: str, event: dict[str, Any], words: str, retries: int = 2) -> None:
+        """Invoke a function, and again after an error, as Lambda does: a minute later, and two minutes later."""
+
+        def ended(result: dict[str, Any] | None) -> None:
+            if result is None and retries:
+                again = f"{words}, once more"
+                self.later(
+                    60.0 * (3 - retries), again, lambda: self.invoke_asynchronously(function, event, again, retries - 1)
+                )
+
+        self.invoke(function, event, ended, words)
+
+    def end(self, invocation: Invocation) -> None:
+        """Forget an invocation that ended. After a crash its environment is gone."""
+        self.running.remove(invocation)
+        if invocation.is_dead:
+            self.environments[invocation.environment.function].remove(invocation.environment)
+
+    @property
+    def environment(self) -> Environment:
+        """The execution environment of the running invocation."""
+        assert self._current is not None
+        return self._current.environment
+
+    # ── Calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def client(self, service: str) -> Client:
+        """Return the client of a service."""
+        if service not in self._clients:
+            self._clients[service] = Client(service, self.call)
+        return self._clients[service]
+
+    def sleep(self, seconds: float) -> None:
+        """Let others go on for some seconds."""
+        if self._current is not None and getcurrent() is not self.hub:
+            invocation = self._current
+            invocation.pause(seconds)
+            self._current = invocation
+
+    def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Answer a call of the running invocation, with what the seed decides: a fault, a crash, others first."""
+        invocation = self._current
+        if invocation is None or getcurrent() is self.hub:
+            return self._answer(service, operation, params)
+        if invocation.is_dead:
+            invocation.crash()
+        self.calls += 1
+        name = f"{service}:{operation}"
+        stormy = self.faults.may_happen(self.calls)
+        invocation.pause()
+        self._current = invocation
+        self.now += ALMOST_NOW
+        self._move_clock(self.now)
+        if not stormy:
+            reply = self._answer(service, operation, params)
+        else:
+            reply = self._in_a_storm(name, service, operation, params)
+        if name in _SENDS:
+            invocation.has_sent = True
+        elif _is_record(params):
+            invocation.has_sent = False
+        if stormy and self.choices.happens("crash after", self.faults.crashed):
+            self._crash(f"{name}: crash after the call")
+        return reply
+
+    def _crash(self, words: str) -> None:
+        invocation = self._current
+        assert invocation is not None
+        self.tell(words)
+        self.unrecorded += invocation.has_sent
+        invocation.crash()
+
+    def _in_a_storm(self, name: str, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Answer a call, unless the seed decides for a fault."""
+        invocation = self._current
+        assert invocation is not None
+        if self.choices.happens("crash before", self.faults.crashed):
+            self._crash(f"{name}: crash before the call")
+        if self.choices.happens("throttle", self.faults.throttled):
+            self.tell(f"{name}: throttled")
+            self.unrecorded += invocation.has_sent and _is_record(params)
+            raise RejectedError("ThrottlingException", "Rate exceeded")
+        if self.choices.happens("server error", self.faults.failed):
+            self.tell(f"{name}: 500")
+            self.unrecorded += invocation.has_sent and _is_record(params)
+            raise RejectedError("InternalServerError", "Internal error", status=500)
+        reply = self._answer(service, operation, params)
+        if not _is_read(operation) and self.choices.happens("lost reply", self.faults.lost_reply):
+            return self._lost(name, service, operation, params, reply)
+        return reply
+
+    def _lost(
+        self, name: str, service: str, operation: str, params: dict[str, Any], reply: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Lose the reply of a call that took effect: the SDK calls again, or gives up.
+
+        A transaction has a token, so that its second try does nothing.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
+        self.unrecorded += name in _SENDS
+        if self.choices.happens("give up", 0.5):
+            self.tell(f"{name}: it takes effect, and its reply is lost")
+            raise ReadTimeoutError(endpoint_url=service)
+        self.tell(f"{name}: its reply is lost, and the SDK calls again")
+        return reply if operation == "TransactWriteItems" else self._answer(service, operation, params)
+
+    def _answer(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        if service == "dynamodb":
+            return self.tables.answer(operation, params)
+        if service == "sqs":
+            return self.queues.answer(operation, params)
+        if service == "iam" and operation == "AttachRolePolicy":
+            self.attachments.append((params["RoleName"], params["PolicyArn"], self._plan_of(params)))
+        for part in (self.account, self.receivers):
+            found = part.answer(service, operation, params)
+            if found is not None:
+                return found
+        if own := _ANSWERS.get(f"{service}:{operation}"):
+            return own(self, params)
+        if operation.startswith(("List", "Describe")):
+            return _NoItems()
+        raise RejectedError("ResourceNotFoundException", f"{service}:{operation} finds nothing", status=404)
+
+    def _plan_of(self, params: Mapping[str, Any]) -> Any:
+        """Return the recorded fix that attaches a policy to a role, None if none is being applied."""
+        from tests.simulation.story import findings_in  # noqa: PLC0415 - it is about worlds
+
+        for finding in findings_in(self):
+            fix = finding.fix
+            is_this = fix is not None and fix.change.get("policy_arn") == params["PolicyArn"]
+            if fix is not None and is_this and fix.result == "applying" and finding.status == "open":
+                return fix
+        return None
+
+    def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        for entry in params["Entries"]:
+            event = {
+                "version": "0",
+                "id": f"bus-{self.calls}",
+                "detail-type": entry["DetailType"],
+                "source": entry["Source"],
+                "account": ACCOUNT,
+                "region": REGION,
+                "resources": entry["Resources"],
+                "detail": json.loads(entry["Detail"]),
+            }
+            self.put_event(entry["EventBusName"], event)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in params["Entries"]]}
+
+    def _configuration(self, _params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Configuration": BytesIO(self.document.encode()), "NextPollConfigurationToken": "t"}
+
+    def _record_change(self, table: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        """Put a change of the findings table into its stream. The mapping filters what is no finding."""
+        item = new or old or {}
+        if table != "FindingsTable" or new is None or not item["sk"]["S"].startswith(_PREFIX):
+            return
+        shard = self.shards[crc32(item["pk"]["S"].encode()) % _SHARDS]
+        change: dict[str, Any] = {"SequenceNumber": str(len(shard.records) + 1), "NewImage": dict(new)}
+        if old is not None:
+            change["OldImage"] = dict(old)
+        shard.records.append({"eventName": "MODIFY" if old else "INSERT", "dynamodb": change})
+
+
+class _NoItems(dict[str, Any]):
+    """A reply whose lists are empty."""
+
+    def __missing__(self, _key: str) -> list[Any]:
+        return []
+
+
+_SENDS: Final = frozenset({"sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"})
+
+_ANSWERS: Final[dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]]] = {
+    "appconfigdata:GetLatestConfiguration": World._configuration,
+    "appconfigdata:StartConfigurationSession": lambda _world, _params: {"InitialConfigurationToken": "t"},
+    "cloudformation:DescribeStackResources": lambda _world, _params: _no_stack(),
+    "ec2:DescribeRegions": lambda _world, _params: {"Regions": [{"RegionName": REGION}]},
+    "events:PutEvents": World._put_events,
+    "s3:HeadBucket": lambda _world, _params: {},
+    "sqs:GetQueueAttributes": lambda _world, _params: {"Attributes": {}},
+}
+
+
+def _no_stack() -> dict[str, Any]:
+    raise RejectedError("ValidationError", "Stack for the resource does not exist")
+
+
+def _is_record(params: Mapping[str, Any]) -> bool:
+    """Return whether a call records that something was sent."""
+    return params.get("TableName") == "DeliveriesTable" and "SET revision" in params.get("UpdateExpression", "")
+
+
+def _is_read(operation: str) -> bool:
+    return operation.startswith(("Get", "List", "Describe", "Query", "BatchGet", "Head", "Scan", "StartConfiguration"))
