@@ -20,7 +20,8 @@ from botocore.compat import HTTPHeaders
 from permission_guard.model import limits
 from tests.aws_limits import entry_size
 from tests.fakes import ACCOUNT, LOGS, QUEUE_ARN, REGION, SQS_POLICY, SQS_POLICY_ARN, TRUST_LAMBDA, allow
-from tests.in_memory.dynamodb import RejectedError, Tables
+from tests.in_memory.dynamodb import Tables
+from tests.in_memory.errors import RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

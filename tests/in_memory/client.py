@@ -27,7 +27,7 @@ class Client:
 
     def __init__(self, service: str, call: Call) -> None:
         self._service, self._call = service, call
-        self._real = _real(service)
+        self._real: Any = _real(service)
         self.meta, self.exceptions = self._real.meta, self._real.exceptions
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
@@ -53,7 +53,7 @@ class Client:
             **error.reply,
         }
         kind: type[Exception] = self.exceptions.from_code(error.code)
-        return kind(reply, operation)  # type: ignore[call-arg]
+        return kind(reply, operation)
 
 
 class _Paginator:

@@ -150,7 +150,9 @@ class Tables:
         held = self.items[request["TableName"]].get(self._key(request["TableName"], key))
         condition = request.get("ConditionExpression")
         if condition is not None and not _holds(condition, held or {}, request):
-            reply = {"Item": _copied(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
+            reply: dict[str, Any] = (
+                {"Item": _copied(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
+            )
             raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
 
     def _key(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:

@@ -138,7 +138,7 @@ class Queues:
 
     def _receive(self, params: Mapping[str, Any]) -> dict[str, Any]:
         queue, now = self._queue(params), self._clock()
-        most, found = params.get("MaxNumberOfMessages", 1), []
+        most, found = params.get("MaxNumberOfMessages", 1), list[Message]()
         for message in queue.visible(now):
             if len(found) == most:
                 break

@@ -150,7 +150,7 @@ class Account:
 
     def trust(self, role: str, principal: dict[str, str] | None) -> None:
         """Let someone assume a role besides Lambda, or only Lambda."""
-        document = copy.deepcopy(TRUST_LAMBDA)
+        document: dict[str, Any] = copy.deepcopy(TRUST_LAMBDA)
         if principal is not None:
             document["Statement"].append({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
         self.roles[role].trust = document

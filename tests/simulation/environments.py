@@ -33,7 +33,7 @@ _MODULES: Final = [
 """The modules that keep what they make."""
 
 
-class Crash(BaseException):  # noqa: N818 - it is no error of the code
+class Crash(BaseException):
     """The process of a function ends: nothing it does after this has an effect."""
 
 
@@ -61,6 +61,7 @@ class Invocation:
         world: World,
         environment: Environment,
         event: dict[str, Any],
+        *,
         timeout: float,
         ended: Callable[[dict[str, Any] | None], None],
         words: str,

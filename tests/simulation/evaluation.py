@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.inventories import InventoryReader
@@ -25,6 +24,8 @@ from tests.simulation.account import role_arn
 from tests.simulation.threads import InlinePool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from permission_guard.config.document import GuardConfig
     from permission_guard.model.verdicts import Severity
     from permission_guard.rules.report import Report
@@ -58,12 +59,13 @@ def config_of(world: World) -> GuardConfig:
 
 
 def _report(world: World, target: FunctionTarget, direction: Direction, config: GuardConfig) -> Report:
+    client: Callable[[Any], Any] = world.client
     reader = StateReader(
-        FunctionReader(world.client("lambda")),
-        RoleReader(world.client("iam")),
-        SourceReader(world.client),
-        lambda: InventoryReader(world.client, pool=InlinePool),
-        OrganizationReader(lambda: world.client("organizations"), lambda: world.client("iam")),
+        FunctionReader(client("lambda")),
+        RoleReader(client("iam")),
+        SourceReader(client),
+        lambda: InventoryReader(client, pool=InlinePool),
+        OrganizationReader(lambda: client("organizations"), lambda: client("iam")),
     )
     snapshot = reader.snapshot(target, direction)
     users: dict[str, tuple[FunctionTarget, ...]] = {}

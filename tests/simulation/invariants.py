@@ -119,10 +119,9 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
             yield f"{policy} was attached to {role} without a recorded plan"
         elif mode == "approve" and not record.decided_by:
             yield f"{policy} was attached to {role} without a decision"
-    tries = Counter((one.id, one.fix.attempts) for one in findings if one.fix)
-    for (identifier, attempts), _ in tries.items():
-        if attempts > MOST_FIXES:
-            yield f"{identifier} was fixed {attempts} times"
+    for finding in findings:
+        if finding.fix and finding.fix.attempts > MOST_FIXES:
+            yield f"{_name(finding)} was fixed {finding.fix.attempts} times"
 
 
 def _alerted(finding: Finding) -> int | None:

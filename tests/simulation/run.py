@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import time_machine
 
 from permission_guard.aws import clients
-from permission_guard.bootstrap import decisions, findings, threads
+from permission_guard.bootstrap import checks, decisions, findings, fixes
 from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
@@ -27,8 +27,9 @@ from tests.simulation.threads import InlinePool
 from tests.simulation.world import START, Faults, NeverQuietError, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from tests.in_memory.client import Client
     from tests.simulation.stack import Stack
 
 MODES = ("off", "approve", "auto", "auto")
@@ -95,7 +96,7 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
     at = 0.0
     for step in steps:
         at += step.after
-        world.later(at, step.words, lambda step=step: step.act(world))
+        world.later(at, step.words, partial(step.act, world))
     world.run_until_quiet()
     world.faults = Faults()
     _settle(world)
@@ -158,19 +159,31 @@ def _install() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
     }
-    clients._client = lambda service: _running[-1].client(service)  # noqa: SLF001 - where every client is created
+    for name in ("client", "_client"):
+        setattr(clients, name, _client)
     keep_for_each_environment(lambda: _running[-1].environment)
-    clients.client = lambda service: _running[-1].client(service)  # type: ignore[assignment]
-    threads.ThreadPoolExecutor = InlinePool  # type: ignore[misc,assignment]
-    time.sleep = lambda seconds: _running[-1].sleep(seconds)  # type: ignore[assignment]
-    for module in (decisions, findings):
-        module.proven_caller = lambda *_args: PERSON  # type: ignore[attr-defined]
-    slack_channel.payload = lambda finding: {"about": f"{finding.id}-{finding.revision}", **payload(finding)}
-    slack_channel.digest_payload = lambda digest: {"about": digest.id}
-    webhook.post = _post  # type: ignore[assignment]
+    for module, name, part in (
+        (checks, "thread_pool", InlinePool),
+        (fixes, "thread_pool", InlinePool),
+        (time, "sleep", _sleep),
+        (decisions, "proven_caller", lambda *_args: PERSON),
+        (findings, "proven_caller", lambda *_args: PERSON),
+        (slack_channel, "payload", lambda finding: {"about": f"{finding.id}-{finding.revision}", **payload(finding)}),
+        (slack_channel, "digest_payload", lambda digest: {"about": digest.id}),
+        (webhook, "post", _post),
+    ):
+        setattr(module, name, part)
 
 
 _installed_before: list[bool] = []
+
+
+def _client(service: str) -> Client:
+    return _running[-1].client(service)
+
+
+def _sleep(seconds: float) -> None:
+    _running[-1].sleep(seconds)
 
 
 def _post(_url: str, content: dict[str, Any], _max_seconds: float = 0.0) -> webhook.PostResult:

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from moto.events.models import EventPattern
 
@@ -54,7 +54,7 @@ class BusRule:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Return whether EventBridge passes an event on."""
-        return bool(self.pattern.matches_event(event))
+        return bool(self.pattern.matches_event(cast("Any", event)))
 
 
 @dataclass(frozen=True, slots=True)

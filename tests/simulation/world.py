@@ -8,7 +8,8 @@ comes next.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
@@ -26,7 +27,7 @@ from tests.simulation.environments import Environment, Invocation
 from tests.simulation.receivers import Receivers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from tests.simulation.choices import Choices
     from tests.simulation.stack import Poller, Stack
@@ -78,7 +79,7 @@ class Faults:
 
 
 class World:
-    """Runs the stack in an account. `hub` is the greenlet that decides; `words` gets what happens, if anyone reads it."""
+    """Runs the stack in an account. `hub` is the greenlet that decides; `words` gets what happens, None for nobody."""
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class World:
             orders={"by-status": "changed_at"},
             on_change=self._record_change,
         )
-        self.account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self._trail)
+        self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self._trail)
         self.receivers = Receivers()
         self.document: str = json.dumps({"version": 1, "grace_period_seconds": 60})
         self.shards = [Shard() for _ in range(_SHARDS)]
@@ -146,7 +147,7 @@ class World:
             self._go_on(current)
             return True
         others = [one for one in ready if one is not current]
-        possible: list[Callable[[], None]] = [*(lambda one=one: self._go_on(one) for one in others), *self._possible()]
+        possible: list[Callable[[], None]] = [*(partial(self._go_on, one) for one in others), *self._possible()]
         if possible:
             self.choices.pick("next", possible)()
             return True
@@ -164,15 +165,13 @@ class World:
         found: list[Callable[[], None]] = []
         for number, (at, _, _) in enumerate(self.coming):
             if at <= self.now:
-                found.append(lambda number=number: self._happen(number))
+                found.append(partial(self._happen, number))
         for poller in self.stack.pollers:
             busy = sum(one.words.startswith(f"{poller.function} of {poller.queue}") for one in self.running)
             if busy < poller.concurrency and self.queues.queues[poller.queue].visible(self.now):
-                found.append(lambda poller=poller: self._poll(poller))
-        for shard in self.shards:
-            if not shard.is_read and shard.position < len(shard.records):
-                found.append(lambda shard=shard: self._read_stream(shard))
-        return found
+                found.append(partial(self._poll, poller))
+        shards = [shard for shard in self.shards if not shard.is_read and shard.position < len(shard.records)]
+        return [*found, *(partial(self._read_stream, shard) for shard in shards)]
 
     def _happen(self, number: int) -> None:
         _, words, action = self.coming.pop(number)
@@ -231,7 +230,7 @@ class World:
                 for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
                     delay = self.choices.pick("event delay", _DELAYS)
                     words = f"{event['detail-type']} ({event['id']}) reaches {rule.queue}"
-                    self.later(delay, words, lambda queue=queue, body=body: self._enqueue(queue, body))
+                    self.later(delay, words, partial(self._enqueue, queue, body))
 
     def _enqueue(self, queue: Queue, body: str) -> None:
         self.queues.send(queue, body)
@@ -309,7 +308,8 @@ class World:
         if environment is None:
             environment = Environment(function)
             self.environments[function].append(environment)
-        invocation = Invocation(self, environment, event, self.stack.timeouts[function], ended, words)
+        timeout = self.stack.timeouts[function]
+        invocation = Invocation(self, environment, event, timeout=timeout, ended=ended, words=words)
         self.running.append(invocation)
         self._go_on(invocation)
 

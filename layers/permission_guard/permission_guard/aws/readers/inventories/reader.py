@@ -47,9 +47,9 @@ class _Cached(Generic[T]):
 class InventoryReader:
     """Reads what is set up to invoke functions, and caches it. Make one for each execution environment.
 
-    `client` returns the boto3 client of a service, and `pool` a number of threads. An inventory is valid for `max_age_seconds`. One that failed is
-    valid for at most a minute, so that a denied or throttled call is not repeated for every function. After
-    `max_seconds` for one service no call is started, and the rest is Unread.
+    `client` returns the boto3 client of a service, and `pool` a number of threads. An inventory is valid for
+    `max_age_seconds`. One that failed is valid for at most a minute, so that a denied or throttled call is not repeated
+    for every function. After `max_seconds` for one service no call is started, and the rest is Unread.
     """
 
     def __init__(
