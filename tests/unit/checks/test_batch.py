@@ -877,6 +877,14 @@ def test_the_first_check_with_a_role_is_made_again(logged: Logged) -> None:
     assert not request.after_grace_period
 
 
+def test_a_redelivered_message_is_checked_again_too(logged: Logged) -> None:
+    """An earlier try may have recorded the role, and have ended before it requested that."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, check_request_body([TARGET])))
+    account.handle(message(1, record("create_event_source_mapping"), received=2))
+    assert account.requests.rechecks == [TARGET]
+
+
 @pytest.mark.parametrize(("changed", "rechecks"), [(timedelta(minutes=14), 1), (timedelta(minutes=16), 0)])
 def test_a_sweep_checks_a_function_again_that_was_changed_just_now(
     logged: Logged, changed: timedelta, rechecks: int

@@ -53,6 +53,9 @@ class Account:
         self.store = InMemoryFindings(is_complete=is_complete)
         self.role: Role = BROAD
         self.config = config or GuardConfig()
+        self.ends_early = False
+        """Whether checks end after they were recorded."""
+        self.redelivered = False
 
     def check(self, target: FunctionTarget, role_arn: str = ROLE_ARN, *, full: bool = False) -> CheckResult:
         """Check a function that uses a role."""
@@ -73,8 +76,9 @@ class Account:
         checker = Checker(
             scope, rules, state, self.store, Clock(), users=self.store, config=self.config, grace_period=False
         )
-        request = CheckRequest(full=full)
-        return checker.resolve_unused_roles(checker.check(target, checker.start(target), request), request)
+        request = CheckRequest(full=full, redelivered=self.redelivered)
+        result = checker.check(target, checker.start(target), request)
+        return result if self.ends_early else checker.resolve_unused_roles(result, request)
 
     def of_role(self, rule_id: str, role_arn: str = ROLE_ARN) -> Finding:
         """Return the only finding of a rule about a role."""
@@ -153,6 +157,41 @@ def test_findings_of_a_role_that_no_function_uses_are_resolved(*, is_complete: b
     result = account.check(SECOND, OTHER_ROLE)
     assert account.of_role("PG208").resolution == "No function uses the role."
     assert [change.finding.rule_id for change in result.changes if change.finding.role_arn == ROLE_ARN] == ["PG208"]
+
+
+def test_what_a_check_that_ended_early_did_not_resolve_the_next_one_does() -> None:
+    """It had recorded that the function left the role. Whatever leads to the next check: once is enough."""
+    account = Account()
+    account.check(FIRST)
+    account.ends_early = True
+    account.delete(FIRST)
+    assert account.of_role("PG208").status is Status.OPEN
+    account.delete(FIRST)
+    assert account.of_role("PG208").status is Status.RESOLVED
+    queries = account.store.queries
+    account.delete(FIRST)
+    assert account.store.queries == queries
+
+
+def test_a_role_that_a_function_left_and_uses_again_keeps_its_finding() -> None:
+    """Its check ended early in between."""
+    account = Account()
+    account.check(FIRST)
+    account.ends_early = True
+    account.check(FIRST, OTHER_ROLE)
+    account.ends_early = False
+    account.check(FIRST)
+    assert account.of_role("PG208").status is Status.OPEN
+
+
+def test_a_redelivered_request_has_the_other_functions_of_its_role_checked() -> None:
+    """An earlier try may have recorded that the function uses the role, and have ended before it requested that."""
+    account = Account()
+    account.check(FIRST)
+    account.check(SECOND)
+    assert account.check(SECOND).related == ()
+    account.redelivered = True
+    assert account.check(SECOND).related == (FIRST,)
 
 
 def test_a_function_that_cannot_be_read_still_records_the_findings_of_its_role() -> None:

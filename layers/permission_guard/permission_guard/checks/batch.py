@@ -394,6 +394,7 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         iam_change=any(message.is_of_iam for message in messages),
         # An event names the function: its findings are alerted by themselves.
         baseline=all(message.baseline for message in messages),
+        redelivered=any(message.times_received > 1 for message in messages),
     )
 
 

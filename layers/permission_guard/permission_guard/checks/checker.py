@@ -129,6 +129,7 @@ class Checker:
         evaluated = replace(evaluated, report=report)
         tags = self._source.tags(target) if report.violations and needs_tags(self._config) else None
         unread = (*unread, *([tags] if isinstance(tags, Unread) else []))
+        settled = self._roles.resolve_unused(evaluated.roles.unsettled, evaluated.roles, request.cause)
         # The first try uses what was read; after a conflict the findings are read again.
         reads = chain([run.recorded], repeat(None))
         written, changes, of_roles, unreadable = retry_on_conflict(
@@ -136,11 +137,11 @@ class Checker:
         )
         waits = bool(deferred) or not written or evaluated.is_being_changed
         # If IAM alone is the reason, a later change can cause what the next check finds: that has its own grace period.
-        following = replace(request, after_grace_period=waits, iam_change=False)
+        following = replace(request, after_grace_period=waits, iam_change=False, redelivered=False)
         return CheckResult(
             target,
             report,
-            changes,
+            (*settled, *changes),
             unread,
             stale=not written,
             recheck=following if waits or evaluated.is_propagating else None,
@@ -151,9 +152,12 @@ class Checker:
 
     def resolve_unused_roles(self, result: CheckResult, request: CheckRequest) -> CheckResult:
         """Resolve the findings about roles that the function was the last to use, after its check was recorded."""
-        if result.stale or result.roles is None or not result.roles.left:
+        if result.stale or result.roles is None:
             return result
-        return replace(result, changes=(*result.changes, *self._roles.resolve_unused(result.roles, request.cause)))
+        left = result.roles.left - result.roles.unsettled
+        return replace(
+            result, changes=(*result.changes, *self._roles.resolve_unused(left, result.roles, request.cause))
+        )
 
     def _evaluate(
         self, target: FunctionTarget, run: CheckRun, request: CheckRequest, *, not_before: float
@@ -182,18 +186,19 @@ class Checker:
         is_followed = has_grace_period and not request.after_grace_period
         is_being_changed = is_followed and _is_being_changed(snapshot)
         # A change of a role before the function had it named no function: IAM may still show what was before it.
-        is_new_of_role = roles != before.roles and (is_followed or was_changed_just_now(snapshot.function, now))
+        is_new = roles != before.roles or request.redelivered
+        is_new_of_role = is_new and (is_followed or was_changed_just_now(snapshot.function, now))
         is_propagating = has_grace_period and bool(roles) and ((is_followed and request.iam_change) or is_new_of_role)
         tags = self._source.tags(target) if exclusions_by_tag(self._config) else None
         rules, not_evaluated = self._included(target, tags)
         # Another check follows, and can read what AWS then says of the function.
         rules = [rule for rule in rules if not (rule.of_function_state and is_being_changed)]
         users, related = None, tuple[FunctionTarget, ...]()
-        if snapshot.function is not None and roles == before.roles and not request.full:
+        if snapshot.function is not None and not is_new and not request.full:
             rules = [rule for rule in rules if not rule.full_check_only]
         else:
             of_roles = self._users.functions_of_roles(roles | before.roles)
-            related = _related(target, of_roles, roles) if of_roles and self._users.is_complete else ()
+            related = _related(target, of_roles, roles, request) if of_roles and self._users.is_complete else ()
             users = _role_users(snapshot, of_roles)
             snapshot = replace(snapshot, role_users=users)
         report = merge_versions(evaluate(snapshot, rules, limit=MAX_VIOLATIONS), self._stays_apart(run))
@@ -365,8 +370,15 @@ def _related(
     target: FunctionTarget,
     users: Mapping[RoleTarget, tuple[FunctionTarget, ...]],
     roles: frozenset[RoleTarget],
+    request: CheckRequest,
 ) -> tuple[FunctionTarget, ...]:
-    """Return the first other user of each role that the function began or ceased to use: it records the findings."""
-    changed = [role for role, functions in users.items() if (target in functions) is not (role in roles)]
+    """Return the first other user of each role that the function began or ceased to use: it records the findings.
+
+    An earlier try of a redelivered request may have been recorded, and have ended before it requested anything: then it
+    is the first other user of every role.
+    """
+    changed = [
+        role for role, functions in users.items() if request.redelivered or (target in functions) is not (role in roles)
+    ]
     firsts = (next((one for one in users[role] if one != target), None) for role in changed)
     return tuple(dict.fromkeys(first for first in firsts if first))

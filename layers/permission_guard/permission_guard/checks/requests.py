@@ -28,7 +28,8 @@ class CheckRequest:
     permissions from its roles. `changed_by` is the ARN of who made the last change, `changed_from` the address and
     `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy
     was changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the
-    first sweep requested: one digest reports its findings.
+    first sweep requested: one digest reports its findings. `redelivered` is true if a message was delivered before: its
+    check may have been recorded, and have ended before it requested other checks.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class CheckRequest:
     role_changes: tuple[RoleChange, ...] = ()
     iam_change: bool = False
     baseline: bool = False
+    redelivered: bool = False
 
     @property
     def cause(self) -> Cause:

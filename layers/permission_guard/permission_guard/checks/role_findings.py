@@ -51,7 +51,8 @@ class Roles:
 
     `arns` are those of the function and its versions. `users` are the functions that use each of them, None if the
     check did not read them. `before` has what the last check recorded of the roles whose findings the function's checks
-    record. `is_read` is false if a part of the configuration could not be read: it may name more roles.
+    record; it has no digests of a role that the function ceased to use, as long as its findings may still be open.
+    `is_read` is false if a part of the configuration could not be read: it may name more roles.
     """
 
     arns: frozenset[str]
@@ -63,6 +64,11 @@ class Roles:
     def left(self) -> frozenset[str]:
         """The roles whose findings the function's checks recorded, and which it no longer uses."""
         return frozenset(self.before.keys() - self.arns) if self.is_read else frozenset()
+
+    @property
+    def unsettled(self) -> frozenset[str]:
+        """Those of `left` that an earlier check left: it was recorded, but may have ended before it resolved them."""
+        return frozenset(arn for arn in self.left if not self.before[arn])
 
     @property
     def candidates(self) -> frozenset[str]:
@@ -109,7 +115,8 @@ class RoleFindings:
         the check has not read them: they decide which function records its findings, and the findings name them.
         """
         changes: list[Change] = []
-        digests = {} if roles.is_read else {arn: roles.before[arn] for arn in roles.before.keys() - roles.arns}
+        kept = roles.left - roles.unsettled if roles.is_read else roles.before.keys() - roles.arns
+        digests: dict[str, Mapping[str, str]] = {arn: {} if roles.is_read else roles.before[arn] for arn in kept}
         unreadable: frozenset[str] = frozenset()
         owners: list[FunctionTarget] = []
         for role_arn in sorted(roles.candidates):
@@ -138,18 +145,18 @@ class RoleFindings:
                 baseline=baseline,
                 functions=[user.arn for user in users],
             )
-        kept = tuple(change for change in changes if change.finding.id not in unreadable)
-        return RoleChanges(kept, digests, unreadable, tuple(dict.fromkeys(owners)))
+        readable = tuple(change for change in changes if change.finding.id not in unreadable)
+        return RoleChanges(readable, digests, unreadable, tuple(dict.fromkeys(owners)))
 
-    def resolve_unused(self, roles: Roles, cause: Cause) -> tuple[Change, ...]:
-        """Resolve the findings about roles that this function was the last to use.
+    def resolve_unused(self, left: Iterable[str], roles: Roles, cause: Cause) -> tuple[Change, ...]:
+        """Resolve the findings about roles that this function has left, and was the last to use.
 
         The index of users is read after this function has been removed from it. So of several functions that cease to
         use a role at the same time, the last one finds no other. Names of roles are unique: a role of the same name
         that has another ARN was created again.
         """
         changes: list[Change] = []
-        for role_arn in sorted(roles.left):
+        for role_arn in sorted(left):
             name = role_target(role_arn)
             is_created_again = name in map(role_target, roles.arns)
             if not is_created_again and self.users.functions_of_roles([name])[name]:
