@@ -85,6 +85,9 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
     """Let the first sweep run, then the story with its faults, then what the schedules do."""
     sweep(world)
     world.run_until_quiet()
+    if choices.pick("baseline", ("closed", "closed", "open")) == "closed":
+        maintain(world)
+        world.run_until_quiet()
     first = world.calls
     windows = [
         range(start, start + choices.pick("storm length", range(_LONGEST_STORM)))

@@ -6,24 +6,26 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from permission_guard.model.findings import Finding, FixResult, Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.simulation.world import World
 
     Action = Callable[[World], None]
 
+T = TypeVar("T")
+
 NAMES: Final = ("orders", "invoices", "refunds")
 SHARED: Final = "shared-role"
 PERSON: Final = "arn:aws:sts::123456789012:assumed-role/platform/jane"
-_PAUSES: Final = (0.0, 0.0, 0.1, 3.0, 45.0, 70.0, 200.0, 1_500.0)
-_MOST: Final = 6
+_PAUSES: Final = (0.0, 0.0, 0.05, 0.3, 3.0, 45.0, 70.0, 130.0, 200.0, 400.0, 1_500.0)
+_MOST: Final = 5
 _SUPPRESSED_FOR: Final = timedelta(hours=1)
 
 
@@ -36,15 +38,55 @@ class Step:
     act: Action
 
 
+class Story:
+    """Makes up the steps of a seed. `alive` are the functions that exist by then."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(f"{seed}/story")  # noqa: S311 - a seed must lead to the same story
+        self.steps: list[Step] = []
+        self.alive: list[str] = []
+
+    def tell(self) -> list[Step]:
+        """Return what happens: first a function, then what people do with it."""
+        self.create()
+        for _ in range(self.number(1, _MOST)):
+            self.one_of(_KINDS)(self)
+        return self.steps
+
+    def add(self, words: str, act: Action, after: float | None = None) -> None:
+        """Add a step, after a pause if none is given."""
+        self.steps.append(Step(words, self.one_of(_PAUSES) if after is None else after, act))
+
+    def one_of(self, options: Sequence[T]) -> T:
+        """Choose one of some options."""
+        return self._random.choice(options)
+
+    def number(self, least: int, most: int) -> int:
+        """Choose a number."""
+        return self._random.randint(least, most)
+
+    def share(self) -> float:
+        """Choose a number from 0 to 1."""
+        return self._random.random()
+
+    def function(self) -> str:
+        """Choose a function that exists, or create one."""
+        if not self.alive:
+            self.create()
+        return self.one_of(self.alive)
+
+    def create(self) -> None:
+        """Create a function that does not exist, with a role of its own or the shared one."""
+        name = self.one_of([name for name in NAMES if name not in self.alive] or NAMES)
+        role = self.one_of((None, SHARED))
+        self.alive = [*self.alive, name] if name not in self.alive else self.alive
+        words = f"create the function {name} with {role or 'a role of its own'}"
+        self.add(words, lambda world: create(world, name, role), 0.0 if not self.steps else None)
+
+
 def steps_of(seed: int) -> list[Step]:
-    """Return what happens in a seed: first a function, then what people do with it."""
-    random = Random(f"{seed}/story")  # noqa: S311 - a seed must lead to the same story
-    first = random.choice(NAMES)
-    steps = [Step(f"create the function {first}", 0.0, lambda world: create(world, first, None))]
-    for _ in range(random.randint(1, _MOST)):
-        words, act = random.choice(_KINDS)(random)
-        steps.append(Step(words, random.choice(_PAUSES), act))
-    return steps
+    """Return what happens in a seed."""
+    return Story(seed).tell()
 
 
 def create(world: World, name: str, role: str | None) -> None:
@@ -53,96 +95,104 @@ def create(world: World, name: str, role: str | None) -> None:
         world.account.create_function(name, role)
 
 
-def _function(random: Random) -> tuple[str, Action]:
-    name, role = random.choice(NAMES), random.choice((None, SHARED, SHARED))
-    return f"create the function {name} with {role or 'a role of its own'}", lambda world: create(world, name, role)
+def _delete(story: Story) -> None:
+    name = story.function()
+    story.alive = [one for one in story.alive if one != name]
+    story.add(f"delete the function {name}", lambda world: _of(world, name, world.account.delete_function))
 
 
-def _delete(random: Random) -> tuple[str, Action]:
-    name = random.choice(NAMES)
-    return f"delete the function {name}", lambda world: _of(world, name, world.account.delete_function)
-
-
-def _permission(random: Random) -> tuple[str, Action]:
-    name, principal = random.choice(NAMES), random.choice(("s3.amazonaws.com", "*", PARTNER))
+def _permission(story: Story) -> None:
+    name, principal = story.function(), story.one_of(("s3.amazonaws.com", "*", PARTNER))
     sid = f"for-{principal.strip('*') or 'all'}".replace(".", "-")
+    words = f"permit {principal} to invoke {name}"
+    story.add(words, lambda world: _of(world, name, lambda one: world.account.permit(one, sid, principal)))
+
+
+def _no_permission(story: Story) -> None:
+    name = story.function()
 
     def act(world: World) -> None:
-        if random_less(world, name):
-            world.account.permit(name, sid, principal)
-
-    return f"permit {principal} to invoke {name}", act
-
-
-def _no_permission(random: Random) -> tuple[str, Action]:
-    name = random.choice(NAMES)
-
-    def act(world: World) -> None:
-        if random_less(world, name):
+        if name in world.account.functions:
             for sid in list(world.account.functions[name].statements):
                 world.account.forbid(name, sid)
 
-    return f"remove every permission to invoke {name}", act
+    story.add(f"remove every permission to invoke {name}", act)
 
 
-def random_less(world: World, name: str) -> bool:
-    """Return whether a function exists."""
-    return name in world.account.functions
+def _broad_for_a_while(story: Story) -> None:
+    _permission(story)
+    _no_permission(story)
 
 
-def _mapping(random: Random) -> tuple[str, Action]:
-    name, allowed = random.choice(NAMES), random.random() < 0.5
+def _mapping(story: Story) -> None:
+    name, allowed = story.function(), story.share() < 0.6
+    _map(story, name, allowed=allowed)
 
+
+def _map(story: Story, name: str, *, allowed: bool) -> None:
     def act(world: World) -> None:
         if name in world.account.functions:
             if allowed:
                 world.account.attach(world.account.functions[name].role, SQS_POLICY_ARN)
             world.account.map_queue(name)
 
-    return f"let {name} poll the queue, {'with' if allowed else 'without'} the permission", act
+    story.add(f"let {name} poll the queue, {'with' if allowed else 'without'} the permission", act)
 
 
-def _no_mapping(random: Random) -> tuple[str, Action]:
-    name = random.choice(NAMES)
-    return f"let {name} poll no queue", lambda world: _of(world, name, world.account.unmap)
+def _loss(story: Story) -> None:
+    """A function polls a queue, and its role loses the permission: what a fix restores."""
+    name = story.function()
+    _map(story, name, allowed=True)
+    _change(story, name, "detach the policy for queues", story.one_of((70.0, 130.0, 200.0)))
+    if story.share() < 0.5:
+        _decision(story)
+    if story.share() < 0.3:
+        _change(story, name, "detach the policy for queues")
 
 
-def _role(random: Random) -> tuple[str, Action]:
-    name = random.choice(NAMES)
-    words, change = random.choice(_ROLE_CHANGES)
+def _no_mapping(story: Story) -> None:
+    name = story.function()
+    story.add(f"let {name} poll no queue", lambda world: _of(world, name, world.account.unmap))
+
+
+def _role(story: Story) -> None:
+    _change(story, story.function(), story.one_of(list(_ROLE_CHANGES)))
+
+
+def _change(story: Story, name: str, words: str, after: float | None = None) -> None:
+    change = _ROLE_CHANGES[words]
 
     def act(world: World) -> None:
         if name in world.account.functions:
             change(world, world.account.functions[name].role)
 
-    return f"{words} (the role of {name})", act
+    story.add(f"{words} (the role of {name})", act, after)
 
 
-_ROLE_CHANGES: Final[list[tuple[str, Callable[[World, str], None]]]] = [
-    ("attach the policy for queues", lambda world, role: world.account.attach(role, SQS_POLICY_ARN)),
-    ("detach the policy for queues", lambda world, role: world.account.detach(role, SQS_POLICY_ARN)),
-    ("detach the policy for queues, and nothing else", lambda world, role: world.account.detach(role, SQS_POLICY_ARN)),
-    ("allow SQS in an inline policy", lambda world, role: world.account.allow_inline(role, "sqs:*")),
-    ("delete the inline policy", lambda world, role: world.account.disallow_inline(role)),
-    ("let a partner assume", lambda world, role: world.account.trust(role, {"AWS": PARTNER})),
-    ("let only Lambda assume", lambda world, role: world.account.trust(role, None)),
-    ("attach AdministratorAccess", lambda world, role: world.account.attach(role, ADMINISTRATOR_ARN)),
-    ("detach AdministratorAccess", lambda world, role: world.account.detach(role, ADMINISTRATOR_ARN)),
-]
+_ROLE_CHANGES: Final[dict[str, Callable[[World, str], None]]] = {
+    "attach the policy for queues": lambda world, role: world.account.attach(role, SQS_POLICY_ARN),
+    "detach the policy for queues": lambda world, role: world.account.detach(role, SQS_POLICY_ARN),
+    "allow SQS in an inline policy": lambda world, role: world.account.allow_inline(role, "sqs:*"),
+    "delete the inline policy": lambda world, role: world.account.disallow_inline(role),
+    "let a partner assume": lambda world, role: world.account.trust(role, {"AWS": PARTNER}),
+    "let only Lambda assume": lambda world, role: world.account.trust(role, None),
+    "attach AdministratorAccess": lambda world, role: world.account.attach(role, ADMINISTRATOR_ARN),
+    "detach AdministratorAccess": lambda world, role: world.account.detach(role, ADMINISTRATOR_ARN),
+}
 
 
-def _other_role(random: Random) -> tuple[str, Action]:
-    name = random.choice(NAMES)
+def _other_role(story: Story) -> None:
+    name = story.function()
 
     def act(world: World) -> None:
         if name in world.account.functions and SHARED in world.account.roles:
             world.account.use_role(name, SHARED)
 
-    return f"let {name} run with the shared role", act
+    story.add(f"let {name} run with the shared role", act)
 
 
-def _sweep(_random: Random) -> tuple[str, Action]:
-    return "the sweep starts", sweep
+def _sweep(story: Story) -> None:
+    story.add("the sweep starts", sweep)
 
 
 def sweep(world: World) -> None:
@@ -150,15 +200,15 @@ def sweep(world: World) -> None:
     world.invoke_asynchronously("sweep_account", {}, "sweep_account")
 
 
-def _configuration(random: Random) -> tuple[str, Action]:
-    words, keys = random.choice(_DOCUMENTS)
+def _configuration(story: Story) -> None:
+    words, keys = story.one_of(_DOCUMENTS)
 
     def act(world: World) -> None:
         given = json.loads(json.dumps(keys).replace("<end>", _in(world, _SUPPRESSED_FOR)))
         world.document = json.dumps({"version": 1, "grace_period_seconds": 60, **given})
         world.configurations += 1
 
-    return f"push a configuration: {words}", act
+    story.add(f"push a configuration: {words}", act)
 
 
 _EXCEPTION: Final = {
@@ -179,8 +229,8 @@ _DOCUMENTS: Final[list[tuple[str, Mapping[str, Any]]]] = [
 ]
 
 
-def _request(random: Random) -> tuple[str, Action]:
-    kind, position = random.choice(("suppress", "unsuppress", "recheck")), random.random()
+def _request(story: Story) -> None:
+    kind, position = story.one_of(("suppress", "suppress", "unsuppress", "recheck")), story.share()
 
     def act(world: World) -> None:
         findings = [one for one in findings_in(world) if one.status is not Status.RESOLVED]
@@ -199,11 +249,11 @@ def _request(random: Random) -> tuple[str, Action]:
             request["target_arn"] = finding.functions[0] if finding.role_arn else finding.function_arn
         world.invoke_asynchronously("manage_findings", request, f"a person requests: {kind} {finding.rule_id}", 0)
 
-    return f"a person requests: {kind} a finding", act
+    story.add(f"a person requests: {kind} a finding", act)
 
 
-def _decision(random: Random) -> tuple[str, Action]:
-    kind = random.choice(("approve", "approve", "reject"))
+def _decision(story: Story) -> None:
+    kind = story.one_of(("approve", "approve", "reject"))
 
     def act(world: World) -> None:
         for finding in findings_in(world):
@@ -219,7 +269,7 @@ def _decision(random: Random) -> tuple[str, Action]:
                 }
                 world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
 
-    return f"a person decides: {kind} every proposal", act
+    story.add(f"a person decides: {kind} every proposal", act)
 
 
 def maintain(world: World) -> None:
@@ -227,16 +277,16 @@ def maintain(world: World) -> None:
     world.invoke_asynchronously("maintain_findings", {}, "maintain_findings")
 
 
-def _maintenance(_random: Random) -> tuple[str, Action]:
-    return "maintenance starts", maintain
+def _maintenance(story: Story) -> None:
+    story.add("maintenance starts", maintain)
 
 
-_KINDS: Final = (
-    *(_permission, _permission, _no_permission),
-    *(_mapping, _mapping, _mapping, _no_mapping),
-    *(_role, _role, _role, _role),
-    *(_function, _function, _delete, _other_role),
-    *(_sweep, _configuration, _request, _decision, _maintenance),
+_KINDS: Final[tuple[Callable[[Story], None], ...]] = (
+    *(_permission, _broad_for_a_while, _no_permission),
+    *(_mapping, _loss, _loss, _no_mapping),
+    *(_role, _role, _role),
+    *(Story.create, Story.create, _delete, _other_role),
+    *(_sweep, _configuration, _configuration, _request, _request, _decision, _maintenance),
 )
 
 
