@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.config.document import RuleConfig
@@ -57,6 +58,9 @@ def suppressions_are_those_of_the_configuration(world: World, findings: list[Fin
         by_exception = finding.suppression is not None and finding.suppression.by is SuppressedBy.EXCEPTION
         if finding.status is Status.SUPPRESSED and by_exception and not matches:
             yield f"{_name(finding)} is suppressed by an exception that does not exist"
+        until = finding.suppression.until if finding.suppression else None
+        if finding.status is Status.SUPPRESSED and until and datetime.fromisoformat(until).timestamp() <= world.now:
+            yield f"{_name(finding)} is suppressed beyond {until}"
 
 
 def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import time_machine
 
 from permission_guard.aws import clients
 from permission_guard.bootstrap import checks, decisions, findings, fixes
+from permission_guard.delivery import ledger
 from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
@@ -36,6 +37,7 @@ MODES = ("off", "approve", "auto", "auto")
 _MOST_CALLS = 400
 _LONGEST_STORM = 25
 _REDRIVES = 3
+_HOURS = 7_200.0
 
 _running: list[World] = []
 
@@ -102,6 +104,8 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
         world.later(at, step.words, partial(step.act, world))
     world.run_until_quiet()
     world.faults = Faults()
+    if choices.pick("hours pass", (False, False, True)):
+        world.advance_to(world.now + _HOURS)  # every exception and suppression of the story has ended
     _settle(world)
 
 
@@ -176,6 +180,8 @@ def _install() -> None:
         (webhook, "post", _post),
     ):
         setattr(module, name, part)
+    for deliver in (ledger.deliver, ledger.deliver_once):
+        deliver.__kwdefaults__ = {**(deliver.__kwdefaults__ or {}), "wait": _sleep}
 
 
 _installed_before: list[bool] = []

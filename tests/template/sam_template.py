@@ -24,7 +24,7 @@ EVERYTHING = {
 """Parameters that deploy everything in the template."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """A YAML loader for CloudFormation's short forms."""
 
 

@@ -17,8 +17,9 @@ ELLIPSIS = "…"
 
 def one_line(text: str, limit: int) -> str:
     """Return prose on one line of at most `limit` characters, without invisible characters."""
-    visible = (char if char.isprintable() else " " if char.isspace() else "" for char in text)
-    return cut(" ".join("".join(visible).split()), limit)
+    if not text.isprintable():  # most is
+        text = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+    return cut(" ".join(text.split()), limit)
 
 
 def listing(text: str) -> str:
@@ -28,6 +29,8 @@ def listing(text: str) -> str:
     such as one that changes the text direction, fails.
     """
     lines = text.replace("\r\n", "\n")
+    if lines.replace("\n", "").replace("\t", "").isprintable():
+        return lines
     return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in lines)
 
 
