@@ -7,10 +7,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from traceback import format_exc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import time_machine
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from permission_guard.aws import clients
 from permission_guard.bootstrap import checks, decisions, findings, fixes
@@ -77,6 +79,9 @@ def simulate(
             found = broken(world)
         except NeverQuietError as error:
             found = [f"becomes_quiet: {error}"]
+        except Exception as error:  # noqa: BLE001 - a seed with an error fails like any other, and stops no other seed
+            world.tell(format_exc())
+            found = [f"raises_nothing: {error!r}"]
         seconds = time.process_time() - started
         return Outcome(
             seed, found, steps, choices.unusual, world.deliveries, world.calls, seconds, words if words else []
@@ -162,7 +167,6 @@ def _install() -> None:
     _installed_before.append(True)
     os.environ |= {
         "POWERTOOLS_LOG_LEVEL": os.environ.get("SIMULATION_LOG_LEVEL", "CRITICAL"),
-        "POWERTOOLS_METRICS_DISABLED": "true",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
     }
@@ -178,6 +182,8 @@ def _install() -> None:
         (slack_channel, "payload", lambda finding: {"about": f"{finding.id}-{finding.revision}", **payload(finding)}),
         (slack_channel, "digest_payload", lambda digest: {"about": digest.id}),
         (webhook, "post", _post),
+        # Metrics are printed to standard output, and warn where there are none.
+        (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
     ):
         setattr(module, name, part)
     for deliver in (ledger.deliver, ledger.deliver_once):
