@@ -92,7 +92,7 @@ lint: setup ## Check style, types and the templates
 		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run the unit, integration, template, fuzz and end-to-end tests (COVERAGE=1 measures the coverage)
+test: setup build ## Run the unit, integration, template, fuzz, simulation and end-to-end tests (COVERAGE=1 measures the coverage)
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance
@@ -103,6 +103,10 @@ test-conformance: setup ## Test against recorded events, other projects' cases a
 .PHONY: fuzz
 fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to each reader of a table (COUNT=10000, SEED=1)
 	@FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/fuzz -q -n auto --dist=loadfile
+
+.PHONY: simulate
+simulate: .venv/.synced ## Simulate the whole stack, seed by seed, with faults and any order of deliveries (SEEDS=2000, FIRST=0, JOBS=<cores>); SEED=<seed> replays one in words
+	@$(BIN)/python -m tests.simulation $(if $(SEED),replay $(SEED),run --seeds $(or $(SEEDS),2000) --first $(or $(FIRST),0) $(if $(JOBS),--jobs $(JOBS)))
 
 .PHONY: limits
 limits: .venv/.synced ## Test with the most that AWS accepts: whole policies of findings, thousands of functions

@@ -18,7 +18,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-IN_PROCESS = ("unit", "integration", "template", "fuzz")
+IN_PROCESS = ("unit", "integration", "template", "fuzz", "simulation")
 END_TO_END = ("e2e",)
 
 # pytest-xdist keeps the tests of a file in one process, which shares what is expensive to create.
