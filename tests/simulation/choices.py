@@ -22,13 +22,15 @@ class Choices:
     def __init__(self, seed: int, left_out: frozenset[str] = frozenset()) -> None:
         self.seed = seed
         self.unusual: list[str] = []
+        self.is_calm = False
+        """Whether every decision is the ordinary one from now on."""
         self._left_out = left_out
         self._numbers: Counter[str] = Counter()
 
     def happens(self, kind: str, probability: float) -> bool:
         """Decide whether something unusual happens."""
         name, drawn = self._draw(kind)
-        if drawn >= probability or name in self._left_out:
+        if self.is_calm or drawn >= probability or name in self._left_out:
             return False
         self.unusual.append(name)
         return True
@@ -37,7 +39,7 @@ class Choices:
         """Decide for one of some options. The first one is the ordinary one."""
         name, drawn = self._draw(kind)
         number = int(drawn * len(options))
-        if number and name in self._left_out:
+        if self.is_calm or name in self._left_out:
             number = 0
         if number:
             self.unusual.append(name)
