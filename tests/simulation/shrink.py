@@ -48,11 +48,11 @@ def shrink(
     *,
     most_runs: int = MOST_RUNS,
     most_seconds: float = MOST_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.process_time,
 ) -> Shrunk | None:
     """Return the smallest story that breaks one of the invariants that the whole story breaks; None if it breaks none.
 
-    It ends after some runs or seconds with the smallest one until then.
+    It ends after some runs or CPU seconds with the smallest one until then.
     """
     shrinking = _Shrinking(seed, simulate, most_runs, clock, clock() + most_seconds)
     if not shrinking.outcome.broken:
