@@ -92,7 +92,7 @@ lint: setup ## Check style, types and the templates
 		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run the unit, integration, template, fuzz, simulation and end-to-end tests (COVERAGE=1 measures the coverage)
+test: setup build ## Run the unit, integration, template, fuzz, simulation, contract and end-to-end tests (COVERAGE=1 measures the coverage)
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance

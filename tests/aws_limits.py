@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from permission_guard.model import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def enforce(client: Any) -> None:
@@ -21,7 +24,7 @@ def entry_size(entry: dict[str, Any]) -> int:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
     """
-    parts = [entry["Source"], entry["DetailType"], entry["Detail"], *entry.get("Resources", ())]
+    parts = [*(entry.get(name, "") for name in ("Source", "DetailType", "Detail")), *entry.get("Resources", ())]
     return sum(len(part.encode()) for part in parts)
 
 
@@ -49,11 +52,11 @@ def written_items(params: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def publication_size(params: dict[str, Any]) -> int:
+def publication_size(params: Mapping[str, Any]) -> int:
     """Return the size of an SNS message: its text, its subject and its attributes."""
-    attributes = params["MessageAttributes"].items()
+    attributes = params.get("MessageAttributes", {}).items()
     parts = (part for name, value in attributes for part in (name, value["DataType"], value["StringValue"]))
-    return sum(len(part.encode()) for part in (params["Message"], params["Subject"], *parts))
+    return sum(len(part.encode()) for part in (params["Message"], params.get("Subject", ""), *parts))
 
 
 def batch_size(params: dict[str, Any]) -> int:

@@ -1,10 +1,29 @@
-"""What all tests share: a process reads each of botocore's data files once, not once for each session."""
+"""What all tests share: botocore's data files, each read once by a process, and one sandbox for the session."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import botocore.session
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.client.process import Sandbox
 
 # Tests create hundreds of sessions. What a loader returns is read only: all clients of a session share it, too.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """AWS on this machine, shared by the session: tests name what they make after themselves."""
+    from sandbox.client.process import INTERPRETER, Sandbox  # noqa: PLC0415 - few tests need it
+
+    if not INTERPRETER.exists():
+        pytest.fail("The sandbox's environment is missing. Run `make setup`.")
+    with Sandbox.start() as running:
+        yield running
+        assert running.health()["failures"] == 0, running.log

@@ -1,12 +1,12 @@
-"""The sandbox, for the tests that hold it against recorded material; and the check that the material is there."""
+"""What the tests make in the sandbox that they hold against recorded material; and the check that it is there."""
 
 from __future__ import annotations
 
 import importlib
 
-from tests.e2e.conftest import code, make_role, sandbox
+from tests.e2e.conftest import code, make_role
 
-__all__ = ["code", "make_role", "sandbox"]
+__all__ = ["code", "make_role"]
 
 
 def pytest_configure() -> None:

@@ -1,4 +1,4 @@
-"""One sandbox for the whole session, and what its tests make in it."""
+"""What the end-to-end tests make in the sandbox, and the stacks that they deploy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from sandbox.client.process import ACCOUNT, INTERPRETER, Sandbox
+from sandbox.client.process import ACCOUNT
 from tests.e2e.bot import Bot, deployed
 from tests.e2e.queues import EVERYTHING, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sandbox.client.process import Sandbox
 
 TRUST = {
     "Version": "2012-10-17",
@@ -57,16 +59,6 @@ class _ByStack(LoadFileScheduling):  # type: ignore[misc] # its base has no type
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """Return what distributes the tests to the processes of `-n`."""
     return _ByStack(config, log)
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """AWS on this machine, shared by the session: tests name what they make after themselves."""
-    if not INTERPRETER.exists():
-        pytest.fail("The sandbox's environment is missing. Run `make setup`.")
-    with Sandbox.start() as running:
-        yield running
-        assert running.health()["failures"] == 0, running.log
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from botocore.compat import HTTPHeaders
 from permission_guard.model import limits
 from tests.aws_limits import entry_size
 from tests.fakes import ACCOUNT, LOGS, QUEUE_ARN, REGION, SQS_POLICY, SQS_POLICY_ARN, TRUST_LAMBDA, allow
-from tests.in_memory.dynamodb import Tables
+from tests.in_memory.dynamodb import Table, Tables
 from tests.in_memory.errors import RejectedError
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ class FakeAws:
 
     tables: Tables = field(
         default_factory=lambda: Tables(
-            {
-                FINDINGS: {"pk": "S", "sk": "S"},
-                DELIVERIES: {"finding_id": "S", "channel": "S"},
-                DECISIONS: {"finding_id": "S", "revision": "N"},
-            }
+            Table(FINDINGS, {"pk": "S", "sk": "S"}, {"by-status": {"status": "S", "changed_at": "S"}}),
+            Table(DELIVERIES, {"finding_id": "S", "channel": "S"}),
+            Table(DECISIONS, {"finding_id": "S", "revision": "N"}),
         )
     )
     writes: list[Write] = field(default_factory=list)
@@ -142,6 +140,8 @@ class FakeAws:
         """Return AWS's reply; RejectedError for an error."""
         if not _is_read(model.name):
             self.writes.append(Write(operation, params))
+        if operation.startswith("dynamodb:"):
+            return self.tables.answer(model.name, params)
         if answer := _ANSWERS.get(operation):
             return answer(self, params)
         if not _is_read(model.name):
@@ -278,13 +278,6 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
         "NextPollConfigurationToken": "t",
     },
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
-    "dynamodb:BatchGetItem": lambda _aws, _params: {"Responses": {}},
-    "dynamodb:BatchWriteItem": lambda aws, params: aws.tables.batch_write_item(params),
-    "dynamodb:GetItem": lambda aws, params: aws.tables.get_item(params),
-    "dynamodb:PutItem": lambda aws, params: aws.tables.put_item(params),
-    "dynamodb:Query": lambda aws, params: aws.tables.query(params),
-    "dynamodb:TransactWriteItems": lambda aws, params: aws.tables.transact_write_items(params),
-    "dynamodb:UpdateItem": lambda aws, params: aws.tables.update_item(params),
     "events:PutEvents": FakeAws._put_events,
     "iam:AttachRolePolicy": FakeAws._attach,
     "iam:GetPolicy": FakeAws._managed_policy,

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.handlers import json_decode_policies
 
 from tests.in_memory.errors import RejectedError
 
@@ -35,9 +36,13 @@ class Client:
 
         def call(**params: Any) -> dict[str, Any]:
             try:
-                return self._call(self._service, operation, params)
+                reply = self._call(self._service, operation, params)
             except RejectedError as error:
                 raise self._error(error, operation) from None
+            if self._service == "iam":  # the SDK decodes the documents of IAM
+                json_decode_policies(reply, self.meta.service_model.operation_model(operation))
+            reply.setdefault("ResponseMetadata", {"HTTPStatusCode": 200})
+            return reply
 
         setattr(self, name, call)
         return call
@@ -48,11 +53,11 @@ class Client:
 
     def _error(self, error: RejectedError, operation: str) -> Exception:
         reply = {
-            "Error": {"Code": error.code, "Message": error.message},
+            "Error": {"Code": error.code, "Message": error.message, "QueryErrorCode": error.modeled},
             "ResponseMetadata": {"HTTPStatusCode": error.status},
             **error.reply,
         }
-        kind: type[Exception] = self.exceptions.from_code(error.code)
+        kind: type[Exception] = self.exceptions.from_code(error.modeled)
         return kind(reply, operation)
 
 

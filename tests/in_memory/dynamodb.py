@@ -1,340 +1,362 @@
-"""DynamoDB in memory: tables with items, conditions and updates, a hundred times faster than moto.
+"""DynamoDB in memory: tables with items, conditions, updates, indexes and streams, a hundred times faster than moto.
 
-It has the operations and expressions that the stack uses, and rejects the others loudly. `test_dynamodb.py` compares it
-with moto.
+It has the operations, parameters and expressions that the stack uses, and rejects the others loudly.
 """
 
 from __future__ import annotations
 
 import copy
-import re
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from permission_guard.model import limits
 from tests.aws_limits import item_size
+from tests.in_memory.dynamodb_expressions import holds, projected, require_names, same, updated
 from tests.in_memory.errors import RejectedError
+from tests.in_memory.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tests.in_memory.service import Operations
 
 Item = dict[str, Any]
-_TOKEN = re.compile(r"\s*(<=|>=|<>|[()=<>,+-]|[:#]?[A-Za-z_][A-Za-z0-9_]*)")
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda a, b: a == b,
-    "<>": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
+Record = dict[str, Any]
+
+_DIGITS = 38
+_EXPONENT = 125
+_KEY_LENGTHS = (2_048, 1_024)
 
 
-class Tables:
-    """The tables of an account. `keys` are the hash and the range key of each table, with their types.
+@dataclass(slots=True)
+class Table:
+    """A table. `keys` are its hash and its range key, with their types; so are those of each of its `indexes`.
 
-    `orders` are the attributes that order what an index returns. `on_change` gets each change of an item: the table,
-    the old and the new item.
+    The indexes project only keys. TTL deletes the items whose `expires_attribute`
+    is over. `records` are those of the stream in their order, in the form in which Lambda passes them on.
     """
 
-    def __init__(
-        self,
-        keys: Mapping[str, Mapping[str, str]],
-        *,
-        orders: Mapping[str, str] | None = None,
-        on_change: Callable[[str, Item | None, Item | None], None] = lambda _table, _old, _new: None,
-    ) -> None:
-        self._keys = dict(keys)
-        self._orders = orders or {}
-        self._on_change = on_change
-        self.items: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in keys}
+    name: str
+    keys: Mapping[str, str]
+    indexes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    expires_attribute: str = ""
+    has_stream: bool = False
+    items: dict[tuple[str, str], Item] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, properties: Mapping[str, Any]) -> Table:
+        """Return the table with the properties of a CreateTable request, or of a template."""
+
+        def keys(schema: Mapping[str, Any]) -> dict[str, str]:
+            return {one["AttributeName"]: types[one["AttributeName"]] for one in schema["KeySchema"]}
+
+        types = {one["AttributeName"]: one["AttributeType"] for one in properties["AttributeDefinitions"]}
+        indexes = properties.get("GlobalSecondaryIndexes", ())
+        assert all(one["Projection"] == {"ProjectionType": "KEYS_ONLY"} for one in indexes), indexes
+        expires = properties.get("TimeToLiveSpecification", {}).get("AttributeName", "")
+        return cls(
+            name,
+            keys(properties),
+            {one["IndexName"]: keys(one) for one in indexes},
+            expires_attribute=expires,
+            has_stream="StreamSpecification" in properties,
+        )
+
+    def key(self, item: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the values of an item's keys. RejectedError if one is missing, empty or too long."""
+        values = [item.get(name, {}).get(kind) for name, kind in self.keys.items()]
+        if not all(values) or any(len(v.encode()) > most for v, most in zip(values, _KEY_LENGTHS, strict=True)):
+            raise _invalid("One or more parameter values were invalid: a key is missing, empty or too long")
+        _require_numbers({name: item[name] for name in self.keys})
+        return values[0], values[1]
+
+    def sorted(self, items: Iterable[Item], index: str | None) -> list[Item]:
+        """Return items in the order of the range key of an index, or of the table. An index has keys only."""
+        if index is None:
+            (_, name) = self.keys
+            return sorted(items, key=lambda item: _order(item[name]))
+        keys = self.indexes[index]
+        (_, name) = keys
+        entries = [item for item in items if all(kind in item.get(one, ()) for one, kind in keys.items())]
+        entries.sort(key=lambda item: (_order(item[name]), self.key(item)))
+        return [{one: item[one] for one in {**self.keys, **keys}} for item in entries]
+
+
+class Tables(Service):
+    """The tables of an account. `on_record` gets each record of a table's stream: the table's name and the record."""
+
+    def __init__(self, *tables: Table, on_record: Callable[[str, Record], None] = lambda _table, _record: None) -> None:
+        self.tables = {table.name: table for table in tables}
+        self._on_record = on_record
+
+    @property
+    def items(self) -> dict[str, dict[tuple[str, str], Item]]:
+        """Return the items of each table by their keys."""
+        return {name: table.items for name, table in self.tables.items()}
 
     def answer(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a call."""
-        reply: dict[str, Any] = _ANSWERS[operation](self, params)
-        return reply
+        """Answer a call. RejectedError for an error."""
+        unknown = params.keys() - _PARAMETERS[operation]
+        assert not unknown, f"{operation}: unknown parameters {unknown}"
+        return super().answer(operation, params)
 
     def put(self, table: str, item: Item) -> None:
         """Store an item, without a condition."""
-        key = self._key(table, item)
-        old, self.items[table][key] = self.items[table].get(key), item
-        self._on_change(table, old, item)
+        self._store(self.tables[table], item)
 
-    def expire(self, table: str, now: float, attribute: str = "expires_at") -> None:
-        """Delete the items whose time is over. AWS does it within days."""
-        for key, item in list(self.items[table].items()):
-            if attribute in item and float(item[attribute]["N"]) <= now:
-                self._on_change(table, self.items[table].pop(key), None)
+    def expire(self, table: str, now: float) -> None:
+        """Delete the items whose time is over. AWS does it within days.
 
-    def get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer GetItem."""
-        item = self.items[request["TableName"]].get(self._key(request["TableName"], request["Key"]))
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+        """
+        held = self.tables[table]
+        for key, item in list(held.items.items()):
+            if float(item.get(held.expires_attribute, {}).get("N", "inf")) <= now:
+                del held.items[key]
+                identity = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+                self._record(held, item, None, userIdentity=identity)
+
+    # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _create_table(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = request["TableName"]
+        if name in self.tables:
+            raise RejectedError("ResourceInUseException", f"Table already exists: {name}")
+        self.tables[name] = Table.of(name, request)
+        return {"TableDescription": {"TableName": name, "TableStatus": "ACTIVE", "LatestStreamArn": f"{name}/stream"}}
+
+    def _update_time_to_live(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        specification = request["TimeToLiveSpecification"]
+        assert specification["Enabled"]
+        self._table(request).expires_attribute = specification["AttributeName"]
+        return {"TimeToLiveSpecification": specification}
+
+    def _get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        table = self._table(request)
+        item = table.items.get(table.key(request["Key"]))
         return {} if item is None else {"Item": _copied(item)}
 
-    def query(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer Query in one page; the items of an index are those with its hash key."""
-        condition = request["KeyConditionExpression"]
-        found = [item for item in self.items[request["TableName"]].values() if _holds(condition, item, request)]
-        kinds = self._keys[request["TableName"]]
-        order = [self._orders.get(request.get("IndexName", ""), ""), *kinds]
-        found.sort(key=lambda item: [str(item.get(name)) for name in order])
-        return {"Items": [_copied(item) for item in found]}
+    def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer Query in one page."""
+        table, condition = self._table(request), request["KeyConditionExpression"]
+        if "IndexName" in request and request.get("ConsistentRead"):
+            raise _invalid("Consistent reads are not supported on global secondary indexes")
+        require_names(request)
+        found = (item for item in table.items.values() if holds(condition, item, request))
+        items = [_copied(item) for item in table.sorted(found, request.get("IndexName"))]
+        return {"Items": items, "Count": len(items)}
 
-    def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer Scan in one page."""
-        return {"Items": [_copied(item) for item in self.items[request["TableName"]].values()]}
+        items = [_copied(item) for item in self._table(request).items.values()]
+        return {"Items": items, "Count": len(items)}
 
-    def batch_get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer BatchGetItem with whole items."""
+    def _batch_get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, list[Item]] = {}
-        for table, wanted in request["RequestItems"].items():
-            if len(wanted["Keys"]) > limits.BATCH_GET_ITEMS:
-                raise RejectedError("ValidationException", "too many items")
-            items = (self.items[table].get(self._key(table, key)) for key in wanted["Keys"])
-            found[table] = [_copied(item) for item in items if item is not None]
+        if sum(len(one["Keys"]) for one in request["RequestItems"].values()) > limits.BATCH_GET_ITEMS:
+            raise _invalid("Too many items requested for the BatchGetItem call")
+        for name, wanted in request["RequestItems"].items():
+            table = self._table({"TableName": name})
+            keys = [table.key(key) for key in wanted["Keys"]]
+            _require_distinct(keys, "Provided list of item keys contains duplicates")
+            items = (table.items[key] for key in keys if key in table.items)
+            found[name] = [_copied(projected(item, wanted)) for item in items]
         return {"Responses": found, "UnprocessedKeys": {}}
 
-    def put_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer PutItem."""
-        self._check(request, request["Item"])
-        _validate(request["Item"])
-        self.put(request["TableName"], _copied(request["Item"]))
+    def _put_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        table = self._table(request)
+        self._store(table, _put(table, request))
         return {}
 
-    def update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer UpdateItem with all new attributes."""
-        self._check(request, request["Key"])
-        key = self._key(request["TableName"], request["Key"])
-        item = _copied(self.items[request["TableName"]].get(key) or request["Key"])
-        _update(request["UpdateExpression"], item, request)
-        _validate(item)
-        self.put(request["TableName"], item)
+    def _update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        table = self._table(request)
+        item = _update(table, request)
+        self._store(table, item)
+        assert request.get("ReturnValues", "NONE") in ("NONE", "ALL_NEW")
         return {"Attributes": _copied(item)} if request.get("ReturnValues") == "ALL_NEW" else {}
 
-    def transact_write_items(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _transact_write_items(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer TransactWriteItems: every action or none."""
-        actions = [next(iter(action.items())) for action in request["TransactItems"]]
-        keys = [(one["TableName"], self._key(one["TableName"], one.get("Item") or one["Key"])) for _, one in actions]
-        size = sum(item_size(one["Item"]) for _, one in actions if "Item" in one)
-        if len(actions) > limits.TRANSACTION_ACTIONS or size > limits.TRANSACTION or len(set(keys)) < len(keys):
-            raise RejectedError("ValidationException", "the transaction is too large, or has an item twice")
-        before, on_change = {name: dict(items) for name, items in self.items.items()}, self._on_change
-        changes: list[tuple[str, Item | None, Item | None]] = []
-        self._on_change = lambda *change: changes.append(change)
-        reasons = []
-        for kind, one in actions:
+        actions = [(kind, one) for action in request["TransactItems"] for kind, one in action.items()]
+        if len(actions) > limits.TRANSACTION_ACTIONS:
+            raise _invalid("Member must have length less than or equal to 100")
+        tables = [self._table(one) for _, one in actions]
+        keys = [
+            (table.name, table.key(one.get("Item") or one["Key"]))
+            for table, (_, one) in zip(tables, actions, strict=True)
+        ]
+        _require_distinct(keys, "Transaction request cannot include multiple operations on one item")
+        if sum(item_size(one["Item"]) for _, one in actions if "Item" in one) > limits.TRANSACTION:
+            raise _invalid("Transaction request is over the limit of 4 MB")
+        planned, reasons = list[tuple[Table, Item]](), list[dict[str, Any]]()
+        for table, (kind, one) in zip(tables, actions, strict=True):
             try:
-                {"Put": self.put_item, "Update": self.update_item}[kind](one)
+                planned.append((table, _ACTIONS[kind](table, one)))
                 reasons.append({"Code": "None"})
             except RejectedError as error:
-                reasons.append({"Code": error.code.removesuffix("Exception")})
-        self._on_change = on_change
-        if any(reason["Code"] != "None" for reason in reasons):
-            self.items = before
-            raise RejectedError("TransactionCanceledException", CancellationReasons=reasons)
-        for change in changes:
-            on_change(*change)
+                reasons.append({"Code": _REASONS[error.code], "Message": error.message, **error.reply})
+        if len(planned) < len(actions):
+            codes = ", ".join(reason["Code"] for reason in reasons)
+            text = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+            raise RejectedError("TransactionCanceledException", text, CancellationReasons=reasons)
+        for table, item in planned:
+            self._store(table, item)
         return {}
 
-    def batch_write_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer BatchWriteItem."""
-        for table, writes in request["RequestItems"].items():
-            if len(writes) > limits.BATCH_WRITE_ITEMS:
-                raise RejectedError("ValidationException", "too many items")
-            for write in writes:
-                self.put_item({"TableName": table, "Item": write["PutRequest"]["Item"]})
+    def _batch_write_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if sum(map(len, request["RequestItems"].values())) > limits.BATCH_WRITE_ITEMS:
+            raise _invalid("Too many items requested for the BatchWriteItem call")
+        for name, writes in request["RequestItems"].items():
+            table = self._table({"TableName": name})
+            items = [_put(table, write["PutRequest"]) for write in writes]
+            _require_distinct(map(table.key, items), "Provided list of item keys contains duplicates")
+            for item in items:
+                self._store(table, item)
         return {"UnprocessedItems": {}}
 
-    def _check(self, request: Mapping[str, Any], key: Mapping[str, Any]) -> None:
-        held = self.items[request["TableName"]].get(self._key(request["TableName"], key))
-        condition = request.get("ConditionExpression")
-        if condition is not None and not _holds(condition, held or {}, request):
-            reply: dict[str, Any] = (
-                {"Item": _copied(held)} if held and "ReturnValuesOnConditionCheckFailure" in request else {}
-            )
-            raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
+    # ── Items and records ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _key(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
-        kinds = self._keys[table]
-        values = [item.get(name, {}).get(kind) for name, kind in kinds.items()]
-        longest = (2_048, 1_024)
-        if not all(values) or any(len(v.encode()) > most for v, most in zip(values, longest, strict=True)):
-            raise RejectedError("ValidationException", "a key is missing, empty or too long")
-        _validate({name: item[name] for name in kinds})
-        return values[0], values[1]
+    def _table(self, request: Mapping[str, Any]) -> Table:
+        if request["TableName"] not in self.tables:
+            raise RejectedError("ResourceNotFoundException", "Requested resource not found")
+        return self.tables[request["TableName"]]
+
+    def _store(self, table: Table, item: Item) -> None:
+        key = table.key(item)
+        old, table.items[key] = table.items.get(key), item
+        self._record(table, old, item)
+
+    def _record(self, table: Table, old: Item | None, new: Item | None, **more: Any) -> None:
+        """Write a record into the stream. A write that changes nothing has none.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+        """
+        if not table.has_stream or (old is not None and new is not None and _same(old, new)):
+            return
+        images = {name: _copied(item) for name, item in (("NewImage", new), ("OldImage", old)) if item is not None}
+        keys = {name: value for name, value in (new or old or {}).items() if name in table.keys}
+        number = f"{len(table.records) + 1:021}"
+        record = {
+            "eventID": f"{table.name}-{number}",
+            "eventName": "REMOVE" if new is None else "INSERT" if old is None else "MODIFY",
+            "dynamodb": {"Keys": keys, "SequenceNumber": number, "StreamViewType": "NEW_AND_OLD_IMAGES", **images},
+            **more,
+        }
+        table.records.append(record)
+        self._on_record(table.name, record)
+
+    operations: ClassVar[Operations] = {
+        "BatchGetItem": _batch_get_item,
+        "BatchWriteItem": _batch_write_item,
+        "CreateTable": _create_table,
+        "GetItem": _get_item,
+        "PutItem": _put_item,
+        "Query": _query,
+        "Scan": _scan,
+        "TransactWriteItems": _transact_write_items,
+        "UpdateItem": _update_item,
+        "UpdateTimeToLive": _update_time_to_live,
+    }
 
 
-_ANSWERS: dict[str, Callable[[Tables, Mapping[str, Any]], dict[str, Any]]] = {
-    "BatchGetItem": Tables.batch_get_item,
-    "BatchWriteItem": Tables.batch_write_item,
-    "GetItem": Tables.get_item,
-    "PutItem": Tables.put_item,
-    "Query": Tables.query,
-    "Scan": Tables.scan,
-    "TransactWriteItems": Tables.transact_write_items,
-    "UpdateItem": Tables.update_item,
+_ACTION = {"TableName", "ConditionExpression", "ReturnValuesOnConditionCheckFailure"}
+_PLACEHOLDERS = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
+_CREATE = {"BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification"}
+_PARAMETERS = {
+    "BatchGetItem": {"RequestItems"},
+    "BatchWriteItem": {"RequestItems"},
+    "CreateTable": {"TableName", *_CREATE},
+    "GetItem": {"TableName", "Key", "ConsistentRead"},
+    "PutItem": {"Item", *_ACTION, *_PLACEHOLDERS},
+    "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", *_PLACEHOLDERS},
+    "Scan": {"TableName", "ConsistentRead"},
+    "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
+    "UpdateItem": {"Key", "UpdateExpression", "ReturnValues", *_ACTION, *_PLACEHOLDERS},
+    "UpdateTimeToLive": {"TableName", "TimeToLiveSpecification"},
 }
+"""The parameters that each operation knows."""
 
 
-def _copied(item: Mapping[str, Any]) -> Item:
-    """Return a copy of an item. Texts and numbers need no deep copy, and most attributes are such."""
-    return {name: dict(value) if "S" in value or "N" in value else copy.deepcopy(value) for name, value in item.items()}
+def _put(table: Table, request: Mapping[str, Any]) -> Item:
+    """Return the item that a Put writes. RejectedError if its condition fails."""
+    _require_condition(table, request, request["Item"])
+    _require_valid(table, request["Item"])
+    return _copied(request["Item"])
 
 
-def _validate(item: Item) -> None:
+def _update(table: Table, request: Mapping[str, Any]) -> Item:
+    """Return the item that an Update writes. RejectedError if its condition fails."""
+    _require_condition(table, request, request["Key"])
+    held = table.items.get(table.key(request["Key"]), request["Key"])
+    item = _copied(updated(request["UpdateExpression"], held, request))
+    if any(item.get(name) != value for name, value in request["Key"].items()):
+        raise _invalid("One or more parameter values were invalid: Cannot update an attribute that is part of the key")
+    _require_valid(table, item)
+    return item
+
+
+_ACTIONS = {"Put": _put, "Update": _update}
+_REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
+"""The reasons for which a transaction is cancelled, by the error of the action alone.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+
+def _require_condition(table: Table, request: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+    held, condition = table.items.get(table.key(key)), request.get("ConditionExpression")
+    require_names(request)
+    if condition is None or holds(condition, held or {}, request):
+        return
+    shows = held is not None and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    reply: dict[str, Any] = {"Item": _copied(held)} if held is not None and shows else {}
+    raise RejectedError("ConditionalCheckFailedException", "The conditional request failed", **reply)
+
+
+def _require_valid(table: Table, item: Item) -> None:
+    for index, keys in table.indexes.items():
+        for name, kind in keys.items():
+            if name in item and kind not in item[name]:
+                text = f"Type mismatch for Index Key {name} Expected: {kind} IndexName: {index}"
+                raise _invalid(f"One or more parameter values were invalid: {text}")
     if item_size(item) > limits.TABLE_ITEM:
-        raise RejectedError("ValidationException", "Item size has exceeded the maximum allowed size")
+        raise _invalid("Item size has exceeded the maximum allowed size")
+    if any(value.get("SS") == [] for value in item.values()):
+        raise _invalid("One or more parameter values were invalid: An string set  may not be empty")
+    _require_numbers(item)
+
+
+def _require_numbers(item: Item) -> None:
     for value in item.values():
         if "N" not in value:
             continue
         number = Decimal(value["N"])
         if len("".join(map(str, number.as_tuple().digits)).strip("0")) > _DIGITS:
-            raise RejectedError("ValidationException", "Attempting to store more than 38 significant digits")
+            raise _invalid("Attempting to store more than 38 significant digits in a Number")
         if number.adjusted() > _EXPONENT:
-            raise RejectedError("ValidationException", "Number overflow")
+            raise _invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
 
 
-_DIGITS = 38
-_EXPONENT = 125
-
-# ── Expressions ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@cache
-def _tokens(expression: str) -> tuple[str, ...]:
-    found = _TOKEN.findall(expression)
-    assert "".join(found) == re.sub(r"\s", "", expression), f"unknown syntax: {expression}"
-    return tuple(found)
+def _require_distinct(keys: Iterable[Any], text: str) -> None:
+    every = list(keys)
+    if len(set(every)) < len(every):
+        raise _invalid(text)
 
 
-def _holds(expression: str, item: Item, request: Mapping[str, Any]) -> bool:
-    """Evaluate a condition: comparisons, BETWEEN, size, the functions below, NOT, AND, OR, parentheses."""
-    parser = _Parser(_tokens(expression), item, request)
-    result = parser.alternatives()
-    assert not parser.rest, f"unknown syntax: {expression}"
-    return result
+def _invalid(text: str) -> RejectedError:
+    return RejectedError("ValidationException", text)
 
 
-class _Parser:
-    def __init__(self, tokens: tuple[str, ...], item: Item, request: Mapping[str, Any]) -> None:
-        self.rest = list(reversed(tokens))
-        self._item = item
-        self._names = request.get("ExpressionAttributeNames", {})
-        self._values = request.get("ExpressionAttributeValues", {})
-
-    def next(self, *expected: str) -> str:
-        token = self.rest.pop()
-        assert not expected or token in expected, f"{token} is not one of {expected}"
-        return token
-
-    def is_next(self, token: str) -> bool:
-        return bool(self.rest) and self.rest[-1] == token
-
-    def name(self) -> str:
-        token = self.next()
-        return str(self._names[token]) if token.startswith("#") else token
-
-    def value(self) -> Any:
-        """Return the value of a name, of a placeholder, or of the size of a set; None for a missing attribute."""
-        if self.rest[-1].startswith(":"):
-            return self._values[self.next()]
-        if self.is_next("size"):
-            self.next()
-            self.next("(")
-            held = self._item.get(self.name())
-            self.next(")")
-            return {"N": str(len(held["SS"]))} if held and "SS" in held else None
-        return self._item.get(self.name())
-
-    def alternatives(self) -> bool:
-        result = self._parts()
-        while self.is_next("OR"):
-            self.next()
-            result = self._parts() or result
-        return result
-
-    def _parts(self) -> bool:
-        result = self._condition()
-        while self.is_next("AND"):
-            self.next()
-            result = self._condition() and result
-        return result
-
-    def _condition(self) -> bool:
-        if self.is_next("("):
-            self.next()
-            result = self.alternatives()
-            self.next(")")
-            return result
-        if self.is_next("NOT"):
-            self.next()
-            return not self._condition()
-        if self.rest[-1] in _FUNCTIONS:
-            return self._function()
-        first = self.value()
-        if self.is_next("BETWEEN"):
-            self.next()
-            low, _, high = self.value(), self.next("AND"), self.value()
-            return _compare(low, first, "<=") and _compare(first, high, "<=")
-        operator, second = self.next(*_OPERATORS), self.value()
-        return _compare(first, second, operator)
-
-    def _function(self) -> bool:
-        function = self.next()
-        self.next("(")
-        found = self.value()
-        if test := _TESTS.get(function):
-            self.next(",")
-            operand = self.value()["S"]
-            self.next(")")
-            return found is not None and test(found, operand)
-        self.next(")")
-        return (found is not None) is (function == "attribute_exists")
+def _order(value: Mapping[str, str]) -> Any:
+    return Decimal(value["N"]) if "N" in value else value["S"]
 
 
-_TESTS: dict[str, Callable[[Any, str], bool]] = {
-    "attribute_type": lambda found, kind: kind in found,
-    "begins_with": lambda found, prefix: found.get("S", "").startswith(prefix),
-    "contains": lambda found, text: text in found.get("SS", ()),
-}
-_FUNCTIONS = ("attribute_exists", "attribute_not_exists", *_TESTS)
+def _same(old: Item, new: Item) -> bool:
+    return old == new or (old.keys() == new.keys() and all(same(value, new[name]) for name, value in old.items()))
 
 
-def _compare(first: Any, second: Any, operator: str) -> bool:
-    """Compare two attributes. Those of different types are unequal, and no one is less than the other."""
-    if first is None or second is None or first.keys() != second.keys():
-        return operator == "<>"
-    (kind,) = first
-    if kind == "N":
-        return _OPERATORS[operator](Decimal(first["N"]), Decimal(second["N"]))
-    return (operator in "=<>" or kind == "S") and _OPERATORS[operator](first[kind], second[kind])
-
-
-def _update(expression: str, item: Item, request: Mapping[str, Any]) -> None:
-    """Apply SET (values only), REMOVE and ADD (numbers and sets of texts) to an item."""
-    parser = _Parser(_tokens(expression), dict(item), request)
-    while parser.rest:
-        clause = parser.next("SET", "REMOVE", "ADD")
-        while True:
-            name = parser.name()
-            if clause == "SET":
-                parser.next("=")
-                item[name] = copy.deepcopy(parser.value())
-            elif clause == "REMOVE":
-                item.pop(name, None)
-            else:
-                item[name] = _sum(item.get(name), parser.value())
-            if not parser.is_next(","):
-                break
-            parser.next()
-
-
-def _sum(held: Any, added: Any) -> Any:
-    if held is None:
-        return copy.deepcopy(added)
-    if "SS" in held and "SS" in added:
-        return {"SS": sorted({*held["SS"], *added["SS"]})}
-    if "N" not in held or "N" not in added:
-        raise RejectedError("ValidationException", "An operand in the update expression has an incorrect data type")
-    return {"N": format(Decimal(held["N"]) + Decimal(added["N"]), "f")}
+def _copied(item: Mapping[str, Any]) -> Item:
+    """Return a copy of an item. Texts and numbers need no deep copy, and most attributes are such."""
+    return {name: dict(value) if "S" in value or "N" in value else copy.deepcopy(value) for name, value in item.items()}

@@ -20,7 +20,6 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.rules import execution_role, invoke_policy
 from permission_guard.rules.configured import configured
 from tests.fakes import ACCOUNT, REGION
-from tests.simulation.account import role_arn
 from tests.simulation.threads import InlinePool
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _report(world: World, target: FunctionTarget, direction: Direction, config: 
     snapshot = reader.snapshot(target, direction)
     users: dict[str, tuple[FunctionTarget, ...]] = {}
     for arn in set(snapshot.role_arns.values()):
-        names = sorted(one for one, function in world.account.functions.items() if role_arn(function.role) == arn)
+        names = sorted(one for one, function in world.account.functions.items() if function.role == arn)
         users[arn] = tuple(FunctionTarget("aws", REGION, ACCOUNT, one) for one in names)
     rules = configured(RULES[direction], config)
     report = evaluate(replace(snapshot, role_users=users), rules, limit=MAX_VIOLATIONS)

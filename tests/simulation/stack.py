@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from moto.events.models import EventPattern
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import ACCOUNT, REGION
+from tests.in_memory.events import Rule
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, referred
 
@@ -44,26 +42,13 @@ class Poller:
 
 
 @dataclass(frozen=True, slots=True)
-class BusRule:
-    """A rule that puts events into a queue. `bus` is empty for the default one."""
-
-    name: str
-    bus: str
-    queue: str
-    pattern: EventPattern
-
-    def matches(self, event: Mapping[str, Any]) -> bool:
-        """Return whether EventBridge passes an event on."""
-        return bool(self.pattern.matches_event(cast("Any", event)))
-
-
-@dataclass(frozen=True, slots=True)
 class Stack:
-    """What is deployed. `environments` and `timeouts` are by the names of functions."""
+    """What is deployed. `tables` are the properties of each table, `environments` and `timeouts` are by function."""
 
     queues: tuple[QueueSettings, ...]
     pollers: tuple[Poller, ...]
-    rules: tuple[BusRule, ...]
+    rules: tuple[Rule, ...]
+    tables: Mapping[str, Mapping[str, Any]]
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
     stream_batch: int
@@ -90,12 +75,13 @@ def deployed(fix_mode: str) -> Stack:
             if one["Type"] == "SQS"
         ),
         tuple(
-            BusRule(name, _bus(one), referred(target["Arn"]), _pattern(one["EventPattern"]))
+            Rule(name, _bus(one), _pattern(one["EventPattern"]), {target["Id"]: _queue_arn(target)})
             for name, one in template.of_type("AWS::Events::Rule").items()
             if one.get("State", "ENABLED") == "ENABLED"
             for target in one["Targets"]
             if referred(target["Arn"]).endswith("Queue")
         ),
+        template.of_type("AWS::DynamoDB::Table"),
         {
             names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
             for logical in functions
@@ -124,12 +110,15 @@ def _queue(name: str, properties: Mapping[str, Any]) -> QueueSettings:
 
 
 def _bus(rule: Mapping[str, Any]) -> str:
-    return referred(rule["EventBusName"]) if "EventBusName" in rule else ""
+    return referred(rule["EventBusName"]) if "EventBusName" in rule else "default"
 
 
-def _pattern(pattern: Mapping[str, Any]) -> EventPattern:
-    given = {**pattern, "account": [ACCOUNT]} if "account" in pattern else dict(pattern)
-    return EventPattern(json.dumps(given), given)
+def _queue_arn(target: Mapping[str, Any]) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{referred(target['Arn'])}"
+
+
+def _pattern(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**pattern, "account": [ACCOUNT]} if "account" in pattern else pattern
 
 
 def _value(key: str, value: str) -> str:

@@ -133,7 +133,7 @@ def _map(story: Story, name: str, *, allowed: bool) -> None:
     def act(world: World) -> None:
         if name in world.account.functions:
             if allowed:
-                world.account.attach(world.account.functions[name].role, SQS_POLICY_ARN)
+                world.account.attach(world.account.role_of(name), SQS_POLICY_ARN)
             world.account.map_queue(name)
 
     story.add(f"let {name} poll the queue, {'with' if allowed else 'without'} the permission", act)
@@ -164,7 +164,7 @@ def _change(story: Story, name: str, words: str, after: float | None = None) -> 
 
     def act(world: World) -> None:
         if name in world.account.functions:
-            change(world, world.account.functions[name].role)
+            change(world, world.account.role_of(name))
 
     story.add(f"{words} (the role of {name})", act, after)
 

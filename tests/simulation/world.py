@@ -19,8 +19,9 @@ from greenlet import getcurrent
 
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.client import Client
-from tests.in_memory.dynamodb import Tables
+from tests.in_memory.dynamodb import Table, Tables
 from tests.in_memory.errors import RejectedError
+from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
 from tests.simulation.account import Account
 from tests.simulation.environments import Environment, Invocation
@@ -104,17 +105,11 @@ class World:
                 dead_letters = self.queues.queues.get(settings.dead_letters)
                 queue = Queue(settings.name, settings.visibility_timeout, 0.0, dead_letters, settings.max_receive_count)
                 self.queues.queues[settings.name] = queue
-        self.tables = Tables(
-            {
-                "FindingsTable": {"pk": "S", "sk": "S"},
-                "DeliveriesTable": {"finding_id": "S", "channel": "S"},
-                "DecisionsTable": {"finding_id": "S", "revision": "N"},
-            },
-            orders={"by-status": "changed_at"},
-            on_change=self._record_change,
-        )
+        tables = (Table.of(name, properties) for name, properties in stack.tables.items())
+        self.tables = Tables(*tables, on_record=self._pass_record)
+        self.buses = EventBuses(lambda: self.now, ACCOUNT, REGION, self._deliver, stack.rules)
         self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self._trail)
-        self.receivers = Receivers()
+        self.receivers = Receivers(lambda: self.now)
         self.document: str = json.dumps({"version": 1, "grace_period_seconds": 60})
         self.shards = [Shard() for _ in range(_SHARDS)]
         self.coming: list[tuple[float, str, Callable[[], None]]] = []
@@ -221,18 +216,16 @@ class World:
             self.dropped += 1
             self.tell("its event is lost")
             return
-        self.put_event("", event)
+        self.buses.put("default", event)
 
-    def put_event(self, bus: str, event: Mapping[str, Any]) -> None:
-        """Pass an event to the rules of a bus."""
-        for rule in self.stack.rules:
-            if rule.bus == bus and rule.matches(event):
-                body = json.dumps(event)
-                queue = self.queues.queues[rule.queue]
-                for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
-                    delay = self.choices.pick("event delay", _DELAYS)
-                    words = f"{event['detail-type']} ({event['id']}) reaches {rule.queue}"
-                    self.later(delay, words, partial(self._enqueue, queue, body))
+    def _deliver(self, target: str, event: Mapping[str, Any]) -> None:
+        """Let an event reach the queue of a rule: at least once, after a delay."""
+        name, body = target.rpartition(":")[2], json.dumps(event)
+        for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
+            words = f"{event['detail-type']} ({event['id']}) reaches {name}"
+            self.later(
+                self.choices.pick("event delay", _DELAYS), words, partial(self._enqueue, self.queues.queues[name], body)
+            )
 
     def _enqueue(self, queue: Queue, body: str) -> None:
         self.queues.send(queue, body)
@@ -427,6 +420,8 @@ class World:
             return self.tables.answer(operation, params)
         if service == "sqs":
             return self.queues.answer(operation, params)
+        if service == "events" and operation in self.buses.operations:
+            return self.buses.answer(operation, params)
         if service == "iam" and operation == "AttachRolePolicy":
             self.attachments.append((params["RoleName"], params["PolicyArn"], self._plan_of(params)))
         for part in (self.account, self.receivers):
@@ -450,34 +445,14 @@ class World:
                 return fix
         return None
 
-    def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        for entry in params["Entries"]:
-            event = {
-                "version": "0",
-                "id": f"bus-{self.calls}",
-                "detail-type": entry["DetailType"],
-                "source": entry["Source"],
-                "account": ACCOUNT,
-                "region": REGION,
-                "resources": entry["Resources"],
-                "detail": json.loads(entry["Detail"]),
-            }
-            self.put_event(entry["EventBusName"], event)
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in params["Entries"]]}
-
     def _configuration(self, _params: Mapping[str, Any]) -> dict[str, Any]:
         return {"Configuration": BytesIO(self.document.encode()), "NextPollConfigurationToken": "t"}
 
-    def _record_change(self, table: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
-        """Put a change of the findings table into its stream. The mapping filters what is no finding."""
-        item = new or old or {}
-        if table != "FindingsTable" or new is None or not item["sk"]["S"].startswith(_PREFIX):
-            return
-        shard = self.shards[crc32(item["pk"]["S"].encode()) % _SHARDS]
-        change: dict[str, Any] = {"SequenceNumber": str(len(shard.records) + 1), "NewImage": dict(new)}
-        if old is not None:
-            change["OldImage"] = dict(old)
-        shard.records.append({"eventName": "MODIFY" if old else "INSERT", "dynamodb": change})
+    def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
+        """Put a record of the stream into a shard. The mapping filters what is no finding."""
+        change = record["dynamodb"]
+        if "NewImage" in change and change["Keys"]["sk"]["S"].startswith(_PREFIX):
+            self.shards[crc32(change["Keys"]["pk"]["S"].encode()) % _SHARDS].records.append(record)
 
 
 class _NoItems(dict[str, Any]):
@@ -494,7 +469,6 @@ _ANSWERS: Final[dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]]]
     "appconfigdata:StartConfigurationSession": lambda _world, _params: {"InitialConfigurationToken": "t"},
     "cloudformation:DescribeStackResources": lambda _world, _params: _no_stack(),
     "ec2:DescribeRegions": lambda _world, _params: {"Regions": [{"RegionName": REGION}]},
-    "events:PutEvents": World._put_events,
     "s3:HeadBucket": lambda _world, _params: {},
     "sqs:GetQueueAttributes": lambda _world, _params: {"Attributes": {}},
 }

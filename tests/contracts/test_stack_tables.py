@@ -1,4 +1,4 @@
-"""DynamoDB in memory does what moto does, for the requests of the stack."""
+"""The stack's own requests to its tables get the same answers from every implementation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.tables.decisions import DecisionTable
@@ -25,23 +24,34 @@ from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import Status
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.sweep.sweep import Cursor, Step
+from tests.contracts.implementations import InMemory, unique
 from tests.fakes import ACCOUNT, NOW, TABLE
-from tests.fuzz.aws import DECISIONS, DELIVERIES, ENVIRONMENT, FINDINGS, ORDERS, FakeAws
+from tests.fuzz.aws import ORDERS, FakeAws
 from tests.fuzz.material import CHECKPOINT, decide_on, finding_of, proposed, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import pytest
+    from tests.contracts.implementations import Aws
 
 AT = datetime.fromisoformat(NOW).astimezone(UTC)
 
 
-@dataclass
-class Use:
-    """Uses a table as the stack does, and notes what it answers."""
+@dataclass(frozen=True)
+class Tables:
+    """The names of the stack's tables, and their client."""
 
     dynamodb: Any
+    findings: str
+    deliveries: str
+    decisions: str
+
+
+@dataclass
+class Use:
+    """Uses the tables as the stack does, and notes what they answer."""
+
+    tables: Tables
     answers: list[Any] = field(default_factory=list)
 
     def __call__(self, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -55,7 +65,8 @@ class Use:
 
     def put(self, sk: str, pk: str = f"FUNCTION#{target_of(ORDERS).arn}", **attributes: Any) -> None:
         """Store an item of the findings table."""
-        self(lambda: bool(self.dynamodb.put_item(TableName=FINDINGS, Item=key_of(pk, sk) | attributes)))
+        item = key_of(pk, sk) | attributes
+        self(lambda: bool(self.tables.dynamodb.put_item(TableName=self.tables.findings, Item=item)))
 
 
 def key_of(pk: str, sk: str) -> dict[str, Any]:
@@ -65,7 +76,11 @@ def key_of(pk: str, sk: str) -> dict[str, Any]:
 
 def use_findings(use: Use) -> None:
     """Use the findings and checks."""
-    findings, target, finding = FindingsTable(use.dynamodb, FINDINGS), target_of(ORDERS), finding_of(ORDERS)
+    findings, target, finding = (
+        FindingsTable(use.tables.dynamodb, use.tables.findings),
+        target_of(ORDERS),
+        finding_of(ORDERS),
+    )
 
     def commit(run: Any, *changes: Change) -> Any:
         return findings.commit_check(
@@ -95,8 +110,8 @@ def use_findings(use: Use) -> None:
 
 def use_decisions(use: Use) -> None:
     """Decide on a proposal."""
-    findings = FindingsTable(use.dynamodb, FINDINGS)
-    decisions, finding = DecisionTable(use.dynamodb, DECISIONS, findings), proposed(ORDERS, 2)
+    findings = FindingsTable(use.tables.dynamodb, use.tables.findings)
+    decisions, finding = DecisionTable(use.tables.dynamodb, use.tables.decisions, findings), proposed(ORDERS, 2)
     use(findings.put_finding, Change(finding, None))
     for kind in (DecisionKind.APPROVE, DecisionKind.APPROVE, DecisionKind.REJECT):
         use(decide_on, finding, kind, findings, decisions, NOW)
@@ -108,11 +123,11 @@ def use_decisions(use: Use) -> None:
 def use_index(use: Use) -> None:
     """Use the index of roles, and the cursor of the sweep."""
     functions, role = FunctionReader(FakeAws().client("lambda")), RoleTarget(ACCOUNT, "orders-role")
-    index = RoleIndex(use.dynamodb, FINDINGS, functions, clock=lambda: 1_000.0)
+    index = RoleIndex(use.tables.dynamodb, use.tables.findings, functions, clock=lambda: 1_000.0)
     use(index.rebuild)
     use(index.functions_of_roles, [role])
     use(index.functions_of_roles, [role, RoleTarget(ACCOUNT, "other")])
-    cursors = SweepCursor(use.dynamodb, FINDINGS)
+    cursors = SweepCursor(use.tables.dynamodb, use.tables.findings)
     use(cursors.move, use(cursors.read), Step.REQUEST_CHECKS, target_of(ORDERS).arn)
     use(cursors.move, Cursor(), Step.REQUEST_CHECKS)
     use.put("CURSOR", pk="SWEEP", revision={"S": "one"})
@@ -121,7 +136,7 @@ def use_index(use: Use) -> None:
 
 def use_ledger(use: Use) -> None:
     """Deliver some revisions."""
-    ledger = DeliveryTable(use.dynamodb, DELIVERIES)
+    ledger = DeliveryTable(use.tables.dynamodb, use.tables.deliveries)
     claim = ledger.claim("1", "sns", 1, AT)
     assert isinstance(claim, Claim)
     use(ledger.claim, "1", "sns", 1, AT)
@@ -135,49 +150,50 @@ def use_ledger(use: Use) -> None:
     use(lambda: (type(after), after.reference))
 
 
-def answers_of(dynamodb: Any) -> list[Any]:
-    """Use every table; return what it answered."""
-    use = Use(dynamodb)
-    for part in (use_findings, use_decisions, use_index, use_ledger):
-        part(use)
-    return use.answers
-
-
 def without_time(items: Iterable[dict[str, Any]]) -> Counter[str]:
     """Return items as text, without random tokens and what depends on the current time."""
     volatile = ("locked_by", "expires_at")
     return Counter(json.dumps({k: v for k, v in item.items() if k not in volatile}, sort_keys=True) for item in items)
 
 
-def test_the_answers_and_the_items_are_those_of_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Conditions that fail and transactions that are cancelled among them."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    aws = FakeAws()
-    answers = answers_of(aws.client("dynamodb"))
-    with mock_aws():
-        moto = boto3.client("dynamodb")
-        moto.create_table(**{name: value for name, value in TABLE.items() if name != "StreamSpecification"})
-        for table, hash_key, range_key, kind in (
-            (DELIVERIES, "finding_id", "channel", "S"),
-            (DECISIONS, "finding_id", "revision", "N"),
-        ):
-            moto.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[
-                    {"AttributeName": hash_key, "AttributeType": "S"},
-                    {"AttributeName": range_key, "AttributeType": kind},  # type: ignore[typeddict-item]
-                ],
-                KeySchema=[
-                    {"AttributeName": hash_key, "KeyType": "HASH"},
-                    {"AttributeName": range_key, "KeyType": "RANGE"},
-                ],
-            )
-        expected = answers_of(moto)
-        assert answers == expected
-        for table in (FINDINGS, DELIVERIES, DECISIONS):
-            assert without_time(aws.tables.items[table].values()) == without_time(moto.scan(TableName=table)["Items"])
+def make_tables(aws: Aws) -> Tables:
+    """Make the tables of the stack."""
+    dynamodb = aws.client("dynamodb")
+    schemas = {
+        "deliveries": (("finding_id", "S"), ("channel", "S")),
+        "decisions": (("finding_id", "S"), ("revision", "N")),
+    }
+    names = {name: unique(name) for name in ("findings", *schemas)}
+    dynamodb.create_table(**{**TABLE, "TableName": names["findings"]})
+    for name, (hash_key, range_key) in schemas.items():
+        dynamodb.create_table(
+            TableName=names[name],
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in (hash_key, range_key)],
+            KeySchema=[
+                {"AttributeName": hash_key[0], "KeyType": "HASH"},
+                {"AttributeName": range_key[0], "KeyType": "RANGE"},
+            ],
+        )
+    return Tables(dynamodb, **names)
+
+
+def used(aws: Aws) -> tuple[list[Any], list[Counter[str]]]:
+    """Use every table; return what it answered, and the items of each table."""
+    tables = make_tables(aws)
+    use = Use(tables)
+    for part in (use_findings, use_decisions, use_index, use_ledger):
+        part(use)
+    names = (tables.findings, tables.deliveries, tables.decisions)
+    return use.answers, [without_time(tables.dynamodb.scan(TableName=name)["Items"]) for name in names]
+
+
+@pytest.mark.parametrize("aws", ["moto", "ministack"], indirect=True)
+def test_the_stack_gets_the_answers_that_it_gets_in_memory(aws: Aws) -> None:
+    """The items are the same afterwards. Conditions that fail and transactions that are cancelled are among them."""
+    answers, items = used(InMemory())
+
+    assert used(aws) == (answers, items)
     assert ("ConflictError", "") in answers
     assert ("DeliveryBusyError", "") in answers
     assert False in answers

@@ -1,0 +1,181 @@
+"""Lambda in memory: functions with their resource-based policies, event source mappings and tags."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tests.in_memory.errors import RejectedError
+from tests.in_memory.service import Service
+from tests.in_memory.times import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.in_memory.service import Operations
+
+
+@dataclass(slots=True)
+class Function:
+    """A function: the ARN of its role, its statements by Sid, the sources of its mappings by UUID, its tags."""
+
+    role: str
+    tags: dict[str, str] = field(default_factory=dict)
+    statements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mappings: dict[str, str] = field(default_factory=dict)
+    modified_at: float = 0.0
+
+
+class Functions(Service):
+    """The functions of an account, by their names. `clock` returns seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float], account: str, region: str) -> None:
+        self._clock, self._prefix, self._account = clock, f"arn:aws:lambda:{region}:{account}:", account
+        self.functions: dict[str, Function] = {}
+        self._mappings = 0
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of a function."""
+        return f"{self._prefix}function:{name}"
+
+    # ── What changes a function ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _create(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name = params["FunctionName"]
+        if name in self.functions:
+            raise RejectedError("ResourceConflictException", f"Function already exist: {name}", status=409)
+        self.functions[name] = Function(params["Role"], dict(params.get("Tags", {})), modified_at=self._clock())
+        return {**self._shown(name), "State": "Pending"}
+
+    def _delete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Delete a function. Its mappings are deleted with it: they are of no use to the stack."""
+        name, _ = self._named(params["FunctionName"])
+        del self.functions[name]
+        return {}
+
+    def _configure(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name, function = self._named(params["FunctionName"])
+        function.role, function.modified_at = params["Role"], self._clock()
+        return {**self._shown(name), "LastUpdateStatus": "InProgress"}
+
+    def _permit(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        (name, function), sid = self._named(params["FunctionName"]), params["StatementId"]
+        if sid in function.statements:
+            text = f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove it."
+            raise RejectedError("ResourceConflictException", text, status=409)
+        statement = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": _principal(params["Principal"]),
+            "Action": params["Action"],
+            "Resource": self.arn(name),
+        }
+        if "SourceArn" in params:
+            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": params["SourceArn"]}}
+        function.statements[sid] = statement
+        return {"Statement": json.dumps(statement)}
+
+    def _forbid(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        _, function = self._named(params["FunctionName"])
+        if function.statements.pop(params["StatementId"], None) is None:
+            text = f"Statement {params['StatementId']} is not found in resource policy."
+            raise RejectedError("ResourceNotFoundException", text, status=404)
+        return {}
+
+    def _map(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name, function = self._named(params["FunctionName"])
+        self._mappings += 1
+        number = str(uuid.uuid5(uuid.NAMESPACE_URL, f"event-source-mapping/{self._mappings}"))
+        function.mappings[number] = params["EventSourceArn"]
+        return {**self._shown_mapping(name, number), "State": "Creating"}
+
+    def _unmap(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        for name, function in self.functions.items():
+            if params["UUID"] in function.mappings:
+                shown = self._shown_mapping(name, params["UUID"])
+                del function.mappings[params["UUID"]]
+                return {**shown, "State": "Deleting"}
+        raise RejectedError("ResourceNotFoundException", "The resource you requested does not exist.", status=404)
+
+    # ── What reads ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _configuration(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name, _ = self._named(params["FunctionName"])
+        return self._shown(name)
+
+    def _list(self, _params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Functions": [self._shown(name) for name in sorted(self.functions)]}
+
+    def _policy(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        _, function = self._named(params["FunctionName"])
+        if not function.statements:
+            text = "The resource you requested does not exist."
+            raise RejectedError("ResourceNotFoundException", text, status=404)
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": list(function.statements.values())}
+        return {"Policy": json.dumps(document), "RevisionId": "1"}
+
+    def _list_mappings(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        assert not params, f"unknown parameters: {params}"
+        every = self.functions.items()
+        shown = [self._shown_mapping(name, number) for name, function in every for number in function.mappings]
+        return {"EventSourceMappings": shown}
+
+    def _tags(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        _, function = self._named(params["Resource"])
+        return {"Tags": dict(function.tags)}
+
+    def _named(self, name_or_arn: str) -> tuple[str, Function]:
+        name = name_or_arn.removeprefix(f"{self._prefix}function:")
+        if name not in self.functions:
+            raise RejectedError("ResourceNotFoundException", f"Function not found: {self.arn(name)}", status=404)
+        return name, self.functions[name]
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        return {
+            "FunctionName": name,
+            "FunctionArn": self.arn(name),
+            "Role": self.functions[name].role,
+            "Runtime": "python3.13",
+            "State": "Active",
+            "LastUpdateStatus": "Successful",
+            "LastModified": timestamp(self.functions[name].modified_at).replace("Z", ".000+0000"),
+        }
+
+    def _shown_mapping(self, name: str, number: str) -> dict[str, Any]:
+        return {
+            "UUID": number,
+            "EventSourceMappingArn": f"{self._prefix}event-source-mapping:{number}",
+            "FunctionArn": self.arn(name),
+            "EventSourceArn": self.functions[name].mappings[number],
+            "State": "Enabled",
+            "StateTransitionReason": "USER_INITIATED",
+        }
+
+    operations: ClassVar[Operations] = {
+        "AddPermission": _permit,
+        "CreateEventSourceMapping": _map,
+        "CreateFunction": _create,
+        "DeleteEventSourceMapping": _unmap,
+        "DeleteFunction": _delete,
+        "GetFunctionConfiguration": _configuration,
+        "GetPolicy": _policy,
+        "ListEventSourceMappings": _list_mappings,
+        "ListFunctions": _list,
+        "ListTags": _tags,
+        "RemovePermission": _forbid,
+        "UpdateFunctionConfiguration": _configure,
+    }
+
+
+def _principal(principal: str) -> Any:
+    """Return a principal as the statement has it: a service, everyone, or an account's root.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+    """
+    if principal == "*":
+        return "*"
+    if principal.isdecimal():
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    return {"Service" if principal.endswith(".amazonaws.com") else "AWS": principal}
