@@ -112,6 +112,10 @@ simulate: .venv/.synced ## Simulate the whole stack, seed by seed, with faults a
 limits: .venv/.synced ## Test with the most that AWS accepts: whole policies of findings, thousands of functions
 	@$(BIN)/python -m pytest tests/limits -q -n auto --dist=loadfile
 
+.PHONY: simulate-mutations
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of eight deliberate faults (SEEDS=2000)
+	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
+
 .PHONY: pr
 pr: lint ## Run what CI runs
 	@$(MAKE) test COVERAGE=1

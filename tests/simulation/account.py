@@ -168,6 +168,11 @@ class Account:
         now = self._now()
         return next(roles for at, roles in reversed(self._visible) if at <= now)
 
+    def version(self) -> tuple[int, int]:
+        """Return what is another value after each change that can be read."""
+        now = self._now()
+        return self._events, sum(at <= now for at, _ in self._visible)
+
     def is_settled(self) -> bool:
         """Return whether IAM shows every change."""
         return self._visible[-1][0] <= self._now()
