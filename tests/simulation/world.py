@@ -45,7 +45,9 @@ ALMOST_NOW: Final = 0.01
 """Seconds that a call takes."""
 
 _LAGS: Final = (0.0, 0.0, 0.0, 2.0, 9.0)
-_DELAYS: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
+_LATE: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
+_DELAYS: Final = (_LATE, _LATE, (0.0,))
+"""How late events come, in a seed."""
 _STREAM_DELAYS: Final = (0.0, 0.0, 0.0, 5.0, 90.0)
 _SWITCHES: Final = (0.12, 0.12, 0.4)
 """How often another invocation goes on after a call, in a seed."""
@@ -145,6 +147,7 @@ class World:
         self.seen = Observations()
         self.unrecorded = 0
         """How often something was sent, and a fault kept that from being recorded."""
+        self._delays: tuple[float, ...] = choices.pick("delays", _DELAYS)
         self._switches: float = choices.pick("switches", _SWITCHES)
         self._duplicates: float = choices.pick("duplicates", _DUPLICATES)
         self._clients: dict[str, Client] = {}
@@ -252,7 +255,7 @@ class World:
                     self.tell(f"{event['detail-type']} ({event['id']}) is lost on the way to {rule.queue}")
                     continue
                 for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
-                    delay = self.choices.pick("event delay", _DELAYS)
+                    delay = self.choices.pick("event delay", self._delays)
                     words = f"{event['detail-type']} ({event['id']}) reaches {rule.queue}"
                     self.later(delay, words, partial(self._enqueue, queue, body))
 
