@@ -28,7 +28,7 @@ A_FIX_TAKES = 60
 def broken(world: World) -> list[str]:
     """Return what does not hold, each with the name of its invariant."""
     findings = findings_in(world)
-    return [f"{invariant.__name__}: {words}" for invariant in INVARIANTS for words in invariant(world, findings)]
+    return [f"{invariant.__name__}: {words}" for invariant in _INVARIANTS for words in invariant(world, findings)]
 
 
 def equals_a_clean_evaluation(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _name(finding: Finding) -> str:
     return f"{finding.rule_id} of {finding.target_arn.rpartition(':')[2]} ({finding.id[:8]})"
 
 
-INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
+_INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
     equals_a_clean_evaluation,
     suppressions_are_those_of_the_configuration,
     nothing_is_stuck,

@@ -11,11 +11,9 @@ import os
 import signal
 import sys
 import time
-import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
@@ -270,10 +268,8 @@ def _outcomes(mutation: Mutation, seeds: range) -> Iterator[list[str]]:
 
 
 def _prepare(number: int) -> None:
-    """Mutate the code of a new process. What the functions print is of no use."""
+    """Mutate the code of a new process, and leave Ctrl-C to the one that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open as long as the process
-    warnings.simplefilter("ignore")
     MUTATIONS[number].apply()
 
 

@@ -82,9 +82,9 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How many faults a seed has at most, and how likely each is at a call: as a share of all calls.
+    """How likely each fault is at a call, as a share of all calls in some windows: from which one on, and for how many.
 
-    They happen in windows: from which call on, and for how many.
+    An event between the bus and a queue can be lost at any time.
     """
 
     windows: tuple[range, ...] = ()
@@ -92,6 +92,7 @@ class Faults:
     failed: float = 0.05
     lost_reply: float = 0.02
     crashed: float = 0.02
+    lost_event: float = 0.0
 
     def may_happen(self, call: int) -> bool:
         """Return whether a call is in a window."""
@@ -262,7 +263,7 @@ class World:
     def _is_lost(self, event: Mapping[str, Any]) -> bool:
         """Return whether an event of the bus does not reach a queue. The sweep makes up for those of open findings."""
         detail = event["detail"]
-        if detail["status"] != Status.OPEN or not self.choices.happens("lose event", 0.02):
+        if detail["status"] != Status.OPEN or not self.choices.happens("lose event", self.faults.lost_event):
             return False
         self.dropped += 1
         self.seen.lost.add((detail["id"], detail["revision"]))

@@ -34,7 +34,7 @@ def test_a_mutation_takes_the_parameters_of_what_it_replaces(part: Part) -> None
 def test_a_mutation_names_invariants_that_exist(mutation: Mutation) -> None:
     """No other invariant counts as the one that finds it."""
     assert mutation.invariants
-    assert {*mutation.invariants} <= {one.__name__ for one in invariants.INVARIANTS}
+    assert {*mutation.invariants} <= {one.__name__ for one in invariants._INVARIANTS}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
@@ -50,7 +50,7 @@ def test_a_mutation_replaces_its_functions(mutation: Mutation, monkeypatch: pyte
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
 def test_a_mutation_is_found_by_its_own_invariants_only(mutation: Mutation) -> None:
     """A seed that breaks another invariant does not show that the simulation sees this fault."""
-    others = [one.__name__ for one in invariants.INVARIANTS if one.__name__ not in mutation.invariants]
+    others = [one.__name__ for one in invariants._INVARIANTS if one.__name__ not in mutation.invariants]
     broken = [f"{others[0]}: something", f"{mutation.invariants[-1]}: something"]
     assert not mutation.found_in(broken[:1])
     assert mutation.found_in(broken) == mutation.invariants[-1]
