@@ -108,6 +108,10 @@ fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to
 simulate: .venv/.synced ## Simulate the whole stack, seed by seed, with faults and any order of deliveries (SEEDS=2000, FIRST=0, JOBS=<cores>); SEED=<seed> replays one in words
 	@$(BIN)/python -m tests.simulation $(if $(SEED),replay $(SEED),run --seeds $(or $(SEEDS),2000) --first $(or $(FIRST),0) $(if $(JOBS),--jobs $(JOBS)))
 
+.PHONY: simulate-mutations
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of eight deliberate faults (SEEDS=2000)
+	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
+
 .PHONY: limits
 limits: .venv/.synced ## Test with the most that AWS accepts: whole policies of findings, thousands of functions
 	@$(BIN)/python -m pytest tests/limits -q -n auto --dist=loadfile

@@ -70,6 +70,11 @@ class Roles(Service):
         now = self._clock()
         return next(roles for at, roles in reversed(self._visible) if at <= now)
 
+    def changes_visible(self) -> int:
+        """Return how many changes IAM shows now."""
+        now = self._clock()
+        return sum(at <= now for at, _ in self._visible)
+
     def require_visible(self, name: str) -> None:
         """Reject the name of a role that IAM does not show yet."""
         _named(self.visible(), {"RoleName": name})

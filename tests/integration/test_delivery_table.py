@@ -141,11 +141,11 @@ def test_a_revision_that_was_delivered_or_superseded_is_skipped(ledger: Delivery
     assert ledger.claim("f1", "slack", 2, NOW) == Skip(outcome=DeliveryOutcome.SUPERSEDED, revision=3, reference="oi-1")
 
 
-def test_a_claim_has_the_reference_of_the_last_delivery(ledger: DeliveryTable) -> None:
+def test_a_claim_has_the_revision_and_the_reference_of_the_last_delivery(ledger: DeliveryTable) -> None:
     """A delivery without a reference keeps the last one."""
     ledger.complete(take(ledger, revision=1), "oi-1", None)
     second = take(ledger, revision=2)
-    assert second.reference == "oi-1"
+    assert (second.delivered, second.reference) == (1, "oi-1")
     ledger.complete(second, None, None)
     assert take(ledger, revision=3).reference == "oi-1"
 

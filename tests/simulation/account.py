@@ -143,6 +143,10 @@ class Account:
                 return part.answer(operation, params)
         return None
 
+    def version(self) -> tuple[int, int]:
+        """Return what is another value after each change that can be read."""
+        return self._events, self._roles.changes_visible()
+
     # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _lambda(self, operation: str, **params: Any) -> None:

@@ -69,6 +69,9 @@ class Invocation:
         self.environment, self.words, self.is_dead = environment, words, False
         self.has_sent = False
         """Whether it has sent something that it has not recorded yet."""
+        self.attempt = ""
+        """The attempt of a fix that it applies (`<finding>#<number>`), empty for none."""
+        self.account_before = world.account.version()
         self.deadline = world.now + timeout
         self.wakes_at = world.now
         self._world, self._event, self._ended = world, event, ended

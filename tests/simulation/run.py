@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 MODES = ("off", "approve", "auto", "auto")
 _MOST_CALLS = 400
 _LONGEST_STORM = 25
+_LOST_EVENTS = 0.02
 _REDRIVES = 3
 _MOST_DELIVERIES = 16
 """After this number nothing more happens in a story, so that few seeds have more than 40."""
@@ -119,7 +120,7 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
             first + choices.pick("storm", range(_MOST_CALLS)) for _ in range(choices.pick("storms", range(4)))
         )
     ]
-    world.faults = Faults(tuple(windows))
+    world.faults = Faults(tuple(windows), lost_event=_LOST_EVENTS)
     at = 0.0
     for step in steps:
         at += step.after

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
+FIXES_AN_HOUR: Final = "2"
+"""The limit of fixes: so few that some seeds reach it."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -62,6 +64,11 @@ def deployed(fix_mode: str) -> Stack:
     names = {logical: _name(logical) for logical in functions}
     timeout = float(template.raw["Globals"]["Function"]["Timeout"])
     streams = [one for one in _sources(functions) if one[1]["Type"] == "DynamoDB"]
+    environments = {
+        names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
+        for logical in functions
+    }
+    environments["apply_fix"]["MAX_FIXES_AN_HOUR"] = FIXES_AN_HOUR
     return Stack(
         tuple(_queue(name, properties) for name, properties in template.of_type("AWS::SQS::Queue").items()),
         tuple(
@@ -82,10 +89,7 @@ def deployed(fix_mode: str) -> Stack:
             if referred(target["Arn"]).endswith("Queue")
         ),
         template.of_type("AWS::DynamoDB::Table"),
-        {
-            names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
-            for logical in functions
-        },
+        environments,
         {names[logical]: float(one.get("Timeout", timeout)) for logical, one in functions.items()},
         streams[0][1]["Properties"]["BatchSize"],
     )

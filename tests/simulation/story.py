@@ -25,6 +25,7 @@ NAMES: Final = ("orders", "invoices", "refunds")
 SHARED: Final = "shared-role"
 PERSON: Final = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 _PAUSES: Final = (0.0, 0.0, 0.05, 0.3, 3.0, 45.0, 70.0, 130.0, 200.0, 400.0, 1_500.0)
+_DURING_A_CHECK: Final = (0.05, 0.1, 0.2)
 _MOST: Final = 5
 _SUPPRESSED_FOR: Final = timedelta(hours=1)
 
@@ -102,26 +103,33 @@ def _delete(story: Story) -> None:
 
 
 def _permission(story: Story) -> None:
-    name, principal = story.function(), story.one_of(("s3.amazonaws.com", "*", PARTNER))
+    _permit(story, story.function())
+
+
+def _permit(story: Story, name: str) -> None:
+    principal = story.one_of(("s3.amazonaws.com", "*", PARTNER))
     sid = f"for-{principal.strip('*') or 'all'}".replace(".", "-")
     words = f"permit {principal} to invoke {name}"
     story.add(words, lambda world: _of(world, name, lambda one: world.account.permit(one, sid, principal)))
 
 
 def _no_permission(story: Story) -> None:
-    name = story.function()
+    _forbid(story, story.function())
 
+
+def _forbid(story: Story, name: str, after: float | None = None) -> None:
     def act(world: World) -> None:
         if name in world.account.functions:
             for sid in list(world.account.functions[name].statements):
                 world.account.forbid(name, sid)
 
-    story.add(f"remove every permission to invoke {name}", act)
+    story.add(f"remove every permission to invoke {name}", act, after)
 
 
 def _broad_for_a_while(story: Story) -> None:
-    _permission(story)
-    _no_permission(story)
+    name = story.function()
+    _permit(story, name)
+    _forbid(story, name, story.one_of((None, *_DURING_A_CHECK)))
 
 
 def _mapping(story: Story) -> None:

@@ -17,6 +17,8 @@ from zlib import crc32
 from botocore.exceptions import ReadTimeoutError
 from greenlet import getcurrent
 
+from permission_guard.bus.events import SOURCE
+from permission_guard.model.findings import Status
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
@@ -25,6 +27,8 @@ from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
 from tests.simulation.account import Account
 from tests.simulation.environments import Environment, Invocation
+from tests.simulation.evaluation import clean_evaluation
+from tests.simulation.observations import FINDING_PREFIX, Observations, read
 from tests.simulation.receivers import Receivers
 
 if TYPE_CHECKING:
@@ -43,9 +47,15 @@ ALMOST_NOW: Final = 0.01
 """Seconds that a call takes."""
 
 _LAGS: Final = (0.0, 0.0, 0.0, 2.0, 9.0)
-_DELAYS: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
+_LATE: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
+_DELAYS: Final = (_LATE, _LATE, (0.0,))
+"""How late events come, in a seed."""
+_STREAM_DELAYS: Final = (0.0, 0.0, 0.0, 5.0, 90.0)
+_SWITCHES: Final = (0.12, 0.12, 0.4)
+"""How often another invocation goes on after a call, in a seed."""
+_DUPLICATES: Final = (0.02, 0.02, 0.02, 0.2)
+"""How often a queue delivers a message to two invocations at the same time, in a seed."""
 _SHARDS: Final = 2
-_PREFIX: Final = "FINDING#"
 
 
 class NeverQuietError(AssertionError):
@@ -54,20 +64,29 @@ class NeverQuietError(AssertionError):
 
 @dataclass(slots=True)
 class Shard:
-    """A shard of the table's stream: its records, and the one at which the mapping continues."""
+    """A shard of the table's stream: its records, and the one at which the mapping continues.
+
+    It reads on at `readable_at`, in seconds since 1970: records that come until then are in one batch.
+    """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     position: int = 0
+    readable_at: float = 0.0
     is_read: bool = False
     most: int = 0
     """The most records of the next batch; 0 for no limit. It is halved after an error, as the mapping bisects."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has records that no invocation reads."""
+        return not self.is_read and self.position < len(self.records)
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How many faults a seed has at most, and how likely each is at a call: as a share of all calls.
+    """How likely each fault is at a call, as a share of all calls in some windows: from which one on, and for how many.
 
-    They happen in windows: from which call on, and for how many.
+    An event between the bus and a queue can be lost at any time.
     """
 
     windows: tuple[range, ...] = ()
@@ -75,6 +94,7 @@ class Faults:
     failed: float = 0.05
     lost_reply: float = 0.02
     crashed: float = 0.02
+    lost_event: float = 0.0
 
     def may_happen(self, call: int) -> bool:
         """Return whether a call is in a window."""
@@ -121,9 +141,12 @@ class World:
         self.dropped = 0
         self.configurations = 0
         self.has_sweep = False
-        self.attachments: list[tuple[str, str, Any]] = []
+        self.seen = Observations()
         self.unrecorded = 0
         """How often something was sent, and a fault kept that from being recorded."""
+        self._delays: tuple[float, ...] = choices.pick("delays", _DELAYS)
+        self._switches: float = choices.pick("switches", _SWITCHES)
+        self._duplicates: float = choices.pick("duplicates", _DUPLICATES)
         self._clients: dict[str, Client] = {}
         self._current: Invocation | None = None
 
@@ -140,7 +163,7 @@ class World:
         """Let one thing happen; return whether there was anything."""
         ready = [one for one in self.running if one.wakes_at <= self.now]
         current = self._current if self._current in ready else None
-        if current is not None and not self.choices.happens("switch", 0.12):
+        if current is not None and not self.choices.happens("switch", self._switches):
             self._go_on(current)
             return True
         others = [one for one in ready if one is not current]
@@ -167,7 +190,7 @@ class World:
             busy = sum(one.words.startswith(f"{poller.function} of {poller.queue}") for one in self.running)
             if busy < poller.concurrency and self.queues.queues[poller.queue].visible(self.now):
                 found.append(partial(self._poll, poller))
-        shards = [shard for shard in self.shards if not shard.is_read and shard.position < len(shard.records)]
+        shards = [shard for shard in self.shards if shard.is_waiting and shard.readable_at <= self.now]
         return [*found, *(partial(self._read_stream, shard) for shard in shards)]
 
     def _happen(self, number: int) -> None:
@@ -179,6 +202,7 @@ class World:
         """Move the clock to what comes next; return False if nothing does."""
         times = [one.wakes_at for one in self.running]
         times += [at for at, _, _ in self.coming]
+        times += [shard.readable_at for shard in self.shards if shard.is_waiting]
         times += [
             message.visible_at
             for poller in self.stack.pollers
@@ -221,11 +245,22 @@ class World:
     def _deliver(self, target: str, event: Mapping[str, Any]) -> None:
         """Let an event reach the queue of a rule: at least once, after a delay."""
         name, body = target.rpartition(":")[2], json.dumps(event)
+        if event["source"] == SOURCE and self._is_lost(event):
+            self.tell(f"{event['detail-type']} ({event['id']}) is lost on the way to {name}")
+            return
         for _ in range(2 if self.choices.happens("duplicate event", 0.05) else 1):
+            delay = self.choices.pick("event delay", self._delays)
             words = f"{event['detail-type']} ({event['id']}) reaches {name}"
-            self.later(
-                self.choices.pick("event delay", _DELAYS), words, partial(self._enqueue, self.queues.queues[name], body)
-            )
+            self.later(delay, words, partial(self._enqueue, self.queues.queues[name], body))
+
+    def _is_lost(self, event: Mapping[str, Any]) -> bool:
+        """Return whether an event of the bus does not reach a queue. The sweep makes up for those of open findings."""
+        detail = event["detail"]
+        if detail["status"] != Status.OPEN or not self.choices.happens("lose event", self.faults.lost_event):
+            return False
+        self.dropped += 1
+        self.seen.lost.add((detail["id"], detail["revision"]))
+        return True
 
     def _enqueue(self, queue: Queue, body: str) -> None:
         self.queues.send(queue, body)
@@ -242,6 +277,8 @@ class World:
                 self.tell(f"{poller.queue}: {message.id} becomes a dead letter")
             else:
                 batch.append(received)
+                if self.choices.happens("two receivers", self._duplicates):
+                    received.visible_at = self.now
         if not batch:
             return
         receipts = {message.id: message.receipt for message in batch}
@@ -421,9 +458,15 @@ class World:
         if service == "sqs":
             return self.queues.answer(operation, params)
         if service == "events" and operation in self.buses.operations:
+            for entry in params.get("Entries", ()):
+                self.seen.see_event(json.loads(entry["Detail"]))
             return self.buses.answer(operation, params)
         if service == "iam" and operation == "AttachRolePolicy":
-            self.attachments.append((params["RoleName"], params["PolicyArn"], self._plan_of(params)))
+            assert self._current is not None
+            items = self.tables.items["FindingsTable"].values()
+            findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
+            role, policy = params["RoleName"], params["PolicyArn"]
+            self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:
@@ -434,25 +477,30 @@ class World:
             return _NoItems()
         raise RejectedError("ResourceNotFoundException", f"{service}:{operation} finds nothing", status=404)
 
-    def _plan_of(self, params: Mapping[str, Any]) -> Any:
-        """Return the recorded fix that attaches a policy to a role, None if none is being applied."""
-        from tests.simulation.story import findings_in  # noqa: PLC0415 - it is about worlds
-
-        for finding in findings_in(self):
-            fix = finding.fix
-            is_this = fix is not None and fix.change.get("policy_arn") == params["PolicyArn"]
-            if fix is not None and is_this and fix.result == "applying" and finding.status == "open":
-                return fix
-        return None
-
     def _configuration(self, _params: Mapping[str, Any]) -> dict[str, Any]:
         return {"Configuration": BytesIO(self.document.encode()), "NextPollConfigurationToken": "t"}
 
     def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
         """Put a record of the stream into a shard. The mapping filters what is no finding."""
         change = record["dynamodb"]
-        if "NewImage" in change and change["Keys"]["sk"]["S"].startswith(_PREFIX):
-            self.shards[crc32(change["Keys"]["pk"]["S"].encode()) % _SHARDS].records.append(record)
+        if "NewImage" not in change or not change["Keys"]["sk"]["S"].startswith(FINDING_PREFIX):
+            return
+        self.seen.see_finding(change.get("OldImage"), change["NewImage"], self._current, self._violations)
+        shard = self.shards[crc32(change["Keys"]["pk"]["S"].encode()) % _SHARDS]
+        if not shard.is_waiting:
+            shard.readable_at = self.now + self.choices.pick("stream delay", _STREAM_DELAYS)
+        shard.records.append(record)
+
+    def _violations(self) -> Mapping[str, Any] | None:
+        """Return the problems that exist, None if they may be others than when the running invocation began."""
+        invocation = self._current
+        if invocation is None or self.configurations or self.account.version() != invocation.account_before:
+            return None
+        self._current = None  # what is read now is no call of the invocation
+        try:
+            return clean_evaluation(self)[0]
+        finally:
+            self._current = invocation
 
 
 class _NoItems(dict[str, Any]):

@@ -877,6 +877,15 @@ def test_the_first_check_with_a_role_is_made_again(logged: Logged) -> None:
     assert not request.after_grace_period
 
 
+def test_the_second_check_with_a_role_reads_which_functions_share_it(logged: Logged) -> None:
+    """Another function may have begun to use it at the same time: their first checks did not see each other."""
+    account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)
+    account.handle(message(0, record("create_event_source_mapping")))
+    account.handle(message(1, requested(account.requests.sent[0])))
+    account.handle(message(2, record("put_role_policy", roleName="orders-role")))
+    assert [request.full for request in account.requests.sent] == [True, False]
+
+
 def test_a_redelivered_message_is_checked_again_too(logged: Logged) -> None:
     """An earlier try may have recorded the role, and have ended before it requested that."""
     account = Account(logged, InMemoryState(polling(a_role(SQS_POLICY))), grace_period=True)

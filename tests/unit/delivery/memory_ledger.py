@@ -35,6 +35,7 @@ class MemoryLedger:
             token="token",
             locked_until=until,
             reference=held.reference,
+            delivered=held.revision or 0,
         )
 
     def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:

@@ -69,6 +69,17 @@ def test_the_end_of_an_announced_finding_is_announced(transitions: list[Transiti
     assert alerted(transitions) == sent
 
 
+@pytest.mark.parametrize("ends", [(SUPPRESSED, RESOLVED), (RESOLVED, SUPPRESSED)])
+def test_an_end_that_is_not_announced_does_not_hide_the_one_before_it(ends: tuple[Transition, Transition]) -> None:
+    """It can arrive first. Without the other one, the last alert would say that the finding is open."""
+    opened, first, second = after([OPENED, *ends])
+    ledger, channel = MemoryLedger(), Channel("sns")
+    for finding in (opened, second, second, first, second):
+        send(finding, lambda: second, [channel], ledger)
+    assert channel.sent == [opened.revision, first.revision]
+    assert (ledger.expires_at is not None) is (second.status is Status.RESOLVED)
+
+
 @pytest.mark.parametrize(
     ("transitions", "sent"),
     [

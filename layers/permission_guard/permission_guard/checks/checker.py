@@ -137,7 +137,9 @@ class Checker:
         )
         waits = bool(deferred) or not written or evaluated.is_being_changed
         # If IAM alone is the reason, a later change can cause what the next check finds: that has its own grace period.
-        following = replace(request, after_grace_period=waits, iam_change=False, redelivered=False)
+        # Two functions that begin to use a role at the same time may not see each other before both are recorded.
+        full = request.full or evaluated.is_new_of_role
+        following = replace(request, after_grace_period=waits, iam_change=False, redelivered=False, full=full)
         return CheckResult(
             target,
             report,
@@ -216,6 +218,7 @@ class Checker:
             related,
             is_being_changed,
             is_propagating,
+            is_new_of_role,
         )
 
     def _stays_apart(self, run: CheckRun) -> Callable[[Verdict], bool]:
@@ -300,7 +303,7 @@ class _Evaluated:
     """The rules' report, what could not be read, and the checkpoint for the next check.
 
     Only a later read has the result while AWS still creates or updates the function (`is_being_changed`), or IAM
-    propagates a change of its role (`is_propagating`).
+    propagates a change of its role (`is_propagating`), as it may if the role is new to the function (`is_new_of_role`).
     """
 
     report: Report
@@ -310,6 +313,7 @@ class _Evaluated:
     related: tuple[FunctionTarget, ...] = ()
     is_being_changed: bool = False
     is_propagating: bool = False
+    is_new_of_role: bool = False
 
 
 def _new(report: Report, recorded: Iterable[Finding]) -> tuple[Verdict, ...]:

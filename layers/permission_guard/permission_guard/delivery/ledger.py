@@ -67,7 +67,8 @@ class Delivery:
 class Claim:
     """The right to deliver one revision, until `locked_until`.
 
-    `token` is unique to this claim; `reference` is the reference of the last delivery, such as a ticket's id.
+    `token` is unique to this claim. `reference` is the reference of the last delivery, such as a ticket's id, and
+    `delivered` its revision, 0 if there was none.
     """
 
     finding_id: str
@@ -76,6 +77,7 @@ class Claim:
     token: str
     locked_until: datetime
     reference: str | None = None
+    delivered: int = 0
 
 
 @record(kw_only=True)
@@ -161,7 +163,8 @@ def deliver(
 
     A finding that `is_withheld`, given the same, is not sent. The record then has the revision before: older ones are
     skipped, and this one is delivered by a later event if the severity has risen meanwhile. Neither is a finding for
-    which `instead` returns an outcome; that counts as delivered.
+    which `instead` returns an outcome. That counts as delivered, but for an end that is not announced: the transition
+    before, which is, may arrive later.
     """
     claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
@@ -176,7 +179,8 @@ def deliver(
     try:
         outcome = instead(finding, claim.reference)
         if outcome is not None:
-            ledger.complete(claim, None, _expiry(finding, clock()))
+            recorded = claim.delivered if outcome is DeliveryOutcome.NOT_ANNOUNCED else claim.revision
+            ledger.complete(replace(claim, revision=recorded), None, _expiry(finding, clock()))
             return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
         if is_withheld(finding, claim.reference):
             latest = current()

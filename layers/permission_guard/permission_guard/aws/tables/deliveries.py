@@ -4,7 +4,7 @@
 |----------------|--------------------------------------------------------------------------------------------|
 | `finding_id`   | hash key                                                                                   |
 | `channel`      | range key: `sns`, `slack`, `ticket:opsitem`                                                |
-| `revision`     | the last revision delivered; absent until the first one succeeds                           |
+| `revision`     | the last revision delivered; absent or 0 until the first one succeeds                      |
 | `reference`    | what that delivery created, such as the id of an OpsItem                                   |
 | `locked_until` | epoch milliseconds; absent while no delivery runs                                          |
 | `locked_by`    | the token of the claim that holds the lock                                                 |
@@ -88,13 +88,15 @@ class DeliveryTable:
             if skip is None:  # The reply had less than the item, so `skip_reason` disagrees with the condition.
                 raise ConflictError(f"the delivery record of {finding_id} at {channel} changed meanwhile") from error
             return skip
+        last = _delivery(reply["Attributes"])
         return Claim(
             finding_id=finding_id,
             channel=channel,
             revision=revision,
             token=token,
             locked_until=until,
-            reference=_delivery(reply["Attributes"]).reference,
+            reference=last.reference,
+            delivered=last.revision or 0,
         )
 
     def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
