@@ -112,6 +112,7 @@ def test_a_pattern_can_have_a_prefix(aws: Aws) -> None:
         call("AttachRolePolicy"),
         call("AttachRolePolicyAndMore"),
         call("addPermission"),
+        call("PreAddPermission"),
         call(["RemovePermission"]),
         call("AddPermission", "iam.amazonaws.com"),
         entry({"eventSource": "lambda.amazonaws.com"}),

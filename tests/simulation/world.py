@@ -518,7 +518,6 @@ _ANSWERS: Final[dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]]]
     "cloudformation:DescribeStackResources": lambda _world, _params: _no_stack(),
     "ec2:DescribeRegions": lambda _world, _params: {"Regions": [{"RegionName": REGION}]},
     "s3:HeadBucket": lambda _world, _params: {},
-    "sqs:GetQueueAttributes": lambda _world, _params: {"Attributes": {}},
 }
 
 
