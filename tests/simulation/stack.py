@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
-FIXES_AN_HOUR: Final = "2"
-"""The limit of fixes: so few that some seeds reach it."""
+FIXES_AN_HOUR: Final = "1"
+"""The limit of fixes: the least, so that some seeds reach it."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
