@@ -27,12 +27,13 @@ from tests.in_memory.errors import RejectedError
 from tests.simulation import evaluation
 from tests.simulation.choices import Choices
 from tests.simulation.environments import app, keep_for_each_environment
+from tests.simulation.faults import Faults
 from tests.simulation.invariants import broken
 from tests.simulation.memory import remembering
 from tests.simulation.stack import deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
 from tests.simulation.threads import InlinePool
-from tests.simulation.world import START, Faults, NeverQuietError, World
+from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,10 @@ comes next.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from botocore.exceptions import ReadTimeoutError
 from greenlet import getcurrent
 
 from permission_guard.bus.events import SOURCE
@@ -22,14 +19,16 @@ from permission_guard.model.findings import Status
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
-from tests.in_memory.errors import RejectedError
 from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
 from tests.simulation.account import Account
+from tests.simulation.calls import Call, answer_of_others
 from tests.simulation.environments import Environment, Invocation
 from tests.simulation.evaluation import clean_evaluation
+from tests.simulation.faults import Faults, Storms
 from tests.simulation.observations import FINDING_PREFIX, Observations, read
 from tests.simulation.receivers import Receivers
+from tests.simulation.stream import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,45 +61,6 @@ class NeverQuietError(AssertionError):
     """The system did not become quiet."""
 
 
-@dataclass(slots=True)
-class Shard:
-    """A shard of the table's stream: its records, and the one at which the mapping continues.
-
-    It reads on at `readable_at`, in seconds since 1970: records that come until then are in one batch.
-    """
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    position: int = 0
-    readable_at: float = 0.0
-    is_read: bool = False
-    most: int = 0
-    """The most records of the next batch; 0 for no limit. It is halved after an error, as the mapping bisects."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it has records that no invocation reads."""
-        return not self.is_read and self.position < len(self.records)
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """How likely each fault is at a call, as a share of all calls in some windows: from which one on, and for how many.
-
-    An event between the bus and a queue can be lost at any time.
-    """
-
-    windows: tuple[range, ...] = ()
-    throttled: float = 0.20
-    failed: float = 0.05
-    lost_reply: float = 0.02
-    crashed: float = 0.02
-    lost_event: float = 0.0
-
-    def may_happen(self, call: int) -> bool:
-        """Return whether a call is in a window."""
-        return any(call in window for window in self.windows)
-
-
 class World:
     """Runs the stack in an account. `hub` is the greenlet that decides; `words` gets what happens, None for nobody."""
 
@@ -110,10 +70,10 @@ class World:
         choices: Choices,
         *,
         move_clock: Callable[[float], None],
-        faults: Faults = Faults(),
         words: list[str] | None = None,
     ) -> None:
-        self.stack, self.choices, self.faults = stack, choices, faults
+        self.stack, self.choices, self.faults = stack, choices, Faults()
+        self._storms = Storms(self)
         self.hub = getcurrent()
         self.words = words
         self._move_clock = move_clock
@@ -313,21 +273,9 @@ class World:
 
     def _read_stream(self, shard: Shard) -> None:
         """Invoke the function that publishes with the next records of a shard."""
-        end = min(shard.position + (shard.most or self.stack.stream_batch), len(shard.records))
-        batch = shard.records[shard.position : end]
-        shard.is_read = True
-
-        def ended(result: dict[str, Any] | None) -> None:
-            shard.is_read = False
-            if result is None:  # a crash: the batch is divided, and tried again
-                shard.most = max(1, len(batch) // 2)
-                return
-            failures = [one["itemIdentifier"] for one in result["batchItemFailures"]]
-            numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-            shard.position += numbers.index(failures[0]) if failures else len(batch)
-            shard.most = 0
-
-        self.invoke("publish_findings", {"Records": batch}, ended, f"publish_findings ({len(batch)} records)")
+        batch = shard.read(self.stack.stream_batch)
+        words = f"publish_findings ({len(batch)} records)"
+        self.invoke("publish_findings", {"Records": batch}, partial(shard.end, batch), words)
 
     def invoke(
         self, function: str, event: dict[str, Any], ended: Callable[[dict[str, Any] | None], None], words: str
@@ -387,72 +335,28 @@ class World:
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Answer a call of the running invocation, with what the seed decides: a fault, a crash, others first."""
-        invocation = self._current
+        invocation, call = self._current, Call(service, operation, params)
         if invocation is None or getcurrent() is self.hub:
-            return self._answer(service, operation, params)
+            return self._answer(call)
         if invocation.is_dead:
             invocation.crash()
         self.calls += 1
-        name = f"{service}:{operation}"
         stormy = self.faults.may_happen(self.calls)
         invocation.pause()
         self._current = invocation
         self.now += ALMOST_NOW
         self._move_clock(self.now)
-        if not stormy:
-            reply = self._answer(service, operation, params)
-        else:
-            reply = self._in_a_storm(name, service, operation, params)
-        if name in _SENDS:
+        reply = self._storms.answer(invocation, call, self._answer) if stormy else self._answer(call)
+        if call.is_send:
             invocation.has_sent = True
-        elif _is_record(params):
+        elif call.is_record:
             invocation.has_sent = False
         if stormy and self.choices.happens("crash after", self.faults.crashed):
-            self._crash(f"{name}: crash after the call")
+            self._storms.crash(invocation, f"{call}: crash after the call")
         return reply
 
-    def _crash(self, words: str) -> None:
-        invocation = self._current
-        assert invocation is not None
-        self.tell(words)
-        self.unrecorded += invocation.has_sent
-        invocation.crash()
-
-    def _in_a_storm(self, name: str, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer a call, unless the seed decides for a fault."""
-        invocation = self._current
-        assert invocation is not None
-        if self.choices.happens("crash before", self.faults.crashed):
-            self._crash(f"{name}: crash before the call")
-        if self.choices.happens("throttle", self.faults.throttled):
-            self.tell(f"{name}: throttled")
-            self.unrecorded += invocation.has_sent and _is_record(params)
-            raise RejectedError("ThrottlingException", "Rate exceeded")
-        if self.choices.happens("server error", self.faults.failed):
-            self.tell(f"{name}: 500")
-            self.unrecorded += invocation.has_sent and _is_record(params)
-            raise RejectedError("InternalServerError", "Internal error", status=500)
-        reply = self._answer(service, operation, params)
-        if not _is_read(operation) and self.choices.happens("lost reply", self.faults.lost_reply):
-            return self._lost(name, service, operation, params, reply)
-        return reply
-
-    def _lost(
-        self, name: str, service: str, operation: str, params: dict[str, Any], reply: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Lose the reply of a call that took effect: the SDK calls again, or gives up.
-
-        A transaction has a token, so that its second try does nothing.
-        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-        """
-        self.unrecorded += name in _SENDS
-        if self.choices.happens("give up", 0.5):
-            self.tell(f"{name}: it takes effect, and its reply is lost")
-            raise ReadTimeoutError(endpoint_url=service)
-        self.tell(f"{name}: its reply is lost, and the SDK calls again")
-        return reply if operation == "TransactWriteItems" else self._answer(service, operation, params)
-
-    def _answer(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, call: Call) -> dict[str, Any]:
+        service, operation, params = call.service, call.operation, call.params
         if service == "dynamodb":
             return self.tables.answer(operation, params)
         if service == "sqs":
@@ -471,14 +375,7 @@ class World:
             found = part.answer(service, operation, params)
             if found is not None:
                 return found
-        if own := _ANSWERS.get(f"{service}:{operation}"):
-            return own(self, params)
-        if operation.startswith(("List", "Describe")):
-            return _NoItems()
-        raise RejectedError("ResourceNotFoundException", f"{service}:{operation} finds nothing", status=404)
-
-    def _configuration(self, _params: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Configuration": BytesIO(self.document.encode()), "NextPollConfigurationToken": "t"}
+        return answer_of_others(call, self.document)
 
     def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
         """Put a record of the stream into a shard. The mapping filters what is no finding."""
@@ -501,34 +398,3 @@ class World:
             return clean_evaluation(self)[0]
         finally:
             self._current = invocation
-
-
-class _NoItems(dict[str, Any]):
-    """A reply whose lists are empty."""
-
-    def __missing__(self, _key: str) -> list[Any]:
-        return []
-
-
-_SENDS: Final = frozenset({"sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"})
-
-_ANSWERS: Final[dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]]] = {
-    "appconfigdata:GetLatestConfiguration": World._configuration,
-    "appconfigdata:StartConfigurationSession": lambda _world, _params: {"InitialConfigurationToken": "t"},
-    "cloudformation:DescribeStackResources": lambda _world, _params: _no_stack(),
-    "ec2:DescribeRegions": lambda _world, _params: {"Regions": [{"RegionName": REGION}]},
-    "s3:HeadBucket": lambda _world, _params: {},
-}
-
-
-def _no_stack() -> dict[str, Any]:
-    raise RejectedError("ValidationError", "Stack for the resource does not exist")
-
-
-def _is_record(params: Mapping[str, Any]) -> bool:
-    """Return whether a call records that something was sent."""
-    return params.get("TableName") == "DeliveriesTable" and "SET revision" in params.get("UpdateExpression", "")
-
-
-def _is_read(operation: str) -> bool:
-    return operation.startswith(("Get", "List", "Describe", "Query", "BatchGet", "Head", "Scan", "StartConfiguration"))

@@ -1,0 +1,77 @@
+"""Calls of AWS, and the answers of the services of which the simulation has next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.fakes import REGION
+from tests.in_memory.errors import RejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SENDS: Final = frozenset({"sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"})
+_READS: Final = ("Get", "List", "Describe", "Query", "BatchGet", "Head", "Scan", "StartConfiguration")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call: the service, the operation as AWS spells it, and its parameters."""
+
+    service: str
+    operation: str
+    params: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.operation.startswith(_READS)
+
+    @property
+    def is_send(self) -> bool:
+        """Whether people get something by it."""
+        return str(self) in _SENDS
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it records that something was sent."""
+        update = self.params.get("UpdateExpression", "")
+        return self.params.get("TableName") == "DeliveriesTable" and "SET revision" in update
+
+
+def answer_of_others(call: Call, document: str) -> dict[str, Any]:
+    """Answer a call of a service that has nothing, but for the configuration `document`."""
+    if known := _ANSWERS.get(str(call)):
+        return known(document)
+    if call.operation.startswith(("List", "Describe")):
+        return _NoItems()
+    raise RejectedError("ResourceNotFoundException", f"{call} finds nothing", status=404)
+
+
+class _NoItems(dict[str, Any]):
+    """A reply whose lists are empty."""
+
+    def __missing__(self, _key: str) -> list[Any]:
+        return []
+
+
+def _configuration(document: str) -> dict[str, Any]:
+    return {"Configuration": BytesIO(document.encode()), "NextPollConfigurationToken": "t"}
+
+
+def _no_stack(_document: str) -> dict[str, Any]:
+    raise RejectedError("ValidationError", "Stack for the resource does not exist")
+
+
+_ANSWERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "appconfigdata:GetLatestConfiguration": _configuration,
+    "appconfigdata:StartConfigurationSession": lambda _document: {"InitialConfigurationToken": "t"},
+    "cloudformation:DescribeStackResources": _no_stack,
+    "ec2:DescribeRegions": lambda _document: {"Regions": [{"RegionName": REGION}]},
+    "s3:HeadBucket": lambda _document: {},
+}
