@@ -52,7 +52,7 @@ _DELAYS: Final = (_LATE, _LATE, (0.0,))
 _STREAM_DELAYS: Final = (0.0, 0.0, 0.0, 5.0, 90.0)
 _SWITCHES: Final = (0.12, 0.12, 0.4)
 """How often another invocation goes on after a call, in a seed."""
-_DUPLICATES: Final = (0.02, 0.02, 0.02, 0.2)
+_DUPLICATES: Final = (0.02, 0.02, 0.3)
 """How often a queue delivers a message to two invocations at the same time, in a seed."""
 _SHARDS: Final = 2
 
