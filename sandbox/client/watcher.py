@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 DEADLINE = 60.0
 """How many seconds to wait for an expected result, with cold starts, on a machine that runs other tests beside it. What
 must be faster has a deadline of its own."""
+
+QUIET = 3.0
+"""For how many seconds no check is recorded after the last one, with a grace period of a second."""
+PAUSE = 0.25
 
 Finding = dict[str, Any]
 OpsItem = dict[str, Any]
@@ -89,6 +94,17 @@ class Watcher:
             return written if written > more_than else 0
 
         return poll(probe, deadline=deadline, what=f"check of {function_arn} ({direction})")
+
+    def settled(self, function_arn: str, direction: str, *, quiet: float = QUIET, deadline: float = DEADLINE) -> None:
+        """Wait until no check of a function was recorded for some seconds: also the delayed ones are over then."""
+        until, number, since = time.monotonic() + deadline, 0, time.monotonic()
+        while time.monotonic() - since < quiet:
+            now = self.checked(function_arn, direction, deadline=deadline)
+            if now != number:
+                number, since = now, time.monotonic()
+            if time.monotonic() > until:
+                raise TimeoutError(f"checks of {function_arn} ({direction}) do not end after {deadline:g} s")
+            time.sleep(PAUSE)
 
     def alert(self, finding_id: str, transition: str, *, deadline: float = DEADLINE) -> dict[str, Any]:
         """Wait for the alert of a finding's transition, and return the notification that SNS sent."""

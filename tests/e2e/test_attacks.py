@@ -392,6 +392,7 @@ def test_the_same_event_many_times_is_one_fix(bot: Bot, unique: str) -> None:
     seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(unique, bot.engineer.queue(unique))
     bot.watcher.checked(arn, "execution_role", more_than=seen)
+    bot.watcher.settled(arn, "execution_role")
     since = bot.aws.last_record()
     # What fails since another invocation owns the fix is delivered again soon, not after six minutes.
     url = bot.resource("FixQueue")

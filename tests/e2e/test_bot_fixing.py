@@ -31,6 +31,7 @@ def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: di
     seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
     bot.watcher.checked(arn, "execution_role", more_than=seen)
+    bot.watcher.settled(arn, "execution_role")
     return arn
 
 
