@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 # Tests create hundreds of sessions. What a loader returns is read only: all clients of a session share it, too.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+
+# Times are measured in `benchmarks`: on a busy machine, a short example takes longer than Hypothesis allows.
+settings.register_profile("permission-guard", deadline=None)
+settings.load_profile("permission-guard")
 
 
 @pytest.fixture(scope="session")

@@ -631,7 +631,7 @@ TEMPLATES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TEMPLATES)
 def test_no_template_makes_a_rule_crash(body: dict[str, Any]) -> None:
     """A malformed template is evaluated, unknown, or rejected with a message."""

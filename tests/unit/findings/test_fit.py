@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from permission_guard.findings.fit import document_size, fit
@@ -58,7 +58,6 @@ def test_the_smallest_form_has_the_identity_the_status_and_the_fix() -> None:
     assert document_size(smallest) < 10_000
 
 
-@settings(deadline=None)  # long texts are slow on a busy machine
 @given(st.text(), st.text(max_size=50), st.integers(0, 30_000), st.integers(20_000, limits.FINDING_DOCUMENT))
 def test_the_result_fits_and_is_stable(text: str, name: str, times: int, limit: int) -> None:
     """Fitting a second time changes nothing, so an unchanged finding is not written again."""
