@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from bisect import insort
@@ -24,6 +25,10 @@ MOST_CPU_SECONDS: Final = 0.3
 
 CORES: Final = os.cpu_count() or 1
 _LARGEST_CHUNK: Final = 10
+_WARM_UP: Final = range(30)
+"""Seeds that import and remember what most seeds need."""
+_NEVER: Final = 1_000_000
+"""A threshold of the garbage collector that is never reached. The oldest generation is collected between seeds."""
 _CHUNKS_OF_A_WORKER: Final = 3
 
 
@@ -98,6 +103,7 @@ def run_here(seeds: Sequence[int]) -> list[Ran]:
     from tests.simulation.run import simulate  # noqa: PLC0415 - only the processes that simulate need it
 
     outcomes = [simulate(seed) for seed in seeds]
+    _tidy()
     return [Ran(one.seed, tuple(one.broken), one.deliveries, one.seconds) for one in outcomes]
 
 
@@ -116,4 +122,13 @@ def _prepare() -> None:
 
     for mode in MODES:
         deployed(mode)
-    simulate(0)
+    for seed in _WARM_UP:
+        simulate(seed)
+    gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
+    _tidy()
+
+
+def _tidy() -> None:
+    """Collect garbage, and let later collections ignore what remains: the modules, and what is remembered."""
+    gc.collect()
+    gc.freeze()

@@ -46,8 +46,8 @@ _MOST_CALLS = 400
 _LONGEST_STORM = 25
 _LOST_EVENTS = 0.02
 _REDRIVES = 3
-_MOST_DELIVERIES = 16
-"""After this number nothing more happens in a story, so that few seeds have more than 40."""
+_MOST_DELIVERIES = 12
+"""After this number nothing more happens in a story, so that a seed ends after 40."""
 _HOURS = 7_200.0
 
 _PURE = (
@@ -85,11 +85,12 @@ def simulate(
     with_words: bool = False,
 ) -> Outcome:
     """Run a seed, without some steps of its story and without some unusual decisions."""
-    started = time.process_time()
     choices = Choices(seed, left_out)
     steps = [step for number, step in enumerate(steps_of(seed)) if number not in without_steps]
     words: list[str] | None = [] if with_words else None
     mode = choices.pick("mode", MODES)
+    _install()
+    started = time.process_time()
     with _installed(deployed(mode), choices, words) as world:
         if words is not None:
             words.append(f"seed {seed}: FixMode {mode}")

@@ -40,10 +40,13 @@ START: Final = 1_795_168_800.0
 """When each simulation starts, in seconds since 1970."""
 MOST_STEPS: Final = 20_000
 """The steps after which the system counts as never quiet."""
-MANY_DELIVERIES: Final = 26
-"""After this number nothing unusual happens any more, so that few seeds have more than 40."""
+MANY_DELIVERIES: Final = 17
+"""After this number nothing unusual happens any more, so that a seed ends after 40."""
 ALMOST_NOW: Final = 0.01
 """Seconds that a call takes."""
+
+_PAUSES: Final = ((22, 1_200.0), (MANY_DELIVERIES, 45.0))
+"""After how many deliveries the next one waits, in seconds. A failed message is visible again after 18 minutes."""
 
 _LAGS: Final = (0.0, 0.0, 0.0, 2.0, 9.0)
 _LATE: Final = (0.0, 0.0, 1.0, 20.0, 90.0)
@@ -170,8 +173,12 @@ class World:
         ]
         if not times:
             return False
-        self.advance_to(max(min(times), self.now + ALMOST_NOW))
+        self.advance_to(max(min(times), self.now + ALMOST_NOW) + (0.0 if self.running else self._pause()))
         return True
+
+    def _pause(self) -> float:
+        """Return how many seconds pass before the next delivery, so that one delivers what several would."""
+        return next((pause for many, pause in _PAUSES if self.deliveries > many), 0.0)
 
     def advance_to(self, moment: float) -> None:
         """Move the clock."""
@@ -385,7 +392,8 @@ class World:
         self.seen.see_finding(change.get("OldImage"), change["NewImage"], self._current, self._violations)
         shard = self.shards[crc32(change["Keys"]["pk"]["S"].encode()) % _SHARDS]
         if not shard.is_waiting:
-            shard.readable_at = self.now + self.choices.pick("stream delay", _STREAM_DELAYS)
+            delay = self.choices.pick("stream delay", _STREAM_DELAYS)
+            shard.readable_at = self.now + (self._pause() or delay)
         shard.records.append(record)
 
     def _violations(self) -> Mapping[str, Any] | None:
