@@ -383,6 +383,7 @@ ON_EVERYTHING = {
     "elasticloadbalancing:DescribeTargetHealth",
     "events:ListEventBuses",
     "events:ListRules",
+    "iam:GetAccountSummary",
     "iot:ListAuthorizers",
     "iot:ListTopicRules",
     "logs:DescribeAccountPolicies",

@@ -476,10 +476,10 @@ STACK = {"aws:cloudformation:stack-name": "shop"}
         (replace(BROKEN, tags=None), "could not be read"),
         (polling(a_role(tags={"permission-guard:fix": "never"})), "orders-role is tagged permission-guard:fix=never"),
         (polling(a_role(tags=STACK)), "orders-role belongs to the CloudFormation stack shop"),
-        (polling(a_role(DENY)), "would not help: Explicitly denied by statement 'NoReceiving'"),
+        (polling(a_role(DENY)), "Explicitly denied by statement 'NoReceiving'"),
         (
             polling(a_role(boundary=a_policy(allow("logs:*")))),
-            "would not help: Implicitly denied: the permissions boundary does not allow it",
+            "Implicitly denied: the permissions boundary does not allow it",
         ),
         (polling(DENIED), "Unknown whether the problem still exists: iam:GetRole failed with AccessDenied"),
         (polling(a_role(attached={"arn:aws:iam::123456789012:policy/orders": DENIED})), "Unknown whether the problem"),

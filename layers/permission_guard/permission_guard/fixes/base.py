@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from permission_guard.model.state import Snapshot
+from permission_guard.model.verdicts import Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
     from permission_guard.model.role_permissions import Permission
-    from permission_guard.model.state import Role, Snapshot, Unread
+    from permission_guard.model.state import Role, Unread
     from permission_guard.model.targets import JSON
 
 
@@ -32,6 +35,10 @@ class Plan:
     grants: tuple[Permission, ...] | None
 
 
+Check = Callable[[Snapshot], Sequence[Verdict]]
+"""Returns what the finding's rule says about a state."""
+
+
 class FixState(Protocol):
     """The state that a fix reads besides the snapshot."""
 
@@ -40,6 +47,9 @@ class FixState(Protocol):
 
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role without a cache; None when it does not exist."""
+
+    def policies_per_role(self) -> int | Unread:
+        """Return how many managed policies a role of the account can have."""
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
@@ -64,8 +74,8 @@ class Fix(Protocol):
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 
-    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return the plan for a finding that the snapshot still shows.
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
+        """Return the plan for a finding that the snapshot still shows. `check` evaluates what the plan leads to.
 
         FixRefusedError with the reason if there is none; RetryableError when state could not be read for now.
         """

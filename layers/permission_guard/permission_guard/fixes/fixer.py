@@ -192,7 +192,7 @@ class Fixer:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         if exempt := self._exempt(target, finding, snapshot):
             return FixOutcome(finding.id, None, exempt)
-        plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
+        plan = self._plan(fix, finding, snapshot, verdict)
         planned = FixRecord(
             name=fix.name,
             result=FixResult.PROPOSED,
@@ -297,6 +297,19 @@ class Fixer:
                 return snapshot, verdict
         return snapshot, None
 
+    def _plan(self, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
+        """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
+
+        RetryableError if a temporary error is the cause, because a refused fix is not retried.
+        """
+        temporary = [unread for unread in snapshot.unread if not unread.denied]
+        if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
+            raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
+        if verdict.outcome is Outcome.UNKNOWN:
+            raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
+        rule = self.rules[finding.rule_id]
+        return fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
+
     def _fix_record(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
         """Return the record of a fix; the record of a started fix keeps its change and its state before."""
         started = _started_fix(finding)
@@ -363,16 +376,3 @@ def _fix_of(finding: Finding) -> FixRecord:
     if finding.fix is None:
         raise ValueError(f"finding {finding.id} has no fix")
     return finding.fix
-
-
-def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:
-    """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
-
-    RetryableError if a temporary error is the cause, because a refused fix is not retried.
-    """
-    temporary = [unread for unread in snapshot.unread if not unread.denied]
-    if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
-        raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
-    if verdict.outcome is Outcome.UNKNOWN:
-        raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
-    return fix.plan(finding, snapshot, fix_state)
