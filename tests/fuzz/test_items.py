@@ -221,7 +221,7 @@ def next_checkpoint(check: CheckRun) -> Checkpoint:
     """Return the checkpoint that a check leaves which finds that the role has lost every permission."""
     before = check.checkpoint
     known = {*CHECKPOINT.permissions.allowed, *(lost.permission for lost in CHECKPOINT.permissions.lost)}
-    found = RequiredPermissions(required=frozenset(known), allowed=frozenset(), attached={})
+    found = RequiredPermissions(needed=frozenset(known), required=frozenset(known), allowed=frozenset(), attached={})
     changes = recent_changes(before.role_changes, (), NOW)
     return replace(
         before,

@@ -39,21 +39,22 @@ def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
     )
     if any(isinstance(part, Unread) for part in chain(parts, *policies)):
         return None
-    required: set[Permission] = set()
+    needed: set[Permission] = set()
     allowed: set[Permission] = set()
     for item in role_needs(read):
         for need in item.needs:
             permission = Permission(item.role.arn, need.action, need.resource)
-            required.add(permission)
+            needed.add(permission)
             if decide(need, item.role, item.function_arn, {}).allowed:
                 allowed.add(permission)
+    required = set(needed)
     for role, action, resource in _of_managed_policies(read):
         permission = Permission(role.arn, action, resource)
         if permission not in required and allows_as_a_whole(role, action, resource):
             allowed.add(permission)
         required.add(permission)
     attached = {arn: frozenset(role.attached) for arn, role in read.roles.items() if isinstance(role, Role)}
-    return RequiredPermissions(frozenset(required), frozenset(allowed), attached)
+    return RequiredPermissions(frozenset(needed), frozenset(required), frozenset(allowed), attached)
 
 
 def allows_as_a_whole(role: Role, action: str, resource: str) -> bool:
