@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
@@ -42,10 +43,17 @@ def store() -> InMemoryFindings:
     return findings
 
 
-def decide_on(store: InMemoryFindings, *, mode: FixMode = FixMode.APPROVE, caller: str = JANE, **more: Any) -> Decision:
+def decide_on(
+    store: InMemoryFindings,
+    *,
+    mode: FixMode = FixMode.APPROVE,
+    config: GuardConfig = GuardConfig(),  # noqa: B008 - it is immutable
+    caller: str = JANE,
+    **more: Any,
+) -> Decision:
     """Decide on the proposal."""
     request = DecisionRequest.from_document({**DOCUMENT, **more})
-    return decide(request, caller=caller, mode=mode, findings=store, decisions=store, now=NOW)
+    return decide(request, caller=caller, mode=mode, config=config, findings=store, decisions=store, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class Setup:
 
     mode: FixMode = FixMode.AUTO
     auto_fix: AutoFix = AutoFix.GRANT
+    config: GuardConfig = field(default_factory=GuardConfig)
     limit: int = 20
     state: InMemoryState = field(default_factory=lambda: InMemoryState(BROKEN))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
@@ -96,6 +97,7 @@ class Setup:
             DecisionRequest(**{**values, **more}),
             caller=JANE,
             mode=self.mode,
+            config=self.config,
             findings=self.store,
             decisions=self.store,
             now=NOW,
@@ -109,7 +111,7 @@ class Setup:
             "max_fixes_an_hour": self.limit,
             "decide_fix_arn": DECIDE_FIX,
             "rules": RULE_OBJECTS,
-            "config": GuardConfig(),
+            "config": self.config,
             "source": self.state,
             "fix_state": self.state,
             "store": self.store,

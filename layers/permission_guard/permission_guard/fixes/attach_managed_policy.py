@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
+from permission_guard.model.findings import PlannedCall
 from permission_guard.model.role_permissions import Permission
 from permission_guard.model.state import Function, Role, Unread, subject
 from permission_guard.needs.base import NeedKind, required
@@ -75,7 +77,23 @@ class AttachManagedPolicy:
         return Plan(
             summary=f"attach {policy_arn} to {role.arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
+            calls=(
+                PlannedCall(
+                    operation="iam:AttachRolePolicy",
+                    parameters={"RoleName": role_name(role.arn), "PolicyArn": policy_arn},
+                ),
+            ),
             before=_state(role.arn, role),
+            expected=_state(role.arn, fixed_role),
+            rests_on={
+                "function_arn": function.arn,
+                "event_source_mapping": mapping.uuid,
+                "event_source_arn": mapping.event_source_arn,
+                "missing": sorted(f"{need.action} on {need.resource}" for need in missing),
+                "policy_arn": policy_arn,
+                "policy_sha256": digest_of_policy(document),
+            },
+            unknowns=tuple(unknowns_of_role(role, (need.resource for need in missing), snapshot)),
             undo=aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=policy_arn),
             missing=tuple(Permission(role.arn, need.action, need.resource) for need in missing),
             grants=_grants(document, role.arn),
