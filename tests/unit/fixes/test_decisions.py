@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permission_guard.config.document import GuardConfig
+from permission_guard.config.document import Fixes, GuardConfig, RuleConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
@@ -80,6 +80,27 @@ def test_modes_without_approvals_take_no_decision(store: InMemoryFindings, mode:
     """It would never have an effect."""
     with pytest.raises(RequestRefusedError, match=f"FixMode is {mode}"):
         decide_on(store, mode=mode)
+
+
+@pytest.mark.parametrize("kind", ["approve", "reject"])
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (
+            GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.PLAN)}),
+            "rules.PG201.fix is plan: no fix of PG201 is applied",
+        ),
+        (GuardConfig(fixes=Fixes(mode=FixMode.OFF)), "fixes.mode is off: no fix of PG201 is applied"),
+    ],
+)
+def test_a_rule_whose_mode_takes_no_approvals_takes_no_decision(
+    store: InMemoryFindings, config: GuardConfig, reason: str, kind: str
+) -> None:
+    """The proposal was made before the document was changed. Nothing is recorded that would never have an effect."""
+    with pytest.raises(RequestRefusedError) as refused:
+        decide_on(store, mode=FixMode.AUTO, config=config, kind=kind)
+    assert str(refused.value) == reason
+    assert (store.decisions, store.one()) == ({}, PROPOSED)
 
 
 @pytest.mark.parametrize(

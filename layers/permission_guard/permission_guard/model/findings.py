@@ -125,7 +125,7 @@ APPROVAL_HOURS: Final = 24
 
 @record(kw_only=True)
 class PlannedCall:
-    """A call to AWS that a plan makes: an operation such as `iam:AttachRolePolicy`, and its parameters by their names."""
+    """A call to AWS that a plan makes: an operation such as `iam:AttachRolePolicy`, with its parameters."""
 
     operation: str
     parameters: Mapping[str, JSON]
