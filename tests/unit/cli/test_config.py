@@ -89,7 +89,7 @@ def test_the_examples_of_the_starting_file_are_valid(now: datetime) -> None:
     text = re.sub(r"^(rules|exceptions|exclusions): .*\n", "", starting_file(now), flags=re.MULTILINE)
     text = re.sub(r"^# ((?:rules|exceptions|exclusions):$|  .*$)", r"\1", text, flags=re.MULTILINE)
     config = config_of(compose_yaml(text), now=now, rejects_expired=True)
-    assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (2, 1, 1)
+    assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (3, 1, 1)
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
@@ -141,8 +141,10 @@ def test_mistakes_are_json_for_programs() -> None:
                 "column": 1,
             }
         ],
+        "warnings": [],
     }
-    assert json.loads(run("validate", "-", "--format", "json", stdin="{}")[1]) == {"valid": True, "problems": []}
+    valid = {"valid": True, "problems": [], "warnings": []}
+    assert json.loads(run("validate", "-", "--format", "json", stdin="{}")[1]) == valid
 
 
 def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
@@ -157,13 +159,16 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
         "enabled": True,
         "severity": "critical",
         "severity_set": True,
+        "fix_mode": None,
     }
     assert document["rules"]["PG209"] == {
         "name": "role-shared",
         "enabled": False,
         "severity": "low",
         "severity_set": False,
+        "fix_mode": None,
     }
+    assert document["rules"]["PG201"]["fix_mode"] == "auto"
     assert document["exceptions"][0]["expires"] == f"{TOMORROW}T00:00:00Z"
     assert yaml.safe_load(run("show", "-", "--format", "yaml", stdin=DOCUMENT)[1]) == document
     assert read_config(json.dumps({**document, "rules": {}}), now=datetime.now(UTC)).exclusions
@@ -184,8 +189,9 @@ def test_the_tables_show_what_is_set() -> None:
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
     assert code == 0
     assert ["grace_period_seconds", "120"] in rows
-    assert ["PG107", "public-function-url", "yes", "critical (set here)"] in rows
-    assert ["PG209", "role-shared", "no", "low"] in rows
+    assert ["PG107", "public-function-url", "yes", "critical (set here)", "-"] in rows
+    assert ["PG209", "role-shared", "no", "low", "-"] in rows
+    assert ["PG201", "event-source-read-missing", "yes", "high", "as FixMode"] in rows
     assert [
         "public-shop",
         "PG107",

@@ -28,6 +28,7 @@ class Sender:
     """Stands for what deploys a document; `steps` are the states of the deployment, one for each read."""
 
     region = "eu-west-1"
+    fix_mode = "plan"
 
     def __init__(self, *steps: Rollout | Exception, error: Exception | None = None) -> None:
         self.steps, self.error = list(steps), error

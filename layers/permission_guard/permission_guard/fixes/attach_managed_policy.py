@@ -11,8 +11,10 @@ from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
+from permission_guard.model.findings import PlannedCall
 from permission_guard.model.role_permissions import Permission
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Outcome
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 ATTACHABLE: Final = frozenset(policy.path for policy in MANAGED_POLICIES)
 """The paths and names of the only policies that may be attached; template.yaml allows exactly the same ones."""
+
+_FACTS: Final = ("event_source_mapping", "event_source_arn", "feature", "log_group", "destination")
+"""The evidence of a finding that a plan rests on, where the rule has it."""
 
 MAX_POLICIES: Final = 3
 """The most policies that one plan attaches."""
@@ -74,7 +79,20 @@ class AttachManagedPolicy:
         return Plan(
             summary=f"attach {' and '.join(policies)} to {role_arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
+            calls=tuple(
+                PlannedCall(operation="iam:AttachRolePolicy", parameters={"RoleName": role.name, "PolicyArn": arn})
+                for arn in policies
+            ),
             before=_state(role_arn, role),
+            expected=_state(role_arn, replace(role, attached={**role.attached, **policies})),
+            rests_on={
+                "function_arn": problem.function_arn,
+                "subject": problem.subject,
+                **{name: problem.evidence[name] for name in _FACTS if problem.evidence.get(name)},
+                "missing": sorted(f"{each.action} on {each.resource}" for each in missing),
+                "policy_sha256": {arn: digest_of_policy(document) for arn, document in policies.items()},
+            },
+            unknowns=tuple(unknowns_of_role(role, (each.resource for each in missing), snapshot)),
             undo="\n".join(
                 aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=arn)
                 for arn in policies

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.iam import Policy
-    from permission_guard.model.findings import Finding
+    from permission_guard.model.findings import Finding, PlannedCall
     from permission_guard.model.role_permissions import Permission
     from permission_guard.model.state import Role, Unread
     from permission_guard.model.targets import JSON
@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 
 @record(kw_only=True)
 class Plan:
-    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it.
+    """One change: in words, as calls to AWS, the state that they change, and the command that undoes it.
 
+    `change` is what the fix needs to apply the plan. `calls` are the exact calls that it then makes. `before` is the
+    state that they change, and `expected` that state afterwards. `rests_on` are the facts that make the plan right.
+    They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
     None if they cannot be listed.
     """
 
     summary: str
     change: Mapping[str, JSON]
+    calls: tuple[PlannedCall, ...]
     before: Mapping[str, JSON]
+    expected: Mapping[str, JSON]
+    rests_on: Mapping[str, JSON]
+    unknowns: tuple[str, ...]
     undo: str
     missing: tuple[Permission, ...]
     grants: tuple[Permission, ...] | None
