@@ -77,7 +77,9 @@ def test_what_a_feature_requires_is_attached_again(
 ) -> None:
     """Logs, network interfaces, traces and Lambda Insights: the policy that the role lost, and no other."""
     role = f"{unique}-role"
-    policies = sorted({LOGS_POLICY, policy})
+    group = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/{unique}:*"
+    logs = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "logs:*", "Resource": group})
+    policies = sorted([policy] if policy == LOGS_POLICY else [logs, policy])
     arn = bot.engineer.function(unique, bot.engineer.role(role, *policies, writes_logs=False), **settings)
     bot.watcher.settled(arn, "execution_role")
     assert bot.watcher.findings(arn) == []

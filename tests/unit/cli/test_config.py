@@ -183,6 +183,50 @@ def test_the_effective_configuration_is_for_reading_as_its_help_says(format_: st
     assert "`config push` refuse it" in run("show", "--help")[1]
 
 
+MODES = "rules:\n  PG201:\n    fix: auto\n  PG107:\n    fix: off\n"
+WARNINGS = [
+    "rules.PG107.fix has no effect: the bot has no fix for PG107.",
+    "rules.PG201.fix is auto, but the stack's FixMode is plan, and applies. A deployment can change it.",
+]
+
+
+def test_a_mode_of_fixes_without_an_effect_is_a_warning() -> None:
+    """The document is valid. The ceiling is known only if it is given."""
+    code, _, errors = run("validate", "-", "--fix-mode", "plan", stdin=MODES)
+    assert (code, errors.splitlines()) == (0, [f"Warning: {warning}" for warning in WARNINGS])
+    assert run("validate", "-", stdin=MODES)[2].splitlines() == [f"Warning: {WARNINGS[0]}"]
+    _, output, _ = run("validate", "-", "--fix-mode", "plan", "--format", "json", stdin=MODES)
+    assert json.loads(output) == {"valid": True, "problems": [], "warnings": WARNINGS}
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "document", "mode"),
+    [
+        ("plan", MODES, "plan"),
+        ("auto", MODES, "auto"),
+        ("approve", "{}", "approve"),
+        ("auto", "fixes: {mode: plan}", "plan"),
+        ("auto", "fixes: {mode: plan}\nrules: {event-source-read-missing: {fix: approve}}", "approve"),
+    ],
+)
+def test_the_effective_modes_are_shown_under_a_ceiling(ceiling: str, document: str, mode: str) -> None:
+    """In every format."""
+    shown = json.loads(run("show", "-", "--fix-mode", ceiling, "--format", "json", stdin=document)[1])
+    assert shown["rules"]["PG201"]["fix_mode"] == mode
+    table = run("show", "-", "--fix-mode", ceiling, stdin=document)[1]
+    (row,) = [line for line in table.splitlines() if line.startswith("│ PG201")]
+    assert row.split("│")[5].strip() == mode
+
+
+def test_a_mode_of_fixes_is_one_of_four() -> None:
+    """In YAML, `off` is a text here."""
+    code, _, errors = run("validate", "-", stdin="rules: {PG201: {fix: aprove}}\nfixes: {mode: never}\n")
+    assert code == 2
+    assert '"aprove" is not one of off, plan, approve, auto. Did you mean approve?' in errors
+    assert 'fixes.mode: the text "never" is not one of off, plan, approve, auto.' in errors
+    assert run("validate", "-", stdin="rules: {PG201: {fix: off}}")[0] == 0
+
+
 def test_the_tables_show_what_is_set() -> None:
     """Text of the document is printed as it is written."""
     code, output, _ = run("show", "-", stdin=DOCUMENT)

@@ -195,7 +195,7 @@ def _confirmed(given: _Given, finding: Finding, *, yes: bool, in_json: bool) -> 
     current = shown.fix.plan_hash
     if given.plan is None:
         print_plan(shown, Console(highlight=False, stderr=in_json))
-        if not yes and not sys.stdin.isatty():
+        if not yes and not is_terminal():
             fail(INVALID_USAGE, f"Nobody can be asked here. Add --plan {current} to {given.kind} this plan, or --yes.")
         if not yes:
             typer.confirm(f"{given.kind.capitalize()} this plan?", abort=True, err=in_json)
@@ -203,6 +203,11 @@ def _confirmed(given: _Given, finding: Finding, *, yes: bool, in_json: bool) -> 
         see = f"permission-guard fixes show {finding.id}"
         fail(NOT_RECORDED, f"The plan has changed: its hash is now {current}. Read it with {see}")
     return _request(given.kind, finding.id, finding.function_arn, finding.revision, current)
+
+
+def is_terminal() -> bool:
+    """Return whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def _request(kind: DecisionKind, finding_id: str, function_arn: str, revision: int, plan: str) -> DecisionRequest:

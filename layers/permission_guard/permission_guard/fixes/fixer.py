@@ -174,7 +174,7 @@ class Fixer:
         if finding.transition is Transition.FIX_APPROVED and not effective.mode.takes_approvals:
             return f"{effective}: approvals are not accepted"
         waiting = finding.fix if finding.transition is Transition.FIX_PROPOSED else None
-        # An earlier version's proposal does not show its whole plan, so it is made anew.
+        # An earlier version's proposal does not show its whole plan, so it is made again.
         if waiting and waiting.approve and waiting.calls:
             return "the proposal waits for an approval"
         # A proposal without a command to approve it was made in the mode `plan`.
