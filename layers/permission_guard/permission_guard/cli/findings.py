@@ -6,13 +6,22 @@ import re
 import secrets
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
-from permission_guard.cli.stack_options import STACK, Profile, Region, StackName, require_stack
+from permission_guard.cli.stack_options import (
+    INVALID_USAGE,
+    NOT_DONE,
+    STACK,
+    Profile,
+    Region,
+    StackName,
+    deployment_of,
+    fail,
+)
 from permission_guard.errors import PermissionGuardError
 from permission_guard.findings.requests import FindingRequest
 from permission_guard.model.arns import parse_function_name
@@ -29,7 +38,7 @@ from permission_guard.reports.findings import (
     target_name,
     worst_first,
 )
-from permission_guard.reports.terminal import echo, echo_error
+from permission_guard.reports.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +47,6 @@ if TYPE_CHECKING:
     from permission_guard.findings.listed import ItemKey
     from permission_guard.model.findings import Finding
 
-NOT_DONE = 1
-INVALID_USAGE = 2
 NOT_READ = 3
 
 _ID = re.compile(r"[0-9a-f]{6,32}", re.ASCII)
@@ -105,13 +112,13 @@ def list_findings(  # noqa: PLR0917 - Typer passes every option
     try:
         filters = Filters.of(status, rule or [], severity, function, role)
     except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    deployed = _deployment(stack_name, profile, region)
+        fail(INVALID_USAGE, str(error))
+    deployed = deployment_of(stack_name, profile, region)
     try:
         with counting("findings read") as progress:
             listed = deployed.findings.read(deployed.findings.keys(filters.statuses), progress)
     except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
+        fail(NOT_DONE, str(error))
     matching = worst_first([one for one in listed.findings if filters.matches(one)])
     shown, unreadable = matching[:limit], Unreadable(tuple(map(str, listed.unreadable)))
     if format_ is ListFormat.JSON:
@@ -140,7 +147,7 @@ def show(
 
     """
     _require_id(finding_id)
-    finding = _find(_deployment(stack_name, profile, region), finding_id)
+    finding = _find(deployment_of(stack_name, profile, region), finding_id)
     if format_ is ShowFormat.JSON:
         print_finding_json(finding)
     else:
@@ -170,7 +177,7 @@ def suppress(  # noqa: PLR0917 - Typer passes every option
     """
     _require_id(finding_id)
     end = _end(until)
-    deployed = _deployment(stack_name, profile, region)
+    deployed = deployment_of(stack_name, profile, region)
     finding = _find(deployed, finding_id)
     answer = _manage(
         deployed, kind="suppress", finding_id=finding.id, target_arn=finding.target_arn, until=end, reason=reason
@@ -197,7 +204,7 @@ def unsuppress(
 
     """
     _require_id(finding_id)
-    deployed = _deployment(stack_name, profile, region)
+    deployed = deployment_of(stack_name, profile, region)
     finding = _find(deployed, finding_id)
     answer = _manage(deployed, kind="unsuppress", finding_id=finding.id, target_arn=finding.target_arn)
     done = "Open again" if answer.get("changed") is True else "Was open already"
@@ -222,8 +229,8 @@ def recheck(
     try:
         parse_function_name(function, region="us-east-1", account="0" * 12)
     except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    deployed = _deployment(stack_name, profile, region)
+        fail(INVALID_USAGE, str(error))
+    deployed = deployment_of(stack_name, profile, region)
     own = deployed.stack.arn
     target, _ = parse_function_name(function, region=own.region, account=own.account)
     _manage(deployed, kind="recheck", target_arn=target.arn)
@@ -243,25 +250,11 @@ def send_test(profile: Profile = None, region: Region = None, stack_name: StackN
     Exit codes: 0 requested, 1 refused or not sent, 2 invalid usage.
 
     """
-    _manage(_deployment(stack_name, profile, region), kind="test-message")
+    _manage(deployment_of(stack_name, profile, region), kind="test-message")
     echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
 
 
 # ── What the commands share ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _deployment(stack_name: str, profile: str | None, region: str | None) -> Deployment:
-    """Return the deployed stack, or exit with what is wrong."""
-    try:
-        require_stack(stack_name, region)
-    except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    from permission_guard.bootstrap import deployment  # noqa: PLC0415 - loads boto3, which other commands do not need
-
-    try:
-        return deployment.deployment(stack_name, profile=profile, region=region)
-    except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
 
 
 def _find(deployed: Deployment, finding_id: str) -> Finding:
@@ -271,15 +264,15 @@ def _find(deployed: Deployment, finding_id: str) -> Finding:
             found = _starting_with(deployed, finding_id, progress)
         listed = deployed.findings.read(found[:1])
     except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
+        fail(NOT_DONE, str(error))
     if len(found) > 1:
         names = ", ".join(key.finding_id for key in found[:_CANDIDATES_SHOWN])
         start = f"{counted(len(found), 'finding')} start with {finding_id}"
-        _fail(INVALID_USAGE, f"{start}: {names}. Give more characters.")
+        fail(INVALID_USAGE, f"{start}: {names}. Give more characters.")
     if listed.unreadable:
-        _fail(NOT_READ, str(Unreadable(tuple(map(str, listed.unreadable)))))
+        fail(NOT_READ, str(Unreadable(tuple(map(str, listed.unreadable)))))
     if not listed.findings:
-        _fail(NOT_DONE, f"There is no finding {finding_id}: see permission-guard findings list --status all")
+        fail(NOT_DONE, f"There is no finding {finding_id}: see permission-guard findings list --status all")
     return listed.findings[0]
 
 
@@ -297,11 +290,11 @@ def _manage(deployed: Deployment, **fields: str) -> Any:
     try:
         request = FindingRequest.from_document({"nonce": secrets.token_hex(16), **fields})
     except PermissionGuardError as error:
-        _fail(INVALID_USAGE, f"Not sent: {error}")
+        fail(INVALID_USAGE, f"Not sent: {error}")
     try:
         return deployed.manage(request)
     except PermissionGuardError as error:
-        _fail(NOT_DONE, f"Not done: {error}")
+        fail(NOT_DONE, f"Not done: {error}")
 
 
 def _named(finding: Finding) -> str:
@@ -310,7 +303,7 @@ def _named(finding: Finding) -> str:
 
 def _require_id(finding_id: str) -> None:
     if not _ID.fullmatch(finding_id):
-        _fail(INVALID_USAGE, f"ID requires 6 to 32 characters of a finding's id, such as 3f9a1c; got {finding_id!r}")
+        fail(INVALID_USAGE, f"ID requires 6 to 32 characters of a finding's id, such as 3f9a1c; got {finding_id!r}")
 
 
 def _end(until: str) -> str:
@@ -331,10 +324,5 @@ def _time(until: str) -> datetime:
         in_utc = None
     if in_utc is None:
         example = "a day such as 2026-12-31, or a time with its zone such as 2026-12-31T18:00Z"
-        _fail(INVALID_USAGE, f"--until requires {example}; got {until!r}")
+        fail(INVALID_USAGE, f"--until requires {example}; got {until!r}")
     return in_utc
-
-
-def _fail(code: int, message: str) -> NoReturn:
-    echo_error(message)
-    raise typer.Exit(code)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from permission_guard.cli.regions import require_region
+from permission_guard.errors import PermissionGuardError
+from permission_guard.reports.terminal import echo_error
+
+if TYPE_CHECKING:
+    from permission_guard.bootstrap.deployment import Deployment
+
+NOT_DONE: Final = 1
+INVALID_USAGE: Final = 2
 
 STACK: Final = "permission-guard"
 """The name of the stack, unless an option names another."""
@@ -25,3 +33,23 @@ def require_stack(stack_name: str, region: str | None) -> None:
         raise ValueError(f"--stack-name requires the name of a stack, such as {STACK}; got {stack_name!r}")
     if region is not None:
         require_region("--region", region)
+
+
+def deployment_of(stack_name: str, profile: str | None, region: str | None) -> Deployment:
+    """Return the deployed stack, or exit with what is wrong."""
+    try:
+        require_stack(stack_name, region)
+    except ValueError as error:
+        fail(INVALID_USAGE, str(error))
+    from permission_guard.bootstrap import deployment  # noqa: PLC0415 - loads boto3, which other commands do not need
+
+    try:
+        return deployment.deployment(stack_name, profile=profile, region=region)
+    except PermissionGuardError as error:
+        fail(NOT_DONE, str(error))
+
+
+def fail(code: int, message: str) -> NoReturn:
+    """Exit with a code after an error message."""
+    echo_error(message)
+    raise typer.Exit(code)
