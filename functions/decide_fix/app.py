@@ -49,6 +49,7 @@ def _switched(answer: StopAnswer) -> dict[str, Any]:
     state = {"since": fixing.since, "by": fixing.by, "reason": fixing.reason}
     asked = {"request": answer.request.kind, "requested_by": answer.caller, "requested_reason": answer.request.reason}
     logger.info(str(fixing), extra=asked | {"changed": answer.changed, "stopped": fixing.is_stopped, **state})
+    metrics.add_metric(name="StopRequestsDone", unit=MetricUnit.Count, value=1)
     if answer.changed and fixing.is_stopped:
         metrics.add_metric(name="FixingStopped", unit=MetricUnit.Count, value=1)
     return {"done": True, "changed": answer.changed, "stopped": fixing.is_stopped, **state}

@@ -19,6 +19,7 @@ from permission_guard.errors import WriteFailedError, error_code
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_iam import IAMClient
 
 _finding: Final[ContextVar[str]] = ContextVar("_finding", default="")
@@ -32,8 +33,9 @@ class RoleWriter:
     def __init__(self, client: IAMClient, finding_id: str = "") -> None:
         self._iam = client
         self._finding_id = _NOT_IN_AN_ID.sub("-", finding_id)[:_LONGEST_ID]
-        # One handler for each client, however many writers there are.
-        client.meta.events.register("before-call.iam", _name_finding, unique_id="permission-guard-finding")
+        # One handler for each client, however many writers there are. Last, because botocore replaces the user agent of
+        # each request in a handler of its own. The signature does not cover this header.
+        client.meta.events.register_last("request-created.iam", _name_finding, unique_id="permission-guard-finding")
 
     def for_finding(self, finding_id: str) -> RoleWriter:
         """Return a writer whose calls name a finding. It uses the same client, since creating one takes long."""
@@ -62,7 +64,8 @@ class RoleWriter:
             _finding.reset(token)
 
 
-def _name_finding(params: dict[str, Any], **_more: Any) -> None:
-    """Name the finding in the user agent of a request; its retries are made of the same parameters."""
+def _name_finding(request: AWSRequest, **_more: Any) -> None:
+    """Name the finding in the user agent of a request. Each attempt is a request of its own."""
     if finding_id := _finding.get():
-        params["headers"]["User-Agent"] += f" permission-guard-finding/{finding_id}"
+        agent = request.headers["User-Agent"]
+        request.headers.replace_header("User-Agent", f"{agent} permission-guard-finding/{finding_id}")
