@@ -152,8 +152,7 @@ class Fixer:
             outcome = self._handle(target, owned, fix)
             if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
-            # If nothing is applied now, the record must not stay `applying`.
-            if outcome.is_postponed:
+            if outcome.is_postponed:  # nothing is applied now, so the record must not stay `applying`
                 release(self.store, target, owned, self.token())
             elif outcome.fix_record is None:
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."

@@ -14,6 +14,7 @@ from permission_guard.errors import UNREADABLE, ConflictError
 from permission_guard.fixes.stop import Breaker, FailedFix, Switch, SwitchState, why_stopped
 from tests.fakes import NOW
 from tests.in_memory.aws import InMemoryAws
+from tests.unit.aws.conftest import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,6 +161,14 @@ def test_a_damaged_item_stops_fixing(table: StopTable, dynamodb: Any, name: str,
     with pytest.raises(UNREADABLE):
         read()
     assert why_stopped(table).startswith("fixing is stopped, because what stops it cannot be read: ")
+
+
+def test_a_transaction_that_is_cancelled_for_another_reason_is_no_conflict() -> None:
+    """It is raised, so that the person sends the request again."""
+    answers = Answers("dynamodb")
+    answers.fail("transact_write_items", "TransactionCanceledException", "ThrottlingError")
+    with pytest.raises(ClientError, match="ThrottlingError"):
+        StopTable(answers.client, "decisions").record(STOPPED, is_set=True, replaced="")
 
 
 def test_other_errors_are_raised(dynamodb: Any) -> None:
