@@ -28,10 +28,8 @@ def bot(fixing_bot: Bot) -> Bot:
 def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
     """Create a function that reads a source, wait until the bot has checked it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", policy, tags=tags))
-    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
-    bot.watcher.checked(arn, "execution_role", more_than=seen)
-    bot.watcher.settled(arn, "execution_role")
+    bot.wait_for_checks()
     return arn
 
 
