@@ -317,6 +317,7 @@ class InMemoryState:
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
     error: Exception | None = None
     stack: str | Unread | None = None
+    quota: int | Unread = 20
     owner: ManagedBy | Unread | None = None
     function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
     visible_after: int = 0
@@ -353,7 +354,10 @@ class InMemoryState:
         return self.function_tags
 
     def managed_policy(self, arn: str) -> Policy | Unread:
-        return self.managed[arn]
+        return self.managed.get(arn, Unread("iam:GetPolicy", "NoSuchEntity", f"{arn} does not exist", denied=False))
+
+    def policies_per_role(self) -> int | Unread:
+        return self.quota
 
     def role(self, arn: str) -> Role | Unread | None:
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()

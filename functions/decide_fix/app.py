@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Record an approval or a rejection that its caller signed; return it, or the reason why it is refused."""
     audience = ":".join(context.invoked_function_arn.split(":")[:7])
     try:
-        decision = decider(os.environ)(event, audience)
+        decision = decider(os.environ, logger, metrics)(event, audience)
     except RequestRefusedError as error:
         logger.warning("decision refused", extra={"reason": str(error)})
         unproven = isinstance(error, CallerUnprovenError)

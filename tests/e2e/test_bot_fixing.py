@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from tests.e2e.bot import Bot
 
+VPC_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+TRACING_POLICY = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
+INSIGHTS_POLICY = "arn:aws:iam::aws:policy/CloudWatchLambdaInsightsExecutionRolePolicy"
+INSIGHTS_LAYER = "arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension:53"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
@@ -57,6 +61,35 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
     bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
     bot.watcher.alert(finding["id"], "Fix Applied")
     bot.watcher.ops_item(finding["id"], "Resolved")
+
+
+@pytest.mark.parametrize(
+    ("rule", "policy", "settings"),
+    [
+        ("PG204", LOGS_POLICY, {}),
+        ("PG205", VPC_POLICY, {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}),
+        ("PG206", TRACING_POLICY, {"TracingConfig": {"Mode": "Active"}}),
+        ("PG211", INSIGHTS_POLICY, {"Layers": [INSIGHTS_LAYER]}),
+    ],
+)
+def test_what_a_feature_requires_is_attached_again(
+    bot: Bot, unique: str, rule: str, policy: str, settings: dict[str, Any]
+) -> None:
+    """Logs, network interfaces, traces and Lambda Insights: the policy that the role lost, and no other."""
+    role = f"{unique}-role"
+    group = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/{unique}:*"
+    logs = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "logs:*", "Resource": group})
+    policies = sorted([policy] if policy == LOGS_POLICY else [logs, policy])
+    arn = bot.engineer.function(unique, bot.engineer.role(role, *policies, writes_logs=False), **settings)
+    bot.watcher.settled(arn, "execution_role")
+    assert bot.watcher.findings(arn) == []
+    bot.engineer.detach(role, policy)
+
+    finding = bot.watcher.finding(arn, rule, has_fix("applied"))
+    assert bot.engineer.attached(role) == policies
+    assert finding["fix"]["change"]["policy_arns"] == [policy]
+    assert "It restores what was removed by" in finding["fix"]["summary"]
+    bot.watcher.finding(arn, rule, lambda one: one["status"] == "resolved")
 
 
 def test_a_role_tagged_never_is_not_changed(bot: Bot, unique: str) -> None:

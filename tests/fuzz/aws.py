@@ -280,6 +280,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
     "events:PutEvents": FakeAws._put_events,
     "iam:AttachRolePolicy": FakeAws._attach,
+    "iam:GetAccountSummary": lambda _aws, _params: {"SummaryMap": {"AttachedPoliciesPerRoleQuota": 20}},
     "iam:GetPolicy": FakeAws._managed_policy,
     "iam:GetPolicyVersion": FakeAws._policy_version,
     "iam:GetRole": FakeAws._role,

@@ -11,13 +11,14 @@ from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change
 from permission_guard.findings.role_permissions import RolePermissions
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.intake.check_requests import check_request_body
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition
 from permission_guard.model.role_permissions import LostPermission, Permission, RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
@@ -97,10 +98,20 @@ def proposed(name: str, number: int = 0) -> Finding:
         summary="attach AWSLambdaSQSQueueExecutionRole",
         at=NOW,
         attempts=0,
-        change={"action": "iam:AttachRolePolicy", "role_arn": role_arn(name), "policy_arn": SQS_POLICY_ARN},
+        change={"action": "iam:AttachRolePolicy", "role_arn": role_arn(name), "policy_arns": [SQS_POLICY_ARN]},
         before={"role_arn": role_arn(name), "attached_policies": []},
         undo="aws iam detach-role-policy",
         approve="permission-guard fixes approve",
+        calls=(
+            PlannedCall(
+                operation="iam:AttachRolePolicy",
+                parameters={"RoleName": role_arn(name).rpartition("/")[2], "PolicyArn": SQS_POLICY_ARN},
+            ),
+        ),
+        expected={"role_arn": role_arn(name), "attached_policies": [SQS_POLICY_ARN]},
+        rests_on={"event_source_arn": QUEUE_ARN, "missing": [f"sqs:ReceiveMessage on {QUEUE_ARN}"]},
+        unknowns=("Whether a service control policy denies a call that AWS has not denied yet.",),
+        planned_at=NOW,
     )
     return finding_of(name, number, transition=Transition.FIX_PROPOSED, fix=proposal, revision=2)
 
@@ -232,7 +243,8 @@ def decide_on(
         plan_hash=finding.fix.plan_hash,
         nonce="5f0c1b7e9a3d48d2b6e4f1a2c3d4e5f6",
     )
-    return decide(request, caller=CALLER, mode=FixMode.APPROVE, findings=findings, decisions=decisions, now=now)
+    tables: Any = {"findings": findings, "decisions": decisions}
+    return decide(request, caller=CALLER, mode=FixMode.APPROVE, config=GuardConfig(), now=now, **tables)
 
 
 _PERMISSIONS: Final = tuple(

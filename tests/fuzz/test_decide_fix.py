@@ -220,7 +220,8 @@ def waits(event: JSON) -> bool:
         key = (f"FUNCTION#{event['function_arn']}", f"FINDING#{event['finding_id']}")
         document = json.loads(FUZZ.aws.tables.items[FINDINGS][key]["document"]["S"])
         fix = document["fix"]
-        plan = json.dumps({"fix": fix["name"], "change": fix["change"]}, sort_keys=True)
+        parts = ("change", "calls", "before", "expected", "rests_on") if fix.get("calls") else ("change",)
+        plan = json.dumps({"fix": fix["name"], **{part: fix[part] for part in parts}}, sort_keys=True)
         stored = (document["function_arn"], document["revision"], hashlib.sha256(plan.encode()).hexdigest())
         is_waiting = (document["status"], document["transition"]) == ("open", "Fix Proposed") and fix["approve"] != ""
         return is_waiting and stored == (event["function_arn"], event["revision"], event["plan_hash"])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from permission_guard.aws.senders import signed_requests
+from permission_guard.bootstrap import configuration
+from permission_guard.config.document import GuardConfig, RuleConfig
+from permission_guard.config.settings import FixMode
+from permission_guard.errors import ConfigurationUnavailableError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
@@ -210,6 +215,36 @@ def test_a_person_rejects_a_proposal(never_allowed: Account, server: sts.Sts, mo
     assert decide(account, command)["recorded"] is False
     account.run("apply_fix", sqs_event(event(account.finding)))
     assert SQS_POLICY_ARN not in account.attached()
+
+
+def test_a_rule_that_is_only_planned_takes_no_approval(never_allowed: Account, server: sts.Sts) -> None:
+    """A document that was deployed after the proposal counts, for who decides and for the fix."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed = account.finding
+    account.config = GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.PLAN)})
+    answer = decide(account, fix_of(account).approve)
+    assert answer == {"recorded": False, "reason": "rules.PG201.fix is plan: no fix of PG201 is applied"}
+    assert account.finding == proposed
+
+
+def test_without_a_configuration_no_decision_is_recorded(
+    never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether the rule takes approvals. The caller is told what to do."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed = account.finding
+
+    def read() -> None:
+        raise ConfigurationUnavailableError("AppConfig could not be read: denied")
+
+    monkeypatch.setattr(configuration, "_deployed", lambda _settings: SimpleNamespace(read=read))
+    assert decide(account, fix_of(account).approve) == {
+        "recorded": False,
+        "reason": "the stack's configuration cannot be read: run the command again in a minute",
+    }
+    assert account.finding == proposed
 
 
 def test_without_a_proof_of_who_decided_nothing_is_recorded(never_allowed: Account, server: sts.Sts) -> None:

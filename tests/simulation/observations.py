@@ -110,6 +110,6 @@ def _attaches(fix: FixRecord | None, role: str, policy: str) -> bool:
     return (
         fix is not None
         and fix.result is FixResult.APPLYING
-        and fix.change.get("policy_arn") == policy
+        and policy in fix.change.get("policy_arns", ())
         and str(fix.change.get("role_arn")).endswith(f"/{role}")
     )

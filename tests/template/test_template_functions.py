@@ -48,7 +48,7 @@ WITH_BATCHES = (
     "ApplyFixFunction",
 )
 """The functions that read the configuration document before each batch of messages."""
-CONFIGURED = (*WITH_BATCHES, "MaintainFindingsFunction", "SweepAccountFunction")
+CONFIGURED = (*WITH_BATCHES, "MaintainFindingsFunction", "SweepAccountFunction", "DecideFixFunction")
 """The functions that read the configuration document."""
 
 # Optional variables with a default, for tests and experts; the template does not set them.

@@ -128,6 +128,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
         | uses("aws/tables/decisions", "decision"),
         "DecideFixFunction": OWN_LOGS
+        | READ_CONFIGURATION
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
         | uses("aws/tables/decisions", "decision"),
@@ -383,6 +384,7 @@ ON_EVERYTHING = {
     "elasticloadbalancing:DescribeTargetHealth",
     "events:ListEventBuses",
     "events:ListRules",
+    "iam:GetAccountSummary",
     "iot:ListAuthorizers",
     "iot:ListTopicRules",
     "logs:DescribeAccountPolicies",

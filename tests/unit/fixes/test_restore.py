@@ -10,6 +10,7 @@ import pytest
 
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
@@ -92,7 +93,7 @@ class Story:
             nonce="0" * 32,
         )
         stores = {"findings": self.store, "decisions": self.store}
-        decide(request, caller=JANE, mode=FixMode.AUTO, now=self.clock(), **stores)
+        decide(request, caller=JANE, mode=FixMode.AUTO, config=GuardConfig(), now=self.clock(), **stores)
 
     def fix(self) -> FixOutcome:
         """Handle the finding."""

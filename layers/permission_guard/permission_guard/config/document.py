@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from permission_guard.config.settings import FixMode
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
@@ -30,10 +31,11 @@ class Trust:
 
 @record(kw_only=True)
 class RuleConfig:
-    """What is set for one rule. Without a severity the rule decides it."""
+    """What is set for one rule. Without a severity the rule decides it; without `fix`, `Fixes.mode` applies."""
 
     enabled: bool = True
     severity: Severity | None = None
+    fix: FixMode | None = None
 
 
 @record(kw_only=True)
@@ -91,6 +93,13 @@ class Tickets:
 
 
 @record(kw_only=True)
+class Fixes:
+    """What the bot does about findings of rules without `fix`. The parameter `FixMode` of the stack is the ceiling."""
+
+    mode: FixMode = FixMode.AUTO
+
+
+@record(kw_only=True)
 class GuardConfig:
     """The whole document. Without arguments it is the default configuration. `rules` has rule ids as keys."""
 
@@ -103,4 +112,5 @@ class GuardConfig:
     function_tags: FunctionTags = field(default_factory=FunctionTags)
     alerts: Alerts = field(default_factory=Alerts)
     tickets: Tickets = field(default_factory=Tickets)
+    fixes: Fixes = field(default_factory=Fixes)
     baseline: Baseline = Baseline.DIGEST

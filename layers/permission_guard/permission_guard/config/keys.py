@@ -10,6 +10,7 @@ from permission_guard.config.document import (
     Baseline,
     ExceptionEntry,
     Exclusion,
+    Fixes,
     FunctionTags,
     GuardConfig,
     RuleConfig,
@@ -19,6 +20,7 @@ from permission_guard.config.document import (
 from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
 from permission_guard.config.nodes import quoted
 from permission_guard.config.rule_names import ROLE_RULES
+from permission_guard.config.settings import FixMode
 from permission_guard.config.special_forms import Expiry, FunctionRuleReference, RuleReference
 from permission_guard.model.names import LONGEST_FUNCTION_NAME, LONGEST_QUALIFIER, ORGANIZATION_ID
 from permission_guard.model.verdicts import Severity
@@ -208,6 +210,12 @@ RULE: Final = ObjectOf(
             form=Choice(Severity),
             description="The severity of all findings of the rule. Without this key the rule decides it.",
         ),
+        Key(
+            name="fix",
+            form=Choice(FixMode),
+            description="The mode of fixes of the rule's findings: off, plan, approve or auto, but never more than the "
+            "stack's parameter FixMode. Without this key fixes.mode applies.",
+        ),
     ),
 )
 
@@ -305,7 +313,7 @@ GUARD: Final = ObjectOf(
         Key(
             name="rules",
             form=MapOf(_RULE, RULE, "rules", MAX_ITEMS),
-            description="What is set for single rules: the id or name of a rule, with enabled and severity.",
+            description="What is set for single rules: the id or name of a rule, with enabled, severity and fix.",
         ),
         Key(
             name="exceptions",
@@ -365,6 +373,21 @@ GUARD: Final = ObjectOf(
                 ),
             ),
             description="Which findings open a ticket.",
+        ),
+        Key(
+            name="fixes",
+            form=ObjectOf(
+                record=Fixes,
+                keys=(
+                    Key(
+                        name="mode",
+                        form=Choice(FixMode),
+                        description="The mode of fixes for rules without the key fix, but never more than the stack's "
+                        "parameter FixMode. The default auto follows FixMode.",
+                    ),
+                ),
+            ),
+            description="What the bot does about findings that it can fix.",
         ),
         Key(
             name="baseline",

@@ -17,12 +17,25 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class FixMode(StrEnum):
-    """What the fixer does with a finding: nothing, propose the fix, fix after approval, or fix automatically."""
+    """What the fixer does with a finding: nothing, propose the fix, fix after approval, or fix automatically.
+
+    Each mode allows more than the one before it.
+    """
 
     OFF = "off"
     PLAN = "plan"
     APPROVE = "approve"
     AUTO = "auto"
+
+    @property
+    def takes_approvals(self) -> bool:
+        """Whether a person can approve a fix in this mode."""
+        return self in (FixMode.APPROVE, FixMode.AUTO)
+
+    def allows_more_than(self, other: FixMode) -> bool:
+        """Return whether this mode allows more than another one."""
+        modes = list(FixMode)
+        return modes.index(self) > modes.index(other)
 
 
 class AutoFix(StrEnum):

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.plans import approved_until, plan_parts
 from permission_guard.delivery.text import as_json, cut, listing, one_line
 from permission_guard.model.findings import FixResult, Status, Transition
 from permission_guard.model.verdicts import REMEDY_NAMES
@@ -219,8 +220,10 @@ def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
     else:
         attempt = f"attempt {fix.attempts}, {fix.at}"
         yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
+    yield from (_listing(title, text) for title, text in plan_parts(fix))
     if fix.decided_by:
-        yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", fix.decided_by)
+        until = f" until {until}" if (until := approved_until(fix)) else ""
+        yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", f"{fix.decided_by}{until}")
     if fix.approve:
         yield _command("How to approve it", fix.approve)
     if fix.undo and transition is not Transition.FIX_UNDONE:

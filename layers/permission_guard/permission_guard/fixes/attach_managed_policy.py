@@ -1,115 +1,239 @@
-"""Attach the one AWS managed policy that has the permissions an execution role lacks."""
+"""Attach the fewest AWS managed policies with which a function's execution role has what it lacks."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from itertools import combinations
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from permission_guard.errors import FixRefusedError, RetryableError
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
+from permission_guard.model.findings import PlannedCall
 from permission_guard.model.role_permissions import Permission
-from permission_guard.model.state import Function, Role, Unread, subject
-from permission_guard.needs.base import NeedKind, required
-from permission_guard.needs.decision import decide
-from permission_guard.needs.event_sources import event_source_of
-from permission_guard.needs.event_sources.dynamodb import DynamoDB
-from permission_guard.needs.event_sources.kinesis import Kinesis
-from permission_guard.needs.event_sources.sqs import Sqs
+from permission_guard.model.state import Unread
+from permission_guard.model.verdicts import Outcome
+from permission_guard.needs.managed_policies import EVERYWHERE, MANAGED_POLICIES
+from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.execution_role import by_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.fixes.base import FixState, Writer
+    from permission_guard.fixes.base import Check, FixState, Writer
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
-    from permission_guard.model.state import EventSourceMapping, Snapshot
+    from permission_guard.model.state import Role, Snapshot
     from permission_guard.model.targets import JSON
+    from permission_guard.model.verdicts import Verdict
 
-ATTACHABLE = frozenset(source.managed_policy for source in (DynamoDB, Kinesis, Sqs))
+ATTACHABLE: Final = frozenset(policy.path for policy in MANAGED_POLICIES)
 """The paths and names of the only policies that may be attached; template.yaml allows exactly the same ones."""
+
+_FACTS: Final = ("event_source_mapping", "event_source_arn", "feature", "log_group", "destination")
+"""The evidence of a finding that a plan rests on, where the rule has it."""
+
+MAX_POLICIES: Final = 3
+"""The most policies that one plan attaches."""
 
 
 class AttachManagedPolicy:
-    """An additive fix: it grants the missing permissions and removes nothing."""
+    """An additive fix: it grants the missing permissions and removes nothing.
+
+    Which policies it attaches, the finding's own rule decides: it evaluates the role with each of them.
+    """
 
     name: ClassVar[str] = "attach-managed-policy"
-    rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201"})
+    rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201", "PG204", "PG205", "PG206", "PG211"})
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"lambda:ListTags", "cloudformation:DescribeStackResources", "ec2:DescribeRegions"}
+        {"lambda:ListTags", "cloudformation:DescribeStackResources", "ec2:DescribeRegions", "iam:GetAccountSummary"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
-    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return the plan of the attachment; FixRefusedError when a guard refuses or cannot be evaluated."""
-        mapping = _mapping(finding, snapshot)
-        source = event_source_of(mapping)
-        if source is None or source.managed_policy not in ATTACHABLE:
-            raise FixRefusedError("The bot attaches no AWS managed policy for this type of event source.")
-        function, role = _function_and_role(mapping, snapshot)
-        if role.arn != finding.evidence.get("role_arn"):
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
+        """Return the plan of the attachments; FixRefusedError when a guard refuses or cannot be evaluated."""
+        problem = _problem(finding, snapshot, check)
+        role_arn = problem.evidence.get("role_arn", "")
+        if role_arn != finding.evidence.get("role_arn"):
             # The finding, its alerts and its approval are about another role; the next check reports this one.
-            raise RetryableError(f"{function.arn} now uses {role.arn}, and the finding is about another role")
+            raise RetryableError(f"{finding.function_arn} now uses {role_arn}, and the finding is about another role")
+        role = snapshot.roles.get(role_arn)
+        if role is None:
+            raise FixRefusedError(f"{role_arn} does not exist.")
+        if isinstance(role, Unread):
+            raise FixRefusedError(f"{role_arn} could not be read: {role}.")
         guard_function(snapshot, finding)
         guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
-        own = snapshot.source_policies
-        needs = required(source.needs(mapping, snapshot.sources), NeedKind.READ)
-        missing = tuple(need for need in needs if not decide(need, role, function.arn, own).allowed)
+        missing = _missing(problem)
         if not missing:
             raise FixRefusedError("The role has every required permission. The problem has another cause.")
-        policy_arn = by_aws(source.managed_policy, role.arn)
-        document = fix_state.managed_policy(policy_arn)
-        if isinstance(document, Unread):
-            reason = f"{policy_arn} could not be read: {document}."
-            is_permanent = document.denied or document.code == "NoSuchEntity"
-            raise FixRefusedError(reason) if is_permanent else RetryableError(reason)
-        fixed_role = replace(role, attached={**role.attached, policy_arn: document})
-        for need in needs:
-            decision = decide(need, fixed_role, function.arn, own)
-            if not decision.allowed:
-                raise FixRefusedError(f"Attaching {policy_arn} would not help: {decision.explain()}")
+        options = _Options(finding, snapshot, role, check, dict(_documents(missing, role, fix_state)))
+        policies = options.fewest()
+        _guard_quota(role, len(policies), fix_state)
         return Plan(
-            summary=f"attach {policy_arn} to {role.arn}",
-            change={"action": "iam:AttachRolePolicy", "role_arn": role.arn, "policy_arn": policy_arn},
-            before=_state(role.arn, role),
-            undo=aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=policy_arn),
-            missing=tuple(Permission(role.arn, need.action, need.resource) for need in missing),
-            grants=_grants(document, role.arn),
+            summary=f"attach {' and '.join(policies)} to {role_arn}",
+            change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
+            calls=tuple(
+                PlannedCall(operation="iam:AttachRolePolicy", parameters={"RoleName": role.name, "PolicyArn": arn})
+                for arn in policies
+            ),
+            before=_state(role_arn, role),
+            expected=_state(role_arn, replace(role, attached={**role.attached, **policies})),
+            rests_on={
+                "function_arn": problem.function_arn,
+                "subject": problem.subject,
+                **{name: problem.evidence[name] for name in _FACTS if problem.evidence.get(name)},
+                "missing": sorted(f"{each.action} on {each.resource}" for each in missing),
+                "policy_sha256": {arn: digest_of_policy(document) for arn, document in policies.items()},
+            },
+            unknowns=tuple(unknowns_of_role(role, (each.resource for each in missing), snapshot)),
+            undo="\n".join(
+                aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=arn)
+                for arn in policies
+            ),
+            missing=missing,
+            grants=_grants(policies.values(), role_arn),
         )
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
-        """Attach the policy."""
-        writer.attach_role_policy(role_name(change["role_arn"]), change["policy_arn"])
+        """Attach the policies."""
+        for arn in _policy_arns(change):
+            writer.attach_role_policy(role_name(change["role_arn"]), arn)
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the role and its attached policies, None as the policies of a deleted role."""
         return _state(change["role_arn"], _role(change, fix_state))
 
     def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
-        """Return whether the policy is attached to the role."""
+        """Return whether the policies are attached to the role."""
         role = _role(change, fix_state)
-        return role is not None and change["policy_arn"] in role.attached
+        return role is not None and set(_policy_arns(change)) <= set(role.attached)
+
+
+@record
+class _Options:
+    """The policies that can be attached to the role of a finding, by their ARNs."""
+
+    finding: Finding
+    snapshot: Snapshot
+    role: Role
+    check: Check
+    documents: Mapping[str, Policy]
+
+    def fewest(self) -> dict[str, Policy]:
+        """Return the fewest policies after which nothing is missing, and of as many those that allow the least.
+
+        FixRefusedError if there are none.
+        """
+        if not self.documents:
+            raise FixRefusedError("No AWS managed policy on the bot's list has the missing permissions.")
+        for size in range(1, MAX_POLICIES + 1):
+            found = [chosen for chosen in self._sets(size) if _is_fixed(self._after(chosen))]
+            if found:
+                return min(found, key=self._cost)
+        first = next(self._sets(1))
+        after = self._after(first)
+        raise FixRefusedError(f"Attaching {' and '.join(first)} would not help: {after.reason if after else 'unknown'}")
+
+    def _sets(self, size: int) -> Iterator[dict[str, Policy]]:
+        for arns in combinations(self.documents, size):
+            yield {arn: self.documents[arn] for arn in arns}
+
+    def _cost(self, policies: Mapping[str, Policy]) -> tuple[float, int]:
+        """Return how much policies allow: first what they allow on every resource."""
+        grants = _grants(policies.values(), self.role.arn)
+        if grants is None:
+            return inf, 0
+        return sum(each.resource == EVERYWHERE for each in grants), len(grants)
+
+    def _after(self, policies: Mapping[str, Policy]) -> Verdict | None:
+        """Return what the finding's rule says if the role has these policies too."""
+        fixed = replace(self.role, attached={**self.role.attached, **policies})
+        state = replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
+        return _about(self.finding, self.check(state))
+
+
+def _problem(finding: Finding, snapshot: Snapshot, check: Check) -> Verdict:
+    verdict = _about(finding, check(snapshot))
+    if verdict is None:
+        raise FixRefusedError("The problem no longer exists.")
+    return verdict
+
+
+def _about(finding: Finding, verdicts: Iterable[Verdict]) -> Verdict | None:
+    return next((one for one in verdicts if one.rule_id == finding.rule_id and is_about(one, finding)), None)
+
+
+def _is_fixed(verdict: Verdict | None) -> bool:
+    """Return whether nothing is missing any more. A mapping that AWS disabled stays a problem of its own."""
+    return verdict is None or (verdict.outcome is not Outcome.UNKNOWN and not verdict.evidence.get("missing"))
+
+
+def _missing(problem: Verdict) -> tuple[Permission, ...]:
+    role_arn = problem.evidence.get("role_arn", "")
+    needs = problem.evidence.get("missing", ())
+    return tuple(Permission(role_arn, need["action"], need["resource"]) for need in needs)
+
+
+def _documents(missing: Iterable[Permission], role: Role, fix_state: FixState) -> Iterator[tuple[str, Policy]]:
+    """Yield the policies for the services of what is missing, as they are now.
+
+    FixRefusedError if there are none, or one of them cannot be read.
+    """
+    services = {permission.action.partition(":")[0] for permission in missing}
+    arns = [by_aws(policy.path, role.arn) for policy in MANAGED_POLICIES if policy.services <= services]
+    for arn in arns:
+        document = fix_state.managed_policy(arn)
+        if not isinstance(document, Unread):
+            yield arn, document
+        elif document.code == "NoSuchEntity":  # AWS does not have every policy in every partition
+            continue
+        else:
+            reason = f"{arn} could not be read: {document}."
+            raise FixRefusedError(reason) if document.denied else RetryableError(reason)
+
+
+def _guard_quota(role: Role, more: int, fix_state: FixState) -> None:
+    """Refuse a role that can have no more managed policies."""
+    quota = fix_state.policies_per_role()
+    if isinstance(quota, Unread):
+        reason = f"The quota of managed policies of a role could not be read: {quota}."
+        raise FixRefusedError(reason) if quota.denied else RetryableError(reason)
+    if len(role.attached) + more > quota:
+        raise FixRefusedError(
+            f"{role.arn} has {len(role.attached)} managed policies, and {more} more would exceed the quota of {quota}: "
+            "detach one that it does not need, or let AWS raise the quota."
+        )
+
+
+def _policy_arns(change: Mapping[str, JSON]) -> Sequence[str]:
+    """Return the policies of a change. Those of an earlier version had one."""
+    arns = change.get("policy_arns")
+    return arns if arns is not None else [change["policy_arn"]]
 
 
 def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:
     return {"role_arn": role_arn, "attached_policies": sorted(role.attached) if role else None}
 
 
-def _grants(document: Policy, role_arn: str) -> tuple[Permission, ...] | None:
-    """Return what a policy allows a role, None if a statement names what it does not allow."""
-    allowing = [statement for statement in document.statements if statement.effect != DENY]
+def _grants(documents: Iterable[Policy], role_arn: str) -> tuple[Permission, ...] | None:
+    """Return what policies allow a role, None if a statement names what it does not allow."""
+    allowing = [each for document in documents for each in document.statements if each.effect != DENY]
     if any(each.malformed or each.not_action or each.not_resource for each in allowing):
         return None
-    return tuple(
+    granted = (
         Permission(role_arn, action, pattern.text)
         for statement in allowing
         for action in statement.action_texts
         for pattern in statement.resources or ()
     )
+    return tuple(dict.fromkeys(granted))
 
 
 def _role(change: Mapping[str, JSON], fix_state: FixState) -> Role | None:
@@ -117,24 +241,3 @@ def _role(change: Mapping[str, JSON], fix_state: FixState) -> Role | None:
     if isinstance(role, Unread):
         raise RetryableError(f"{change['role_arn']} could not be read: {role}")
     return role
-
-
-def _mapping(finding: Finding, snapshot: Snapshot) -> EventSourceMapping:
-    if isinstance(snapshot.mappings, Unread):
-        raise FixRefusedError(f"The event source mappings could not be read: {snapshot.mappings}.")
-    for mapping in snapshot.mappings:
-        if subject(mapping) == finding.subject and mapping.function_arn == finding.function_arn:
-            return mapping
-    raise FixRefusedError("The event source mapping no longer exists.")
-
-
-def _function_and_role(mapping: EventSourceMapping, snapshot: Snapshot) -> tuple[Function, Role]:
-    function = snapshot.versions.get(mapping.function_arn)
-    if not isinstance(function, Function):
-        raise FixRefusedError(f"The function's configuration could not be read: {function}.")
-    role = snapshot.roles.get(function.role_arn)
-    if role is None:
-        raise FixRefusedError(f"{function.role_arn} does not exist.")
-    if isinstance(role, Unread):
-        raise FixRefusedError(f"{function.role_arn} could not be read: {role}.")
-    return function, role

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from permission_guard.model.state import Snapshot
+from permission_guard.model.verdicts import Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.iam import Policy
-    from permission_guard.model.findings import Finding
+    from permission_guard.model.findings import Finding, PlannedCall
     from permission_guard.model.role_permissions import Permission
-    from permission_guard.model.state import Role, Snapshot, Unread
+    from permission_guard.model.state import Role, Unread
     from permission_guard.model.targets import JSON
 
 
 @record(kw_only=True)
 class Plan:
-    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it.
+    """One change: in words, as calls to AWS, the state that they change, and the command that undoes it.
 
+    `change` is what the fix needs to apply the plan. `calls` are the exact calls that it then makes. `before` is the
+    state that they change, and `expected` that state afterwards. `rests_on` are the facts that make the plan right.
+    They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
     None if they cannot be listed.
     """
 
     summary: str
     change: Mapping[str, JSON]
+    calls: tuple[PlannedCall, ...]
     before: Mapping[str, JSON]
+    expected: Mapping[str, JSON]
+    rests_on: Mapping[str, JSON]
+    unknowns: tuple[str, ...]
     undo: str
     missing: tuple[Permission, ...]
     grants: tuple[Permission, ...] | None
+
+
+Check = Callable[[Snapshot], Sequence[Verdict]]
+"""Returns what the finding's rule says about a state."""
 
 
 class FixState(Protocol):
@@ -40,6 +54,9 @@ class FixState(Protocol):
 
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role without a cache; None when it does not exist."""
+
+    def policies_per_role(self) -> int | Unread:
+        """Return how many managed policies a role of the account can have."""
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
@@ -64,8 +81,8 @@ class Fix(Protocol):
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 
-    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return the plan for a finding that the snapshot still shows.
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
+        """Return the plan for a finding that the snapshot still shows. `check` evaluates what the plan leads to.
 
         FixRefusedError with the reason if there is none; RetryableError when state could not be read for now.
         """

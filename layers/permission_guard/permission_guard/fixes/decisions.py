@@ -7,21 +7,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from permission_guard.config.settings import FixMode
+from permission_guard.config.fix_modes import effective_mode
 from permission_guard.errors import UNREADABLE, RequestRefusedError
 from permission_guard.findings.lifecycle import Change, advanced
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.findings import Cause, FixResult, Status, Transition
+from permission_guard.model.findings import APPROVAL_HOURS, Cause, FixResult, Status, Transition
 from permission_guard.model.signed_requests import ARN, NONCE, digest_of, require_object, texts_of
 from permission_guard.records import record
 
 if TYPE_CHECKING:
+    from permission_guard.config.document import GuardConfig
+    from permission_guard.config.settings import FixMode
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON, FunctionTarget
 
-VALID_FOR = timedelta(hours=24)
+VALID_FOR = timedelta(hours=APPROVAL_HOURS)
 _MAX_REVISION = 10**9
 """More transitions than a finding can have; DynamoDB rejects keys with far larger numbers."""
 
@@ -121,16 +123,18 @@ def decide(
     *,
     caller: str,
     mode: FixMode,
+    config: GuardConfig,
     findings: FindingStore,
     decisions: DecisionStore,
     now: str,
 ) -> Decision:
     """Record a decision about a proposal; the same request again changes nothing.
 
-    `caller` is the proven ARN of who decides. RequestRefusedError if the proposal is not the current one, or what is
+    `caller` is the proven ARN of who decides, `mode` the ceiling of the modes that `config` sets for rules.
+    RequestRefusedError if no fix of the rule is applied in its mode, if the proposal is not the current one, or what is
     recorded cannot be read; ConflictError if it changed meanwhile.
     """
-    if mode not in (FixMode.APPROVE, FixMode.AUTO):
+    if not mode.takes_approvals:
         raise RequestRefusedError(f"FixMode is {mode}: no fix is applied")
     if require_arn(caller).account != request.target.account:
         raise RequestRefusedError(f"{caller} is not a principal of account {request.target.account}")
@@ -145,6 +149,9 @@ def decide(
         if recorded.kind is request.kind and recorded.plan_hash == request.plan_hash:
             return recorded
         raise RequestRefusedError(f"{recorded.by} decided to {recorded.kind} it at {recorded.at}")
+    effective = effective_mode(config, finding.rule_id, mode)
+    if not effective.mode.takes_approvals:
+        raise RequestRefusedError(f"{effective}: no fix of {finding.rule_id} is applied")
     decision = Decision(
         kind=request.kind,
         finding_id=finding.id,

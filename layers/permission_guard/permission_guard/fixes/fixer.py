@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import evaluate
+from permission_guard.config.fix_modes import effective_mode
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     FixInProgressError,
@@ -21,6 +22,7 @@ from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.plans import proposal, why_not_approved
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.targets import FunctionTarget
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from permission_guard.config.document import GuardConfig
+    from permission_guard.config.fix_modes import EffectiveMode
     from permission_guard.findings.store import FindingStore
     from permission_guard.fixes.base import Fix, FixState, Plan, Writer
     from permission_guard.fixes.decisions import Decision
@@ -93,8 +96,9 @@ class FixOutcome:
 class Fixer:
     """Handles findings, one at a time.
 
-    `rules` are all rules by id; `wait` sleeps for some seconds before each read that verifies a change. `token` returns
-    a text that nobody else has: it makes an invocation the owner of a fix.
+    `mode` is the ceiling of the modes that `config` sets for rules. `rules` are all rules by id; `wait` sleeps for some
+    seconds before each read that verifies a change. `token` returns a text that nobody else has: it makes an invocation
+    the owner of a fix.
     """
 
     mode: FixMode
@@ -162,23 +166,25 @@ class Fixer:
 
     def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
-        if self.mode is FixMode.OFF:
-            return "FixMode is off"
+        effective = self._mode(finding)
+        if effective.mode is FixMode.OFF:
+            return str(effective)
         if finding.status is not Status.OPEN:
             return f"the finding is {finding.status}"
-        if finding.transition is Transition.FIX_APPROVED and not self._takes_approvals:
-            return f"FixMode is {self.mode}: approvals are not accepted"
-        if finding.transition is Transition.FIX_PROPOSED and finding.fix and finding.fix.approve:
+        if finding.transition is Transition.FIX_APPROVED and not effective.mode.takes_approvals:
+            return f"{effective}: approvals are not accepted"
+        waiting = finding.fix if finding.transition is Transition.FIX_PROPOSED else None
+        # An earlier version's proposal does not show its whole plan, so it is made again.
+        if waiting and waiting.approve and waiting.calls:
             return "the proposal waits for an approval"
         # A proposal without a command to approve it was made in the mode `plan`.
-        is_new = finding.transition is Transition.FIX_PROPOSED and self._takes_approvals
+        is_new = waiting is not None and effective.mode.takes_approvals
         if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
 
-    @property
-    def _takes_approvals(self) -> bool:
-        return self.mode in (FixMode.APPROVE, FixMode.AUTO)
+    def _mode(self, finding: Finding) -> EffectiveMode:
+        return effective_mode(self.config, finding.rule_id, self.mode)
 
     def _start(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Plan the fix from the current state; then apply it, or propose it if it needs an approval."""
@@ -192,18 +198,13 @@ class Fixer:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         if exempt := self._exempt(target, finding, snapshot):
             return FixOutcome(finding.id, None, exempt)
-        plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
-        planned = FixRecord(
-            name=fix.name,
-            result=FixResult.PROPOSED,
-            summary=plan.summary,
-            at=self.clock(),
-            attempts=tries,
-            change=plan.change,
-            before=plan.before,
-        )
-        approval = self._approval(finding, planned)
+        plan = self._plan(fix, finding, snapshot, verdict)
+        planned = proposal(fix, plan, at=self.clock(), attempts=tries)
+        decision = self._decision(finding)
+        approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
         applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
+        if decision and not approval:
+            why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
         if not applies:
             return self._record(target, finding, planned)
@@ -229,16 +230,15 @@ class Fixer:
         suppression = Exceptions(self.config, snapshot.tags, self.clock()).suppression_of(finding)
         return f"the finding is to be suppressed: {suppression.reason}" if suppression else ""
 
-    def _approval(self, finding: Finding, planned: FixRecord) -> Decision | None:
-        """Return the valid approval of exactly this plan, None if there is none. An event approves nothing."""
-        if finding.transition is not Transition.FIX_APPROVED or not self._takes_approvals:
+    def _decision(self, finding: Finding) -> Decision | None:
+        """Return what a person decided about an approved proposal, None if nobody did. An event approves nothing."""
+        if finding.transition is not Transition.FIX_APPROVED or not self._mode(finding).mode.takes_approvals:
             return None
-        decision = self.decisions.decision(finding.id, finding.revision - 1)
-        return decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
+        return self.decisions.decision(finding.id, finding.revision - 1)
 
     def _without_approval(self, target: FunctionTarget, finding: Finding, plan: Plan) -> tuple[bool, str]:
         """Return whether a plan is applied without an approval, and why, for its summary."""
-        if self.mode is not FixMode.AUTO:
+        if self._mode(finding).mode is not FixMode.AUTO:
             return False, ""
         if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
             return False, f"{finding.fix.decided_by} rejected it before."
@@ -297,6 +297,19 @@ class Fixer:
                 return snapshot, verdict
         return snapshot, None
 
+    def _plan(self, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
+        """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
+
+        RetryableError if a temporary error is the cause, because a refused fix is not retried.
+        """
+        temporary = [unread for unread in snapshot.unread if not unread.denied]
+        if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
+            raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
+        if verdict.outcome is Outcome.UNKNOWN:
+            raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
+        rule = self.rules[finding.rule_id]
+        return fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
+
     def _fix_record(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
         """Return the record of a fix; the record of a started fix keeps its change and its state before."""
         started = _started_fix(finding)
@@ -335,7 +348,7 @@ class Fixer:
         if not is_current:
             return FixOutcome(finding.id, None, f"changed meanwhile: {current.transition}")
         revision = current.revision + 1
-        if fix_record.result is FixResult.PROPOSED and self._takes_approvals:
+        if fix_record.result is FixResult.PROPOSED and self._mode(current).mode.takes_approvals:
             fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
         after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
         updated = replace(after, fix=fix_record)
@@ -363,16 +376,3 @@ def _fix_of(finding: Finding) -> FixRecord:
     if finding.fix is None:
         raise ValueError(f"finding {finding.id} has no fix")
     return finding.fix
-
-
-def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:
-    """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
-
-    RetryableError if a temporary error is the cause, because a refused fix is not retried.
-    """
-    temporary = [unread for unread in snapshot.unread if not unread.denied]
-    if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
-        raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
-    if verdict.outcome is Outcome.UNKNOWN:
-        raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
-    return fix.plan(finding, snapshot, fix_state)

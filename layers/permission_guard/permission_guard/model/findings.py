@@ -119,14 +119,30 @@ class FixResult(StrEnum):
     FAILED = "failed"
 
 
+APPROVAL_HOURS: Final = 24
+"""How long an approval is valid."""
+
+
+@record(kw_only=True)
+class PlannedCall:
+    """A call to AWS that a plan makes: an operation such as `iam:AttachRolePolicy`, with its parameters."""
+
+    operation: str
+    parameters: Mapping[str, JSON]
+
+
 @record(kw_only=True)
 class FixRecord:
-    """The last fix of a finding: proposed, rejected, applied, refused or failed.
+    """The last fix of a finding, with its plan: proposed, rejected, applied, refused or failed.
 
-    `change` is the AWS API call with its parameters. `before` and `after` are the state that it changes, complete
-    enough to restore it. `undo` is the command that restores it. `approve` is the command that approves a proposal, if
-    it waits for an approval, and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the
-    invocation that applies the fix; no other may until `lease_until`, ISO-8601 in UTC.
+    The plan: `calls` are the exact calls to AWS. `before` is the state that they change, complete enough to restore it,
+    `expected` is that state afterwards. `rests_on` are the facts that make the plan right, `unknowns` what could not be
+    known, and `planned_at` is when the state was read. A record of an earlier version has none of these but `before`.
+
+    `change` is what the fix needs to apply the plan. `after` is the state that was read after it was applied. `undo` is
+    the command that restores `before`. `approve` is the command that approves a proposal, if it waits for an approval,
+    and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
+    no other may until `lease_until`, ISO-8601 in UTC.
     """
 
     name: str
@@ -142,12 +158,32 @@ class FixRecord:
     decided_by: str = ""
     owner: str = ""
     lease_until: str = ""
+    calls: tuple[PlannedCall, ...] = ()
+    expected: Mapping[str, JSON] = field(default_factory=dict)
+    rests_on: Mapping[str, JSON] = field(default_factory=dict)
+    unknowns: tuple[str, ...] = ()
+    planned_at: str = ""
+
+    @property
+    def plan(self) -> dict[str, JSON]:
+        """What the plan's hash covers: what is called, on which state, for which reasons. It has no times.
+
+        `unknowns` change nothing in AWS, and a read that fails only for now must not make another plan.
+        """
+        plan: dict[str, JSON] = {"fix": self.name, "change": dict(self.change)}
+        if not self.calls:  # of an earlier version, whose hash covers no more
+            return plan
+        return plan | {
+            "calls": [asdict(call) for call in self.calls],
+            "before": dict(self.before),
+            "expected": dict(self.expected),
+            "rests_on": dict(self.rests_on),
+        }
 
     @property
     def plan_hash(self) -> str:
-        """The hash of what the fix changes: who approves it approves exactly this."""
-        plan = json.dumps({"fix": self.name, "change": dict(self.change)}, sort_keys=True)
-        return hashlib.sha256(plan.encode()).hexdigest()
+        """The hash of the plan: who approves it approves exactly this."""
+        return hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
 
 
 @record(kw_only=True)
@@ -212,6 +248,8 @@ class Finding:
         document["remedies"] = list(document["remedies"])
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
+        if document["fix"] is not None:
+            document["fix"] |= {name: list(document["fix"][name]) for name in ("calls", "unknowns")}
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
 
     @classmethod
@@ -259,6 +297,8 @@ def _past_transition(document: Mapping[str, JSON]) -> PastTransition:
 
 def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
     fields = known_fields(FixRecord, document)
+    fields["calls"] = tuple(PlannedCall(**known_fields(PlannedCall, call)) for call in fields.get("calls", ()))
+    fields["unknowns"] = tuple(fields.get("unknowns", ()))
     fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})
     if fix.lease_until and datetime.fromisoformat(fix.lease_until).tzinfo is None:
         raise ValueError(f"not a time in UTC: {fix.lease_until!r:.50}")

@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.aws.tables.decisions import DecisionReader, DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.checkpoint import Checkpoint
@@ -146,7 +147,9 @@ def approve(table: FindingsTable, decisions: DecisionTable) -> None:
         nonce="f" * 32,
     )
     caller = f"arn:aws:iam::{ACCOUNT}:user/jane"
-    decide(request, caller=caller, mode=FixMode.APPROVE, findings=table, decisions=decisions, now=NOW)
+    decide(
+        request, caller=caller, mode=FixMode.APPROVE, config=GuardConfig(), findings=table, decisions=decisions, now=NOW
+    )
 
 
 @pytest.mark.parametrize(

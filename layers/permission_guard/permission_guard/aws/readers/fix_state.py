@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.calls import read
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from permission_guard.aws.readers.stacks import AccountStacks
     from permission_guard.iam import Policy
-    from permission_guard.model.state import Role, Unread
+    from permission_guard.model.state import Role
 
 
 class LiveFixState:
@@ -28,6 +30,17 @@ class LiveFixState:
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role, None if it does not exist."""
         return RoleReader(self._iam).role(arn)
+
+    def policies_per_role(self) -> int | Unread:
+        """Return how many managed policies a role of the account can have.
+
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+        """
+        reply = read("iam:GetAccountSummary", self._iam.get_account_summary)
+        if isinstance(reply, Unread):
+            return reply
+        quota = reply["SummaryMap"].get("AttachedPoliciesPerRoleQuota") if reply else None
+        return quota or Unread("iam:GetAccountSummary", "NotFound", "no quota in the reply", denied=False)
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""

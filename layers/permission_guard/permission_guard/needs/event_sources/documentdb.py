@@ -23,7 +23,6 @@ class DocumentDB:
 
     name = "Amazon DocumentDB cluster"
     managed_policy = ""
-    managed_policy_actions: tuple[str, ...] = ()
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads a cluster's change stream."""

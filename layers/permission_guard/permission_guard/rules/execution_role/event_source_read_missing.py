@@ -52,9 +52,10 @@ class EventSourceReadMissing(NeedRule):
 
     ## Fix safety
 
-    Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`
-    or `AWSLambdaDynamoDBExecutionRole`) and nothing else. It is additive, verified by reading the role back, and
-    undone by detaching that policy. It does not enable a mapping. The other types have no fix yet.
+    Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`,
+    `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. It is additive, verified by
+    reading the role back, and undone by detaching that policy. It does not enable a mapping. Amazon MQ and DocumentDB
+    have no fix yet.
 
     ## Limits
 

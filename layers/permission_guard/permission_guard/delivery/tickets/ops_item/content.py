@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from permission_guard.delivery.message import SectionStyle, compose
+from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
@@ -95,6 +96,10 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
         shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.summary}"
+        # Not left out if empty: OpsCenter keeps a value that is not written again.
+        plan = "\n\n".join(f"{title}:\n{text}" for title, text in plan_parts(finding.fix))
+        shown["bot_fix_plan"] = plan or "There is no plan."
+        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve)) or "Nothing waits for an approval."
         shown["bot_fix_before"] = json.dumps(finding.fix.before, indent=2, default=str)
         shown["bot_fix_after"] = json.dumps(finding.fix.after, indent=2, default=str)
         shown["bot_fix_undo"] = _whole(listing(finding.fix.undo))
