@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.errors import ConflictError, WriteFailedError
 from permission_guard.findings.checkpoint import CheckRun, StoredFindings
 from permission_guard.findings.lifecycle import owner_of_fix
+from permission_guard.fixes.stop import Breaker
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status, Transition
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import Checkpoint
     from permission_guard.findings.lifecycle import Change
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.stop import Switch
     from permission_guard.iam import Policy
     from permission_guard.model.state import DeniedCall
 
@@ -306,11 +308,47 @@ class InMemoryFindings:
 
 
 @dataclass
+class InMemoryStop:
+    """The switch and the breaker, as strict as the deployed table. `before_write` simulates another writer."""
+
+    switched: Switch | None = None
+    opened: Breaker = field(default_factory=Breaker)
+    requests: dict[str, Switch] = field(default_factory=dict)
+    before_write: Callable[[], None] = lambda: None
+    reads: int = 0
+
+    def switch(self) -> Switch | None:
+        self.reads += 1
+        return self.switched
+
+    def breaker(self) -> Breaker:
+        return self.opened
+
+    def request(self, nonce: str) -> Switch | None:
+        return self.requests.get(nonce)
+
+    def put_breaker(self, breaker: Breaker) -> None:
+        self.before_write()
+        if self.opened.number != breaker.number - 1:
+            raise ConflictError("BREAKER")
+        self.opened = breaker
+
+    def record(self, request: Switch, *, is_set: bool, replaced: str | None) -> None:
+        self.before_write()
+        held = self.switched.nonce if self.switched else ""
+        if request.nonce in self.requests or (is_set and replaced not in (None, held)):
+            raise ConflictError("FIXING")
+        self.requests[request.nonce] = request
+        if is_set:
+            self.switched = request
+
+
+@dataclass
 class InMemoryState:
     """What AWS would say: a snapshot that tests replace, and the managed policies that exist.
 
     As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `error` is what
-    IAM answers instead.
+    IAM answers instead. `named` is the finding that the last write names in CloudTrail.
     """
 
     state: Snapshot
@@ -322,6 +360,7 @@ class InMemoryState:
     function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
+    named: str = ""
     reads: int = 0
     forgotten: int = 0
     not_before: float = 0.0
@@ -365,6 +404,10 @@ class InMemoryState:
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         return self.stack
+
+    def for_finding(self, finding_id: str) -> InMemoryState:
+        self.named = finding_id
+        return self
 
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         if self.error:

@@ -59,6 +59,9 @@ from ministack.services.cloudwatch import (
 from ministack.services.cloudwatch import (
     _composite_alarms as composite_alarms,
 )
+from ministack.services.dynamodb import (
+    _tables as tables,
+)
 from ministack.services.eventbridge import (
     _event_bus_name_from_ref as bus_of_reference,
 )
@@ -195,5 +198,6 @@ __all__ = [
     "secrets",
     "sessions",
     "stacks",
+    "tables",
     "users",
 ]

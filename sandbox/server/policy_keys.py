@@ -69,7 +69,18 @@ def condition_keys(call: Call) -> dict[str, Any]:
         return _iam_keys(call.params)
     if call.service == "lambda":
         return _lambda_keys(call)
-    return {}
+    return _leading_keys(call.params) if call.service == "dynamodb" else {}
+
+
+def _leading_keys(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the partition keys of a request for one item of a table; of others the key is not set.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    item, table = params.get("Item") or params.get("Key"), inside.tables.get(params.get("TableName", ""))
+    if not item or not table:
+        return {}
+    return {"dynamodb:LeadingKeys": [str(next(iter(item[table["pk_name"]].values())))]}
 
 
 def _iam_keys(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.model.findings import Status
 from permission_guard.model.state import ManagedBy
 from tests.fakes import FUNCTION_ARN
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
+    import pytest
+
+    from permission_guard.model.state import ResourcePolicy, Unread
+    from permission_guard.model.targets import FunctionTarget
     from tests.integration.conftest import Account
 
 
@@ -73,7 +78,7 @@ def test_a_statement_with_a_source_resolves_the_finding(account: Account) -> Non
 
 
 def test_findings_of_a_deleted_function_are_resolved(account: Account) -> None:
-    """One call finds that the function was deleted."""
+    """The last call finds that the function was deleted."""
     account.make_role()
     account.make_function()
     open_to_s3(account)
@@ -81,7 +86,32 @@ def test_findings_of_a_deleted_function_are_resolved(account: Account) -> None:
     account.lambda_.delete_function(FunctionName="orders")
     run = account.run("check_invoke_policy", sqs_event(cloudtrail("delete_function")))
     assert account.finding.resolution == "The function was deleted."
-    assert [call for call in run.calls if call.startswith("lambda:")] == ["lambda:GetFunctionConfiguration"]
+    calls = [call for call in run.calls if call.startswith("lambda:")]
+    assert calls == [
+        "lambda:ListAliases",
+        "lambda:ListVersionsByFunction",
+        "lambda:GetPolicy",
+        "lambda:GetFunctionConfiguration",
+    ]
+
+
+def test_a_function_that_is_deleted_during_the_check_is_not_one_without_a_policy(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS answers GetPolicy in the same way for both."""
+    account.make_role()
+    account.make_function()
+    open_to_s3(account)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission")))
+    read = FunctionReader.resource_policies
+
+    def deleted_before_it(reader: FunctionReader, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
+        account.lambda_.delete_function(FunctionName="orders")
+        return read(reader, target)
+
+    monkeypatch.setattr(FunctionReader, "resource_policies", deleted_before_it)
+    account.run("check_invoke_policy", sqs_event(cloudtrail("add_permission_full_arn")))
+    assert account.finding.resolution == "The function was deleted."
 
 
 def test_a_batch_of_changes_of_one_function_causes_one_check(account: Account) -> None:

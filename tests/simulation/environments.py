@@ -17,6 +17,7 @@ from greenlet import greenlet
 from permission_guard import bootstrap
 from permission_guard.aws import clients
 from tests.paths import REPOSITORY
+from tests.simulation.stopping import StopRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +72,7 @@ class Invocation:
         """Whether it has sent something that it has not recorded yet."""
         self.attempt = ""
         """The attempt of a fix that it applies (`<finding>#<number>`), empty for none."""
+        self.stop_read = StopRead()
         self.account_before = world.account.version()
         self.deadline = world.now + timeout
         self.wakes_at = world.now

@@ -135,6 +135,13 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
             yield f"{_name(finding)} was fixed {finding.fix.attempts} times"
 
 
+def nothing_is_written_while_fixing_is_stopped(world: World, _findings: list[Finding]) -> Iterator[str]:
+    """Immediately before each policy that was attached, the invocation has read that fixing is not stopped."""
+    for one in world.seen.attachments:
+        if not one.may_fix:
+            yield f"{one.policy} was attached to {one.role}, and fixing was stopped, or that was not read"
+
+
 def no_fix_is_applied_twice(world: World, _findings: list[Finding]) -> Iterator[str]:
     """Each attempt of a fix is applied by one invocation, and those of one finding are not applied at the same time."""
     for one in world.seen.attachments:
@@ -197,6 +204,7 @@ _INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
     each_channel_has_the_last_alert,
     each_ticket_is_in_its_finding_s_state,
     every_write_was_planned,
+    nothing_is_written_while_fixing_is_stopped,
     no_fix_is_applied_twice,
     no_more_fixes_than_allowed,
     each_transition_is_published_in_order,

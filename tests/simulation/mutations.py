@@ -147,6 +147,10 @@ def _unowned(_own: Function) -> Function:
     return mutated
 
 
+def _ignored(why_stopped: Function) -> Function:
+    return lambda state: why_stopped(state) and ""
+
+
 def _last_first(publish: Function) -> Function:
     return lambda event, read, bus, logger, metrics: publish(
         {**event, "Records": event["Records"][::-1]}, read, bus, logger, metrics
@@ -202,6 +206,12 @@ MUTATIONS: Final = (
         "A started fix has no owner and no lease, so that another invocation applies it at the same time.",
         (Part(Fixer, "_own", _unowned),),
         ("no_fix_is_applied_twice",),
+    ),
+    Mutation(
+        "ignore the stop",
+        "The fixer reads that fixing is stopped, and applies the fix all the same.",
+        (Part(fixer, "why_stopped", _ignored),),
+        ("nothing_is_written_while_fixing_is_stopped",),
     ),
     Mutation(
         "publish out of order",

@@ -23,6 +23,7 @@ class Attachment:
 
     `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`), empty for none. `plan` is the
     fix as it was recorded then, None if none was being applied. `others` are invocations that applied the same one.
+    `may_fix` is whether the invocation has read, immediately before, that fixing is not stopped.
     """
 
     role: str
@@ -31,6 +32,7 @@ class Attachment:
     attempt: str
     plan: FixRecord | None
     others: tuple[str, ...]
+    may_fix: bool
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ class Observations:
         ]
         first = self._appliers.setdefault(by.attempt, by)
         others += [first] if first is not by and first not in others else []
-        self.attachments.append(Attachment(role, policy, at, by.attempt, plan, tuple(one.words for one in others)))
+        self.attachments.append(
+            Attachment(role, policy, at, by.attempt, plan, tuple(one.words for one in others), by.stop_read.may_fix)
+        )
 
     def see_finding(
         self,

@@ -30,6 +30,8 @@ _MOST: Final = 5
 _EARLY_LOSSES: Final = 0.25
 """How often a story begins with a permission that a fix restores. Later the seed may have had most deliveries."""
 _SUPPRESSED_FOR: Final = timedelta(hours=1)
+_RESUMED: Final = 0.5
+"""How often a person resumes what was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,26 @@ def _decision(story: Story, after: float | None = None) -> None:
     story.add(f"a person decides: {kind} every proposal", act, after)
 
 
+def _stop(story: Story) -> None:
+    _switch(story, "stop")
+
+
+def _stop_for_a_while(story: Story) -> None:
+    """A function loses its permission while fixing is stopped, or is stopped while it is fixed."""
+    _loss(story)
+    _switch(story, "stop", story.one_of((*_DURING_A_CHECK, None)))
+    if story.share() < _RESUMED:
+        _switch(story, "resume")
+
+
+def _switch(story: Story, kind: str, after: float | None = None) -> None:
+    def act(world: World) -> None:
+        request = {"kind": kind, "reason": "We test it.", "nonce": f"{world.calls:032x}"}
+        world.invoke_asynchronously("decide_fix", request, f"a person requests: {kind} all fixing", 0)
+
+    story.add(f"a person requests: {kind} all fixing", act, after)
+
+
 def maintain(world: World) -> None:
     """Start maintenance, as its schedule does."""
     world.invoke_asynchronously("maintain_findings", {}, "maintain_findings")
@@ -299,6 +321,7 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_role, _role, _role),
     *(Story.create, Story.create, _delete, _other_role),
     *(_sweep, _configuration, _configuration, _request, _request, _decision, _maintenance),
+    *(_stop, _stop_for_a_while),
 )
 
 

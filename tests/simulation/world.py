@@ -364,6 +364,8 @@ class World:
 
     def _answer(self, call: Call) -> dict[str, Any]:
         service, operation, params = call.service, call.operation, call.params
+        if self._current is not None and operation != "AttachRolePolicy":
+            self._current.stop_read.see(call, self.tables.items["DecisionsTable"])
         if service == "dynamodb":
             return self.tables.answer(operation, params)
         if service == "sqs":

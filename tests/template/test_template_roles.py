@@ -9,6 +9,7 @@ import pytest
 from permission_guard.aws.readers.inventories.services import SERVICES
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.aws.readers.sources import services as sources
+from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.fixes import FIXES, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model.targets import Direction
@@ -126,12 +127,14 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
         | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
-        | uses("aws/tables/decisions", "decision"),
+        | uses("aws/tables/decisions", "decision")
+        | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
-        | uses("aws/tables/decisions", "decision"),
+        | uses("aws/tables/decisions", "decision")
+        | (uses("aws/tables/stops", "switch", "breaker", "request", "record") - {"dynamodb:UpdateItem"}),
         "ManageFindingsFunction": OWN_LOGS
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
@@ -544,12 +547,15 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "ApplyFixRole": {
             "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint"),
-            "DecisionsTable": uses("aws/tables/decisions", "decision"),
+            "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
         },
         "DecideFixRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # no transaction of it updates
-            "DecisionsTable": uses("aws/tables/decisions", "decision") | write - {"dynamodb:UpdateItem"},
+            "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/stops", "switch", "breaker", "request", "record") - {"dynamodb:UpdateItem"}
+            | write - {"dynamodb:UpdateItem"},
         },
         "ManageFindingsRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
@@ -586,12 +592,40 @@ def test_what_only_one_role_may_do(template: Template) -> None:
         }
 
     assert may("iam:AttachRolePolicy") == {"ApplyFixRole"}
-    assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole"}
+    assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole", "ApplyFixRole"}  # of the breaker, see below
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
     assert may("events:PutEvents") == {"PublishFindingsRole"}
     assert may("sns:Publish") == may("secretsmanager:GetSecretValue") == {"SendAlertRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_write_only_the_breaker_into_the_decisions_table(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """It stops fixing, and can neither resume it nor approve a fix: those are other keys."""
+    writes = [
+        statement
+        for statement in deployed(FixMode=mode).statements("ApplyFixRole")
+        if statement["Effect"] == "Allow"
+        and "dynamodb:PutItem" in listed(statement["Action"])
+        and {"Fn::GetAtt": ["DecisionsTable", "Arn"]} in listed(statement["Resource"])
+    ]
+    (write,) = writes
+    assert listed(write["Action"]) == ["dynamodb:PutItem"]
+    assert write["Condition"] == {
+        "Null": {"dynamodb:LeadingKeys": "false"},
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BREAKER]},
+    }
+    assert not BREAKER.startswith((SWITCH, "REQUEST#"))
+
+
+@pytest.mark.parametrize("mode", ["off", "plan"])
+def test_a_fixer_that_applies_nothing_counts_nothing(deployed: Callable[..., Template], mode: str) -> None:
+    """It has no write permission on the decisions table."""
+    template = deployed(FixMode=mode)
+    assert _on(template, "ApplyFixRole", "dynamodb:PutItem") == ["FindingsTable"]
 
 
 def test_entities_are_listed_only_for_policies_of_this_account(template: Template) -> None:

@@ -40,6 +40,7 @@ from tests.fakes import (
     Clock,
     InMemoryFindings,
     InMemoryState,
+    InMemoryStop,
     a_finding,
     a_mapping,
     a_policy,
@@ -73,6 +74,7 @@ class Setup:
     limit: int = 20
     state: InMemoryState = field(default_factory=lambda: InMemoryState(BROKEN))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
+    stop: InMemoryStop = field(default_factory=InMemoryStop)
     waited: list[float] = field(default_factory=list)
     is_open: bool = True
 
@@ -119,7 +121,8 @@ class Setup:
             "store": self.store,
             "decisions": self.store,
             "quota": self.store,
-            "writer": self.state,
+            "stop": self.stop,
+            "writers": self.state,
             "clock": Clock(),
             "wait": self.waited.append,
             "token": lambda: uuid4().hex,
@@ -969,7 +972,7 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("mode", [FixMode.AUTO, FixMode.APPROVE])
-@pytest.mark.parametrize("at", range(1, 18))
+@pytest.mark.parametrize("at", range(1, 24))
 def test_one_event_at_two_workers_is_one_fix(mode: FixMode, at: int) -> None:
     """The second worker gets the event at any moment of the first: one transition, one write, one place of the hour."""
     setup = Setup(mode)
@@ -987,10 +990,15 @@ def test_one_event_at_two_workers_is_one_fix(mode: FixMode, at: int) -> None:
     counter = [0]
     shared: dict[str, Any] = {
         name: Interrupted(part, counter, at, second_worker)
-        for name, part in {"store": setup.store, "source": setup.state, "fix_state": setup.state}.items()
+        for name, part in {
+            "store": setup.store,
+            "source": setup.state,
+            "fix_state": setup.state,
+            "stop": setup.stop,
+        }.items()
     }
     with suppress(RetryableError):
-        setup.handle(**shared, quota=shared["store"], writer=shared["source"], decisions=shared["store"])
+        setup.handle(**shared, quota=shared["store"], writers=shared["source"], decisions=shared["store"])
     if setup.store.one().transition is not Transition.FIX_APPLIED:
         setup.handle()  # SQS delivers what failed again
     assert [name for name, _ in setup.transitions].count("Fix Applied") == 1, others

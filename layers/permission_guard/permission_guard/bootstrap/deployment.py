@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client_as
 from permission_guard.aws.readers.deployed_stack import deployed_stack
-from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request
+from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request, send_stop_request
 from permission_guard.aws.tables.finding_list import FindingList
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.arns import parse_function_arn
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from permission_guard.aws.readers.deployed_stack import DeployedStack
     from permission_guard.findings.requests import FindingRequest
     from permission_guard.fixes.decisions import DecisionRequest
+    from permission_guard.fixes.stop_requests import StopRequest
     from permission_guard.model.targets import JSON
 
 
@@ -41,8 +42,12 @@ class Deployment:
         """
         return send_decision(request, self._function("DecideFixFunctionArn"), self.profile)
 
+    def switch(self, request: StopRequest) -> JSON:
+        """Send a request to stop or resume all fixing, signed by the caller; return the answer. The same errors."""
+        return send_stop_request(request, self._function("DecideFixFunctionArn"), self.profile)
+
     def _function(self, output: str) -> str:
-        """Return the ARN of a function of the stack. ConfigurationError if it is not one of its account and region."""
+        """Return the function of an output. ConfigurationError if it is none of the stack's account and region."""
         arn, own = self.stack.output(output), self.stack.arn
         try:
             target, qualifier = parse_function_arn(arn)

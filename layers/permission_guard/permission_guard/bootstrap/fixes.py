@@ -15,6 +15,7 @@ from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.stops import StopTable
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
@@ -51,7 +52,8 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
-        writer=RoleWriter(client("iam")),
+        stop=StopTable(client("dynamodb"), settings.decisions_table),
+        writers=RoleWriter(client("iam")),
         clock=utc_now,
         wait=time.sleep,
         token=lambda: uuid4().hex,

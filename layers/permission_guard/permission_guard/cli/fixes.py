@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from permission_guard.cli.answers import AnswerFormat, Format
 from permission_guard.cli.deployed import INVALID_USAGE, Id, fail, find, open_stack, require_id
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
 from permission_guard.errors import PermissionGuardError
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 NOT_RECORDED = 1
 
 app = typer.Typer(
-    help="List the fixes that the bot proposes, show their plans, and approve or reject them. An approval needs "
-    "lambda:InvokeFunction on the stack's function decide_fix.",
+    help="List the fixes that the bot proposes, show their plans, and approve or reject them. Stop all fixing, and "
+    "resume it. A decision needs lambda:InvokeFunction on the stack's function decide_fix, and so does a stop.",
     no_args_is_help=True,
 )
 
@@ -50,16 +50,6 @@ DecideFix = Annotated[
     typer.Option("--decide-fix", help="The ARN of the function that takes decisions, an output of the stack."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Decide about the current plan without being asked.")]
-
-
-class AnswerFormat(StrEnum):
-    """The output format of an answer."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Format = Annotated[AnswerFormat, typer.Option("--format", help="The output format.")]
 
 
 @app.command("approve")

@@ -69,6 +69,13 @@ class Writer(Protocol):
         """Attach a managed policy to a role."""
 
 
+class Writers(Protocol):
+    """Makes the writers of fixes."""
+
+    def for_finding(self, finding_id: str) -> Writer:
+        """Return a writer whose calls name a finding in CloudTrail."""
+
+
 class Fix(Protocol):
     """A fix for the findings of some rules.
 

@@ -23,7 +23,9 @@ from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.plans import proposal, why_not_approved
+from permission_guard.fixes.release import release
 from permission_guard.fixes.restore import reasons_to_wait, removals
+from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
     from permission_guard.config.fix_modes import EffectiveMode
     from permission_guard.findings.store import FindingStore
-    from permission_guard.fixes.base import Fix, FixState, Plan, Writer
+    from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.stop import BreakerStore
     from permission_guard.model.state import Snapshot
     from permission_guard.model.targets import Direction, FindingTarget
     from permission_guard.rules.base import Rule
@@ -83,13 +86,17 @@ class Decisions(Protocol):
 
 @record
 class FixOutcome:
-    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet."""
+    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet.
+
+    `stopped` says why fixing is stopped, if that kept a fix from being applied, or its failure has stopped it.
+    """
 
     finding_id: str
     result: FixResult | None
     summary: str
     fix_record: FixRecord | None = None
     is_postponed: bool = False
+    stopped: str = ""
 
 
 @record
@@ -112,7 +119,8 @@ class Fixer:
     store: FindingStore
     decisions: Decisions
     quota: FixQuota
-    writer: Writer
+    stop: BreakerStore
+    writers: Writers
     clock: Callable[[], str]
     wait: Callable[[float], None]
     token: Callable[[], str]
@@ -146,10 +154,11 @@ class Fixer:
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
             outcome = self._handle(target, owned, fix)
-            if outcome.is_postponed:
+            if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
-            if outcome.fix_record is None:
-                # Nothing is applied now: the record must not stay `applying`.
+            if outcome.is_postponed:  # nothing is applied now, so the record must not stay `applying`
+                release(self.store, target, owned, self.token())
+            elif outcome.fix_record is None:
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."
                 return self._record(target, owned, self._fix_record(owned, fix, FixResult.REFUSED, summary))
             return outcome
@@ -208,6 +217,8 @@ class Fixer:
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
         if not applies:
             return self._record(target, finding, planned)
+        if stopped := self._stopped(finding):
+            return stopped
         if not self.quota.take_fix_quota(
             self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
         ):
@@ -219,6 +230,11 @@ class Fixer:
         owned = self._own(finding, replace(intent, result=FixResult.APPLYING))
         with self._lease(target, owned):
             return self._apply(target, owned, fix)
+
+    def _stopped(self, finding: Finding) -> FixOutcome | None:
+        """Return the outcome if fixing is stopped; the sweep hands the finding over again."""
+        why = why_stopped(self.stop)
+        return FixOutcome(finding.id, None, why, None, is_postponed=True, stopped=why) if why else None
 
     def _exempt(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot) -> str:
         """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
@@ -276,10 +292,16 @@ class Fixer:
     def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
         intent = _fix_of(finding)
+        if stopped := self._stopped(finding):  # again: the last read before the write decides
+            release(self.store, target, finding, self.token())
+            return stopped
         try:
-            fix.apply(intent.change, self.writer)
+            fix.apply(intent.change, self.writers.for_finding(finding.id))
         except WriteFailedError as error:
-            return self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
+            # First: if recording the result fails, the fix is tried again, and not counted again.
+            count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
+            outcome = self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
+            return replace(outcome, stopped=why_stopped(self.stop))
         for delay in self.verify_after:
             self.wait(delay)
             if fix.is_applied(intent.change, self.fix_state):

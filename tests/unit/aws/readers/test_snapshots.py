@@ -36,7 +36,7 @@ def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """Failed reads are kept in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 0", "function URLs"]
+    assert account.asked == ["resource policies", FUNCTION_ARN, "inventories since 0", "function URLs"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
     assert (snapshot.own_organization, snapshot.foreign_buckets) == (None, {})
@@ -65,7 +65,7 @@ def test_state_that_few_policies_refer_to_is_read_only_for_them(
     """A sweep of many functions can make only a few calls for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
-    assert account.asked == [FUNCTION_ARN, "resource policies", "inventories since 7", "function URLs", *asked]
+    assert account.asked == ["resource policies", FUNCTION_ARN, "inventories since 7", "function URLs", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
@@ -151,12 +151,18 @@ def test_a_version_with_a_destination_is_read_with_its_role() -> None:
     assert snapshot.source_policies == {QUEUE_ARN: None}
 
 
-def test_a_deleted_function_takes_one_call() -> None:
-    """Nothing else of a deleted function can be read."""
-    for direction in Direction:
-        account = Account({})
-        assert account.reader.snapshot(TARGET, direction).function is None
-        assert account.asked == [FUNCTION_ARN]
+@pytest.mark.parametrize(
+    ("direction", "asked"),
+    [
+        (Direction.INVOKE_POLICY, ["resource policies", FUNCTION_ARN]),
+        (Direction.EXECUTION_ROLE, [FUNCTION_ARN]),
+    ],
+)
+def test_nothing_else_is_read_of_a_deleted_function(direction: Direction, asked: list[str]) -> None:
+    """Its policies are read first, so a function that is deleted between the calls is not one without a policy."""
+    account = Account({})
+    assert account.reader.snapshot(TARGET, direction).function is None
+    assert account.asked == asked
 
 
 def test_failed_reads_are_values_in_the_snapshot_and_not_errors() -> None:

@@ -58,10 +58,10 @@ class StateReader:
         Inventories are read after `not_before`, in seconds since 1970. `denied_calls` are the calls about the function
         that AWS denied: what they need is read too, even if the function does not exist.
         """
+        if direction is Direction.INVOKE_POLICY:
+            return self._who_may_invoke(target, not_before)
         function = self._functions.function(target.arn)
-        if direction is Direction.INVOKE_POLICY and function is not None:
-            return self._who_may_invoke(target, function, not_before)
-        if direction is Direction.INVOKE_POLICY or (function is None and not denied_calls):
+        if function is None and not denied_calls:
             return Snapshot(target, None)
         return self._what_the_roles_allow(target, function, denied_calls)
 
@@ -84,8 +84,13 @@ class StateReader:
             self._cached_tags[target] = self._functions.tags(target)
         return self._cached_tags[target]
 
-    def _who_may_invoke(self, target: FunctionTarget, function: Function | Unread, not_before: float) -> Snapshot:
+    def _who_may_invoke(self, target: FunctionTarget, not_before: float) -> Snapshot:
+        # A function that was deleted and one without a policy give the same answer here. So the function is read after
+        # its policies: one that is deleted between the calls is deleted, and not one whose statements were removed.
         policies = self._functions.resource_policies(target)
+        function = self._functions.function(target.arn)
+        if function is None:
+            return Snapshot(target, None)
         reader = self._inventories()
         inventories = reader.read(target, not_before)
         documents = [policy.document for policy in policies if isinstance(policy, ResourcePolicy)]

@@ -11,7 +11,8 @@
 | `nonce`       | the random part of what the caller signed                        |
 | `expires_at`  | epoch seconds, the table's TTL attribute                         |
 
-Only the function `decide_fix` may write it, and only `apply_fix` reads it besides: their roles are the proof.
+Only the function `decide_fix` may write decisions, and only `apply_fix` reads them besides: their roles are the proof.
+What stops all fixing is in the same table, see `stops.py`.
 """
 
 from __future__ import annotations
