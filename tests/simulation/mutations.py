@@ -25,7 +25,7 @@ from permission_guard.checks.batch import CheckBatch
 from permission_guard.delivery.ledger import LOCK_FOR, Claim
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes import fixer
-from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.model.verdicts import Outcome
 from tests.simulation.run import simulate
 
@@ -139,7 +139,7 @@ def _no_receivers(_receivers: Function) -> Function:
 
 
 def _unowned(_own: Function) -> Function:
-    def mutated(self: Fixer, finding: Finding, record: FixRecord) -> Finding:
+    def mutated(self: FixRecorder, finding: Finding, record: FixRecord) -> Finding:
         change = Change(replace(finding, fix=record), finding.revision)
         self.store.put_finding(change)
         return change.finding
@@ -204,7 +204,7 @@ MUTATIONS: Final = (
     Mutation(
         "apply a fix without the lease",
         "A started fix has no owner and no lease, so that another invocation applies it at the same time.",
-        (Part(Fixer, "_own", _unowned),),
+        (Part(FixRecorder, "own", _unowned),),
         ("no_fix_is_applied_twice",),
     ),
     Mutation(

@@ -22,7 +22,8 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
-from permission_guard.fixes.fixer import LEASE, MAX_TRIES, Fixer, FixOutcome
+from permission_guard.fixes.fixer import MAX_TRIES, Fixer
+from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import Snapshot

@@ -16,7 +16,7 @@ from tests.fakes import FINDING_ID, NOW, SQS_POLICY_ARN, InMemoryFindings, InMem
 from tests.unit.fixes.test_fixer import JANE, Setup, fix_of
 
 if TYPE_CHECKING:
-    from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.fixes.recorder import FixOutcome
 
 STOPPED = Switch(state=SwitchState.STOPPED, reason="Orders is down", by=JANE, at=NOW, nonce="1" * 32)
 RESUMED = replace(STOPPED, state=SwitchState.RESUMED, nonce="2" * 32)

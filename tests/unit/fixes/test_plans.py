@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from permission_guard.aws.writers.roles import RoleWriter
@@ -63,6 +64,7 @@ class Iam:
 
     def __init__(self) -> None:
         self.calls: list[PlannedCall] = []
+        self.meta = boto3.client("iam", region_name="us-east-1").meta
 
     def attach_role_policy(self, **parameters: str) -> None:
         self.calls.append(PlannedCall(operation="iam:AttachRolePolicy", parameters=parameters))

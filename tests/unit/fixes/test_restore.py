@@ -40,7 +40,7 @@ from tests.fakes import (
 from tests.unit.fixes.test_fixer import RULE_OBJECTS, TRUST, Setup
 
 if TYPE_CHECKING:
-    from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.fixes.recorder import FixOutcome
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Snapshot
 

@@ -14,7 +14,7 @@ from tests.unit.fixes.test_attach_every_rule import AWS, published
 from tests.unit.fixes.test_restore import DETACHED, Story
 
 if TYPE_CHECKING:
-    from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.fixes.recorder import FixOutcome
     from permission_guard.model.state import Role
 
 LOGS = f"{AWS}service-role/AWSLambdaBasicExecutionRole"

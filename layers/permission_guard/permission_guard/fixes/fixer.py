@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import evaluate
@@ -18,12 +16,11 @@ from permission_guard.errors import (
     RetryableError,
     WriteFailedError,
 )
-from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import Exceptions, exclusion_of
-from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.plans import proposal, why_not_approved
-from permission_guard.fixes.release import release
+from permission_guard.fixes.recorder import FixOutcome, FixRecorder, fix_of, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -32,7 +29,7 @@ from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.config.document import GuardConfig
     from permission_guard.config.fix_modes import EffectiveMode
@@ -50,16 +47,6 @@ MAX_TRIES = 3
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
 
-LEASE = timedelta(minutes=5)
-"""How long an invocation owns a fix if it does not end: longer than the timeout of the function, and shorter than the
-time after which its queue delivers the message again."""
-
-_TRANSITIONS = {
-    FixResult.PROPOSED: Transition.FIX_PROPOSED,
-    FixResult.APPLIED: Transition.FIX_APPLIED,
-    FixResult.REFUSED: Transition.FIX_REFUSED,
-    FixResult.FAILED: Transition.FIX_FAILED,
-}
 _NEW = (Transition.OPENED, Transition.REOPENED)
 
 
@@ -82,21 +69,6 @@ class Decisions(Protocol):
 
     def decision(self, finding_id: str, revision: int) -> Decision | None:
         """Return the decision about the proposal of a revision, None if there is none."""
-
-
-@record
-class FixOutcome:
-    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet.
-
-    `stopped` says why fixing is stopped, if that kept a fix from being applied, or its failure has stopped it.
-    """
-
-    finding_id: str
-    result: FixResult | None
-    summary: str
-    fix_record: FixRecord | None = None
-    is_postponed: bool = False
-    stopped: str = ""
 
 
 @record
@@ -140,7 +112,7 @@ class Fixer:
             return FixOutcome(finding_id, None, "the finding does not exist")
         if fix is None:
             return FixOutcome(finding_id, None, f"there is no fix for {finding.rule_id}")
-        started = _started_fix(finding)
+        started = started_fix(finding)
         if started is None:
             return self._handle(target, finding, fix)
         return self._continue(target, finding, fix, started)
@@ -149,18 +121,18 @@ class Fixer:
         """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
         if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
-        owned = self._own(finding, started)
-        with self._lease(target, owned):
+        owned = self._recorder.own(finding, started)
+        with self._recorder.lease(target, owned):
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
             outcome = self._handle(target, owned, fix)
             if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
             if outcome.is_postponed:  # nothing is applied now, so the record must not stay `applying`
-                release(self.store, target, owned, self.token())
+                self._recorder.release(target, owned)
             elif outcome.fix_record is None:
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."
-                return self._record(target, owned, self._fix_record(owned, fix, FixResult.REFUSED, summary))
+                return self._recorder.refused(target, owned, fix, summary)
             return outcome
 
     def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
@@ -171,7 +143,7 @@ class Fixer:
         try:
             return self._start(target, finding, fix)
         except FixRefusedError as error:
-            return self._record(target, finding, self._fix_record(finding, fix, FixResult.REFUSED, str(error)))
+            return self._recorder.refused(target, finding, fix, str(error))
 
     def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
@@ -191,6 +163,10 @@ class Fixer:
         if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
+
+    @property
+    def _recorder(self) -> FixRecorder:
+        return FixRecorder(self.mode, self.config, self.decide_fix_arn, self.store, self.clock, self.token)
 
     def _mode(self, finding: Finding) -> EffectiveMode:
         return effective_mode(self.config, finding.rule_id, self.mode)
@@ -216,7 +192,7 @@ class Fixer:
             why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
         if not applies:
-            return self._record(target, finding, planned)
+            return self._recorder.record(target, finding, planned)
         if stopped := self._stopped(finding):
             return stopped
         if not self.quota.take_fix_quota(
@@ -227,8 +203,8 @@ class Fixer:
             return FixOutcome(finding.id, None, reached, is_postponed=True)
         intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
         # Recorded before the change, so that the state to restore is known after a crash.
-        owned = self._own(finding, replace(intent, result=FixResult.APPLYING))
-        with self._lease(target, owned):
+        owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
+        with self._recorder.lease(target, owned):
             return self._apply(target, owned, fix)
 
     def _stopped(self, finding: Finding) -> FixOutcome | None:
@@ -268,39 +244,20 @@ class Fixer:
         who = finding.changed_by or "someone whom no event names"
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
-    def _own(self, finding: Finding, record: FixRecord) -> Finding:
-        """Record a started fix as this invocation's own. ConflictError if another writer was first."""
-        until = datetime.fromisoformat(self.clock()) + LEASE
-        owned = replace(record, owner=self.token(), lease_until=until.isoformat(timespec="milliseconds"))
-        change = Change(replace(finding, fix=owned), finding.revision, expected_owner=owner_of_fix(finding))
-        self.store.put_finding(change)
-        return change.finding
-
-    @contextmanager
-    def _lease(self, target: FunctionTarget, owned: Finding) -> Iterator[None]:
-        """End the lease when an error interrupts the fix, so that the retry does not wait for it."""
-        try:
-            yield
-        except BaseException:
-            with suppress(Exception):  # the first error says what happened
-                current = self.store.finding(target, owned.id)
-                if current and (fix := _started_fix(current)) and fix.owner == owner_of_fix(owned):
-                    ended = replace(current, fix=replace(fix, lease_until=""))
-                    self.store.put_finding(Change(ended, current.revision))
-            raise
-
     def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
-        intent = _fix_of(finding)
+        intent = fix_of(finding)
         if stopped := self._stopped(finding):  # again: the last read before the write decides
-            release(self.store, target, finding, self.token())
+            self._recorder.release(target, finding)
             return stopped
         try:
             fix.apply(intent.change, self.writers.for_finding(finding.id))
         except WriteFailedError as error:
             # First: if recording the result fails, the fix is tried again, and not counted again.
             count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
-            outcome = self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
+            outcome = self._recorder.record(
+                target, finding, replace(intent, result=FixResult.FAILED, summary=str(error))
+            )
             return replace(outcome, stopped=why_stopped(self.stop))
         for delay in self.verify_after:
             self.wait(delay)
@@ -332,69 +289,14 @@ class Fixer:
         rule = self.rules[finding.rule_id]
         return fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
 
-    def _fix_record(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
-        """Return the record of a fix; the record of a started fix keeps its change and its state before."""
-        started = _started_fix(finding)
-        if started:
-            return replace(started, result=result, summary=summary)
-        attempts = finding.fix.attempts if finding.fix else 0
-        return FixRecord(name=fix.name, result=result, summary=summary, at=self.clock(), attempts=attempts)
-
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Record a fix that AWS shows; the summary says if the finding's rule does not pass yet."""
-        intent = _fix_of(finding)
+        intent = fix_of(finding)
         after = fix.state(intent.change, self.fix_state)
         _, verdict = self._check(target, finding)
         summary = intent.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary}. The check does not pass yet: {verdict.reason}"
-        return self._record(target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after))
-
-    def _record(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
-        """Write the record of a fix into the finding's current revision; retry when another writer was first.
-
-        What was recorded by another invocation meanwhile is not recorded again.
-        """
-        timed = replace(fix_record, at=self.clock(), lease_until="")
-        return retry_on_conflict(lambda: self._write(target, finding, timed))
-
-    def _write(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
-        current = self.store.finding(target, finding.id) or finding
-        started = _started_fix(finding)
-        # A started fix is recorded whatever else happened to the finding; a proposal or a refusal is of one revision.
-        is_current = (
-            (mine := _started_fix(current)) is not None and mine.owner == started.owner
-            if started
-            else current.revision == finding.revision and owner_of_fix(current) == owner_of_fix(finding)
+        return self._recorder.record(
+            target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after)
         )
-        if not is_current:
-            return FixOutcome(finding.id, None, f"changed meanwhile: {current.transition}")
-        revision = current.revision + 1
-        if fix_record.result is FixResult.PROPOSED and self._mode(current).mode.takes_approvals:
-            fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
-        after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
-        updated = replace(after, fix=fix_record)
-        self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
-        return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
-
-    def _approve_command(self, finding: Finding, proposal: FixRecord, revision: int) -> str:
-        """Return the command that approves the proposal of this revision, and of no other."""
-        options = {
-            "--function-arn": finding.function_arn,
-            "--revision": str(revision),
-            "--plan": proposal.plan_hash,
-            "--decide-fix": self.decide_fix_arn,
-        }
-        given = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items())
-        return f"permission-guard fixes approve {finding.id} {given}"
-
-
-def _started_fix(finding: Finding) -> FixRecord | None:
-    """Return the finding's fix if it was started and its result was not recorded."""
-    return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
-
-
-def _fix_of(finding: Finding) -> FixRecord:
-    if finding.fix is None:
-        raise ValueError(f"finding {finding.id} has no fix")
-    return finding.fix

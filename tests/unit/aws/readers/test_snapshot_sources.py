@@ -184,9 +184,9 @@ def test_a_role_of_another_account_is_not_read(arn: str) -> None:
 
 
 def test_denied_calls_are_ignored_by_the_invoke_policy_scope() -> None:
-    """Nothing is read for a deleted function in this scope."""
+    """Nothing else is read for a deleted function in this scope."""
     account = Account({})
     assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, denied_calls=[a_denied_call()]) == Snapshot(
         TARGET, None
     )
-    assert account.asked == [FUNCTION_ARN]
+    assert account.asked == ["resource policies", FUNCTION_ARN]

@@ -1,0 +1,163 @@
+"""Record what the fixer does about a finding: who owns a started fix, and how it ended."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from permission_guard.config.fix_modes import effective_mode
+from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.findings.lifecycle import Change, advanced, owner_of_fix
+from permission_guard.model.findings import FixRecord, FixResult, Transition
+from permission_guard.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from permission_guard.config.document import GuardConfig
+    from permission_guard.config.settings import FixMode
+    from permission_guard.findings.store import FindingStore
+    from permission_guard.fixes.base import Fix
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FunctionTarget
+
+LEASE = timedelta(minutes=5)
+"""How long an invocation owns a fix if it does not end: longer than the timeout of the function, and shorter than the
+time after which its queue delivers the message again."""
+
+_TRANSITIONS = {
+    FixResult.PROPOSED: Transition.FIX_PROPOSED,
+    FixResult.APPLIED: Transition.FIX_APPLIED,
+    FixResult.REFUSED: Transition.FIX_REFUSED,
+    FixResult.FAILED: Transition.FIX_FAILED,
+}
+
+
+@record
+class FixOutcome:
+    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet.
+
+    `stopped` says why fixing is stopped, if that kept a fix from being applied, or its failure has stopped it.
+    """
+
+    finding_id: str
+    result: FixResult | None
+    summary: str
+    fix_record: FixRecord | None = None
+    is_postponed: bool = False
+    stopped: str = ""
+
+
+@record
+class FixRecorder:
+    """Writes the records of fixes into their findings. `token` returns a text that nobody else has."""
+
+    mode: FixMode
+    config: GuardConfig
+    decide_fix_arn: str
+    store: FindingStore
+    clock: Callable[[], str]
+    token: Callable[[], str]
+
+    def own(self, finding: Finding, record: FixRecord) -> Finding:
+        """Record a started fix as this invocation's own. ConflictError if another writer was first."""
+        until = datetime.fromisoformat(self.clock()) + LEASE
+        owned = replace(record, owner=self.token(), lease_until=until.isoformat(timespec="milliseconds"))
+        change = Change(replace(finding, fix=owned), finding.revision, expected_owner=owner_of_fix(finding))
+        self.store.put_finding(change)
+        return change.finding
+
+    @contextmanager
+    def lease(self, target: FunctionTarget, owned: Finding) -> Iterator[None]:
+        """End the lease when an error interrupts the fix, so that the retry does not wait for it."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # the first error says what happened
+                current = self.store.finding(target, owned.id)
+                if current and (fix := started_fix(current)) and fix.owner == owner_of_fix(owned):
+                    ended = replace(current, fix=replace(fix, lease_until=""))
+                    self.store.put_finding(Change(ended, current.revision))
+            raise
+
+    def refused(self, target: FunctionTarget, finding: Finding, fix: Fix, reason: str) -> FixOutcome:
+        """Record that a fix is refused; the record of a started fix keeps its change and its state before."""
+        refusal = started_fix(finding)
+        if refusal is None:
+            attempts = finding.fix.attempts if finding.fix else 0
+            refusal = FixRecord(
+                name=fix.name, result=FixResult.REFUSED, summary=reason, at=self.clock(), attempts=attempts
+            )
+        return self.record(target, finding, replace(refusal, result=FixResult.REFUSED, summary=reason))
+
+    def record(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
+        """Write the record of a fix into the finding's current revision; retry when another writer was first.
+
+        What was recorded by another invocation meanwhile is not recorded again.
+        """
+        timed = replace(fix_record, at=self.clock(), lease_until="")
+        return retry_on_conflict(lambda: self._write(target, finding, timed))
+
+    def _write(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
+        current = self.store.finding(target, finding.id) or finding
+        started = started_fix(finding)
+        # A started fix is recorded whatever else happened to the finding; a proposal or a refusal is of one revision.
+        is_current = (
+            (mine := started_fix(current)) is not None and mine.owner == started.owner
+            if started
+            else current.revision == finding.revision and owner_of_fix(current) == owner_of_fix(finding)
+        )
+        if not is_current:
+            return FixOutcome(finding.id, None, f"changed meanwhile: {current.transition}")
+        revision = current.revision + 1
+        if fix_record.result is FixResult.PROPOSED and self._takes_approvals(current):
+            fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
+        after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
+        updated = replace(after, fix=fix_record)
+        self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
+        return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
+
+    def _approve_command(self, finding: Finding, proposal: FixRecord, revision: int) -> str:
+        """Return the command that approves the proposal of this revision, and of no other."""
+        options = {
+            "--function-arn": finding.function_arn,
+            "--revision": str(revision),
+            "--plan": proposal.plan_hash,
+            "--decide-fix": self.decide_fix_arn,
+        }
+        given = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items())
+        return f"permission-guard fixes approve {finding.id} {given}"
+
+    def _takes_approvals(self, finding: Finding) -> bool:
+        return effective_mode(self.config, finding.rule_id, self.mode).mode.takes_approvals
+
+    def release(self, target: FunctionTarget, owned: Finding) -> None:
+        """Make the started fix of `owned` a proposal without an approval command: it is planned again at its turn.
+
+        That is no transition, so an approval of the finding stays what it is. Nothing changes if the fix is no longer
+        started, or another invocation owns it. The owner changes: whoever has read the started fix does not go on.
+        """
+        retry_on_conflict(lambda: self._release(target, owned))
+
+    def _release(self, target: FunctionTarget, owned: Finding) -> None:
+        current = self.store.finding(target, owned.id)
+        fix = current.fix if current else None
+        if current is None or fix is None or fix.result is not FixResult.APPLYING or fix.owner != owner_of_fix(owned):
+            return
+        proposed = replace(fix, result=FixResult.PROPOSED, undo="", owner=self.token(), lease_until="")
+        self.store.put_finding(Change(replace(current, fix=proposed), current.revision, expected_owner=fix.owner))
+
+
+def started_fix(finding: Finding) -> FixRecord | None:
+    """Return the finding's fix if it was started and its result was not recorded."""
+    return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
+
+
+def fix_of(finding: Finding) -> FixRecord:
+    """Return the finding's fix; ValueError if it has none."""
+    if finding.fix is None:
+        raise ValueError(f"finding {finding.id} has no fix")
+    return finding.fix
