@@ -114,9 +114,7 @@ def test_whoever_may_map_their_own_queue_gets_no_policy_attached(
     """Not after two sweeps and a replay of every event either: the proposal waits. An approval applies it."""
     mallory = attacker("lambda:*", "sqs:*")
     arn = bot.engineer.function(unique, role := bot.engineer.role(f"{unique}-role"))
-    bot.watcher.checked(arn, "execution_role")
-    bot.wait_for_delivery()
-    bot.wait_until_empty("ExecutionRoleQueue")  # so that the next finding is caused by the attack
+    bot.wait_for_checks()  # so that the next finding is caused by the attack
     since = bot.aws.last_record()
 
     sqs, functions = mallory("sqs"), mallory("lambda")
@@ -389,10 +387,8 @@ def run_command(bot: Bot, principal: Callable[..., Client], command: str) -> sub
 def test_the_same_event_many_times_is_one_fix(bot: Bot, unique: str) -> None:
     """One alert, one write, one place of the hour's limit."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role", SQS_POLICY))
-    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(unique, bot.engineer.queue(unique))
-    bot.watcher.checked(arn, "execution_role", more_than=seen)
-    bot.watcher.settled(arn, "execution_role")
+    bot.wait_for_checks()
     since = bot.aws.last_record()
     # What fails since another invocation owns the fix is delivered again soon, not after six minutes.
     url = bot.resource("FixQueue")

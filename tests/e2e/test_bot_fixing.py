@@ -32,10 +32,8 @@ def bot(fixing_bot: Bot) -> Bot:
 def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: dict[str, str] | None = None) -> str:
     """Create a function that reads a source, wait until the bot has checked it, and return its ARN."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role", policy, tags=tags))
-    seen = bot.watcher.checked(arn, "execution_role")
     bot.engineer.mapping(name, source_arn)
-    bot.watcher.checked(arn, "execution_role", more_than=seen)
-    bot.watcher.settled(arn, "execution_role")
+    bot.wait_for_checks()
     return arn
 
 
@@ -81,7 +79,7 @@ def test_what_a_feature_requires_is_attached_again(
     logs = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "logs:*", "Resource": group})
     policies = sorted([policy] if policy == LOGS_POLICY else [logs, policy])
     arn = bot.engineer.function(unique, bot.engineer.role(role, *policies, writes_logs=False), **settings)
-    bot.watcher.settled(arn, "execution_role")
+    bot.wait_for_checks()
     assert bot.watcher.findings(arn) == []
     bot.engineer.detach(role, policy)
 

@@ -46,7 +46,7 @@ def test_no_process_is_left_after_the_end(make_function: Callable[..., str], tmp
     assert answer == {"seen": 7}
     assert len(working) > 1
     assert files
-    assert poll(lambda: not group_members(aws.pid), deadline=2, what="end of the workers")
+    assert poll(lambda: not group_members(aws.pid), deadline=10, what="end of the workers")
     assert not run_dir.exists()
     with pytest.raises(EndpointConnectionError):
         aws.client("lambda").list_functions()
@@ -119,7 +119,7 @@ def test_a_hook_without_effect_stops_the_start(tmp_path: Path, broken: str, sent
         env={**environment, **quiet, "GATEWAY_PORT": str(port)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 
@@ -218,7 +218,7 @@ def test_serve_prints_each_record_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sandbox", "serve", "--port", str(port)]
     with shown.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as serving:
         try:
-            poll(lambda: "Lambda and IAM writes" in shown.read_text(), deadline=15, what="banner")
+            poll(lambda: "Lambda and IAM writes" in shown.read_text(), deadline=60, what="banner")
             second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             environment = {**os.environ, **exports(port)}
             aws = Path(sys.executable).parent / "aws"
@@ -227,7 +227,7 @@ def test_serve_prints_each_record_and_ends_at_ctrl_c(tmp_path: Path) -> None:
             poll(lambda: "DeleteRole" in shown.read_text(), deadline=10, what="line for DeleteRole")
         finally:
             serving.send_signal(signal.SIGINT)
-        code = serving.wait(10)
+        code = serving.wait(60)
 
     text = shown.read_text()
     assert code == 0
