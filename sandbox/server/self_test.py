@@ -33,7 +33,7 @@ _ROOT = Credentials(_ACCOUNT, "sandbox")
 _FUNCTIONS = "/2015-03-31/functions"
 _MAPPINGS = "/2015-03-31/event-source-mappings"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/probe"
-_ALLOWED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+_ALLOWED = "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"
 _CHANGES = ["events:PutEvents", "events:UpdateEventBus"]
 _TRUST = {
     "Effect": "Allow",
@@ -90,8 +90,9 @@ async def _create_function(gateway: Gateway) -> None:
 async def _try_policy_keys(gateway: Gateway) -> None:
     """Test the condition key iam:PolicyARN: only the policy of the condition can be attached."""
     session = await _session(gateway)
-    for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ReadOnly", "Admin"), HTTPStatus.FORBIDDEN)):
+    for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ENI", "ENI2"), HTTPStatus.FORBIDDEN)):
         reply = await _query(gateway, "iam", "AttachRolePolicy", session, RoleName="probe", PolicyArn=arn)
+        _require(reply.status != HTTPStatus.NOT_FOUND, pin.POLICIES_BY_AWS, reply)
         _require(reply.status == expected, pin.CONTEXT, reply)
     reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
     if "NoSuchEntity" not in reply.body:
@@ -326,8 +327,7 @@ def _policy(*statements: dict[str, Any]) -> str:
 
 
 def _element(xml: str, name: str) -> str:
-    found = re.search(f"<{name}>([^<]*)</{name}>", xml)
-    return found[1] if found else ""
+    return next(iter(re.findall(f"<{name}>([^<]*)</{name}>", xml)), "")
 
 
 async def _iam(gateway: Gateway, action: str, **params: str) -> _Reply:
