@@ -33,7 +33,7 @@ _ROOT = Credentials(_ACCOUNT, "sandbox")
 _FUNCTIONS = "/2015-03-31/functions"
 _MAPPINGS = "/2015-03-31/event-source-mappings"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/probe"
-_ALLOWED = "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"
+_ALLOWED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 _CHANGES = ["events:PutEvents", "events:UpdateEventBus"]
 _TRUST = {
     "Effect": "Allow",
@@ -90,10 +90,11 @@ async def _create_function(gateway: Gateway) -> None:
 async def _try_policy_keys(gateway: Gateway) -> None:
     """Test the condition key iam:PolicyARN: only the policy of the condition can be attached."""
     session = await _session(gateway)
-    for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ENI", "ENI2"), HTTPStatus.FORBIDDEN)):
+    for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ReadOnly", "Admin"), HTTPStatus.FORBIDDEN)):
         reply = await _query(gateway, "iam", "AttachRolePolicy", session, RoleName="probe", PolicyArn=arn)
-        _require(reply.status != HTTPStatus.NOT_FOUND, pin.POLICIES_BY_AWS, reply)
         _require(reply.status == expected, pin.CONTEXT, reply)
+    reply = await _iam(gateway, "GetPolicy", PolicyArn=_ALLOWED.replace("ReadOnly", "AmazonS3FilesClientReadOnly"))
+    _require(reply.status == HTTPStatus.OK, pin.POLICIES_BY_AWS, reply)
     reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
     if "NoSuchEntity" not in reply.body:
         raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS has no effect: {reply.body}")
@@ -254,9 +255,8 @@ async def _try_app_config(gateway: Gateway) -> None:
 
 
 async def _try_admission(gateway: Gateway) -> None:
-    reply = await _lambda(
-        gateway, "PUT", "/2019-09-25/functions/probe/event-invoke-config", {"MaximumRetryAttempts": 1}
-    )
+    path = "/2019-09-25/functions/probe/event-invoke-config"
+    reply = await _lambda(gateway, "PUT", path, {"MaximumRetryAttempts": 1})
     _require(":$LATEST" in reply.body, pin.PUT_INVOKE_CONFIG, reply)
     mapping = {"FunctionName": "probe", "EventSourceArn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
     reply = await _lambda(gateway, "POST", _MAPPINGS, mapping)

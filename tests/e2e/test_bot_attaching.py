@@ -260,6 +260,7 @@ def test_with_approve_what_a_role_never_had_is_attached_after_an_approval(
     proposed = found(asking, case, arn, has_fix("proposed"))
     call = {"operation": "iam:AttachRolePolicy", "parameters": {"RoleName": role, "PolicyArn": case.policy}}
     assert proposed["fix"]["calls"] == [call]
+    assert "It would grant more than it restores" not in proposed["fix"]["summary"], "that would be the mode auto"
     assert asking.engineer.attached(role) == sorted(others)
     who = approve(proposed)
     finding = fixed(asking, case, arn, role, others)
