@@ -412,12 +412,12 @@ class InMemoryState:
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         if self.error:
             raise self.error
-        role = self.state.roles[ROLE_ARN]
-        if not isinstance(role, Role) or role.name != role_name:
+        role = next((one for one in self.state.roles.values() if isinstance(one, Role) and one.name == role_name), None)
+        if role is None:
             raise WriteFailedError(f"iam:AttachRolePolicy failed with NoSuchEntity: {role_name}")
         document = self.managed[policy_arn]
         mended = replace(role, attached={**role.attached, policy_arn: document})
-        self.state = replace(self.state, roles={**self.state.roles, ROLE_ARN: mended})
+        self.state = replace(self.state, roles={**self.state.roles, role.arn: mended})
         self.attached.append((role_name, policy_arn))
 
     def _hidden(self) -> Snapshot:

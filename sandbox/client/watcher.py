@@ -76,13 +76,19 @@ class Watcher:
         what: str = "",
         deadline: float = DEADLINE,
     ) -> Finding:
-        """Wait for a finding of a rule for which `so_far` is true."""
+        """Wait for a finding of a rule for which `so_far` is true. A TimeoutError notes what was found instead."""
 
         def probe() -> Finding | None:
             found = self.findings(target_arn)
             return next((one for one in found if one["rule_id"] == rule_id and so_far(one)), None)
 
-        return poll(probe, deadline=deadline, what=f"{rule_id} of {target_arn} {what}".strip())
+        try:
+            return poll(probe, deadline=deadline, what=f"{rule_id} of {target_arn} {what}".strip())
+        except TimeoutError as error:
+            for one in self.findings(target_arn):
+                summary = one["fix"]["summary"] if one["fix"] else ""
+                error.add_note(f"{one['rule_id']}: {one['transition']}: {one['reason']} {summary}".rstrip())
+            raise
 
     def checked(self, function_arn: str, direction: str, *, more_than: int = 0, deadline: float = DEADLINE) -> int:
         """Wait until a check of a function is recorded, and return its number."""

@@ -93,6 +93,12 @@ from ministack.services.iam import (
     _access_keys as access_keys,
 )
 from ministack.services.iam import (
+    _aws_managed_policies as policies_by_aws,
+)
+from ministack.services.iam import (
+    _make_aws_managed_record as policy_by_aws,
+)
+from ministack.services.iam import (
     _policies as managed_policies,
 )
 from ministack.services.iam import (
@@ -183,6 +189,8 @@ __all__ = [
     "metric_alarms",
     "organizations",
     "permissions_boundary",
+    "policies_by_aws",
+    "policy_by_aws",
     "put_events",
     "put_rule",
     "put_targets",

@@ -126,14 +126,20 @@ class Bot:
 
     @contextmanager
     def events_lost(self) -> Iterator[None]:
-        """Deliver none of the events that are caused meanwhile."""
-        self.wait_for_delivery()
+        """Deliver none of the events that are caused meanwhile; the checks of earlier ones are over before."""
+        self.wait_for_checks()
         self.aws.deliver(copies=0)
         try:
             yield
             self.wait_for_delivery()
         finally:
             self.aws.deliver(copies=1)
+
+    def wait_for_checks(self) -> None:
+        """Wait until everything that was recorded was delivered and checked; delayed checks included."""
+        self.wait_for_delivery()
+        for queue in ("InvokePolicyQueue", "ExecutionRoleQueue"):
+            self.wait_until_empty(queue)
 
     def wait_for_delivery(self) -> None:
         """Wait until the trail has delivered everything that was recorded."""

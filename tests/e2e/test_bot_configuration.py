@@ -218,6 +218,7 @@ def test_a_configuration_that_was_read_is_kept_through_an_outage(bot: Bot, uniqu
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "account", "s3.amazonaws.com", SourceArn=f"arn:aws:s3:::{unique}")
     finding_of(bot, arn, "PG103", status="open")
+    bot.wait_for_checks()  # so that the environment that has read the configuration makes the next check
     bot.aws.inject_fault("appconfigdata", "GetLatestConfiguration", count=1_000)
     try:
         bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
@@ -243,7 +244,7 @@ def test_the_fixer_refuses_without_a_configuration(bot: Bot, unique: str) -> Non
     role = f"{unique}-role"
     arn = bot.engineer.function(unique, bot.engineer.role(role, SQS_POLICY))
     bot.engineer.mapping(unique, bot.engineer.queue(f"{unique}-queue"))
-    bot.watcher.checked(arn, "execution_role", deadline=WITHIN)
+    bot.wait_for_checks()  # a restore needs a check that has seen the permission
     with denied(bot, "ApplyFix", "FixQueue") as allow:
         bot.engineer.detach(role, SQS_POLICY)
         finding = finding_of(bot, arn, "PG201", status="open")

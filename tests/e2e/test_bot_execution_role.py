@@ -284,11 +284,22 @@ def test_a_function_that_cannot_write_its_logs_is_reported_after_the_grace_perio
 
 
 def test_a_problem_fixed_within_the_grace_period_is_not_reported(bot: Bot, unique: str) -> None:
-    """A deployment that replaces one policy with another opens no finding."""
-    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-    seen = bot.watcher.checked(arn, "execution_role")
-    bot.engineer.detach(f"{unique}-role", LOGS_POLICY)
-    bot.watcher.checked(arn, "execution_role", more_than=seen)
-    bot.engineer.attach(f"{unique}-role", SQS_POLICY)
-    all_done(bot)
-    assert bot.watcher.findings(arn) == []
+    """A deployment that replaces one policy with another opens no finding.
+
+    On a busy machine the second change can come after the grace period. Then it is tried again with another function.
+    """
+    for number in range(10):
+        name = f"{unique}-{number}"
+        arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role"))
+        all_done(bot)
+        seen = bot.watcher.checked(arn, "execution_role")
+        called = time.monotonic()
+        bot.engineer.detach(f"{name}-role", LOGS_POLICY)
+        bot.watcher.checked(arn, "execution_role", more_than=seen)
+        bot.engineer.attach(f"{name}-role", SQS_POLICY)
+        is_in_time = time.monotonic() - called < GRACE_PERIOD
+        all_done(bot)
+        if is_in_time:
+            assert bot.watcher.findings(arn) == []
+            return
+    pytest.fail("the machine is too busy: no change came within the grace period")

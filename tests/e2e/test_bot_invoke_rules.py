@@ -43,7 +43,8 @@ def is_resolved(finding: dict[str, Any]) -> bool:
 
 
 def sweep(bot: Bot) -> None:
-    """Run the sweep, as the schedule does."""
+    """Run the sweep, as the schedule does, after the checks that events have caused."""
+    bot.wait_for_checks()
     reply = bot.aws.client("lambda").invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply
 
@@ -201,6 +202,7 @@ def test_a_rule_s_target_with_a_role_needs_no_statement(bot: Bot, arn: str, uniq
     role = bot.engineer.role(f"{unique}-events")
     events.put_rule(Name=unique, EventPattern=json.dumps({"source": ["shop"]}))
     events.put_targets(Rule=unique, Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
+    bot.wait_for_checks()
     seen = bot.watcher.checked(arn, "invoke_policy")
     sweep(bot)
     bot.watcher.checked(arn, "invoke_policy", more_than=seen)
@@ -236,8 +238,7 @@ def test_correct_statements_open_no_finding(bot: Bot, arn: str, unique: str) -> 
     permit(unique, "rules", "events.amazonaws.com", SourceArn=rules)
     permit(unique, "skill", "alexa-appkit.amazon.com", EventSourceToken="amzn1.ask.skill.1")
     permit(unique, "own", ACCOUNT)
-    bot.wait_for_delivery()
-    bot.wait_until_empty("InvokePolicyQueue")
+    bot.wait_for_checks()
     seen = bot.watcher.checked(arn, "invoke_policy")
     sweep(bot)
     bot.watcher.checked(arn, "invoke_policy", more_than=seen)

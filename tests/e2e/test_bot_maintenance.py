@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.client import configuration
 from sandbox.client.process import poll
+from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import CONFIGURATION, OPERATORS, STACK, Bot, deployed
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def maintained() -> Iterator[Maintained]:
         bot.engineer.permit("named", "broad", "s3.amazonaws.com")
         finding = bot.watcher.finding(arn, "PG102")
         bot.watcher.alert(finding["id"], "Finding Opened")
+        bot.wait_for_checks()  # a later check would suppress the finding before maintenance does
         yield Maintained(bot, finding)
 
 
@@ -162,12 +164,17 @@ def test_a_function_that_an_event_names_alerts_during_the_first_sweep(
 def test_a_ticket_system_that_is_enabled_later_catches_up(maintained: Maintained, before: list[Finding]) -> None:
     """By itself, at the next sweep: no alert is sent again, and no ticket is opened for what the digest reports."""
     bot = maintained.bot
+    bot.wait_for_checks()
+    bot.wait_until_empty("AlertQueue")
     alerts = len(bot.watcher.inbox())
     bot.aws.deploy(STACK, {"OperatorRoleArns": OPERATORS, "FixMode": "off", "TicketSystem": "opsitem"})
     maintained.sweep()
     bot.watcher.ops_item(maintained.finding["id"], "Open")
     alerted = [one for one in bot.watcher.findings() if one["status"] == "open" and not one["baseline"]]
-    assert len(bot.watcher.tickets()) == len(alerted) < 10
+    assert len(alerted) < 10
+    poll(lambda: len(bot.watcher.tickets()) >= len(alerted), deadline=DEADLINE, what="ticket of each alerted finding")
+    bot.wait_until_empty("TicketQueue")
+    assert len(bot.watcher.tickets()) == len(alerted)
     assert len(bot.watcher.inbox()) == alerts
     assert len(before) > 2
 
@@ -183,7 +190,10 @@ def test_the_first_sweep_ends_in_exactly_one_digest(maintained: Maintained, befo
     maintained.run()
     maintained.bot.wait_until_empty("AlertQueue")
     (mail,) = maintained.mails("First sweep")
-    assert mail["Subject"].startswith(f"First sweep: {len(before)} findings in")
+    # The one about the shared role is among them if its check was part of the first sweep.
+    counted = [one for one in maintained.bot.watcher.findings() if one["baseline"] and one["status"] == "open"]
+    assert {one["id"] for one in before} <= {one["id"] for one in counted}
+    assert mail["Subject"].startswith(f"First sweep: {len(counted)} findings in")
     assert f"{FUNCTIONS * STATEMENTS} high: PG102 source-missing" in mail["Message"]
     assert mail["Message"].count("[HIGH] PG102 ") == 10
     assert f"permission-guard findings list --stack-name {STACK}" in mail["Message"]

@@ -330,6 +330,7 @@ def bot(reporting_bot: Bot) -> Bot:
 def prepared(bot: Bot) -> dict[str, str]:
     """Prepare all situations, and return the ARN of the function of each."""
     found = {rule_id: prepare(bot, f"remedy-{rule_id.lower()}") for rule_id, prepare in _PREPARED.items()}
+    bot.wait_for_checks()
     reply = bot.engineer.functions.invoke(FunctionName=bot.outputs["SweepAccountFunctionName"])
     assert "FunctionError" not in reply, reply["Payload"].read()
     bot.wait_for_delivery()

@@ -51,14 +51,14 @@ def test_serve_with_the_stack_prints_findings_alerts_and_tickets(tmp_path: Path,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as serving,
     ):
         try:
-            poll(lambda: "and what the bot does" in shown.read_text(), deadline=60, what="deployed stack")
+            poll(lambda: "and what the bot does" in shown.read_text(), deadline=300, what="deployed stack")
             shell(*calls)
             wait_for("finding open", "Finding Opened", "OpsItem Open")
             shell("aws lambda remove-permission --function-name orders --statement-id s3")
             wait_for("finding resolved", "Finding Resolved", "OpsItem Resolved")
         finally:
             serving.send_signal(signal.SIGINT)
-        exit_code = serving.wait(10)
+        exit_code = serving.wait(DEADLINE)
 
     assert exit_code == 0
     assert "AddPermission20150331v2" in shown.read_text()

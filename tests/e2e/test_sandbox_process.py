@@ -46,7 +46,7 @@ def test_no_process_is_left_after_the_end(make_function: Callable[..., str], tmp
     assert answer == {"seen": 7}
     assert len(working) > 1
     assert files
-    assert poll(lambda: not group_members(aws.pid), deadline=2, what="end of the workers")
+    assert poll(lambda: not group_members(aws.pid), deadline=10, what="end of the workers")
     assert not run_dir.exists()
     with pytest.raises(EndpointConnectionError):
         aws.client("lambda").list_functions()
@@ -91,6 +91,10 @@ def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
         ("ministack.services.lambda_svc._create_esm = lambda: 0", "_create_esm takes (), not (data)."),
         ("sandbox.server.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm has no effect"),
         ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context has no effect"),
+        (
+            "sandbox.server.hooks.policies_by_aws.wrap_seed = lambda inner: inner",
+            "_seed_aws_managed_policies has no effect",
+        ),
         ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets has no effect"),
         ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request has no effect"),
         ("sandbox.server.hooks.bus_policy.wrap_put_events = lambda inner: inner", "_put_events has no effect"),
@@ -119,7 +123,7 @@ def test_a_hook_without_effect_stops_the_start(tmp_path: Path, broken: str, sent
         env={**environment, **quiet, "GATEWAY_PORT": str(port)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 
@@ -218,7 +222,7 @@ def test_serve_prints_each_record_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sandbox", "serve", "--port", str(port)]
     with shown.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as serving:
         try:
-            poll(lambda: "Lambda and IAM writes" in shown.read_text(), deadline=15, what="banner")
+            poll(lambda: "Lambda and IAM writes" in shown.read_text(), deadline=60, what="banner")
             second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             environment = {**os.environ, **exports(port)}
             aws = Path(sys.executable).parent / "aws"
@@ -227,7 +231,7 @@ def test_serve_prints_each_record_and_ends_at_ctrl_c(tmp_path: Path) -> None:
             poll(lambda: "DeleteRole" in shown.read_text(), deadline=10, what="line for DeleteRole")
         finally:
             serving.send_signal(signal.SIGINT)
-        code = serving.wait(10)
+        code = serving.wait(60)
 
     text = shown.read_text()
     assert code == 0

@@ -82,9 +82,10 @@ def test_records_can_be_withheld_and_doubled(
     make_role(unique)
     poll(lambda: sandbox.health()["delivered"] == sandbox.last_record(), deadline=5, what="delivery of all records")
     sandbox.deliver(hold=True, copies=2)
+    since = sandbox.last_record()
 
     sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "a", "Value": "b"}])
-    sandbox.wait_for_record("TagRole")
+    sandbox.wait_for_record("TagRole", since)
     withheld = inbox()
     sandbox.deliver(hold=False)
 
