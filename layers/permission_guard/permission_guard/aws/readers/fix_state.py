@@ -37,7 +37,7 @@ class LiveFixState:
     def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
         """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
         self._sources.forget()
-        return self._sources.tags(arn, target)
+        return self._sources.resource_tags(arn, target)
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""

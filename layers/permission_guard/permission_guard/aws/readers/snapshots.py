@@ -148,7 +148,7 @@ class StateReader:
                 break
             snapshot = replace(snapshot, sources={**snapshot.sources, **found})
         policies = {arn: self._sources.policy(arn, snapshot.target) for arn in sorted(policies_to_read(snapshot))}
-        tags = {arn: self._sources.tags(arn, snapshot.target) for arn in sorted(tagged_resources(snapshot))}
+        tags = {arn: self._sources.resource_tags(arn, snapshot.target) for arn in sorted(tagged_resources(snapshot))}
         known = {arn: found for arn, found in tags.items() if found is not None}
         return replace(snapshot, source_policies=policies, resource_tags=known)
 

@@ -80,7 +80,7 @@ class SourceReader:
         granted = self._read(service, service.grants, arn, function) if service.grants else SourceReading()
         return granted if isinstance(granted, Unread) else _with_grants(policy, granted.grants)
 
-    def tags(self, arn: str, function: FunctionTarget) -> Mapping[str, str] | Unread | None:
+    def resource_tags(self, arn: str, function: FunctionTarget) -> Mapping[str, str] | Unread | None:
         """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
         if not lists_tags(arn, function.region, function.account):
             return None
