@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.errors import ConflictError, WriteFailedError
 from permission_guard.findings.checkpoint import CheckRun, StoredFindings
 from permission_guard.findings.lifecycle import owner_of_fix
+from permission_guard.fixes.policy_lists import PolicyLists
 from permission_guard.fixes.stop import Breaker
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import finding_target
@@ -358,6 +359,8 @@ class InMemoryState:
     quota: int | Unread = 20
     owner: ManagedBy | Unread | None = None
     function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
+    lists: PolicyLists = field(default_factory=PolicyLists)
+    tags_of: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
     named: str = ""
@@ -397,6 +400,12 @@ class InMemoryState:
 
     def policies_per_role(self) -> int | Unread:
         return self.quota
+
+    def policy_lists(self) -> PolicyLists:
+        return self.lists
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        return self.tags_of.get(arn)
 
     def role(self, arn: str) -> Role | Unread | None:
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()

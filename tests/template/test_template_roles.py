@@ -8,6 +8,7 @@ import pytest
 
 from permission_guard.aws.readers.inventories.services import SERVICES
 from permission_guard.aws.readers.permissions import READS
+from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.fixes import FIXES, fix_for
@@ -161,7 +162,9 @@ def test_the_permissions_of_every_function_are_tested(template: Template) -> Non
         assert "Policies" not in function
     for role in template.of_type("AWS::IAM::Role").values():
         assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
-    assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+    assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+    for policy in template.of_type("AWS::IAM::ManagedPolicy").values():  # they are for other roles
+        assert not {"Roles", "Users", "Groups"} & policy.keys()
 
 
 def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
@@ -177,6 +180,7 @@ def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
         | uses("aws/readers/roles", "role")
         | uses("aws/readers/organization", "own_organization", "denied")
         | set().union(*(actions_of(source) for source in sources.SERVICES.values()))
+        | uses("aws/readers/resource_tags", service=TAGS)
     )
 
 
@@ -259,7 +263,7 @@ def test_every_action_exists(template: Template) -> None:
     """A misspelt action allows nothing, without an error."""
     services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
     data_plane = operations("appconfigdata").values()
-    services |= {source.client for source in sources.SERVICES.values()}
+    services |= {source.client for source in sources.SERVICES.values()} | {TAGS}
     known = {action for service in services for action in operations(service).values()}
     known |= {f"appconfig:{action.split(':')[1]}" for action in data_plane}
     known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
@@ -335,7 +339,7 @@ def test_the_fixer_may_attach_only_the_policies_on_the_list(deployed: Callable[.
     assert statement["Condition"]["ArnEquals"].keys() == {"iam:PolicyARN"}
     prefix = "arn:${AWS::Partition}:iam::aws:policy/"
     arns = [arn["Fn::Sub"] for arn in statement["Condition"]["ArnEquals"]["iam:PolicyARN"]]
-    assert sorted(arns) == sorted(prefix + path for path in ATTACHABLE)
+    assert sorted(arns) == sorted(prefix + path for path in ATTACHABLE)  # and none of the stack: no parameter is set
     assert not any("*" in arn for arn in arns)
 
 
@@ -397,6 +401,7 @@ ON_EVERYTHING = {
     "secretsmanager:ListSecrets",
     "sns:ListSubscriptions",
     "sns:ListTopics",
+    "tag:GetResources",  # of every service that has tags
 }
 
 # Event sources, secrets and destinations may belong to other accounts, which then have to allow the bot too.

@@ -101,7 +101,7 @@ def test_a_policy_that_cannot_be_read_is_not_attached() -> None:
 
 def test_a_policy_that_aws_does_not_have_is_not_attached() -> None:
     """Not every partition has every policy."""
-    assert refused_plan(BROKEN, InMemoryState(BROKEN, managed={})) == NO_POLICY
+    assert refused_plan(BROKEN, InMemoryState(BROKEN, managed={})).startswith(NO_POLICY)
 
 
 def test_a_role_that_can_have_no_more_policies_is_not_changed() -> None:

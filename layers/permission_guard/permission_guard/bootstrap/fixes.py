@@ -12,6 +12,7 @@ from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.regions import EnabledRegions
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
@@ -22,7 +23,10 @@ from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings
+from permission_guard.errors import ConfigurationError
 from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes.policy_lists import PolicyLists
+from permission_guard.needs.owned_policies import owned_service
 from permission_guard.rules.configured import configured
 
 if TYPE_CHECKING:
@@ -48,7 +52,7 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         rules={rule.id: rule for rule in configured(rules, config)},
         config=config,
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        fix_state=LiveFixState(client("iam"), _stacks()),
+        fix_state=LiveFixState(client("iam"), _stacks(), SourceReader(client), policy_lists(settings, config)),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
@@ -58,6 +62,13 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         wait=time.sleep,
         token=lambda: uuid4().hex,
     )
+
+
+def policy_lists(settings: FixSettings, config: GuardConfig) -> PolicyLists:
+    """Return which policies may be attached. ConfigurationError if a policy is none that the stack can own."""
+    if unknown := [arn for arn in settings.owned_policies if owned_service(arn) is None]:
+        raise ConfigurationError(f"OWNED_POLICY_ARNS has {', '.join(unknown)}, which the stack does not own")
+    return PolicyLists(settings.owned_policies, config.fixes.policies)
 
 
 @cache

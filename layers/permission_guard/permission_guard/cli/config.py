@@ -257,6 +257,7 @@ def _settings(config: GuardConfig) -> dict[str, str]:
         "alerts.min_severity": str(config.alerts.min_severity),
         "tickets.min_severity": str(config.tickets.min_severity),
         "fixes.mode": str(config.fixes.mode),
+        "fixes.policies": str(config.fixes.policies),
         "baseline": str(config.baseline),
     }
 

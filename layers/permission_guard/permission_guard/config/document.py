@@ -21,6 +21,17 @@ class Baseline(StrEnum):
     ALERT_EACH = "alert-each"
 
 
+class Policies(StrEnum):
+    """Which policies fixes attach: AWS managed policies, the stack's own where it can have them, or either.
+
+    With `ANY` the stack's own are attached only where AWS's do not suffice.
+    """
+
+    AWS = "aws"
+    OWN = "own"
+    ANY = "any"
+
+
 @record(kw_only=True)
 class Trust:
     """The accounts and organizations that may use the functions, besides the function's own account."""
@@ -94,9 +105,13 @@ class Tickets:
 
 @record(kw_only=True)
 class Fixes:
-    """What the bot does about findings of rules without `fix`. The parameter `FixMode` of the stack is the ceiling."""
+    """What the bot does about findings of rules without `fix`. The parameter `FixMode` of the stack is the ceiling.
+
+    `policies` are those that it may attach, for all rules.
+    """
 
     mode: FixMode = FixMode.AUTO
+    policies: Policies = Policies.ANY
 
 
 @record(kw_only=True)

@@ -196,7 +196,8 @@ class TicketSettings:
 class FixSettings:
     """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region.
 
-    `decide_fix_arn` is the ARN of the function that takes decisions about proposals.
+    `decide_fix_arn` is the ARN of the function that takes decisions about proposals. `owned_policies` are the ARNs of
+    the stack's own policies that fixes may attach.
     """
 
     findings_table: str
@@ -205,6 +206,7 @@ class FixSettings:
     auto_fix: AutoFix
     max_fixes_an_hour: int
     decide_fix_arn: str
+    owned_policies: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -219,6 +221,7 @@ class FixSettings:
             auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
+            owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
         )
 
 

@@ -1,4 +1,4 @@
-"""Attach the fewest AWS managed policies with which a function's execution role has what it lacks."""
+"""Attach the fewest managed policies with which a function's execution role has what it lacks: AWS's or the stack's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.guards import guard_function, guard_role
 from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
+from permission_guard.fixes.policy_lists import is_shaped_by_tags, who_may_widen, without_tags
 from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
 from permission_guard.model.findings import PlannedCall
@@ -19,9 +20,9 @@ from permission_guard.model.role_permissions import Permission
 from permission_guard.model.state import Unread
 from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.managed_policies import EVERYWHERE, MANAGED_POLICIES
+from permission_guard.needs.owned_policies import owned_service
 from permission_guard.records import record
 from permission_guard.remedies.aws_cli import aws
-from permission_guard.remedies.execution_role import by_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 ATTACHABLE: Final = frozenset(policy.path for policy in MANAGED_POLICIES)
-"""The paths and names of the only policies that may be attached; template.yaml allows exactly the same ones."""
+"""The paths and names of the only AWS managed policies that may be attached; template.yaml allows exactly these and the
+stack's own."""
 
 _FACTS: Final = ("event_source_mapping", "event_source_arn", "feature", "log_group", "destination")
 """The evidence of a finding that a plan rests on, where the rule has it."""
@@ -50,9 +52,15 @@ class AttachManagedPolicy:
     """
 
     name: ClassVar[str] = "attach-managed-policy"
-    rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201", "PG204", "PG205", "PG206", "PG211"})
+    rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201", "PG202", "PG203", "PG204", "PG205", "PG206", "PG211"})
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"lambda:ListTags", "cloudformation:DescribeStackResources", "ec2:DescribeRegions", "iam:GetAccountSummary"}
+        {
+            "lambda:ListTags",
+            "cloudformation:DescribeStackResources",
+            "ec2:DescribeRegions",
+            "iam:GetAccountSummary",
+            "tag:GetResources",
+        }
     )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
@@ -73,7 +81,7 @@ class AttachManagedPolicy:
         missing = _missing(problem)
         if not missing:
             raise FixRefusedError("The role has every required permission. The problem has another cause.")
-        options = _Options(finding, snapshot, role, check, dict(_documents(missing, role, fix_state)))
+        options = _options(missing, finding, snapshot, role, check=check, fix_state=fix_state)
         policies = options.fewest()
         _guard_quota(role, len(policies), fix_state)
         return Plan(
@@ -92,7 +100,10 @@ class AttachManagedPolicy:
                 "missing": sorted(f"{each.action} on {each.resource}" for each in missing),
                 "policy_sha256": {arn: digest_of_policy(document) for arn, document in policies.items()},
             },
-            unknowns=tuple(unknowns_of_role(role, (each.resource for each in missing), snapshot)),
+            unknowns=(
+                *who_may_widen(policies),
+                *unknowns_of_role(role, (each.resource for each in missing), snapshot),
+            ),
             undo="\n".join(
                 aws("iam", "detach-role-policy", snapshot.target.region, role_name=role.name, policy_arn=arn)
                 for arn in policies
@@ -118,32 +129,43 @@ class AttachManagedPolicy:
 
 @record
 class _Options:
-    """The policies that can be attached to the role of a finding, by their ARNs."""
+    """The policies that can be attached to the role of a finding, by their ARNs.
+
+    `lists` are the ARNs to choose from, in the order in which they are tried. `hint` says what is not known of tags.
+    """
 
     finding: Finding
     snapshot: Snapshot
     role: Role
     check: Check
+    lists: Sequence[Sequence[str]]
     documents: Mapping[str, Policy]
+    hint: str
 
     def fewest(self) -> dict[str, Policy]:
         """Return the fewest policies after which nothing is missing, and of as many those that allow the least.
 
         FixRefusedError if there are none.
         """
-        if not self.documents:
-            raise FixRefusedError("No AWS managed policy on the bot's list has the missing permissions.")
-        for size in range(1, MAX_POLICIES + 1):
-            found = [chosen for chosen in self._sets(size) if _is_fixed(self._after(chosen))]
-            if found:
-                return min(found, key=self._cost)
-        first = next(self._sets(1))
-        after = self._after(first)
-        raise FixRefusedError(f"Attaching {' and '.join(first)} would not help: {after.reason if after else 'unknown'}")
+        for arns in self.lists:
+            for size in range(1, MAX_POLICIES + 1):
+                found = [chosen for chosen in self._sets(arns, size) if _is_fixed(self._after(chosen))]
+                if found:
+                    return min(found, key=self._cost)
+        nearest, after = self._nearest()
+        raise FixRefusedError(f"Attaching {nearest} would not help: {after.reason if after else 'unknown'}{self.hint}")
 
-    def _sets(self, size: int) -> Iterator[dict[str, Policy]]:
-        for arns in combinations(self.documents, size):
-            yield {arn: self.documents[arn] for arn in arns}
+    def _nearest(self) -> tuple[str, Verdict | None]:
+        """Return the policy to explain, with what the rule says: of the stack's own the one that leaves least."""
+        arns = self.lists[-1]
+        own = [(arn, self._after({arn: self.documents[arn]})) for arn in arns if owned_service(arn)]
+        if own:
+            return min(own, key=lambda each: _still_missing(each[1]))
+        return arns[0], self._after({arns[0]: self.documents[arns[0]]})
+
+    def _sets(self, arns: Sequence[str], size: int) -> Iterator[dict[str, Policy]]:
+        for some in combinations(arns, size):
+            yield {arn: self.documents[arn] for arn in some}
 
     def _cost(self, policies: Mapping[str, Policy]) -> tuple[float, int]:
         """Return how much policies allow: first what they allow on every resource."""
@@ -175,19 +197,56 @@ def _is_fixed(verdict: Verdict | None) -> bool:
     return verdict is None or (verdict.outcome is not Outcome.UNKNOWN and not verdict.evidence.get("missing"))
 
 
+def _still_missing(verdict: Verdict | None) -> int:
+    return len(verdict.evidence.get("missing", ())) if verdict else 0
+
+
 def _missing(problem: Verdict) -> tuple[Permission, ...]:
     role_arn = problem.evidence.get("role_arn", "")
     needs = problem.evidence.get("missing", ())
     return tuple(Permission(role_arn, need["action"], need["resource"]) for need in needs)
 
 
-def _documents(missing: Iterable[Permission], role: Role, fix_state: FixState) -> Iterator[tuple[str, Policy]]:
-    """Yield the policies for the services of what is missing, as they are now.
+def _options(
+    missing: Sequence[Permission],
+    finding: Finding,
+    snapshot: Snapshot,
+    role: Role,
+    *,
+    check: Check,
+    fix_state: FixState,
+) -> _Options:
+    """Return the policies for the services of what is missing, as they are now, and the tags that they depend on.
 
     FixRefusedError if there are none, or one of them cannot be read.
     """
     services = {permission.action.partition(":")[0] for permission in missing}
-    arns = [by_aws(policy.path, role.arn) for policy in MANAGED_POLICIES if policy.services <= services]
+    lists = fix_state.policy_lists().candidates(services, role.arn)
+    documents = dict(_documents(lists[-1], fix_state))
+    found = [[arn for arn in arns if arn in documents] for arns in lists]
+    if not documents:
+        raise FixRefusedError(fix_state.policy_lists().why_none(services))
+    hint = ""
+    if any(map(is_shaped_by_tags, documents.values())):
+        resources = [each.resource for each in missing]
+        tags = {**snapshot.resource_tags, **dict(_tags(resources, snapshot, fix_state))}
+        snapshot, hint = replace(snapshot, resource_tags=tags), without_tags(resources, tags)
+    return _Options(finding, snapshot, role, check, [arns for arns in found if arns], documents, hint)
+
+
+def _tags(
+    resources: Iterable[str], snapshot: Snapshot, fix_state: FixState
+) -> Iterator[tuple[str, Mapping[str, str] | Unread]]:
+    """Yield the resources whose tags AWS lists, with them. RetryableError if they cannot be read for now."""
+    for resource in dict.fromkeys(resources):
+        tags = fix_state.resource_tags(resource, snapshot.target)
+        if isinstance(tags, Unread) and not tags.denied:
+            raise RetryableError(f"The tags of {resource} could not be read: {tags}.")
+        if tags is not None:
+            yield resource, tags
+
+
+def _documents(arns: Iterable[str], fix_state: FixState) -> Iterator[tuple[str, Policy]]:
     for arn in arns:
         document = fix_state.managed_policy(arn)
         if not isinstance(document, Unread):

@@ -12,11 +12,12 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding, PlannedCall
     from permission_guard.model.role_permissions import Permission
     from permission_guard.model.state import Role, Unread
-    from permission_guard.model.targets import JSON
+    from permission_guard.model.targets import JSON, FunctionTarget
 
 
 @record(kw_only=True)
@@ -51,6 +52,12 @@ class FixState(Protocol):
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
+
+    def policy_lists(self) -> PolicyLists:
+        """Return which policies may be attached."""
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        """Read the tags of a resource that a function uses. None if AWS lists none."""
 
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role without a cache; None when it does not exist."""

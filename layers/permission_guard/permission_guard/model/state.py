@@ -196,7 +196,8 @@ class Snapshot:
     the roles of these versions, None if a role does not exist. `sources` and `source_policies` map the ARNs of event
     sources, secrets, keys, destinations and log groups to their state and to their resource-based policies (None if
     there is none), if the outcome can depend on them. `role_users` are the functions that use each role, sorted by
-    name. `denied_calls` are the recent calls about the function that AWS denied; the function may not exist. What the
+    name. `resource_tags` maps the ARNs of resources to their tags, if a policy of a role depends on them and AWS lists
+    them. `denied_calls` are the recent calls about the function that AWS denied; the function may not exist. What the
     direction does not read keeps its default value. `tags` are read only for a fix, and are None otherwise.
     """
 
@@ -213,6 +214,7 @@ class Snapshot:
     invoke_configs: tuple[EventInvokeConfig, ...] | Unread = ()
     sources: Mapping[str, SourceState | Unread] = field(default_factory=dict)
     source_policies: Mapping[str, Policy | Unread | None] = field(default_factory=dict)
+    resource_tags: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     role_users: Mapping[str, tuple[FunctionTarget, ...] | Unread] = field(default_factory=dict)
     denied_calls: tuple[DeniedCall, ...] = ()
     tags: Mapping[str, str] | Unread | None = None
@@ -234,6 +236,7 @@ class Snapshot:
             self.own_organization,
             *self.sources.values(),
             *self.source_policies.values(),
+            *self.resource_tags.values(),
             *self.foreign_buckets.values(),
             *(role.denied_by_organization for role in self.roles.values() if isinstance(role, Role)),
             *(inventory.sources for inventory in self.inventories),

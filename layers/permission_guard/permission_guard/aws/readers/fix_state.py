@@ -9,19 +9,35 @@ from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.sources.reader import SourceReader
     from permission_guard.aws.readers.stacks import AccountStacks
+    from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.state import Role
+    from permission_guard.model.targets import FunctionTarget
 
 
 class LiveFixState:
-    """Reads from IAM and CloudFormation."""
+    """Reads from IAM, CloudFormation and the services of resources. `lists` says which policies may be attached."""
 
-    def __init__(self, iam: IAMClient, stacks: AccountStacks) -> None:
+    def __init__(self, iam: IAMClient, stacks: AccountStacks, sources: SourceReader, lists: PolicyLists) -> None:
         self._iam = iam
         self._stacks = stacks
+        self._sources = sources
+        self._lists = lists
+
+    def policy_lists(self) -> PolicyLists:
+        """Return which policies may be attached."""
+        return self._lists
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
+        self._sources.forget()
+        return self._sources.resource_tags(arn, target)
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""

@@ -53,9 +53,10 @@ class EventSourceReadMissing(NeedRule):
     ## Fix safety
 
     Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`,
-    `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. It is additive, verified by
-    reading the role back, and undone by detaching that policy. It does not enable a mapping. Amazon MQ and DocumentDB
-    have no fix yet.
+    `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. For Amazon MQ and DocumentDB, and
+    for every source if `fixes.policies` is `own`, it attaches a policy of the stack, which exists if its parameter
+    `FixResourceTag` or `FixNamePrefix` is set. It is additive, verified by reading the role back, and undone by
+    detaching that policy. It does not enable a mapping.
 
     ## Limits
 
