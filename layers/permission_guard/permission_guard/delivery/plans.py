@@ -6,11 +6,11 @@ Its values come from AWS, whose callers choose them: each is shown on one line, 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.text import one_line
-from permission_guard.model.findings import APPROVAL_HOURS, FixResult
+from permission_guard.model.findings import APPROVAL, APPROVAL_HOURS, FixResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def approved_until(fix: FixRecord) -> str:
     """Return when the approval of a fix ends, empty unless one was given and nothing was applied since."""
     if fix.result is not FixResult.PROPOSED or not fix.decided_by or fix.approve:
         return ""
-    return (datetime.fromisoformat(fix.at) + timedelta(hours=APPROVAL_HOURS)).isoformat(timespec="seconds")
+    return (datetime.fromisoformat(fix.at) + APPROVAL).isoformat(timespec="seconds")
 
 
 def _validity(fix: FixRecord) -> str:

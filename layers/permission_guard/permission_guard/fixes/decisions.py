@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -12,7 +12,7 @@ from permission_guard.errors import UNREADABLE, RequestRefusedError
 from permission_guard.findings.lifecycle import Change, advanced
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.findings import APPROVAL_HOURS, Cause, FixResult, Status, Transition
+from permission_guard.model.findings import APPROVAL, Cause, FixResult, Status, Transition
 from permission_guard.model.signed_requests import ARN, NONCE, digest_of, require_object, texts_of
 from permission_guard.records import record
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON, FunctionTarget
 
-VALID_FOR = timedelta(hours=APPROVAL_HOURS)
+VALID_FOR = APPROVAL
 _MAX_REVISION = 10**9
 """More transitions than a finding can have; DynamoDB rejects keys with far larger numbers."""
 
