@@ -214,7 +214,7 @@ def is_proven(call: Call) -> bool:
     except UNREADABLE:
         return False
     is_signed = json.dumps([call.event.get(name) for name in SIGNED]) == json.dumps([fields[name] for name in SIGNED])
-    if call.event["kind"] == "undo":
+    if call.event.get("kind") == "undo":
         is_signed &= json.dumps(call.event.get("reason", "")) == json.dumps(fields.get("reason", ""))
     return (
         call.fault is None

@@ -450,7 +450,7 @@ def test_after_a_crash_at_any_step_the_next_run_finishes_the_undo(at: int) -> No
     def killed() -> None:
         raise Killed
 
-    parts = {
+    parts: dict[str, Any] = {
         name: Interrupted(part, counter, at, killed)
         for name, part in {
             "store": setup.store,
