@@ -363,6 +363,7 @@ class InMemoryState:
     tags_of: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
+    detached: list[tuple[str, str]] = field(default_factory=list)
     named: str = ""
     reads: int = 0
     forgotten: int = 0
@@ -428,6 +429,15 @@ class InMemoryState:
         mended = replace(role, attached={**role.attached, policy_arn: document})
         self.state = replace(self.state, roles={**self.state.roles, role.arn: mended})
         self.attached.append((role_name, policy_arn))
+
+    def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        if self.error:
+            raise self.error
+        role = self.state.roles[ROLE_ARN]
+        self.detached.append((role_name, policy_arn))
+        if isinstance(role, Role) and role.name == role_name:
+            left = {arn: text for arn, text in role.attached.items() if arn != policy_arn}
+            self.state = replace(self.state, roles={**self.state.roles, ROLE_ARN: replace(role, attached=left)})
 
     def _hidden(self) -> Snapshot:
         self.visible_after -= 1

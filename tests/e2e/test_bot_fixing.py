@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, MANAGED, SQS_POLICY
 from sandbox.client.process import ACCOUNT, REGION
+from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,33 @@ def test_the_one_correct_policy_is_attached_again(bot: Bot, unique: str, make: s
     bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
     bot.watcher.alert(finding["id"], "Fix Applied")
     bot.watcher.ops_item(finding["id"], "Resolved")
+
+
+def test_a_fix_is_undone_by_the_command_and_not_made_again(bot: Bot, unique: str) -> None:
+    """The policy is detached, the finding and its ticket are open again, and a check changes nothing about that."""
+    role = f"{unique}-role"
+    arn = function_reading(bot, unique, bot.engineer.queue(unique), SQS_POLICY)
+    bot.engineer.detach(role, SQS_POLICY)
+    bot.watcher.finding(arn, "PG201", has_fix("applied"))
+    finding = bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "resolved")
+
+    program = str(REPOSITORY / ".venv" / "bin" / "permission-guard")
+    words = ("fixes", "undo", finding["id"], "--yes", "--format", "json")
+    undone = subprocess.run(
+        [program, *words], env=bot.aws.env(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert undone.returncode == 0, undone.stderr
+    assert json.loads(undone.stdout)["decision"] == "undo"
+    finding = bot.watcher.finding(arn, "PG201", has_fix("undone"))
+    assert bot.engineer.attached(role) == [LOGS_POLICY]
+    assert finding["fix"]["undo_record"]["after"] == finding["fix"]["before"]
+    bot.watcher.alert(finding["id"], "Fix Undone")
+    bot.watcher.ops_item(finding["id"], "Open")
+
+    bot.watcher.settled(arn, "execution_role")
+    bot.wait_until_empty("FixQueue")
+    finding = bot.watcher.finding(arn, "PG201", lambda one: one["status"] == "open")
+    assert (finding["transition"], bot.engineer.attached(role)) == ("Fix Undone", [LOGS_POLICY])
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
-        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
+        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint", "findings_of")
         | uses("aws/tables/decisions", "decision")
         | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
@@ -322,19 +322,22 @@ def test_the_default_stack_has_no_write_permission(deployed: Callable[..., Templ
 def test_the_fixer_may_apply_its_fixes_in_mode_approve_or_auto(deployed: Callable[..., Template], mode: str) -> None:
     """The role allows exactly the actions that the fixes declare."""
     allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
-    assert allowed == set().union(*(fix.writes for fix in FIXES)) == {"iam:AttachRolePolicy"}
+    expected = {"iam:AttachRolePolicy", "iam:DetachRolePolicy"}
+    assert allowed == set().union(*(fix.writes for fix in FIXES)) == expected
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
-def test_the_fixer_may_attach_only_the_policies_on_the_list(deployed: Callable[..., Template], mode: str) -> None:
+def test_the_fixer_may_attach_and_detach_only_the_policies_on_the_list(
+    deployed: Callable[..., Template], mode: str
+) -> None:
     """The template and the code have the same list."""
     statements = [
         statement
         for statement in deployed(FixMode=mode).statements("ApplyFixRole")
-        if statement["Effect"] == "Allow" and "iam:AttachRolePolicy" in listed(statement["Action"])
+        if statement["Effect"] == "Allow" and _writes(set(listed(statement["Action"])))
     ]
     (statement,) = statements
-    assert statement["Action"] == "iam:AttachRolePolicy"
+    assert statement["Action"] == ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
     assert statement["Condition"].keys() == {"ArnEquals"}
     assert statement["Condition"]["ArnEquals"].keys() == {"iam:PolicyARN"}
     prefix = "arn:${AWS::Partition}:iam::aws:policy/"
@@ -551,7 +554,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "TicketQueue": RECEIVE,
         },
         "ApplyFixRole": {
-            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint"),
+            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
             "DecisionsTable": uses("aws/tables/decisions", "decision")
             | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
@@ -596,7 +599,7 @@ def test_what_only_one_role_may_do(template: Template) -> None:
             if (resource in _on(template, role, action) if resource else action in template.allowed(role))
         }
 
-    assert may("iam:AttachRolePolicy") == {"ApplyFixRole"}
+    assert may("iam:AttachRolePolicy") == may("iam:DetachRolePolicy") == {"ApplyFixRole"}
     assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole", "ApplyFixRole"}  # of the breaker, see below
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
     assert may("events:PutEvents") == {"PublishFindingsRole"}

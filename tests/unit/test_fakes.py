@@ -32,9 +32,9 @@ from permission_guard.findings.baseline import Baselines
 from permission_guard.findings.store import FindingStore
 from permission_guard.fixes.base import FixState, Writer, Writers
 from permission_guard.fixes.decisions import DecisionStore
-from permission_guard.fixes.fixer import Decisions, FixQuota, FixStateSource
 from permission_guard.fixes.stop import BreakerStore, StopState
 from permission_guard.fixes.stop_requests import SwitchStore
+from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
 from permission_guard.maintenance.maintainer import DigestSender, FirstList, MaintenanceStore
 from permission_guard.maintenance.maintainer import Findings as MaintainedFindings
 from permission_guard.sweep.sweep import Cursors, FunctionIndex, OpenFindings

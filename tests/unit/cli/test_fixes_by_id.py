@@ -37,6 +37,7 @@ class Stack:
     """Stands for a deployed stack: its findings, and what takes decisions."""
 
     found: list[Finding] = field(default_factory=lambda: [PROPOSED])
+    past: list[Finding] = field(default_factory=list)
     error: Exception | None = None
     sent: list[DecisionRequest] = field(default_factory=list)
     opened: list[Any] = field(default_factory=list)
@@ -49,12 +50,15 @@ class Stack:
     def findings(self) -> Stack:
         return self
 
-    def keys(self, statuses: object) -> Iterator[ItemKey]:
+    def keys(self, statuses: Iterable[object]) -> Iterator[ItemKey]:
+        if Transition.FIX_APPLIED in statuses:
+            return (ItemKey("FUNCTION#x", f"HISTORY#{one.id}#{one.revision}") for one in self.past)
         return (ItemKey("FUNCTION#x", f"{FINDING_PREFIX}{one.id}") for one in self.found)
 
     def read(self, keys: Iterable[ItemKey], progress: object = None) -> ListedFindings:
-        ids = {key.finding_id for key in keys}
-        return ListedFindings(tuple(one for one in self.found if one.id in ids))
+        sorts = {key.sort for key in keys}
+        current = [one for one in self.found if f"{FINDING_PREFIX}{one.id}" in sorts]
+        return ListedFindings((*current, *(one for one in self.past if f"HISTORY#{one.id}#{one.revision}" in sorts)))
 
     def decide(self, request: DecisionRequest) -> Any:
         if self.error:

@@ -12,7 +12,16 @@ from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
-from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, SQS_POLICY_ARN, InMemoryFindings, a_finding
+from tests.fakes import (
+    FINDING_ID,
+    FUNCTION_ARN,
+    NOW,
+    ROLE_ARN,
+    SQS_POLICY_ARN,
+    InMemoryFindings,
+    InMemoryStop,
+    a_finding,
+)
 
 JANE = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 PROPOSAL = FixRecord(
@@ -49,11 +58,21 @@ def decide_on(
     mode: FixMode = FixMode.APPROVE,
     config: GuardConfig = GuardConfig(),  # noqa: B008 - it is immutable
     caller: str = JANE,
+    stop: InMemoryStop | None = None,
     **more: Any,
 ) -> Decision:
     """Decide on the proposal."""
     request = DecisionRequest.from_document({**DOCUMENT, **more})
-    return decide(request, caller=caller, mode=mode, config=config, findings=store, decisions=store, now=NOW)
+    return decide(
+        request,
+        caller=caller,
+        mode=mode,
+        config=config,
+        findings=store,
+        decisions=store,
+        stop=stop or InMemoryStop(),
+        now=NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,7 +212,7 @@ def test_what_is_recorded_but_cannot_be_read_is_not_decided(
 
 
 INVALID: dict[str, tuple[Any, ...]] = {
-    "kind": (None, "undo", "Approve", ["approve"], "approve\n"),
+    "kind": (None, "undone", "Approve", ["approve"], "approve\n"),
     "finding_id": (None, "", "x" * 32, FINDING_ID.upper(), FINDING_ID + "0", 7),
     "revision": (None, 0, -1, 1.0, True, "2", float("nan"), float("inf"), 10**9 + 1, 10**400),
     "plan_hash": (None, "0" * 63, "g" * 64),

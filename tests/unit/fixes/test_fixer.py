@@ -105,6 +105,7 @@ class Setup:
             config=self.config,
             findings=self.store,
             decisions=self.store,
+            stop=self.stop,
             now=NOW,
         )
 

@@ -29,6 +29,7 @@ from tests.fakes import (
     Clock,
     InMemoryFindings,
     InMemoryState,
+    InMemoryStop,
     a_function,
     a_mapping,
     a_policy,
@@ -92,7 +93,7 @@ class Story:
             plan_hash=finding.fix.plan_hash,
             nonce="0" * 32,
         )
-        stores = {"findings": self.store, "decisions": self.store}
+        stores: dict[str, Any] = {"findings": self.store, "decisions": self.store, "stop": InMemoryStop()}
         decide(request, caller=JANE, mode=FixMode.AUTO, config=GuardConfig(), now=self.clock(), **stores)
 
     def fix(self) -> FixOutcome:

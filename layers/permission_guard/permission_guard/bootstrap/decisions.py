@@ -1,4 +1,4 @@
-"""The composition root of the function that takes decisions about proposed fixes, and stops and resumes all fixing."""
+"""The composition root of the function that takes decisions about fixes, and stops and resumes all fixing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,14 @@ def _decide(
         reason = "the stack's configuration cannot be read: run the command again in a minute"
         raise RequestRefusedError(reason) from error
     return decide(
-        request, caller=caller, mode=settings.mode, config=current, findings=findings, decisions=decisions, now=now
+        request,
+        caller=caller,
+        mode=settings.mode,
+        config=current,
+        findings=findings,
+        decisions=decisions,
+        stop=_stops(settings),
+        now=now,
     )
 
 

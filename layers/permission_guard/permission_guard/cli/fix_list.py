@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,17 +13,25 @@ from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
 from permission_guard.errors import PermissionGuardError
+from permission_guard.model.findings import CHANGED_AWS
 from permission_guard.model.verdicts import Severity
 from permission_guard.reports.findings import Unreadable
 from permission_guard.reports.fixes import (
     FixOfFinding,
     FixStage,
+    earlier_fixes,
     fixes_of,
     print_fix,
     print_fix_json,
     print_fixes_json,
     print_fixes_table,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from permission_guard.bootstrap.deployment import Deployment
+    from permission_guard.model.findings import Finding
 
 
 class ListFormat(StrEnum):
@@ -59,7 +67,7 @@ def list_fixes(  # noqa: PLR0917 - Typer passes every option
 ) -> None:
     """List the proposed fixes, and the recent ones: what waits for a decision first, then the newest.
 
-    Each finding has its last fix; permission-guard findings show ID has the transitions before.
+    Each finding has its last fix, and the ones that were applied before it within 400 days.
 
     Examples:
       permission-guard fixes list
@@ -77,21 +85,23 @@ def list_fixes(  # noqa: PLR0917 - Typer passes every option
     try:
         with counting("findings read") as progress:
             listed = deployed.findings.read(deployed.findings.keys(filters.statuses), progress)
+            past = deployed.findings.read(deployed.findings.keys(CHANGED_AWS))
     except PermissionGuardError as error:
         fail(NOT_DONE, str(error))
     now = datetime.now(UTC)
     since = (now - timedelta(days=days)).isoformat()
+    found = (listed.findings, past.findings)
     matching = [
         one
-        for one in fixes_of([finding for finding in listed.findings if filters.matches(finding)])
+        for one in fixes_of(*([finding for finding in some if filters.matches(finding)] for some in found))
         if (not stage or one.stage in stage) and (one.stage.is_open or one.fix.at >= since)
     ]
-    shown, unreadable = matching[:limit], Unreadable(tuple(map(str, listed.unreadable)))
+    shown, unreadable = matching[:limit], Unreadable(tuple(map(str, (*listed.unreadable, *past.unreadable))))
     if format_ is ListFormat.JSON:
         print_fixes_json(shown, len(matching), unreadable)
     else:
         print_fixes_table(shown, len(matching), unreadable, now=now)
-    raise typer.Exit(NOT_READ if listed.unreadable else 0)
+    raise typer.Exit(NOT_READ if unreadable.keys else 0)
 
 
 def show_fix(
@@ -103,6 +113,8 @@ def show_fix(
 ) -> None:
     """Show all of a fix: its plan with what it rests on, who decided, the result, and its history.
 
+    The fixes of the same finding that were applied before it follow: they are kept for 400 days.
+
     Example:
       permission-guard fixes show 3f9a1c
 
@@ -110,11 +122,22 @@ def show_fix(
 
     """
     require_id(finding_id)
-    finding = find(open_stack(stack_name, profile, region), finding_id)
+    deployed = open_stack(stack_name, profile, region)
+    finding = find(deployed, finding_id)
     if finding.fix is None:
         fail(NOT_DONE, f"The finding {finding.id} has no fix: see permission-guard findings show {finding.id}")
     shown = FixOfFinding(finding, finding.fix)
+    earlier = earlier_fixes(past_of(deployed, finding), [finding])
     if format_ is ShowFormat.JSON:
-        print_fix_json(shown)
+        print_fix_json(shown, earlier)
     else:
-        print_fix(shown)
+        print_fix(shown, earlier)
+
+
+def past_of(deployed: Deployment, finding: Finding) -> Sequence[Finding]:
+    """Return a finding as each transition left it that applied or undid a fix, or exit with what is wrong."""
+    try:
+        keys = [key for key in deployed.findings.keys(CHANGED_AWS) if key.finding_id == finding.id]
+        return deployed.findings.read(keys).findings
+    except PermissionGuardError as error:
+        fail(NOT_DONE, str(error))

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 NOT_RECORDED = 1
 
 app = typer.Typer(
-    help="List the fixes that the bot proposes, show their plans, and approve or reject them. Stop all fixing, and "
-    "resume it. A decision needs lambda:InvokeFunction on the stack's function decide_fix, and so does a stop.",
+    help="List the fixes that the bot proposes, show their plans, approve or reject them, and undo what was applied. "
+    "Stop all fixing, and resume it. A decision needs lambda:InvokeFunction on the stack's function decide_fix, and so "
+    "does a stop.",
     no_args_is_help=True,
 )
 

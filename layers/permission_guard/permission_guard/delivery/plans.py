@@ -6,16 +6,16 @@ Its values come from AWS, whose callers choose them: each is shown on one line, 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.text import one_line
-from permission_guard.model.findings import APPROVAL_HOURS, FixResult
+from permission_guard.model.findings import APPROVAL, APPROVAL_HOURS, FixResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from permission_guard.model.findings import FixRecord
+    from permission_guard.model.findings import FixRecord, PlannedCall
     from permission_guard.model.targets import JSON
 
 _VALUE = 2_100
@@ -29,7 +29,7 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     """
     if not fix.calls:
         return
-    yield "Calls to AWS", "\n".join(_calls(fix))
+    yield "Calls to AWS", "\n".join(_calls(fix.calls))
     yield "Before and after", "\n".join(_changes(fix.before, fix.after or fix.expected)) or "Nothing changes."
     if fix.rests_on:
         yield "What the plan rests on", "\n".join([*_entries(fix.rests_on), f"read at: {fix.planned_at}"])
@@ -37,11 +37,36 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     yield "Hash of the plan", f"{fix.plan_hash}\n{_validity(fix)}".rstrip()
 
 
+def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
+    """Yield titles and texts about the undo of a fix: who requested it, how it ended, its calls, and what they changed.
+
+    Nothing if nobody requested it.
+    """
+    undo = fix.undo_record
+    if undo is None:
+        return
+    yield "Undo requested by", one_line(f"{undo.by} at {undo.at}{f': {undo.reason}' if undo.reason else ''}", _VALUE)
+    if not undo.ended_at:
+        return
+    yield "How the undo ended", one_line(f"{undo.ended_at}: {undo.summary}", _VALUE)
+    if undo.calls:
+        yield "Calls to AWS that undo it", "\n".join(_calls(undo.calls))
+    if undo.before and (others := "\n".join(_changes(fix.after, undo.before))):
+        yield "What others changed since the fix", others
+    if undo.after and (changes := "\n".join(_changes(undo.before, undo.after))):
+        yield "Before and after the undo", changes
+
+
+def undo_preview(fix: FixRecord) -> str:
+    """Return what the undo of an applied fix changes, as far as it still is as the fix left it."""
+    return "\n".join(_changes(fix.after or fix.expected, fix.before)) or "Nothing changes."
+
+
 def approved_until(fix: FixRecord) -> str:
     """Return when the approval of a fix ends, empty unless one was given and nothing was applied since."""
     if fix.result is not FixResult.PROPOSED or not fix.decided_by or fix.approve:
         return ""
-    return (datetime.fromisoformat(fix.at) + timedelta(hours=APPROVAL_HOURS)).isoformat(timespec="seconds")
+    return (datetime.fromisoformat(fix.at) + APPROVAL).isoformat(timespec="seconds")
 
 
 def _validity(fix: FixRecord) -> str:
@@ -55,8 +80,8 @@ def _validity(fix: FixRecord) -> str:
     return ""
 
 
-def _calls(fix: FixRecord) -> Iterator[str]:
-    for call in fix.calls:
+def _calls(calls: Iterable[PlannedCall]) -> Iterator[str]:
+    for call in calls:
         yield one_line(call.operation, _VALUE)
         yield from (f"  {line}" for line in _entries(call.parameters))
 

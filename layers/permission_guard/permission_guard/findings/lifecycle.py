@@ -165,6 +165,13 @@ def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change
     return Change(replace(after, status=Status.OPEN, opened_at=now, resolution=""), finding.revision)
 
 
+def undone(finding: Finding, now: str, by: str) -> Finding:
+    """Return a finding whose fix was undone, as `by` requested. It is open again, unless it is suppressed."""
+    after = advanced(finding, Transition.FIX_UNDONE, now, Cause(by=by))
+    is_resolved = finding.status is Status.RESOLVED
+    return replace(after, status=Status.OPEN, opened_at=now, resolution="") if is_resolved else after
+
+
 def suppression_text(suppression: Suppression) -> str:
     """Return who suppresses a finding, until when and why."""
     return f"Suppressed by {suppression.owner} until {suppression.until[: len('2026-11-20')]}: {suppression.reason}"

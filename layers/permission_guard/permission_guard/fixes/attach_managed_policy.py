@@ -62,7 +62,7 @@ class AttachManagedPolicy:
             "tag:GetResources",
         }
     )
-    writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
+    writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
         """Return the plan of the attachments; FixRefusedError when a guard refuses or cannot be evaluated."""
@@ -125,6 +125,33 @@ class AttachManagedPolicy:
         """Return whether the policies are attached to the role."""
         role = _role(change, fix_state)
         return role is not None and set(_policy_arns(change)) <= set(role.attached)
+
+    def guard_undo(self, change: Mapping[str, JSON], account: str, fix_state: FixState) -> None:
+        """Refuse the roles that no policy may be attached to either. A deleted role has nothing to guard."""
+        role = fix_state.role(change["role_arn"])
+        if isinstance(role, Unread):
+            reason = f"{change['role_arn']} could not be read: {role}."
+            raise FixRefusedError(reason) if role.denied else RetryableError(reason)
+        if role is not None:
+            guard_role(role, account, fix_state.stack_of(role.name))
+
+    def undo_calls(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], fix_state: FixState
+    ) -> tuple[PlannedCall, ...]:
+        """Return the calls that detach the policies that the change attached, and that are still attached."""
+        held = before.get("attached_policies")
+        if not isinstance(held, list) or before.get("role_arn") != change["role_arn"]:
+            raise FixRefusedError("The record of the fix does not say which policies the role had before.")
+        role = _role(change, fix_state)
+        return tuple(
+            PlannedCall(operation="iam:DetachRolePolicy", parameters={"RoleName": role.name, "PolicyArn": arn})
+            for arn in _policy_arns(change)
+            if role is not None and arn in role.attached and arn not in held
+        )
+
+    def undo(self, call: PlannedCall, writer: Writer) -> None:
+        """Detach a policy."""
+        writer.detach_role_policy(call.parameters["RoleName"], call.parameters["PolicyArn"])
 
 
 @record

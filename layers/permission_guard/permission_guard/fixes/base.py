@@ -75,6 +75,9 @@ class Writer(Protocol):
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         """Attach a managed policy to a role."""
 
+    def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        """Detach a managed policy from a role; detaching what is not attached changes nothing."""
+
 
 class Writers(Protocol):
     """Makes the writers of fixes."""
@@ -87,7 +90,8 @@ class Fix(Protocol):
     """A fix for the findings of some rules.
 
     `reads` and `writes` are the IAM actions that it requires besides those of the rules. `apply`, `state` and
-    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished.
+    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished. What undoes it
+    needs the state before it besides, which is recorded too.
     """
 
     name: ClassVar[str]
@@ -109,3 +113,21 @@ class Fix(Protocol):
 
     def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Return whether AWS shows the change; RetryableError when that cannot be read."""
+
+    def guard_undo(self, change: Mapping[str, JSON], account: str, fix_state: FixState) -> None:
+        """Refuse to undo a change of what the bot must not change; the function is guarded besides.
+
+        FixRefusedError with the reason; RetryableError when state could not be read for now.
+        """
+
+    def undo_calls(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], fix_state: FixState
+    ) -> tuple[PlannedCall, ...]:
+        """Return the calls that undo a change: what the change made of the state `before` it, as far as it still is so.
+
+        None of them touches what others changed since. FixRefusedError if the record does not say what to restore;
+        RetryableError when the state cannot be read.
+        """
+
+    def undo(self, call: PlannedCall, writer: Writer) -> None:
+        """Make one of the calls that undo a change."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.config.fix_modes import effective_mode
@@ -20,9 +19,10 @@ from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.plans import proposal, why_not_approved
-from permission_guard.fixes.recorder import FixOutcome, FixRecorder, fix_of, started_fix
+from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.undo import Undoer, why_declined
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
     from permission_guard.fixes.stop import BreakerStore
+    from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import Direction, FindingTarget
+    from permission_guard.model.targets import FindingTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -48,27 +49,6 @@ VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
 
 _NEW = (Transition.OPENED, Transition.REOPENED)
-
-
-class FixStateSource(Protocol):
-    """The source of current state, read without a cache."""
-
-    def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
-        """Read the state that a direction's rules need of a function, and its tags."""
-
-
-class FixQuota(Protocol):
-    """The limit of fixes per hour."""
-
-    def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
-        """Count a fix, the same one once; return False if the limit is reached."""
-
-
-class Decisions(Protocol):
-    """Reads the decisions of people."""
-
-    def decision(self, finding_id: str, revision: int) -> Decision | None:
-        """Return the decision about the proposal of a revision, None if there is none."""
 
 
 @record
@@ -112,6 +92,8 @@ class Fixer:
             return FixOutcome(finding_id, None, "the finding does not exist")
         if fix is None:
             return FixOutcome(finding_id, None, f"there is no fix for {finding.rule_id}")
+        if finding.fix is not None and finding.fix.is_undo_requested:
+            return self._undoer.handle(target, finding, fix)
         started = started_fix(finding)
         if started is None:
             return self._handle(target, finding, fix)
@@ -119,7 +101,7 @@ class Fixer:
 
     def _continue(self, target: FunctionTarget, finding: Finding, fix: Fix, started: FixRecord) -> FixOutcome:
         """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
-        if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
+        if is_leased(started, self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
         owned = self._recorder.own(finding, started)
         with self._recorder.lease(target, owned):
@@ -168,6 +150,25 @@ class Fixer:
     def _recorder(self) -> FixRecorder:
         return FixRecorder(self.mode, self.config, self.decide_fix_arn, self.store, self.clock, self.token)
 
+    @property
+    def _undoer(self) -> Undoer:
+        return Undoer(
+            self.mode,
+            self.max_fixes_an_hour,
+            self.rules,
+            self.config,
+            self.source,
+            self.fix_state,
+            self.decisions,
+            self.quota,
+            self.stop,
+            self.writers,
+            self._recorder,
+            self.clock,
+            self.wait,
+            self.verify_after,
+        )
+
     def _mode(self, finding: Finding) -> EffectiveMode:
         return effective_mode(self.config, finding.rule_id, self.mode)
 
@@ -185,6 +186,7 @@ class Fixer:
             return FixOutcome(finding.id, None, exempt)
         plan = self._plan(fix, finding, snapshot, verdict)
         planned = proposal(fix, plan, at=self.clock(), attempts=tries)
+        planned = replace(planned, declined_by=declined_by(finding.fix))
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
         applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
@@ -232,8 +234,8 @@ class Fixer:
         """Return whether a plan is applied without an approval, and why, for its summary."""
         if self._mode(finding).mode is not FixMode.AUTO:
             return False, ""
-        if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
-            return False, f"{finding.fix.decided_by} rejected it before."
+        if declined := why_declined(finding, plan.calls, self.store.findings_of(target).findings):
+            return False, declined
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
         permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
@@ -298,5 +300,5 @@ class Fixer:
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary}. The check does not pass yet: {verdict.reason}"
         return self._recorder.record(
-            target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after)
+            target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
         )

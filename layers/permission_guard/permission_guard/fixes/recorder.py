@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.config.fix_modes import effective_mode
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.lifecycle import Change, advanced, owner_of_fix
+from permission_guard.findings.lifecycle import Change, advanced, owner_of_fix, undone
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.records import record
 
@@ -28,12 +28,14 @@ LEASE = timedelta(minutes=5)
 """How long an invocation owns a fix if it does not end: longer than the timeout of the function, and shorter than the
 time after which its queue delivers the message again."""
 
-_TRANSITIONS = {
+TRANSITIONS = {
     FixResult.PROPOSED: Transition.FIX_PROPOSED,
     FixResult.APPLIED: Transition.FIX_APPLIED,
     FixResult.REFUSED: Transition.FIX_REFUSED,
     FixResult.FAILED: Transition.FIX_FAILED,
+    FixResult.UNDONE: Transition.FIX_UNDONE,
 }
+"""The transition that each result of a fix makes."""
 
 
 @record
@@ -91,17 +93,24 @@ class FixRecorder:
             refusal = FixRecord(
                 name=fix.name, result=FixResult.REFUSED, summary=reason, at=self.clock(), attempts=attempts
             )
+            refusal = replace(refusal, declined_by=declined_by(finding.fix))
         return self.record(target, finding, replace(refusal, result=FixResult.REFUSED, summary=reason))
 
-    def record(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
+    def record(
+        self, target: FunctionTarget, finding: Finding, fix_record: FixRecord, transition: Transition | None = None
+    ) -> FixOutcome:
         """Write the record of a fix into the finding's current revision; retry when another writer was first.
 
-        What was recorded by another invocation meanwhile is not recorded again.
+        What was recorded by another invocation meanwhile is not recorded again. `transition` is that of the record's
+        result if it is None.
         """
         timed = replace(fix_record, at=self.clock(), lease_until="")
-        return retry_on_conflict(lambda: self._write(target, finding, timed))
+        made = transition or TRANSITIONS[timed.result]
+        return retry_on_conflict(lambda: self._write(target, finding, timed, made))
 
-    def _write(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
+    def _write(
+        self, target: FunctionTarget, finding: Finding, fix_record: FixRecord, transition: Transition
+    ) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
         started = started_fix(finding)
         # A started fix is recorded whatever else happened to the finding; a proposal or a refusal is of one revision.
@@ -115,10 +124,13 @@ class FixRecorder:
         revision = current.revision + 1
         if fix_record.result is FixResult.PROPOSED and self._takes_approvals(current):
             fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
-        after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
+        if fix_record.result is FixResult.UNDONE:
+            after = undone(current, fix_record.at, fix_record.declined_by)
+        else:
+            after = advanced(current, transition, fix_record.at)
         updated = replace(after, fix=fix_record)
         self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
-        return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
+        return FixOutcome(finding.id, fix_record.result, fix_record.last_summary, fix_record)
 
     def _approve_command(self, finding: Finding, proposal: FixRecord, revision: int) -> str:
         """Return the command that approves the proposal of this revision, and of no other."""
@@ -152,8 +164,22 @@ class FixRecorder:
 
 
 def started_fix(finding: Finding) -> FixRecord | None:
-    """Return the finding's fix if it was started and its result was not recorded."""
-    return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
+    """Return the finding's fix if it, or its undo, was started and the result was not recorded."""
+    is_started = finding.fix is not None and finding.fix.result in (FixResult.APPLYING, FixResult.UNDOING)
+    return finding.fix if is_started else None
+
+
+def is_leased(fix_record: FixRecord, now: str) -> bool:
+    """Return whether an invocation works on a started fix, and no other may."""
+    until = fix_record.lease_until
+    return bool(until) and datetime.fromisoformat(until) > datetime.fromisoformat(now)
+
+
+def declined_by(fix_record: FixRecord | None) -> str:
+    """Return the ARN of who rejected or undid a fix of a finding, empty if nobody did since one was applied."""
+    if fix_record is None:
+        return ""
+    return fix_record.decided_by if fix_record.result is FixResult.REJECTED else fix_record.declined_by
 
 
 def fix_of(finding: Finding) -> FixRecord:

@@ -17,7 +17,7 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.model.targets import Direction
-from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
+from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, InMemoryStop, a_finding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -148,7 +148,14 @@ def approve(table: FindingsTable, decisions: DecisionTable) -> None:
     )
     caller = f"arn:aws:iam::{ACCOUNT}:user/jane"
     decide(
-        request, caller=caller, mode=FixMode.APPROVE, config=GuardConfig(), findings=table, decisions=decisions, now=NOW
+        request,
+        caller=caller,
+        mode=FixMode.APPROVE,
+        config=GuardConfig(),
+        findings=table,
+        decisions=decisions,
+        stop=InMemoryStop(),
+        now=NOW,
     )
 
 

@@ -145,3 +145,31 @@ def test_what_is_no_id_cannot_become_a_header(iam: Any) -> None:
     RoleWriter(iam).for_finding("a\r\nX-Evil: 1 (é) " + "b" * 200).attach_role_policy("orders-role", SQS_POLICY_ARN)
     (agent,) = Iam.user_agents
     assert f" permission-guard-finding/a--X-Evil--1-----{'b' * 47} " in f"{agent} "
+
+
+def test_a_policy_is_detached_and_detaching_it_again_changes_nothing(moto_account: None) -> None:
+    """A retry after a crash may find it detached, or the role deleted."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="orders-role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
+    own, other = (
+        iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(allow("sqs:*")))["Policy"]["Arn"]
+        for name in ("orders", "other")
+    )
+    for arn in (own, other):
+        RoleWriter(iam).attach_role_policy("orders-role", arn)
+    for _ in range(2):
+        RoleWriter(iam).detach_role_policy("orders-role", own)
+    attached = iam.list_attached_role_policies(RoleName="orders-role")["AttachedPolicies"]
+    assert [policy.get("PolicyArn") for policy in attached] == [other]
+    RoleWriter(iam).detach_role_policy("deleted-role", own)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "UnmodifiableEntity"])
+def test_a_denied_detachment_carries_the_message_of_aws(iam_answers: Answers, code: str) -> None:
+    """The message is recorded in the finding; throttling is tried again."""
+    iam_answers.fail("detach_role_policy", code, "no", 403)
+    with pytest.raises(WriteFailedError, match=f"iam:DetachRolePolicy failed with {code}: no"):
+        RoleWriter(iam_answers.client).detach_role_policy("orders-role", SQS_POLICY_ARN)
+    iam_answers.fail("detach_role_policy", "Throttling", "slow", 400)
+    with pytest.raises(ClientError):
+        RoleWriter(iam_answers.client).detach_role_policy("orders-role", SQS_POLICY_ARN)

@@ -50,12 +50,25 @@ class RoleWriter:
             "iam:AttachRolePolicy", lambda: self._iam.attach_role_policy(RoleName=role_name, PolicyArn=policy_arn)
         )
 
-    def _write(self, action: str, call: Callable[[], Any]) -> None:
-        """Make a call that names the finding."""
+    def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        """Detach a managed policy from a role; detaching what is not attached changes nothing.
+
+        The same errors as `attach_role_policy`.
+        """
+        self._write(
+            "iam:DetachRolePolicy",
+            lambda: self._iam.detach_role_policy(RoleName=role_name, PolicyArn=policy_arn),
+            done="NoSuchEntity",
+        )
+
+    def _write(self, action: str, call: Callable[[], Any], *, done: str = "") -> None:
+        """Make a call that names the finding. The error `done` says that there is nothing to change."""
         token = _finding.set(self._finding_id)
         try:
             call()
         except ClientError as error:
+            if done and error_code(error) == done:
+                return
             if is_temporary(error):
                 raise
             message = error.response.get("Error", {}).get("Message", "")

@@ -95,7 +95,7 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
     if finding.managed_by is not None:
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
-        shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.summary}"
+        shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.last_summary}"
         # Not left out if empty: OpsCenter keeps a value that is not written again.
         plan = "\n\n".join(f"{title}:\n{text}" for title, text in plan_parts(finding.fix))
         shown["bot_fix_plan"] = plan or "There is no plan."
@@ -161,7 +161,7 @@ def _remedies(finding: Finding) -> dict[str, str]:
 def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
     """Return the finding's transitions as JSON, oldest first; the oldest are dropped when the text is too long."""
     entry = {"revision": finding.revision, "at": finding.changed_at, "what": str(finding.transition)}
-    summary = finding.fix.summary if finding.fix is not None else finding.resolution
+    summary = finding.fix.last_summary if finding.fix is not None else finding.resolution
     if summary:
         entry["summary"] = one_line(summary, _MAX_SUMMARY)
     events = [*(event for event in _earlier_events(earlier) if event.get("revision") != finding.revision), entry]
