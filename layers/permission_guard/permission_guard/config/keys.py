@@ -10,13 +10,13 @@ from permission_guard.config.document import (
     Baseline,
     ExceptionEntry,
     Exclusion,
-    Fixes,
     FunctionTags,
     GuardConfig,
     RuleConfig,
     Tickets,
     Trust,
 )
+from permission_guard.config.fix_keys import FIXES
 from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
 from permission_guard.config.nodes import quoted
 from permission_guard.config.rule_names import ROLE_RULES
@@ -376,17 +376,7 @@ GUARD: Final = ObjectOf(
         ),
         Key(
             name="fixes",
-            form=ObjectOf(
-                record=Fixes,
-                keys=(
-                    Key(
-                        name="mode",
-                        form=Choice(FixMode),
-                        description="The mode of fixes for rules without the key fix, but never more than the stack's "
-                        "parameter FixMode. The default auto follows FixMode.",
-                    ),
-                ),
-            ),
+            form=FIXES,
             description="What the bot does about findings that it can fix.",
         ),
         Key(

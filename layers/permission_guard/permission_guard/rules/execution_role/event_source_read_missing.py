@@ -54,8 +54,10 @@ class EventSourceReadMissing(NeedRule):
 
     Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`,
     `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. It is additive, verified by
-    reading the role back, and undone by detaching that policy. It does not enable a mapping. Amazon MQ and DocumentDB
-    have no fix yet.
+    reading the role back, and undone by detaching that policy. Amazon MQ and DocumentDB have no fix yet.
+
+    With `fixes.enable_mappings: true` in `guard.yaml` the plan also enables the mapping, if AWS disabled it because of
+    the missing permission. A mapping that a person disabled is never enabled.
 
     ## Limits
 
