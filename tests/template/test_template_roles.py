@@ -11,7 +11,7 @@ from permission_guard.aws.readers.permissions import READS
 from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
-from permission_guard.fixes import FIXES, fix_for
+from permission_guard.fixes import FIXES, afterwards, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model.targets import Direction
 from permission_guard.rules import RULES
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from permission_guard.aws.readers.sources.base import SourceService
 
 READERS = PACKAGE / "aws" / "readers"
+
+WRITES = afterwards.WRITES.union(*(fix.writes for fix in FIXES))
+"""The IAM actions with which fixes write, and what follows them."""
 
 USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 """Actions that SQS, SNS and DynamoDB make with a function's role if the customer chose a key."""
@@ -123,7 +126,8 @@ def _expected() -> dict[str, set[str]]:
         | RECEIVE
         | READ_CONFIGURATION
         | fixer_reads
-        | set().union(*(fix.writes | fix.reads for fix in FIXES))
+        | WRITES
+        | afterwards.READS.union(*(fix.reads for fix in FIXES))
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
@@ -238,8 +242,13 @@ def test_the_existence_of_a_bucket_needs_no_permission() -> None:
 
 
 def test_the_fixes_declare_the_actions_that_the_writer_calls() -> None:
-    """Only one module writes, and it makes no undeclared call."""
-    assert set().union(*(fix.writes for fix in FIXES)) == uses("aws/writers/roles")
+    """Each module that writes makes no undeclared call."""
+    written = uses("aws/writers/roles") | uses("aws/writers/event_source_mappings")
+    assert written == WRITES
+    assert {path.stem for path in (PACKAGE / "aws" / "writers").glob("*.py")} == {
+        *("__init__", "event_source_mappings", "roles", "writer"),
+    }
+    assert uses("aws/writers/writer") == set()
 
 
 def test_calls_are_found_in_the_code() -> None:
@@ -322,8 +331,8 @@ def test_the_default_stack_has_no_write_permission(deployed: Callable[..., Templ
 def test_the_fixer_may_apply_its_fixes_in_mode_approve_or_auto(deployed: Callable[..., Template], mode: str) -> None:
     """The role allows exactly the actions that the fixes declare."""
     allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
-    expected = {"iam:AttachRolePolicy", "iam:DetachRolePolicy"}
-    assert allowed == set().union(*(fix.writes for fix in FIXES)) == expected
+    expected = {"iam:AttachRolePolicy", "iam:DetachRolePolicy", "lambda:UpdateEventSourceMapping"}
+    assert allowed == WRITES == expected
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
@@ -346,6 +355,22 @@ def test_the_fixer_may_attach_and_detach_only_the_policies_on_the_list(
     assert not any("*" in arn for arn in arns)
 
 
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_change_only_mappings_of_functions_of_the_account(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """IAM has no condition key for what is changed of a mapping."""
+    (statement,) = (
+        one
+        for one in deployed(FixMode=mode).statements("ApplyFixRole")
+        if one["Effect"] == "Allow" and "lambda:UpdateEventSourceMapping" in listed(one["Action"])
+    )
+    own = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:"
+    assert statement["Action"] == "lambda:UpdateEventSourceMapping"
+    assert statement["Resource"] == {"Fn::Sub": f"{own}event-source-mapping:*"}
+    assert statement["Condition"] == {"ArnLike": {"lambda:FunctionArn": {"Fn::Sub": f"{own}function:*"}}}
+
+
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
 def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable[..., Template], mode: str) -> None:
     """The role enforces the tag for every write, not only the code."""
@@ -353,7 +378,7 @@ def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable
         statement for statement in deployed(FixMode=mode).statements("ApplyFixRole") if statement["Effect"] == "Deny"
     ]
     (deny,) = denies
-    assert set(listed(deny["Action"])) == set().union(*(fix.writes for fix in FIXES))
+    assert set(listed(deny["Action"])) == WRITES
     assert deny["Resource"] == "*"
     assert deny["Condition"] == {"StringEquals": {"aws:ResourceTag/permission-guard:fix": "never"}}
 
@@ -426,6 +451,7 @@ ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
     "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:event-source-mapping:*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:access-point/*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:file-system/*",
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*",

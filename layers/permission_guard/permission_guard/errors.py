@@ -16,6 +16,7 @@ PermissionGuardError
 │   └── ConfigurationUnavailableError  the configuration document could not be read, and none was read before
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
+│   └── RoleNotReadyError   AWS denied it because of the role, whose new policies may not have propagated
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
 ├── RequestRefusedError     a request of a person is refused; carries the reason
 │   └── CallerUnprovenError its signature does not prove who made it
@@ -120,6 +121,10 @@ class EventRejectedError(PermissionGuardError):
 
 class WriteFailedError(PermissionGuardError):
     """AWS denied a write, and will deny it again: no permission, a quota, an unmodifiable entity."""
+
+
+class RoleNotReadyError(WriteFailedError):
+    """AWS denied a write because a role lacks a permission. A new policy of the role may not have propagated yet."""
 
 
 class FixRefusedError(PermissionGuardError):

@@ -21,13 +21,15 @@ from permission_guard.errors import (
     RetryableError,
     WriteFailedError,
 )
+from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
-from permission_guard.fixes.fixer import MAX_TRIES, Fixer
+from permission_guard.fixes.fixer import MAX_TRIES, VERIFY_AFTER_SECONDS, Fixer
 from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import Snapshot
 from permission_guard.rules import RULES
+from tests.fake_mappings import InMemoryMappings, InMemorySimulator
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -77,9 +79,11 @@ class Setup:
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     stop: InMemoryStop = field(default_factory=InMemoryStop)
     waited: list[float] = field(default_factory=list)
+    simulator: InMemorySimulator = field(default_factory=InMemorySimulator)
     is_open: bool = True
 
     def __post_init__(self) -> None:
+        self.mappings = InMemoryMappings(self.state)
         if self.is_open and not self.store.documents:
             self.store.put(a_finding())
 
@@ -111,6 +115,17 @@ class Setup:
 
     def fixer(self, **more: Any) -> Fixer:
         """Return the fixer."""
+        clock = Clock()
+        afterwards = Afterwards(
+            config=self.config.fixes,
+            mappings=self.mappings,
+            writers=self.mappings,
+            simulator=self.simulator,
+            stop=self.stop,
+            clock=clock,
+            wait=self.waited.append,
+            verify_after=VERIFY_AFTER_SECONDS,
+        )
         values: dict[str, Any] = {
             "mode": self.mode,
             "auto_fix": self.auto_fix,
@@ -125,7 +140,8 @@ class Setup:
             "quota": self.store,
             "stop": self.stop,
             "writers": self.state,
-            "clock": Clock(),
+            "afterwards": afterwards,
+            "clock": clock,
             "wait": self.waited.append,
             "token": lambda: uuid4().hex,
         }

@@ -16,13 +16,13 @@ from permission_guard.config.settings import FixMode
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
 from permission_guard.model.state import Role
-from tests.fakes import TARGET
+from tests.fakes import TARGET, InMemoryStop
 from tests.paths import CASES
 from tests.unit.fixes.test_attach_every_rule import AWS, case_of, published, with_policies
 from tests.unit.fixes.test_restore import DETACHED, JANE, Story
 
 if TYPE_CHECKING:
-    from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.fixes.recorder import FixOutcome
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Snapshot
 
@@ -83,8 +83,16 @@ def approve(story: Story, case: str) -> None:
         plan_hash=finding.fix.plan_hash,
         nonce="0" * 32,
     )
-    stores = {"findings": story.store, "decisions": story.store}
-    decide(request, caller=JANE, mode=FixMode.AUTO, config=GuardConfig(), now=story.clock(), **stores)
+    decide(
+        request,
+        caller=JANE,
+        mode=FixMode.AUTO,
+        config=GuardConfig(),
+        findings=story.store,
+        decisions=story.store,
+        stop=InMemoryStop(),
+        now=story.clock(),
+    )
 
 
 def lacking(state: Snapshot, policy: str) -> Snapshot:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from permission_guard.aws.clients import client, client_in
+from permission_guard.aws.readers.event_source_mappings import LiveMappings
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.regions import EnabledRegions
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.readers.simulations import PolicySimulator
 from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.stops import StopTable
+from permission_guard.aws.writers.event_source_mappings import MappingWriter
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
@@ -24,7 +28,8 @@ from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings
 from permission_guard.errors import ConfigurationError
-from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes.afterwards import Afterwards
+from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
 from permission_guard.fixes.policy_lists import PolicyLists
 from permission_guard.needs.owned_policies import owned_service
 from permission_guard.rules.configured import configured
@@ -44,6 +49,7 @@ def fixer(rules: Rules, environment: Mapping[str, str], config: GuardConfig) -> 
 @latest
 def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
+    stop = StopTable(client("dynamodb"), settings.decisions_table)
     return Fixer(
         mode=settings.mode,
         auto_fix=settings.auto_fix,
@@ -56,8 +62,18 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
-        stop=StopTable(client("dynamodb"), settings.decisions_table),
+        stop=stop,
         writers=RoleWriter(client("iam")),
+        afterwards=Afterwards(
+            config=config.fixes,
+            mappings=LiveMappings(client("lambda")),
+            writers=MappingWriter(client("lambda")),
+            simulator=PolicySimulator(OrganizationReader(lambda: client("organizations"), lambda: client("iam"))),
+            stop=stop,
+            clock=utc_now,
+            wait=time.sleep,
+            verify_after=VERIFY_AFTER_SECONDS,
+        ),
         clock=utc_now,
         wait=time.sleep,
         token=lambda: uuid4().hex,

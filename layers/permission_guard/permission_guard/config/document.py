@@ -105,13 +105,17 @@ class Tickets:
 
 @record(kw_only=True)
 class Fixes:
-    """What the bot does about findings of rules without `fix`. The parameter `FixMode` of the stack is the ceiling.
+    """What the bot does about findings that it can fix.
 
-    `policies` are those that it may attach, for all rules.
+    `mode` is that of rules without `fix`; the parameter `FixMode` of the stack is the ceiling. `policies` are those
+    that it may attach, for all rules. `simulate` has IAM's policy simulator evaluate the role after a fix.
+    `enable_mappings` enables what AWS disabled for what was missing.
     """
 
     mode: FixMode = FixMode.AUTO
     policies: Policies = Policies.ANY
+    simulate: bool = False
+    enable_mappings: bool = False
 
 
 @record(kw_only=True)

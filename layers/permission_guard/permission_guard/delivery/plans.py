@@ -97,8 +97,11 @@ def _entries(values: Mapping[str, JSON]) -> Iterator[str]:
 
 
 def _changes(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> Iterator[str]:
-    """Yield what differs: of a list, each item that is added (+) or removed (-), and how many stay."""
-    for name in dict.fromkeys((*before, *after)):
+    """Yield what differs: of a list, each item that is added (+) or removed (-), and how many stay.
+
+    Of what is only in `before`, it is not known how it will be.
+    """
+    for name in after:
         old, new = before.get(name), after.get(name)
         if old == new:
             continue

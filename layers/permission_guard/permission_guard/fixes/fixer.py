@@ -18,6 +18,7 @@ from permission_guard.errors import (
 from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.guards import guard_function
 from permission_guard.fixes.plans import proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
     from permission_guard.config.fix_modes import EffectiveMode
     from permission_guard.findings.store import FindingStore
+    from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
     from permission_guard.fixes.stop import BreakerStore
@@ -73,6 +75,7 @@ class Fixer:
     quota: FixQuota
     stop: BreakerStore
     writers: Writers
+    afterwards: Afterwards
     clock: Callable[[], str]
     wait: Callable[[float], None]
     token: Callable[[], str]
@@ -289,16 +292,38 @@ class Fixer:
         if verdict.outcome is Outcome.UNKNOWN:
             raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
         rule = self.rules[finding.rule_id]
-        return fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
+        plan = fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
+        return self.afterwards.planned(plan, finding, snapshot)
 
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Record a fix that AWS shows; the summary says if the finding's rule does not pass yet."""
-        intent = fix_of(finding)
-        after = fix.state(intent.change, self.fix_state)
+        """Do what follows a fix that AWS shows, and record it. The summary says if the rule does not pass yet.
+
+        If fixing is stopped before that, the record stays `applying`, and the sweep hands the finding over again.
+        """
+        followed = self.afterwards.follow(finding, lambda: self._guard_again(target, finding))
+        if followed.waits:
+            stopped = followed.stopped
+            return FixOutcome(finding.id, None, stopped, None, is_postponed=True, stopped=stopped)
+        after = {**fix.state(followed.fix.change, self.fix_state), **followed.after}
         _, verdict = self._check(target, finding)
-        summary = intent.summary
+        summary = followed.fix.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
-            summary = f"{summary}. The check does not pass yet: {verdict.reason}"
-        return self._recorder.record(
-            target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
-        )
+            summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
+        applied = replace(followed.fix, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
+        return replace(self._recorder.record(target, finding, applied), stopped=followed.stopped)
+
+    def _guard_again(self, target: FunctionTarget, finding: Finding) -> None:
+        """Refuse what follows a fix where the fix itself would be refused by now, or has not helped."""
+        effective = self._mode(finding)
+        if not effective.mode.takes_approvals:
+            raise FixRefusedError(str(effective))
+        if finding.status is not Status.OPEN:
+            raise FixRefusedError(f"the finding is {finding.status}")
+        snapshot, verdict = self._check(target, finding)
+        if temporary := [unread for unread in snapshot.unread if not unread.denied]:
+            raise RetryableError(f"Unknown for now whether the fix has helped: {temporary[0]}")
+        guard_function(snapshot, finding)
+        if exempt := self._exempt(target, finding, snapshot):
+            raise FixRefusedError(exempt)
+        if verdict is not None and (verdict.outcome is Outcome.UNKNOWN or verdict.evidence.get("missing")):
+            raise FixRefusedError(verdict.reason)

@@ -56,7 +56,10 @@ class EventSourceReadMissing(NeedRule):
     `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. For Amazon MQ and DocumentDB, and
     for every source if `fixes.policies` is `own`, it attaches a policy of the stack, which exists if its parameter
     `FixResourceTag` or `FixNamePrefix` is set. It is additive, verified by reading the role back, and undone by
-    detaching that policy. It does not enable a mapping.
+    detaching that policy.
+
+    With `fixes.enable_mappings: true` in `guard.yaml` the plan also enables the mapping, if AWS disabled it because of
+    the missing permission. A mapping that a person disabled is never enabled.
 
     ## Limits
 
