@@ -68,7 +68,7 @@ class AttachManagedPolicy:
             raise FixRefusedError(f"{role_arn} does not exist.")
         if isinstance(role, Unread):
             raise FixRefusedError(f"{role_arn} could not be read: {role}.")
-        guard_function(snapshot, finding)
+        guard_function(snapshot)
         guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
         missing = _missing(problem)
         if not missing:

@@ -19,11 +19,13 @@ from permission_guard.errors import (
 from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_managed_elsewhere
 from permission_guard.fixes.plans import proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, fix_of, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.state import Role
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
@@ -143,7 +145,8 @@ class Fixer:
         try:
             return self._start(target, finding, fix)
         except FixRefusedError as error:
-            return self._recorder.refused(target, finding, fix, str(error))
+            managed_by = error.managed_by if isinstance(error, ManagedByCodeError) else None
+            return self._recorder.refused(target, finding, fix, str(error), managed_by)
 
     def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
@@ -183,7 +186,7 @@ class Fixer:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         if exempt := self._exempt(target, finding, snapshot):
             return FixOutcome(finding.id, None, exempt)
-        plan = self._plan(fix, finding, snapshot, verdict)
+        plan = self._plan(target, fix, finding, snapshot, verdict)
         planned = proposal(fix, plan, at=self.clock(), attempts=tries)
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
@@ -276,7 +279,16 @@ class Fixer:
                 return snapshot, verdict
         return snapshot, None
 
-    def _plan(self, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
+    def _guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
+        """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""
+        role = snapshot.roles.get(verdict.evidence.get("role_arn", ""))
+        if not isinstance(role, Role):
+            return
+        checkpoint = self.store.checkpoint(target, self.rules[finding.rule_id].direction)
+        callers = checkpoint.callers if checkpoint.is_complete else None
+        guard_managed_elsewhere(Managers(self.config.fixes.managed_elsewhere, callers), finding, snapshot, role)
+
+    def _plan(self, target: FunctionTarget, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
         """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
 
         RetryableError if a temporary error is the cause, because a refused fix is not retried.
@@ -287,6 +299,7 @@ class Fixer:
         if verdict.outcome is Outcome.UNKNOWN:
             raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
         rule = self.rules[finding.rule_id]
+        self._guard_managed(target, finding, snapshot, verdict)
         return fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
 
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
