@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
-from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.fixes.guards import functions_sharing, guard_function, guard_role
 from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.iam.statements import DENY
 from permission_guard.model.arns import role_name
@@ -52,7 +52,13 @@ class AttachManagedPolicy:
     name: ClassVar[str] = "attach-managed-policy"
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201", "PG204", "PG205", "PG206", "PG211"})
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"lambda:ListTags", "cloudformation:DescribeStackResources", "ec2:DescribeRegions", "iam:GetAccountSummary"}
+        {
+            "cloudformation:DescribeStackResources",
+            "ec2:DescribeRegions",
+            "iam:GetAccountSummary",
+            "lambda:ListFunctions",
+            "lambda:ListTags",
+        }
     )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy"})
 
@@ -76,6 +82,7 @@ class AttachManagedPolicy:
         options = _Options(finding, snapshot, role, check, dict(_documents(missing, role, fix_state)))
         policies = options.fewest()
         _guard_quota(role, len(policies), fix_state)
+        shared_by = functions_sharing(role, snapshot.target, fix_state.functions_of_role(role.arn))
         return Plan(
             summary=f"attach {' and '.join(policies)} to {role_arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
@@ -90,6 +97,7 @@ class AttachManagedPolicy:
                 "subject": problem.subject,
                 **{name: problem.evidence[name] for name in _FACTS if problem.evidence.get(name)},
                 "missing": sorted(f"{each.action} on {each.resource}" for each in missing),
+                **({"functions": list(shared_by)} if shared_by else {}),
                 "policy_sha256": {arn: digest_of_policy(document) for arn, document in policies.items()},
             },
             unknowns=tuple(unknowns_of_role(role, (each.resource for each in missing), snapshot)),
@@ -99,6 +107,7 @@ class AttachManagedPolicy:
             ),
             missing=missing,
             grants=_grants(policies.values(), role_arn),
+            shared_by=shared_by,
         )
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:

@@ -237,6 +237,8 @@ class Fixer:
             return False, ""
         if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
             return False, f"{finding.fix.decided_by} rejected it before."
+        if plan.shared_by:
+            return False, f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
         permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions

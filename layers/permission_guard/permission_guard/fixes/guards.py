@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.callers import Caller
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Role, Snapshot
+    from permission_guard.model.targets import FunctionTarget
 
 NEVER_TAG = "permission-guard:fix"
 NEVER = "never"
@@ -108,6 +109,18 @@ def guard_role(role: Role, account: str, stack: str | Unread | None) -> None:
     if role_account(role.arn) != account:
         raise FixRefusedError(f"{role.arn} is in another account.")
     _guard_tags(role.arn, role.tags)
+
+
+def functions_sharing(role: Role, target: FunctionTarget, users: tuple[str, ...] | Unread) -> tuple[str, ...]:
+    """Return the ARNs of all functions that use a role, sorted; empty if only the finding's own does.
+
+    FixRefusedError if they cannot be read, RetryableError if that is so for now.
+    """
+    if isinstance(users, Unread):
+        reason = f"Unknown which functions use {role.arn}: {users}."
+        raise FixRefusedError(reason) if users.denied else RetryableError(reason)
+    every = sorted({*users, target.arn})
+    return tuple(every) if len(every) > 1 else ()
 
 
 def _guard_tags(arn: str, tags: Mapping[str, str]) -> None:

@@ -11,17 +11,19 @@ from permission_guard.model.state import Unread
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.role_users import RoleUsers
     from permission_guard.aws.readers.stacks import AccountStacks
     from permission_guard.iam import Policy
     from permission_guard.model.state import Role
 
 
 class LiveFixState:
-    """Reads from IAM and CloudFormation."""
+    """Reads from IAM, CloudFormation and Lambda."""
 
-    def __init__(self, iam: IAMClient, stacks: AccountStacks) -> None:
+    def __init__(self, iam: IAMClient, stacks: AccountStacks, users: RoleUsers) -> None:
         self._iam = iam
         self._stacks = stacks
+        self._users = users
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
@@ -45,3 +47,7 @@ class LiveFixState:
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        """Return the ARNs of the functions that run with a role, in all enabled regions."""
+        return self._users.functions_of(role_arn)
