@@ -23,8 +23,9 @@ from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_ma
 from permission_guard.fixes.plans import proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, fix_of, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
+from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, RevertedFix, Status, Transition
 from permission_guard.model.state import Role
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
@@ -187,7 +188,9 @@ class Fixer:
         if exempt := self._exempt(target, finding, snapshot):
             return FixOutcome(finding.id, None, exempt)
         plan = self._plan(target, fix, finding, snapshot, verdict)
-        planned = proposal(fix, plan, at=self.clock(), attempts=tries)
+        reverted = self._reverted(target, fix, finding, plan)
+        guard_reverted(reverted)
+        planned = replace(proposal(fix, plan, at=self.clock(), attempts=tries), reverted=reverted)
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
         applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
@@ -209,6 +212,13 @@ class Fixer:
         owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
         with self._recorder.lease(target, owned):
             return self._apply(target, owned, fix)
+
+    def _reverted(self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan) -> tuple[RevertedFix, ...]:
+        """Return which fixes of the finding were taken back; RetryableError if the role cannot be read."""
+        last = finding.fix
+        is_applied = last is None or last.result is not FixResult.APPLIED or fix.is_applied(last.change, self.fix_state)
+        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
+        return reverted_fixes(last, removals(plan, permissions), is_applied=is_applied)
 
     def _stopped(self, finding: Finding) -> FixOutcome | None:
         """Return the outcome if fixing is stopped; the sweep hands the finding over again."""

@@ -102,6 +102,7 @@ class FixRecorder:
             refusal = FixRecord(
                 name=fix.name, result=FixResult.REFUSED, summary=reason, at=self.clock(), attempts=attempts
             )
+            refusal = replace(refusal, reverted=finding.fix.reverted if finding.fix else ())
         refusal = replace(refusal, result=FixResult.REFUSED, summary=reason)
         return self.record(target, finding, refusal, managed_by)
 

@@ -131,6 +131,21 @@ class PlannedCall:
     parameters: Mapping[str, JSON]
 
 
+@record
+class RevertedFix:
+    """An applied fix that was taken back. `attempt` is its number.
+
+    `by` is the ARN of who did it, `api` with which call to IAM, `at` when, ISO-8601 in UTC, and `event_id` is
+    CloudTrail's; each is empty if no event names it.
+    """
+
+    attempt: int
+    by: str = ""
+    api: str = ""
+    at: str = ""
+    event_id: str = ""
+
+
 @record(kw_only=True)
 class FixRecord:
     """The last fix of a finding, with its plan: proposed, rejected, applied, refused or failed.
@@ -142,7 +157,7 @@ class FixRecord:
     `change` is what the fix needs to apply the plan. `after` is the state that was read after it was applied. `undo` is
     the command that restores `before`. `approve` is the command that approves a proposal, if it waits for an approval,
     and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
-    no other may until `lease_until`, ISO-8601 in UTC.
+    no other may until `lease_until`, ISO-8601 in UTC. `reverted` are the fixes of the finding that were taken back.
     """
 
     name: str
@@ -163,6 +178,7 @@ class FixRecord:
     rests_on: Mapping[str, JSON] = field(default_factory=dict)
     unknowns: tuple[str, ...] = ()
     planned_at: str = ""
+    reverted: tuple[RevertedFix, ...] = ()
 
     @property
     def plan(self) -> dict[str, JSON]:
@@ -249,7 +265,7 @@ class Finding:
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
         if document["fix"] is not None:
-            document["fix"] |= {name: list(document["fix"][name]) for name in ("calls", "unknowns")}
+            document["fix"] |= {name: list(document["fix"][name]) for name in ("calls", "unknowns", "reverted")}
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
 
     @classmethod
@@ -299,6 +315,7 @@ def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
     fields = known_fields(FixRecord, document)
     fields["calls"] = tuple(PlannedCall(**known_fields(PlannedCall, call)) for call in fields.get("calls", ()))
     fields["unknowns"] = tuple(fields.get("unknowns", ()))
+    fields["reverted"] = tuple(RevertedFix(**known_fields(RevertedFix, one)) for one in fields.get("reverted", ()))
     fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})
     if fix.lease_until and datetime.fromisoformat(fix.lease_until).tzinfo is None:
         raise ValueError(f"not a time in UTC: {fix.lease_until!r:.50}")
