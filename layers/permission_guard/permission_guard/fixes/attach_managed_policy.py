@@ -108,6 +108,7 @@ class AttachManagedPolicy:
             missing=missing,
             grants=_grants(policies.values(), role_arn),
             shared_by=shared_by,
+            leads_to=options.state_after(policies),
         )
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
@@ -163,9 +164,12 @@ class _Options:
 
     def _after(self, policies: Mapping[str, Policy]) -> Verdict | None:
         """Return what the finding's rule says if the role has these policies too."""
+        return _about(self.finding, self.check(self.state_after(policies)))
+
+    def state_after(self, policies: Mapping[str, Policy]) -> Snapshot:
+        """Return the snapshot with the policies attached to the role."""
         fixed = replace(self.role, attached={**self.role.attached, **policies})
-        state = replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
-        return _about(self.finding, self.check(state))
+        return replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
 
 
 def _problem(finding: Finding, snapshot: Snapshot, check: Check) -> Verdict:

@@ -28,6 +28,7 @@ class Plan:
     They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
     None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
+    `leads_to` is the snapshot after the change.
     """
 
     summary: str
@@ -41,6 +42,7 @@ class Plan:
     missing: tuple[Permission, ...]
     grants: tuple[Permission, ...] | None
     shared_by: tuple[str, ...] = ()
+    leads_to: Snapshot | None = None
 
 
 Check = Callable[[Snapshot], Sequence[Verdict]]

@@ -25,6 +25,7 @@ from permission_guard.fixes.recorder import FixOutcome, FixRecorder, fix_of, sta
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.together import NEW, plan_that_resolves, rejection_of, resolved_by
 from permission_guard.model.findings import Finding, FixRecord, FixResult, RevertedFix, Status, Transition
 from permission_guard.model.state import Role
 from permission_guard.model.targets import FunctionTarget
@@ -49,8 +50,6 @@ MAX_TRIES = 3
 
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
-
-_NEW = (Transition.OPENED, Transition.REOPENED)
 
 
 class FixStateSource(Protocol):
@@ -164,7 +163,7 @@ class Fixer:
             return "the proposal waits for an approval"
         # A proposal without a command to approve it was made in the mode `plan`.
         is_new = waiting is not None and effective.mode.takes_approvals
-        if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
+        if is_new or finding.transition in (*NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
 
@@ -185,15 +184,19 @@ class Fixer:
         snapshot, verdict = self._check(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
-        if exempt := self._exempt(target, finding, snapshot):
-            return FixOutcome(finding.id, None, exempt)
+        others = self.store.findings_of(target).findings
+        if why_not := self._exempt(target, finding, snapshot) or _waits_for(finding, others):
+            return FixOutcome(finding.id, None, why_not)
         plan = self._plan(target, fix, finding, snapshot, verdict)
         reverted = self._reverted(target, fix, finding, plan)
         guard_reverted(reverted)
         planned = replace(proposal(fix, plan, at=self.clock(), attempts=tries), reverted=reverted)
+        planned = replace(planned, resolves=self._resolves(fix, plan, finding, others))
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
         applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
+        if applies and not approval and (rejected := rejection_of(finding, others)) and rejected.fix:
+            applies, why = False, f"{rejected.fix.decided_by} rejected the plan of finding {rejected.id} before."
         if decision and not approval:
             why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
@@ -212,6 +215,15 @@ class Fixer:
         owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
         with self._recorder.lease(target, owned):
             return self._apply(target, owned, fix)
+
+    def _resolves(self, fix: Fix, plan: Plan, finding: Finding, others: Sequence[Finding]) -> tuple[str, ...]:
+        """Return the ids of the other findings that a plan resolves, of those that would be fixed in the same mode."""
+        mode = self._mode(finding).mode
+        same = [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
+        if plan.leads_to is None or not same:
+            return ()
+        rules = tuple(self.rules[rule_id] for rule_id in sorted({one.rule_id for one in same} & self.rules.keys()))
+        return resolved_by(evaluate(plan.leads_to, rules).verdicts, finding, same)
 
     def _reverted(self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan) -> tuple[RevertedFix, ...]:
         """Return which fixes of the finding were taken back; RetryableError if the role cannot be read."""
@@ -325,3 +337,9 @@ class Fixer:
         return self._recorder.record(
             target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after)
         )
+
+
+def _waits_for(finding: Finding, others: Sequence[Finding]) -> str:
+    """Return which plan of another finding resolves one that has none of its own, empty if none does."""
+    first = plan_that_resolves(finding, others) if finding.transition in NEW and not started_fix(finding) else None
+    return f"the plan of finding {first.id} resolves it" if first else ""

@@ -158,6 +158,7 @@ class FixRecord:
     the command that restores `before`. `approve` is the command that approves a proposal, if it waits for an approval,
     and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
     no other may until `lease_until`, ISO-8601 in UTC. `reverted` are the fixes of the finding that were taken back.
+    `resolves` are the ids of other findings of the function that the plan resolves, too.
     """
 
     name: str
@@ -179,6 +180,7 @@ class FixRecord:
     unknowns: tuple[str, ...] = ()
     planned_at: str = ""
     reverted: tuple[RevertedFix, ...] = ()
+    resolves: tuple[str, ...] = ()
 
     @property
     def plan(self) -> dict[str, JSON]:
@@ -265,7 +267,8 @@ class Finding:
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
         if document["fix"] is not None:
-            document["fix"] |= {name: list(document["fix"][name]) for name in ("calls", "unknowns", "reverted")}
+            lists = ("calls", "unknowns", "reverted", "resolves")
+            document["fix"] |= {name: list(document["fix"][name]) for name in lists}
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
 
     @classmethod
@@ -314,7 +317,8 @@ def _past_transition(document: Mapping[str, JSON]) -> PastTransition:
 def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
     fields = known_fields(FixRecord, document)
     fields["calls"] = tuple(PlannedCall(**known_fields(PlannedCall, call)) for call in fields.get("calls", ()))
-    fields["unknowns"] = tuple(fields.get("unknowns", ()))
+    for name in ("unknowns", "resolves"):
+        fields[name] = tuple(fields.get(name, ()))
     fields["reverted"] = tuple(RevertedFix(**known_fields(RevertedFix, one)) for one in fields.get("reverted", ()))
     fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})
     if fix.lease_until and datetime.fromisoformat(fix.lease_until).tzinfo is None:
