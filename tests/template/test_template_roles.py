@@ -126,7 +126,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
-        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
+        | uses("aws/tables/findings", "put_finding", "findings_of", "take_fix_quota", "checkpoint")
         | uses("aws/tables/decisions", "decision")
         | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
@@ -546,7 +546,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "TicketQueue": RECEIVE,
         },
         "ApplyFixRole": {
-            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint"),
+            "FindingsTable": read | write | uses("aws/tables/findings", "findings_of", "take_fix_quota", "checkpoint"),
             "DecisionsTable": uses("aws/tables/decisions", "decision")
             | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
