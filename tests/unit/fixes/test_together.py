@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from permission_guard.config.document import GuardConfig, RuleConfig
 from permission_guard.config.settings import AutoFix, FixMode
@@ -27,11 +27,15 @@ from tests.fakes import (
 )
 from tests.unit.fixes.test_fixer import JANE, Setup, fix_of
 
+if TYPE_CHECKING:
+    from permission_guard.iam import Policy
+    from permission_guard.model.state import Unread
+
 NOTHING = polling(a_role())
 """The role may neither read the queue nor write logs: AWS's policy for SQS allows both."""
 LOGS = finding_id("PG204", FUNCTION_ARN, "logging")
 
-MANAGED = {
+MANAGED: dict[str, Policy | Unread] = {
     SQS_POLICY_ARN: a_policy(SQS_POLICY),
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": a_policy(
         allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
