@@ -357,6 +357,7 @@ class InMemoryState:
     error: Exception | None = None
     stack: str | Unread | None = None
     quota: int | Unread = 20
+    role_users: tuple[str, ...] | Unread = (FUNCTION_ARN,)
     owner: ManagedBy | Unread | None = None
     function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
     lists: PolicyLists = field(default_factory=PolicyLists)
@@ -414,6 +415,9 @@ class InMemoryState:
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         return self.stack
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        return self.role_users
 
     def for_finding(self, finding_id: str) -> InMemoryState:
         self.named = finding_id

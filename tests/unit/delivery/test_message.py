@@ -79,7 +79,13 @@ def test_remedies_are_shown_while_the_finding_is_open_and_no_fix_is_in_progress(
     [
         (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Make the fix there"),
         (ManagedBy("terraform"), "Terraform seems to manage this function. Make the fix there"),
-        (ManagedBy("pulumi"), "pulumi seems to manage this function. Make the fix there"),
+        (
+            ManagedBy("cloudformation", "shop in eu-west-1", "orders-role"),
+            "The CloudFormation stack shop in eu-west-1 owns the role orders-role. Make the fix there",
+        ),
+        (ManagedBy("cdk", is_configured=True), "The AWS CDK manages this function. Make the fix there"),
+        (ManagedBy("other", is_configured=True), "A tool outside AWS manages this function. Make the fix there"),
+        (ManagedBy("pulumi"), "Pulumi seems to manage this function. Make the fix there"),
     ],
 )
 def test_the_owner_of_the_function_comes_before_the_remedies(managed_by: ManagedBy, text: str) -> None:

@@ -23,7 +23,7 @@ from permission_guard.errors import (
 )
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
-from permission_guard.fixes.fixer import MAX_TRIES, VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
 from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -561,24 +561,6 @@ def test_only_the_mapping_of_the_finding_is_evaluated() -> None:
 
 
 # ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_finding_that_keeps_coming_back_requires_manual_action() -> None:
-    """Something reverts the fix: it is applied three times and no more."""
-    setup = Setup()
-    results = []
-    for _ in range(MAX_TRIES + 1):
-        results.append(setup.handle().result)
-        setup.state.state = BROKEN
-        again = setup.store.one()
-        setup.store.put(replace(again, transition=Transition.REOPENED, revision=again.revision + 1))
-    assert results == [FixResult.APPLIED] * MAX_TRIES + [FixResult.REFUSED]
-    assert len(setup.state.attached) == MAX_TRIES
-    refused = setup.store.history[-2]
-    assert fix_of(refused).summary == (
-        "The problem came back after 3 fixes. Manual action required: find out what reverts them."
-    )
-    assert fix_of(refused).attempts == MAX_TRIES
 
 
 def test_the_number_of_fixes_per_hour_is_limited() -> None:

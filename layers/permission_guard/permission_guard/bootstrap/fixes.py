@@ -13,6 +13,7 @@ from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.regions import EnabledRegions
+from permission_guard.aws.readers.role_users import RoleUsers
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.readers.simulations import PolicySimulator
 from permission_guard.aws.readers.sources.reader import SourceReader
@@ -58,7 +59,9 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         rules={rule.id: rule for rule in configured(rules, config)},
         config=config,
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        fix_state=LiveFixState(client("iam"), _stacks(), SourceReader(client), policy_lists(settings, config)),
+        fix_state=LiveFixState(
+            client("iam"), _stacks(), _role_users(), SourceReader(client), policy_lists(settings, config)
+        ),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
@@ -88,7 +91,18 @@ def policy_lists(settings: FixSettings, config: GuardConfig) -> PolicyLists:
 
 
 @cache
+def _regions() -> EnabledRegions:
+    """Return the enabled regions; an execution environment caches the list."""
+    return EnabledRegions(lambda: client("ec2"))
+
+
+@cache
+def _role_users() -> RoleUsers:
+    """Return what asks Lambda in each region which functions use a role."""
+    return RoleUsers(_regions(), lambda region: client_in("lambda", region), thread_pool)
+
+
+@cache
 def _stacks() -> AccountStacks:
-    """Return what asks CloudFormation in each region; an execution environment caches the list of regions."""
-    regions = EnabledRegions(lambda: client("ec2"))
-    return AccountStacks(regions, lambda region: client_in("cloudformation", region), thread_pool)
+    """Return what asks CloudFormation in each region."""
+    return AccountStacks(_regions(), lambda region: client_in("cloudformation", region), thread_pool)

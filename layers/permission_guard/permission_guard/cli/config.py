@@ -236,6 +236,11 @@ def _print_tables(config: GuardConfig, ceiling: FixMode | None) -> None:
         for exclusion in config.exclusions:
             exclusions.add_row(literal(_keys(canonical(exclusion), {"reason"})), literal(exclusion.reason))
         console.print(exclusions)
+    if config.fixes.managed_elsewhere:
+        managed = _table("not fixed", "managed by")
+        for other in config.fixes.managed_elsewhere:
+            managed.add_row(literal(_keys(canonical(other), {"tool"})), literal(str(other.tool)))
+        console.print(managed)
 
 
 def _mode_cell(rule: dict[str, Any], ceiling: FixMode | None) -> str:

@@ -103,6 +103,29 @@ class Tickets:
     min_severity: Severity = Severity.LOW
 
 
+class ManagingTool(StrEnum):
+    """A tool that manages functions and roles."""
+
+    CLOUDFORMATION = "cloudformation"
+    SAM = "sam"
+    CDK = "cdk"
+    TERRAFORM = "terraform"
+    OPENTOFU = "opentofu"
+    PULUMI = "pulumi"
+    OTHER = "other"
+
+
+@record(kw_only=True)
+class ManagedElsewhere:
+    """Functions and roles that a tool manages. They must match every key that is given; all values are globs."""
+
+    tool: ManagingTool
+    functions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    callers: tuple[str, ...] = ()
+
+
 @record(kw_only=True)
 class Fixes:
     """What the bot does about findings that it can fix.
@@ -116,6 +139,7 @@ class Fixes:
     policies: Policies = Policies.ANY
     simulate: bool = False
     enable_mappings: bool = False
+    managed_elsewhere: tuple[ManagedElsewhere, ...] = ()
 
 
 @record(kw_only=True)

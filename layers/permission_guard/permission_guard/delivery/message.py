@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from permission_guard.delivery.plans import approved_until, plan_parts, undo_parts
 from permission_guard.delivery.text import as_json, cut, listing, one_line
 from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.state import TOOL_NAMES
 from permission_guard.model.verdicts import REMEDY_NAMES
 from permission_guard.records import record
 
@@ -214,11 +215,11 @@ def _evidence(finding: Finding) -> Iterator[Section]:
 
 def _where(managed_by: ManagedBy) -> str:
     """Return which tool owns the function, and why to make the fix there."""
-    name = {"cloudformation": "CloudFormation", "sam": "SAM", "terraform": "Terraform"}.get(
-        managed_by.tool, managed_by.tool
-    )
-    owner = f"The {name} stack {managed_by.stack} owns" if managed_by.stack else f"{name} seems to manage"
-    return f"{owner} this function. Make the fix there: the next deployment overwrites manual changes."
+    name = TOOL_NAMES.get(managed_by.tool, "a tool outside AWS")
+    what = f"the role {managed_by.role}" if managed_by.role else "this function"
+    verb = "manages" if managed_by.is_configured else "seems to manage"
+    owner = f"The {name} stack {managed_by.stack} owns {what}" if managed_by.stack else f"{name} {verb} {what}"
+    return f"{owner[:1].upper()}{owner[1:]}. Make the fix there: the next deployment overwrites manual changes."
 
 
 def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:

@@ -33,6 +33,8 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     yield "Before and after", "\n".join(_changes(fix.before, fix.after or fix.expected)) or "Nothing changes."
     if fix.rests_on:
         yield "What the plan rests on", "\n".join([*_entries(fix.rests_on), f"read at: {fix.planned_at}"])
+    if fix.resolves:
+        yield "What it also resolves", "\n".join(f"finding {one_line(one, _VALUE)}" for one in fix.resolves)
     yield "What is unknown", "\n".join(one_line(text, _VALUE) for text in fix.unknowns) or "Nothing."
     yield "Hash of the plan", f"{fix.plan_hash}\n{_validity(fix)}".rstrip()
 

@@ -302,10 +302,22 @@ def is_about(verdict: Verdict, finding: Finding) -> bool:
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
 
 
+def managed(finding: Finding, managed_by: ManagedBy | None) -> Finding:
+    """Return a finding with the tool in whose code to solve the problem, and with that tool's remedies first."""
+    if managed_by is None:
+        return finding
+    return replace(finding, managed_by=managed_by, remedies=_own_first(finding.remedies, managed_by))
+
+
+_CODE = ("policy-statement", "terraform", "cdk", "sam", "aws-cli")
 _KINDS = {
     "cloudformation": ("sam", "cdk", "policy-statement", "aws-cli", "terraform"),
     "sam": ("sam", "policy-statement", "cdk", "aws-cli", "terraform"),
+    "cdk": ("cdk", "sam", "policy-statement", "aws-cli", "terraform"),
     "terraform": ("terraform", "policy-statement", "aws-cli", "sam", "cdk"),
+    "opentofu": ("terraform", "policy-statement", "aws-cli", "sam", "cdk"),
+    "pulumi": _CODE,
+    "other": _CODE,
 }
 """The kinds of remedies, from the one that the owner of the code applies to the one that its next deployment undoes."""
 _OF_CONSOLE = ("aws-cli", "policy-statement", "sam", "cdk", "terraform")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
-from permission_guard.fixes.guards import guard_function, guard_role
+from permission_guard.fixes.guards import functions_sharing, guard_function, guard_role
 from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.fixes.policy_lists import is_shaped_by_tags, who_may_widen, without_tags
 from permission_guard.iam.statements import DENY
@@ -55,10 +55,11 @@ class AttachManagedPolicy:
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG201", "PG202", "PG203", "PG204", "PG205", "PG206", "PG211"})
     reads: ClassVar[frozenset[str]] = frozenset(
         {
-            "lambda:ListTags",
             "cloudformation:DescribeStackResources",
             "ec2:DescribeRegions",
             "iam:GetAccountSummary",
+            "lambda:ListFunctions",
+            "lambda:ListTags",
             "tag:GetResources",
         }
     )
@@ -76,7 +77,7 @@ class AttachManagedPolicy:
             raise FixRefusedError(f"{role_arn} does not exist.")
         if isinstance(role, Unread):
             raise FixRefusedError(f"{role_arn} could not be read: {role}.")
-        guard_function(snapshot, finding)
+        guard_function(snapshot)
         guard_role(role, snapshot.target.account, fix_state.stack_of(role.name))
         missing = _missing(problem)
         if not missing:
@@ -84,6 +85,7 @@ class AttachManagedPolicy:
         options = _options(missing, finding, snapshot, role, check=check, fix_state=fix_state)
         policies = options.fewest()
         _guard_quota(role, len(policies), fix_state)
+        shared_by = functions_sharing(role, snapshot.target, fix_state.functions_of_role(role.arn))
         return Plan(
             summary=f"attach {' and '.join(policies)} to {role_arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
@@ -98,6 +100,7 @@ class AttachManagedPolicy:
                 "subject": problem.subject,
                 **{name: problem.evidence[name] for name in _FACTS if problem.evidence.get(name)},
                 "missing": sorted(f"{each.action} on {each.resource}" for each in missing),
+                **({"functions": list(shared_by)} if shared_by else {}),
                 "policy_sha256": {arn: digest_of_policy(document) for arn, document in policies.items()},
             },
             unknowns=(
@@ -110,6 +113,8 @@ class AttachManagedPolicy:
             ),
             missing=missing,
             grants=_grants(policies.values(), role_arn),
+            shared_by=shared_by,
+            leads_to=options.state_after(policies),
         )
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
@@ -203,9 +208,12 @@ class _Options:
 
     def _after(self, policies: Mapping[str, Policy]) -> Verdict | None:
         """Return what the finding's rule says if the role has these policies too."""
+        return _about(self.finding, self.check(self.state_after(policies)))
+
+    def state_after(self, policies: Mapping[str, Policy]) -> Snapshot:
+        """Return the snapshot with the policies attached to the role."""
         fixed = replace(self.role, attached={**self.role.attached, **policies})
-        state = replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
-        return _about(self.finding, self.check(state))
+        return replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
 
 
 def _problem(finding: Finding, snapshot: Snapshot, check: Check) -> Verdict:

@@ -28,7 +28,8 @@ class Plan:
     state that they change, and `expected` that state afterwards. `rests_on` are the facts that make the plan right.
     They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
-    None if they cannot be listed.
+    None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
+    `leads_to` is the snapshot after the change.
     """
 
     summary: str
@@ -41,6 +42,8 @@ class Plan:
     undo: str
     missing: tuple[Permission, ...]
     grants: tuple[Permission, ...] | None
+    shared_by: tuple[str, ...] = ()
+    leads_to: Snapshot | None = None
 
 
 Check = Callable[[Snapshot], Sequence[Verdict]]
@@ -67,6 +70,9 @@ class FixState(Protocol):
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        """Return the ARNs of all functions that run with a role, in every enabled region."""
 
 
 class Writer(Protocol):

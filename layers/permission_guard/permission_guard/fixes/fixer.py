@@ -18,13 +18,16 @@ from permission_guard.errors import (
 from permission_guard.findings.exceptions import Exceptions, exclusion_of
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
-from permission_guard.fixes.guards import guard_function
+from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
 from permission_guard.fixes.plans import proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
+from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.together import NEW, plan_that_resolves, resolved_by, why_rejected
 from permission_guard.fixes.undo import Undoer, why_declined
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, RevertedFix, Status, Transition
+from permission_guard.model.state import Role
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
@@ -49,8 +52,6 @@ MAX_TRIES = 3
 
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
-
-_NEW = (Transition.OPENED, Transition.REOPENED)
 
 
 @record
@@ -128,7 +129,8 @@ class Fixer:
         try:
             return self._start(target, finding, fix)
         except FixRefusedError as error:
-            return self._recorder.refused(target, finding, fix, str(error))
+            managed_by = error.managed_by if isinstance(error, ManagedByCodeError) else None
+            return self._recorder.refused(target, finding, fix, str(error), managed_by)
 
     def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
@@ -145,7 +147,7 @@ class Fixer:
             return "the proposal waits for an approval"
         # A proposal without a command to approve it was made in the mode `plan`.
         is_new = waiting is not None and effective.mode.takes_approvals
-        if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
+        if is_new or finding.transition in (*NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
 
@@ -185,14 +187,18 @@ class Fixer:
         snapshot, verdict = self._check(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
-        if exempt := self._exempt(target, finding, snapshot):
-            return FixOutcome(finding.id, None, exempt)
-        plan = self._plan(fix, finding, snapshot, verdict)
+        others = self.store.findings_of(target).findings
+        if why_not := self._exempt(target, finding, snapshot) or _waits_for(finding, others):
+            return FixOutcome(finding.id, None, why_not)
+        plan = self._plan(target, fix, finding, snapshot, verdict)
+        reverted = self._reverted(target, fix, finding, plan)
+        guard_reverted(reverted)
         planned = proposal(fix, plan, at=self.clock(), attempts=tries)
-        planned = replace(planned, declined_by=declined_by(finding.fix))
+        resolves = self._resolves(fix, plan, finding, others)
+        planned = replace(planned, declined_by=declined_by(finding.fix), reverted=reverted, resolves=resolves)
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
-        applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
+        applies, why = (True, "") if approval else self._without_approval(target, finding, plan, others)
         if decision and not approval:
             why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
@@ -211,6 +217,22 @@ class Fixer:
         owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
         with self._recorder.lease(target, owned):
             return self._apply(target, owned, fix)
+
+    def _resolves(self, fix: Fix, plan: Plan, finding: Finding, others: Sequence[Finding]) -> tuple[str, ...]:
+        """Return the ids of the other findings that a plan resolves, of those that would be fixed in the same mode."""
+        mode = self._mode(finding).mode
+        same = [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
+        if plan.leads_to is None or not same:
+            return ()
+        rules = tuple(self.rules[rule_id] for rule_id in sorted({one.rule_id for one in same} & self.rules.keys()))
+        return resolved_by(evaluate(plan.leads_to, rules).verdicts, finding, same)
+
+    def _reverted(self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan) -> tuple[RevertedFix, ...]:
+        """Return which fixes of the finding were taken back; RetryableError if the role cannot be read."""
+        last = finding.fix
+        is_applied = last is None or last.result is not FixResult.APPLIED or fix.is_applied(last.change, self.fix_state)
+        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
+        return reverted_fixes(last, removals(plan, permissions), is_applied=is_applied)
 
     def _stopped(self, finding: Finding) -> FixOutcome | None:
         """Return the outcome if fixing is stopped; the sweep hands the finding over again."""
@@ -233,12 +255,16 @@ class Fixer:
             return None
         return self.decisions.decision(finding.id, finding.revision - 1)
 
-    def _without_approval(self, target: FunctionTarget, finding: Finding, plan: Plan) -> tuple[bool, str]:
+    def _without_approval(
+        self, target: FunctionTarget, finding: Finding, plan: Plan, others: Sequence[Finding]
+    ) -> tuple[bool, str]:
         """Return whether a plan is applied without an approval, and why, for its summary."""
         if self._mode(finding).mode is not FixMode.AUTO:
             return False, ""
-        if declined := why_declined(finding, plan.calls, self.store.findings_of(target).findings):
+        if declined := why_declined(finding, plan.calls, others) or why_rejected(finding, others):
             return False, declined
+        if plan.shared_by:
+            return False, f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
         permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
@@ -281,7 +307,16 @@ class Fixer:
                 return snapshot, verdict
         return snapshot, None
 
-    def _plan(self, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
+    def _guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
+        """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""
+        role = snapshot.roles.get(verdict.evidence.get("role_arn", ""))
+        if not isinstance(role, Role):
+            return
+        checkpoint = self.store.checkpoint(target, self.rules[finding.rule_id].direction)
+        callers = checkpoint.callers if checkpoint.is_complete else None
+        guard_managed_elsewhere(Managers(self.config.fixes.managed_elsewhere, callers), finding, snapshot, role)
+
+    def _plan(self, target: FunctionTarget, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
         """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
 
         RetryableError if a temporary error is the cause, because a refused fix is not retried.
@@ -292,6 +327,7 @@ class Fixer:
         if verdict.outcome is Outcome.UNKNOWN:
             raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
         rule = self.rules[finding.rule_id]
+        self._guard_managed(target, finding, snapshot, verdict)
         plan = fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
         return self.afterwards.planned(plan, finding, snapshot)
 
@@ -322,8 +358,16 @@ class Fixer:
         snapshot, verdict = self._check(target, finding)
         if temporary := [unread for unread in snapshot.unread if not unread.denied]:
             raise RetryableError(f"Unknown for now whether the fix has helped: {temporary[0]}")
-        guard_function(snapshot, finding)
+        guard_function(snapshot)
+        if verdict is not None:
+            self._guard_managed(target, finding, snapshot, verdict)
         if exempt := self._exempt(target, finding, snapshot):
             raise FixRefusedError(exempt)
         if verdict is not None and (verdict.outcome is Outcome.UNKNOWN or verdict.evidence.get("missing")):
             raise FixRefusedError(verdict.reason)
+
+
+def _waits_for(finding: Finding, others: Sequence[Finding]) -> str:
+    """Return which plan of another finding resolves one that has none of its own, empty if none does."""
+    first = plan_that_resolves(finding, others) if finding.transition in NEW and not started_fix(finding) else None
+    return f"the plan of finding {first.id} resolves it" if first else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.config.fix_modes import effective_mode
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.lifecycle import Change, advanced, owner_of_fix, undone
+from permission_guard.findings.lifecycle import Change, advanced, managed, owner_of_fix, undone
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.records import record
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.store import FindingStore
     from permission_guard.fixes.base import Fix
     from permission_guard.model.findings import Finding
+    from permission_guard.model.state import ManagedBy
     from permission_guard.model.targets import FunctionTarget
 
 LEASE = timedelta(minutes=5)
@@ -85,19 +86,36 @@ class FixRecorder:
                     self.store.put_finding(Change(ended, current.revision))
             raise
 
-    def refused(self, target: FunctionTarget, finding: Finding, fix: Fix, reason: str) -> FixOutcome:
-        """Record that a fix is refused; the record of a started fix keeps its change and its state before."""
+    def refused(
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix: Fix,
+        reason: str,
+        managed_by: ManagedBy | None = None,
+    ) -> FixOutcome:
+        """Record that a fix is refused; the record of a started fix keeps its change and its state before.
+
+        `managed_by` is the tool in whose code to make the change, if that is why.
+        """
         refusal = started_fix(finding)
         if refusal is None:
             attempts = finding.fix.attempts if finding.fix else 0
             refusal = FixRecord(
                 name=fix.name, result=FixResult.REFUSED, summary=reason, at=self.clock(), attempts=attempts
             )
-            refusal = replace(refusal, declined_by=declined_by(finding.fix))
-        return self.record(target, finding, replace(refusal, result=FixResult.REFUSED, summary=reason))
+            reverted = finding.fix.reverted if finding.fix else ()
+            refusal = replace(refusal, declined_by=declined_by(finding.fix), reverted=reverted)
+        refusal = replace(refusal, result=FixResult.REFUSED, summary=reason)
+        return self.record(target, finding, refusal, managed_by=managed_by)
 
     def record(
-        self, target: FunctionTarget, finding: Finding, fix_record: FixRecord, transition: Transition | None = None
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix_record: FixRecord,
+        transition: Transition | None = None,
+        managed_by: ManagedBy | None = None,
     ) -> FixOutcome:
         """Write the record of a fix into the finding's current revision; retry when another writer was first.
 
@@ -106,10 +124,15 @@ class FixRecorder:
         """
         timed = replace(fix_record, at=self.clock(), lease_until="")
         made = transition or TRANSITIONS[timed.result]
-        return retry_on_conflict(lambda: self._write(target, finding, timed, made))
+        return retry_on_conflict(lambda: self._write(target, finding, timed, made, managed_by))
 
     def _write(
-        self, target: FunctionTarget, finding: Finding, fix_record: FixRecord, transition: Transition
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix_record: FixRecord,
+        transition: Transition,
+        managed_by: ManagedBy | None,
     ) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
         started = started_fix(finding)
@@ -128,7 +151,7 @@ class FixRecorder:
             after = undone(current, fix_record.at, fix_record.declined_by)
         else:
             after = advanced(current, transition, fix_record.at)
-        updated = replace(after, fix=fix_record)
+        updated = managed(replace(after, fix=fix_record), managed_by)
         self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
         return FixOutcome(finding.id, fix_record.result, fix_record.last_summary, fix_record)
 

@@ -121,7 +121,7 @@ class Undoer:
         if snapshot.function is not None:  # a deleted function has no tags; its role is guarded all the same
             if isinstance(tags, Unread) and not tags.denied:
                 raise RetryableError(f"The tags of {target.arn} could not be read for now: {tags}")
-            guard_function(snapshot, finding)
+            guard_function(snapshot)
         fix.guard_undo(fix_of(finding).change, target.account, self.fix_state)
 
     def _undo(self, target: FunctionTarget, owned: Finding, fix: Fix) -> FixOutcome:

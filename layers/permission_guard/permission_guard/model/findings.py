@@ -141,6 +141,21 @@ class PlannedCall:
     parameters: Mapping[str, JSON]
 
 
+@record
+class RevertedFix:
+    """An applied fix that was taken back. `attempt` is its number.
+
+    `by` is the ARN of who did it, `api` with which call to IAM, `at` when, ISO-8601 in UTC, and `event_id` is
+    CloudTrail's; each is empty if no event names it.
+    """
+
+    attempt: int
+    by: str = ""
+    api: str = ""
+    at: str = ""
+    event_id: str = ""
+
+
 @record(kw_only=True)
 class UndoRecord:
     """The undo of an applied fix, from the request of a person to its end.
@@ -175,6 +190,8 @@ class FixRecord:
     and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
     no other may until `lease_until`, ISO-8601 in UTC. `undo_record` is the last request to undo the fix, None if there
     was none. `declined_by` is the ARN of who rejected or undid an earlier fix of the finding, until one is applied.
+    `reverted` are the fixes of the finding that were taken back.
+    `resolves` are the ids of other findings of the function that the plan resolves, too.
     """
 
     name: str
@@ -197,6 +214,8 @@ class FixRecord:
     planned_at: str = ""
     undo_record: UndoRecord | None = None
     declined_by: str = ""
+    reverted: tuple[RevertedFix, ...] = ()
+    resolves: tuple[str, ...] = ()
 
     @property
     def is_undo_requested(self) -> bool:
@@ -294,7 +313,8 @@ class Finding:
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
         if document["fix"] is not None:
-            document["fix"] |= {name: list(document["fix"][name]) for name in ("calls", "unknowns")}
+            lists = ("calls", "unknowns", "reverted", "resolves")
+            document["fix"] |= {name: list(document["fix"][name]) for name in lists}
             if (undo := document["fix"]["undo_record"]) is not None:
                 undo["calls"] = list(undo["calls"])
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
@@ -353,7 +373,9 @@ def _planned_call(document: Mapping[str, JSON]) -> PlannedCall:
 def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
     fields = known_fields(FixRecord, document)
     fields["calls"] = tuple(map(_planned_call, fields.get("calls", ())))
-    fields["unknowns"] = tuple(fields.get("unknowns", ()))
+    for name in ("unknowns", "resolves"):
+        fields[name] = tuple(fields.get(name, ()))
+    fields["reverted"] = tuple(RevertedFix(**known_fields(RevertedFix, one)) for one in fields.get("reverted", ()))
     if fields.get("undo_record") is not None:
         fields["undo_record"] = _undo_record(fields["undo_record"])
     fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})

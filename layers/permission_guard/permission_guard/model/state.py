@@ -275,15 +275,30 @@ STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation sets it on the resources of a stack. Only AWS can set tags with this reserved prefix."""
 
 
+TOOL_NAMES = {
+    "cloudformation": "CloudFormation",
+    "sam": "SAM",
+    "cdk": "the AWS CDK",
+    "terraform": "Terraform",
+    "opentofu": "OpenTofu",
+    "pulumi": "Pulumi",
+}
+"""The names of tools that manage functions and roles."""
+
+
 @record
 class ManagedBy:
-    """The infrastructure-as-code tool that manages a function: its next deployment reverts manual changes.
+    """The infrastructure-as-code tool that manages a function or its role: its next deployment reverts manual changes.
 
-    `tool` is `cloudformation`, `sam` or `terraform`. `stack` is the CloudFormation stack, empty if it is unknown.
+    `tool` is `cloudformation`, `sam`, `terraform` or another one of `ManagingTool`. `stack` is the CloudFormation
+    stack, empty if it is unknown. `role` is the name of the role that it manages, empty if that is the function.
+    `is_configured` is true if only the configuration says so.
     """
 
     tool: str
     stack: str = ""
+    role: str = ""
+    is_configured: bool = False
 
 
 @record

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.role_users import RoleUsers
     from permission_guard.aws.readers.sources.reader import SourceReader
     from permission_guard.aws.readers.stacks import AccountStacks
     from permission_guard.fixes.policy_lists import PolicyLists
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
 
 class LiveFixState:
-    """Reads from IAM, CloudFormation and the services of resources. `lists` says which policies may be attached."""
+    """Reads from IAM, CloudFormation, Lambda and the services of resources.
 
-    def __init__(self, iam: IAMClient, stacks: AccountStacks, sources: SourceReader, lists: PolicyLists) -> None:
+    `lists` says which policies may be attached.
+    """
+
+    def __init__(
+        self, iam: IAMClient, stacks: AccountStacks, users: RoleUsers, sources: SourceReader, lists: PolicyLists
+    ) -> None:
         self._iam = iam
         self._stacks = stacks
+        self._users = users
         self._sources = sources
         self._lists = lists
 
@@ -61,3 +68,7 @@ class LiveFixState:
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        """Return the ARNs of the functions that run with a role, in all enabled regions."""
+        return self._users.functions_of(role_arn)
