@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.decisions import Decision
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import Direction, FindingTarget
+    from permission_guard.model.targets import JSON, Direction, FindingTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -118,13 +118,15 @@ class Fixer:
         return self._continue(target, finding, fix, started)
 
     def _continue(self, target: FunctionTarget, finding: Finding, fix: Fix, started: FixRecord) -> FixOutcome:
-        """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
+        """Finish a fix that was interrupted. If nothing of its change was applied, it becomes a new attempt."""
         if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
         owned = self._recorder.own(finding, started)
         with self._recorder.lease(target, owned):
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
+            if finished := self._finish(target, owned, fix, started):
+                return finished
             outcome = self._handle(target, owned, fix)
             if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
@@ -134,6 +136,37 @@ class Fixer:
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."
                 return self._recorder.refused(target, owned, fix, summary)
             return outcome
+
+    def _finish(self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord) -> FixOutcome | None:
+        """Apply the rest of a change of which a part was applied, None if nothing of it was.
+
+        Planned from the current state, that part would count as the state before. So the plan is made again as if it
+        were not applied: only the same plan is finished, under the same guards.
+        """
+        rule = self.rules[owned.rule_id]
+        rest = fix.rest(started.change, started.before, self.source.snapshot_for_fix(target, rule.direction))
+        if rest is None:
+            return None
+        reason = self._reason_to_skip(owned) or self._reason_to_plan_otherwise(owned, fix, started, rest.snapshot)
+        stopped = why_stopped(self.stop)  # the last read before the write decides
+        if not reason and not stopped:
+            return self._write(target, owned, fix, rest.change)
+        partly = f"A part of the fix was applied, and the rest was not: {(reason or stopped).removesuffix('.')}."
+        outcome = self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
+        return replace(outcome, stopped="" if reason else stopped)
+
+    def _reason_to_plan_otherwise(self, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot) -> str:
+        """Return why the plan of a started fix would be another one for a state, empty if it would be the same."""
+        verdicts = evaluate(before, (self.rules[owned.rule_id],)).verdicts
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        if verdict is None or verdict.outcome is Outcome.PASS:
+            return "the problem no longer exists"
+        try:
+            plan = self._plan(fix, owned, before, verdict)
+            planned = proposal(fix, plan, at=started.planned_at, attempts=started.attempts)
+        except FixRefusedError as error:
+            return str(error)
+        return "" if planned.plan_hash == started.plan_hash else "it would be planned otherwise now"
 
     def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Start a fix, or return why not."""
@@ -245,13 +278,17 @@ class Fixer:
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
     def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
-        intent = fix_of(finding)
+        """Apply a recorded fix, unless fixing is stopped."""
         if stopped := self._stopped(finding):  # again: the last read before the write decides
             self._recorder.release(target, finding)
             return stopped
+        return self._write(target, finding, fix, fix_of(finding).change)
+
+    def _write(self, target: FunctionTarget, finding: Finding, fix: Fix, change: Mapping[str, JSON]) -> FixOutcome:
+        """Write a change of a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
+        intent = fix_of(finding)
         try:
-            fix.apply(intent.change, self.writers.for_finding(finding.id))
+            fix.apply(change, self.writers.for_finding(finding.id))
         except WriteFailedError as error:
             # First: if recording the result fails, the fix is tried again, and not counted again.
             count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
