@@ -6,6 +6,7 @@ however many branches begin there.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
@@ -27,6 +28,7 @@ class Branches(Generic[Result]):
         self.path: tuple[str, ...] = ()
         self.results: list[tuple[tuple[str, ...], Result | None]] = []
         self._to_parent = -1
+        gc.freeze()  # so that a collection in a branch copies no memory of what it shares with this process
 
     def starts(self, words: str) -> bool:
         """Branch off; return True in the branch, and False after it has ended."""
@@ -47,9 +49,9 @@ class Branches(Generic[Result]):
     def end(self, result: Result) -> Sequence[tuple[tuple[str, ...], Result | None]]:
         """End the run: return all results in the first process, and do not return in a branch."""
         every = [(self.path, result), *self.results]
-        if self._to_parent < 0:
-            return every
-        self._send(every)
+        if self._to_parent >= 0:
+            self._send(every)
+        return every
 
     def _send(self, results: Sequence[tuple[tuple[str, ...], Result | None]]) -> NoReturn:
         with os.fdopen(self._to_parent, "wb") as pipe:

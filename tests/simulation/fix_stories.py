@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from permission_guard.fixes import FIXES
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from tests.simulation.problems import Problem
     from tests.simulation.world import Answer, World
 
+    Endings = Sequence[tuple[tuple[str, ...], "Ending | None"]]
+
 T = TypeVar("T")
 
 FUNCTION: Final = "orders"
 ROLE: Final = "orders-role"
 MODES: Final = ("auto", "approve")
 """The modes in which a fix is applied: by itself, since it restores, or after an approval."""
-_A_WHILE: Final = 120.0
+A_WHILE: Final = 120.0
+FIXES_AN_HOUR: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,6 @@ class Ending:
     broken: tuple[str, ...]
     words: tuple[str, ...]
     is_fixed: bool
-
-
-Endings = "Sequence[tuple[tuple[str, ...], Ending | None]]"
 
 
 class Ordinary(Choices):
@@ -67,7 +68,7 @@ class Ordinary(Choices):
 
 
 class FixStory:
-    """The story of a problem in a world. `before` and `planned` are the policies of the role without and with the fix."""
+    """The story of a problem. `before` and `planned` are the policies of the role without and with the fix."""
 
     def __init__(self, world: World, problem: Problem) -> None:
         self.world, self.problem = world, problem
@@ -85,7 +86,7 @@ class FixStory:
         self.problem.allow(account, ROLE)
         self.problem.need(account, FUNCTION)
         world.run_until_quiet()
-        world.advance_to(world.now + _A_WHILE)
+        world.advance_to(world.now + A_WHILE)
         self.planned = frozenset(account.roles[ROLE].attached)
         self.problem.lose(account, ROLE)
         self.before = frozenset(account.roles[ROLE].attached)
@@ -97,15 +98,15 @@ class FixStory:
         world.run_until_quiet()
         decide(world, "approve")
         world.run_until_quiet()
-        world.advance_to(world.now + _A_WHILE)
+        world.advance_to(world.now + A_WHILE)
         maintain(world)
         world.run_until_quiet()
 
     def end(self) -> Ending:
         """Say what does not hold."""
-        found = tuple([*broken(self.world), *self._broken()])
+        found = (*broken(self.world), *self._broken())
         is_fixed = self.world.account.roles[ROLE].attached == self.planned
-        return Ending(found, tuple(self.world.words or ()) if found else (), is_fixed)
+        return Ending(found, tuple(self.world.words or ()) if found or not is_fixed else (), is_fixed)
 
     def _broken(self) -> Iterator[str]:
         """Yield what does not hold of a fix that ends fully fixed, or exactly as before."""
@@ -118,7 +119,7 @@ class FixStory:
         if attached == self.planned:
             yield from self._broken_of_fixed(finding, applied)
         elif attached != self.before:
-            yield f"half of the fix is applied: {sorted(attached - self.before)} of {sorted(self.planned - self.before)}"
+            yield f"a part of the fix is applied: {sorted(attached - self.before)}"
         elif applied or (finding.fix is not None and finding.fix.result in (FixResult.APPLIED, FixResult.APPLYING)):
             yield f"the role is as before, and the fix is recorded as {finding.fix and finding.fix.result}"
         yield from self._broken_attachments()
@@ -164,30 +165,77 @@ def problems() -> Iterator[Problem]:
 # ── What interrupts a fix ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def crash_at_every_call(problem: Problem, mode: str) -> Endings:
-    """Return the endings of a story without a crash, and with one before and after each call of `apply_fix`.
+@dataclass(frozen=True, slots=True)
+class Crashes:
+    """A story with a crash before and after each of the `calls` of `apply_fix`; `endings` are by where it crashed."""
 
-    A crash after a call is one after it took effect and before its reply arrives.
+    problem: Problem
+    mode: str
+    calls: int
+    endings: Endings
+
+
+def crash_at_every_call(problem: Problem, mode: str, *, every: bool = False) -> Crashes:
+    """Tell a story with a crash before and after each call of `apply_fix`, and without one.
+
+    A crash after a call is one after it took effect and before its reply arrives. A crash that leaves the same state as
+    an earlier one leads to the same ending, so that the rest of the story runs for each state once, or for `every` one.
     """
+    told(problem, mode)  # what Python and the simulation keep is then the same in each branch
     branches = Branches[Ending]()
-    with installed(deployed(mode), Ordinary(), []) as world:
+    crash = _Crash(branches, every=every)
+    with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
         story = FixStory(world, problem)
         story.begin()
-        world.interrupt = partial(_crash, branches, Counter())
+        world.interrupt = partial(crash, world)
         story.go_on()
-        return branches.end(story.end())
+        return Crashes(problem, mode, crash.calls, branches.end(story.end()))
 
 
-def _crash(
-    branches: Branches[Ending], calls: Counter[str], invocation: Invocation, call: Call, answer: Answer
-) -> dict[str, Any]:
-    if invocation.environment.function != "apply_fix" or branches.path:
-        return answer(call)
-    calls["apply_fix"] += 1
-    name = f"call {calls['apply_fix']}, {call}"
-    if branches.starts(f"crash before {name}"):
-        invocation.crash()
-    reply = answer(call)
-    if branches.starts(f"crash after {name}"):
-        invocation.crash()
-    return reply
+def told(problem: Problem, mode: str) -> Ending:
+    """Tell a story that nothing interrupts."""
+    with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
+        story = FixStory(world, problem)
+        story.begin()
+        story.go_on()
+        return story.end()
+
+
+class _Crash:
+    """Crashes `apply_fix` at each of its calls, each time in a branch."""
+
+    def __init__(self, branches: Branches[Ending], *, every: bool) -> None:
+        self._branches, self._every = branches, every
+        self.calls = 0
+        self._left: set[str] = set()
+
+    def __call__(self, world: World, invocation: Invocation, call: Call, answer: Answer) -> dict[str, Any]:
+        if invocation.environment.function != "apply_fix" or self._branches.path:
+            return answer(call)
+        self.calls += 1
+        self._crash(world, invocation, f"crash before call {self.calls}, {call}")
+        reply = answer(call)
+        self._crash(world, invocation, f"crash after call {self.calls}, {call}")
+        return reply
+
+    def _crash(self, world: World, invocation: Invocation, words: str) -> None:
+        state = state_of(world)
+        if (self._every or state not in self._left) and self._branches.starts(words):
+            world.tell(words)
+            invocation.crash()
+        self._left.add(state)
+
+
+def state_of(world: World) -> str:
+    """Return a digest of what a crash leaves: everything but the time of day and the processes."""
+    left = (
+        world.tables.items,
+        world.account.functions,
+        world.account.roles,
+        {name: queue.messages for name, queue in world.queues.queues.items()},
+        world.shards,
+        [(at, words) for at, words, _ in world.coming],
+        world.receivers.messages,
+        world.receivers.ops_items,
+    )
+    return blake2b(repr(left).encode(), digest_size=16).hexdigest()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from permission_guard.config.document import RuleConfig
 from permission_guard.delivery.alerts.base import ALERTED
 from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
-from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.evaluation import clean_evaluation, config_of
+from tests.simulation.problems import EXECUTION_POLICIES
 from tests.simulation.story import findings_in
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
     if world.account.attached_by_us and mode not in ("approve", "auto"):
         yield f"the mode is {mode}, and {len(world.account.attached_by_us)} policies were attached"
     for one in world.seen.attachments:
-        if one.policy != SQS_POLICY_ARN:
+        if one.policy not in EXECUTION_POLICIES:
             yield f"{one.policy} was attached to {one.role}"
         if one.plan is None:
             yield f"{one.policy} was attached to {one.role} without a recorded plan"

@@ -41,7 +41,7 @@ class Observations:
 
     `published` are the revisions of each finding on the bus, in their order. `lost` are the ids and revisions of the
     findings whose event was lost between the bus and a queue. `resolved_early` names findings that were resolved while
-    their problem existed. `attempts` are the invocations that attached a policy, by the attempt of a fix.
+    their problem existed.
     """
 
     published: dict[str, list[int]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Observations:
             for one in running
             if one is not by and identifier and one.attempt.partition("#")[0] == identifier and one.deadline >= at
         ]
-        first = self._appliers.setdefault(by.attempt, by)
+        first = self._appliers.setdefault(f"{by.attempt} {policy}", by)
         others += [first] if first is not by and first not in others else []
         self.attachments.append(
             Attachment(role, policy, at, by.attempt, plan, tuple(one.words for one in others), by.stop_read.may_fix)

@@ -268,22 +268,23 @@ def _request(story: Story) -> None:
 
 def _decision(story: Story, after: float | None = None) -> None:
     kind = story.one_of(("approve", "approve", "reject"))
+    story.add(f"a person decides: {kind} every proposal", lambda world: decide(world, kind), after)
 
-    def act(world: World) -> None:
-        for finding in findings_in(world):
-            fix = finding.fix
-            if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
-                request = {
-                    "kind": kind,
-                    "nonce": f"{world.calls:032x}",
-                    "finding_id": finding.id,
-                    "function_arn": finding.function_arn,
-                    "revision": finding.revision,
-                    "plan_hash": fix.plan_hash,
-                }
-                world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
 
-    story.add(f"a person decides: {kind} every proposal", act, after)
+def decide(world: World, kind: str) -> None:
+    """Approve or reject every proposal."""
+    for finding in findings_in(world):
+        fix = finding.fix
+        if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
+            request = {
+                "kind": kind,
+                "nonce": f"{world.calls:032x}",
+                "finding_id": finding.id,
+                "function_arn": finding.function_arn,
+                "revision": finding.revision,
+                "plan_hash": fix.plan_hash,
+            }
+            world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
 
 
 def _stop(story: Story) -> None:
