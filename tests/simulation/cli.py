@@ -105,14 +105,14 @@ def fixes(
 ) -> None:
     """Interrupt each fix at every call: by a crash, by another worker; then replay every event.
 
-    Exit code 1 if a story fails. Nothing is left to chance, so there are no seeds. A story that fails is printed line by line.
+    Exit code 1 if a story fails; it is printed line by line. Nothing is left to chance, so there are no seeds.
     """
     from tests.simulation.interruptions import interruptions  # noqa: PLC0415 - it replaces the clock of the process
 
     console = Console()
     failed = False
     for one in interruptions(every=every):
-        console.print(one.words, highlight=False, markup=False)
+        console.print(one.words, highlight=False, markup=False, soft_wrap=True)
         for path, ending in one.failures:
             failed = True
             print_interrupted(console, path, ending)

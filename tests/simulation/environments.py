@@ -45,6 +45,8 @@ class Environment:
     def __init__(self, function: str) -> None:
         self.function = function
         self.is_busy = False
+        self.document = ""
+        """The configuration that it was served last, empty if it was served none."""
         self._kept: dict[tuple[str, str], Any] = {}
 
     def kept(self, module: str, name: str, make: Callable[[], Any]) -> Any:

@@ -396,6 +396,8 @@ class World:
             findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
             role, policy = params["RoleName"], params["PolicyArn"]
             self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
+        if operation == "GetLatestConfiguration" and self._current is not None:
+            self._current.environment.document = self.document
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:
