@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tests.in_memory.errors import RejectedError
 from tests.in_memory.service import Service
@@ -17,15 +17,23 @@ if TYPE_CHECKING:
     from tests.in_memory.service import Operations
 
 
+_MEMBERS: Final = ("DurableConfig", "FileSystemConfigs", "Layers", "LoggingConfig", "TracingConfig", "VpcConfig")
+"""The members of a configuration that need something of the role."""
+
+
 @dataclass(slots=True)
 class Function:
-    """A function: the ARN of its role, its statements by Sid, the sources of its mappings by UUID, its tags."""
+    """A function: the ARN of its role, its statements by Sid, the sources of its mappings by UUID, its tags.
+
+    `configuration` has the members of its configuration as requests have them.
+    """
 
     role: str
     tags: dict[str, str] = field(default_factory=dict)
     statements: dict[str, dict[str, Any]] = field(default_factory=dict)
     mappings: dict[str, str] = field(default_factory=dict)
     modified_at: float = 0.0
+    configuration: dict[str, Any] = field(default_factory=dict)
 
 
 class Functions(Service):
@@ -46,7 +54,12 @@ class Functions(Service):
         name = params["FunctionName"]
         if name in self.functions:
             raise RejectedError("ResourceConflictException", f"Function already exist: {name}", status=409)
-        self.functions[name] = Function(params["Role"], dict(params.get("Tags", {})), modified_at=self._clock())
+        self.functions[name] = Function(
+            params["Role"],
+            dict(params.get("Tags", {})),
+            modified_at=self._clock(),
+            configuration=_members(params),
+        )
         return {**self._shown(name), "State": "Pending"}
 
     def _delete(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +70,8 @@ class Functions(Service):
 
     def _configure(self, params: Mapping[str, Any]) -> dict[str, Any]:
         name, function = self._named(params["FunctionName"])
-        function.role, function.modified_at = params["Role"], self._clock()
+        function.role, function.modified_at = params.get("Role", function.role), self._clock()
+        function.configuration |= _members(params)
         return {**self._shown(name), "LastUpdateStatus": "InProgress"}
 
     def _permit(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +147,11 @@ class Functions(Service):
         return name, self.functions[name]
 
     def _shown(self, name: str) -> dict[str, Any]:
+        configuration = dict(self.functions[name].configuration)
+        if "Layers" in configuration:
+            configuration["Layers"] = [{"Arn": arn} for arn in configuration["Layers"]]
         return {
+            **configuration,
             "FunctionName": name,
             "FunctionArn": self.arn(name),
             "Role": self.functions[name].role,
@@ -167,6 +185,10 @@ class Functions(Service):
         "RemovePermission": _forbid,
         "UpdateFunctionConfiguration": _configure,
     }
+
+
+def _members(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: params[name] for name in _MEMBERS if name in params}
 
 
 def _principal(principal: str) -> Any:

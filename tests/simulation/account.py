@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import xform_name
 
-from tests.fakes import ACCOUNT, LOGS, REGION, SQS_POLICY, SQS_POLICY_ARN, TRUST_LAMBDA, allow
+from tests.fakes import ACCOUNT, REGION, TRUST_LAMBDA, allow
 from tests.in_memory.functions import Functions
 from tests.in_memory.iam import Roles
 from tests.in_memory.times import timestamp
 from tests.paths import EVENTS
+from tests.simulation.problems import EXECUTION_POLICIES, LOGS_POLICY_ARN, QUEUE_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,16 +28,8 @@ if TYPE_CHECKING:
 
     Event = dict[str, Any]
 
-QUEUE_ARN: Final = f"arn:aws:sqs:{REGION}:{ACCOUNT}:incoming"
 PARTNER: Final = "111122223333"
-LOGS_POLICY_ARN: Final = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 ADMINISTRATOR_ARN: Final = "arn:aws:iam::aws:policy/AdministratorAccess"
-MANAGED: Final = {
-    SQS_POLICY_ARN: SQS_POLICY,
-    LOGS_POLICY_ARN: allow(*LOGS),
-    ADMINISTRATOR_ARN: allow("*"),
-}
-"""The managed policies of AWS that exist."""
 
 
 class Account:
@@ -49,7 +42,9 @@ class Account:
     def __init__(self, now: Callable[[], float], lag: Callable[[], float], happened: Callable[[Event], None]) -> None:
         self._now, self._happened = now, happened
         self._functions = Functions(now, ACCOUNT, REGION)
-        self._roles = Roles(now, ACCOUNT, MANAGED, lag)
+        self.managed: dict[str, Event] = {**EXECUTION_POLICIES, ADMINISTRATOR_ARN: allow("*")}
+        """The documents of the managed policies that exist, by their ARNs."""
+        self._roles = Roles(now, ACCOUNT, self.managed, lag)
         self.attached_by_us: list[tuple[str, str]] = []
         self._events = 0
 
@@ -96,9 +91,17 @@ class Account:
         if sid in self.functions[name].statements:
             self._lambda("RemovePermission", FunctionName=name, StatementId=sid)
 
+    def configure(self, name: str, configuration: Mapping[str, Any]) -> None:
+        """Change some members of a function's configuration."""
+        self._lambda("UpdateFunctionConfiguration", FunctionName=name, **configuration)
+
     def map_queue(self, name: str) -> None:
         """Let a function poll the queue."""
-        self._lambda("CreateEventSourceMapping", FunctionName=name, EventSourceArn=QUEUE_ARN)
+        self.map_source(name, QUEUE_ARN)
+
+    def map_source(self, name: str, source: str) -> None:
+        """Let a function poll an event source."""
+        self._lambda("CreateEventSourceMapping", FunctionName=name, EventSourceArn=source)
 
     def unmap(self, name: str) -> None:
         """Delete the mappings of a function."""

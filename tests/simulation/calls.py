@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -68,10 +69,22 @@ def _no_stack(_document: str) -> dict[str, Any]:
     raise RejectedError("ValidationError", "Stack for the resource does not exist")
 
 
+def _no_policy(_document: str) -> dict[str, Any]:
+    raise RejectedError("PolicyNotFoundException", "The resource has no policy.")
+
+
+_NOTHING_ALLOWED: Final = {"Version": "2012-10-17", "Statement": []}
+
 _ANSWERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "appconfigdata:GetLatestConfiguration": _configuration,
     "appconfigdata:StartConfigurationSession": lambda _document: {"InitialConfigurationToken": "t"},
     "cloudformation:DescribeStackResources": _no_stack,
+    "dynamodb:DescribeTable": lambda _document: {"Table": {"TableStatus": "ACTIVE"}},
+    "dynamodb:GetResourcePolicy": _no_policy,
     "ec2:DescribeRegions": lambda _document: {"Regions": [{"RegionName": REGION}]},
+    "efs:DescribeAccessPoints": lambda _document: {"AccessPoints": [{"FileSystemId": "fs-0a1b2c3d"}]},
+    "efs:DescribeFileSystemPolicy": lambda _document: {"Policy": json.dumps(_NOTHING_ALLOWED)},
+    "kinesis:DescribeStreamSummary": lambda _document: {"StreamDescriptionSummary": {"EncryptionType": "NONE"}},
+    "kinesis:GetResourcePolicy": lambda _document: {"Policy": "{}"},
     "s3:HeadBucket": lambda _document: {},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 from permission_guard.config.document import RuleConfig
 from permission_guard.delivery.alerts.base import ALERTED
 from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
-from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.evaluation import clean_evaluation, config_of
+from tests.simulation.problems import EXECUTION_POLICIES
 from tests.simulation.story import findings_in
 
 if TYPE_CHECKING:
@@ -120,11 +121,14 @@ def each_ticket_is_in_its_finding_s_state(world: World, findings: list[Finding])
 
 def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[str]:
     """Each policy that was attached had a recorded plan, of the right mode, with a decision where one is needed."""
-    mode = world.stack.environments["apply_fix"].get("FIX_MODE", "off")
-    if world.account.attached_by_us and mode not in ("approve", "auto"):
-        yield f"the mode is {mode}, and {len(world.account.attached_by_us)} policies were attached"
+    ceiling = world.stack.environments["apply_fix"].get("FIX_MODE", "off")
+    if len(world.account.attached_by_us) != len(world.seen.attachments):
+        yield f"{len(world.account.attached_by_us)} policies were attached, {len(world.seen.attachments)} by fixes"
     for one in world.seen.attachments:
-        if one.policy != SQS_POLICY_ARN:
+        mode = min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
+        if mode not in ("approve", "auto"):
+            yield f"the mode of {one.rule_id} is {mode}, and {one.policy} was attached to {one.role}"
+        if one.policy not in EXECUTION_POLICIES:
             yield f"{one.policy} was attached to {one.role}"
         if one.plan is None:
             yield f"{one.policy} was attached to {one.role} without a recorded plan"
@@ -133,6 +137,16 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
     for finding in findings:
         if finding.fix and finding.fix.attempts > MOST_FIXES:
             yield f"{_name(finding)} was fixed {finding.fix.attempts} times"
+
+
+def _mode_set(document: str, rule_id: str) -> str:
+    """Return the mode of fixes that a configuration sets for a rule."""
+    keys = json.loads(document) if document else {}
+    mode: str = keys.get("rules", {}).get(rule_id, {}).get("fix") or keys.get("fixes", {}).get("mode", "auto")
+    return mode
+
+
+_MODES = ("off", "plan", "approve", "auto")
 
 
 def nothing_is_written_while_fixing_is_stopped(world: World, _findings: list[Finding]) -> Iterator[str]:

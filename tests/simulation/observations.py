@@ -22,8 +22,9 @@ class Attachment:
     """A policy that the stack attached to a role at a time, in seconds since 1970.
 
     `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`), empty for none. `plan` is the
-    fix as it was recorded then, None if none was being applied. `others` are invocations that applied the same one.
-    `may_fix` is whether the invocation has read, immediately before, that fixing is not stopped.
+    fix as it was recorded then, None if none was being applied, and `rule_id` the rule of its finding. `others` are
+    invocations that applied the same one. `document` is the configuration with which the invocation works. `may_fix` is
+    whether it has read, immediately before, that fixing is not stopped.
     """
 
     role: str
@@ -32,6 +33,8 @@ class Attachment:
     attempt: str
     plan: FixRecord | None
     others: tuple[str, ...]
+    document: str
+    rule_id: str
     may_fix: bool
 
 
@@ -41,7 +44,7 @@ class Observations:
 
     `published` are the revisions of each finding on the bus, in their order. `lost` are the ids and revisions of the
     findings whose event was lost between the bus and a queue. `resolved_early` names findings that were resolved while
-    their problem existed. `attempts` are the invocations that attached a policy, by the attempt of a fix.
+    their problem existed.
     """
 
     published: dict[str, list[int]] = field(default_factory=dict)
@@ -66,17 +69,27 @@ class Observations:
     ) -> None:
         """Note that an invocation attaches a policy to a role. `findings` are those of the table."""
         identifier = by.attempt.partition("#")[0]
-        plans = (one.fix for one in findings if one.id == identifier)
-        plan = next((one for one in plans if _attaches(one, role, policy)), None)
+        finding = next((one for one in findings if one.id == identifier), None)
+        plan = finding.fix if finding is not None and _attaches(finding.fix, role, policy) else None
         others = [
             one
             for one in running
             if one is not by and identifier and one.attempt.partition("#")[0] == identifier and one.deadline >= at
         ]
-        first = self._appliers.setdefault(by.attempt, by)
+        first = self._appliers.setdefault(f"{by.attempt} {policy}", by)
         others += [first] if first is not by and first not in others else []
         self.attachments.append(
-            Attachment(role, policy, at, by.attempt, plan, tuple(one.words for one in others), by.stop_read.may_fix)
+            Attachment(
+                role,
+                policy,
+                at,
+                by.attempt,
+                plan,
+                tuple(one.words for one in others),
+                by.environment.document,
+                finding.rule_id if finding is not None else "",
+                by.stop_read.may_fix,
+            )
         )
 
     def see_finding(

@@ -91,7 +91,7 @@ def simulate(
     mode = choices.pick("mode", MODES)
     _install()
     started = time.process_time()
-    with _installed(deployed(mode), choices, words) as world:
+    with installed(deployed(mode), choices, words) as world:
         if words is not None:
             words.append(f"seed {seed}: FixMode {mode}")
         try:
@@ -174,7 +174,7 @@ def _redrive(world: World) -> bool:
 
 
 @contextmanager
-def _installed(stack: Stack, choices: Choices, words: list[str] | None) -> Iterator[World]:
+def installed(stack: Stack, choices: Choices, words: list[str] | None) -> Iterator[World]:
     """Put the simulation in the place of AWS, of the clock and of the threads."""
     _install()
     with time_machine.travel(START, tick=False) as traveller:

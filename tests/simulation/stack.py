@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
-FIXES_AN_HOUR: Final = "1"
-"""The limit of fixes: the least, so that some seeds reach it."""
+FIXES_AN_HOUR: Final = 1
+"""The limit of fixes in the seeds: the least, so that some of them reach it."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -57,7 +57,7 @@ class Stack:
 
 
 @cache
-def deployed(fix_mode: str) -> Stack:
+def deployed(fix_mode: str, fixes_an_hour: int = FIXES_AN_HOUR) -> Stack:
     """Return the stack with everything enabled."""
     template = Template(REPOSITORY / "template.yaml", **{**PARAMETERS, "FixMode": fix_mode})
     functions = template.functions
@@ -68,7 +68,7 @@ def deployed(fix_mode: str) -> Stack:
         names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
         for logical in functions
     }
-    environments["apply_fix"]["MAX_FIXES_AN_HOUR"] = FIXES_AN_HOUR
+    environments["apply_fix"]["MAX_FIXES_AN_HOUR"] = str(fixes_an_hour)
     return Stack(
         tuple(_queue(name, properties) for name, properties in template.of_type("AWS::SQS::Queue").items()),
         tuple(

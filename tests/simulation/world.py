@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tests.simulation.choices import Choices
     from tests.simulation.stack import Poller, Stack
 
+    Answer = Callable[[Call], dict[str, Any]]
+
 START: Final = 1_795_168_800.0
 """When each simulation starts, in seconds since 1970."""
 MOST_STEPS: Final = 20_000
@@ -110,6 +112,10 @@ class World:
         self._delays: tuple[float, ...] = choices.pick("delays", _DELAYS)
         self._switches: float = choices.pick("switches", _SWITCHES)
         self._duplicates: float = choices.pick("duplicates", _DUPLICATES)
+        self.interrupt: Callable[[Invocation, Call, Answer], dict[str, Any]] = lambda _by, call, answer: answer(call)
+        """Answers the calls of invocations outside of storms: what interrupts one at a certain call."""
+        self.on_delivery: Callable[[Callable[[], object]], object] = lambda _again: None
+        """Gets what delivers an event to a queue, a message of a function, or a batch of the stream once more."""
         self._clients: dict[str, Client] = {}
         self._current: Invocation | None = None
 
@@ -231,6 +237,7 @@ class World:
 
     def _enqueue(self, queue: Queue, body: str) -> None:
         self.queues.send(queue, body)
+        self.on_delivery(partial(self._enqueue, queue, body))
 
     def _poll(self, poller: Poller) -> None:
         """Invoke a function with a batch of messages."""
@@ -281,8 +288,9 @@ class World:
     def _read_stream(self, shard: Shard) -> None:
         """Invoke the function that publishes with the next records of a shard."""
         batch = shard.read(self.stack.stream_batch)
-        words = f"publish_findings ({len(batch)} records)"
-        self.invoke("publish_findings", {"Records": batch}, partial(shard.end, batch), words)
+        event, words = {"Records": batch}, f"publish_findings ({len(batch)} records)"
+        self.on_delivery(lambda: self.invoke("publish_findings", event, lambda _result: None, f"{words}, once more"))
+        self.invoke("publish_findings", event, partial(shard.end, batch), words)
 
     def invoke(
         self, function: str, event: dict[str, Any], ended: Callable[[dict[str, Any] | None], None], words: str
@@ -320,6 +328,11 @@ class World:
             self.environments[invocation.environment.function].remove(invocation.environment)
 
     @property
+    def current(self) -> Invocation | None:
+        """The invocation that goes on, or went on last."""
+        return self._current
+
+    @property
     def environment(self) -> Environment:
         """The execution environment of the running invocation."""
         assert self._current is not None
@@ -349,11 +362,12 @@ class World:
             invocation.crash()
         self.calls += 1
         stormy = self.faults.may_happen(self.calls)
+        invocation.waiting = call
         invocation.pause()
         self._current = invocation
         self.now += ALMOST_NOW
         self._move_clock(self.now)
-        reply = self._storms.answer(invocation, call, self._answer) if stormy else self._answer(call)
+        reply = (self._storms.answer if stormy else self.interrupt)(invocation, call, self._answer)
         if call.is_send:
             invocation.has_sent = True
         elif call.is_record:
@@ -366,9 +380,11 @@ class World:
         service, operation, params = call.service, call.operation, call.params
         if self._current is not None and operation != "AttachRolePolicy":
             self._current.stop_read.see(call, self.tables.items["DecisionsTable"])
-        if service == "dynamodb":
+        if service == "dynamodb" and operation in self.tables.operations:
             return self.tables.answer(operation, params)
         if service == "sqs":
+            if operation.startswith("SendMessage"):
+                self.on_delivery(partial(self.queues.answer, operation, params))
             return self.queues.answer(operation, params)
         if service == "events" and operation in self.buses.operations:
             for entry in params.get("Entries", ()):
@@ -380,6 +396,8 @@ class World:
             findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
             role, policy = params["RoleName"], params["PolicyArn"]
             self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
+        if operation == "GetLatestConfiguration" and self._current is not None:
+            self._current.environment.document = self.document
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.findings.lifecycle import is_about
-from permission_guard.fixes.base import Plan
+from permission_guard.fixes.base import Plan, Rest
 from permission_guard.fixes.guards import functions_sharing, guard_function, guard_role
 from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.fixes.policy_lists import is_shaped_by_tags, who_may_widen, without_tags
@@ -121,6 +121,18 @@ class AttachManagedPolicy:
         """Attach the policies."""
         for arn in _policy_arns(change):
             writer.attach_role_policy(role_name(change["role_arn"]), arn)
+
+    def rest(self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot) -> Rest | None:
+        """Return the policies that are not attached, None if none of the change was attached since."""
+        role = snapshot.roles.get(change["role_arn"])
+        if role is None or isinstance(role, Unread):
+            return None
+        done = set(_policy_arns(change)) & set(role.attached) - set(before.get("attached_policies") or ())
+        if not done:
+            return None
+        others = {arn: policy for arn, policy in role.attached.items() if arn not in done}
+        without = replace(snapshot, roles={**snapshot.roles, role.arn: replace(role, attached=others)})
+        return Rest({**change, "policy_arns": [arn for arn in _policy_arns(change) if arn not in done]}, without)
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the role and its attached policies, None as the policies of a deleted role."""

@@ -46,6 +46,14 @@ class Plan:
     leads_to: Snapshot | None = None
 
 
+@record
+class Rest:
+    """What is left of a change of which a part was applied, and the state as it would be without that part."""
+
+    change: Mapping[str, JSON]
+    snapshot: Snapshot
+
+
 Check = Callable[[Snapshot], Sequence[Verdict]]
 """Returns what the finding's rule says about a state."""
 
@@ -113,6 +121,9 @@ class Fix(Protocol):
 
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
         """Apply the change."""
+
+    def rest(self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot) -> Rest | None:
+        """Return what is left of a change of which a part was applied since `before`, None if nothing was."""
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the current state that the change affects; RetryableError when it cannot be read."""

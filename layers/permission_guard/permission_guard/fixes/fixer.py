@@ -15,7 +15,7 @@ from permission_guard.errors import (
     RetryableError,
     WriteFailedError,
 )
-from permission_guard.findings.exceptions import Exceptions, exclusion_of
+from permission_guard.findings.exceptions import why_exempt
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
@@ -24,7 +24,7 @@ from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
-from permission_guard.fixes.together import NEW, plan_that_resolves, resolved_by, why_rejected
+from permission_guard.fixes.together import NEW, resolved_by, waits_for, why_rejected
 from permission_guard.fixes.undo import Undoer, why_declined
 from permission_guard.model.findings import Finding, FixRecord, FixResult, RevertedFix, Status, Transition
 from permission_guard.model.state import Role
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import FindingTarget
+    from permission_guard.model.targets import JSON, FindingTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -104,13 +104,15 @@ class Fixer:
         return self._continue(target, finding, fix, started)
 
     def _continue(self, target: FunctionTarget, finding: Finding, fix: Fix, started: FixRecord) -> FixOutcome:
-        """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
+        """Finish a fix that was interrupted. If nothing of its change was applied, it becomes a new attempt."""
         if is_leased(started, self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
         owned = self._recorder.own(finding, started)
         with self._recorder.lease(target, owned):
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
+            if finished := self._finish(target, owned, fix, started):
+                return finished
             outcome = self._handle(target, owned, fix)
             if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
@@ -120,6 +122,41 @@ class Fixer:
                 summary = f"The fix was started, but nothing was changed: {outcome.summary}."
                 return self._recorder.refused(target, owned, fix, summary)
             return outcome
+
+    def _finish(self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord) -> FixOutcome | None:
+        """Apply the rest of a change of which a part was applied, None if nothing of it was.
+
+        Planned from the current state, that part would count as the state before. So the plan is made again as if it
+        were not applied: only the same plan is finished, under the same guards.
+        """
+        rule = self.rules[owned.rule_id]
+        rest = fix.rest(started.change, started.before, self.source.snapshot_for_fix(target, rule.direction))
+        if rest is None:
+            return None
+        reason = self._reason_to_skip(owned) or self._reason_to_plan_otherwise(
+            target, owned, fix, started, rest.snapshot
+        )
+        stopped = why_stopped(self.stop)  # the last read before the write decides
+        if not reason and not stopped:
+            return self._write(target, owned, fix, rest.change)
+        partly = f"A part of the fix was applied, and the rest was not: {(reason or stopped).removesuffix('.')}."
+        outcome = self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
+        return replace(outcome, stopped="" if reason else stopped)
+
+    def _reason_to_plan_otherwise(
+        self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot
+    ) -> str:
+        """Return why the plan of a started fix would be another one for a state, empty if it would be the same."""
+        verdicts = evaluate(before, (self.rules[owned.rule_id],)).verdicts
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        if verdict is None or verdict.outcome is Outcome.PASS:
+            return "the problem no longer exists"
+        try:
+            plan = self._plan(target, fix, owned, before, verdict)
+            planned = proposal(fix, plan, at=started.planned_at, attempts=started.attempts)
+        except FixRefusedError as error:
+            return str(error)
+        return "" if planned.plan_hash == started.plan_hash else "it would be planned otherwise now"
 
     def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Start a fix, or return why not."""
@@ -188,13 +225,13 @@ class Fixer:
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         others = self.store.findings_of(target).findings
-        if why_not := self._exempt(target, finding, snapshot) or _waits_for(finding, others):
+        if why_not := why_exempt(self.config, finding, snapshot, self.clock()) or waits_for(finding, others):
             return FixOutcome(finding.id, None, why_not)
         plan = self._plan(target, fix, finding, snapshot, verdict)
         reverted = self._reverted(target, fix, finding, plan)
         guard_reverted(reverted)
         planned = proposal(fix, plan, at=self.clock(), attempts=tries)
-        resolves = self._resolves(fix, plan, finding, others)
+        resolves = resolved_by(plan, finding, self._in_the_same_mode(fix, finding, others), self.rules)
         planned = replace(planned, declined_by=declined_by(finding.fix), reverted=reverted, resolves=resolves)
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
@@ -218,14 +255,9 @@ class Fixer:
         with self._recorder.lease(target, owned):
             return self._apply(target, owned, fix)
 
-    def _resolves(self, fix: Fix, plan: Plan, finding: Finding, others: Sequence[Finding]) -> tuple[str, ...]:
-        """Return the ids of the other findings that a plan resolves, of those that would be fixed in the same mode."""
+    def _in_the_same_mode(self, fix: Fix, finding: Finding, others: Sequence[Finding]) -> list[Finding]:
         mode = self._mode(finding).mode
-        same = [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
-        if plan.leads_to is None or not same:
-            return ()
-        rules = tuple(self.rules[rule_id] for rule_id in sorted({one.rule_id for one in same} & self.rules.keys()))
-        return resolved_by(evaluate(plan.leads_to, rules).verdicts, finding, same)
+        return [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
 
     def _reverted(self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan) -> tuple[RevertedFix, ...]:
         """Return which fixes of the finding were taken back; RetryableError if the role cannot be read."""
@@ -238,16 +270,6 @@ class Fixer:
         """Return the outcome if fixing is stopped; the sweep hands the finding over again."""
         why = why_stopped(self.stop)
         return FixOutcome(finding.id, None, why, None, is_postponed=True, stopped=why) if why else None
-
-    def _exempt(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot) -> str:
-        """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
-
-        Tags that could not be read exempt nothing; the guards of every fix refuse without them.
-        """
-        if exclusion := exclusion_of(self.config, target, snapshot.tags):
-            return f"the configuration excludes the function: {exclusion.reason}"
-        suppression = Exceptions(self.config, snapshot.tags, self.clock()).suppression_of(finding)
-        return f"the finding is to be suppressed: {suppression.reason}" if suppression else ""
 
     def _decision(self, finding: Finding) -> Decision | None:
         """Return what a person decided about an approved proposal, None if nobody did. An event approves nothing."""
@@ -276,13 +298,17 @@ class Fixer:
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
     def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
-        intent = fix_of(finding)
+        """Apply a recorded fix, unless fixing is stopped."""
         if stopped := self._stopped(finding):  # again: the last read before the write decides
             self._recorder.release(target, finding)
             return stopped
+        return self._write(target, finding, fix, fix_of(finding).change)
+
+    def _write(self, target: FunctionTarget, finding: Finding, fix: Fix, change: Mapping[str, JSON]) -> FixOutcome:
+        """Write a change of a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
+        intent = fix_of(finding)
         try:
-            fix.apply(intent.change, self.writers.for_finding(finding.id))
+            fix.apply(change, self.writers.for_finding(finding.id))
         except WriteFailedError as error:
             # First: if recording the result fails, the fix is tried again, and not counted again.
             count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
@@ -361,13 +387,7 @@ class Fixer:
         guard_function(snapshot)
         if verdict is not None:
             self._guard_managed(target, finding, snapshot, verdict)
-        if exempt := self._exempt(target, finding, snapshot):
+        if exempt := why_exempt(self.config, finding, snapshot, self.clock()):
             raise FixRefusedError(exempt)
         if verdict is not None and (verdict.outcome is Outcome.UNKNOWN or verdict.evidence.get("missing")):
             raise FixRefusedError(verdict.reason)
-
-
-def _waits_for(finding: Finding, others: Sequence[Finding]) -> str:
-    """Return which plan of another finding resolves one that has none of its own, empty if none does."""
-    first = plan_that_resolves(finding, others) if finding.transition in NEW and not started_fix(finding) else None
-    return f"the plan of finding {first.id} resolves it" if first else ""
