@@ -24,7 +24,7 @@ from permission_guard.checks import checker
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.delivery.ledger import LOCK_FOR, Claim
 from permission_guard.findings.lifecycle import Change
-from permission_guard.fixes import fixer
+from permission_guard.fixes import fixer, stoppable
 from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.model.verdicts import Outcome
 from tests.simulation.run import simulate
@@ -209,8 +209,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "ignore the stop",
-        "The fixer reads that fixing is stopped, and applies the fix all the same.",
-        (Part(fixer, "why_stopped", _ignored),),
+        "The fixer reads that fixing is stopped, and makes its calls all the same.",
+        (Part(fixer, "why_stopped", _ignored), Part(stoppable, "why_stopped", _ignored)),
         ("nothing_is_written_while_fixing_is_stopped",),
     ),
     Mutation(

@@ -18,6 +18,7 @@ PermissionGuardError
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
 │   └── RoleNotReadyError   AWS denied it because of the role, whose new policies may not have propagated
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
+├── FixingStoppedError      all fixing is stopped, so a call to AWS was not made; carries why
 ├── RequestRefusedError     a request of a person is refused; carries the reason
 │   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
@@ -129,6 +130,10 @@ class RoleNotReadyError(WriteFailedError):
 
 class FixRefusedError(PermissionGuardError):
     """A guard refused a fix, or could not be evaluated."""
+
+
+class FixingStoppedError(PermissionGuardError):
+    """All fixing is stopped, so a call to AWS was not made. A person resumes it."""
 
 
 class RequestRefusedError(PermissionGuardError):

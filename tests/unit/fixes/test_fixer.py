@@ -763,7 +763,7 @@ def test_a_started_fix_is_not_applied_if_the_mode_is_off() -> None:
     setup.mode, setup.state.error = FixMode.OFF, None
     outcome = setup.handle()
     assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "The fix was started, but nothing was changed: FixMode is off."
+    assert outcome.summary == "The fix was started, but nothing of it is in effect: FixMode is off."
     assert setup.state.attached == []
     assert fix_of(setup.store.one()).undo.startswith("aws iam detach-role-policy")
 
@@ -862,7 +862,7 @@ def test_a_started_fix_for_a_deleted_mapping_is_refused_if_it_was_not_applied() 
     setup.state.state = replace(BROKEN, mappings=())
     outcome = setup.handle()
     assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "The fix was started, but nothing was changed: the problem no longer exists."
+    assert outcome.summary == "The fix was started, but nothing of it is in effect: the problem no longer exists."
     assert setup.state.attached == []
 
 

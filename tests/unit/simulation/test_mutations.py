@@ -9,7 +9,7 @@ import pytest
 from tests.simulation import invariants
 from tests.simulation.mutations import MUTATIONS, Mutation, Part
 
-PARTS = {f"{one.name}: {part.name}": part for one in MUTATIONS for part in one.parts}
+PARTS = {f"{one.name}: {part.owner.__name__} {part.name}": part for one in MUTATIONS for part in one.parts}
 
 
 def test_there_are_nine_mutations() -> None:

@@ -6,7 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.errors import FixNotVisibleError, FixRefusedError, RoleNotReadyError, WriteFailedError
+from permission_guard.errors import (
+    FixingStoppedError,
+    FixNotVisibleError,
+    FixRefusedError,
+    RoleNotReadyError,
+    WriteFailedError,
+)
 from permission_guard.fixes.mappings import (
     ENABLE,
     READ,
@@ -21,6 +27,7 @@ from permission_guard.fixes.mappings import (
 from permission_guard.fixes.recorder import fix_of
 from permission_guard.fixes.simulation import region_of, simulate
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.stoppable import StoppableMappingWriter
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -108,7 +115,7 @@ class Afterwards:
             return replace(self._not_enabled(intent, step, str(error)), stopped=why_stopped(self.stop))
 
     def _write(self, finding: Finding, step: Mapping[str, JSON]) -> Followed:
-        intent, writer = fix_of(finding), self.writers.for_finding(finding.id)
+        intent, writer = fix_of(finding), StoppableMappingWriter(self.writers.for_finding(finding.id), self.stop)
         rejected: RoleNotReadyError | None = None
         for delay in self.verify_after:
             self.wait(delay)
@@ -117,10 +124,10 @@ class Afterwards:
                 return Followed(intent, state_of(mapping, step))
             if changed := why_changed(step, mapping):
                 return self._not_enabled(intent, step, changed)
-            if stopped := why_stopped(self.stop):  # the last read before each write decides
-                return Followed(intent, {}, stopped, waits=True)
             try:
                 writer.enable_mapping(step["uuid"])
+            except FixingStoppedError as error:
+                return Followed(intent, {}, str(error), waits=True)
             except RoleNotReadyError as error:
                 rejected = error
                 continue

@@ -89,10 +89,7 @@ class AttachManagedPolicy:
         return Plan(
             summary=f"attach {' and '.join(policies)} to {role_arn}",
             change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
-            calls=tuple(
-                PlannedCall(operation="iam:AttachRolePolicy", parameters={"RoleName": role.name, "PolicyArn": arn})
-                for arn in policies
-            ),
+            calls=tuple(_attachment(role.name, arn) for arn in policies),
             before=_state(role_arn, role),
             expected=_state(role_arn, replace(role, attached={**role.attached, **policies})),
             rests_on={
@@ -122,17 +119,25 @@ class AttachManagedPolicy:
         for arn in _policy_arns(change):
             writer.attach_role_policy(role_name(change["role_arn"]), arn)
 
-    def rest(self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot) -> Rest | None:
-        """Return the policies that are not attached, None if none of the change was attached since."""
-        role = snapshot.roles.get(change["role_arn"])
-        if role is None or isinstance(role, Unread):
+    def rest(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot, fix_state: FixState
+    ) -> Rest | None:
+        """Return the policies that are not attached, None if none of the change was attached since.
+
+        The role is read by its ARN: the function may have another one by now.
+        """
+        role = _role(change, fix_state)
+        if role is None:
             return None
-        done = set(_policy_arns(change)) & set(role.attached) - set(before.get("attached_policies") or ())
+        held = before.get("attached_policies") or ()
+        done = [arn for arn in _policy_arns(change) if arn in role.attached and arn not in held]
         if not done:
             return None
         others = {arn: policy for arn, policy in role.attached.items() if arn not in done}
-        without = replace(snapshot, roles={**snapshot.roles, role.arn: replace(role, attached=others)})
-        return Rest({**change, "policy_arns": [arn for arn in _policy_arns(change) if arn not in done]}, without)
+        if role.arn in snapshot.roles:
+            snapshot = replace(snapshot, roles={**snapshot.roles, role.arn: replace(role, attached=others)})
+        left = {**change, "policy_arns": [arn for arn in _policy_arns(change) if arn not in done]}
+        return Rest(left, snapshot, tuple(_attachment(role.name, arn) for arn in done))
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the role and its attached policies, None as the policies of a deleted role."""
@@ -322,6 +327,10 @@ def _policy_arns(change: Mapping[str, JSON]) -> Sequence[str]:
     """Return the policies of a change. Those of an earlier version had one."""
     arns = change.get("policy_arns")
     return arns if arns is not None else [change["policy_arn"]]
+
+
+def _attachment(role: str, policy_arn: str) -> PlannedCall:
+    return PlannedCall(operation="iam:AttachRolePolicy", parameters={"RoleName": role, "PolicyArn": policy_arn})
 
 
 def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:

@@ -48,10 +48,14 @@ class Plan:
 
 @record
 class Rest:
-    """What is left of a change of which a part was applied, and the state as it would be without that part."""
+    """What is left of a change of which a part was applied, and the state as it would be without that part.
+
+    `done` are the calls of the plan that are in effect.
+    """
 
     change: Mapping[str, JSON]
     snapshot: Snapshot
+    done: tuple[PlannedCall, ...]
 
 
 Check = Callable[[Snapshot], Sequence[Verdict]]
@@ -122,8 +126,13 @@ class Fix(Protocol):
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
         """Apply the change."""
 
-    def rest(self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot) -> Rest | None:
-        """Return what is left of a change of which a part was applied since `before`, None if nothing was."""
+    def rest(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot, fix_state: FixState
+    ) -> Rest | None:
+        """Return what is left of a change of which a part was applied since `before`, None if nothing was.
+
+        Also if the snapshot no longer has what was changed. RetryableError when the state cannot be read.
+        """
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the current state that the change affects; RetryableError when it cannot be read."""

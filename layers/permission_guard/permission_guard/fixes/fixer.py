@@ -9,6 +9,7 @@ from permission_guard.checks.engine import evaluate
 from permission_guard.config.fix_modes import effective_mode
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
+    FixingStoppedError,
     FixInProgressError,
     FixNotVisibleError,
     FixRefusedError,
@@ -19,14 +20,15 @@ from permission_guard.findings.exceptions import why_exempt
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
-from permission_guard.fixes.plans import proposal, why_not_approved
+from permission_guard.fixes.plans import progress_of, proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.stoppable import StoppableWriter
 from permission_guard.fixes.together import NEW, resolved_by, waits_for, why_rejected
 from permission_guard.fixes.undo import Undoer, why_declined
-from permission_guard.model.findings import Finding, FixRecord, FixResult, RevertedFix, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, RevertedFix, Status, Transition
 from permission_guard.model.state import Role
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.model.verdicts import Outcome, Verdict
@@ -116,10 +118,10 @@ class Fixer:
             outcome = self._handle(target, owned, fix)
             if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
-            if outcome.is_postponed:  # nothing is applied now, so the record must not stay `applying`
-                self._recorder.release(target, owned)
-            elif outcome.fix_record is None:
-                summary = f"The fix was started, but nothing was changed: {outcome.summary}."
+            if outcome.is_postponed:
+                return self._recorder.wait_for_resume(target, owned, outcome.stopped, started.progress)
+            if outcome.fix_record is None:
+                summary = f"The fix was started, but nothing of it is in effect: {outcome.summary}."
                 return self._recorder.refused(target, owned, fix, summary)
             return outcome
 
@@ -130,18 +132,17 @@ class Fixer:
         were not applied: only the same plan is finished, under the same guards.
         """
         rule = self.rules[owned.rule_id]
-        rest = fix.rest(started.change, started.before, self.source.snapshot_for_fix(target, rule.direction))
+        snapshot = self.source.snapshot_for_fix(target, rule.direction)
+        rest = fix.rest(started.change, started.before, snapshot, self.fix_state)
         if rest is None:
             return None
         reason = self._reason_to_skip(owned) or self._reason_to_plan_otherwise(
             target, owned, fix, started, rest.snapshot
         )
-        stopped = why_stopped(self.stop)  # the last read before the write decides
-        if not reason and not stopped:
-            return self._write(target, owned, fix, rest.change)
-        partly = f"A part of the fix was applied, and the rest was not: {(reason or stopped).removesuffix('.')}."
-        outcome = self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
-        return replace(outcome, stopped="" if reason else stopped)
+        if not reason:
+            return self._write(target, owned, fix, rest.change, rest.done)
+        partly = f"A part of the fix was applied, and the rest was not: {reason.removesuffix('.')}."
+        return self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
 
     def _reason_to_plan_otherwise(
         self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot
@@ -241,8 +242,8 @@ class Fixer:
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
         if not applies:
             return self._recorder.record(target, finding, planned)
-        if stopped := self._stopped(finding):
-            return stopped
+        if why := why_stopped(self.stop):  # before a place of the hour is taken
+            return FixOutcome(finding.id, None, why, is_postponed=True, stopped=why)
         if not self.quota.take_fix_quota(
             self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
         ):
@@ -253,7 +254,7 @@ class Fixer:
         # Recorded before the change, so that the state to restore is known after a crash.
         owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
         with self._recorder.lease(target, owned):
-            return self._apply(target, owned, fix)
+            return self._write(target, owned, fix, intent.change)
 
     def _in_the_same_mode(self, fix: Fix, finding: Finding, others: Sequence[Finding]) -> list[Finding]:
         mode = self._mode(finding).mode
@@ -265,11 +266,6 @@ class Fixer:
         is_applied = last is None or last.result is not FixResult.APPLIED or fix.is_applied(last.change, self.fix_state)
         permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
         return reverted_fixes(last, removals(plan, permissions), is_applied=is_applied)
-
-    def _stopped(self, finding: Finding) -> FixOutcome | None:
-        """Return the outcome if fixing is stopped; the sweep hands the finding over again."""
-        why = why_stopped(self.stop)
-        return FixOutcome(finding.id, None, why, None, is_postponed=True, stopped=why) if why else None
 
     def _decision(self, finding: Finding) -> Decision | None:
         """Return what a person decided about an approved proposal, None if nobody did. An event approves nothing."""
@@ -297,18 +293,25 @@ class Fixer:
         who = finding.changed_by or "someone whom no event names"
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
-    def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Apply a recorded fix, unless fixing is stopped."""
-        if stopped := self._stopped(finding):  # again: the last read before the write decides
-            self._recorder.release(target, finding)
-            return stopped
-        return self._write(target, finding, fix, fix_of(finding).change)
+    def _write(
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix: Fix,
+        change: Mapping[str, JSON],
+        done: Sequence[PlannedCall] = (),
+    ) -> FixOutcome:
+        """Write a change of a recorded fix, and verify it. `done` are the calls of the plan that were made before.
 
-    def _write(self, target: FunctionTarget, finding: Finding, fix: Fix, change: Mapping[str, JSON]) -> FixOutcome:
-        """Write a change of a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
-        intent = fix_of(finding)
+        FixNotVisibleError when AWS does not show it in time.
+        """
+        intent, writer = fix_of(finding), StoppableWriter(self.writers.for_finding(finding.id), self.stop)
         try:
-            fix.apply(change, self.writers.for_finding(finding.id))
+            fix.apply(change, writer)
+        except FixingStoppedError as error:
+            made = [*done, *writer.made]
+            progress = progress_of(intent.calls, made) if made else ""
+            return self._recorder.wait_for_resume(target, finding, str(error), progress)
         except WriteFailedError as error:
             # First: if recording the result fails, the fix is tried again, and not counted again.
             count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
@@ -364,8 +367,9 @@ class Fixer:
         """
         followed = self.afterwards.follow(finding, lambda: self._guard_again(target, finding))
         if followed.waits:
-            stopped = followed.stopped
-            return FixOutcome(finding.id, None, stopped, None, is_postponed=True, stopped=stopped)
+            calls = followed.fix.calls
+            progress = progress_of(calls, [call for call in calls if call.operation in fix.writes])
+            return self._recorder.wait_for_resume(target, finding, followed.stopped, progress)
         after = {**fix.state(followed.fix.change, self.fix_state), **followed.after}
         _, verdict = self._check(target, finding)
         summary = followed.fix.summary

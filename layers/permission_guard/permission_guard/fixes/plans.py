@@ -12,11 +12,12 @@ from permission_guard.model.findings import FixRecord, FixResult
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from permission_guard.fixes.base import Fix, Plan
     from permission_guard.fixes.decisions import Decision
     from permission_guard.iam import Policy
+    from permission_guard.model.findings import PlannedCall
     from permission_guard.model.state import Role, Snapshot
     from permission_guard.model.targets import JSON
 
@@ -66,6 +67,17 @@ def unknowns_of_role(role: Role, resources: Iterable[str], snapshot: Snapshot) -
             yield f"What the resource-based policy of {resource} denies: {policy}."
         elif resource not in snapshot.source_policies:
             yield f"What the resource-based policy of {resource} denies: it was not read."
+
+
+def progress_of(planned: Sequence[PlannedCall], done: Collection[PlannedCall]) -> str:
+    """Return what of a plan was done when fixing was stopped, and what was not."""
+    left = [call for call in planned if call not in done]
+    return f"Fixing was stopped in between. Done: {in_words(done)}. Not done until it is resumed: {in_words(left)}."
+
+
+def in_words(calls: Iterable[PlannedCall]) -> str:
+    """Return calls for a sentence."""
+    return "; ".join(f"{call.operation} {', '.join(map(str, call.parameters.values()))}" for call in calls)
 
 
 def why_not_approved(decision: Decision, approved: FixRecord | None, planned: FixRecord) -> str:

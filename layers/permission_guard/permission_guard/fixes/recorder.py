@@ -122,7 +122,7 @@ class FixRecorder:
         What was recorded by another invocation meanwhile is not recorded again. `transition` is that of the record's
         result if it is None.
         """
-        timed = replace(fix_record, at=self.clock(), lease_until="")
+        timed = replace(fix_record, at=self.clock(), lease_until="", progress="")
         made = transition or TRANSITIONS[timed.result]
         return retry_on_conflict(lambda: self._write(target, finding, timed, made, managed_by))
 
@@ -169,21 +169,26 @@ class FixRecorder:
     def _takes_approvals(self, finding: Finding) -> bool:
         return effective_mode(self.config, finding.rule_id, self.mode).mode.takes_approvals
 
-    def release(self, target: FunctionTarget, owned: Finding) -> None:
-        """Make the started fix of `owned` a proposal without an approval command: it is planned again at its turn.
+    def wait_for_resume(self, target: FunctionTarget, owned: Finding, why: str, progress: str = "") -> FixOutcome:
+        """Let the started fix of `owned` wait, because fixing is stopped; the sweep hands the finding over again.
 
-        That is no transition, so an approval of the finding stays what it is. Nothing changes if the fix is no longer
-        started, or another invocation owns it. The owner changes: whoever has read the started fix does not go on.
+        With `progress` a part of it was applied: it stays started, and the next try finishes it. Else it becomes a
+        proposal without an approval command, and is planned again. Neither is a transition, so an approval of the
+        finding stays what it is. Nothing changes if the fix is no longer started, or another invocation owns it. The
+        owner changes: whoever has read the started fix does not go on.
         """
-        retry_on_conflict(lambda: self._release(target, owned))
+        retry_on_conflict(lambda: self._let_wait(target, owned, progress))
+        return FixOutcome(owned.id, None, why, is_postponed=True, stopped=why)
 
-    def _release(self, target: FunctionTarget, owned: Finding) -> None:
+    def _let_wait(self, target: FunctionTarget, owned: Finding, progress: str) -> None:
         current = self.store.finding(target, owned.id)
         fix = current.fix if current else None
         if current is None or fix is None or fix.result is not FixResult.APPLYING or fix.owner != owner_of_fix(owned):
             return
-        proposed = replace(fix, result=FixResult.PROPOSED, undo="", owner=self.token(), lease_until="")
-        self.store.put_finding(Change(replace(current, fix=proposed), current.revision, expected_owner=fix.owner))
+        waiting = replace(fix, owner=self.token(), lease_until="", progress=progress)
+        if not progress:
+            waiting = replace(waiting, result=FixResult.PROPOSED, undo="")
+        self.store.put_finding(Change(replace(current, fix=waiting), current.revision, expected_owner=fix.owner))
 
 
 def started_fix(finding: Finding) -> FixRecord | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import (
+    FixingStoppedError,
     FixInProgressError,
     FixNotVisibleError,
     FixRefusedError,
@@ -18,8 +19,10 @@ from permission_guard.errors import (
 )
 from permission_guard.findings.exceptions import exclusion_of
 from permission_guard.fixes.guards import guard_function
+from permission_guard.fixes.plans import in_words
 from permission_guard.fixes.recorder import TRANSITIONS, declined_by, fix_of, is_leased
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.stoppable import StoppableWriter
 from permission_guard.model.findings import FixResult, UndoRecord
 from permission_guard.model.state import Unread
 from permission_guard.records import record
@@ -142,12 +145,16 @@ class Undoer:
 
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
         """Make calls one by one. FixRefusedError if fixing is stopped before one of them."""
-        writer = self.writers.for_finding(owned.id)
-        for number, call in enumerate(calls):
-            if stopped := why_stopped(self.stop):
-                made = f"{number} of {len(calls)} calls to AWS were made"
-                raise FixRefusedError(f"{stopped}. {made}. Resume fixing, and request the undo again.")
-            fix.undo(call, writer)
+        writer = StoppableWriter(self.writers.for_finding(owned.id), self.stop)
+        try:
+            for call in calls:
+                fix.undo(call, writer)
+        except FixingStoppedError as error:
+            made = f"Done: {in_words(writer.made)}. " if writer.made else ""
+            left = in_words(call for call in calls if call not in writer.made)
+            raise FixRefusedError(
+                f"{error}. {made}Not done: {left}. Resume fixing, and request the undo again."
+            ) from error
 
     def _left(self, owned: Finding, fix: Fix) -> Sequence[PlannedCall]:
         """Return the recorded calls that are not in effect yet."""
@@ -206,5 +213,4 @@ def why_declined(finding: Finding, calls: Sequence[PlannedCall], others: Iterabl
 def _summary(calls: Sequence[PlannedCall]) -> str:
     if not calls:
         return "Nothing of the fix was left: others had undone all of it."
-    parts = (f"{call.operation} {', '.join(map(str, call.parameters.values()))}" for call in calls)
-    return f"Undone with {'; '.join(parts)}."
+    return f"Undone with {in_words(calls)}."

@@ -191,7 +191,8 @@ class FixRecord:
     no other may until `lease_until`, ISO-8601 in UTC. `undo_record` is the last request to undo the fix, None if there
     was none. `declined_by` is the ARN of who rejected or undid an earlier fix of the finding, until one is applied.
     `reverted` are the fixes of the finding that were taken back.
-    `resolves` are the ids of other findings of the function that the plan resolves, too.
+    `resolves` are the ids of other findings of the function that the plan resolves, too. `progress` says what was done
+    and what was not, if fixing was stopped in between; empty otherwise.
     """
 
     name: str
@@ -216,6 +217,7 @@ class FixRecord:
     declined_by: str = ""
     reverted: tuple[RevertedFix, ...] = ()
     resolves: tuple[str, ...] = ()
+    progress: str = ""
 
     @property
     def is_undo_requested(self) -> bool:
@@ -226,7 +228,7 @@ class FixRecord:
     @property
     def last_summary(self) -> str:
         """What happened last: to the fix, or when it was to be undone."""
-        return (self.undo_record.summary if self.undo_record else "") or self.summary
+        return (self.undo_record.summary if self.undo_record else "") or self.progress or self.summary
 
     @property
     def plan(self) -> dict[str, JSON]:

@@ -160,7 +160,7 @@ def print_fixes_table(shown: Sequence[FixOfFinding], found: int, unreadable: Unr
     for heading in ("since", "id"):
         table.add_column(heading, no_wrap=True)
     for one in shown:
-        summary = one_line(one.fix.summary, 300)
+        summary = one_line(one.fix.progress or one.fix.summary, 300)
         cells = (str(one.stage), one.finding.rule_id, target_name(one.finding), summary)
         table.add_row(*map(plain, (*cells, age(one.fix.at, now), one.finding.id[:SHORT_ID])))
     console.print(table)
@@ -216,5 +216,6 @@ def print_plan(one: FixOfFinding, console: Console) -> None:
         plain(one_line(f"{finding.rule_id} {target_name(finding)}: {finding.title}", 500), "bold"), soft_wrap=True
     )
     print_block(console, f"Fix {fix.name}", f"{one.stage} since {fix.at}: {one_line(fix.summary, 4_000)}")
+    print_block(console, "So far", one_line(fix.progress, 4_000))
     for title, text in plan_parts(fix):
         print_block(console, title, text)
