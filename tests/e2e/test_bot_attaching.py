@@ -166,7 +166,7 @@ def detached(bot: Bot, access_point: str) -> dict[str, tuple[str, list[str]]]:
     return made
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.mounts], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_in_auto_what_an_engineer_detached_is_attached_again(
     bot: Bot, detached: dict[str, tuple[str, list[str]]], case: Case
 ) -> None:
@@ -175,19 +175,6 @@ def test_in_auto_what_an_engineer_detached_is_attached_again(
     finding = fixed(bot, case, arn, f"restored-{case.name}-role", others)
     assert "It restores what was removed by" in finding["fix"]["summary"]
     assert finding["fix"]["decided_by"] == ""
-
-
-def test_in_auto_a_mount_waits_for_an_approval(bot: Bot, detached: dict[str, tuple[str, list[str]]]) -> None:
-    """While a role may mount every file system, no check reads which one the function mounts.
-
-    So no check has seen that the role may mount this one, and the bot does not restore it by itself.
-    """
-    (case,) = (case for case in CASES if case.mounts)
-    arn, others = detached[case.name]
-    proposed = found(bot, case, arn, has_fix("proposed"))
-    assert proposed["fix"]["change"]["policy_arns"] == [case.policy]
-    assert "no check of the last day saw the role's own policies allow" in proposed["fix"]["summary"]
-    assert bot.engineer.attached(f"restored-{case.name}-role") == sorted(others)
 
 
 # ── `approve`: what a role never had ────────────────────────────────────────────────────────────────────────────────

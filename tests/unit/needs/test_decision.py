@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from permission_guard.needs.decision import decide, policies_of, relevant_polici
 from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow, statement
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
+FILE_SYSTEMS = "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/*"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPICS = "arn:aws:kafka:us-east-1:123456789012:topic/orders/1/*"
 RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
@@ -154,6 +156,14 @@ def test_a_state_is_relevant_if_it_can_remove_a_doubt_and_the_role_s_policies_do
         ((allow("kafka-cluster:*"),), ()),
     ):
         assert relevant_states(needs, a_role(*documents), FUNCTION_ARN) == expected
+
+
+def test_what_identifies_a_resource_is_read_whatever_the_role_s_policies_allow() -> None:
+    """A restore needs a check that saw the permission on this resource, not on all of them."""
+    mount = Need("elasticfilesystem:ClientMount", FILE_SYSTEMS, unread="arn:point", identifies=True)
+    recommended = replace(mount, recommended=True, unread="arn:other")
+    for documents in ((), (allow("*"),), (denied("*"),)):
+        assert relevant_states([mount, recommended], a_role(*documents), FUNCTION_ARN) == ("arn:point",)
 
 
 # ── The attributes of a need besides its action and its resource ────────────────────────────────────────────────────

@@ -114,13 +114,14 @@ def relevant_policies(needs: Iterable[Need], role: Role, function_arn: str) -> t
 def relevant_states(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
     """Return the resources to read to find out what is required, or on which resource.
 
-    A resource is not relevant if the role's policies allow its needs anyway.
+    A resource is not relevant if the role's policies allow its needs anyway. But what identifies the resource of a need
+    is read all the same: only what a check saw on exactly that resource is restored when the role loses it.
     """
     undecided = {
         need.unread: None
         for need in needs
         if need.unread and not need.recommended
-        if decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
+        if need.identifies or decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
     }
     return tuple(undecided)
 

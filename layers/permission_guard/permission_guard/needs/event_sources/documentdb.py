@@ -40,7 +40,7 @@ class DocumentDB:
         return (
             *on(cluster, "rds:DescribeDBClusters"),
             *(
-                Need(action, f"{owner}:{kind}:{name or '*'}", unread="" if name else cluster)
+                Need(action, f"{owner}:{kind}:{name or '*'}", unread="" if name else cluster, identifies=not name)
                 for kind, name, action in groups
             ),
             *network_interfaces(),
