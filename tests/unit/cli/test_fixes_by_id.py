@@ -253,6 +253,15 @@ def test_a_fix_is_shown_with_its_plan_decision_result_and_history(several: Stack
     assert (missing.exit_code, "has no fix: see permission-guard findings show" in missing.stderr) == (1, True)
 
 
+def test_a_fix_that_was_stopped_halfway_says_what_was_done(stack: Stack) -> None:
+    """In the list as well. A person may have to decide what to do with it."""
+    progress = "Fixing was stopped in between. Done: one. Not done until it is resumed: two."
+    stack.found = [replace(APPLIED, fix=replace(FIX, result=FixResult.APPLYING, progress=progress))]
+    assert f"So far {progress}" in " ".join(run("show", "b" * 8).stdout.split())
+    assert "Fixing was stopped" in " ".join(run("list", "--days", "400").stdout.split())
+    assert "So far" not in run("show", "b" * 8, "--format", "json").stdout
+
+
 def test_the_history_of_a_fix_has_its_own_transitions_only(stack: Stack) -> None:
     """The others are the finding's."""
     opened = advanced(replace(PROPOSED, revision=0), Transition.OPENED, "2026-11-20T10:15:30+00:00")

@@ -401,7 +401,11 @@ def test_a_stop_between_the_two_writes_keeps_the_mapping_disabled_until_a_resume
     setup = disabled(stop=stopped_after(2))
     assert stopped(setup.handle())
     assert (len(setup.state.attached), setup.mappings.enabled) == (1, [])
-    assert fix_of(setup.store.one()).result is FixResult.APPLYING
+    fix = fix_of(setup.store.one())
+    assert (fix.result, fix.lease_until) == (FixResult.APPLYING, "")
+    done, left = fix.progress.split(" Not done until it is resumed: ")
+    assert "iam:AttachRolePolicy" in done
+    assert left.startswith("lambda:UpdateEventSourceMapping")
     assert stopped(handle_later(setup))
     assert setup.mappings.enabled == []
     setup.stop.switched = RESUMED

@@ -10,6 +10,7 @@ import pytest
 from permission_guard.config.document import Fixes, GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import RetryableError
+from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import FixResult
 from permission_guard.model.state import Function, Role, Unread
 from permission_guard.model.verdicts import finding_id
@@ -27,7 +28,7 @@ from tests.fakes import (
     polling,
 )
 from tests.unit.fixes.test_fixer import Killed, Setup, fix_of
-from tests.unit.fixes.test_fixer_stopped import RESUMED, STOPPED, stopped, stopped_after
+from tests.unit.fixes.test_fixer_stopped import RESUMED, STOPPED, WHY, stopped, stopped_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,6 +220,27 @@ def assert_refused(setup: Setup, reason: str) -> None:
     assert reason in fix.summary
     assert INTERFACES_ARN in fix.summary.partition(" Undo: ")[2]
     assert fix.before == {"role_arn": ROLE_ARN, "attached_policies": []}
+
+
+# ── Its undo ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_undo_that_is_stopped_between_two_calls_says_what_was_done_and_ends() -> None:
+    """The next request undoes what is left."""
+    setup = planned(FixMode.AUTO)
+    setup.handle(finding_id=VPC_FINDING)
+    setup.decide(DecisionKind.UNDO)
+    setup.stop = stopped_after(2)
+    outcome = setup.handle(finding_id=VPC_FINDING)
+    assert (outcome.result, setup.state.detached) == (FixResult.REFUSED, BOTH[:1])
+    assert outcome.summary == (
+        f"{WHY}. Done: iam:DetachRolePolicy orders-role, {INTERFACES_ARN}. "
+        f"Not done: iam:DetachRolePolicy orders-role, {VPC_ARN}. Resume fixing, and request the undo again."
+    )
+    setup.stop = InMemoryStop(switched=RESUMED)
+    setup.decide(DecisionKind.UNDO)
+    assert setup.handle(finding_id=VPC_FINDING).result is FixResult.UNDONE
+    assert (setup.state.detached, _role(setup).attached) == (BOTH, {})
 
 
 # ── The function has another role by now ────────────────────────────────────────────────────────────────────────────
