@@ -57,4 +57,5 @@ _TYPES: Final[dict[Any, Callable[[JSON], bool]]] = {
     "tuple[Remedy, ...]": _is_list,
     "tuple[PastTransition, ...]": _is_list,
     "tuple[PlannedCall, ...]": _is_list,
+    "tuple[RevertedFix, ...]": _is_list,
 }
