@@ -205,6 +205,7 @@ class Fixer:
             self.quota,
             self.stop,
             self.writers,
+            self.afterwards,
             self._recorder,
             self.clock,
             self.wait,
@@ -362,7 +363,11 @@ class Fixer:
 
         If fixing is stopped before that, the record stays `applying`, and the sweep hands the finding over again.
         """
-        followed = self.afterwards.follow(finding, lambda: self._guard_again(target, finding))
+        followed = self.afterwards.follow(
+            finding,
+            guard=lambda: self._guard_again(target, finding),
+            save=lambda fix_record: self._recorder.save(target, finding, fix_record),
+        )
         if followed.waits:
             stopped = followed.stopped
             return FixOutcome(finding.id, None, stopped, None, is_postponed=True, stopped=stopped)
