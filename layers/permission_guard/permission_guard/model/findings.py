@@ -190,9 +190,9 @@ class FixRecord:
     and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
     no other may until `lease_until`, ISO-8601 in UTC. `undo_record` is the last request to undo the fix, None if there
     was none. `declined_by` is the ARN of who rejected or undid an earlier fix of the finding, until one is applied.
-    `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the function
-    that the plan resolves, too. `enabled_mapping` is true if the fix itself enabled the event source mapping of its plan;
-    it is recorded before that call.
+    `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the
+    function that the plan resolves, too. `enabled_mapping` is true if the fix itself enabled the event source mapping
+    of its plan; it is recorded before that call.
     """
 
     name: str
