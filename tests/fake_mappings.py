@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class InMemoryMappings:
-    """Reads and enables the mappings of a state. `errors` are raised by the next writes, None is no error.
+    """Reads, enables and disables the mappings of a state. `errors` are raised by the next writes, None is no error.
 
     `before_read` runs before every read, to simulate somebody else. `unread` is what the next read returns instead.
     """
@@ -28,6 +28,7 @@ class InMemoryMappings:
     before_read: Callable[[], None] = lambda: None
     unread: Unread | None = None
     enabled: list[tuple[str, str]] = field(default_factory=list)
+    disabled: list[tuple[str, str]] = field(default_factory=list)
     named: str = ""
     hidden: int = 0
 
@@ -42,12 +43,18 @@ class InMemoryMappings:
         return self
 
     def enable_mapping(self, uuid: str) -> None:
+        self._write(uuid, "Enabling", self.enabled)
+
+    def disable_mapping(self, uuid: str) -> None:
+        self._write(uuid, "Disabling", self.disabled)
+
+    def _write(self, uuid: str, state: str, written: list[tuple[str, str]]) -> None:
         error = self.errors.pop(0) if self.errors else None
         if error:
             raise error
-        self.enabled.append((uuid, self.named))
+        written.append((uuid, self.named))
         if not self.hidden:
-            self.change(uuid, state="Enabling", state_transition_reason="USER_INITIATED", last_processing_result="")
+            self.change(uuid, state=state, state_transition_reason="USER_INITIATED", last_processing_result="")
 
     def change(self, uuid: str, **values: str) -> None:
         """Change a mapping."""

@@ -1,4 +1,4 @@
-"""Each event source type and feature that the sandbox has: attached again in `auto`, and by an approval.
+"""Each event source type and feature that the sandbox has: attached again in `auto`, and by an approval, and undone.
 
 All functions of a mode are made and broken at once, so that the tests share the time until the fixes. The sandbox has
 no other sources: what the bot attaches for those is tested with recorded shapes, see `sandbox/README.md`.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INTERFACES = {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}
 INTERFACES_POLICY = f"{MANAGED}AWSLambdaENIManagementAccess"
 AWS = "arn:aws:iam::aws:policy/"
+PERSON = f"arn:aws:sts::{ACCOUNT}:assumed-role/deciding-person/test"
+"""Who decides."""
 MORE_THAN_ENOUGH = "500"
 """The limit of fixes an hour: these tests and others of the stack make more than the default of 20."""
 
@@ -151,6 +153,54 @@ def fixed(bot: Bot, case: Case, arn: str, role: str, others: list[str]) -> Findi
     return finding
 
 
+@pytest.fixture(scope="module")
+def command(bot: Bot) -> Callable[..., None]:
+    """Return what runs a command as a person who may read findings and decide."""
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{bot.outputs['FindingsTableName']}"
+    person = bot.principal(
+        "deciding-person",
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": bot.outputs["DecideFixFunctionArn"]},
+        {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:Query", "dynamodb:BatchGetItem"],
+            "Resource": [table, f"{table}/index/by-status"],
+        },
+    )
+    keys = person("sts")._request_signer._credentials.get_frozen_credentials()
+    given = bot.aws.exports() | {
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+        "AWS_SESSION_TOKEN": keys.token,
+    }
+
+    def run(*words: str) -> None:
+        done = CliRunner().invoke(app, words, env=given)
+        assert done.exit_code == 0, done.output
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undo(bot: Bot, command: Callable[..., None]) -> Callable[[Case, Finding, str], None]:
+    """Return what undoes the fix of a case's finding, and waits until the role is as it was and the finding open."""
+    dynamodb, decisions = bot.aws.client("dynamodb"), bot.resource("DecisionsTable")
+
+    def run(case: Case, finding: Finding, role: str) -> None:
+        command("fixes", "undo", finding["id"], "--yes", "--reason", "Tried")
+        undone = found(bot, case, finding["function_arn"], has_fix("undone"))
+        before, record = finding["fix"]["before"], undone["fix"]["undo_record"]
+        assert bot.engineer.attached(role) == before["attached_policies"]
+        assert (undone["status"], undone["transition"]) == ("open", "Fix Undone")
+        assert (record["by"], record["reason"], record["after"]) == (PERSON, "Tried", before)
+        detached = {"RoleName": role, "PolicyArn": case.policy}
+        assert record["calls"] == [{"operation": "iam:DetachRolePolicy", "parameters": detached}]
+        # Three undone fixes within an hour stop all fixing; here each is the only one of its hour.
+        dynamodb.delete_item(TableName=decisions, Key={"finding_id": {"S": "BREAKER"}, "revision": {"N": "0"}})
+
+    return run
+
+
 # ── `auto`: what a role had ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -168,13 +218,18 @@ def detached(bot: Bot, access_point: str) -> dict[str, tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_in_auto_what_an_engineer_detached_is_attached_again(
-    bot: Bot, detached: dict[str, tuple[str, list[str]]], case: Case
+    bot: Bot,
+    detached: dict[str, tuple[str, list[str]]],
+    undo: Callable[[Case, Finding, str], None],
+    case: Case,
 ) -> None:
-    """Nobody is asked: the role had exactly this, and an event names who detached it."""
+    """Nobody is asked: the role had exactly this, and an event names who detached it. A person can undo it."""
     arn, others = detached[case.name]
-    finding = fixed(bot, case, arn, f"restored-{case.name}-role", others)
+    role = f"restored-{case.name}-role"
+    finding = fixed(bot, case, arn, role, others)
     assert "It restores what was removed by" in finding["fix"]["summary"]
     assert finding["fix"]["decided_by"] == ""
+    undo(case, finding, role)
 
 
 # ── `approve`: what a role never had ────────────────────────────────────────────────────────────────────────────────
@@ -182,10 +237,12 @@ def test_in_auto_what_an_engineer_detached_is_attached_again(
 
 @pytest.fixture(scope="module")
 def asking(bot: Bot) -> Iterator[Bot]:
-    """Deploy the mode `approve` for all rules, and the one before afterwards. Only two functions read it."""
+    """Deploy the mode `approve` for all rules, and the one before afterwards. Only two functions read it.
+
+    A message can stay in the queue of fixes for minutes: an event of a check, while the same fix was being undone.
+    """
 
     def push(**changes: Any) -> None:
-        bot.wait_until_empty("FixQueue")
         configuration.push(bot.aws, bot.outputs, {**CONFIGURATION, **changes})
         for function in ("ApplyFixFunction", "DecideFixFunction"):
             restart(bot, function)
@@ -215,33 +272,15 @@ def moved(asking: Bot, access_point: str) -> dict[str, tuple[str, list[str]]]:
     return made
 
 
-@pytest.fixture(scope="module")
-def approve(asking: Bot) -> Callable[[Finding], str]:
-    """Return what runs the command of a proposal as a person who may decide, and returns who decided."""
-    allowed = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": asking.outputs["DecideFixFunctionArn"]}
-    person = asking.principal("approving-person", allowed)
-    keys = person("sts")._request_signer._credentials.get_frozen_credentials()
-    given = asking.aws.exports() | {
-        "AWS_ACCESS_KEY_ID": keys.access_key,
-        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-        "AWS_SESSION_TOKEN": keys.token,
-    }
-
-    def run(finding: Finding) -> str:
-        words = finding["fix"]["approve"].split()
-        assert words[0] == "permission-guard"
-        done = CliRunner().invoke(app, words[1:], env=given)
-        assert done.exit_code == 0, done.output
-        return f"arn:aws:sts::{ACCOUNT}:assumed-role/approving-person/test"
-
-    return run
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_with_approve_what_a_role_never_had_is_attached_after_an_approval(
-    asking: Bot, moved: dict[str, tuple[str, list[str]]], approve: Callable[[Finding], str], case: Case
+    asking: Bot,
+    moved: dict[str, tuple[str, list[str]]],
+    command: Callable[..., None],
+    undo: Callable[[Case, Finding, str], None],
+    case: Case,
 ) -> None:
-    """The proposal shows the one call. Nothing is attached before a person approves it."""
+    """The proposal shows the one call. Nothing is attached before a person approves it. A person can undo it."""
     arn, others = moved[case.name]
     role = f"approved-{case.name}-new"
     proposed = found(asking, case, arn, has_fix("proposed"))
@@ -249,7 +288,10 @@ def test_with_approve_what_a_role_never_had_is_attached_after_an_approval(
     assert proposed["fix"]["calls"] == [call]
     assert "It would grant more than it restores" not in proposed["fix"]["summary"], "that would be the mode auto"
     assert asking.engineer.attached(role) == sorted(others)
-    who = approve(proposed)
+    program, *words = proposed["fix"]["approve"].split()
+    assert program == "permission-guard"
+    command(*words)
     finding = fixed(asking, case, arn, role, others)
-    assert finding["fix"]["decided_by"] == who
+    assert finding["fix"]["decided_by"] == PERSON
     assert finding["fix"]["calls"] == [call]
+    undo(case, finding, role)

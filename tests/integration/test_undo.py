@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from permission_guard.aws import clients
 from permission_guard.aws.tables.stops import StopTable
 from permission_guard.bootstrap import deployment
 from permission_guard.cli.app import app
@@ -21,34 +22,53 @@ from tests import sts
 from tests.fakes import SQS_POLICY_ARN, TABLE_NAME, allow
 from tests.integration.conftest import DECISIONS, cloudtrail, detached, sqs_event
 from tests.integration.requests import DECIDE_FIX, deploy, signed
-from tests.integration.test_apply_fix import broken, event, fix_of
+from tests.integration.test_apply_fix import broken, disabled, event, fix_of
 from tests.integration.test_stop import ask
 
 if TYPE_CHECKING:
     from permission_guard.fixes.decisions import DecisionRequest
     from tests.integration.conftest import Account
 
-__all__ = ["broken"]
+__all__ = ["broken", "disabled"]
 
 
 @pytest.fixture
 def fixed(broken: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Return an account with an applied fix, a resolved finding, and a stack whose `decide_fix` can be invoked."""
-    broken.run("apply_fix", sqs_event(event(broken.finding)))
-    broken.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
-    assert broken.finding.status is Status.RESOLVED
+    return fix(broken, monkeypatch)
+
+
+@pytest.fixture
+def fixed_with_mapping(disabled: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return an account where the fix also enabled the mapping, which AWS had disabled."""
+    account = fix(disabled, monkeypatch)
+    assert mapping_state(account) == "Enabled"
+    return account
+
+
+def fix(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Apply the fix of an account, and let its `decide_fix` be invoked."""
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    account.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
+    assert account.finding.status is Status.RESOLVED
     deploy()
 
     def invoke(request: DecisionRequest, arn: str, profile: str | None) -> Any:
         assert (arn, profile) == (DECIDE_FIX, None)
         with contextlib.redirect_stdout(io.StringIO()):
-            answer = broken.run("decide_fix", signed(request, DECIDE_FIX)).answer
+            answer = account.run("decide_fix", signed(request, DECIDE_FIX)).answer
         if not answer["recorded"]:
             raise RequestRefusedError(answer["reason"])
         return answer
 
     monkeypatch.setattr(deployment, "send_decision", invoke)
-    return broken
+    return account
+
+
+def mapping_state(account: Account) -> str:
+    """Return the state of the only mapping."""
+    (mapping,) = account.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    return str(mapping["State"])
 
 
 def command(*words: str) -> tuple[int, str, str]:
@@ -95,6 +115,41 @@ def test_a_person_undoes_a_fix_and_it_is_not_fixed_again(fixed: Account) -> None
         assert fixed.run("apply_fix", sqs_event(message)).failed == []
     assert SQS_POLICY_ARN not in fixed.attached()
     assert fixed.finding.revision == revision
+
+
+def test_the_mapping_that_the_fix_enabled_is_disabled_before_the_policy_is_detached(
+    fixed_with_mapping: Account,
+) -> None:
+    """Both calls name the finding. The state before the fix is the state after its undo."""
+    account, named = fixed_with_mapping, []
+
+    def keep(request: Any, **_more: Any) -> None:
+        agent = request.headers["User-Agent"]
+        agent = agent.decode() if isinstance(agent, bytes) else agent
+        named.append(agent.partition(" permission-guard-finding/")[2])
+
+    for service in ("iam", "lambda"):
+        clients.client(service).meta.events.register_first(f"before-send.{service}", keep)
+    before, run = fix_of(account).before, undo(account)
+    assert (run.failed, mapping_state(account)) == ([], "Disabled")
+    writes = ("lambda:UpdateEventSourceMapping", "iam:DetachRolePolicy")
+    assert [call for call in run.calls if call in writes] == list(writes)
+    assert [text.partition(" ")[0] for text in named if text] == [account.finding.id] * 2
+    record = fix_of(account).undo_record
+    assert record is not None
+    assert [call.operation for call in record.calls] == list(writes)
+    assert {**record.after, "mapping_state_reason": ""} == {**before, "mapping_state_reason": ""}
+    assert "mapping_state: Enabled -> Disabled" in command("show", account.finding.id)[1]
+
+
+def test_a_mapping_that_a_person_disabled_since_is_not_touched(fixed_with_mapping: Account) -> None:
+    """Only the policy is detached."""
+    (mapping,) = fixed_with_mapping.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    fixed_with_mapping.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    run = undo(fixed_with_mapping)
+    assert fix_of(fixed_with_mapping).result is FixResult.UNDONE
+    assert "lambda:UpdateEventSourceMapping" not in run.calls
+    assert SQS_POLICY_ARN not in fixed_with_mapping.attached()
 
 
 def test_the_problem_comes_back_later_and_is_only_proposed(fixed: Account) -> None:

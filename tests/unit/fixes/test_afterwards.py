@@ -11,7 +11,13 @@ import pytest
 from permission_guard.config.document import Exclusion, Fixes, GuardConfig, RuleConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.delivery.plans import plan_parts
-from permission_guard.errors import FixNotVisibleError, RetryableError, RoleNotReadyError, WriteFailedError
+from permission_guard.errors import (
+    FixInProgressError,
+    FixNotVisibleError,
+    RetryableError,
+    RoleNotReadyError,
+    WriteFailedError,
+)
 from permission_guard.fixes.afterwards import PROPAGATION
 from permission_guard.fixes.simulation import SimulatedDecision
 from permission_guard.fixes.stop import Breaker
@@ -261,7 +267,24 @@ def test_a_mapping_that_is_enabled_already_needs_no_call() -> None:
     setup = disabled()
     setup.mappings.before_read = lambda: setup.mappings.change(MAPPING_UUID, state="Enabled")
     assert setup.handle().result is FixResult.APPLIED
-    assert (setup.mappings.enabled, fix_of(setup.store.one()).after["mapping_state"]) == ([], "Enabled")
+    fix = fix_of(setup.store.one())
+    assert (setup.mappings.enabled, fix.after["mapping_state"]) == ([], "Enabled")
+    assert (fix.undo, fix.enabled_mapping) == (UNDO_ATTACHMENT, False), "what undoes the fix leaves the mapping enabled"
+    assert fix.summary == f"{ATTACH}, then enable {MAPPING_SUBJECT}. Somebody else enabled the mapping"
+
+
+def test_a_mapping_that_somebody_enables_between_two_tries_is_theirs() -> None:
+    """AWS rejected the try of the fix."""
+    setup = disabled()
+    setup.mappings.errors = [NOT_READY]
+
+    def enable(_seconds: float) -> None:
+        if not setup.mappings.errors:
+            setup.mappings.change(MAPPING_UUID, state="Enabled", state_transition_reason="USER_INITIATED")
+
+    assert setup.handle(afterwards=replace(setup.fixer().afterwards, wait=enable)).result is FixResult.APPLIED
+    fix = fix_of(setup.store.one())
+    assert (fix.undo, fix.enabled_mapping, setup.mappings.enabled) == (UNDO_ATTACHMENT, False, [])
 
 
 def test_a_mapping_that_may_not_be_read_is_not_enabled() -> None:
@@ -310,24 +333,55 @@ def interrupted() -> Setup:
 
 
 def test_the_next_try_finishes_what_a_crash_interrupted() -> None:
-    """It attaches nothing again, and the record is that of the plan."""
+    """It attaches nothing again, and the record is that of the plan. What undoes it disables the mapping only then."""
     setup = interrupted()
     before = fix_of(setup.store.one())
+    assert (before.undo, before.enabled_mapping) == (UNDO_ATTACHMENT, False)
     assert handle_later(setup).result is FixResult.APPLIED
     after = fix_of(setup.store.one())
     assert (len(setup.state.attached), setup.mappings.enabled) == (1, [(MAPPING_UUID, FINDING_ID)])
-    assert (after.plan_hash, after.attempts, after.undo) == (before.plan_hash, 1, before.undo)
+    assert (after.plan_hash, after.attempts, after.undo) == (before.plan_hash, 1, f"{UNDO_ENABLING}\n{UNDO_ATTACHMENT}")
 
 
-def test_a_crash_after_the_enabling_enables_once() -> None:
-    """The second write to the table is the one that records the result."""
+@pytest.mark.parametrize("write", [2, 3])
+def test_a_crash_before_or_after_the_enabling_enables_once(write: int) -> None:
+    """The second write to the table records that the fix enables the mapping, the third one the result."""
     setup = disabled()
-    crash_at_write(setup, 2)
+    crash_at_write(setup, write)
     with pytest.raises(Killed):
         setup.handle()
+    assert len(setup.mappings.enabled) == write - 2
     assert handle_later(setup).result is FixResult.APPLIED
     assert (len(setup.state.attached), len(setup.mappings.enabled)) == (1, 1)
-    assert fix_of(setup.store.one()).undo == f"{UNDO_ENABLING}\n{UNDO_ATTACHMENT}"
+    fix = fix_of(setup.store.one())
+    assert (fix.undo, fix.enabled_mapping) == (f"{UNDO_ENABLING}\n{UNDO_ATTACHMENT}", True)
+    assert "Somebody else" not in fix.summary
+
+
+def test_what_somebody_else_enabled_after_a_crash_is_theirs() -> None:
+    """The record does not say that the fix was about to enable it."""
+    setup = interrupted()
+    setup.mappings.change(MAPPING_UUID, state="Enabled", state_transition_reason="USER_INITIATED")
+    assert handle_later(setup).summary.endswith("Somebody else enabled the mapping")
+    fix = fix_of(setup.store.one())
+    assert (fix.undo, fix.enabled_mapping, setup.mappings.enabled) == (UNDO_ATTACHMENT, False, [])
+
+
+def test_an_invocation_that_lost_the_fix_enables_nothing() -> None:
+    """Another one owns it, since the lease has ended."""
+    setup = disabled()
+    reads: list[int] = []
+
+    def take_over() -> None:
+        reads.append(1)
+        if len(reads) == 2:
+            finding = setup.store.one()
+            setup.store.put(replace(finding, fix=replace(fix_of(finding), owner="another")))
+
+    setup.mappings.before_read = take_over
+    with pytest.raises(FixInProgressError, match="another invocation has taken over the fix"):
+        setup.handle()
+    assert setup.mappings.enabled == []
 
 
 @pytest.mark.parametrize(
@@ -403,6 +457,7 @@ def test_a_stop_between_the_two_writes_keeps_the_mapping_disabled_until_a_resume
     assert (len(setup.state.attached), setup.mappings.enabled) == (1, [])
     fix = fix_of(setup.store.one())
     assert (fix.result, fix.lease_until) == (FixResult.APPLYING, "")
+    assert (fix.undo, fix.enabled_mapping) == (UNDO_ATTACHMENT, False)
     done, left = fix.progress.split(" Not done until it is resumed: ")
     assert "iam:AttachRolePolicy" in done
     assert left.startswith("lambda:UpdateEventSourceMapping")

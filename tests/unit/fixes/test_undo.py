@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from permission_guard.config.document import Exclusion, Fixes, GuardConfig
+from permission_guard.config.document import Exclusion, Fixes, GuardConfig, ManagedElsewhere, ManagingTool
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     FixInProgressError,
@@ -19,13 +19,16 @@ from permission_guard.errors import (
     RetryableError,
     WriteFailedError,
 )
+from permission_guard.findings.callers import Caller
+from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import advanced, reopened, resolved
 from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
 from permission_guard.fixes.decisions import DecisionKind, why_not_undone
 from permission_guard.fixes.recorder import LEASE
 from permission_guard.fixes.stop import MAX_FAILED, Breaker, FailedFix, Switch, SwitchState
 from permission_guard.model.findings import FixResult, Status, Transition, UndoRecord
-from permission_guard.model.state import Role, Snapshot, Unread
+from permission_guard.model.state import ManagedBy, Role, Snapshot, Unread
+from permission_guard.model.targets import Direction
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -299,6 +302,26 @@ def test_an_excluded_function_is_not_changed() -> None:
     config = GuardConfig(exclusions=(Exclusion(reason="A test.", functions=("ord*",)),))
     assert setup.handle(config=config).summary == "The configuration excludes the function: A test."
     assert setup.state.detached == []
+
+
+@pytest.mark.parametrize("known_by", ["entry", "caller", "finding", "unreadable"])
+def test_what_another_tool_manages_by_now_can_be_undone(known_by: str) -> None:
+    """The bot takes back its own change, which that tool does not know. It would refuse to make it again."""
+    setup = requested()
+    finding, key = setup.store.one(), (FUNCTION_ARN, Direction.EXECUTION_ROLE)
+    if known_by == "entry":
+        entry = ManagedElsewhere(tool=ManagingTool.TERRAFORM, roles=("orders-*",))
+        setup.config = GuardConfig(fixes=Fixes(managed_elsewhere=(entry,)))
+    elif known_by == "caller":
+        setup.store.checkpoints[key] = Checkpoint(callers=(Caller("", "terraform", "2026-11-19"),)).to_json()
+    elif known_by == "finding":
+        setup.store.put(replace(finding, managed_by=ManagedBy("terraform")))
+    else:
+        setup.store.checkpoints[key] = "not a checkpoint"
+    assert setup.handle().result is FixResult.UNDONE
+    assert attached(setup) == {OWN}
+    setup.store.put(reopened(resolved(setup.store.one(), "It passes.", NOW).finding, NOW).finding)
+    assert setup.handle().result is FixResult.REFUSED, "otherwise nothing manages it"
 
 
 @pytest.mark.parametrize("what", ["role", "stack", "tags"])

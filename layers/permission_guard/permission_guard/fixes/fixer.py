@@ -206,6 +206,7 @@ class Fixer:
             self.quota,
             self.stop,
             self.writers,
+            self.afterwards,
             self._recorder,
             self.clock,
             self.wait,
@@ -365,7 +366,11 @@ class Fixer:
 
         If fixing is stopped before that, the record stays `applying`, and the sweep hands the finding over again.
         """
-        followed = self.afterwards.follow(finding, lambda: self._guard_again(target, finding))
+        followed = self.afterwards.follow(
+            finding,
+            guard=lambda: self._guard_again(target, finding),
+            save=lambda fix_record: self._recorder.save(target, finding, fix_record),
+        )
         if followed.waits:
             calls = followed.fix.calls
             progress = progress_of(calls, [call for call in calls if call.operation in fix.writes])

@@ -7,9 +7,9 @@ AWS does not say that a missing permission is the cause.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeGuard
 
-from permission_guard.errors import RetryableError
+from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.findings import PlannedCall
 from permission_guard.model.state import DisabledBy, Unread, subject
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import EventSourceMapping, Snapshot
     from permission_guard.model.targets import JSON
 
-ENABLE: Final = "lambda:UpdateEventSourceMapping"
+UPDATE: Final = "lambda:UpdateEventSourceMapping"
 READ: Final = "lambda:GetEventSourceMapping"
 RULES: Final = frozenset({"PG201"})
 """The rules whose findings are about a mapping that stops when the role lacks what they name."""
@@ -42,10 +42,13 @@ class MappingReader(Protocol):
 
 
 class MappingWriter(Protocol):
-    """The write to an event source mapping that a fix may make."""
+    """The writes to an event source mapping that a fix and its undo may make."""
 
     def enable_mapping(self, uuid: str) -> None:
         """Enable a mapping."""
+
+    def disable_mapping(self, uuid: str) -> None:
+        """Disable a mapping."""
 
 
 class MappingWriters(Protocol):
@@ -63,15 +66,14 @@ def with_mapping(plan: Plan, finding: Finding, snapshot: Snapshot) -> Plan:
     if not is_disabled_for_permission(mapping):
         doubt = f"Why {subject(mapping)} is disabled: AWS names no missing permission. It stays disabled."
         return replace(plan, unknowns=(*plan.unknowns, doubt))
-    step = {"action": ENABLE, **_facts(mapping)}
+    step = {"action": UPDATE, **_facts(mapping)}
     return replace(
         plan,
         summary=f"{plan.summary}, then enable {subject(mapping)}",
         change={**plan.change, _STEP: step},
-        calls=(*plan.calls, PlannedCall(operation=ENABLE, parameters={"UUID": mapping.uuid, "Enabled": True})),
+        calls=(*plan.calls, PlannedCall(operation=UPDATE, parameters={"UUID": mapping.uuid, "Enabled": True})),
         before={**plan.before, **_state(mapping)},
         expected={**plan.expected, "event_source_mapping": mapping.uuid, "mapping_state": "Enabled"},
-        undo=f"{undo_of(step)}\n{plan.undo}",
     )
 
 
@@ -90,10 +92,35 @@ def step_of(fix: FixRecord) -> Mapping[str, JSON] | None:
     return step
 
 
-def undo_of(step: Mapping[str, JSON]) -> str:
-    """Return the command that disables the mapping again."""
-    region = require_arn(step["function_arn"]).region
-    return aws("lambda", "update-event-source-mapping", region, uuid=step["uuid"], no_enabled=True)
+def enabling(fix: FixRecord, step: Mapping[str, JSON]) -> FixRecord:
+    """Return the record of a fix that is about to enable its mapping: what undoes it disables the mapping first."""
+    if fix.enabled_mapping:
+        return fix
+    return replace(fix, enabled_mapping=True, undo=f"{_undo_of(step)}\n{fix.undo}")
+
+
+def not_enabling(fix: FixRecord, step: Mapping[str, JSON]) -> FixRecord:
+    """Return the record of a fix that did not enable its mapping: what undoes it leaves the mapping as it is."""
+    return replace(fix, enabled_mapping=False, undo=fix.undo.removeprefix(f"{_undo_of(step)}\n"))
+
+
+def enabled_step(fix: FixRecord) -> Mapping[str, JSON] | None:
+    """Return the mapping that an applied fix enabled, None if it enabled none."""
+    return step_of(fix) if fix.enabled_mapping else None
+
+
+def calls_to_disable(step: Mapping[str, JSON], mapping: EventSourceMapping | Unread | None) -> tuple[PlannedCall, ...]:
+    """Return the call that disables a mapping that a fix enabled, none if others changed or disabled it since.
+
+    FixRefusedError if the mapping may not be read.
+    """
+    if isinstance(mapping, Unread):
+        raise FixRefusedError(f"Event source mapping {step['uuid']} could not be read: {mapping}.")
+    if not is_enabled(mapping):
+        return ()
+    if (mapping.function_arn, mapping.event_source_arn) != (step["function_arn"], step["event_source_arn"]):
+        return ()
+    return (PlannedCall(operation=UPDATE, parameters={"UUID": mapping.uuid, "Enabled": False}),)
 
 
 def read_mapping(step: Mapping[str, JSON], reader: MappingReader) -> EventSourceMapping | Unread | None:
@@ -104,7 +131,7 @@ def read_mapping(step: Mapping[str, JSON], reader: MappingReader) -> EventSource
     return mapping
 
 
-def is_enabled(mapping: EventSourceMapping | Unread | None) -> bool:
+def is_enabled(mapping: EventSourceMapping | Unread | None) -> TypeGuard[EventSourceMapping]:
     """Return whether AWS shows a mapping as enabled, or as being enabled."""
     return mapping is not None and not isinstance(mapping, Unread) and _settled(mapping) == "Enabled"
 
@@ -132,6 +159,12 @@ def state_of(mapping: EventSourceMapping | Unread | None, step: Mapping[str, JSO
     if mapping is None or isinstance(mapping, Unread):
         return {"event_source_mapping": step["uuid"], "mapping_state": None}
     return _state(mapping)
+
+
+def _undo_of(step: Mapping[str, JSON]) -> str:
+    """Return the command that disables the mapping again."""
+    region = require_arn(step["function_arn"]).region
+    return aws("lambda", "update-event-source-mapping", region, uuid=step["uuid"], no_enabled=True)
 
 
 def _mapping_of(finding: Finding, snapshot: Snapshot) -> EventSourceMapping | None:

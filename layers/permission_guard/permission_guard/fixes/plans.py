@@ -77,7 +77,13 @@ def progress_of(planned: Sequence[PlannedCall], done: Collection[PlannedCall]) -
 
 def in_words(calls: Iterable[PlannedCall]) -> str:
     """Return calls for a sentence."""
-    return "; ".join(f"{call.operation} {', '.join(map(str, call.parameters.values()))}" for call in calls)
+    return "; ".join(map(_in_words, calls))
+
+
+def _in_words(call: PlannedCall) -> str:
+    """Return a call in one line. A switch needs its name."""
+    values = (f"{name}={value}" if isinstance(value, bool) else str(value) for name, value in call.parameters.items())
+    return f"{call.operation} {', '.join(values)}"
 
 
 def why_not_approved(decision: Decision, approved: FixRecord | None, planned: FixRecord) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from permission_guard.config.fix_modes import effective_mode
+from permission_guard.errors import FixInProgressError
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.lifecycle import Change, advanced, managed, owner_of_fix, undone
 from permission_guard.model.findings import FixRecord, FixResult, Transition
@@ -165,6 +166,18 @@ class FixRecorder:
         }
         given = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items())
         return f"permission-guard fixes approve {finding.id} {given}"
+
+    def save(self, target: FunctionTarget, owned: Finding, fix_record: FixRecord) -> None:
+        """Record what the next try of a started fix must know. FixInProgressError if another invocation owns it."""
+        retry_on_conflict(lambda: self._save(target, owned, fix_record))
+
+    def _save(self, target: FunctionTarget, owned: Finding, fix_record: FixRecord) -> None:
+        current = self.store.finding(target, owned.id)
+        started = started_fix(current) if current else None
+        if current is None or started is None or started.owner != owner_of_fix(owned):
+            raise FixInProgressError("another invocation has taken over the fix")
+        change = Change(replace(current, fix=fix_record), current.revision, expected_owner=started.owner)
+        self.store.put_finding(change)
 
     def _takes_approvals(self, finding: Finding) -> bool:
         return effective_mode(self.config, finding.rule_id, self.mode).mode.takes_approvals

@@ -53,7 +53,7 @@ class StoppableWriter(_Stoppable):
 
 
 class StoppableMappingWriter(_Stoppable):
-    """Enables event source mappings through a writer."""
+    """Enables and disables event source mappings through a writer."""
 
     def __init__(self, writer: MappingWriter, stop: StopState) -> None:
         super().__init__(stop)
@@ -63,3 +63,8 @@ class StoppableMappingWriter(_Stoppable):
         """Enable a mapping."""
         call = PlannedCall(operation="lambda:UpdateEventSourceMapping", parameters={"UUID": uuid, "Enabled": True})
         self._make(call, lambda: self._writer.enable_mapping(uuid))
+
+    def disable_mapping(self, uuid: str) -> None:
+        """Disable a mapping."""
+        call = PlannedCall(operation="lambda:UpdateEventSourceMapping", parameters={"UUID": uuid, "Enabled": False})
+        self._make(call, lambda: self._writer.disable_mapping(uuid))

@@ -1,5 +1,7 @@
 """Undo one applied fix, as a person requested it: only what the fix changed, and what is still so.
 
+What followed the fix is undone first: Lambda would go on to read the source with a role that may no longer do so.
+
 It has the guards of a fix: where a fix would be refused, so is its undo, with the reason. A refused, expired or failed
 request has ended. The fix stays applied then, and a person can request the undo again.
 """
@@ -18,6 +20,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.exceptions import exclusion_of
+from permission_guard.fixes.afterwards import WRITES as AFTERWARDS
 from permission_guard.fixes.guards import guard_function
 from permission_guard.fixes.plans import in_words
 from permission_guard.fixes.recorder import TRANSITIONS, declined_by, fix_of, is_leased
@@ -32,13 +35,14 @@ if TYPE_CHECKING:
 
     from permission_guard.config.document import GuardConfig
     from permission_guard.config.settings import FixMode
+    from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Writers
     from permission_guard.fixes.decisions import Decision
     from permission_guard.fixes.recorder import FixOutcome, FixRecorder
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.findings import Finding, FixRecord, PlannedCall
-    from permission_guard.model.targets import FunctionTarget
+    from permission_guard.model.targets import JSON, FunctionTarget
     from permission_guard.rules.base import Rule
 
 
@@ -56,6 +60,7 @@ class Undoer:
     quota: FixQuota
     stop: BreakerStore
     writers: Writers
+    afterwards: Afterwards
     recorder: FixRecorder
     clock: Callable[[], str]
     wait: Callable[[float], None]
@@ -90,7 +95,7 @@ class Undoer:
         if fix_record.name != fix.name:
             raise FixRefusedError(f"This version of the bot has no fix {fix_record.name} for {finding.rule_id}.")
         self._guard(target, finding, fix)
-        calls = fix.undo_calls(fix_record.change, fix_record.before, self.fix_state)
+        calls = self._calls(fix_record, fix)
         if fix_record.result is FixResult.UNDOING:  # what others attach again meanwhile is theirs
             calls = tuple(call for call in calls if call in undo.calls)
         if calls and (stopped := why_stopped(self.stop)):
@@ -102,7 +107,15 @@ class Undoer:
             )
         if fix_record.result is FixResult.UNDOING:
             return undo
-        return replace(undo, calls=calls, before=fix.state(fix_record.change, self.fix_state))
+        return replace(undo, calls=calls, before=self._state(fix_record, fix))
+
+    def _calls(self, fix_record: FixRecord, fix: Fix) -> tuple[PlannedCall, ...]:
+        """Return the calls that undo what is left of a fix, in their order."""
+        of_the_change = fix.undo_calls(fix_record.change, fix_record.before, self.fix_state)
+        return (*self.afterwards.undo_calls(fix_record), *of_the_change)
+
+    def _state(self, fix_record: FixRecord, fix: Fix) -> Mapping[str, JSON]:
+        return {**fix.state(fix_record.change, self.fix_state), **self.afterwards.state(fix_record)}
 
     def _request(self, finding_id: str, fix_record: FixRecord) -> Decision:
         """Return the recorded request of a person to undo exactly this fix. An event or a finding proves none."""
@@ -146,21 +159,26 @@ class Undoer:
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
         """Make calls one by one. FixRefusedError if fixing is stopped before one of them."""
         writer = StoppableWriter(self.writers.for_finding(owned.id), self.stop)
+        made: list[PlannedCall] = []
         try:
             for call in calls:
-                fix.undo(call, writer)
+                if call.operation in AFTERWARDS:
+                    self.afterwards.undo(call, owned.id)
+                else:
+                    fix.undo(call, writer)
+                made.append(call)
         except FixingStoppedError as error:
-            made = f"Done: {in_words(writer.made)}. " if writer.made else ""
-            left = in_words(call for call in calls if call not in writer.made)
+            done = f"Done: {in_words(made)}. " if made else ""
+            left = in_words(call for call in calls if call not in made)
             raise FixRefusedError(
-                f"{error}. {made}Not done: {left}. Resume fixing, and request the undo again."
+                f"{error}. {done}Not done: {left}. Resume fixing, and request the undo again."
             ) from error
 
     def _left(self, owned: Finding, fix: Fix) -> Sequence[PlannedCall]:
         """Return the recorded calls that are not in effect yet."""
         fix_record = fix_of(owned)
         recorded = undo_of(fix_record).calls
-        left = fix.undo_calls(fix_record.change, fix_record.before, self.fix_state) if recorded else ()
+        left = self._calls(fix_record, fix) if recorded else ()
         return [call for call in left if call in recorded]
 
     def _undone(self, target: FunctionTarget, owned: Finding, fix: Fix) -> FixOutcome:
@@ -168,7 +186,7 @@ class Undoer:
         self._count(owned)
         fix_record = fix_of(owned)
         undo = undo_of(fix_record)
-        after = fix.state(fix_record.change, self.fix_state)
+        after = self._state(fix_record, fix)
         ended = replace(undo, after=after, ended_at=self.clock(), summary=_summary(undo.calls))
         outcome = self.recorder.record(
             target, owned, replace(fix_record, result=FixResult.UNDONE, undo_record=ended, declined_by=undo.by)

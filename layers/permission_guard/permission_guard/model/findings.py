@@ -190,9 +190,10 @@ class FixRecord:
     and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
     no other may until `lease_until`, ISO-8601 in UTC. `undo_record` is the last request to undo the fix, None if there
     was none. `declined_by` is the ARN of who rejected or undid an earlier fix of the finding, until one is applied.
-    `reverted` are the fixes of the finding that were taken back.
-    `resolves` are the ids of other findings of the function that the plan resolves, too. `progress` says what was done
-    and what was not, if fixing was stopped in between; empty otherwise.
+    `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the
+    function that the plan resolves, too. `progress` says what was done and what was not, if fixing was stopped in
+    between; empty otherwise. `enabled_mapping` is true if the fix itself enabled the event source mapping of its plan;
+    it is recorded before that call.
     """
 
     name: str
@@ -218,6 +219,7 @@ class FixRecord:
     reverted: tuple[RevertedFix, ...] = ()
     resolves: tuple[str, ...] = ()
     progress: str = ""
+    enabled_mapping: bool = False
 
     @property
     def is_undo_requested(self) -> bool:

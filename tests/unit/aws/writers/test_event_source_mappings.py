@@ -1,4 +1,4 @@
-"""Enabling a mapping: what AWS refuses for good, what it refuses because of the role, and what it refuses for now."""
+"""Enabling a mapping, and disabling it again: what AWS refuses for good, because of the role, and for now."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def test_the_mapping_is_enabled_and_nothing_else_is_changed(lambda_answers: Answ
     """No other parameter is sent."""
     lambda_answers.say("update_event_source_mapping", {"State": "Enabling"}, UUID=MAPPING_UUID, Enabled=True)
     MappingWriter(lambda_answers.client).enable_mapping(MAPPING_UUID)
+
+
+def test_the_mapping_is_disabled_and_nothing_else_is_changed(lambda_answers: Answers) -> None:
+    """That undoes the enabling."""
+    lambda_answers.say("update_event_source_mapping", {"State": "Disabling"}, UUID=MAPPING_UUID, Enabled=False)
+    MappingWriter(lambda_answers.client).disable_mapping(MAPPING_UUID)
 
 
 @pytest.mark.parametrize(

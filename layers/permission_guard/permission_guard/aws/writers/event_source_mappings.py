@@ -1,4 +1,4 @@
-"""The only write to Lambda that Permission Guard makes. `writer.py` says how it names its finding."""
+"""The only writes to Lambda that Permission Guard makes. `writer.py` says how they name their finding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INVALID: Final = "InvalidParameterValueException"
 
 
 class MappingWriter(WriterForFinding):
-    """Enables event source mappings, and changes nothing else of them.
+    """Enables event source mappings, disables them again, and changes nothing else of them.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
     """
@@ -40,8 +40,15 @@ class MappingWriter(WriterForFinding):
         RetryableError while another change of the mapping is in progress. Other temporary faults are raised as they
         are.
         """
+        self._update(uuid, enabled=True)
+
+    def disable_mapping(self, uuid: str) -> None:
+        """Disable an event source mapping. The errors are those of `enable_mapping`."""
+        self._update(uuid, enabled=False)
+
+    def _update(self, uuid: str, *, enabled: bool) -> None:
         try:
-            self.write(_UPDATE, lambda: self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True))
+            self.write(_UPDATE, lambda: self._lambda.update_event_source_mapping(UUID=uuid, Enabled=enabled))
         except WriteFailedError as error:
             cause = error.__cause__
             code = error_code(cause) if isinstance(cause, ClientError) else ""
