@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.events import Rule
+from tests.owned_policies import PREFIX, TAG, owned_documents
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, referred
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
+PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore", "FixResourceTag": TAG, "FixNamePrefix": PREFIX}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
 FIXES_AN_HOUR: Final = 1
@@ -68,7 +69,10 @@ def deployed(fix_mode: str, fixes_an_hour: int = FIXES_AN_HOUR) -> Stack:
         names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
         for logical in functions
     }
-    environments["apply_fix"]["MAX_FIXES_AN_HOUR"] = str(fixes_an_hour)
+    environments["apply_fix"] |= {
+        "MAX_FIXES_AN_HOUR": str(fixes_an_hour),
+        "OWNED_POLICY_ARNS": ",".join(owned_documents(TAG, PREFIX, fix_mode)),
+    }
     return Stack(
         tuple(_queue(name, properties) for name, properties in template.of_type("AWS::SQS::Queue").items()),
         tuple(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from permission_guard.fixes.decisions import why_not_undone
 from permission_guard.model.findings import Finding, FixResult, Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
@@ -300,15 +301,30 @@ def decide(world: World, kind: str) -> None:
     for finding in findings_in(world):
         fix = finding.fix
         if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
-            request = {
-                "kind": kind,
-                "nonce": f"{world.calls:032x}",
-                "finding_id": finding.id,
-                "function_arn": finding.function_arn,
-                "revision": finding.revision,
-                "plan_hash": fix.plan_hash,
-            }
-            world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
+            _send(world, kind, finding, fix.plan_hash)
+
+
+def _undo(story: Story, after: float | None = None) -> None:
+    story.add("a person requests: undo every applied fix", undo, after)
+
+
+def undo(world: World) -> None:
+    """Request the undo of every fix that can be undone."""
+    for finding in findings_in(world):
+        if finding.fix and not why_not_undone(finding.fix):
+            _send(world, "undo", finding, finding.fix.plan_hash)
+
+
+def _send(world: World, kind: str, finding: Finding, plan_hash: str) -> None:
+    request = {
+        "kind": kind,
+        "nonce": f"{world.calls:032x}",
+        "finding_id": finding.id,
+        "function_arn": finding.function_arn,
+        "revision": finding.revision,
+        "plan_hash": plan_hash,
+    }
+    world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
 
 
 def _stop(story: Story) -> None:

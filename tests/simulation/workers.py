@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.simulation.calls import Call
-    from tests.simulation.fix_stories import Endings
+    from tests.simulation.fix_stories import Endings, Kind
     from tests.simulation.problems import Problem
     from tests.simulation.world import World
 
 T = TypeVar("T")
 
 WORKER: Final = "apply_fix"
-_SHARED: Final = frozenset({"iam:AttachRolePolicy", "iam:ListAttachedRolePolicies"})
+_SHARED: Final = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"})
 """The calls that read or write what a worker changes, besides those about the findings table."""
 _TABLE: Final = "FindingsTable"
 
@@ -89,28 +89,28 @@ def _is_worker(option: Any) -> bool:
     return is_running or (isinstance(about, Poller) and about.function == WORKER)
 
 
-def interleave(problem: Problem, mode: str, *, both: bool = True) -> Endings:
+def interleave(problem: Problem, mode: str, kind: Kind = FixStory, *, both: bool = True) -> Endings:
     """Return the endings of a story in which two workers get the event that starts the fix, for each order of calls.
 
-    That is the event that the finding was opened, or that a person approved the plan. `both` is whether the second
+    That is the event that the finding was opened, or that a person approved the plan or requested the undo. `both` is whether the second
     worker stops, too.
     """
     branches = Branches[Ending]()
     choices = Interleaved(branches, both=both)
     with installed(deployed(mode, FIXES_AN_HOUR), choices, []) as world:
-        story = FixStory(world, problem)
+        story = kind(world, problem)
         story.begin()
         if mode == "approve":
-            world.run_until_quiet()
+            story.propose()
         choices.world = world
         story.go_on()
         return branches.end(story.end())
 
 
-def replay_every_event(problem: Problem, mode: str, *, reverse: bool) -> Ending:
+def replay_every_event(problem: Problem, mode: str, kind: Kind = FixStory, *, reverse: bool) -> Ending:
     """Return the ending of a story after which each event and each message is delivered once more, in order or not."""
     with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
-        story = FixStory(world, problem)
+        story = kind(world, problem)
         delivered: list[Callable[[], object]] = []
         world.on_delivery = delivered.append
         story.begin()
@@ -134,7 +134,7 @@ def _done(story: FixStory) -> dict[str, Any]:
     world = story.world
     return {
         "the policies of the role": sorted(world.account.roles[ROLE].attached),
-        "the attachments": len(world.account.attached_by_us),
+        "the changes": len(world.account.written_by_us),
         "the findings": {one.id: (one.status, one.revision) for one in findings_in(world)},
         "the alerts": {channel: tuple(messages) for channel, messages in world.receivers.messages.items()},
         "the tickets": json.dumps(world.receivers.ops_items, sort_keys=True),

@@ -21,7 +21,7 @@ from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
 from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
-from tests.simulation.account import Account
+from tests.simulation.account import WRITES, Account
 from tests.simulation.calls import Call, answer_of_others
 from tests.simulation.environments import Environment, Invocation
 from tests.simulation.evaluation import clean_evaluation
@@ -378,7 +378,7 @@ class World:
 
     def _answer(self, call: Call) -> dict[str, Any]:
         service, operation, params = call.service, call.operation, call.params
-        if self._current is not None and operation != "AttachRolePolicy":
+        if self._current is not None and operation not in WRITES:
             self._current.stop_read.see(call, self.tables.items["DecisionsTable"])
         if service == "dynamodb" and operation in self.tables.operations:
             return self.tables.answer(operation, params)
@@ -390,19 +390,28 @@ class World:
             for entry in params.get("Entries", ()):
                 self.seen.see_event(json.loads(entry["Detail"]))
             return self.buses.answer(operation, params)
-        if service == "iam" and operation == "AttachRolePolicy":
-            assert self._current is not None
-            items = self.tables.items["FindingsTable"].values()
-            findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
-            role, policy = params["RoleName"], params["PolicyArn"]
-            self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
         if operation == "GetLatestConfiguration" and self._current is not None:
             self._current.environment.document = self.document
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:
+                self._see_write(call)
                 return found
         return answer_of_others(call, self.document)
+
+    def _see_write(self, call: Call) -> None:
+        if call.operation not in WRITES:
+            return
+        assert self._current is not None
+        items = self.tables.items["FindingsTable"].values()
+        self.seen.see_write(
+            self._current,
+            call,
+            at=self.now,
+            running=self.running,
+            findings=(read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX)),
+            decisions=self.tables.items["DecisionsTable"],
+        )
 
     def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
         """Put a record of the stream into a shard. The mapping filters what is no finding."""
