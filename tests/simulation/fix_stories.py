@@ -278,7 +278,8 @@ class _Crash:
         self.calls += 1
         self._crash(world, invocation, f"crash before call {self.calls}, {call}")
         reply = answer(call)
-        self._crash(world, invocation, f"crash after call {self.calls}, {call}")
+        if self._every or not call.is_read:  # after one that reads, the state is the one before it
+            self._crash(world, invocation, f"crash after call {self.calls}, {call}")
         return reply
 
     def _crash(self, world: World, invocation: Invocation, words: str) -> None:

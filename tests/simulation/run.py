@@ -30,7 +30,7 @@ from tests.simulation.environments import app, keep_for_each_environment
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import broken
 from tests.simulation.memory import remembering
-from tests.simulation.stack import deployed
+from tests.simulation.stack import FIXES_AN_HOUR, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
 from tests.simulation.threads import InlinePool
 from tests.simulation.world import START, NeverQuietError, World
@@ -88,10 +88,10 @@ def simulate(
     choices = Choices(seed, left_out)
     steps = [step for number, step in enumerate(steps_of(seed)) if number not in without_steps]
     words: list[str] | None = [] if with_words else None
-    mode = choices.pick("mode", MODES)
+    mode, fixes_an_hour = choices.pick("mode", MODES), choices.pick("fixes an hour", FIXES_AN_HOUR)
     _install()
     started = time.process_time()
-    with installed(deployed(mode), choices, words) as world:
+    with installed(deployed(mode, fixes_an_hour), choices, words) as world:
         if words is not None:
             words.append(f"seed {seed}: FixMode {mode}")
         try:

@@ -37,6 +37,8 @@ _SECOND_LOSSES: Final = 0.25
 """How often two permissions are lost at once."""
 _USUAL: Final = tuple(problem for problem in PROBLEMS if not problem.documents)
 """The problems with AWS's policies as they are."""
+_UNDONE: Final = 0.2
+"""How often a person undoes what restored a permission."""
 _RESUMED: Final = 0.5
 """How often a person resumes what was stopped."""
 
@@ -173,6 +175,8 @@ def _loss(story: Story) -> None:
         _decision(story, story.one_of((130.0, 200.0, 400.0)))
     if story.share() < 0.3:
         _lose(story, name, problems[:1])
+    if story.share() < _UNDONE:
+        _undo(story, story.one_of((130.0, 400.0, 1_500.0)))
 
 
 def _lose(story: Story, name: str, problems: Sequence[Problem], after: float | None = None) -> None:
@@ -264,6 +268,7 @@ _DOCUMENTS: Final[list[tuple[str, Mapping[str, Any]]]] = [
     ("fixes wait for an approval", {"fixes": {"mode": "approve"}}),
     ("only PG201 is fixed without one", {"fixes": {"mode": "approve"}, "rules": {"PG201": {"fix": "auto"}}}),
     ("PG201 is not fixed, PG204 after an approval", {"rules": {"PG201": {"fix": "off"}, "PG204": {"fix": "approve"}}}),
+    ("mappings are enabled again", {"fixes": {"enable_mappings": True}}),
     ("orders is excluded", {"exclusions": [{"functions": ["orders"], "reason": "Not ours."}]}),
 ]
 
@@ -361,7 +366,7 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_mapping, _loss, _loss, _no_mapping),
     *(_role, _role, _role),
     *(Story.create, Story.create, _delete, _other_role),
-    *(_sweep, _configuration, _configuration, _request, _request, _decision, _maintenance),
+    *(_sweep, _configuration, _configuration, _request, _request, _decision, _undo, _maintenance),
     *(_stop, _stop_for_a_while),
 )
 

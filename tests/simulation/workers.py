@@ -1,8 +1,8 @@
 """Two workers of `apply_fix` for one event: wherever the one is interrupted, and the other one after it.
 
-Every event reaches its queue twice. The first worker stops before a call, whichever it is, and the second one goes on
-to its end. If the call is about what both of them change, the second one also stops before each such call, and the
-first one goes on to its end before it does. Other calls have the same answer in any order.
+Every event reaches its queue twice. The first worker stops before a call about what both of them change, whichever it
+is, and the second one goes on to its end; or the second one also stops before such a call, and the first one goes on to
+its end before it does. Other calls have the same answer in any order, so that no worker stops before them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 WORKER: Final = "apply_fix"
 _SHARED: Final = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"})
-"""The calls that read or write what a worker changes, besides those about the findings table."""
-_TABLE: Final = "FindingsTable"
+"""The calls that read or write what a worker changes, besides those about the tables."""
+_TABLES: Final = ("FindingsTable", "DecisionsTable")
 
 
 class Interleaved(Ordinary):
@@ -41,7 +41,8 @@ class Interleaved(Ordinary):
         super().__init__()
         self._branches, self._both = branches, both
         self._stopped: list[Invocation] = []
-        self._is_shared = False
+        self._has_changed = False
+        """Whether the second worker has changed something."""
         self.world: World | None = None
 
     def happens(self, kind: str, probability: float) -> bool:
@@ -59,13 +60,13 @@ class Interleaved(Ordinary):
     def _switches(self, world: World) -> bool:
         worker = world.current
         call = worker.waiting if worker else None
-        if worker is None or worker.environment.function != WORKER or call is None or worker in self._stopped:
+        if worker is None or worker.environment.function != WORKER or worker in self._stopped:
             return False
-        if not self._stopped:
-            self._is_shared = _is_shared(call)
-            if not self._has_another(world):
-                return False
-        elif not self._both or len(self._stopped) == 2 or not self._is_shared or not _is_shared(call):
+        if call is None or not _is_shared(call):
+            return False
+        if self._stopped and (not self._both or len(self._stopped) == 2 or not self._matters(call)):
+            return False
+        if not self._stopped and not self._has_another(world):
             return False
         words = f"the {'second' if self._stopped else 'first'} worker stops before {call}"
         if not self._branches.starts(words):
@@ -74,12 +75,21 @@ class Interleaved(Ordinary):
         self._stopped.append(worker)
         return True
 
+    def _matters(self, call: Call) -> bool:
+        """Return whether the order matters up to here: while the second worker only reads, what the first one reads
+        next may as well come before it, so that it is another order only where the first one has stopped before a
+        change.
+        """
+        first = self._stopped[0].waiting
+        has_changed, self._has_changed = self._has_changed, self._has_changed or not call.is_read
+        return has_changed or (first is not None and not first.is_read)
+
     def _has_another(self, world: World) -> bool:
         return bool(world.queues.queues["FixQueue"].visible(world.now))
 
 
 def _is_shared(call: Call) -> bool:
-    return str(call) in _SHARED or _TABLE in repr(call.params)
+    return str(call) in _SHARED or call.params.get("TableName") in _TABLES or "TransactItems" in call.params
 
 
 def _is_worker(option: Any) -> bool:
