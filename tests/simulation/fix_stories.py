@@ -117,7 +117,7 @@ class FixStory:
         self.planned = self.held
         self.problem.lose(account, ROLE)
         self.before = self.held
-        world.deliveries = 0  # those until here are not delayed
+        world.count_anew()
 
     def create(self) -> None:
         """Create the function, with a role of its own."""

@@ -104,7 +104,7 @@ def simulate(
             found = [f"raises_nothing: {error!r}"]
         seconds = time.process_time() - started
         return Outcome(
-            seed, found, steps, choices.unusual, world.deliveries, world.calls, seconds, words if words else []
+            seed, found, steps, choices.unusual, world.all_deliveries, world.calls, seconds, words if words else []
         )
 
 
@@ -115,6 +115,11 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
     if choices.pick("baseline", ("closed", "closed", "open")) == "closed":
         maintain(world)
         world.run_until_quiet()
+    for step in steps:
+        if step.is_before and world.stack.environments["apply_fix"]["FIX_MODE"] != MODES[0]:
+            world.tell(step.words)
+            step.act(world)
+            world.count_anew()
     first = world.calls
     windows = [
         range(start, start + choices.pick("storm length", range(_LONGEST_STORM)))
@@ -125,6 +130,8 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
     world.faults = Faults(tuple(windows), lost_event=_LOST_EVENTS)
     at = 0.0
     for step in steps:
+        if step.is_before:
+            continue
         at += step.after
         world.later(at, step.words, partial(_act, world, step))
     world.run_until_quiet()

@@ -37,19 +37,25 @@ _SECOND_LOSSES: Final = 0.25
 """How often two permissions are lost at once."""
 _USUAL: Final = tuple(problem for problem in PROBLEMS if not problem.documents)
 """The problems with AWS's policies as they are."""
-_UNDONE: Final = 0.2
-"""How often a person undoes what restored a permission."""
+_FIXED_BEFORE: Final = 0.08
+"""How often a person undoes a fix that was applied before the story."""
+_SETTLED: Final = 120.0
+"""Seconds after which a check has seen what a role is allowed."""
 _RESUMED: Final = 0.5
 """How often a person resumes what was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens, `after` seconds after the step before it."""
+    """Something that happens, `after` seconds after the step before it.
+
+    `is_before` is whether it happens before the faults, and ends when the system is quiet.
+    """
 
     words: str
     after: float
     act: Action
+    is_before: bool = False
 
 
 class Story:
@@ -62,9 +68,12 @@ class Story:
 
     def tell(self) -> list[Step]:
         """Return what happens: first a function, often one that loses a permission, then what people do with it."""
-        self.create()
-        if self.share() < _EARLY_LOSSES:
-            _loss(self)
+        if self.share() < _FIXED_BEFORE:
+            _fixed(self)
+        else:
+            self.create()
+            if self.share() < _EARLY_LOSSES:
+                _loss(self)
         for _ in range(self.number(1, _MOST)):
             self.one_of(_KINDS)(self)
         return self.steps
@@ -175,8 +184,26 @@ def _loss(story: Story) -> None:
         _decision(story, story.one_of((130.0, 200.0, 400.0)))
     if story.share() < 0.3:
         _lose(story, name, problems[:1])
-    if story.share() < _UNDONE:
-        _undo(story, story.one_of((130.0, 400.0, 1_500.0)))
+
+
+def _fixed(story: Story) -> None:
+    """A fix was applied before the faults, and a person undoes it: during the story it would come too late for that."""
+    name, problem = NAMES[0], story.one_of((PROBLEMS[0], story.one_of(_USUAL)))
+    story.alive = [name]
+
+    def act(world: World) -> None:
+        create(world, name, None)
+        problem.allow(world.account, world.account.role_of(name))
+        problem.need(world.account, name)
+        world.run_until_quiet()
+        world.advance_to(world.now + _SETTLED)
+        problem.lose(world.account, world.account.role_of(name))
+        world.run_until_quiet()
+        decide(world, "approve")
+        world.run_until_quiet()
+
+    story.steps.append(Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True))
+    _undo(story, story.one_of(_DURING_A_CHECK))
 
 
 def _lose(story: Story, name: str, problems: Sequence[Problem], after: float | None = None) -> None:

@@ -37,7 +37,7 @@ class UndoStory(FixStory):
         super().go_on()
         assert self.held == self.planned, f"{self.problem.words}: the fix was not applied"
         self._writes_before = len(self.world.seen.writes)
-        self.world.deliveries = 0  # those until here are not delayed
+        self.world.count_anew()
 
     def propose(self) -> None:
         """There is nothing to propose: the request starts the undo."""

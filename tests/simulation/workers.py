@@ -128,7 +128,7 @@ def replay_every_event(problem: Problem, mode: str, kind: Kind = FixStory, *, re
         done = _done(story)
         every = list(delivered)
         for again in reversed(every) if reverse else every:
-            world.deliveries = 0  # none of them is delayed
+            world.count_anew()  # none of them is delayed
             again()
             world.run_until_quiet()
         world.advance_to(world.now + A_WHILE)

@@ -102,7 +102,7 @@ class World:
         self.running: list[Invocation] = []
         self.environments: dict[str, list[Environment]] = {name: [] for name in stack.environments}
         self.calls = 0
-        self.deliveries = 0
+        self.deliveries = self._counted = 0
         self.dropped = 0
         self.configurations = 0
         self.has_sweep = False
@@ -308,6 +308,15 @@ class World:
         invocation = Invocation(self, environment, event, timeout=timeout, ended=ended, words=words)
         self.running.append(invocation)
         self._go_on(invocation)
+
+    @property
+    def all_deliveries(self) -> int:
+        """The deliveries until now. `deliveries` are those since they were last counted anew."""
+        return self._counted + self.deliveries
+
+    def count_anew(self) -> None:
+        """Count deliveries from 0 again: those until now delay nothing."""
+        self._counted, self.deliveries = self.all_deliveries, 0
 
     def invoke_asynchronously(self, function: str, event: dict[str, Any], words: str, retries: int = 2) -> None:
         """Invoke a function, and again after an error, as Lambda does: a minute later, and two minutes later."""
