@@ -22,7 +22,7 @@ from permission_guard.delivery import ledger
 from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
-from permission_guard.fixes import fixer
+from permission_guard.fixes import fixer, undo
 from tests.in_memory.errors import RejectedError
 from tests.simulation import evaluation
 from tests.simulation.choices import Choices
@@ -55,6 +55,7 @@ _PURE = (
     (checker, "required_permissions"),
     (evaluation, "evaluate"),
     (fixer, "evaluate"),
+    (undo, "evaluate"),
     (snapshots, "states_to_read"),
     (snapshots, "policies_to_read"),
 )
