@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from tests.in_memory.service import Operations
 
 
-_MEMBERS: Final = ("DeadLetterConfig", "DurableConfig", "FileSystemConfigs", "Layers", "LoggingConfig", "TracingConfig", "VpcConfig")
+_MEMBERS: Final = (
+    "DeadLetterConfig",
+    "DurableConfig",
+    "FileSystemConfigs",
+    "Layers",
+    "LoggingConfig",
+    "TracingConfig",
+    "VpcConfig",
+)
 """The members of a configuration that need something of the role."""
 _MEMBERS_OF_MAPPINGS: Final = ("Queues", "SourceAccessConfigurations")
 

@@ -17,11 +17,12 @@ from permission_guard.model.findings import FixResult, Transition
 from tests.simulation.account import role_arn
 from tests.simulation.branches import Branches
 from tests.simulation.choices import Choices
+from tests.simulation.decisions import decide, findings_in
 from tests.simulation.invariants import broken
 from tests.simulation.problems import problems_of
 from tests.simulation.run import installed
 from tests.simulation.stack import deployed
-from tests.simulation.story import decide, findings_in, maintain, sweep
+from tests.simulation.story import maintain, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

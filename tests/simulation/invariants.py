@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.config.document import RuleConfig
 from permission_guard.delivery.alerts.base import ALERTED
 from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
+from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
 from tests.simulation.observations import DETACH
 from tests.simulation.problems import EXECUTION_POLICIES
-from tests.simulation.story import findings_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

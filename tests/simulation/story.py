@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from permission_guard.fixes.decisions import why_not_undone
-from permission_guard.model.findings import Finding, FixResult, Status
+from permission_guard.model.findings import Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
+from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
 
 if TYPE_CHECKING:
@@ -202,7 +202,9 @@ def _fixed(story: Story) -> None:
         decide(world, "approve")
         world.run_until_quiet()
 
-    story.steps.append(Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True))
+    story.steps.append(
+        Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True)
+    )
     _undo(story, story.one_of(_DURING_A_CHECK))
 
 
@@ -328,35 +330,8 @@ def _decision(story: Story, after: float | None = None) -> None:
     story.add(f"a person decides: {kind} every proposal", lambda world: decide(world, kind), after)
 
 
-def decide(world: World, kind: str) -> None:
-    """Approve or reject every proposal."""
-    for finding in findings_in(world):
-        fix = finding.fix
-        if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
-            _send(world, kind, finding, fix.plan_hash)
-
-
 def _undo(story: Story, after: float | None = None) -> None:
     story.add("a person requests: undo every applied fix", undo, after)
-
-
-def undo(world: World) -> None:
-    """Request the undo of every fix that can be undone."""
-    for finding in findings_in(world):
-        if finding.fix and not why_not_undone(finding.fix):
-            _send(world, "undo", finding, finding.fix.plan_hash)
-
-
-def _send(world: World, kind: str, finding: Finding, plan_hash: str) -> None:
-    request = {
-        "kind": kind,
-        "nonce": f"{world.calls:032x}",
-        "finding_id": finding.id,
-        "function_arn": finding.function_arn,
-        "revision": finding.revision,
-        "plan_hash": plan_hash,
-    }
-    world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
 
 
 def _stop(story: Story) -> None:
@@ -396,13 +371,6 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_sweep, _configuration, _configuration, _request, _request, _decision, _undo, _maintenance),
     *(_stop, _stop_for_a_while),
 )
-
-
-def findings_in(world: World) -> list[Finding]:
-    """Return every finding of the table."""
-    items = world.tables.items["FindingsTable"].values()
-    documents = (item["document"]["S"] for item in items if item["sk"]["S"].startswith("FINDING#"))
-    return [Finding.from_document(json.loads(document)) for document in documents]
 
 
 def _of(world: World, name: str, change: Callable[[str], None]) -> None:

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from permission_guard.model.findings import FixResult, Status, Transition
+from tests.simulation.decisions import undo
 from tests.simulation.fix_stories import A_WHILE, FixStory
 from tests.simulation.observations import DETACH
-from tests.simulation.story import maintain, sweep, undo
+from tests.simulation.story import maintain, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

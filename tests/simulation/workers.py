@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.simulation.branches import Branches
+from tests.simulation.decisions import findings_in
 from tests.simulation.environments import Invocation
 from tests.simulation.fix_stories import A_WHILE, FIXES_AN_HOUR, ROLE, Ending, FixStory, Ordinary
 from tests.simulation.run import installed
 from tests.simulation.stack import Poller, deployed
-from tests.simulation.story import findings_in, maintain
+from tests.simulation.story import maintain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,9 +77,10 @@ class Interleaved(Ordinary):
         return True
 
     def _matters(self, call: Call) -> bool:
-        """Return whether the order matters up to here: while the second worker only reads, what the first one reads
-        next may as well come before it, so that it is another order only where the first one has stopped before a
-        change.
+        """Return whether stopping here is another order of calls.
+
+        While the second worker only reads, the first one may as well have read more before: then it is another one only
+        where the first one has stopped before a change.
         """
         first = self._stopped[0].waiting
         has_changed, self._has_changed = self._has_changed, self._has_changed or not call.is_read
@@ -102,8 +104,8 @@ def _is_worker(option: Any) -> bool:
 def interleave(problem: Problem, mode: str, kind: Kind = FixStory, *, both: bool = True) -> Endings:
     """Return the endings of a story in which two workers get the event that starts the fix, for each order of calls.
 
-    That is the event that the finding was opened, or that a person approved the plan or requested the undo. `both` is whether the second
-    worker stops, too.
+    That is the event that the finding was opened, or that a person approved the plan or requested the undo. `both` is
+    whether the second worker stops, too.
     """
     branches = Branches[Ending]()
     choices = Interleaved(branches, both=both)

@@ -45,7 +45,9 @@ def parameters(shape: str) -> dict[str, str]:
 
 def allowed_arns(template: Template) -> list[str]:
     """Return the policies of the stack that the fixer's role may attach."""
-    (statement,) = (one for one in template.statements("ApplyFixRole") if one["Sid"] == "AttachAndDetachOnlyThesePolicies")
+    (statement,) = (
+        one for one in template.statements("ApplyFixRole") if one["Sid"] == "AttachAndDetachOnlyThesePolicies"
+    )
     owned = [arn["Ref"] for arn in statement["Condition"]["ArnEquals"]["iam:PolicyARN"] if "Ref" in arn]
     return sorted(owned)
 
@@ -194,6 +196,8 @@ def test_every_tagged_action_has_a_resource_with_tags() -> None:
 
 def test_a_policy_is_referred_to_by_its_arn(template: Template) -> None:
     """The Ref of a managed policy is its ARN; a GetAtt would be something else."""
-    (statement,) = (one for one in template.statements("ApplyFixRole") if one["Sid"] == "AttachAndDetachOnlyThesePolicies")
+    (statement,) = (
+        one for one in template.statements("ApplyFixRole") if one["Sid"] == "AttachAndDetachOnlyThesePolicies"
+    )
     arns = statement["Condition"]["ArnEquals"]["iam:PolicyARN"]
     assert {referred(arn) for arn in arns if "Ref" in arn} == template.of_type("AWS::IAM::ManagedPolicy").keys()

@@ -343,9 +343,8 @@ def test_the_fixer_may_attach_and_detach_only_the_policies_on_the_list(
     statements = [
         statement
         for statement in deployed(FixMode=mode).statements("ApplyFixRole")
-        if statement["Effect"] == "Allow" and any(
-            action.startswith("iam:") for action in _writes(set(listed(statement["Action"])))
-        )
+        if statement["Effect"] == "Allow"
+        and any(action.startswith("iam:") for action in _writes(set(listed(statement["Action"]))))
     ]
     (statement,) = statements
     assert statement["Action"] == ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]

@@ -193,7 +193,7 @@ def test_the_finding_is_open_again(status: Status, after: Status, when: str) -> 
 
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_a_solved_finding_stays_resolved(is_deleted: bool) -> None:
-    """Its function was deleted, or another policy has what it needs: no check would resolve it before the next sweep."""
+    """Its function was deleted, or another policy allows it. No check would resolve it before the next sweep."""
     setup = requested()
     if is_deleted:
         setup.state.state = replace(setup.state.state, function=None, mappings=(), versions={})
