@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.needs.managed_policies import MANAGED_POLICIES
 from tests.fakes import ACCOUNT, REGION, SQS_POLICY_ARN, allow
+from tests.owned_policies import PREFIX, TAG, arn_of, owned_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,15 @@ def _documents() -> dict[str, dict[str, Any]]:
     }
 
 
-EXECUTION_POLICIES: Final = _documents()
-"""The managed policies of AWS for execution roles, by their ARNs: the only ones that the stack may attach."""
+EXECUTION_POLICIES: Final = {**_documents(), **owned_documents(TAG, PREFIX)}
+"""AWS's managed policies for execution roles and the stack's own, by their ARNs: all that the stack may attach."""
 
 LOGS_POLICY_ARN: Final = f"{_AWS}/service-role/AWSLambdaBasicExecutionRole"
 _INTERFACES_ARN: Final = f"{_AWS}/service-role/AWSLambdaENIManagementAccess"
 _VPC_ARN: Final = f"{_AWS}/service-role/AWSLambdaVPCAccessExecutionRole"
+_BROKER: Final = f"arn:aws:mq:{REGION}:{ACCOUNT}:broker:orders:b-1234a5b6-78cd-901e-2fgh-3i45j6k178l9"
+_SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders-1a2B3c"
+_SIGNED_IN: Final = {"Queues": ["orders"], "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": _SECRET}]}
 _IN_A_VPC: Final = {"VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}}
 
 
@@ -45,8 +49,9 @@ _IN_A_VPC: Final = {"VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGro
 class Problem:
     """A need of a function, and the policies without which its role lacks it: those that the fix attaches.
 
-    `configuration` or `source`, which the function polls, is what needs them. `documents` are managed policies that
-    have another content than today's.
+    `configuration` or `source`, which the function polls with the members `mapping`, is what needs them. It needs the
+    policies `besides` too, which the role keeps. `documents` are managed policies that have another content than
+    today's. `stops` is whether AWS disables the mapping when the role loses them, and the fix enables it again.
     """
 
     words: str
@@ -54,25 +59,30 @@ class Problem:
     policies: tuple[str, ...]
     configuration: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    besides: tuple[str, ...] = ()
     documents: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    stops: bool = False
 
     def need(self, account: Account, name: str) -> None:
         """Let a function need the permission."""
         account.managed.update(self.documents)
         if self.source:
-            account.map_source(name, self.source)
+            account.map_source(name, self.source, **self.mapping)
         if self.configuration:
             account.configure(name, self.configuration)
 
     def allow(self, account: Account, role: str) -> None:
         """Attach the policies to a role."""
-        for policy in self.policies:
+        for policy in (*self.besides, *self.policies):
             account.attach(role, policy)
 
     def lose(self, account: Account, role: str) -> None:
         """Detach them from a role."""
         for policy in self.policies:
             account.detach(role, policy)
+        if self.stops:
+            account.stop_polling(role)
 
 
 PROBLEMS: Final = (
@@ -88,6 +98,29 @@ PROBLEMS: Final = (
         "PG201",
         (f"{_AWS}/service-role/AWSLambdaDynamoDBExecutionRole",),
         source=f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/carts/stream/2026-11-01T00:00:00.000",
+    ),
+    Problem("poll the queue, which AWS stops", "PG201", (SQS_POLICY_ARN,), source=QUEUE_ARN, stops=True),
+    Problem(
+        "poll a broker",
+        "PG201",
+        (arn_of("read-brokers"),),
+        source=_BROKER,
+        mapping=_SIGNED_IN,
+        besides=(arn_of("read-secrets"),),
+    ),
+    Problem(
+        "sign in to a broker",
+        "PG202",
+        (arn_of("read-secrets"),),
+        source=_BROKER,
+        mapping=_SIGNED_IN,
+        besides=(arn_of("read-brokers"),),
+    ),
+    Problem(
+        "send failed events to a topic",
+        "PG203",
+        (arn_of("send-to-topics"),),
+        {"DeadLetterConfig": {"TargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:failed"}},
     ),
     Problem("write its logs", "PG204", (LOGS_POLICY_ARN,)),
     Problem("run in a VPC", "PG205", (_INTERFACES_ARN,), _IN_A_VPC),

@@ -180,8 +180,8 @@ def print_interrupted(console: Console, path: Sequence[str], ending: Ending | No
         _print(console, words, _style(words, ()))
     for broken in ending.broken if ending else ("The process of this story ended early.",):
         _print(console, broken, "bold red")
-    if ending is not None and not ending.is_fixed:
-        _print(console, "The role is not fixed.", "bold red")
+    if ending is not None and not ending.is_done:
+        _print(console, "The role and the mappings are not as the story should end.", "bold red")
 
 
 def _style(words: str, steps: Collection[str]) -> str:

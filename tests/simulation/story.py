@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from permission_guard.model.findings import Finding, FixResult, Status
+from permission_guard.model.findings import Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
+from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
 
 if TYPE_CHECKING:
@@ -36,17 +37,25 @@ _SECOND_LOSSES: Final = 0.25
 """How often two permissions are lost at once."""
 _USUAL: Final = tuple(problem for problem in PROBLEMS if not problem.documents)
 """The problems with AWS's policies as they are."""
+_FIXED_BEFORE: Final = 0.08
+"""How often a person undoes a fix that was applied before the story."""
+_SETTLED: Final = 120.0
+"""Seconds after which a check has seen what a role is allowed."""
 _RESUMED: Final = 0.5
 """How often a person resumes what was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens, `after` seconds after the step before it."""
+    """Something that happens, `after` seconds after the step before it.
+
+    `is_before` is whether it happens before the faults, and ends when the system is quiet.
+    """
 
     words: str
     after: float
     act: Action
+    is_before: bool = False
 
 
 class Story:
@@ -59,9 +68,12 @@ class Story:
 
     def tell(self) -> list[Step]:
         """Return what happens: first a function, often one that loses a permission, then what people do with it."""
-        self.create()
-        if self.share() < _EARLY_LOSSES:
-            _loss(self)
+        if self.share() < _FIXED_BEFORE:
+            _fixed(self)
+        else:
+            self.create()
+            if self.share() < _EARLY_LOSSES:
+                _loss(self)
         for _ in range(self.number(1, _MOST)):
             self.one_of(_KINDS)(self)
         return self.steps
@@ -174,6 +186,28 @@ def _loss(story: Story) -> None:
         _lose(story, name, problems[:1])
 
 
+def _fixed(story: Story) -> None:
+    """A fix was applied before the faults, and a person undoes it: during the story it would come too late for that."""
+    name, problem = NAMES[0], story.one_of((PROBLEMS[0], story.one_of(_USUAL)))
+    story.alive = [name]
+
+    def act(world: World) -> None:
+        create(world, name, None)
+        problem.allow(world.account, world.account.role_of(name))
+        problem.need(world.account, name)
+        world.run_until_quiet()
+        world.advance_to(world.now + _SETTLED)
+        problem.lose(world.account, world.account.role_of(name))
+        world.run_until_quiet()
+        decide(world, "approve")
+        world.run_until_quiet()
+
+    story.steps.append(
+        Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True)
+    )
+    _undo(story, story.one_of(_DURING_A_CHECK))
+
+
 def _lose(story: Story, name: str, problems: Sequence[Problem], after: float | None = None) -> None:
     def act(world: World) -> None:
         if name in world.account.functions:
@@ -263,6 +297,7 @@ _DOCUMENTS: Final[list[tuple[str, Mapping[str, Any]]]] = [
     ("fixes wait for an approval", {"fixes": {"mode": "approve"}}),
     ("only PG201 is fixed without one", {"fixes": {"mode": "approve"}, "rules": {"PG201": {"fix": "auto"}}}),
     ("PG201 is not fixed, PG204 after an approval", {"rules": {"PG201": {"fix": "off"}, "PG204": {"fix": "approve"}}}),
+    ("mappings are enabled again", {"fixes": {"enable_mappings": True}}),
     ("orders is excluded", {"exclusions": [{"functions": ["orders"], "reason": "Not ours."}]}),
 ]
 
@@ -295,20 +330,8 @@ def _decision(story: Story, after: float | None = None) -> None:
     story.add(f"a person decides: {kind} every proposal", lambda world: decide(world, kind), after)
 
 
-def decide(world: World, kind: str) -> None:
-    """Approve or reject every proposal."""
-    for finding in findings_in(world):
-        fix = finding.fix
-        if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
-            request = {
-                "kind": kind,
-                "nonce": f"{world.calls:032x}",
-                "finding_id": finding.id,
-                "function_arn": finding.function_arn,
-                "revision": finding.revision,
-                "plan_hash": fix.plan_hash,
-            }
-            world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
+def _undo(story: Story, after: float | None = None) -> None:
+    story.add("a person requests: undo every applied fix", undo, after)
 
 
 def _stop(story: Story) -> None:
@@ -345,16 +368,9 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_mapping, _loss, _loss, _no_mapping),
     *(_role, _role, _role),
     *(Story.create, Story.create, _delete, _other_role),
-    *(_sweep, _configuration, _configuration, _request, _request, _decision, _maintenance),
+    *(_sweep, _configuration, _configuration, _request, _request, _decision, _undo, _maintenance),
     *(_stop, _stop_for_a_while),
 )
-
-
-def findings_in(world: World) -> list[Finding]:
-    """Return every finding of the table."""
-    items = world.tables.items["FindingsTable"].values()
-    documents = (item["document"]["S"] for item in items if item["sk"]["S"].startswith("FINDING#"))
-    return [Finding.from_document(json.loads(document)) for document in documents]
 
 
 def _of(world: World, name: str, change: Callable[[str], None]) -> None:

@@ -21,9 +21,12 @@ from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.fixer import Fixer
 from permission_guard.fixes.recorder import FixRecorder
+from permission_guard.fixes.undo import Undoer
+from permission_guard.model.findings import FixResult
 from tests.simulation.fix_stories import crash_at_every_call
 from tests.simulation.mutations import _granted, _unowned, _unrecorded
 from tests.simulation.problems import PROBLEMS
+from tests.simulation.undo_stories import UndoStory
 from tests.simulation.workers import interleave, replay_every_event
 
 queue = PROBLEMS[0]
@@ -66,6 +69,24 @@ endings = interleave(queue, "auto", both=False)
 """,
         "no_fix_is_applied_twice",
     ),
+    "the rest of an undo is forgotten": (
+        """
+def forgotten(self, target, finding, fix, planned=Undoer._planned):
+    undo = planned(self, target, finding, fix)
+    return replace(undo, calls=()) if finding.fix.result is FixResult.UNDOING else undo
+
+Undoer._planned = forgotten
+endings = crash_at_every_call(two_policies, "auto", UndoStory).endings
+""",
+        "a part of the fix is undone",
+    ),
+    "no worker owns the undo": (
+        """
+FixRecorder.own = _unowned(FixRecorder.own)
+endings = interleave(queue, "auto", UndoStory, both=False)
+""",
+        "every_write_was_planned",
+    ),
     "each delivery is granted": (
         """
 DeliveryTable.claim, DeliveryTable.complete = _granted(None), _unrecorded(None)
@@ -97,8 +118,17 @@ def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
             found = [(int(one[1]), int(one[2])) for one in calls if one]
             assert found
             assert all(number > 40 and endings > 5 for number, endings in found)
-    assert sum("two workers" in line for line in lines) == 2
-    assert sum("a replay of every event" in line for line in lines) == 4
+    assert sum("two workers" in line for line in lines) == 3
+    assert sum("a replay of every event" in line for line in lines) == 6
+    assert sum("the role of two functions" in line for line in lines) == 1
+
+
+def test_each_fix_is_undone_and_interrupted(fixes: Done) -> None:
+    """For each problem. One whose fix also enables a mapping is left out."""
+    for problem in PROBLEMS:
+        start = re.escape(f"{problem.rule_id}, {problem.words}, auto, undone: ")
+        found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
+        assert [int(calls) > 40 and int(endings) > 5 for calls, endings in found] == ([] if problem.stops else [True])
 
 
 def test_some_fix_attaches_more_than_one_policy() -> None:

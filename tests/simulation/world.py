@@ -21,7 +21,7 @@ from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
 from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
-from tests.simulation.account import Account
+from tests.simulation.account import WRITES, Account
 from tests.simulation.calls import Call, answer_of_others
 from tests.simulation.environments import Environment, Invocation
 from tests.simulation.evaluation import clean_evaluation
@@ -102,7 +102,7 @@ class World:
         self.running: list[Invocation] = []
         self.environments: dict[str, list[Environment]] = {name: [] for name in stack.environments}
         self.calls = 0
-        self.deliveries = 0
+        self.deliveries = self._counted = 0
         self.dropped = 0
         self.configurations = 0
         self.has_sweep = False
@@ -309,6 +309,15 @@ class World:
         self.running.append(invocation)
         self._go_on(invocation)
 
+    @property
+    def all_deliveries(self) -> int:
+        """The deliveries until now. `deliveries` are those since they were last counted anew."""
+        return self._counted + self.deliveries
+
+    def count_anew(self) -> None:
+        """Count deliveries from 0 again: those until now delay nothing."""
+        self._counted, self.deliveries = self.all_deliveries, 0
+
     def invoke_asynchronously(self, function: str, event: dict[str, Any], words: str, retries: int = 2) -> None:
         """Invoke a function, and again after an error, as Lambda does: a minute later, and two minutes later."""
 
@@ -378,7 +387,7 @@ class World:
 
     def _answer(self, call: Call) -> dict[str, Any]:
         service, operation, params = call.service, call.operation, call.params
-        if self._current is not None and operation != "AttachRolePolicy":
+        if self._current is not None and operation not in WRITES:
             self._current.stop_read.see(call, self.tables.items["DecisionsTable"])
         if service == "dynamodb" and operation in self.tables.operations:
             return self.tables.answer(operation, params)
@@ -390,19 +399,28 @@ class World:
             for entry in params.get("Entries", ()):
                 self.seen.see_event(json.loads(entry["Detail"]))
             return self.buses.answer(operation, params)
-        if service == "iam" and operation == "AttachRolePolicy":
-            assert self._current is not None
-            items = self.tables.items["FindingsTable"].values()
-            findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
-            role, policy = params["RoleName"], params["PolicyArn"]
-            self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
         if operation == "GetLatestConfiguration" and self._current is not None:
             self._current.environment.document = self.document
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:
+                self._see_write(call)
                 return found
         return answer_of_others(call, self.document)
+
+    def _see_write(self, call: Call) -> None:
+        if call.operation not in WRITES:
+            return
+        assert self._current is not None
+        items = self.tables.items["FindingsTable"].values()
+        self.seen.see_write(
+            self._current,
+            call,
+            at=self.now,
+            running=self.running,
+            findings=(read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX)),
+            decisions=self.tables.items["DecisionsTable"],
+        )
 
     def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
         """Put a record of the stream into a shard. The mapping filters what is no finding."""

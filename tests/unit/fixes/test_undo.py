@@ -194,6 +194,25 @@ def test_the_finding_is_open_again(status: Status, after: Status, when: str) -> 
     assert undone.history[-1].by == JANE
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_solved_finding_stays_resolved(is_deleted: bool) -> None:
+    """Its function was deleted, or another policy allows it. No check would resolve it before the next sweep."""
+    setup = requested()
+    if is_deleted:
+        setup.state.state = replace(setup.state.state, function=None, mappings=(), versions={})
+    else:
+        change_role(setup, inline={"own": a_policy(allow("sqs:*"))})
+    setup.store.put(resolved(setup.store.one(), "It passes.", NOW).finding)
+
+    assert setup.handle().result is FixResult.UNDONE
+    undone = setup.store.one()
+    assert (undone.status, undone.transition, undone.resolution) == (
+        Status.RESOLVED,
+        Transition.FIX_UNDONE,
+        "It passes.",
+    )
+
+
 @pytest.mark.parametrize("auto_fix", list(AutoFix))
 def test_an_undone_fix_is_not_applied_again_by_itself(auto_fix: AutoFix) -> None:
     """Neither at once, nor after the problem was resolved otherwise and came back, however often."""

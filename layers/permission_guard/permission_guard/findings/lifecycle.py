@@ -165,11 +165,14 @@ def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change
     return Change(replace(after, status=Status.OPEN, opened_at=now, resolution=""), finding.revision)
 
 
-def undone(finding: Finding, now: str, by: str) -> Finding:
-    """Return a finding whose fix was undone, as `by` requested. It is open again, unless it is suppressed."""
+def undone(finding: Finding, now: str, by: str, *, is_solved: bool) -> Finding:
+    """Return a finding whose fix was undone, as `by` requested.
+
+    A resolved one is open again, unless the problem does not exist without the fix either (`is_solved`).
+    """
     after = advanced(finding, Transition.FIX_UNDONE, now, Cause(by=by))
-    is_resolved = finding.status is Status.RESOLVED
-    return replace(after, status=Status.OPEN, opened_at=now, resolution="") if is_resolved else after
+    opens = finding.status is Status.RESOLVED and not is_solved
+    return replace(after, status=Status.OPEN, opened_at=now, resolution="") if opens else after
 
 
 def suppression_text(suppression: Suppression) -> str:

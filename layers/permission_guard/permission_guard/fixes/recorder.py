@@ -117,15 +117,18 @@ class FixRecorder:
         fix_record: FixRecord,
         transition: Transition | None = None,
         managed_by: ManagedBy | None = None,
+        *,
+        is_solved: bool = False,
     ) -> FixOutcome:
         """Write the record of a fix into the finding's current revision; retry when another writer was first.
 
         What was recorded by another invocation meanwhile is not recorded again. `transition` is that of the record's
-        result if it is None.
+        result if it is None. `is_solved` is whether the problem does not exist after an undo either, so that a resolved
+        finding stays resolved.
         """
         timed = replace(fix_record, at=self.clock(), lease_until="", progress="")
         made = transition or TRANSITIONS[timed.result]
-        return retry_on_conflict(lambda: self._write(target, finding, timed, made, managed_by))
+        return retry_on_conflict(lambda: self._write(target, finding, timed, made, managed_by, is_solved=is_solved))
 
     def _write(
         self,
@@ -134,6 +137,8 @@ class FixRecorder:
         fix_record: FixRecord,
         transition: Transition,
         managed_by: ManagedBy | None,
+        *,
+        is_solved: bool,
     ) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
         started = started_fix(finding)
@@ -149,7 +154,7 @@ class FixRecorder:
         if fix_record.result is FixResult.PROPOSED and self._takes_approvals(current):
             fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
         if fix_record.result is FixResult.UNDONE:
-            after = undone(current, fix_record.at, fix_record.declined_by)
+            after = undone(current, fix_record.at, fix_record.declined_by, is_solved=is_solved)
         else:
             after = advanced(current, transition, fix_record.at)
         updated = managed(replace(after, fix=fix_record), managed_by)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from permission_guard.checks.engine import evaluate
 from permission_guard.errors import (
     FixingStoppedError,
     FixInProgressError,
@@ -20,6 +21,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.exceptions import exclusion_of
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.afterwards import WRITES as AFTERWARDS
 from permission_guard.fixes.guards import guard_function
 from permission_guard.fixes.plans import in_words
@@ -28,6 +30,7 @@ from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.fixes.stoppable import StoppableWriter
 from permission_guard.model.findings import FixResult, UndoRecord
 from permission_guard.model.state import Unread
+from permission_guard.model.verdicts import Outcome
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -183,15 +186,29 @@ class Undoer:
 
     def _undone(self, target: FunctionTarget, owned: Finding, fix: Fix) -> FixOutcome:
         """Record that the fix is undone. It is counted first: if the record fails, it is not counted again."""
+        is_solved = self._is_solved(target, owned)
         self._count(owned)
         fix_record = fix_of(owned)
         undo = undo_of(fix_record)
         after = self._state(fix_record, fix)
         ended = replace(undo, after=after, ended_at=self.clock(), summary=_summary(undo.calls))
         outcome = self.recorder.record(
-            target, owned, replace(fix_record, result=FixResult.UNDONE, undo_record=ended, declined_by=undo.by)
+            target,
+            owned,
+            replace(fix_record, result=FixResult.UNDONE, undo_record=ended, declined_by=undo.by),
+            is_solved=is_solved,
         )
         return replace(outcome, stopped=why_stopped(self.stop))
+
+    def _is_solved(self, target: FunctionTarget, owned: Finding) -> bool:
+        """Return whether the problem does not exist without the fix either: of a deleted function, for example.
+
+        No check would resolve such a finding again before the next sweep. What is unknown is not solved.
+        """
+        rule = self.rules[owned.rule_id]
+        verdicts = evaluate(self.source.snapshot_for_fix(target, rule.direction), (rule,)).verdicts
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        return verdict is None or verdict.outcome is Outcome.PASS
 
     def _not_undone(self, target: FunctionTarget, owned: Finding, result: FixResult, why: str) -> FixOutcome:
         """Record why the fix stays applied, as a whole or in part."""
