@@ -32,7 +32,7 @@ class Interruptions:
 
     @property
     def failures(self) -> Endings:
-        """The endings in which something does not hold, or that are not as the story should end: nothing prevents that."""
+        """The endings in which something does not hold, or that are not as the story should end."""
         return [(path, ending) for path, ending in self.endings if not _is_right(ending)]
 
 
