@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ TOO_MANY_NODES: Final = f"more than {MAX_NODES:,} values"
 TOO_DEEP: Final = f"nested too deeply: more than {MAX_DEPTH} levels"
 
 
+_LOCKING: Final = ("coverage", "importlib", "logging", "threading")
+"""Packages that hold locks: an exception raised within one of them could leave its lock acquired for ever."""
+_AGAIN: Final = 0.01
+"""The seconds after which it is tried again to end a block that could not be interrupted where it was."""
+
+
 class OutOfTime(BaseException):
     """The time for a file is over."""
 
@@ -36,15 +43,20 @@ def time_bound(seconds: float = MAX_SECONDS) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    is_over, block = False, _caller_of_the_context()
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise OutOfTime
+    def stop(_signal: int, frame: FrameType | None) -> None:
+        nonlocal is_over
+        if not is_over and not _holds_a_lock(frame, block):
+            is_over = True
+            raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
+        is_over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
@@ -55,11 +67,28 @@ def outside_time_bound() -> Iterator[None]:
     if not hasattr(signal, "setitimer"):
         yield
         return
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    timer = signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, remaining)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def _caller_of_the_context() -> FrameType | None:
+    """Return the frame of the `with` statement: the context manager and contextlib are between it and this one."""
+    frame = inspect.currentframe()
+    for _ in range(3):
+        frame = frame.f_back if frame is not None else None
+    return frame
+
+
+def _holds_a_lock(frame: FrameType | None, block: FrameType | None) -> bool:
+    """Return whether what a signal has interrupted, up to the frame of the block, may hold a lock."""
+    while frame is not None and frame is not block:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _LOCKING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def require_within_bounds(document: Any) -> None:
