@@ -156,23 +156,7 @@ def fixed(bot: Bot, case: Case, arn: str, role: str, others: list[str]) -> Findi
 @pytest.fixture(scope="module")
 def command(bot: Bot) -> Callable[..., None]:
     """Return what runs a command as a person who may read findings and decide."""
-    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{bot.outputs['FindingsTableName']}"
-    person = bot.principal(
-        "deciding-person",
-        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": bot.outputs["DecideFixFunctionArn"]},
-        {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"},
-        {
-            "Effect": "Allow",
-            "Action": ["dynamodb:Query", "dynamodb:BatchGetItem"],
-            "Resource": [table, f"{table}/index/by-status"],
-        },
-    )
-    keys = person("sts")._request_signer._credentials.get_frozen_credentials()
-    given = bot.aws.exports() | {
-        "AWS_ACCESS_KEY_ID": keys.access_key,
-        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-        "AWS_SESSION_TOKEN": keys.token,
-    }
+    given = bot.deciding_person("deciding-person")
 
     def run(*words: str) -> None:
         done = CliRunner().invoke(app, words, env=given)

@@ -77,9 +77,8 @@ def test_a_fix_is_undone_by_the_command_and_not_made_again(bot: Bot, unique: str
 
     program = str(REPOSITORY / ".venv" / "bin" / "permission-guard")
     words = ("fixes", "undo", finding["id"], "--yes", "--format", "json")
-    undone = subprocess.run(
-        [program, *words], env=bot.aws.env(), capture_output=True, text=True, timeout=60, check=False
-    )
+    env = {**bot.aws.env(), **bot.deciding_person(f"{unique}-person")}
+    undone = subprocess.run([program, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
     assert undone.returncode == 0, undone.stderr
     assert json.loads(undone.stdout)["decision"] == "undo"
     finding = bot.watcher.finding(arn, "PG201", has_fix("undone"))
