@@ -24,8 +24,8 @@ from permission_guard.checks import checker
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.delivery.ledger import LOCK_FOR, Claim
 from permission_guard.findings.lifecycle import Change
-from permission_guard.fixes import fixer
-from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes import fixer, stoppable
+from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.model.verdicts import Outcome
 from tests.simulation.run import simulate
 
@@ -139,12 +139,16 @@ def _no_receivers(_receivers: Function) -> Function:
 
 
 def _unowned(_own: Function) -> Function:
-    def mutated(self: Fixer, finding: Finding, record: FixRecord) -> Finding:
+    def mutated(self: FixRecorder, finding: Finding, record: FixRecord) -> Finding:
         change = Change(replace(finding, fix=record), finding.revision)
         self.store.put_finding(change)
         return change.finding
 
     return mutated
+
+
+def _ignored(why_stopped: Function) -> Function:
+    return lambda state: why_stopped(state) and ""
 
 
 def _last_first(publish: Function) -> Function:
@@ -200,8 +204,14 @@ MUTATIONS: Final = (
     Mutation(
         "apply a fix without the lease",
         "A started fix has no owner and no lease, so that another invocation applies it at the same time.",
-        (Part(Fixer, "_own", _unowned),),
+        (Part(FixRecorder, "own", _unowned),),
         ("no_fix_is_applied_twice",),
+    ),
+    Mutation(
+        "ignore the stop",
+        "The fixer reads that fixing is stopped, and makes its calls all the same.",
+        (Part(fixer, "why_stopped", _ignored), Part(stoppable, "why_stopped", _ignored)),
+        ("nothing_is_written_while_fixing_is_stopped",),
     ),
     Mutation(
         "publish out of order",

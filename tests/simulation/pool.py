@@ -118,10 +118,11 @@ def _prepare() -> None:
     """Leave Ctrl-C to the process that started this one, and make what the first seed would make for all others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from tests.simulation.run import MODES, simulate  # noqa: PLC0415 - only the processes that simulate need it
-    from tests.simulation.stack import deployed  # noqa: PLC0415
+    from tests.simulation.stack import FIXES_AN_HOUR, deployed  # noqa: PLC0415
 
     for mode in MODES:
-        deployed(mode)
+        for fixes_an_hour in FIXES_AN_HOUR:
+            deployed(mode, fixes_an_hour)
     for seed in _WARM_UP:
         simulate(seed)
     gc.set_threshold(*gc.get_threshold()[:2], _NEVER)

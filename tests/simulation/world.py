@@ -21,7 +21,7 @@ from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
 from tests.in_memory.events import EventBuses
 from tests.in_memory.sqs import Message, Queue, Queues
-from tests.simulation.account import Account
+from tests.simulation.account import WRITES, Account
 from tests.simulation.calls import Call, answer_of_others
 from tests.simulation.environments import Environment, Invocation
 from tests.simulation.evaluation import clean_evaluation
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from tests.simulation.choices import Choices
     from tests.simulation.stack import Poller, Stack
+
+    Answer = Callable[[Call], dict[str, Any]]
 
 START: Final = 1_795_168_800.0
 """When each simulation starts, in seconds since 1970."""
@@ -100,7 +102,7 @@ class World:
         self.running: list[Invocation] = []
         self.environments: dict[str, list[Environment]] = {name: [] for name in stack.environments}
         self.calls = 0
-        self.deliveries = 0
+        self.deliveries = self._counted = 0
         self.dropped = 0
         self.configurations = 0
         self.has_sweep = False
@@ -110,6 +112,10 @@ class World:
         self._delays: tuple[float, ...] = choices.pick("delays", _DELAYS)
         self._switches: float = choices.pick("switches", _SWITCHES)
         self._duplicates: float = choices.pick("duplicates", _DUPLICATES)
+        self.interrupt: Callable[[Invocation, Call, Answer], dict[str, Any]] = lambda _by, call, answer: answer(call)
+        """Answers the calls of invocations outside of storms: what interrupts one at a certain call."""
+        self.on_delivery: Callable[[Callable[[], object]], object] = lambda _again: None
+        """Gets what delivers an event to a queue, a message of a function, or a batch of the stream once more."""
         self._clients: dict[str, Client] = {}
         self._current: Invocation | None = None
 
@@ -231,6 +237,7 @@ class World:
 
     def _enqueue(self, queue: Queue, body: str) -> None:
         self.queues.send(queue, body)
+        self.on_delivery(partial(self._enqueue, queue, body))
 
     def _poll(self, poller: Poller) -> None:
         """Invoke a function with a batch of messages."""
@@ -281,8 +288,9 @@ class World:
     def _read_stream(self, shard: Shard) -> None:
         """Invoke the function that publishes with the next records of a shard."""
         batch = shard.read(self.stack.stream_batch)
-        words = f"publish_findings ({len(batch)} records)"
-        self.invoke("publish_findings", {"Records": batch}, partial(shard.end, batch), words)
+        event, words = {"Records": batch}, f"publish_findings ({len(batch)} records)"
+        self.on_delivery(lambda: self.invoke("publish_findings", event, lambda _result: None, f"{words}, once more"))
+        self.invoke("publish_findings", event, partial(shard.end, batch), words)
 
     def invoke(
         self, function: str, event: dict[str, Any], ended: Callable[[dict[str, Any] | None], None], words: str
@@ -301,6 +309,15 @@ class World:
         self.running.append(invocation)
         self._go_on(invocation)
 
+    @property
+    def all_deliveries(self) -> int:
+        """The deliveries until now. `deliveries` are those since they were last counted anew."""
+        return self._counted + self.deliveries
+
+    def count_anew(self) -> None:
+        """Count deliveries from 0 again: those until now delay nothing."""
+        self._counted, self.deliveries = self.all_deliveries, 0
+
     def invoke_asynchronously(self, function: str, event: dict[str, Any], words: str, retries: int = 2) -> None:
         """Invoke a function, and again after an error, as Lambda does: a minute later, and two minutes later."""
 
@@ -318,6 +335,11 @@ class World:
         self.running.remove(invocation)
         if invocation.is_dead:
             self.environments[invocation.environment.function].remove(invocation.environment)
+
+    @property
+    def current(self) -> Invocation | None:
+        """The invocation that goes on, or went on last."""
+        return self._current
 
     @property
     def environment(self) -> Environment:
@@ -349,11 +371,12 @@ class World:
             invocation.crash()
         self.calls += 1
         stormy = self.faults.may_happen(self.calls)
+        invocation.waiting = call
         invocation.pause()
         self._current = invocation
         self.now += ALMOST_NOW
         self._move_clock(self.now)
-        reply = self._storms.answer(invocation, call, self._answer) if stormy else self._answer(call)
+        reply = (self._storms.answer if stormy else self.interrupt)(invocation, call, self._answer)
         if call.is_send:
             invocation.has_sent = True
         elif call.is_record:
@@ -364,25 +387,40 @@ class World:
 
     def _answer(self, call: Call) -> dict[str, Any]:
         service, operation, params = call.service, call.operation, call.params
-        if service == "dynamodb":
+        if self._current is not None and operation not in WRITES:
+            self._current.stop_read.see(call, self.tables.items["DecisionsTable"])
+        if service == "dynamodb" and operation in self.tables.operations:
             return self.tables.answer(operation, params)
         if service == "sqs":
+            if operation.startswith("SendMessage"):
+                self.on_delivery(partial(self.queues.answer, operation, params))
             return self.queues.answer(operation, params)
         if service == "events" and operation in self.buses.operations:
             for entry in params.get("Entries", ()):
                 self.seen.see_event(json.loads(entry["Detail"]))
             return self.buses.answer(operation, params)
-        if service == "iam" and operation == "AttachRolePolicy":
-            assert self._current is not None
-            items = self.tables.items["FindingsTable"].values()
-            findings = (read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX))
-            role, policy = params["RoleName"], params["PolicyArn"]
-            self.seen.see_attachment(self._current, role, policy, at=self.now, running=self.running, findings=findings)
+        if operation == "GetLatestConfiguration" and self._current is not None:
+            self._current.environment.document = self.document
         for part in (self.account, self.receivers):
             found = part.answer(service, operation, params)
             if found is not None:
+                self._see_write(call)
                 return found
         return answer_of_others(call, self.document)
+
+    def _see_write(self, call: Call) -> None:
+        if call.operation not in WRITES:
+            return
+        assert self._current is not None
+        items = self.tables.items["FindingsTable"].values()
+        self.seen.see_write(
+            self._current,
+            call,
+            at=self.now,
+            running=self.running,
+            findings=(read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX)),
+            decisions=self.tables.items["DecisionsTable"],
+        )
 
     def _pass_record(self, _table: str, record: dict[str, Any]) -> None:
         """Put a record of the stream into a shard. The mapping filters what is no finding."""

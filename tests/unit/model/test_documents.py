@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permission_guard.model.documents import MAX_DEPTH, known_fields
-from permission_guard.model.findings import Finding, FixRecord, PastTransition, Suppression
+from permission_guard.model.findings import Finding, FixRecord, PastTransition, Suppression, UndoRecord
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
 from permission_guard.model.verdicts import Remedy
@@ -20,12 +20,12 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [Finding, FixRecord, Suppression, PastTransition, Remedy, ManagedBy, DeniedCall, RoleChange]
+    "cls", [Finding, FixRecord, UndoRecord, Suppression, PastTransition, Remedy, ManagedBy, DeniedCall, RoleChange]
 )
 def test_every_field_is_checked(cls: type) -> None:
     """Here, or by the constructor of an enum or of another record."""
     by_constructors = {"Severity", "Status", "Transition", "FixResult", "ManagedBy | None", "FixRecord | None"}
-    by_constructors |= {"Suppression | None", "SuppressedBy"}
+    by_constructors |= {"Suppression | None", "SuppressedBy", "UndoRecord | None"}
     for name, annotation in cls.__annotations__.items():
         if annotation not in by_constructors:
             with pytest.raises(TypeError):

@@ -78,6 +78,32 @@ def test_a_fix_whose_lease_has_no_time_cannot_be_read(until: object) -> None:
         Finding.from_document(document)
 
 
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("planned_at", "2026-11-20\ud800"),
+        ("planned_at", "2026-11-20T09:35:00"),
+        ("at", "soon"),
+        ("at", "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_a_fix_with_an_invalid_time_cannot_be_read(name: str, time: str) -> None:
+    """Messages show when the state was read, and until when an approval is valid."""
+    document = FIXED.to_document()
+    document["fix"][name] = time
+    with pytest.raises(UNREADABLE):
+        Finding.from_document(document)
+
+
+@pytest.mark.parametrize("call", [{"operation": "a:B", "parameters": {}, "region": "x"}, {"operation": "a:B"}, "a:B"])
+def test_a_planned_call_has_exactly_what_people_see_of_it(call: object) -> None:
+    """The hash that they approve covers the whole call."""
+    document = FIXED.to_document()
+    document["fix"]["calls"] = [call]
+    with pytest.raises(UNREADABLE):
+        Finding.from_document(document)
+
+
 def test_the_document_contains_json_values_and_its_version() -> None:
     """A reader needs no types of this package."""
     document = FIXED.to_document()

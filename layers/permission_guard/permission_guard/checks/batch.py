@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.checks.requests import CheckRequest
+from permission_guard.findings.callers import Caller
 from permission_guard.intake.messages import merge, read_batch
 from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
 
@@ -395,6 +396,7 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         # An event names the function: its findings are alerted by themselves.
         baseline=all(message.baseline for message in messages),
         redelivered=any(message.times_received > 1 for message in messages),
+        callers=tuple(Caller(one.changed_by, one.tool) for one in messages if one.is_change),
     )
 
 

@@ -56,4 +56,6 @@ _TYPES: Final[dict[Any, Callable[[JSON], bool]]] = {
     "tuple[str, ...]": lambda value: _is_list(value) and all(map(_is_text, value)),
     "tuple[Remedy, ...]": _is_list,
     "tuple[PastTransition, ...]": _is_list,
+    "tuple[PlannedCall, ...]": _is_list,
+    "tuple[RevertedFix, ...]": _is_list,
 }

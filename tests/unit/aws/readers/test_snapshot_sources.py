@@ -84,6 +84,27 @@ def test_all_that_a_version_is_configured_with_is_read() -> None:
     ]
 
 
+def test_the_tags_of_a_source_are_read_if_a_policy_depends_on_them() -> None:
+    """A resource that AWS does not list is not in the snapshot: its tags are unknown."""
+    by_tag = {"StringEquals": {"aws:ResourceTag/team": "orders"}}
+    mapped = (a_mapping(), a_mapping(f"{QUEUE_ARN}-2", uuid="second"))
+    role = a_role(allow("sqs:*", Condition=by_tag))
+    account = Account({FUNCTION_ARN: a_function()}, mapped, {ROLE_ARN: role}, tags_of={QUEUE_ARN: {"team": "orders"}})
+    snapshot = snapshot_of(account)
+    assert snapshot.resource_tags == {QUEUE_ARN: {"team": "orders"}}
+    assert [text for text in account.asked if text.startswith("tags of")] == [
+        f"tags of {QUEUE_ARN}",
+        f"tags of {QUEUE_ARN}-2",
+    ]
+
+
+def test_no_tags_are_read_if_no_policy_depends_on_them() -> None:
+    """The call counts against a quota of the account."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role(allow("sqs:*"))})
+    assert snapshot_of(account).resource_tags == {}
+    assert not [text for text in account.asked if text.startswith("tags of")]
+
+
 @pytest.mark.parametrize(
     ("role", "more"),
     [
@@ -164,15 +185,15 @@ def test_the_resources_of_a_denied_configuration_are_read() -> None:
 
 
 def test_the_role_of_a_function_whose_creation_was_denied_is_read() -> None:
-    """The function does not exist, so its mappings are not read."""
+    """The function does not exist, so nothing else of it is read."""
     account = Account({}, roles={ROLE_ARN: a_role()})
     asked = {"DeadLetterConfig": {"TargetArn": QUEUE_ARN}}
     snapshot = snapshot_of(account, a_denied_call("CreateFunction", role_arn=ROLE_ARN, configuration=asked))
     assert (snapshot.function, snapshot.mappings, snapshot.versions) == (None, (), {})
     assert snapshot.roles == {ROLE_ARN: a_role()}
     assert snapshot.source_policies == {QUEUE_ARN: None}
-    assert account.asked[:3] == ["invoke configs", FUNCTION_ARN, ROLE_ARN]
-    assert "mappings" not in account.asked
+    assert account.asked[:2] == [FUNCTION_ARN, ROLE_ARN]
+    assert not {"mappings", "invoke configs"} & set(account.asked)
 
 
 @pytest.mark.parametrize("arn", ["", "orders-role", "arn:aws:iam::111122223333:role/orders-role"])
@@ -189,4 +210,4 @@ def test_denied_calls_are_ignored_by_the_invoke_policy_scope() -> None:
     assert account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, denied_calls=[a_denied_call()]) == Snapshot(
         TARGET, None
     )
-    assert account.asked == ["resource policies", "function URLs", FUNCTION_ARN]
+    assert account.asked == ["resource policies", FUNCTION_ARN]

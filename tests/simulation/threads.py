@@ -1,7 +1,4 @@
-"""A pool without threads: each call runs when it is submitted.
-
-The order of the calls is always the same, and moto is not safe for threads.
-"""
+"""Threads that are none: each call runs when it is submitted, so that its order is always the same."""
 
 from __future__ import annotations
 
