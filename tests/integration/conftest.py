@@ -51,6 +51,7 @@ from tests.fakes import (
     TARGET,
     TRUST_LAMBDA,
 )
+from tests.inline_pool import InlinePool
 from tests.moto_tables import speed_up_tables
 from tests.paths import REPOSITORY
 
@@ -375,6 +376,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     speed_up_tables(monkeypatch)
     clear_caches()
     monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
+    for module in (checks, fixes):
+        monkeypatch.setattr(module, "thread_pool", InlinePool)  # moto is not safe for threads
     # moto has all regions of all partitions; a client for each takes seconds.
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", REGIONS)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):

@@ -16,6 +16,7 @@ from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from tests.fakes import FUNCTION_ARN, TARGET
+from tests.inline_pool import InlinePool
 from tests.integration.conftest import cloudtrail, sqs_event
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 @pytest.fixture(autouse=True)
 def read_inventories(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the real reader of inventories, as in a new execution environment."""
-    reader = InventoryReader(client)
+    reader = InventoryReader(client, pool=InlinePool)
     monkeypatch.setattr(checks, "_inventories", lambda: reader)
     for service, operation in NOT_IN_MOTO:
         client(service).meta.events.register(f"before-call.*.{operation}", lambda **_more: NOTHING)

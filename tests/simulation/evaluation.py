@@ -20,7 +20,7 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.rules import execution_role, invoke_policy
 from permission_guard.rules.configured import configured
 from tests.fakes import ACCOUNT, REGION
-from tests.simulation.threads import InlinePool
+from tests.inline_pool import InlinePool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,6 +24,7 @@ from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.fixes import fixer, undo
 from tests.in_memory.errors import RejectedError
+from tests.inline_pool import InlinePool
 from tests.simulation import evaluation
 from tests.simulation.choices import Choices
 from tests.simulation.environments import app, keep_for_each_environment
@@ -32,7 +33,6 @@ from tests.simulation.invariants import broken
 from tests.simulation.memory import remembering
 from tests.simulation.stack import FIXES_AN_HOUR, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
-from tests.simulation.threads import InlinePool
 from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Snapshot
 
 ALWAYS = [
+    "lambda:ListFunctionEventInvokeConfigs",
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",
-    "lambda:ListFunctionEventInvokeConfigs",
     "iam:GetRole",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",

@@ -36,7 +36,7 @@ def test_the_invoke_policy_scope_reads_the_policies_and_no_role() -> None:
     """Failed reads are kept in the snapshot."""
     account = Account({FUNCTION_ARN: a_function()})
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY)
-    assert account.asked == ["resource policies", FUNCTION_ARN, "inventories since 0", "function URLs"]
+    assert account.asked == ["resource policies", "function URLs", FUNCTION_ARN, "inventories since 0"]
     assert len(snapshot.resource_policies) == 2
     assert snapshot.unread == (DENIED,)
     assert (snapshot.own_organization, snapshot.foreign_buckets) == (None, {})
@@ -65,7 +65,7 @@ def test_state_that_few_policies_refer_to_is_read_only_for_them(
     """A sweep of many functions can make only a few calls for each."""
     account = Account({FUNCTION_ARN: a_function()}, resource=(allowing(**condition),), buckets=("arn:aws:s3:::ours",))
     snapshot = account.reader.snapshot(TARGET, Direction.INVOKE_POLICY, not_before=7.0)
-    assert account.asked == ["resource policies", FUNCTION_ARN, "inventories since 7", "function URLs", *asked]
+    assert account.asked == ["resource policies", "function URLs", FUNCTION_ARN, "inventories since 7", *asked]
     assert snapshot.foreign_buckets == {arn.split()[0]: False for arn in asked if ":s3:" in arn}
 
 
@@ -113,7 +113,7 @@ def test_the_execution_role_scope_reads_the_mappings_and_the_role() -> None:
     """The function itself is read once, also where a mapping names it."""
     account = Account({FUNCTION_ARN: a_function()}, (a_mapping(), a_mapping(uuid="second")))
     snapshot = snapshot_of(account)
-    assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN, f"state of {QUEUE_ARN}"]
+    assert account.asked == ["invoke configs", FUNCTION_ARN, "mappings", ROLE_ARN, f"state of {QUEUE_ARN}"]
     assert set(snapshot.versions) == {FUNCTION_ARN}
     assert set(snapshot.roles) == {ROLE_ARN}
     assert (snapshot.tags, snapshot.own_organization) == (None, None)
@@ -126,7 +126,7 @@ def test_sources_without_keys_are_not_read_for_a_role_that_allows_everything() -
     bus = "arn:aws:events:us-east-1:123456789012:event-bus/orders"
     account = Account({FUNCTION_ARN: a_function()}, mapped, invoked=(EventInvokeConfig(FUNCTION_ARN, bus),))
     snapshot = snapshot_of(account)
-    assert account.asked == [FUNCTION_ARN, "mappings", "invoke configs", ROLE_ARN]
+    assert account.asked == ["invoke configs", FUNCTION_ARN, "mappings", ROLE_ARN]
     assert (snapshot.sources, snapshot.source_policies) == ({}, {})
 
 
@@ -154,12 +154,12 @@ def test_a_version_with_a_destination_is_read_with_its_role() -> None:
 @pytest.mark.parametrize(
     ("direction", "asked"),
     [
-        (Direction.INVOKE_POLICY, ["resource policies", FUNCTION_ARN]),
-        (Direction.EXECUTION_ROLE, [FUNCTION_ARN]),
+        (Direction.INVOKE_POLICY, ["resource policies", "function URLs", FUNCTION_ARN]),
+        (Direction.EXECUTION_ROLE, ["invoke configs", FUNCTION_ARN]),
     ],
 )
 def test_nothing_else_is_read_of_a_deleted_function(direction: Direction, asked: list[str]) -> None:
-    """Its policies are read first, so a function that is deleted between the calls is not one without a policy."""
+    """What goes with it is read first, so a function that is deleted between the calls is not one without a policy."""
     account = Account({})
     assert account.reader.snapshot(TARGET, direction).function is None
     assert account.asked == asked

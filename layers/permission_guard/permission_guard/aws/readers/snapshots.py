@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.invokers.sources import source_named
-from permission_guard.model.state import STACK_TAG, Function, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
+from permission_guard.model.state import STACK_TAG, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.needs.of_snapshot import denied_by_aws, policies_to_read, states_to_read, tagged_resources
 
@@ -60,10 +60,7 @@ class StateReader:
         """
         if direction is Direction.INVOKE_POLICY:
             return self._who_may_invoke(target, not_before)
-        function = self._functions.function(target.arn)
-        if function is None and not denied_calls:
-            return Snapshot(target, None)
-        return self._what_the_roles_allow(target, function, denied_calls)
+        return self._what_the_roles_allow(target, denied_calls)
 
     def managed_by(self, target: FunctionTarget) -> ManagedBy | Unread | None:
         """Return the stack that a function belongs to, from the tag that only CloudFormation can set.
@@ -85,9 +82,9 @@ class StateReader:
         return self._cached_tags[target]
 
     def _who_may_invoke(self, target: FunctionTarget, not_before: float) -> Snapshot:
-        # A function that was deleted and one without a policy give the same answer here. So the function is read after
-        # its policies: one that is deleted between the calls is deleted, and not one whose statements were removed.
-        policies = self._functions.resource_policies(target)
+        # A function that was deleted and one without policies and URLs give the same answers here. So the function is
+        # read after them: one that is deleted between the calls is deleted, and not one whose statements were removed.
+        policies, urls = self._functions.resource_policies(target), self._functions.function_urls(target)
         function = self._functions.function(target.arn)
         if function is None:
             return Snapshot(target, None)
@@ -101,7 +98,7 @@ class StateReader:
             target,
             function,
             resource_policies=policies,
-            function_urls=self._functions.function_urls(target),
+            function_urls=urls,
             own_organization=self._own_organization(conditions),
             inventories=inventories,
             foreign_buckets={
@@ -109,10 +106,10 @@ class StateReader:
             },
         )
 
-    def _what_the_roles_allow(
-        self, target: FunctionTarget, function: Function | Unread | None, denied_calls: Sequence[DeniedCall]
-    ) -> Snapshot:
-        snapshot = self._what_runs(target, function, denied_calls) if function else Snapshot(target, None)
+    def _what_the_roles_allow(self, target: FunctionTarget, denied_calls: Sequence[DeniedCall]) -> Snapshot:
+        snapshot = self._what_runs(target, denied_calls)
+        if snapshot.function is None and not denied_calls:
+            return snapshot
         running = set(snapshot.role_arns.values())
         named = {denied_call.role_arn for denied_call in denied_calls if _is_own_role(denied_call.role_arn, target)}
         roles = {arn: self._role(arn) for arn in sorted(running | named)}
@@ -123,11 +120,16 @@ class StateReader:
         )
         return self._with_denials(self._with_sources(snapshot))
 
-    def _what_runs(
-        self, target: FunctionTarget, function: Function | Unread, denied_calls: Sequence[DeniedCall]
-    ) -> Snapshot:
-        """Return the mappings and destinations of a function, with the versions behind them."""
-        mappings, configs = self._mappings_of(target), self._functions.invoke_configs(target)
+    def _what_runs(self, target: FunctionTarget, denied_calls: Sequence[DeniedCall]) -> Snapshot:
+        """Return the mappings and destinations of a function, with the versions behind them.
+
+        The function is read after the destinations, because they are gone with it. Its mappings are not.
+        """
+        configs = self._functions.invoke_configs(target)
+        function = self._functions.function(target.arn)
+        if function is None:
+            return Snapshot(target, None)
+        mappings = self._mappings_of(target)
         arns = {target.arn, *(denied_call.function_arn for denied_call in denied_calls)}
         if not isinstance(mappings, Unread):
             arns |= {mapping.function_arn for mapping in mappings}

@@ -1,4 +1,7 @@
-"""Threads that are none: each call runs when it is submitted, so that its order is always the same."""
+"""A pool without threads: each call runs when it is submitted.
+
+The order of the calls is always the same, and moto is not safe for threads.
+"""
 
 from __future__ import annotations
 
