@@ -236,6 +236,21 @@ def test_the_table_has_a_line_for_each_fix(several: Stack) -> None:
     assert "There are no fixes that match." in run("list", "--rule", "PG204").stdout
 
 
+@pytest.mark.parametrize(
+    ("others", "text"),
+    [((), ""), (("a",), "It resolves 1 other finding too."), (("a", "b"), "It resolves 2 other findings too.")],
+)
+def test_the_table_says_how_many_other_findings_a_plan_resolves(
+    stack: Stack, others: tuple[str, ...], text: str
+) -> None:
+    """One approval does: nobody waits for the proposals of the others."""
+    stack.found = [replace(PROPOSED, fix=replace(FIX, resolves=others))]
+    rows = (line.split("│") for line in run("list").output.splitlines() if line.startswith("│"))
+    shown = " ".join(row[4].strip() for row in rows)
+    assert text in shown
+    assert text or "It resolves" not in shown
+
+
 def test_a_fix_is_shown_with_its_plan_decision_result_and_history(several: Stack) -> None:
     """As text for people and as JSON for programs."""
     text = run("show", SHORT).stdout

@@ -160,14 +160,21 @@ def print_fixes_table(shown: Sequence[FixOfFinding], found: int, unreadable: Unr
     for heading in ("since", "id"):
         table.add_column(heading, no_wrap=True)
     for one in shown:
-        summary = one_line(one.fix.progress or one.fix.summary, 300)
-        cells = (str(one.stage), one.finding.rule_id, target_name(one.finding), summary)
+        cells = (str(one.stage), one.finding.rule_id, target_name(one.finding), _in_short(one.fix))
         table.add_row(*map(plain, (*cells, age(one.fix.at, now), one.finding.id[:SHORT_ID])))
     console.print(table)
     left_out = f" The first {len(shown)} are shown: see --limit." if found > len(shown) else ""
     count = "1 fix" if found == 1 else f"{found:,} fixes"
     console.print(plain(f"{count}.{left_out} Details: permission-guard fixes show ID"), soft_wrap=True)
     warn_of(unreadable)
+
+
+def _in_short(fix: FixRecord) -> str:
+    """Return what a fix does or did, with how many other findings it resolves."""
+    text = one_line(fix.progress or fix.summary, 300)
+    if not fix.resolves:
+        return text
+    return f"{text.rstrip('.')}. It resolves {counted(len(fix.resolves), 'other finding')} too."
 
 
 def print_fix_json(one: FixOfFinding, earlier: Sequence[FixOfFinding] = ()) -> None:
