@@ -893,7 +893,23 @@ def test_a_started_fix_is_refused_if_a_guard_refuses_now() -> None:
     assert fix.attempts == 1
 
 
-def test_a_conflict_before_the_change_is_retried() -> None:
+def test_a_finding_that_a_check_changed_meanwhile_is_fixed_at_once() -> None:
+    """It is read again. Delivered again, its message would wait for six minutes."""
+    setup = Setup()
+    writes: list[int] = []
+
+    def write_first_once() -> None:
+        writes.append(1)
+        if len(writes) == 1:
+            found = setup.store.one()
+            setup.store.put(replace(found, revision=found.revision + 1))
+
+    setup.store.before_write = write_first_once
+    assert setup.handle().result is FixResult.APPLIED
+    assert (len(setup.state.attached), fix_of(setup.store.one()).attempts) == (1, 1)
+
+
+def test_a_conflict_before_each_try_is_retried_later() -> None:
     """The intent could not be written: nothing is attached."""
     setup = Setup()
 
@@ -937,7 +953,7 @@ def test_the_result_of_a_fix_is_not_lost_after_repeated_conflicts() -> None:
             setup.store.put(replace(found, revision=found.revision + 1))
 
     setup.store.before_write = always_write_first
-    with pytest.raises(ConflictError):
+    with pytest.raises(FixInProgressError):  # its own lease
         setup.handle()
     assert len(writes) == 7
     setup.store.before_write = lambda: None

@@ -16,22 +16,23 @@ from permission_guard.errors import (
     RetryableError,
     WriteFailedError,
 )
+from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import why_exempt
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
-from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
+from permission_guard.fixes.guards import ManagedByCodeError, guard_function
+from permission_guard.fixes.planner import Planner
 from permission_guard.fixes.plans import progress_of, proposal, why_not_approved
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
-from permission_guard.fixes.reverted import guard_reverted, reverted_fixes
+from permission_guard.fixes.reverted import guard_reverted
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.fixes.stoppable import StoppableWriter
 from permission_guard.fixes.together import NEW, resolved_by, waits_for, why_rejected
 from permission_guard.fixes.undo import Undoer, why_declined
-from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, RevertedFix, Status, Transition
-from permission_guard.model.state import Role
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition
 from permission_guard.model.targets import FunctionTarget
-from permission_guard.model.verdicts import Outcome, Verdict
+from permission_guard.model.verdicts import Outcome
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -87,9 +88,13 @@ class Fixer:
     def handle(self, target: FindingTarget, finding_id: str) -> FixOutcome:
         """Do what the mode and the decisions allow about one finding; a repeated request changes nothing.
 
-        RetryableError when a call to AWS or the table failed, or while another invocation applies the fix: nothing is
-        lost, and the message is delivered again.
+        Where another writer changed the finding meanwhile, it is handled as it is then. RetryableError when a call to
+        AWS or the table failed, or while another invocation applies the fix: nothing is lost, and the message is
+        delivered again.
         """
+        return retry_on_conflict(lambda: self._handle_once(target, finding_id))
+
+    def _handle_once(self, target: FindingTarget, finding_id: str) -> FixOutcome:
         if not isinstance(target, FunctionTarget):
             return FixOutcome(finding_id, None, "there is no fix for findings about a role")
         finding = self.store.finding(target, finding_id)
@@ -153,7 +158,7 @@ class Fixer:
         if verdict is None or verdict.outcome is Outcome.PASS:
             return "the problem no longer exists"
         try:
-            plan = self._plan(target, fix, owned, before, verdict)
+            plan = self._planner.plan(target, fix, owned, before, verdict)
             planned = proposal(fix, plan, at=started.planned_at, attempts=started.attempts)
         except FixRefusedError as error:
             return str(error)
@@ -190,6 +195,10 @@ class Fixer:
         return f"already handled: {finding.transition}"
 
     @property
+    def _planner(self) -> Planner:
+        return Planner(self.rules, self.config, self.source, self.fix_state, self.store, self.afterwards)
+
+    @property
     def _recorder(self) -> FixRecorder:
         return FixRecorder(self.mode, self.config, self.decide_fix_arn, self.store, self.clock, self.token)
 
@@ -223,14 +232,14 @@ class Fixer:
             raise FixRefusedError(
                 f"The problem came back after {tries} fixes. Manual action required: find out what reverts them."
             )
-        snapshot, verdict = self._check(target, finding)
+        snapshot, verdict = self._planner.check(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
         others = self.store.findings_of(target).findings
         if why_not := why_exempt(self.config, finding, snapshot, self.clock()) or waits_for(finding, others):
             return FixOutcome(finding.id, None, why_not)
-        plan = self._plan(target, fix, finding, snapshot, verdict)
-        reverted = self._reverted(target, fix, finding, plan)
+        plan = self._planner.plan(target, fix, finding, snapshot, verdict)
+        reverted = self._planner.reverted(target, fix, finding, plan)
         guard_reverted(reverted)
         planned = proposal(fix, plan, at=self.clock(), attempts=tries)
         resolves = resolved_by(plan, finding, self._in_the_same_mode(fix, finding, others), self.rules)
@@ -261,13 +270,6 @@ class Fixer:
         mode = self._mode(finding).mode
         return [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
 
-    def _reverted(self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan) -> tuple[RevertedFix, ...]:
-        """Return which fixes of the finding were taken back; RetryableError if the role cannot be read."""
-        last = finding.fix
-        is_applied = last is None or last.result is not FixResult.APPLIED or fix.is_applied(last.change, self.fix_state)
-        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
-        return reverted_fixes(last, removals(plan, permissions), is_applied=is_applied)
-
     def _decision(self, finding: Finding) -> Decision | None:
         """Return what a person decided about an approved proposal, None if nobody did. An event approves nothing."""
         if finding.transition is not Transition.FIX_APPROVED or not self._mode(finding).mode.takes_approvals:
@@ -286,7 +288,7 @@ class Fixer:
             return False, f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
-        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
+        permissions = self._planner.permissions(target, finding)
         reasons = reasons_to_wait(plan, permissions)
         if not reasons:
             changes = (f"{change.by or 'someone'} with {change.api}" for change in removals(plan, permissions))
@@ -327,40 +329,6 @@ class Fixer:
         # Raised, not recorded as failed: AWS accepted the change, and a later read will show it.
         raise FixNotVisibleError(f"AWS does not show the change yet: {intent.summary}. Undo: {intent.undo}")
 
-    def _check(self, target: FunctionTarget, finding: Finding) -> tuple[Snapshot, Verdict | None]:
-        """Read the current state and evaluate the finding's rule; the verdict is None if the subject was deleted."""
-        rule = self.rules[finding.rule_id]
-        snapshot = self.source.snapshot_for_fix(target, rule.direction)
-        report = evaluate(snapshot, (rule,))
-        for verdict in report.verdicts:
-            if is_about(verdict, finding):
-                return snapshot, verdict
-        return snapshot, None
-
-    def _guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
-        """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""
-        role = snapshot.roles.get(verdict.evidence.get("role_arn", ""))
-        if not isinstance(role, Role):
-            return
-        checkpoint = self.store.checkpoint(target, self.rules[finding.rule_id].direction)
-        callers = checkpoint.callers if checkpoint.is_complete else None
-        guard_managed_elsewhere(Managers(self.config.fixes.managed_elsewhere, callers), finding, snapshot, role)
-
-    def _plan(self, target: FunctionTarget, fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> Plan:
-        """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
-
-        RetryableError if a temporary error is the cause, because a refused fix is not retried.
-        """
-        temporary = [unread for unread in snapshot.unread if not unread.denied]
-        if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
-            raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
-        if verdict.outcome is Outcome.UNKNOWN:
-            raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
-        rule = self.rules[finding.rule_id]
-        self._guard_managed(target, finding, snapshot, verdict)
-        plan = fix.plan(finding, snapshot, self.fix_state, lambda state: evaluate(state, (rule,)).verdicts)
-        return self.afterwards.planned(plan, finding, snapshot)
-
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Do what follows a fix that AWS shows, and record it. The summary says if the rule does not pass yet.
 
@@ -376,7 +344,7 @@ class Fixer:
             progress = progress_of(calls, [call for call in calls if call.operation in fix.writes])
             return self._recorder.wait_for_resume(target, finding, followed.stopped, progress)
         after = {**fix.state(followed.fix.change, self.fix_state), **followed.after}
-        _, verdict = self._check(target, finding)
+        _, verdict = self._planner.check(target, finding)
         summary = followed.fix.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
@@ -390,12 +358,12 @@ class Fixer:
             raise FixRefusedError(str(effective))
         if finding.status is not Status.OPEN:
             raise FixRefusedError(f"the finding is {finding.status}")
-        snapshot, verdict = self._check(target, finding)
+        snapshot, verdict = self._planner.check(target, finding)
         if temporary := [unread for unread in snapshot.unread if not unread.denied]:
             raise RetryableError(f"Unknown for now whether the fix has helped: {temporary[0]}")
         guard_function(snapshot)
         if verdict is not None:
-            self._guard_managed(target, finding, snapshot, verdict)
+            self._planner.guard_managed(target, finding, snapshot, verdict)
         if exempt := why_exempt(self.config, finding, snapshot, self.clock()):
             raise FixRefusedError(exempt)
         if verdict is not None and (verdict.outcome is Outcome.UNKNOWN or verdict.evidence.get("missing")):
