@@ -232,16 +232,17 @@ def undo_of(fix_record: FixRecord) -> UndoRecord:
 def why_declined(finding: Finding, calls: Sequence[PlannedCall], others: Iterable[Finding]) -> str:
     """Return who rejected or undid this before, so that it is only proposed; empty if nobody did.
 
-    `others` are the findings of the same function: what was undone for one of them is not done for another one.
+    `others` are the findings of the same function: what was declined for one of them is not done for another one, also
+    when it is proposed again.
     """
     if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
         return f"{finding.fix.decided_by} rejected it before."
     if declined := declined_by(finding.fix):
         return f"{declined} rejected or undid it before."
     for other in others:
-        fix_record = other.fix
-        if fix_record and fix_record.result is FixResult.UNDONE and any(call in fix_record.calls for call in calls):
-            return f"{fix_record.declined_by} undid the same change for the finding {other.id}."
+        who = declined_by(other.fix)
+        if other.fix and who and any(call in other.fix.calls for call in calls):
+            return f"{who} rejected or undid the same change for the finding {other.id}."
     return ""
 
 
