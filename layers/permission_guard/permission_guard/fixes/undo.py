@@ -160,7 +160,10 @@ class Undoer:
         raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
 
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
-        """Make calls one by one. FixRefusedError if fixing is stopped before one of them."""
+        """Make calls one by one. FixRefusedError if fixing is stopped before one of them.
+
+        WriteFailedError if AWS refuses one of them. Both name the calls that were made before.
+        """
         writer = StoppableWriter(self.writers.for_finding(owned.id), self.stop)
         made: list[PlannedCall] = []
         try:
@@ -176,6 +179,10 @@ class Undoer:
             raise FixRefusedError(
                 f"{error}. {done}Not done: {left}. Resume fixing, and request the undo again."
             ) from error
+        except WriteFailedError as error:
+            if not made:
+                raise
+            raise WriteFailedError(f"{str(error).removesuffix('.')}. Done: {in_words(made)}.") from error
 
     def _left(self, owned: Finding, fix: Fix) -> Sequence[PlannedCall]:
         """Return the recorded calls that are not in effect yet."""
