@@ -152,6 +152,14 @@ def test_a_policy_that_the_role_had_before_the_fix_is_not_detached() -> None:
     assert (setup.state.detached, undo_of(setup).calls) == ([], ())
 
 
+def test_a_role_of_the_same_name_that_was_created_since_is_not_changed() -> None:
+    """IAM reads a role by its name: the new one has another path, and its policies are its owner's."""
+    setup = requested()
+    change_role(setup, arn=ROLE_ARN.replace("/service-role/", "/shop/"), path="/shop/")
+    assert setup.handle().summary == "Nothing of the fix was left: others had undone all of it."
+    assert (setup.state.detached, attached(setup)) == ([], {OWN, SQS_POLICY_ARN})
+
+
 @pytest.mark.parametrize("role", ["detached", "deleted"])
 def test_if_nothing_of_the_fix_is_left_that_is_recorded(role: str) -> None:
     """Nothing is written, no place of the hour is taken, and the finding is open as after any undo."""
