@@ -95,15 +95,22 @@ def test_iam_permissions_boundary_is_that_of_the_request_or_of_the_role(
     assert sandbox.client("iam").list_role_tags(RoleName=unique)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
-def test_iam_resource_tag_protects_a_role(
-    make_role: Callable[..., str], sandbox: Sandbox, assume: Any, unique: str
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ({"StringEquals": {"iam:ResourceTag/permission-guard:fix": "never"}}, "never"),
+        ({"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}, "Never"),
+    ],
+)
+def test_a_resource_tag_protects_a_role(
+    make_role: Callable[..., str], sandbox: Sandbox, assume: Any, unique: str, *, condition: Any, value: str
 ) -> None:
-    """IAM resource tag protects a role."""
-    deny = allow("iam:AttachRolePolicy", StringEquals={"iam:ResourceTag/permission-guard:fix": "never"})
+    """The second one is how the stack protects roles from its own fixes."""
+    deny = allow("iam:AttachRolePolicy", **condition)
     client = assume(make_role(f"{unique}-caller", allow("iam:*"), {**deny, "Effect": "Deny"}), "iam")
     make_role(unique)
     client.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)
-    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "permission-guard:fix", "Value": "never"}])
+    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "permission-guard:fix", "Value": value}])
 
     with pytest.raises(ClientError, match="explicit deny"):
         client.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)

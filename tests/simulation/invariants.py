@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.config.document import RuleConfig
 from permission_guard.delivery.alerts.base import ALERTED
-from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
+from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.suppressions import SuppressedBy
 from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
 from tests.simulation.observations import DETACH

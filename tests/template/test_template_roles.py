@@ -381,7 +381,7 @@ def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable
     (deny,) = denies
     assert set(listed(deny["Action"])) == WRITES
     assert deny["Resource"] == "*"
-    assert deny["Condition"] == {"StringEquals": {"aws:ResourceTag/permission-guard:fix": "never"}}
+    assert deny["Condition"] == {"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}
 
 
 def test_inline_policies_are_never_written(template: Template) -> None:

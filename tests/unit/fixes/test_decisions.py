@@ -265,6 +265,7 @@ def test_an_approval_is_of_one_plan_and_valid_for_24_hours() -> None:
     assert decision.approves("a", last)
     assert not decision.approves("a", last.replace("30:00.000", "30:00.001"))
     assert not decision.approves("b", NOW)
-    assert not replace(decision, at="2026-11-21T09:30:00.001+00:00").approves("a", NOW)
+    assert replace(decision, at="2026-11-20T09:31:00.000+00:00").approves("a", NOW), "clocks differ"
+    assert not replace(decision, at="2026-11-20T09:31:00.001+00:00").approves("a", NOW)
     assert not replace(decision, at="9999-12-31T23:59:59-23:59").approves("a", NOW)
     assert not replace(decision, kind=DecisionKind.REJECT).approves("a", NOW)

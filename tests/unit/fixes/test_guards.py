@@ -44,6 +44,18 @@ def test_the_tag_value_never_is_case_insensitive(value: str) -> None:
         guard_role(a_role(tags={"permission-guard:fix": value}), ACCOUNT, None)
 
 
+@pytest.mark.parametrize("key", ["Permission-Guard:Fix", "PERMISSION-GUARD:FIX", " permission-guard:fix"])
+def test_the_tag_key_is_case_insensitive(key: str) -> None:
+    """IAM compares the keys of a role's tags so, and would deny the write.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    """
+    with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
+        guard_function(with_tags({key: "never"}))
+    with pytest.raises(FixRefusedError, match="permission-guard:fix=never"):
+        guard_role(a_role(tags={key: "never"}), ACCOUNT, None)
+
+
 @pytest.mark.parametrize("tags", [None, DENIED])
 def test_a_function_with_unknown_tags_is_not_changed(tags: Unread | None) -> None:
     """A guard that cannot be evaluated refuses."""

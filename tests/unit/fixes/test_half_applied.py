@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.config.document import Fixes, GuardConfig
 from permission_guard.config.settings import FixMode
+from permission_guard.delivery.message import compose
 from permission_guard.errors import RetryableError
 from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import FixResult
@@ -220,6 +221,9 @@ def assert_refused(setup: Setup, reason: str) -> None:
     assert reason in fix.summary
     assert INTERFACES_ARN in fix.summary.partition(" Undo: ")[2]
     assert fix.before == {"role_arn": ROLE_ARN, "attached_policies": []}
+    assert compose(setup.store.one()).happened == (
+        "The bot refused to finish a fix that it had started. Manual action required."
+    )
 
 
 # ── Its undo ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -208,6 +208,11 @@ def test_a_plan_says_what_could_not_be_read() -> None:
     assert unknowns(polling(role))[2] == f"What the resource-based policy of {QUEUE_ARN} denies: it was not read."
 
 
+def test_an_action_on_every_resource_has_no_resource_whose_policies_are_unknown() -> None:
+    """Such as creating network interfaces: AWS has no policy of `*`."""
+    assert tuple(unknowns_of_role(a_role(), ("*",), BROKEN)) == unknowns(BROKEN)[:1]
+
+
 def test_what_is_unknown_does_not_change_the_plan() -> None:
     """A read that fails for now must not make another plan: nothing else is called."""
     role = replace(a_role(allow("logs:*")), denied_by_organization=DENIED)

@@ -27,8 +27,9 @@ from permission_guard.fixes.decisions import DecisionKind, why_not_undone
 from permission_guard.fixes.recorder import LEASE
 from permission_guard.fixes.stop import MAX_FAILED, Breaker, FailedFix, Switch, SwitchState
 from permission_guard.model.findings import FixResult, Status, Transition, UndoRecord
-from permission_guard.model.state import ManagedBy, Role, Snapshot, Unread
+from permission_guard.model.state import EventSourceMapping, ManagedBy, Role, Snapshot, Unread, subject
 from permission_guard.model.targets import Direction
+from permission_guard.model.verdicts import finding_id
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -41,6 +42,7 @@ from tests.fakes import (
     InMemoryState,
     InMemoryStop,
     a_finding,
+    a_mapping,
     a_policy,
     a_role,
     allow,
@@ -89,6 +91,13 @@ def attached(setup: Setup) -> set[str]:
     role = setup.state.state.roles[ROLE_ARN]
     assert isinstance(role, Role)
     return set(role.attached)
+
+
+def mappings_of(setup: Setup) -> tuple[EventSourceMapping, ...]:
+    """Return the mappings of the function."""
+    mappings = setup.state.state.mappings
+    assert not isinstance(mappings, Unread)
+    return mappings
 
 
 def change_role(setup: Setup, **more: Any) -> None:
@@ -141,6 +150,14 @@ def test_a_policy_that_the_role_had_before_the_fix_is_not_detached() -> None:
     setup.store.decisions[key] = replace(setup.store.decisions[key], plan_hash=held.plan_hash)
     assert setup.handle().result is FixResult.UNDONE
     assert (setup.state.detached, undo_of(setup).calls) == ([], ())
+
+
+def test_a_role_of_the_same_name_that_was_created_since_is_not_changed() -> None:
+    """IAM reads a role by its name: the new one has another path, and its policies are its owner's."""
+    setup = requested()
+    change_role(setup, arn=ROLE_ARN.replace("/service-role/", "/shop/"), path="/shop/")
+    assert setup.handle().summary == "Nothing of the fix was left: others had undone all of it."
+    assert (setup.state.detached, attached(setup)) == ([], {OWN, SQS_POLICY_ARN})
 
 
 @pytest.mark.parametrize("role", ["detached", "deleted"])
@@ -262,7 +279,28 @@ def test_another_finding_of_the_function_does_not_bring_the_change_back() -> Non
     setup.store.put(other)
     outcome = setup.handle()
     assert outcome.result is FixResult.PROPOSED
-    assert outcome.summary.endswith(f"{JANE} undid the same change for the finding {'f' * 32}.")
+    assert outcome.summary.endswith(f"{JANE} rejected or undid the same change for the finding {'f' * 32}.")
+
+
+@pytest.mark.parametrize("is_rejected", [True, False])
+def test_nor_does_it_when_the_undone_fix_is_proposed_again(is_rejected: bool) -> None:
+    """The proposal waits for a person, or was rejected, when the other mapping is found."""
+    setup = requested()
+    setup.handle()
+    setup.store.put(reopened(resolved(setup.store.one(), "It passes.", NOW).finding, NOW).finding)
+    assert setup.handle().result is FixResult.PROPOSED
+    if is_rejected:
+        setup.decide(DecisionKind.REJECT)
+    other = a_mapping(uuid="5d0c7e1e-8f4b-4a57-9a0f-6f1f7c1f4b22")
+    setup.state.state = replace(setup.state.state, mappings=(*mappings_of(setup), other))
+    second = finding_id("PG201", FUNCTION_ARN, subject(other))
+    setup.store.put(a_finding(id=second, subject=subject(other)))
+
+    outcome = setup.handle(finding_id=second)
+
+    assert outcome.result is FixResult.PROPOSED
+    assert outcome.summary.endswith(f"{JANE} rejected or undid the same change for the finding {FINDING_ID}.")
+    assert attached(setup) == {OWN}
 
 
 # ── Guards ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -235,10 +235,15 @@ def test_if_aws_denies_the_first_call_the_policy_stays_attached() -> None:
 
 
 def test_if_aws_denies_the_second_call_the_next_request_makes_only_that() -> None:
-    """The mapping is disabled already."""
+    """The mapping is disabled already, and the record says so."""
     setup = requested()
     setup.state.error = WriteFailedError("iam:DetachRolePolicy failed with AccessDenied: no")
-    assert setup.handle().result is FixResult.FAILED
+    outcome = setup.handle()
+    (done,) = (call.parameters["UUID"] for call in undo_of(setup).calls if call != DETACH)
+    assert (outcome.result, outcome.summary) == (
+        FixResult.FAILED,
+        f"{setup.state.error}. Done: lambda:UpdateEventSourceMapping {done}, Enabled=False.",
+    )
     setup.state.error = None
     setup.decide(DecisionKind.UNDO)
     assert setup.handle().result is FixResult.UNDONE

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from permission_guard.model.documents import MAX_DEPTH, known_fields
-from permission_guard.model.findings import Finding, FixRecord, PastTransition, Suppression, UndoRecord
+from permission_guard.model.findings import Finding, FixRecord, PastTransition, UndoRecord
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
+from permission_guard.model.suppressions import Suppression
 from permission_guard.model.verdicts import Remedy
 
 

@@ -9,16 +9,9 @@ import pytest
 
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.lifecycle import suppressed
-from permission_guard.model.findings import (
-    Finding,
-    FixRecord,
-    FixResult,
-    Status,
-    SuppressedBy,
-    Suppression,
-    Transition,
-)
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import DisabledBy, Snapshot
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
 from tests.fakes import (

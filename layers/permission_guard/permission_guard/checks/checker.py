@@ -18,8 +18,9 @@ from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclu
 from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
-from permission_guard.model.findings import Status, SuppressedBy
+from permission_guard.model.findings import Status
 from permission_guard.model.state import Function, ManagedBy, Unread
+from permission_guard.model.suppressions import SuppressedBy
 from permission_guard.model.targets import Direction, FunctionTarget, including
 from permission_guard.needs.function_health import is_being_changed, was_changed_just_now
 from permission_guard.needs.role_permissions import required_permissions

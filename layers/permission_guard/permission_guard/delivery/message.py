@@ -48,6 +48,9 @@ _NOT_UNDONE: Mapping[Transition, str] = {
     Transition.FIX_FAILED: "Undoing the fix failed. Manual action required.",
 }
 
+_REFUSED = Transition.FIX_REFUSED
+_NOT_FINISHED = "The bot refused to finish a fix that it had started. Manual action required."
+
 _FIX_IN_PROGRESS = frozenset({Transition.FIX_APPROVED, Transition.FIX_APPLIED})
 
 _HEADLINE = 500
@@ -133,8 +136,12 @@ def _happened(finding: Finding) -> str:
     before = [past.transition for past in finding.history if past.revision == finding.revision - 1]
     if finding.transition is Transition.REOPENED and before == [Transition.SUPPRESSED]:
         return "The finding is no longer suppressed. The problem still exists."
-    if finding.fix is not None and finding.fix.result is FixResult.APPLIED and finding.transition in _NOT_UNDONE:
+    fix = finding.fix
+    if fix is not None and fix.result is FixResult.APPLIED and finding.transition in _NOT_UNDONE:
         return _NOT_UNDONE[finding.transition]
+    # A refused fix has calls only if it was started: a part of them can have been made.
+    if fix is not None and fix.result is FixResult.REFUSED and fix.calls and finding.transition is _REFUSED:
+        return _NOT_FINISHED
     return HAPPENED[finding.transition]
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.glob import compile_glob
 from permission_guard.model.arns import finding_target, parse_function_arn
-from permission_guard.model.findings import SuppressedBy, Suppression
 from permission_guard.model.state import Unread
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.records import record
 

@@ -28,10 +28,9 @@ from permission_guard.model.findings import (
     Finding,
     PastTransition,
     Status,
-    SuppressedBy,
-    Suppression,
     Transition,
 )
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 

@@ -19,7 +19,7 @@ from permission_guard.findings.exceptions import MAX_SUPPRESSION
 from permission_guard.findings.lifecycle import reopened, suppressed
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import finding_target, parse_function_arn
-from permission_guard.model.findings import Cause, Status, SuppressedBy, Suppression
+from permission_guard.model.findings import Cause, Status
 from permission_guard.model.signed_requests import (
     ARN,
     NONCE,
@@ -29,6 +29,7 @@ from permission_guard.model.signed_requests import (
     require_reason,
     texts_of,
 )
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.records import record
 
 if TYPE_CHECKING:

@@ -352,7 +352,8 @@ def _grants(documents: Iterable[Policy], role_arn: str) -> tuple[Permission, ...
 
 
 def _role(change: Mapping[str, JSON], fix_state: FixState) -> Role | None:
+    """Return the role of a change. IAM reads it by its name: one with another path is another one, created since."""
     role = fix_state.role(change["role_arn"])
     if isinstance(role, Unread):
         raise RetryableError(f"{change['role_arn']} could not be read: {role}")
-    return role
+    return role if role is not None and role.arn == change["role_arn"] else None

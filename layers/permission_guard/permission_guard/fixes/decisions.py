@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from permission_guard.config.fix_modes import effective_mode
 from permission_guard.errors import UNREADABLE, RequestRefusedError
 from permission_guard.findings.lifecycle import Change, advanced
+from permission_guard.findings.role_permissions import CLOCK_SKEW
 from permission_guard.fixes.stop import why_stopped
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
@@ -133,7 +134,7 @@ class Decision:
 
     def is_valid(self, now: str) -> bool:
         """Return whether the decision is neither too old nor from the future."""
-        return abs(datetime.fromisoformat(now) - datetime.fromisoformat(self.at)) <= VALID_FOR
+        return -CLOCK_SKEW <= datetime.fromisoformat(now) - datetime.fromisoformat(self.at) <= VALID_FOR
 
 
 class DecisionStore(Protocol):

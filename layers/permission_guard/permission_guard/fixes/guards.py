@@ -124,7 +124,8 @@ def functions_sharing(role: Role, target: FunctionTarget, users: tuple[str, ...]
 
 
 def _guard_tags(arn: str, tags: Mapping[str, str]) -> None:
-    if tags.get(NEVER_TAG, "").strip().lower() == NEVER:
+    # IAM compares the keys of tags in any case, as in the condition of the Deny in template.yaml.
+    if any(key.strip().lower() == NEVER_TAG and value.strip().lower() == NEVER for key, value in tags.items()):
         raise FixRefusedError(f"{arn} is tagged {NEVER_TAG}={NEVER}.")
     if STACK_TAG in tags:
         reason = f"{arn} belongs to the CloudFormation stack {tags[STACK_TAG]}: change its template."

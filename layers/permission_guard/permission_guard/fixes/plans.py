@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.errors import FixRefusedError
 from permission_guard.model.findings import FixRecord, FixResult
 from permission_guard.model.state import Unread
+from permission_guard.needs.managed_policies import EVERYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -55,12 +56,15 @@ def digest_of_policy(document: Policy) -> str:
 
 
 def unknowns_of_role(role: Role, resources: Iterable[str], snapshot: Snapshot) -> Iterator[str]:
-    """Yield what is not known about whether a role that is allowed actions on these resources may then use them."""
+    """Yield what is not known about whether a role that is allowed actions on these resources may then use them.
+
+    An action that AWS allows on `*` only names no resource whose policies could deny it.
+    """
     if isinstance(role.denied_by_organization, Unread):
         yield f"Whether a service control policy denies the calls: {role.denied_by_organization}."
     else:
         yield "Whether a service control policy denies a call that AWS has not denied yet."
-    for resource in dict.fromkeys(resources):
+    for resource in dict.fromkeys(each for each in resources if each != EVERYWHERE):
         yield f"Whether a resource control policy denies the role access to {resource}: the bot cannot read it."
         policy = snapshot.source_policies.get(resource)
         if isinstance(policy, Unread):

@@ -160,7 +160,10 @@ class Undoer:
         raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
 
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
-        """Make calls one by one. FixRefusedError if fixing is stopped before one of them."""
+        """Make calls one by one. FixRefusedError if fixing is stopped before one of them.
+
+        WriteFailedError if AWS refuses one of them. Both name the calls that were made before.
+        """
         writer = StoppableWriter(self.writers.for_finding(owned.id), self.stop)
         made: list[PlannedCall] = []
         try:
@@ -176,6 +179,10 @@ class Undoer:
             raise FixRefusedError(
                 f"{error}. {done}Not done: {left}. Resume fixing, and request the undo again."
             ) from error
+        except WriteFailedError as error:
+            if not made:
+                raise
+            raise WriteFailedError(f"{str(error).removesuffix('.')}. Done: {in_words(made)}.") from error
 
     def _left(self, owned: Finding, fix: Fix) -> Sequence[PlannedCall]:
         """Return the recorded calls that are not in effect yet."""
@@ -232,16 +239,17 @@ def undo_of(fix_record: FixRecord) -> UndoRecord:
 def why_declined(finding: Finding, calls: Sequence[PlannedCall], others: Iterable[Finding]) -> str:
     """Return who rejected or undid this before, so that it is only proposed; empty if nobody did.
 
-    `others` are the findings of the same function: what was undone for one of them is not done for another one.
+    `others` are the findings of the same function: what was declined for one of them is not done for another one, also
+    when it is proposed again.
     """
     if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
         return f"{finding.fix.decided_by} rejected it before."
     if declined := declined_by(finding.fix):
         return f"{declined} rejected or undid it before."
     for other in others:
-        fix_record = other.fix
-        if fix_record and fix_record.result is FixResult.UNDONE and any(call in fix_record.calls for call in calls):
-            return f"{fix_record.declined_by} undid the same change for the finding {other.id}."
+        who = declined_by(other.fix)
+        if other.fix and who and any(call in other.fix.calls for call in calls):
+            return f"{who} rejected or undid the same change for the finding {other.id}."
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from permission_guard.model.documents import known_fields
 from permission_guard.model.state import ManagedBy
+from permission_guard.model.suppressions import Suppression
 from permission_guard.model.targets import JSON  # noqa: TC001 - as above
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import field, record
@@ -44,29 +45,6 @@ class Transition(StrEnum):
 
 CHANGED_AWS: Final = frozenset({Transition.FIX_APPLIED, Transition.FIX_UNDONE})
 """The transitions that changed something in AWS. The index of the table has them under their name, for 400 days."""
-
-
-class SuppressedBy(StrEnum):
-    """What suppresses a finding."""
-
-    PERSON = "person"
-    EXCEPTION = "exception"
-    FUNCTION_TAG = "function tag"
-
-
-@record(kw_only=True)
-class Suppression:
-    """Why a finding is suppressed, and until when.
-
-    `until` is ISO-8601 in UTC: from then on the finding is open again. `owner` answers for it: the ARN of the person,
-    or the owner that an exception names. `exception` is the id of the exception in the configuration, empty for others.
-    """
-
-    by: SuppressedBy
-    reason: str
-    owner: str
-    until: str
-    exception: str = ""
 
 
 @record(kw_only=True)
@@ -343,20 +321,12 @@ class Finding:
         for name in ("opened_at", "changed_at", "first_seen", "last_seen"):
             datetime.fromisoformat(fields[name])
         if fields.get("suppression") is not None:
-            fields["suppression"] = _suppression(fields["suppression"])
+            fields["suppression"] = Suppression.from_document(fields["suppression"])
         if fields.get("managed_by") is not None:
             fields["managed_by"] = ManagedBy(**known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
             fields["fix"] = _fix_record(fields["fix"])
         return cls(**fields)
-
-
-def _suppression(document: Mapping[str, JSON]) -> Suppression:
-    fields = known_fields(Suppression, document)
-    suppression = Suppression(**{**fields, "by": SuppressedBy(fields["by"])})
-    if datetime.fromisoformat(suppression.until).tzinfo is None:
-        raise ValueError(f"not a time in UTC: {suppression.until!r:.50}")
-    return suppression
 
 
 def _past_transition(document: Mapping[str, JSON]) -> PastTransition:

@@ -89,6 +89,13 @@ def test_one_region_that_cannot_be_read_makes_it_unread(account: Account, code: 
     assert found.action in AttachManagedPolicy.reads
 
 
+def test_a_region_without_a_list_makes_it_unread(account: Account) -> None:
+    """No list is not an empty list."""
+    account.has("us-east-1", (FUNCTION_ARN, ROLE_ARN))
+    account.stubs["eu-west-1"].add_client_error("list_functions", "ResourceNotFoundException", "no", 404)
+    assert isinstance(account.functions_of(), Unread)
+
+
 def test_without_the_list_of_regions_it_is_unread(account: Account) -> None:
     """A region that nobody knows of may have functions."""
     assert account.functions_of(DENIED) == DENIED

@@ -55,14 +55,15 @@ class RoleUsers:
                 is_permanent = reply.denied or reply.code in OF_THE_REGION
                 unread.append(replace(reply, message=f"{reply.message} ({region})", denied=is_permanent))
             else:
-                found.update(reply or ())
+                found.update(reply)
         # A denied call first, because a retry does not help.
         return min(unread, key=lambda one: not one.denied) if unread else tuple(sorted(found))
 
 
-def _functions_of(client: LambdaClient, role_arn: str) -> list[str] | Unread | None:
+def _functions_of(client: LambdaClient, role_arn: str) -> list[str] | Unread:
     def pages() -> list[str]:
         listed = client.get_paginator("list_functions").paginate()
         return [one["FunctionArn"] for page in listed for one in page["Functions"] if one.get("Role") == role_arn]
 
-    return read(_ACTION, pages)
+    reply = read(_ACTION, pages)
+    return Unread(_ACTION, "NotFound", "no list", denied=False) if reply is None else reply
