@@ -10,7 +10,7 @@ import pytest
 from permission_guard.config.document import Fixes, GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.delivery.message import compose
-from permission_guard.errors import RetryableError
+from permission_guard.errors import RetryableError, WriteFailedError
 from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import FixResult
 from permission_guard.model.state import Function, Role, Unread
@@ -224,6 +224,23 @@ def assert_refused(setup: Setup, reason: str) -> None:
     assert compose(setup.store.one()).happened == (
         "The bot refused to finish a fix that it had started. Manual action required."
     )
+
+
+def test_a_failed_fix_says_what_of_it_was_done() -> None:
+    """AWS denies the second policy. Nobody would know of the first one, and only a person can detach it."""
+    setup = planned(FixMode.AUTO)
+    attach, denied = setup.state.attach_role_policy, "iam:AttachRolePolicy failed with AccessDenied: no"
+
+    def attach_one(role_name: str, policy_arn: str) -> None:
+        if setup.state.attached:
+            raise WriteFailedError(denied)
+        attach(role_name, policy_arn)
+
+    setup.state.attach_role_policy = attach_one  # type: ignore[method-assign]
+    outcome = setup.handle(finding_id=VPC_FINDING)
+    assert (outcome.result, setup.state.attached) == (FixResult.FAILED, BOTH[:1])
+    assert outcome.summary == f"{denied}. Done: iam:AttachRolePolicy orders-role, {INTERFACES_ARN}."
+    assert INTERFACES_ARN in fix_of(setup.store.one()).undo
 
 
 # ── Its undo ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,9 +20,14 @@ from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import why_exempt
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
+<<<<<<< ours
 from permission_guard.fixes.guards import ManagedByCodeError, guard_function
 from permission_guard.fixes.planner import Planner
 from permission_guard.fixes.plans import progress_of, proposal, why_not_approved
+=======
+from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
+from permission_guard.fixes.plans import in_words, progress_of, proposal, why_not_approved
+>>>>>>> theirs
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.reverted import guard_reverted
@@ -318,9 +323,9 @@ class Fixer:
         except WriteFailedError as error:
             # First: if recording the result fails, the fix is tried again, and not counted again.
             count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
-            outcome = self._recorder.record(
-                target, finding, replace(intent, result=FixResult.FAILED, summary=str(error))
-            )
+            made = [*done, *writer.made]
+            summary = f"{str(error).removesuffix('.')}. Done: {in_words(made)}." if made else str(error)
+            outcome = self._recorder.record(target, finding, replace(intent, result=FixResult.FAILED, summary=summary))
             return replace(outcome, stopped=why_stopped(self.stop))
         for delay in self.verify_after:
             self.wait(delay)
