@@ -20,14 +20,9 @@ from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import why_exempt
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
-<<<<<<< ours
 from permission_guard.fixes.guards import ManagedByCodeError, guard_function
 from permission_guard.fixes.planner import Planner
-from permission_guard.fixes.plans import progress_of, proposal, why_not_approved
-=======
-from permission_guard.fixes.guards import ManagedByCodeError, Managers, guard_function, guard_managed_elsewhere
 from permission_guard.fixes.plans import in_words, progress_of, proposal, why_not_approved
->>>>>>> theirs
 from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
 from permission_guard.fixes.reverted import guard_reverted
