@@ -379,7 +379,7 @@ def test_an_invocation_that_lost_the_fix_enables_nothing() -> None:
             setup.store.put(replace(finding, fix=replace(fix_of(finding), owner="another")))
 
     setup.mappings.before_read = take_over
-    with pytest.raises(FixInProgressError, match="another invocation has taken over the fix"):
+    with pytest.raises(FixInProgressError, match="another invocation is applying the fix"):
         setup.handle()
     assert setup.mappings.enabled == []
 

@@ -23,7 +23,7 @@ from permission_guard.errors import (
 )
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
-from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.fixer import IN_PROGRESS_SECONDS, VERIFY_AFTER_SECONDS, Fixer
 from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
@@ -1052,6 +1052,27 @@ def test_a_fix_that_another_invocation_applies_is_left_to_it() -> None:
     setup.store.put(a_finding(fix=replace(record, lease_until=NOW)))
     assert setup.handle().result is FixResult.APPLIED
     assert setup.transitions == [("Finding Opened", 1), ("Fix Applied", 2)]
+
+
+def test_a_second_message_about_a_fix_waits_for_its_end() -> None:
+    """Most take seconds. Delivered again, it would stay in the queue for six minutes."""
+    setup = Setup()
+    setup.handle()
+    applied = setup.store.one()
+    lease = (datetime.fromisoformat(NOW) + LEASE).isoformat()
+    in_progress = replace(fix_of(applied), result=FixResult.APPLYING, owner="another", lease_until=lease)
+    setup.store.put(a_finding(fix=in_progress))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            setup.store.put(applied)
+
+    outcome = setup.handle(wait=wait)
+    assert (outcome.result, outcome.summary) == (None, "already handled: Fix Applied")
+    assert waited == list(IN_PROGRESS_SECONDS[:2])
+    assert len(setup.state.attached) == 1
 
 
 def test_a_lost_reply_of_the_start_does_not_stop_the_fix() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,10 @@ MAX_TRIES = 3
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
 
+IN_PROGRESS_SECONDS = (1.0, 2.0, 4.0)
+"""The waits for another invocation to end the fix that it applies. Most take seconds, and a message that fails is only
+delivered again after six minutes."""
+
 
 @record
 class Fixer:
@@ -89,9 +94,13 @@ class Fixer:
         """Do what the mode and the decisions allow about one finding; a repeated request changes nothing.
 
         Where another writer changed the finding meanwhile, it is handled as it is then. RetryableError when a call to
-        AWS or the table failed, or while another invocation applies the fix: nothing is lost, and the message is
-        delivered again.
+        AWS or the table failed, or another invocation applies the fix for longer than `IN_PROGRESS_SECONDS`: nothing
+        is lost, and the message is delivered again.
         """
+        for delay in IN_PROGRESS_SECONDS:
+            with suppress(FixInProgressError):
+                return retry_on_conflict(lambda: self._handle_once(target, finding_id))
+            self.wait(delay)
         return retry_on_conflict(lambda: self._handle_once(target, finding_id))
 
     def _handle_once(self, target: FindingTarget, finding_id: str) -> FixOutcome:
