@@ -298,7 +298,7 @@ def state_of(world: World) -> str:
         world.account.functions,
         world.account.roles,
         {name: queue.messages for name, queue in world.queues.queues.items()},
-        world.shards,
+        world.transport.shards,
         [(at, words) for at, words, _ in world.coming],
         world.receivers.messages,
         world.receivers.ops_items,

@@ -76,7 +76,7 @@ def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
     for queue in world.queues.queues.values():
         if queue.messages:
             yield f"{len(queue.messages)} messages are in {queue.name}"
-    for shard in world.shards:
+    for shard in world.transport.shards:
         if shard.position < len(shard.records):
             yield f"{len(shard.records) - shard.position} records of the stream are not published"
 

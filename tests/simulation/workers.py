@@ -124,7 +124,7 @@ def replay_every_event(problem: Problem, mode: str, kind: Kind = FixStory, *, re
     with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
         story = kind(world, problem)
         delivered: list[Callable[[], object]] = []
-        world.on_delivery = delivered.append
+        world.transport.on_delivery = delivered.append
         story.begin()
         story.go_on()
         done = _done(story)
