@@ -67,7 +67,7 @@ def run(
     console = Console(stderr=output is Format.JSON)
     chosen = list(dict.fromkeys([*range(first, first + seeds), *(seeds_of(file) if file else ())]))
     done = Run(len(chosen), jobs)
-    with workers(jobs) as executor:
+    with workers(jobs, len(chosen)) as executor:
         try:
             _run(executor, chosen, done, console)
             _shrink(executor, done, console)

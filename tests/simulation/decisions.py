@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from permission_guard.fixes.decisions import why_not_undone
-from permission_guard.model.findings import Finding, FixResult, Status
+from permission_guard.model.findings import FixResult, Status
+from tests.simulation.observations import FINDING_PREFIX, read
 
 if TYPE_CHECKING:
+    from permission_guard.model.findings import Finding
     from tests.simulation.world import World
 
 
@@ -42,5 +43,4 @@ def _send(world: World, kind: str, finding: Finding, plan_hash: str) -> None:
 def findings_in(world: World) -> list[Finding]:
     """Return every finding of the table."""
     items = world.tables.items["FindingsTable"].values()
-    documents = (item["document"]["S"] for item in items if item["sk"]["S"].startswith("FINDING#"))
-    return [Finding.from_document(json.loads(document)) for document in documents]
+    return [read(item) for item in items if item["sk"]["S"].startswith(FINDING_PREFIX)]

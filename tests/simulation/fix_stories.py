@@ -162,7 +162,7 @@ class FixStory:
             yield f"the role is fixed, and the fix is recorded as {fix and fix.result}, {len(applied)} times as applied"
         yield from self.broken_alerts(finding, applied, "applied fix")
         if fix is not None:
-            yield from self._broken_undo(fix.undo, fix.before)
+            yield from self._broken_undo(fix.undo, fix.before, disables=self.problem.stops)
 
     def broken_alerts(self, finding: Finding, revisions: Sequence[int], words: str) -> Iterator[str]:
         """Yield which channels did not get exactly one alert of some revisions."""
@@ -178,9 +178,10 @@ class FixStory:
                 yield f"{words} {times} times"
         for one in self.world.seen.writes:
             if one.plan is not None:
-                yield from self._broken_undo(one.plan.undo, one.plan.before)
+                yield from self._broken_undo(one.plan.undo, one.plan.before, disables=not one.policy)
 
-    def _broken_undo(self, undo: str, before: Mapping[str, Any]) -> Iterator[str]:
+    def _broken_undo(self, undo: str, before: Mapping[str, Any], *, disables: bool) -> Iterator[str]:
+        """Yield what is wrong with what undoes a fix, which disables the mapping once the fix is about to enable it."""
         held = before.get("attached_policies"), *((before.get("mapping_state"),) if self.problem.stops else ())
         was = sorted(self.before.policies), *(self.before.mappings if self.problem.stops else ())
         if before["role_arn"] != role_arn(ROLE) or held != was:
@@ -188,8 +189,8 @@ class FixStory:
         for policy in self.planned.policies - self.before.policies:
             if policy not in undo:
                 yield f"what undoes the fix does not detach {policy}: {undo!r}"
-        if self.problem.stops and "--no-enabled" not in undo:
-            yield f"what undoes the fix does not disable the mapping: {undo!r}"
+        if disables is not ("--no-enabled" in undo):
+            yield f"what undoes the fix {'does not disable' if disables else 'disables'} the mapping: {undo!r}"
 
 
 class SharedRoleStory(FixStory):
@@ -245,7 +246,6 @@ def crash_at_every_call(problem: Problem, mode: str, kind: Kind = FixStory, *, e
     A crash after a call is one after it took effect and before its reply arrives. A crash that leaves the same state as
     an earlier one leads to the same ending, so that the rest of the story runs for each state once, or for `every` one.
     """
-    told(problem, mode, kind)  # what Python and the simulation keep is then the same in each branch
     branches = Branches[Ending]()
     crash = _Crash(branches, every=every)
     with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
@@ -298,7 +298,7 @@ def state_of(world: World) -> str:
         world.account.functions,
         world.account.roles,
         {name: queue.messages for name, queue in world.queues.queues.items()},
-        world.shards,
+        world.transport.shards,
         [(at, words) for at, words, _ in world.coming],
         world.receivers.messages,
         world.receivers.ops_items,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.simulation.fix_stories import MODES, FixStory, SharedRoleStory, crash_at_every_call, problems
+from tests.simulation.fix_stories import MODES, FixStory, SharedRoleStory, crash_at_every_call, problems, told
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
 from tests.simulation.workers import interleave, replay_every_event
@@ -43,11 +43,11 @@ def interruptions(*, every: bool = False) -> Iterator[Interruptions]:
     workers stop in each story.
     """
     for problem in problems():
+        told(problem, MODES[0])  # what evaluates its states is then remembered, in each branch of the stories below
         for mode in MODES if every or problem in _FIRST else MODES[:1]:
             found = crash_at_every_call(problem, mode, every=every)
             yield _crashes(found, mode)
-        if not problem.stops:
-            yield _crashes(crash_at_every_call(problem, "auto", UndoStory, every=every), "auto, undone")
+        yield _crashes(crash_at_every_call(problem, "auto", UndoStory, every=every), "auto, undone")
     problem = PROBLEMS[0]
     shared = crash_at_every_call(problem, "auto", SharedRoleStory, every=every)
     yield _crashes(shared, "auto, the role of two functions")

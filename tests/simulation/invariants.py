@@ -13,7 +13,6 @@ from permission_guard.model.findings import FixResult, Status, Transition
 from permission_guard.model.suppressions import SuppressedBy
 from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
-from tests.simulation.observations import DETACH
 from tests.simulation.problems import EXECUTION_POLICIES
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
     for queue in world.queues.queues.values():
         if queue.messages:
             yield f"{len(queue.messages)} messages are in {queue.name}"
-    for shard in world.shards:
+    for shard in world.transport.shards:
         if shard.position < len(shard.records):
             yield f"{len(shard.records) - shard.position} records of the stream are not published"
 
@@ -128,19 +127,18 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
     if len(world.account.written_by_us) != len(world.seen.writes):
         yield f"{len(world.account.written_by_us)} changes were made, {len(world.seen.writes)} by fixes"
     for one in world.seen.writes:
-        is_undo = one.operation == DETACH
-        mode = ceiling if is_undo else min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
+        mode = ceiling if one.is_undo else min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
         if mode not in ("approve", "auto"):
             yield f"the mode of {one.rule_id} is {mode}, and {one}"
         if one.policy and one.policy not in EXECUTION_POLICIES:
             yield f"{one}"
-        if not one.policy and not _fixes_set(one.document).get("enable_mappings"):
+        if not one.policy and not one.is_undo and not _fixes_set(one.document).get("enable_mappings"):
             yield f"{one}, and the configuration does not allow that"
         if one.plan is None:
             yield f"{one} without a recorded plan"
-        elif is_undo and not one.is_requested:
+        elif one.is_undo and not one.is_requested:
             yield f"{one}, and nobody requested that"
-        elif not is_undo and (mode == "approve" or "functions" in one.plan.rests_on) and not one.plan.decided_by:
+        elif not one.is_undo and (mode == "approve" or "functions" in one.plan.rests_on) and not one.plan.decided_by:
             yield f"{one} without a decision"
     for finding in findings:
         if finding.fix and finding.fix.attempts > MOST_FIXES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.findings import Finding, FixResult, Status
@@ -24,17 +25,19 @@ DETACH: Final = "DetachRolePolicy"
 class Write:
     """A change that the stack made at a time, in seconds since 1970.
 
-    That is a policy that it attached to a role or detached, or a mapping that it enabled, by its UUID: `changed` names
-    the role or the mapping. `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`) or the
-    request for which it undid one (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded
-    then, None if the record did not have this change, and `rule_id` the rule of its finding. `others` are invocations
-    that made the same one. `document` is the configuration with which the invocation works. `may_fix` is whether it has
-    read, immediately before, that fixing is not stopped, and `is_requested` whether a person had requested an undo.
+    That is a policy that it attached to a role or detached, or a mapping that it enabled or disabled, by its UUID:
+    `changed` names the role or the mapping. `is_undo` is whether it detached or disabled. `attempt` is the attempt of a
+    fix that the invocation applied (`<finding>#<number>`) or the request for which it undid one
+    (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded then, None if the record did not
+    have this change, and `rule_id` the rule of its finding. `others` are invocations that made the same one. `document`
+    is the configuration with which the invocation works. `may_fix` is whether it has read, immediately before, that
+    fixing is not stopped, and `is_requested` whether a person had requested an undo.
     """
 
     operation: str
     changed: str
     policy: str
+    is_undo: bool
     at: float
     attempt: str
     plan: FixRecord | None
@@ -45,8 +48,9 @@ class Write:
     is_requested: bool
 
     def __str__(self) -> str:
-        words = {ATTACH: "attached to", DETACH: "detached from"}.get(self.operation, "enabled:")
-        return f"{self.policy or 'a mapping'} was {words} {self.changed}"
+        if self.policy:
+            return f"{self.policy} was {'detached from' if self.is_undo else 'attached to'} {self.changed}"
+        return f"a mapping was {'disabled' if self.is_undo else 'enabled'}: {self.changed}"
 
 
 @dataclass(slots=True)
@@ -106,6 +110,7 @@ class Observations:
                 call.operation,
                 changed,
                 policy,
+                call.operation == DETACH or call.params.get("Enabled") is False,
                 at,
                 by.attempt,
                 plan,
@@ -148,7 +153,12 @@ class Observations:
 
 def read(item: Mapping[str, Any]) -> Finding:
     """Read a finding of the table."""
-    return Finding.from_document(json.loads(item["document"]["S"]))
+    return _finding(item["document"]["S"])
+
+
+@lru_cache(1_000)
+def _finding(document: str) -> Finding:
+    return Finding.from_document(json.loads(document))
 
 
 def _has(fix: FixRecord | None, call: Call) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from permission_guard.model.documents import known_fields
+from permission_guard.model.documents import as_document, known_fields
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.suppressions import Suppression
 from permission_guard.model.targets import JSON  # noqa: TC001 - as above
@@ -290,7 +290,7 @@ class Finding:
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
-        document = asdict(self)
+        document: dict[str, JSON] = as_document(self)
         document["remedies"] = list(document["remedies"])
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
